@@ -1,0 +1,21 @@
+//! Barnabas: a message broker that speaks Apache Kafka's protocol.
+//!
+//! The crate's map. A room imports only from the rooms below it:
+//!
+//! ```text
+//! kafka/    one handler file per API family: what clients talk to
+//! broker/   the running broker: threads, shared state, start and stop
+//! catalog/  topics, partitions, configs, ids: metadata as replayed records
+//! log/      one partition's bytes on disk; knows records, not requests
+//! net/      bytes <-> sockets; knows nothing of Kafka
+//! wire/     Kafka's protocol; knows neither sockets nor disks
+//! config/   every setting once: name, type, default, meaning
+//! ```
+
+pub mod broker;
+pub mod catalog;
+pub mod config;
+pub mod kafka;
+pub mod log;
+pub mod net;
+pub mod wire;

@@ -1,0 +1,2 @@
+//! The `barnabas` binary.
+fn main() {}
