@@ -45,6 +45,11 @@ impl Writer {
         &mut self.bytes
     }
 
+    /// The bytes written, as a vector of their own.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
     /// Where bytes from elsewhere belong, in order.
     #[inline]
     pub fn externals(&self) -> &[External] {

@@ -7,6 +7,7 @@
 
 use super::codec::{DecodeError, Message, Reader, Reason, Root, Writer};
 use super::messages::Entry;
+use super::schema::Schema;
 
 mod brokers;
 mod control;
@@ -25,37 +26,40 @@ const FRAME: u32 = 1;
 
 /// One line per record type.
 macro_rules! records {
-    ($($variant:ident: $record:ident $(<$lt:lifetime>)?;)+) => {
+    ($($record:ident $(<$lt:lifetime>)?;)+) => {
         /// Any metadata record.
         #[derive(Debug, Clone, Copy, PartialEq)]
         pub enum MetadataRecord<'a> {
             $(
-                #[doc = concat!("See [`", stringify!($record), "`].")]
-                $variant($record $(<$lt>)?),
+                #[doc = concat!("Type ", stringify!($record), ".")]
+                $record($record $(<$lt>)?),
             )+
         }
 
         $(impl<'a> From<$record $(<$lt>)?> for MetadataRecord<'a> {
             fn from(record: $record $(<$lt>)?) -> Self {
-                MetadataRecord::$variant(record)
+                MetadataRecord::$record(record)
             }
         })+
 
         impl<'a> MetadataRecord<'a> {
-            fn decode_body(r: &mut Reader<'a>, key: u32, version: i16) -> Result<Self, DecodeError> {
+            fn read_body(r: &mut Reader<'a>, key: u32, version: i16) -> Result<Self, DecodeError> {
                 $(if key == $record::KEY as u32 {
-                    return $record::decode(r, version).map(Self::$variant);
+                    return $record::decode(r, version).map(Self::$record);
                 })+
                 Err(r.error(Reason::UnknownRecordType(key)))
             }
 
-            /// Writes the frame and the body.
-            pub fn encode(&self, w: &mut Writer, version: i16) {
+            /// What kind of record it is.
+            pub fn schema(&self) -> &'static Schema {
                 match self {
-                    $(Self::$variant(record) => {
-                        write_frame(w, $record::KEY, version);
-                        record.encode(w, version);
-                    })+
+                    $(Self::$record(_) => $record::SCHEMA,)+
+                }
+            }
+
+            fn write_body(&self, w: &mut Writer, version: i16) {
+                match self {
+                    $(Self::$record(record) => record.encode(w, version),)+
                 }
             }
         }
@@ -73,37 +77,38 @@ macro_rules! records {
 }
 
 records! {
-    RegisterBroker: RegisterBrokerRecord<'a>;
-    UnregisterBroker: UnregisterBrokerRecord;
-    Topic: TopicRecord<'a>;
-    Partition: PartitionRecord<'a>;
-    Config: ConfigRecord<'a>;
-    PartitionChange: PartitionChangeRecord<'a>;
-    FenceBroker: FenceBrokerRecord;
-    UnfenceBroker: UnfenceBrokerRecord;
-    RemoveTopic: RemoveTopicRecord;
-    DelegationToken: DelegationTokenRecord<'a>;
-    UserScramCredential: UserScramCredentialRecord<'a>;
-    FeatureLevel: FeatureLevelRecord<'a>;
-    ClientQuota: ClientQuotaRecord<'a>;
-    ProducerIds: ProducerIdsRecord;
-    BrokerRegistrationChange: BrokerRegistrationChangeRecord<'a>;
-    AccessControlEntry: AccessControlEntryRecord<'a>;
-    RemoveAccessControlEntry: RemoveAccessControlEntryRecord;
-    NoOp: NoOpRecord;
-    ZkMigrationState: ZkMigrationStateRecord;
-    RemoveUserScramCredential: RemoveUserScramCredentialRecord<'a>;
-    BeginTransaction: BeginTransactionRecord<'a>;
-    EndTransaction: EndTransactionRecord;
-    AbortTransaction: AbortTransactionRecord<'a>;
-    RemoveDelegationToken: RemoveDelegationTokenRecord<'a>;
-    RegisterController: RegisterControllerRecord<'a>;
-    ClearElr: ClearElrRecord<'a>;
+    RegisterBrokerRecord<'a>;
+    UnregisterBrokerRecord;
+    TopicRecord<'a>;
+    PartitionRecord<'a>;
+    ConfigRecord<'a>;
+    PartitionChangeRecord<'a>;
+    FenceBrokerRecord;
+    UnfenceBrokerRecord;
+    RemoveTopicRecord;
+    DelegationTokenRecord<'a>;
+    UserScramCredentialRecord<'a>;
+    FeatureLevelRecord<'a>;
+    ClientQuotaRecord<'a>;
+    ProducerIdsRecord;
+    BrokerRegistrationChangeRecord<'a>;
+    AccessControlEntryRecord<'a>;
+    RemoveAccessControlEntryRecord;
+    NoOpRecord;
+    ZkMigrationStateRecord;
+    RemoveUserScramCredentialRecord<'a>;
+    BeginTransactionRecord<'a>;
+    EndTransactionRecord;
+    AbortTransactionRecord<'a>;
+    RemoveDelegationTokenRecord<'a>;
+    RegisterControllerRecord<'a>;
+    ClearElrRecord<'a>;
 }
 
 impl<'a> MetadataRecord<'a> {
-    /// Reads a frame and its body; the version comes with it.
-    pub fn decode(r: &mut Reader<'a>) -> Result<(Self, i16), DecodeError> {
+    /// Reads a frame and what is in it.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut r = Reader::new(bytes);
         let start = r.clone();
         let frame = r.read_uvarint()?;
         if frame != FRAME {
@@ -111,12 +116,65 @@ impl<'a> MetadataRecord<'a> {
         }
         let key = r.read_uvarint()?;
         let version = i16::try_from(r.read_uvarint()?).unwrap_or(i16::MAX);
-        Ok((Self::decode_body(r, key, version)?, version))
+        Self::read_body(&mut r, key, version)
+    }
+
+    /// The frame with the record in its newest version, which is what Kafka 4.3 writes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut w = Writer::new();
+        self.encode(&mut w, self.schema().versions.max);
+        w.into_bytes()
+    }
+
+    /// Writes the frame with the record in some version.
+    pub fn encode(&self, w: &mut Writer, version: i16) {
+        w.write_uvarint(FRAME);
+        w.write_uvarint(self.schema().key as u32);
+        w.write_uvarint(version as u32);
+        self.write_body(w, version);
     }
 }
 
-fn write_frame(w: &mut Writer, key: i16, version: i16) {
-    w.write_uvarint(FRAME);
-    w.write_uvarint(key as u32);
-    w.write_uvarint(version as u32);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::uuid::Uuid;
+
+    #[test]
+    fn frame_is_kafkas() {
+        let record = MetadataRecord::from(TopicRecord { name: "foo", topic_id: Uuid::ONE });
+        let bytes = record.to_bytes();
+        assert_eq!(bytes[..8], [1, 2, 0, 4, b'f', b'o', b'o', 0]);
+        assert_eq!((bytes[22], bytes[23], bytes.len()), (1, 0, 24));
+        assert_eq!(MetadataRecord::decode(&bytes), Ok(record));
+    }
+
+    #[test]
+    fn newest_versions_are_those_of_kafka() {
+        let version = |record: MetadataRecord<'_>| record.to_bytes()[2];
+        assert_eq!(version(PartitionRecord::default().into()), 2);
+        assert_eq!(version(PartitionChangeRecord::default().into()), 2);
+        assert_eq!(version(RegisterBrokerRecord::default().into()), 4);
+        assert_eq!(version(ConfigRecord::default().into()), 0);
+    }
+
+    #[test]
+    fn foreign_frames_types_and_versions_are_refused() {
+        let reason = |bytes: &[u8]| MetadataRecord::decode(bytes).unwrap_err().reason;
+        assert_eq!(reason(&[0, 2, 0]), Reason::UnknownFrameVersion(0));
+        assert_eq!(reason(&[2, 2, 0]), Reason::UnknownFrameVersion(2));
+        assert_eq!(reason(&[1, 6, 0, 0]), Reason::UnknownRecordType(6));
+        assert_eq!(reason(&[1, 0xff, 0xff, 3, 0, 0]), Reason::UnknownRecordType(65535));
+        assert_eq!(reason(&[1, 2, 1, 0]), Reason::UnknownVersion(1));
+        assert_eq!(reason(&[1]), Reason::Truncated { needed: 1, left: 0 });
+    }
+
+    #[test]
+    fn types_are_distinct() {
+        let mut keys: Vec<_> = ALL.iter().map(|entry| entry.schema.key).collect();
+        assert_eq!(keys.len(), 26);
+        keys.dedup();
+        assert_eq!(keys.len(), 26);
+        assert!(keys.is_sorted());
+    }
 }
