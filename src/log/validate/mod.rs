@@ -17,17 +17,15 @@ mod check;
 mod envelope;
 mod invalid;
 mod records;
-mod stand_in;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
 
+use crate::config::{self, CompressionType, TopicConfig};
+use crate::wire::error::ErrorCode;
 use crate::wire::records::{BatchHeader, Codec, DecoderScratch, TimestampType};
 pub use invalid::{Invalid, MAX_RECORD_ERRORS};
-use stand_in as config;
-
-pub use config::{CleanupPolicy, CompressionType, ErrorCode, TopicConfig};
 
 /// What the bytes are checked against.
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,7 @@
 //! Each check with its code and message, and what is done to batches that pass.
 
 use super::*;
+use crate::config::CleanupPolicy;
 use crate::wire::records::{Batch, BatchBuilder, crc, patch};
 
 const NOW: i64 = 1_700_000_000_000;
