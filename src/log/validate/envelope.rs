@@ -3,7 +3,7 @@
 //! Rules: `ByteBufferLogInputStream.nextBatch`, `ProduceRequest.validateRecords`. Bytes that end
 //! before their batch does count as no batch at all.
 
-use super::{ErrorCode, Invalid, Rules};
+use super::{ErrorCode, Invalid, Rules, check};
 use crate::wire::records::{Batch, Codec, LOG_OVERHEAD, MAGIC};
 
 /// The smallest length of any format: a record of format 0.
@@ -26,22 +26,30 @@ pub(super) fn only_batch<'a>(bytes: &'a [u8], rules: &Rules<'_>) -> Result<Batch
     let batch = Batch::parse(first).map_err(|error| {
         Invalid::in_request(ErrorCode::CORRUPT_MESSAGE, format!("Record batch is corrupt: {error}"))
     });
-    let is_zstd = matches!(&batch, Ok((batch, _))
-        if batch.attributes().codec_id() == Codec::Zstd.id());
-    if is_zstd && rules.produce_version < ZSTD_SINCE {
-        let version = rules.produce_version;
-        return Err(Invalid::in_request(
-            ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
-            format!(
-                "Produce requests with version {version} are not allowed to use ZStandard compression"
-            ),
-        ));
+    if let Ok((batch, _)) = &batch
+        && rules.produce_version < ZSTD_SINCE
+    {
+        no_zstd(batch, rules)?;
     }
     if next_batch(rest)?.is_some() {
         let what = "are only allowed to contain exactly one record batch per partition";
         return Err(refused(rules, what));
     }
     Ok(batch?.0)
+}
+
+/// What requests of old versions may not hold.
+fn no_zstd(batch: &Batch<'_>, rules: &Rules<'_>) -> Result<(), Invalid> {
+    if check::codec(batch)? != Codec::Zstd {
+        return Ok(());
+    }
+    let version = rules.produce_version;
+    Err(Invalid::in_request(
+        ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
+        format!(
+            "Produce requests with version {version} are not allowed to use ZStandard compression"
+        ),
+    ))
 }
 
 /// Magic and size of the batch at the front; `None` when it is not whole.

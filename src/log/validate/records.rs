@@ -14,8 +14,8 @@ use super::{
     uncompressed_limit,
 };
 use crate::wire::records::{
-    Batch, BatchHeader, Codec, CompressError, Decoder, NO_TIMESTAMP, Rebuilder, RecordIter,
-    RecordStream, StreamError, TimestampType,
+    Batch, BatchHeader, Codec, CompressError, Decoder, NO_PRODUCER_EPOCH, NO_PRODUCER_ID,
+    NO_TIMESTAMP, Rebuilder, RecordIter, RecordStream, StreamError, TimestampType,
 };
 
 /// Walks the records, and keeps the batch or writes it anew.
@@ -116,16 +116,23 @@ fn rebuild<'a>(
     };
     walk().map_err(|error| unreadable(error, rules))?;
     let found = checker.end()?;
-    check_rebuildable(batch.header(), negative)?;
+    if codec != source {
+        check_rebuildable(batch.header(), negative)?;
+    }
     rebuilt(rebuilder, batch.header(), found.max_timestamp, rules)
 }
 
-/// What Kafka's builder refuses, with an internal error.
+/// What Kafka's builder refuses, with an internal error, when it recompresses.
 fn check_rebuildable(header: &BatchHeader, negative: Option<i64>) -> Result<(), Invalid> {
+    let anonymous = header.producer_id == NO_PRODUCER_ID;
     let message = if let Some(timestamp) = negative {
         format!("Invalid negative timestamp {timestamp}")
-    } else if header.attributes.is_transactional() && !header.has_producer_id() {
+    } else if header.attributes.is_transactional() && anonymous {
         "Cannot write transactional messages without a valid producer ID".to_owned()
+    } else if !anonymous && header.producer_epoch == NO_PRODUCER_EPOCH {
+        "Invalid negative producer epoch".to_owned()
+    } else if !anonymous && header.base_sequence < 0 {
+        "Invalid negative sequence number used".to_owned()
     } else {
         return Ok(());
     };
@@ -318,7 +325,7 @@ impl<'r> Checker<'r> {
     fn append_time_claimed(&mut self, index: i32, facts: &Facts) {
         let class = self.record_class;
         // Kafka's two classes print the size of a null key or value differently.
-        let floor = if class == "DefaultRecord" { 0 } else { -1 };
+        let floor = if class == "DefaultRecord" { 0 } else { i32::MIN };
         self.errors.add(ErrorCode::INVALID_TIMESTAMP, index, || {
             format!(
                 "Invalid timestamp type in message {class}(offset={}, timestamp={}, key={} bytes, \

@@ -64,7 +64,10 @@ fn with_records(records: &[u8], count: i32, codec: Codec) -> Vec<u8> {
     resum([&header.write()[..], records].concat())
 }
 
-fn records_of(bytes: &[u8]) -> Vec<(i64, i32, Option<Vec<u8>>, Option<Vec<u8>>, Vec<u8>)> {
+/// Timestamp, offset delta, key, value, headers.
+type Owned = (i64, i32, Option<Vec<u8>>, Option<Vec<u8>>, Vec<u8>);
+
+fn records_of(bytes: &[u8]) -> Vec<Owned> {
     let (batch, rest) = Batch::parse(bytes).unwrap();
     assert!(rest.is_empty() && batch.crc_is_valid());
     let mut scratch = Vec::new();

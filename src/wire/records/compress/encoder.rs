@@ -26,6 +26,7 @@ impl Bounded {
     }
 
     /// What an error of a stream that writes here means.
+    #[cfg(feature = "compression")]
     pub(super) fn explain(&self, codec: Codec, error: &io::Error) -> CompressError {
         if error.kind() == io::ErrorKind::FileTooLarge {
             CompressError::TooLarge { limit: self.limit }
