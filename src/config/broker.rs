@@ -194,6 +194,22 @@ impl Config {
         std::path::Path::new(self.get("log.dirs").unwrap_or("./data").trim())
     }
 
+    /// How many worker threads to run: `barnabas.workers`, or one per core; at least 1.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        match self.value("barnabas.workers").and_then(|value| value.as_i64()) {
+            Some(workers @ 1..) => usize::try_from(workers).unwrap_or(1),
+            _ => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        }
+    }
+
+    /// What is logged: `barnabas.log.level`.
+    #[must_use]
+    pub fn log_level(&self) -> ::log::LevelFilter {
+        let text = self.get("barnabas.log.level").unwrap_or("info");
+        text.trim().parse().unwrap_or(::log::LevelFilter::Info)
+    }
+
     /// The rack this broker stands in, if it was told.
     #[must_use]
     pub fn broker_rack(&self) -> Option<&str> {
