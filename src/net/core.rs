@@ -93,6 +93,8 @@ pub(crate) struct Core {
     pub(crate) deaf: bool,
     /// Bytes of unsent answers in memory.
     unsent: usize,
+    /// The table of connections could not be made smaller.
+    trimmed_sparse: bool,
 }
 
 impl Core {
@@ -113,6 +115,7 @@ impl Core {
             starved_since: None,
             deaf: false,
             unsent: 0,
+            trimmed_sparse: false,
         }
     }
 
@@ -138,6 +141,7 @@ impl Core {
 
     /// Removes a connection that its driver has let go.
     pub(crate) fn remove(&mut self, id: ConnId) {
+        self.trimmed_sparse = false;
         if let Some(mut entry) = self.conns.remove(id.0) {
             self.unsent -= entry.conn.outbox.memory();
             entry.conn.release(&mut self.pool);
@@ -390,11 +394,19 @@ impl Core {
         self.stats.timers.set(self.timers.len() as u64);
     }
 
+    /// Little is kept that [`Core::trim`] would give back.
+    pub(crate) fn is_trimmed(&self) -> bool {
+        self.pool.is_trimmed() && (self.trimmed_sparse || !self.conns.is_sparse())
+    }
+
     /// Gives unused memory back.
     pub(crate) fn trim(&mut self) {
         self.pool.trim();
         self.conns.trim();
         self.timers.trim();
+        // A connection at the end of the table may keep it as long as it is; that is no reason
+        // to try every second.
+        self.trimmed_sparse = self.conns.is_sparse();
         for list in [&mut self.dirty, &mut self.ready, &mut self.doomed, &mut self.starved] {
             list.shrink_to_fit();
         }

@@ -93,6 +93,11 @@ impl<T> Slab<T> {
             .map(|(index, entry)| Key { index: index as u32, generation: entry.generation })
     }
 
+    /// Most of the table is empty.
+    pub(crate) fn is_sparse(&self) -> bool {
+        self.entries.len() > 64 && self.entries.len() / 2 > self.len()
+    }
+
     /// Gives memory at the end of the table back.
     pub(crate) fn trim(&mut self) {
         while self.entries.last().is_some_and(|entry| entry.value.is_none()) {

@@ -56,8 +56,9 @@ pub(crate) struct Worker<S: Service, D: Driver> {
     mail: Mail<S::Message>,
     stage: Stage,
     trim: Option<TimerId>,
-    /// When the last turn with anything to do was.
+    /// When bytes last moved, and the system calls that had moved some by then.
     busy: Instant,
+    moves: u64,
     // Lists that are kept for their memory.
     ids: Vec<ConnId>,
     control: VecDeque<Control>,
@@ -68,6 +69,7 @@ impl<S: Service, D: Driver> Worker<S, D> {
     pub(crate) fn new(core: Core, service: S, driver: D, mail: Mail<S::Message>) -> Self {
         Worker {
             busy: core.now,
+            moves: 0,
             engine: Engine::new(core, service),
             driver,
             mail,
@@ -255,8 +257,11 @@ impl<S: Service, D: Driver> Worker<S, D> {
     /// is none, no timer is set.
     fn plan_trim(&mut self) {
         let core = &mut self.engine.core;
-        self.busy = core.now;
-        if self.trim.is_none() && !(core.pool.is_trimmed() && self.driver.is_trimmed()) {
+        let moves = core.stats.receives.get() + core.stats.sends.get();
+        if moves != std::mem::replace(&mut self.moves, moves) {
+            self.busy = core.now;
+        }
+        if self.trim.is_none() && !(core.is_trimmed() && self.driver.is_trimmed()) {
             self.trim = Some(core.timers.set(core.now + TRIM_AFTER, Alarm::Trim));
         }
     }
