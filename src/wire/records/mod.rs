@@ -1,0 +1,1 @@
+//! Record batches: the format of what producers send and logs store.
