@@ -1,1 +1,28 @@
-//! config
+//! Every setting once: name, type, default, range, meaning; and what follows from it.
+//!
+//! The table (`table/`) is the only place where a setting is described. From it come the parsing of files
+//! and flags, validation in Kafka's words, the broker's and the topics' effective values, DescribeConfigs'
+//! entries and docs/CONFIGURATION.md. This room knows no other room; only `sources` reads a file.
+
+mod broker;
+mod check;
+mod cross;
+mod describe;
+mod dynamic;
+mod listeners;
+mod nearest;
+mod setting;
+mod synonyms;
+mod table;
+mod topic;
+mod value;
+
+pub use broker::{Config, Source, topic_default};
+pub use describe::{Described, Synonym, describe_broker, describe_cluster, describe_topic};
+pub use dynamic::check_dynamic_broker;
+pub use listeners::Endpoint;
+pub use nearest::nearest;
+pub use setting::{Check, Kind, Mode, Setting, Standing};
+pub use table::{broker_setting, broker_settings, own_settings, topic_setting, topic_settings};
+pub use topic::{CleanupPolicy, CompressionType, TimestampType, TopicConfig};
+pub use value::{InvalidConfig, Value, parse};

@@ -1,0 +1,342 @@
+//! The effective configuration of a broker: what was set, where it was set, and typed values.
+//!
+//! Three layers as in Kafka's `DynamicBrokerConfig`: this broker's dynamic values win over the
+//! cluster's dynamic defaults, these over what was set at start, that over the table's defaults. A
+//! `Config` never changes: a dynamic update makes a new one. Pure: files and flags are read in `sources`.
+
+use std::collections::BTreeMap;
+
+use super::cross;
+use super::listeners::{self, Endpoint, Endpoints, Texts};
+use super::setting::Setting;
+use super::table;
+use super::topic::TopicConfig;
+use super::value::{self, InvalidConfig, Value};
+
+/// Where a value comes from. The numbers are DescribeConfigs' `config_source`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i8)]
+pub enum Source {
+    /// The topic's own setting.
+    Topic = 1,
+    /// Set on this broker while it runs.
+    DynamicBroker = 2,
+    /// Set for all brokers while they run.
+    DynamicDefault = 3,
+    /// Set at start: flag, `--set`, file, or what Barnabas sets where Kafka demands a value.
+    StaticBroker = 4,
+    /// The table's default.
+    Default = 5,
+}
+
+impl Source {
+    /// The number that DescribeConfigs uses.
+    #[must_use]
+    pub fn id(self) -> i8 {
+        self as i8
+    }
+}
+
+/// The effective configuration of a broker.
+#[derive(Debug, Clone)]
+pub struct Config {
+    layers: Layers,
+    typed: Typed,
+    topics: TopicConfig,
+    endpoints: Endpoints,
+}
+
+/// What was set, as text, by layer.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Layers {
+    pub(super) node: BTreeMap<String, String>,
+    pub(super) cluster: BTreeMap<String, String>,
+    pub(super) fixed: BTreeMap<String, String>,
+}
+
+impl Layers {
+    /// The strongest text set for a name, and where. `None` if only the table's default is left.
+    pub(super) fn text(&self, name: &str) -> Option<(&str, Source)> {
+        let layers = [
+            (&self.node, Source::DynamicBroker),
+            (&self.cluster, Source::DynamicDefault),
+            (&self.fixed, Source::StaticBroker),
+        ];
+        layers.into_iter().find_map(|(map, source)| Some((map.get(name)?.as_str(), source)))
+    }
+
+    /// The effective value: parsed text or parsed default. `None` is Kafka's null.
+    pub(super) fn value(&self, name: &str) -> Option<Value> {
+        let setting = table::broker_setting(name)?;
+        let text = self.text(name).map(|(text, _)| text).or(setting.default)?;
+        value::parse(setting, text).ok()
+    }
+}
+
+/// What Kafka demands and Barnabas brings along: the values of a single node that is its own controller.
+const BROUGHT: &[(&str, &str)] = &[
+    ("controller.listener.names", "CONTROLLER"),
+    ("listeners", "PLAINTEXT://127.0.0.1:9092"),
+    ("log.dirs", "./data"),
+    ("node.id", "1"),
+    ("process.roles", "broker,controller"),
+];
+
+impl Config {
+    /// A configuration of these settings at start, over the defaults. For tests and tools.
+    pub fn from_pairs(pairs: &[(&str, &str)]) -> Result<Config, InvalidConfig> {
+        let pairs = pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        Config::from_static(pairs.collect())
+    }
+
+    /// A configuration of what was set at start, by name. Every name must be in the table.
+    pub(super) fn from_static(mut set: BTreeMap<String, String>) -> Result<Config, InvalidConfig> {
+        same_id(&mut set)?;
+        // A single `log.dir` counts as `log.dirs`, which has no default.
+        if let (false, Some(dir)) = (set.contains_key("log.dirs"), set.get("log.dir")) {
+            let dir = dir.clone();
+            set.insert("log.dirs".to_owned(), dir);
+        }
+        for (name, text) in BROUGHT {
+            set.entry((*name).to_owned()).or_insert_with(|| (*text).to_owned());
+        }
+        same_id(&mut set)?;
+        for (name, text) in &set {
+            let Some(setting) = table::broker_setting(name) else {
+                return Err(InvalidConfig::because(name, format!("Unknown setting {name}")));
+            };
+            value::parse(setting, text)?;
+        }
+        Config::build(Layers { fixed: set, ..Layers::default() })
+    }
+
+    /// The same broker with these dynamic values: the cluster's defaults and this node's own. Values that
+    /// the table does not allow are left out: what was stored once must never stop a broker.
+    #[must_use]
+    pub fn with_dynamic(
+        &self,
+        cluster: &BTreeMap<String, String>,
+        node: &BTreeMap<String, String>,
+    ) -> Config {
+        let keep = |(name, text): &(&String, &String)| {
+            table::broker_setting(name).is_none_or(|row| value::parse(row, text).is_ok())
+        };
+        let valid = |map: &BTreeMap<String, String>| {
+            map.iter().filter(keep).map(|(n, t)| (n.clone(), t.clone())).collect()
+        };
+        self.try_dynamic(valid(cluster), valid(node)).unwrap_or_else(|_| self.clone())
+    }
+
+    /// Like [`Config::with_dynamic`], but refuses contradictions.
+    pub(super) fn try_dynamic(
+        &self,
+        cluster: BTreeMap<String, String>,
+        node: BTreeMap<String, String>,
+    ) -> Result<Config, InvalidConfig> {
+        Config::build(Layers { node, cluster, fixed: self.layers.fixed.clone() })
+    }
+
+    fn build(layers: Layers) -> Result<Config, InvalidConfig> {
+        let typed = Typed::read(&layers)?;
+        let topics = TopicConfig::inherit(&|name| layers.value(name))?;
+        cross::check_broker(&topics)?;
+        let endpoints = endpoints(&layers)?;
+        Ok(Config { layers, typed, topics, endpoints })
+    }
+
+    /// The text of a setting, as set or by default; `None` is Kafka's null.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        match self.layers.text(name) {
+            Some((text, _)) => Some(text),
+            None => table::broker_setting(name)?.default,
+        }
+    }
+
+    /// Where a setting's value comes from.
+    #[must_use]
+    pub fn source(&self, name: &str) -> Source {
+        self.layers.text(name).map_or(Source::Default, |(_, source)| source)
+    }
+
+    /// The effective value of a setting; `None` is Kafka's null.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<Value> {
+        self.layers.value(name)
+    }
+
+    pub(super) fn layers(&self) -> &Layers {
+        &self.layers
+    }
+
+    /// The settings of a topic without any of its own.
+    #[must_use]
+    pub fn topic_defaults(&self) -> &TopicConfig {
+        &self.topics
+    }
+
+    /// The addresses to bind; never empty.
+    #[must_use]
+    pub fn listeners(&self) -> &[Endpoint] {
+        &self.endpoints.listeners
+    }
+
+    /// What to tell clients, one for each of [`Config::listeners`] in the same order. An empty host stands for
+    /// the address that the client reached.
+    #[must_use]
+    pub fn advertised_listeners(&self) -> &[Endpoint] {
+        &self.endpoints.advertised
+    }
+
+    /// The directory of all data: the only entry of `log.dirs`.
+    #[must_use]
+    pub fn data_dir(&self) -> &std::path::Path {
+        std::path::Path::new(self.get("log.dirs").unwrap_or("./data").trim())
+    }
+
+    /// The rack this broker stands in, if it was told.
+    #[must_use]
+    pub fn broker_rack(&self) -> Option<&str> {
+        self.get("broker.rack")
+    }
+}
+
+impl Default for Config {
+    /// Kafka's defaults, with what Barnabas brings along.
+    fn default() -> Config {
+        // The table's own defaults are valid: a test holds them to that.
+        Config::from_pairs(&[]).unwrap_or_else(|error| unreachable!("the defaults: {error}"))
+    }
+}
+
+/// `broker.id` is the old name of `node.id`: each stands for the other.
+fn same_id(set: &mut BTreeMap<String, String>) -> Result<(), InvalidConfig> {
+    let (node, broker) = (set.get("node.id").cloned(), set.get("broker.id").cloned());
+    match (node, broker) {
+        (Some(node), Some(broker)) if node.trim() != broker.trim() => {
+            let message = "You must set `node.id` to the same value as `broker.id`.".to_owned();
+            return Err(InvalidConfig::because("node.id", message));
+        }
+        (Some(id), None) => set.insert("broker.id".to_owned(), id),
+        (None, Some(id)) => set.insert("node.id".to_owned(), id),
+        _ => None,
+    };
+    Ok(())
+}
+
+fn endpoints(layers: &Layers) -> Result<Endpoints, InvalidConfig> {
+    let list = |name: &str| match layers.value(name) {
+        Some(Value::List(items)) => Some(items),
+        _ => None,
+    };
+    let (listeners, advertised) =
+        (list("listeners").unwrap_or_default(), list("advertised.listeners"));
+    let map = layers.value("listener.security.protocol.map").map(|value| value.to_string());
+    listeners::resolve(&Texts {
+        listeners: &listeners,
+        advertised: advertised.as_deref(),
+        protocols: &map.unwrap_or_default(),
+        protocols_given: layers.text("listener.security.protocol.map").is_some(),
+        controllers: &list("controller.listener.names").unwrap_or_default(),
+    })
+}
+
+/// The value that a topic takes for a setting of which it has none of its own, as DescribeConfigs shows it.
+#[must_use]
+pub fn topic_default(name: &str, config: &Config) -> Option<String> {
+    let setting: &Setting = table::topic_setting(name)?;
+    super::topic::inherited(setting, &|name| config.value(name)).ok().map(|value| value.to_string())
+}
+
+/// How a typed accessor takes its value.
+trait Scalar: Sized {
+    fn from_value(value: &Value) -> Option<Self>;
+}
+
+impl Scalar for bool {
+    fn from_value(value: &Value) -> Option<bool> {
+        if let Value::Boolean(value) = value { Some(*value) } else { None }
+    }
+}
+
+impl Scalar for i32 {
+    fn from_value(value: &Value) -> Option<i32> {
+        if let Value::Int(value) = value { Some(*value) } else { None }
+    }
+}
+
+impl Scalar for i64 {
+    fn from_value(value: &Value) -> Option<i64> {
+        if let Value::Long(value) = value { Some(*value) } else { None }
+    }
+}
+
+macro_rules! accessors {
+    ($( $(#[$doc:meta])* $field:ident: $type:ty = $name:literal; )*) => {
+        #[derive(Debug, Clone, Copy)]
+        struct Typed { $( $field: $type, )* }
+
+        impl Typed {
+            fn read(layers: &Layers) -> Result<Typed, InvalidConfig> {
+                Ok(Typed { $( $field: scalar(layers, $name)?, )* })
+            }
+        }
+
+        impl Config {
+            $( $(#[$doc])* #[must_use] pub fn $field(&self) -> $type { self.typed.$field } )*
+        }
+    };
+}
+
+fn scalar<T: Scalar>(layers: &Layers, name: &str) -> Result<T, InvalidConfig> {
+    layers.value(name).as_ref().and_then(T::from_value).ok_or_else(|| {
+        let message =
+            format!("Missing required configuration \"{name}\" which has no default value.");
+        InvalidConfig::because(name, message)
+    })
+}
+
+accessors! {
+    /// `auto.create.topics.enable`
+    auto_create_topics_enable: bool = "auto.create.topics.enable";
+    /// `connections.max.idle.ms`; negative: never closed for being idle
+    connections_max_idle_ms: i64 = "connections.max.idle.ms";
+    /// `default.replication.factor`
+    default_replication_factor: i32 = "default.replication.factor";
+    /// `delete.topic.enable`
+    delete_topic_enable: bool = "delete.topic.enable";
+    /// `fetch.max.bytes`
+    fetch_max_bytes: i32 = "fetch.max.bytes";
+    /// `max.connections`
+    max_connections: i32 = "max.connections";
+    /// `max.connections.per.ip`
+    max_connections_per_ip: i32 = "max.connections.per.ip";
+    /// `max.incremental.fetch.session.cache.slots`
+    max_incremental_fetch_session_cache_slots: i32 = "max.incremental.fetch.session.cache.slots";
+    /// `max.request.partition.size.limit`
+    max_request_partition_size_limit: i32 = "max.request.partition.size.limit";
+    /// `message.max.bytes`
+    message_max_bytes: i32 = "message.max.bytes";
+    /// `node.id`
+    node_id: i32 = "node.id";
+    /// `num.partitions`
+    num_partitions: i32 = "num.partitions";
+    /// `producer.id.expiration.ms`
+    producer_id_expiration_ms: i32 = "producer.id.expiration.ms";
+    /// `queued.max.request.bytes`; -1: no limit
+    queued_max_request_bytes: i64 = "queued.max.request.bytes";
+    /// `socket.listen.backlog.size`
+    socket_listen_backlog_size: i32 = "socket.listen.backlog.size";
+    /// `socket.receive.buffer.bytes`; -1: the system's default
+    socket_receive_buffer_bytes: i32 = "socket.receive.buffer.bytes";
+    /// `socket.request.max.bytes`
+    socket_request_max_bytes: i32 = "socket.request.max.bytes";
+    /// `socket.send.buffer.bytes`; -1: the system's default
+    socket_send_buffer_bytes: i32 = "socket.send.buffer.bytes";
+    /// `transaction.max.timeout.ms`
+    transaction_max_timeout_ms: i32 = "transaction.max.timeout.ms";
+}
+
+#[cfg(test)]
+#[path = "broker_tests.rs"]
+mod tests;

@@ -1,0 +1,105 @@
+//! Settings that are each valid but contradict each other.
+//!
+//! From Kafka's `LogConfig.validateValues` and its tiered-storage checks (topics) and
+//! `KafkaConfig.validateValues` (brokers). Pure.
+
+use super::topic::TopicConfig;
+use super::value::InvalidConfig;
+
+/// What holds between the settings of one topic.
+pub(super) fn check_topic(config: &TopicConfig) -> Result<(), InvalidConfig> {
+    check_lags(config)?;
+    if config.remote_storage_enable {
+        check_local_retention(config)?;
+        let message = "Tiered Storage functionality is disabled in the broker. \
+                       Topic cannot be configured with remote log storage.";
+        return Err(InvalidConfig::because("remote.storage.enable", message.to_owned()));
+    }
+    Ok(())
+}
+
+/// A record must not become due for compaction before it may be compacted.
+pub(super) fn check_lags(config: &TopicConfig) -> Result<(), InvalidConfig> {
+    let (min, max) = (config.min_compaction_lag_ms, config.max_compaction_lag_ms);
+    if min <= max {
+        return Ok(());
+    }
+    let message = format!(
+        "conflict topic config setting min.compaction.lag.ms ({min}) > max.compaction.lag.ms ({max})"
+    );
+    Err(InvalidConfig::because("min.compaction.lag.ms", message))
+}
+
+/// What is kept locally is part of what is kept at all.
+fn check_local_retention(config: &TopicConfig) -> Result<(), InvalidConfig> {
+    check_local("bytes", config.retention_bytes, config.local_retention_bytes)?;
+    check_local("ms", config.retention_ms, config.local_retention_ms)
+}
+
+fn check_local(unit: &str, all: i64, local: i64) -> Result<(), InvalidConfig> {
+    if all < 0 || local == -2 {
+        return Ok(());
+    }
+    let why = if local == -1 {
+        format!("Value must not be -1 as retention.{unit} value is set as {all}.")
+    } else if local > all {
+        format!("Value must not be more than retention.{unit} property value: {all}")
+    } else {
+        return Ok(());
+    };
+    Err(InvalidConfig::new(&format!("local.retention.{unit}"), &local.to_string(), &why))
+}
+
+/// What holds for a broker's log settings beyond their ranges, whatever unit they are given in.
+pub(super) fn check_broker(topics: &TopicConfig) -> Result<(), InvalidConfig> {
+    let refuse = |key: &str, message: &str| {
+        Err(InvalidConfig::because(key, format!("{key} must be {message}")))
+    };
+    if topics.segment_ms < 1 {
+        return refuse("log.roll.ms", "greater than or equal to 1");
+    }
+    if topics.segment_jitter_ms < 0 {
+        return refuse("log.roll.jitter.ms", "greater than or equal to 0");
+    }
+    if topics.retention_ms != -1 && topics.retention_ms < 1 {
+        return refuse("log.retention.ms", "unlimited (-1) or, greater than or equal to 1");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_compaction_lags_must_not_cross() {
+        let mut config = TopicConfig { min_compaction_lag_ms: 10, ..TopicConfig::default() };
+        config.max_compaction_lag_ms = 10;
+        assert_eq!(check_topic(&config), Ok(()));
+        config.max_compaction_lag_ms = 5;
+        assert_eq!(
+            check_topic(&config).unwrap_err().message,
+            "conflict topic config setting min.compaction.lag.ms (10) > max.compaction.lag.ms (5)"
+        );
+    }
+
+    #[test]
+    fn tiered_topics_are_refused_and_their_contradictions_named() {
+        let mut config = TopicConfig { remote_storage_enable: true, ..TopicConfig::default() };
+        let disabled = check_topic(&config).unwrap_err().message;
+        assert!(disabled.starts_with("Tiered Storage functionality is disabled"), "{disabled}");
+        config.local_retention_ms = config.retention_ms + 1;
+        assert_eq!(
+            check_topic(&config).unwrap_err().message,
+            "Invalid value 604800001 for configuration local.retention.ms: \
+             Value must not be more than retention.ms property value: 604800000"
+        );
+        config.retention_bytes = 7;
+        config.local_retention_bytes = -1;
+        assert_eq!(
+            check_topic(&config).unwrap_err().message,
+            "Invalid value -1 for configuration local.retention.bytes: \
+             Value must not be -1 as retention.bytes value is set as 7."
+        );
+    }
+}
