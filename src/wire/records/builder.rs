@@ -6,8 +6,8 @@
 
 use super::varint::{varint_len, varlong_len, write_varint, write_varlong};
 use super::{
-    Attributes, BatchHeader, Codec, CompressError, HEADER_LEN, LOG_OVERHEAD, NO_TIMESTAMP,
-    TimestampType, compress, crc,
+    BatchHeader, Codec, CompressError, HEADER_LEN, LOG_OVERHEAD, NO_TIMESTAMP, TimestampType,
+    compress, crc,
 };
 
 /// A header of a record to be built: key and value.
@@ -257,19 +257,6 @@ fn write_bytes(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
             out.extend_from_slice(bytes);
         }
     }
-}
-
-/// The attributes of a batch that is rebuilt: its own, with another codec and timestamp type, and
-/// without what only the broker sets.
-pub(super) fn rebuilt_attributes(
-    old: Attributes,
-    codec: Codec,
-    timestamp_type: TimestampType,
-) -> Attributes {
-    Attributes::default()
-        .with_transactional(old.is_transactional())
-        .with_codec(codec)
-        .with_timestamp_type(timestamp_type)
 }
 
 #[cfg(test)]

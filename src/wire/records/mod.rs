@@ -14,6 +14,7 @@ pub mod compress;
 pub mod crc;
 pub mod header;
 pub mod patch;
+pub mod rebuild;
 pub mod record;
 pub mod stream;
 mod varint;
@@ -21,9 +22,11 @@ mod varint;
 pub use attributes::{Attributes, TimestampType};
 pub use batch::{Batch, BatchError, Batches};
 pub use builder::BatchBuilder;
-pub use compress::{Codec, CompressError, compress, decompress};
+pub use compress::{Codec, CompressError, Decoder, DecoderScratch, Encoder, compress, decompress};
 pub use header::BatchHeader;
+pub use rebuild::Rebuilder;
 pub use record::{Header, Headers, Record, RecordError, RecordIter};
+pub use stream::{RecordStream, StreamError, Tap};
 
 /// Bytes of a batch's header, that is, of a batch without records.
 pub const HEADER_LEN: usize = 61;

@@ -50,7 +50,7 @@ impl DecoderScratch {
 enum Source<'a> {
     Plain(&'a [u8]),
     #[cfg(feature = "compression")]
-    Gzip(gzip::Reader<'a>),
+    Gzip(Box<gzip::Reader<'a>>),
     #[cfg(feature = "compression")]
     Snappy(snappy::Reader<'a>),
     #[cfg(feature = "compression")]
@@ -84,7 +84,7 @@ impl<'a, 's> Decoder<'a, 's> {
         let source = match codec {
             Codec::None => Source::Plain(input),
             #[cfg(feature = "compression")]
-            Codec::Gzip => Source::Gzip(gzip::Reader::new(input)),
+            Codec::Gzip => Source::Gzip(Box::new(gzip::Reader::new(input))),
             #[cfg(feature = "compression")]
             Codec::Snappy => Source::Snappy(snappy::Reader::new(input)?),
             #[cfg(feature = "compression")]

@@ -26,6 +26,7 @@ impl Bounded {
     }
 
     /// What an error of a stream that writes here means.
+    #[cfg(feature = "compression")]
     pub(super) fn explain(&self, codec: Codec, error: &io::Error) -> CompressError {
         if error.kind() == io::ErrorKind::FileTooLarge {
             CompressError::TooLarge { limit: self.limit }
@@ -50,9 +51,9 @@ impl io::Write for Bounded {
 enum Sink {
     Plain(Bounded),
     #[cfg(feature = "compression")]
-    Gzip(gzip::Writer),
+    Gzip(Box<gzip::Writer>),
     #[cfg(feature = "compression")]
-    Snappy(snappy::Writer),
+    Snappy(Box<snappy::Writer>),
     #[cfg(feature = "compression")]
     Lz4(lz4::Writer),
     #[cfg(feature = "compression")]
@@ -85,9 +86,9 @@ impl Encoder {
         let sink = match codec {
             Codec::None => Sink::Plain(out),
             #[cfg(feature = "compression")]
-            Codec::Gzip => Sink::Gzip(gzip::Writer::new(level, out)),
+            Codec::Gzip => Sink::Gzip(Box::new(gzip::Writer::new(level, out))),
             #[cfg(feature = "compression")]
-            Codec::Snappy => Sink::Snappy(snappy::Writer::new(out)?),
+            Codec::Snappy => Sink::Snappy(Box::new(snappy::Writer::new(out)?)),
             #[cfg(feature = "compression")]
             Codec::Lz4 => Sink::Lz4(lz4::Writer::new(out)?),
             #[cfg(feature = "compression")]
