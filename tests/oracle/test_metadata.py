@@ -1,6 +1,7 @@
 """Metadata (key 3): PROTOCOL 5.1."""
 
 from harness import scenario
+from profiles import STRICT
 from schema import ZERO_ID
 
 SOME_ID = "00000000-0000-0000-0000-00000000004d"
@@ -22,11 +23,11 @@ def test_named_in_every_version(b):
             b.call("Metadata", version, _named("meta-named"), "named")
 
 
-@scenario(settings={"num.io.threads": "4"})
+@scenario(settings=STRICT)
 def test_all_topics(b):
     """All topics: an empty list in v0, null from v1 on; an empty list from v1 on means none."""
-    b.call("Metadata", 0, {"topics": []}, "no topics yet: all")
-    b.create("meta-all-1")
+    b.call("Metadata", 0, {"topics": []}, "whatever is there: all")
+    b.create("meta-all-1", partitions=1)
     b.create("meta-all-2", partitions=2)
     b.call("Metadata", 0, {"topics": []}, "v0 empty is all")
     b.every_version("Metadata", {"topics": None}, "null is all", range(1, 14))
@@ -108,11 +109,7 @@ def test_auto_creation_of_a_colliding_name(b):
         b.call("Metadata", 12, {"topics": [{"name": "meta_auto"}]}, "colliding")
 
 
-@scenario(settings={"auto.create.topics.enable": "false", "num.partitions": "3",
-                    "delete.topic.enable": "false", "message.max.bytes": "2000",
-                    "log.message.timestamp.type": "LogAppendTime", "compression.type": "gzip",
-                    "log.retention.hours": "7", "log.roll.hours": "5", "fetch.max.bytes": "3000",
-                    "max.request.partition.size.limit": "5", "log.cleanup.policy": "compact,delete"})
+@scenario(settings=STRICT)
 def test_auto_creation_switched_off(b):
     """auto.create.topics.enable=false: the client's flag does not help."""
     for version in (0, 1, 4, 12):
