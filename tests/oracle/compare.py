@@ -79,6 +79,7 @@ ALLOWED = [
     _unordered("DescribeProducers", "topics.partitions.activeProducers", "producerId"),
     _unordered("ApiVersions", "supportedFeatures", "name"),
     _unordered("ApiVersions", "finalizedFeatures", "name"),
+    Allowed("Produce", "*errorCode", IGNORED, "Kafka's size arithmetic overflows", step="length 2^31-1*"),
     # Records.
     Allowed("Fetch", "*records.batchLength", IGNORED, "compressors differ in size", step="*recompress*"),
     Allowed("Fetch", "*records.crc", IGNORED, "compressors differ in bytes", step="*recompress*"),

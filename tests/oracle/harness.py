@@ -227,7 +227,7 @@ def _readable(api, answer):
             if partition["records"] is not None:
                 parsed = records.parse(bytes.fromhex(partition["records"]))
                 partition["records"] = [_batch(b) for b in parsed if "cut" not in b]
-    return answer
+    return json.loads(json.dumps(answer, default=lambda b: b.hex()))
 
 
 def _batch(batch):

@@ -78,6 +78,8 @@ def decompress(codec, data):
     """The opposite of `compress`, of anything that Kafka or Barnabas may have written."""
     if codec == GZIP:
         return gzip.decompress(data)
+    if codec == SNAPPY and not data.startswith(_XERIAL[:8]):
+        return bytes(cramjam.snappy.decompress_raw(data))  # without the framing, as some clients send it
     if codec == SNAPPY:
         out, at = b"", 16
         while at < len(data):
@@ -148,6 +150,13 @@ def parse_records(data):
     return out
 
 
+def _records_or_reason(codec, data):
+    try:
+        return parse_records(decompress(codec, data))
+    except Exception as error:  # noqa: BLE001 - a broker may store what it did not look into
+        return {"undecodable": type(error).__name__, "bytes": data}
+
+
 def parse(data):
     """Every batch of a records field, as dicts. Bytes of a cut last batch are told as `cut`."""
     out, at = [], 0
@@ -167,7 +176,7 @@ def parse(data):
             "magic": magic, "crc": crc, "crcHolds": crc == crc32c.crc32c(data[at + 21:end]),
             **dict(zip(("attributes", "lastOffsetDelta", "baseTimestamp", "maxTimestamp", "producerId",
                         "producerEpoch", "baseSequence", "recordCount"), fields)),
-            "records": parse_records(decompress(codec, data[at + 61:end])),
+            "records": _records_or_reason(codec, data[at + 61:end]),
         })
         at = end
     return out
