@@ -1,20 +1,23 @@
 """Compares what two brokers answered, field by field, and allows only the differences listed here.
 
 A field's path is its names joined by dots, without array indexes: `topics.partitions.leaderEpoch`.
-Every entry of `ALLOWED` says which API, which path, what may differ and why. What is not listed must
+Where an array is compared by keys, an element may be named: `results.configs<log.dirs>.value`. Every entry of `ALLOWED` says which API, which path, what may differ and why. What is not listed must
 be equal. An entry that never applied in a whole run is printed at its end, so that the list stays
 honest.
 """
 
 import json
+import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from schema import ZERO_ID
 
+_NAMED = re.compile(r"<[^<>]*>")
 IGNORED = "ignored"      # may differ freely
 RENAMED = "renamed"      # own value on each side, but the same one wherever the other side repeats its own
 SIGN = "sign"            # both negative, both zero or both positive
+PRESENCE = "presence"    # both null or both not
 UNORDERED = "unordered"  # an array whose order means nothing
 
 
@@ -33,12 +36,19 @@ class Allowed:
 
     def covers(self, api, path, step):
         """Whether this entry speaks about a field."""
-        return (fnmatchcase(api, self.api) and fnmatchcase(path, self.path)
-                and fnmatchcase(step, self.step))
+        return (fnmatchcase(api, self.api) and fnmatchcase(step, self.step)
+                and (fnmatchcase(path, self.path) or fnmatchcase(_NAMED.sub("", path), self.path)))
 
 
 def _unordered(api, path, *keys, why="Kafka answers in the order of a hash map"):
     return Allowed(api, path, UNORDERED, why, keys=keys)
+
+
+def _of_the_node(*names):
+    """Broker configs that say where and as what a node runs."""
+    return [Allowed("DescribeConfigs", f"results.configs<{name}>.{part}", IGNORED,
+                    "says where and as what the node runs")
+            for name in names for part in ("value", "configSource", "synonyms*")]
 
 
 ALLOWED = [
@@ -61,6 +71,7 @@ ALLOWED = [
     _unordered("Metadata", "topics.partitions", "partitionIndex"),
     _unordered("Metadata", "brokers", "nodeId"),
     _unordered("CreateTopics", "topics", "name"),
+    _unordered("CreateTopics", "topics.configs", "name"),
     _unordered("CreatePartitions", "results", "name"),
     _unordered("DeleteTopics", "responses", "name|topicId", "errorCode"),
     _unordered("DeleteRecords", "topics", "name"),
@@ -80,6 +91,13 @@ ALLOWED = [
     _unordered("ApiVersions", "supportedFeatures", "name"),
     _unordered("ApiVersions", "finalizedFeatures", "name"),
     Allowed("Produce", "*errorCode", IGNORED, "Kafka's size arithmetic overflows", step="length 2^31-1*"),
+    # Configs.
+    Allowed("DescribeConfigs", "results.configs.documentation", PRESENCE, "texts are our own"),
+    *_of_the_node("process.roles", "listeners", "advertised.listeners", "controller.listener.names",
+                  "controller.quorum.bootstrap.servers", "log.dirs", "broker.id"),
+    *(Allowed("*", f"*configs<min.insync.replicas>{part}", IGNORED,
+              "Kafka pins it as a cluster config while eligible.leader.replicas.version is 1")
+      for part in ("", ".configSource", ".synonyms*")),
     # Records.
     Allowed("Fetch", "*records.batchLength", IGNORED, "compressors differ in size", step="*recompress*"),
     Allowed("Fetch", "*records.crc", IGNORED, "compressors differ in bytes", step="*recompress*"),
@@ -145,7 +163,7 @@ class Comparison:
             inner = f"{path}.{name}" if path else name
             deep = f"{where}.{name}" if where else name
             if name not in subject or name not in kafka:
-                if not self._find(inner, IGNORED):
+                if not self._absence_allowed(inner):
                     self._differs(deep, kafka.get(name, "<absent>"), subject.get(name, "<absent>"))
             else:
                 self._compare(inner, deep, kafka[name], subject[name])
@@ -159,12 +177,19 @@ class Comparison:
             return self._elements(path, where, sorted(kafka, key=repr), sorted(subject, key=repr))
         left, right = (self._keyed(path, entry, side, values) for side, values in enumerate((kafka, subject)))
         for key in [*left, *(k for k in right if k not in left)]:
-            at = f"{where}[{'/'.join(str(part) for part in key[:-1])}]"
+            name = "/".join(str(part) for part in key[:-1])
+            at, inner = f"{where}[{name}]", f"{path}<{name}>"
             if key in left and key in right:
-                self._compare(path, at, left[key], right[key])
-            else:
+                self._compare(inner, at, left[key], right[key])
+            elif not self._absence_allowed(inner):
                 self._differs(at, left.get(key, "<absent>"), right.get(key, "<absent>"))
         return None
+
+    def _absence_allowed(self, path):
+        entry = self._find(path, IGNORED)
+        if entry is not None:
+            entry.used += 1
+        return entry is not None
 
     def _keyed(self, path, entry, side, values):
         """Elements by their identity; the last part of a key counts repetitions."""
@@ -199,10 +224,10 @@ class Comparison:
     def _same(self, path, kafka, subject):
         if kafka == subject and type(kafka) is type(subject) and not self._find(path, RENAMED):
             return True
-        entry = self._find(path, IGNORED, SIGN, RENAMED)
+        entry = self._find(path, IGNORED, SIGN, PRESENCE, RENAMED)
         if entry is None:
             return False
-        same = {IGNORED: self._ignored, SIGN: self._sign, RENAMED: self._renamed}[entry.how](
+        same = {IGNORED: self._ignored, SIGN: self._sign, PRESENCE: self._presence, RENAMED: self._renamed}[entry.how](
             entry, kafka, subject)
         entry.used += same and kafka != subject
         return same
@@ -214,6 +239,10 @@ class Comparison:
     @staticmethod
     def _sign(_entry, kafka, subject):
         return (kafka > 0) - (kafka < 0) == (subject > 0) - (subject < 0)
+
+    @staticmethod
+    def _presence(_entry, kafka, subject):
+        return (kafka is None) == (subject is None)
 
     def _renamed(self, entry, kafka, subject):
         if kafka in _SPECIAL or subject in _SPECIAL:
