@@ -162,7 +162,8 @@ class ApacheKafka(Broker):
         """One id for the life of the folder."""
         path = self.folder / "cluster.id"
         if not path.exists():
-            path.write_text(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
+            # The leading letter: an id that begins with "-" would look like an option to the format tool.
+            path.write_text("k" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22])
         return path.read_text()
 
     def _wait(self, deadline):
