@@ -5,6 +5,7 @@ import os
 import pytest
 
 import compare
+import test_api_versions
 from harness import Pair
 from kafka import ApacheKafka, Barnabas
 from tools import close_runners
@@ -36,10 +37,13 @@ def brokers():
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Says which of the allowed differences occurred, and which were not needed."""
+    """Says what is not served yet, which allowed differences occurred, and (-v) which were not needed."""
+    if test_api_versions.NOT_SERVED:
+        terminalreporter.line("not served yet: " + ", ".join(sorted(test_api_versions.NOT_SERVED)))
     terminalreporter.section("allowed differences")
     for entry in compare.ALLOWED:
         if entry.used:
             terminalreporter.line(f"{entry.api} {entry.path}: {entry.how}, {entry.used} times: {entry.why}")
     unused = [f"{entry.api} {entry.path}" for entry in compare.ALLOWED if not entry.used]
-    terminalreporter.line(f"not needed in this run: {', '.join(unused) or 'none'}")
+    terminalreporter.line(f"{len(unused)} entries were not needed" + (
+        f": {', '.join(unused)}" if terminalreporter.verbosity > 0 else ""))

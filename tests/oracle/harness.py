@@ -24,6 +24,7 @@ import records
 from compare import Comparison
 from protocol import APIS, Closed, NoAnswer
 from schema import REPOSITORY, CodecError
+from tools import normalize, runner
 
 OUT = REPOSITORY / ".cache" / "oracle-out"
 ANSWER_TIMEOUT = 15.0
@@ -37,13 +38,11 @@ class Stopped(Exception):
 class Session:
     """One broker as a scenario sees it."""
 
-    def __init__(self, broker, prefix=""):
-        self.broker = broker
-        self.prefix = prefix
-        self.steps = []
+    def __init__(self, broker, side="kafka"):
+        self.broker, self.side = broker, side
+        self.steps, self.ended = [], [time.monotonic()]
         self.others = []
         self._client = None
-        self._tools = None
 
     # -- connections
 
@@ -77,6 +76,7 @@ class Session:
     def note(self, label, api, answer):
         """Writes down an answer; the same label and API must come at the same place on both sides."""
         self.steps.append((label, api, _readable(api, answer)))
+        self.ended.append(time.monotonic())
         return answer
 
     def call(self, name, version, body, label="", client_id="oracle"):
@@ -126,14 +126,14 @@ class Session:
                 answer = CLOSED
         self.note(label, "raw", answer)
 
-    def tool(self, name, *args, stdin="", label=""):
-        """Runs one of Kafka's command line tools against this broker and writes down what it printed."""
-        from tools import normalize, runner
-
-        if self._tools is None:
-            self._tools = runner(self.broker.name)
-        result = self._tools.run(name, [a.replace("{broker}", self.broker.address) for a in args], stdin)
-        return self.note(label or " ".join([name, *args]), f"tool {name}", normalize(result, self.broker))
+    def tool(self, name, *args, stdin="", label="", sort=False, keep=None):
+        """Runs one of Kafka's command line tools against this broker and writes down what it printed.
+        `sort`: the order of lines means nothing. `keep`: which lines of stdout count."""
+        result = runner(self.side).run(name, ["--bootstrap-server", self.broker.address, *args], stdin)
+        printed = normalize(result, self.broker, sort)
+        if keep is not None:
+            printed["stdout"] = [line for line in printed["stdout"] if keep(line)]
+        return self.note(label or " ".join([name, *args]), f"tool {name}", printed)
 
     # -- unrecorded help
 
@@ -141,8 +141,8 @@ class Session:
         """A request whose answer is not compared."""
         return self.client.call(name, version, body)
 
-    def until(self, name, version, body, holds, label="", seconds=20):
-        """Asks until the answer satisfies `holds`, then writes that answer down."""
+    def until(self, name, version, body, holds, label="", seconds=20, compare=True):
+        """Asks until the answer satisfies `holds`, then writes it down, or only that it came true."""
         deadline = time.monotonic() + seconds
         answer = self.quiet(name, version, body)
         while not holds(answer):
@@ -151,7 +151,9 @@ class Session:
                 raise Stopped(f"{label or name}: did not come true within {seconds} s")
             time.sleep(0.02)
             answer = self.quiet(name, version, body)
-        return self.note(f"{label or name} v{version}", name, answer)
+        if compare:
+            return self.note(f"{label or name} v{version}", name, answer)
+        return self.note(f"{label or name} v{version}", "none", {"came true": True}) and answer
 
     def create(self, name, partitions=1, **configs):
         """A topic that is ready to use; its id. Config names with `_` for `.`."""
@@ -262,7 +264,7 @@ class Pair:
 
     def compare(self, name, function, allowed=()):
         """Runs a scenario on both and fails the test if they answered differently."""
-        sessions = [Session(self.kafka, name), Session(self.subject, name)]
+        sessions = [Session(self.kafka), Session(self.subject, "subject")]
         with ThreadPoolExecutor(2) as pool:
             ended = list(pool.map(functools.partial(_run, function), sessions))
         for side, session in zip(("kafka", "subject"), sessions):
@@ -301,7 +303,9 @@ def _compare_steps(comparison, kafka, subject):
 
 def _write(name, side, session):
     OUT.mkdir(parents=True, exist_ok=True)
-    steps = [{"step": label, "api": api, "answer": answer} for label, api, answer in session.steps]
+    times = [round(end - begin, 3) for begin, end in zip(session.ended, session.ended[1:])]
+    steps = [{"step": label, "api": api, "seconds": seconds, "answer": answer}
+             for (label, api, answer), seconds in zip(session.steps, times)]
     (OUT / f"{name}.{side}.json").write_text(
         json.dumps(steps, indent=1, default=lambda b: b.hex() if isinstance(b, bytes) else str(b)))
 
@@ -314,7 +318,8 @@ def scenario(settings=None, alone=False, allowed=()):
         names = list(inspect.signature(function).parameters)[1:]
 
         def test(brokers, request, **parameters):
-            name = request.node.name.removeprefix("test_").replace("/", "_")
+            module = request.node.module.__name__.removeprefix("test_")
+            name = f"{module}.{request.node.name.removeprefix('test_')}".replace("/", "_")
             pair = brokers(settings, request.node.name if alone else None)
             pair.compare(name, lambda session: function(session, **parameters), allowed)
 

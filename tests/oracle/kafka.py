@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import uuid
 from pathlib import Path
@@ -32,6 +33,7 @@ COMMON = {
     "share.coordinator.state.topic.min.isr": "1",
     "group.initial.rebalance.delay.ms": "0",
 }
+LOGGING = Path(__file__).parent / "launcher" / "log4j2.yaml"
 JVM = ["-Xmx320m", "-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
        "-Djava.awt.headless=true"]
 
@@ -137,9 +139,8 @@ class ApacheKafka(Broker):
         self.folder.mkdir(parents=True, exist_ok=True)
         properties = self.folder / "server.properties"
         properties.write_text("".join(f"{k}={v}\n" for k, v in self.properties().items()))
-        logging = Path(__file__).parent / "launcher" / "log4j2.yaml"
         command = java("Server", str(properties), self.cluster_id(),
-                       extra=[f"-Dlog4j2.configurationFile={logging}"])
+                       extra=[f"-Dlog4j2.configurationFile={LOGGING}"])
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self._wait(time.monotonic() + timeout)
@@ -231,8 +232,6 @@ class Barnabas(Broker):
 
 
 def _after(seconds, action):
-    import threading
-
     timer = threading.Timer(seconds, action)
     timer.daemon = True
     timer.start()
