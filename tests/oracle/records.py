@@ -6,6 +6,7 @@ batches into dicts and says whether each CRC holds.
 
 import gzip
 import struct
+import time
 
 import cramjam
 import crc32c
@@ -17,7 +18,8 @@ CODECS = {"none": NONE, "gzip": GZIP, "snappy": SNAPPY, "lz4": LZ4, "zstd": ZSTD
 LOG_APPEND_TIME, TRANSACTIONAL, CONTROL, DELETE_HORIZON = 0x08, 0x10, 0x20, 0x40
 _XERIAL = b"\x82SNAPPY\0" + struct.pack(">ii", 1, 1)
 _AFTER_CRC = ">hiqqqhii"  # attributes ... record count
-BASE_TIMESTAMP = 1_700_000_000_000
+# An hour ago: recent, because retention and the expiry of producer state go by the records' own time.
+BASE_TIMESTAMP = (int(time.time()) - 3600) * 1000
 
 
 def varint(number):

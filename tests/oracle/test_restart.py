@@ -4,8 +4,6 @@ These scenarios have a pair of brokers of their own, because they stop them. Kaf
 epoch twice at each start (fenced, then elected again); a broker need only never go back.
 """
 
-import time
-
 from compare import IGNORED, Allowed
 from harness import scenario
 from records import CODECS, batch
@@ -20,9 +18,7 @@ EPOCHS = [Allowed(api, path, IGNORED, "each broker counts its starts in its own 
 
 
 def _send(b, producer, sequence, label, values=(b"v",)):
-    """Producer state expires by the batches' time, which must therefore be of today."""
-    data = batch(list(values), producer_id=producer, producer_epoch=0, base_sequence=sequence,
-                 base_timestamp=b.today)
+    data = batch(list(values), producer_id=producer, producer_epoch=0, base_sequence=sequence)
     b.produce("keep", data, label)
 
 
@@ -46,7 +42,6 @@ def _everything(b, label, known):
 
 
 def _fill(b):
-    b.today = int(time.time() * 1000) // 1000 * 1000
     known = filled(b, "keep", 2)
     b.create("keep-2", 1, retention_ms=5000)
     b.create("keep-gone")

@@ -82,7 +82,7 @@ def normalize(result, broker, sort=False):
     """What a tool printed, without what names times, sizes on disk, ids and ports."""
     def clean(text):
         text = text.replace(str(broker.data), "<dir>").replace(broker.address, "<broker>")
-        text = text.replace(str(broker.port), "<port>")
+        text = re.sub(rf"\b{broker.port}\b", "<port>", text)
         for pattern, replacement in _RULES:
             text = re.sub(pattern, replacement, text)
         lines = [line for line in text.splitlines() if line.strip()]
