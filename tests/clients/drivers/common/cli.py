@@ -48,7 +48,11 @@ class Sink:
 
     def add(self, offset: int, r: Record) -> None:
         """Writes one record."""
-        self.file.write(line(offset, r) + "\n")
+        self.write(line(offset, r))
+
+    def write(self, text: str) -> None:
+        """Writes one record that is a line already."""
+        self.file.write(text + "\n")
         self.count += 1
 
     @property
@@ -103,7 +107,7 @@ def batches(job: argparse.Namespace) -> Iterator[list[Record]]:
 def perform(client: Client, job: argparse.Namespace) -> str:
     """Runs one command and gives the text that follows `OK`."""
     if job.command == "create":
-        return client.create(job) or ""
+        return client.create(job)
     if job.command == "produce":
         client.produce(job, batches(job))
         return str(job.count)

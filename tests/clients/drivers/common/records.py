@@ -15,12 +15,17 @@ BASE_TIMESTAMP = 1_700_000_000_000
 GOLDEN = 0x9E3779B9
 MASK = 0xFFFFFFFF
 
-# What a client may be unable to say; see capabilities.py.
-NULL_VALUES = "null-values"
-BOTH_NULL = "both-null"
-NULL_HEADER_VALUES = "null-header-values"
-
 Headers = list[tuple[str, Optional[bytes]]]
+
+# What a client may be unable to send, and what it sends instead; which client
+# lacks what is the table in harness/clients.py.
+NULL_VALUES = "null-values"  # an empty value
+BOTH_NULL = "both-null"  # an empty value where key and value are null
+NULL_HEADER_VALUES = "null-header-values"  # an empty header value
+RECORD_HEADERS = "record-headers"  # FIXED_HEADERS on every record
+TIMESTAMPS = "timestamps"  # the time of sending
+
+FIXED_HEADERS: Headers = [("a", b"1"), ("a", b"2"), ("x.y", b""), ("zero", None)]
 
 
 class Record(NamedTuple):
@@ -75,7 +80,9 @@ def record(
     headers = _headers(draws)
     if value is None and (NULL_VALUES in without or (key is None and BOTH_NULL in without)):
         value = b""
-    if NULL_HEADER_VALUES in without:
+    if RECORD_HEADERS in without:
+        headers = FIXED_HEADERS
+    elif NULL_HEADER_VALUES in without:
         headers = [(name, b"" if v is None else v) for name, v in headers]
     return Record(partition, timestamp, key, value, headers)
 
