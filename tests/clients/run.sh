@@ -14,6 +14,10 @@ root=$(CDPATH= cd -- "$here/../.." && pwd)
     exit 1
 }
 broker=${BARNABAS_BIN:-$root/target/release/barnabas}
+command -v "${broker%% *}" >/dev/null 2>&1 || {
+    echo "clients: FAILED: there is no broker at ${broker%% *}: cargo build --release, or set BARNABAS_BIN" >&2
+    exit 1
+}
 report=$root/.cache/clients.xml
 "$root/.cache/venv/bin/python" -m pytest -c "$here/pytest.ini" --rootdir "$here" \
     --junit-xml "$report" "$here" "$@"

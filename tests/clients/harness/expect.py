@@ -42,7 +42,7 @@ def _records(batch: Batch, without: frozenset[str]) -> tuple[Record, ...]:
 
 def rendered(headers: Headers) -> str:
     """The headers column as kcat prints it, in hexadecimal."""
-    texts = [name.encode() + b"=" + (b"NULL" if value is None else value) for name, value in headers]
+    texts = [n.encode() + b"=" + (b"NULL" if v is None else v.split(b"\0")[0]) for n, v in headers]
     return b",".join(texts).hex()
 
 

@@ -21,6 +21,7 @@ Headers = list[tuple[str, Optional[bytes]]]
 # lacks what is the table in harness/clients.py.
 NULL_VALUES = "null-values"  # an empty value
 BOTH_NULL = "both-null"  # an empty value where key and value are null
+EMPTY_RECORDS = "empty-records"  # the value "0" where the key is null and the value empty
 NULL_HEADER_VALUES = "null-header-values"  # an empty header value
 RECORD_HEADERS = "record-headers"  # FIXED_HEADERS on every record
 TIMESTAMPS = "timestamps"  # the time of sending
@@ -80,6 +81,8 @@ def record(
     headers = _headers(draws)
     if value is None and (NULL_VALUES in without or (key is None and BOTH_NULL in without)):
         value = b""
+    if key is None and value == b"" and EMPTY_RECORDS in without:
+        value = b"0"
     if RECORD_HEADERS in without:
         headers = FIXED_HEADERS
     elif NULL_HEADER_VALUES in without:

@@ -1,9 +1,10 @@
 """Drives kcat, one run of it per partition.
 
-kcat splits its input at delimiters, has no timestamps to give, one set of
-headers per run, and cannot create topics. It prints headers as text; the last
-column is that text in hexadecimal, and the harness renders what it expects in
-the same way.
+kcat splits its input at delimiters and passes over empty lines, has no
+timestamps to give, one set of headers per run, and cannot create topics. It
+prints headers as text, each value up to its first zero byte; the last column is
+that text in hexadecimal, and the harness renders what it expects in the same
+way.
 """
 
 from __future__ import annotations
