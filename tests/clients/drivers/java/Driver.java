@@ -146,7 +146,7 @@ public final class Driver {
             config.put("fetch.max.bytes", bytes);
             config.put("max.partition.fetch.bytes", bytes);
             config.put("fetch.min.bytes", bytes);
-            config.put("fetch.max.wait.ms", 5000);
+            config.put("fetch.max.wait.ms", 500);
         }
         return config;
     }

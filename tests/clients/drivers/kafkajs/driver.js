@@ -180,7 +180,7 @@ async function fetchAll(cluster, job, out) {
 function fetchRequest(job, owned, next) {
   const maxBytes = job['fetch-bytes'] || 1_048_576
   return {
-    maxWaitTime: 5000,
+    maxWaitTime: 500,
     minBytes: job['fetch-bytes'] || 1,
     maxBytes: job['fetch-bytes'] || 52_428_800,
     isolationLevel: job.isolation === 'read_committed' ? 1 : 0,

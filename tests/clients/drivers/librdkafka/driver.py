@@ -91,6 +91,8 @@ class Librdkafka:
             }
         consumer = Consumer(config)
         try:
+            # Without this the first fetch waits 0.5 s for a timer of librdkafka's.
+            consumer.list_topics(job.topic, 30)
             parts = [TopicPartition(job.topic, p, OFFSET_BEGINNING) for p in range(job.partitions)]
             consumer.assign(parts)
             deadline = time.monotonic() + job.timeout

@@ -43,6 +43,9 @@ func (franz) Create(job *cli.Job) error {
 	return named(err)
 }
 
+// defaultBatchBytes is franz-go's own limit of a batch; a single larger record needs more.
+const defaultBatchBytes = 1_000_012
+
 var codecs = map[string]kgo.CompressionCodec{
 	"none": kgo.NoCompression(), "gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(),
 	"lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression(),
@@ -53,7 +56,7 @@ func producerOptions(job *cli.Job) []kgo.Opt {
 		kgo.SeedBrokers(job.Bootstrap),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerBatchCompression(codecs[job.Codec]),
-		kgo.ProducerBatchMaxBytes(100_000_000),
+		kgo.ProducerBatchMaxBytes(int32(max(defaultBatchBytes, job.Size+1024))),
 		kgo.BrokerMaxWriteBytes(200_000_000),
 		kgo.MaxBufferedRecords(1_000_000),
 		kgo.ProducerLinger(5 * time.Millisecond),
@@ -136,7 +139,7 @@ func consumerOptions(job *cli.Job, hook kgo.Hook) []kgo.Opt {
 	if job.FetchBytes > 0 {
 		size := int32(job.FetchBytes)
 		opts = append(opts, kgo.FetchMaxBytes(size), kgo.FetchMaxPartitionBytes(size),
-			kgo.FetchMinBytes(size), kgo.FetchMaxWait(5*time.Second), kgo.BrokerMaxReadBytes(2*size))
+			kgo.FetchMinBytes(size), kgo.FetchMaxWait(500*time.Millisecond), kgo.BrokerMaxReadBytes(2*size))
 	}
 	return opts
 }
