@@ -34,6 +34,8 @@ pub struct SessionPartition {
     pub topic: TopicKey,
     /// The partition's index.
     pub index: i32,
+    /// The name that the topic's id stood for when the partition was added, if it was known.
+    pub known_as: Option<Arc<str>>,
     /// From where the consumer reads.
     pub fetch_offset: i64,
     /// At most so many bytes of it.
@@ -54,6 +56,7 @@ impl SessionPartition {
         Self {
             topic,
             index,
+            known_as: None,
             fetch_offset,
             max_bytes,
             current_leader_epoch: -1,
@@ -61,6 +64,14 @@ impl SessionPartition {
             told_high_watermark: -1,
             told_log_start: -1,
         }
+    }
+}
+
+impl SessionPartition {
+    fn note(&mut self, told: Told) {
+        self.told_log_start = told.log_start;
+        // After an error the watermark is said again, so that the client sees the recovery.
+        self.told_high_watermark = if told.has_error { -1 } else { told.high_watermark };
     }
 }
 
@@ -147,6 +158,14 @@ impl Session {
         }
     }
 
+    /// Remembers what a full answer tells of a partition.
+    pub fn remember(&mut self, topic: &TopicKey, index: i32, told: Told) {
+        let place = self.places.get(&(topic.clone(), index));
+        if let Some(partition) = place.and_then(|place| self.order.get_mut(place)) {
+            partition.note(told);
+        }
+    }
+
     /// Whether an incremental answer must hold this partition; remembers what is told. A partition
     /// with records goes to the end of the order, so that the others get their turn.
     pub fn must_tell(&mut self, topic: &TopicKey, index: i32, told: Told) -> bool {
@@ -155,9 +174,7 @@ impl Session {
         let Some(partition) = self.order.get_mut(&place) else { return true };
         let news = partition.told_high_watermark != told.high_watermark
             || partition.told_log_start != told.log_start;
-        partition.told_log_start = told.log_start;
-        // After an error the watermark is said again, so that the client sees the recovery.
-        partition.told_high_watermark = if told.has_error { -1 } else { told.high_watermark };
+        partition.note(told);
         if told.has_records
             && let Some(partition) = self.order.remove(&place)
         {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::call::{Call, decode, respond};
 use crate::broker::Controller;
-use crate::catalog::{ApiError, ConfigChange, ConfigOp, ResourceKind};
+use crate::catalog::{ApiError, ConfigChange, ConfigOp, ResourceKind, validate_topic_name};
 use crate::wire::codec::{Array, DecodeError, Reader, Writer};
 use crate::wire::error::ErrorCode;
 use crate::wire::messages::alter_configs::{
@@ -33,8 +33,8 @@ pub fn handle_replace(
         let place = (resource.resource_type, resource.resource_name);
         let configs: Vec<(&str, Option<&str>)> =
             resource.configs.iter().map(|c| (c.name, c.value)).collect();
-        let outcome =
-            prepare(controller, &repeats, place, configs.iter().copied()).and_then(|kind| {
+        let outcome = prepare(controller, &repeats, place, false, configs.iter().copied())
+            .and_then(|kind| {
                 let set: Vec<(&str, &str)> =
                     configs.iter().map(|(key, value)| (*key, value.unwrap_or_default())).collect();
                 controller.replace_configs(kind, place.1, &set, request.validate_only)
@@ -110,11 +110,11 @@ fn alter_one(
         .configs
         .iter()
         .map(|c| (c.name, if is_delete(c.config_operation) { Some("") } else { c.value }));
-    let kind = prepare(controller, repeats, place, values)?;
+    let kind = prepare(controller, repeats, place, true, values)?;
     let mut changes = Vec::with_capacity(resource.configs.len());
     for config in resource.configs.iter() {
         let op = ConfigOp::from_code(config.config_operation);
-        let op = op.ok_or_else(|| ApiError::plain(ErrorCode::UNKNOWN_SERVER_ERROR))?;
+        let op = op.ok_or_else(|| ApiError::bare(ErrorCode::UNKNOWN_SERVER_ERROR))?;
         changes.push(ConfigChange { key: config.name, op, value: config.value });
     }
     controller.incremental_alter_configs(kind, place.1, &changes, validate_only)
@@ -143,6 +143,7 @@ fn prepare<'a>(
     controller: &Controller,
     repeats: &Repeats<'_>,
     (resource_type, name): (i8, &str),
+    incremental: bool,
     configs: impl Iterator<Item = (&'a str, Option<&'a str>)> + Clone,
 ) -> Result<ResourceKind, ApiError> {
     let invalid = |message: String| Err(ApiError::new(ErrorCode::INVALID_REQUEST, message));
@@ -159,25 +160,34 @@ fn prepare<'a>(
     if keys.windows(2).any(|pair| pair[0] == pair[1]) {
         return invalid("Error due to duplicate config keys".into());
     }
+    let own = controller.shared().node.node_id;
     match ResourceKind::from_code(resource_type) {
         Some(ResourceKind::Topic) if name.is_empty() => {
             invalid("Default topic resources are not allowed.".into())
         }
-        Some(ResourceKind::Broker) if !name.is_empty() => {
-            let own = controller.shared().node.node_id;
-            match name.parse::<i32>() {
-                Ok(id) if id == own => Ok(ResourceKind::Broker),
-                Ok(id) => {
-                    invalid(format!("Unexpected broker id, expected {own}, but received {id}"))
-                }
-                Err(_) => invalid(format!("Node id must be an integer, but it is: {name}")),
+        Some(ResourceKind::Topic) => match validate_topic_name(name) {
+            Ok(()) => Ok(ResourceKind::Topic),
+            Err(why) => Err(ApiError::new(ErrorCode::INVALID_TOPIC_EXCEPTION, why.to_string())),
+        },
+        Some(ResourceKind::Broker) if name.is_empty() => Ok(ResourceKind::Broker),
+        Some(kind @ ResourceKind::Broker) => match name.parse::<i32>() {
+            Ok(id) if id == own => Ok(kind),
+            Ok(id) => invalid(format!("Unexpected broker id, expected {own}, but received {id}")),
+            Err(_) => invalid(format!("Node id must be an integer, but it is: {name}")),
+        },
+        Some(ResourceKind::BrokerLogger) if incremental => match name.parse::<i32>() {
+            Ok(id) if id == own => {
+                invalid("The levels of loggers cannot be changed while the broker runs.".into())
             }
-        }
-        Some(kind @ (ResourceKind::Topic | ResourceKind::Broker)) => Ok(kind),
-        Some(kind) => invalid(format!(
+            Ok(id) => invalid(format!("Unexpected node id. Expected {own}, but received {id}")),
+            Err(_) => invalid(format!("Node id must be an integer, but it is: {name}")),
+        },
+        Some(kind @ (ResourceKind::ClientMetrics | ResourceKind::Group)) => invalid(format!(
             "Configs of resource type {} are not served by this broker yet.",
             kind as i8
         )),
-        None => invalid(format!("Unknown resource type {resource_type}")),
+        Some(ResourceKind::BrokerLogger) | None => {
+            invalid(format!("Unknown resource type {resource_type}"))
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::call::{Call, decode, respond};
 use crate::broker::Controller;
 use crate::catalog::{ApiError, CLUSTER_METADATA, Created, NewTopic};
-use crate::config::{Described, describe_topic};
+use crate::config::{Config, Described, Source, describe_topic, topic_default_names};
 use crate::wire::codec::{Array, DecodeError, Reader, Writer};
 use crate::wire::error::ErrorCode;
 use crate::wire::messages::create_topics::{
@@ -78,8 +78,25 @@ fn create(controller: &mut Controller, topic: &CreatableTopic<'_>, validate_only
         configs: topic.configs.iter().map(|config| (config.name, config.value)).collect(),
     };
     let created = controller.create_topic(&new, validate_only)?;
-    let configs = describe_topic(&created.configs, &controller.shared().config(), None);
+    let config = controller.shared().config();
+    let mut configs = describe_topic(&created.configs, &config, None);
+    for described in &mut configs {
+        as_the_controller_says(described, &created, &config);
+    }
     Ok((created, configs))
+}
+
+/// Kafka's controller tells less exactly than its brokers: values as they were given, and as the
+/// source of a default any broker setting that has a say in it.
+fn as_the_controller_says(described: &mut Described, created: &Created, config: &Config) {
+    if let Some(given) = created.configs.get(&described.name) {
+        described.value = Some(given.clone());
+    } else if described.source == Source::Default {
+        let names = topic_default_names(&described.name);
+        let mut sources = names.into_iter().map(|name| config.source(name));
+        described.source =
+            sources.find(|source| *source != Source::Default).unwrap_or(Source::Default);
+    }
 }
 
 fn encode(call: &Call<'_>, outcomes: &[(&str, Outcome)], out: &mut Writer) {
@@ -91,6 +108,7 @@ fn encode(call: &Call<'_>, outcomes: &[(&str, Outcome)], out: &mut Writer) {
         rows.push(match outcome {
             Ok((created, _)) => CreatableTopicResult {
                 name,
+                error_message: None,
                 topic_id: created.id,
                 num_partitions: created.partitions,
                 replication_factor: created.replication_factor,

@@ -46,7 +46,10 @@ pub fn handle(
         } else {
             ErrorCode::TOPIC_DELETION_DISABLED
         };
-        let row = |topic: &DeleteTopicState<'_>| refused(topic, code, code.message());
+        let row = |topic: &DeleteTopicState<'_>| Row {
+            outcome: Err(ApiError::bare(code)),
+            ..refused(topic, code, "")
+        };
         asked.iter().map(row).collect()
     };
     for row in rows.iter_mut().filter(|row| row.outcome.is_ok()) {

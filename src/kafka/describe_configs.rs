@@ -67,6 +67,9 @@ fn describe(
             check_broker_id(name, shared.node.node_id, " or empty string,")?;
             Ok(describe_broker(&shared.config(), wanted))
         }
+        Some(ResourceKind::BrokerLogger) if name.is_empty() => {
+            Err(ApiError::new(ErrorCode::INVALID_REQUEST, "Broker id must not be empty"))
+        }
         Some(ResourceKind::BrokerLogger) => {
             check_broker_id(name, shared.node.node_id, "")?;
             Ok(Vec::new())

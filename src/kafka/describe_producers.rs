@@ -54,8 +54,9 @@ fn describe(
     if let Err(why) = crate::catalog::validate_topic_name(name) {
         return Err((ErrorCode::INVALID_TOPIC_EXCEPTION, Some(why.to_string())));
     }
+    let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
     let partition = topic.and_then(|topic| topic.partition(index));
-    let partition = partition.ok_or((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, None))?;
+    let partition = partition.ok_or_else(|| (unknown, Some(unknown.message().to_owned())))?;
     let log = partition.log().ok_or((ErrorCode::KAFKA_STORAGE_ERROR, None))?;
     let state = |producer: crate::log::ProducerInfo| ProducerState {
         producer_id: producer.producer_id,

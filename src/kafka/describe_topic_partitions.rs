@@ -11,7 +11,7 @@ use crate::wire::codec::{Array, DecodeError, Reader, Writer};
 use crate::wire::error::ErrorCode;
 use crate::wire::messages::describe_topic_partitions::{
     Cursor, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse,
-    DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
+    DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic, TopicRequest,
 };
 use crate::wire::uuid::Uuid;
 
@@ -33,8 +33,9 @@ pub fn handle(
 ) -> Result<(), DecodeError> {
     let request: DescribeTopicPartitionsRequest<'_> = decode(call, body)?;
     let image = shared.image();
-    let invalid = request.topics.iter().any(|topic| validate_topic_name(topic.name).is_err());
-    if invalid {
+    let is_invalid = |topic: TopicRequest<'_>| validate_topic_name(topic.name).is_err();
+    if !request.topics.is_empty() && request.topics.iter().all(is_invalid) {
+        // Kafka stumbles when no name is left to look up.
         refuse(call, &request, ErrorCode::UNKNOWN_SERVER_ERROR, out);
         return Ok(());
     }
@@ -62,9 +63,10 @@ fn names<'i>(
     } else {
         request.topics.iter().map(|topic| topic.name).collect()
     };
+    let is_asked = request.topics.is_empty() || names.contains(start);
     names.retain(|name| *name >= start);
     match request.cursor {
-        Some(cursor) if cursor.partition_index < 0 => None,
+        Some(cursor) if cursor.partition_index < 0 || !is_asked => None,
         Some(_) if names.is_empty() => None,
         _ => Some(names),
     }
@@ -115,9 +117,14 @@ fn encode(
     }
     let mut topics = Vec::with_capacity(entries.len());
     for (entry, partitions) in entries.iter().zip(&partitions) {
-        let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
         topics.push(DescribeTopicPartitionsResponseTopic {
-            error_code: if entry.found.is_some() { ErrorCode::NONE } else { unknown },
+            error_code: match entry.found {
+                Some(_) => ErrorCode::NONE,
+                None if validate_topic_name(entry.name).is_err() => {
+                    ErrorCode::INVALID_TOPIC_EXCEPTION
+                }
+                None => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+            },
             name: Some(entry.name),
             topic_id: entry.found.map_or(Uuid::ZERO, |(id, ..)| id),
             is_internal: is_internal(entry.name),

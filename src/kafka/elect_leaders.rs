@@ -43,7 +43,11 @@ pub fn handle(
             }
         }
     }
-    let error_code = if known_type { ErrorCode::NONE } else { ErrorCode::INVALID_REQUEST };
+    let error_code = if known_type || answers.iter().all(|(_, rows)| rows.is_empty()) {
+        ErrorCode::NONE
+    } else {
+        ErrorCode::INVALID_REQUEST
+    };
     encode(call, error_code, &answers, out);
     Ok(())
 }

@@ -28,15 +28,12 @@ pub fn handle(
     out: &mut Writer,
 ) -> Result<(), DecodeError> {
     let request: FindCoordinatorRequest<'_> = decode(call, body)?;
-    let (code, message) = refusal(call.version(), request.key_type);
-    let coordinator = |key| Coordinator {
-        key,
-        node_id: -1,
-        host: "",
-        port: -1,
-        error_code: code,
-        error_message: Some(message),
+    let coordinator = |key| {
+        let (error_code, message) = refusal(request.key_type, key);
+        let error_message = Some(message);
+        Coordinator { key, node_id: -1, host: "", port: -1, error_code, error_message }
     };
+    let (code, message) = refusal(request.key_type, request.key);
     let coordinators: Vec<Coordinator<'_>> =
         request.coordinator_keys.iter().map(coordinator).collect();
     let response = FindCoordinatorResponse {
@@ -52,17 +49,15 @@ pub fn handle(
     Ok(())
 }
 
-fn refusal(version: i16, key_type: i8) -> (ErrorCode, &'static str) {
+fn refusal(key_type: i8, key: &str) -> (ErrorCode, &'static str) {
+    let unavailable = ErrorCode::COORDINATOR_NOT_AVAILABLE;
+    let invalid = ErrorCode::INVALID_REQUEST;
     match key_type {
-        GROUP => {
-            (ErrorCode::COORDINATOR_NOT_AVAILABLE, ErrorCode::COORDINATOR_NOT_AVAILABLE.message())
-        }
-        TRANSACTION => {
-            (ErrorCode::INVALID_REQUEST, "Transactions are not served by this broker yet.")
-        }
-        SHARE if version >= 6 => {
-            (ErrorCode::INVALID_REQUEST, "Share groups are not served by this broker yet.")
-        }
-        _ => (ErrorCode::INVALID_REQUEST, ErrorCode::INVALID_REQUEST.message()),
+        GROUP => (unavailable, unavailable.message()),
+        TRANSACTION => (invalid, "Transactions are not served by this broker yet."),
+        // A share coordinator's key is "group:topic:partition" or none.
+        SHARE if key.split(':').count() != 3 => (invalid, ""),
+        SHARE => (invalid, "Share groups are not served by this broker yet."),
+        _ => (invalid, invalid.message()),
     }
 }

@@ -18,6 +18,10 @@ pub fn handle(
     out: &mut Writer,
 ) -> Result<(), DecodeError> {
     let _request: ListPartitionReassignmentsRequest<'_> = decode(call, body)?;
-    respond(call, &ListPartitionReassignmentsResponse::default(), out);
+    respond(
+        call,
+        &ListPartitionReassignmentsResponse { error_message: None, ..Default::default() },
+        out,
+    );
     Ok(())
 }

@@ -14,6 +14,7 @@ use crate::wire::messages::metadata::{
     MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseBroker,
     MetadataResponsePartition, MetadataResponseTopic,
 };
+use crate::wire::uuid::Uuid;
 
 /// Every operation that there is for a topic, as bits of their codes: nothing is forbidden without
 /// an authorizer (Kafka's `AclEntry.supportedOperations`).
@@ -35,8 +36,14 @@ pub fn handle(
 ) -> Result<(), DecodeError> {
     let request: MetadataRequest<'_> = decode(call, body)?;
     if let Some(response) = refuse(call, &request) {
-        let topics: Vec<_> =
-            response.iter().map(|(name, code)| failed(*code, Some(name))).collect();
+        let topics: Vec<_> = response
+            .iter()
+            .map(|(name, topic_id, code)| MetadataResponseTopic {
+                topic_id: *topic_id,
+                is_internal: false,
+                ..failed(*code, Some(name))
+            })
+            .collect();
         let response = MetadataResponse { topics: Array::from(&topics), ..Default::default() };
         respond(call, &response, out);
         return Ok(());
@@ -103,7 +110,10 @@ fn respond_with(
 
 /// Requests that are wrong as a whole: below v12 every topic must have a name and none an id; from
 /// then on it must have one of them. Names and the code to tell.
-fn refuse<'r>(call: &Call<'_>, request: &MetadataRequest<'r>) -> Option<Vec<(&'r str, ErrorCode)>> {
+fn refuse<'r>(
+    call: &Call<'_>,
+    request: &MetadataRequest<'r>,
+) -> Option<Vec<(&'r str, Uuid, ErrorCode)>> {
     let topics = request.topics?;
     let code = if call.version() < 12 {
         ErrorCode::INVALID_REQUEST
@@ -115,7 +125,9 @@ fn refuse<'r>(call: &Call<'_>, request: &MetadataRequest<'r>) -> Option<Vec<(&'r
         _ => topic.name.is_none() && topic.topic_id.is_zero(),
     };
     let any = topics.iter().any(wrong);
-    any.then(|| topics.iter().map(|topic| (topic.name.unwrap_or_default(), code)).collect())
+    any.then(|| {
+        topics.iter().map(|topic| (topic.name.unwrap_or_default(), topic.topic_id, code)).collect()
+    })
 }
 
 /// Which topics are asked for.

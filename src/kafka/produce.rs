@@ -68,23 +68,28 @@ pub fn serve(
         Err(why) => return refuse(call, &why),
     };
     let refusal = refuse_whole(&request);
-    let repeats = has_repeats(&request);
+    let (partitions_repeat, topics_repeat) = (partitions_repeat(&request), topics_repeat(&request));
     let mut failed = false;
     let mut topics = Vec::with_capacity(request.topic_data.len());
     for (at, topic) in request.topic_data.iter().enumerate() {
         if topic.partition_data.is_empty() {
             continue;
         }
-        let is_last = |index| !repeats || is_last_mention(&request, at, &topic, index);
+        let is_last = |index| !partitions_repeat || is_last_mention(&request, at, &topic, index);
         let mut append = Append {
             shared: &service.shared,
             wakes: &mut service.wakes,
             scratch: &mut service.scratch,
             call,
+            acks: request.acks,
         };
         let outcomes = append.topic(&topic, refusal, is_last);
         failed |= outcomes.iter().any(|outcome| outcome.code != ErrorCode::NONE);
-        topics.push((topic, outcomes));
+        let same = |(known, _): &&mut (TopicProduceData<'_>, Vec<Outcome>)| is_same(known, &topic);
+        match topics.iter_mut().find(|row| topics_repeat && same(row)) {
+            Some((_, rows)) => rows.extend(outcomes), // One row for a topic, however often named.
+            None => topics.push((topic, outcomes)),
+        }
     }
     if request.acks == 0 {
         cx.skip(slot);
@@ -97,9 +102,6 @@ pub fn serve(
 
 /// Errors that concern every partition of a request.
 fn refuse_whole(request: &ProduceRequest<'_>) -> Option<ErrorCode> {
-    if !matches!(request.acks, -1..=1) {
-        return Some(ErrorCode::INVALID_REQUIRED_ACKS);
-    }
     let transactional = || {
         let batches = request.topic_data.iter().flat_map(|topic| topic.partition_data.iter());
         batches
@@ -116,7 +118,7 @@ fn refuse_whole(request: &ProduceRequest<'_>) -> Option<ErrorCode> {
 }
 
 /// Whether some partition is named twice. No client does that; the check must cost next to nothing.
-fn has_repeats(request: &ProduceRequest<'_>) -> bool {
+fn partitions_repeat(request: &ProduceRequest<'_>) -> bool {
     let count: usize = request.topic_data.iter().map(|topic| topic.partition_data.len()).sum();
     if count < 2 {
         return false;
@@ -131,6 +133,21 @@ fn has_repeats(request: &ProduceRequest<'_>) -> bool {
     named.windows(2).any(|pair| pair[0] == pair[1])
 }
 
+/// Whether some topic is named twice.
+fn topics_repeat(request: &ProduceRequest<'_>) -> bool {
+    if request.topic_data.len() < 2 {
+        return false;
+    }
+    let mut named: Vec<_> =
+        request.topic_data.iter().map(|topic| (topic.name, topic.topic_id)).collect();
+    named.sort_unstable();
+    named.windows(2).any(|pair| pair[0] == pair[1])
+}
+
+fn is_same(one: &TopicProduceData<'_>, other: &TopicProduceData<'_>) -> bool {
+    one.name == other.name && one.topic_id == other.topic_id
+}
+
 /// A partition that is named twice counts once, as it is named last (Kafka keeps a map).
 fn is_last_mention(
     request: &ProduceRequest<'_>,
@@ -143,9 +160,7 @@ fn is_last_mention(
     };
     let again = |data: &PartitionProduceData<'_>| data.index == partition;
     let later_here = topic.partition_data.iter().skip(index + 1).any(|data| again(&data));
-    let same =
-        |other: &TopicProduceData<'_>| other.name == topic.name && other.topic_id == topic.topic_id;
-    let mut later = request.topic_data.iter().skip(at + 1).filter(same);
+    let mut later = request.topic_data.iter().skip(at + 1).filter(|other| is_same(other, topic));
     !later_here && !later.any(|other| other.partition_data.iter().any(|data| again(&data)))
 }
 
@@ -154,6 +169,7 @@ struct Append<'a> {
     wakes: &'a mut Wakes,
     scratch: &'a mut Scratch,
     call: &'a Call<'a>,
+    acks: i16,
 }
 
 impl Append<'_> {
@@ -163,10 +179,7 @@ impl Append<'_> {
         refusal: Option<ErrorCode>,
         is_last: impl Fn(usize) -> bool,
     ) -> Vec<Outcome> {
-        let topic = match refusal {
-            Some(code) => Err(code),
-            None => self.find(data),
-        };
+        let topic = refusal.map_or_else(|| self.find(data), Err);
         let config = topic.as_ref().ok().map(|topic| topic.config());
         let mut outcomes = Vec::with_capacity(data.partition_data.len());
         for (at, partition) in data.partition_data.iter().enumerate() {
@@ -203,6 +216,9 @@ impl Append<'_> {
         let Some(partition) = topic.partition(data.index) else {
             return Outcome::failed(data.index, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
         };
+        if !matches!(self.acks, -1..=1) {
+            return Outcome::failed(data.index, ErrorCode::INVALID_REQUIRED_ACKS);
+        }
         let bytes = match data.records {
             Some(Records::Bytes(bytes)) => bytes,
             _ => return Outcome::failed(data.index, ErrorCode::INVALID_RECORD),

@@ -70,8 +70,8 @@ impl LeaderEpochs {
     /// The largest known epoch that is not larger than `epoch`, and where it ends; (-1, -1) if
     /// nothing is known.
     pub(crate) fn end_offset_for(&self, epoch: i32, log_end: i64) -> (i32, i64) {
-        if epoch < 0 {
-            return (-1, -1);
+        if epoch == -1 {
+            return (-1, -1); // The client knows no epoch.
         }
         if self.latest() == Some(epoch) {
             return (epoch, log_end);

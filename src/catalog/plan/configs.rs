@@ -170,6 +170,12 @@ fn edit_list(
         _ => config::broker_setting(change.key),
     };
     let is_list = setting.is_some_and(|setting| setting.kind == config::Kind::List);
+    if !is_list && kind == ResourceKind::Broker {
+        // A broker's own check comes before the controller's, in its own words.
+        let op = change.op.name().to_lowercase();
+        let message = format!("Config value {op} is not allowed for config key: {}", change.key);
+        return Err(ApiError::new(ErrorCode::INVALID_REQUEST, message));
+    }
     if !is_list {
         let message = format!(
             "Can't {} to key {} because its type is not LIST.",

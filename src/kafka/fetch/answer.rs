@@ -106,7 +106,7 @@ fn settle_session(service: &KafkaService, fetch: &Fetch, outcome: &Outcome) -> (
             let Some(session) = opened else { return (0, all()) };
             let mut session = session.lock().unwrap_or_else(PoisonError::into_inner);
             for (target, row) in fetch.targets.iter().zip(&outcome.rows) {
-                session.must_tell(&target.asked.topic, target.asked.index, told(row));
+                session.remember(&target.asked.topic, target.asked.index, told(row));
             }
             (session.id, all())
         }

@@ -22,6 +22,9 @@ pub struct Row {
     pub diverging: Option<(i32, i64)>,
     /// Whole batches.
     pub records: Option<FileRange>,
+    /// How much of the request's limit it takes: Kafka cuts the last batch where the limit is, so a
+    /// partition that has more than it may give uses up all that it may give.
+    used: u32,
 }
 
 impl Row {
@@ -34,6 +37,7 @@ impl Row {
             log_start: -1,
             diverging: None,
             records: None,
+            used: 0,
         }
     }
 
@@ -58,14 +62,14 @@ impl Fetch {
     /// large; from then on the limits hold.
     pub fn read(&self) -> Outcome {
         let mut rows = Vec::with_capacity(self.targets.len());
-        let mut left = self.max_bytes;
+        let mut left = self.max_bytes.unwrap_or(0);
         let (mut bytes, mut urgent) = (0, false);
         for target in &self.targets {
             let row = match &target.partition {
                 Ok(partition) => self.read_one(target, partition, left, bytes == 0),
-                Err(code) => Row::failed(*code, true),
+                Err(code) => Row::failed(*code, target.is_unreadable()),
             };
-            left = left.saturating_sub(row.bytes());
+            left = left.saturating_sub(row.used);
             bytes += i64::from(row.bytes());
             urgent |= (row.code != ErrorCode::NONE && !row.unread) || row.diverging.is_some();
             rows.push(row);
@@ -100,9 +104,10 @@ impl Fetch {
         {
             return Row::failed(code, false);
         }
-        let Ok(max_bytes) = u32::try_from(asked.max_bytes) else {
+        let (Ok(max_bytes), Some(_)) = (u32::try_from(asked.max_bytes), self.max_bytes) else {
             return Row::failed(ErrorCode::UNKNOWN_SERVER_ERROR, false);
         };
+        let limit = max_bytes.min(left);
         if asked.last_fetched_epoch >= 0 {
             match check_divergence(partition, asked.last_fetched_epoch, asked.fetch_offset) {
                 Ok(None) => {}
@@ -110,7 +115,7 @@ impl Fetch {
                 Err(code) => return Row::failed(code, false),
             }
         }
-        match log.read(asked.fetch_offset, max_bytes.min(left), first, self.bound()) {
+        match log.read(asked.fetch_offset, limit, first, self.bound()) {
             Ok(read) => Row {
                 code: ErrorCode::NONE,
                 unread: false,
@@ -118,6 +123,9 @@ impl Fetch {
                 last_stable: read.offsets.last_stable,
                 log_start: read.offsets.log_start,
                 diverging: None,
+                used: read
+                    .len()
+                    .max(u32::try_from(read.size_available).map_or(limit, |all| all.min(limit))),
                 records: read.range,
             },
             Err(why) => {
@@ -141,6 +149,7 @@ fn told(log: &Log, diverging: Option<(i32, i64)>) -> Row {
         log_start: offsets.log_start,
         diverging,
         records: None,
+        used: 0,
     }
 }
 

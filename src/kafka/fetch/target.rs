@@ -36,6 +36,14 @@ pub struct Target {
     pub partition: Result<Arc<Partition>, ErrorCode>,
 }
 
+impl Target {
+    /// Whether there is no log to ask; the other errors are found by asking it.
+    pub fn is_unreadable(&self) -> bool {
+        let of_log = [ErrorCode::INCONSISTENT_TOPIC_ID, ErrorCode::NOT_LEADER_OR_FOLLOWER];
+        self.partition.as_ref().is_err_and(|code| !of_log.contains(code))
+    }
+}
+
 /// The session side of a fetch.
 pub enum Mode {
     /// No session: the answer holds every partition.
@@ -62,8 +70,8 @@ pub struct Fetch {
     pub to_log_end: bool,
     /// Bytes for which it is worth waiting.
     pub min_bytes: i64,
-    /// Bytes that the answer may hold, but for a first batch.
-    pub max_bytes: u32,
+    /// Bytes that the answer may hold, but for a first batch; `None` for a negative number.
+    pub max_bytes: Option<u32>,
     /// Until when it may wait; `None` when it must not.
     pub deadline: Option<Instant>,
     /// When it came.
@@ -91,7 +99,10 @@ impl Fetch {
             request.replica_id
         };
         let follower = replica != CONSUMER && replica != DEBUG_CONSUMER;
-        let targets = asked.into_iter().map(|asked| names.resolve(asked, follower)).collect();
+        let mut targets: Vec<Target> =
+            asked.into_iter().map(|asked| names.resolve(asked, follower)).collect();
+        // What cannot be read is told behind what can, as Kafka does.
+        targets.sort_by_key(Target::is_unreadable);
         let limit = shared.config().fetch_max_bytes();
         let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
         Ok(Self {
@@ -102,7 +113,7 @@ impl Fetch {
             read_committed,
             to_log_end: replica == DEBUG_CONSUMER,
             min_bytes: i64::from(request.min_bytes.min(request.max_bytes)),
-            max_bytes: u32::try_from(request.max_bytes.min(limit)).unwrap_or(0),
+            max_bytes: u32::try_from(request.max_bytes.min(limit)).ok(),
             deadline: (request.max_wait_ms > 0).then(|| now + wait),
             now,
         })
@@ -121,10 +132,10 @@ fn open_mode(
             shared.sessions.close(id);
         }
         let mode = if epoch == FINAL_EPOCH { Mode::Sessionless } else { Mode::Opening };
-        return Ok((last_mentions(asked(request, uses_ids)), mode));
+        return Ok((last_mentions(asked(shared, request, uses_ids)), mode));
     }
     let update = |session: &mut crate::broker::Session| {
-        asked(request, uses_ids).for_each(|partition| session.upsert(partition));
+        asked(shared, request, uses_ids).for_each(|partition| session.upsert(partition));
         for topic in request.forgotten_topics_data.iter() {
             let key = topic_key(uses_ids, topic.topic, topic.topic_id);
             topic.partitions.iter().for_each(|index| session.forget(&key, index));
@@ -143,12 +154,18 @@ fn open_mode(
 }
 
 fn asked<'r>(
+    shared: &'r Shared,
     request: &'r FetchRequest<'r>,
     uses_ids: bool,
 ) -> impl Iterator<Item = SessionPartition> + 'r {
     let of_topic = move |topic: FetchTopic<'r>| {
         let key = topic_key(uses_ids, topic.topic, topic.topic_id);
-        topic.partitions.iter().map(move |partition| session_partition(key.clone(), &partition))
+        let known = if uses_ids { shared.topics.by_id(topic.topic_id) } else { None };
+        let known_as = known.map(|topic| topic.name.clone());
+        let partition = move |partition: FetchPartition| {
+            session_partition(key.clone(), known_as.clone(), &partition)
+        };
+        topic.partitions.iter().map(partition)
     };
     request.topics.iter().flat_map(of_topic)
 }
@@ -157,13 +174,18 @@ fn topic_key(uses_ids: bool, name: &str, id: Uuid) -> TopicKey {
     if uses_ids { TopicKey::Id(id) } else { TopicKey::Name(Arc::from(name)) }
 }
 
-fn session_partition(topic: TopicKey, asked: &FetchPartition) -> SessionPartition {
+fn session_partition(
+    topic: TopicKey,
+    known_as: Option<Arc<str>>,
+    asked: &FetchPartition,
+) -> SessionPartition {
     let mut partition = SessionPartition::new(
         topic,
         asked.partition,
         asked.fetch_offset,
         asked.partition_max_bytes,
     );
+    partition.known_as = known_as;
     partition.current_leader_epoch = asked.current_leader_epoch;
     partition.last_fetched_epoch = asked.last_fetched_epoch;
     partition
@@ -226,7 +248,11 @@ impl Names<'_> {
                 TopicKey::Name(name) => (name.clone(), Uuid::ZERO),
                 TopicKey::Id(id) => (Arc::from(""), *id),
             };
-            return Target { asked, name, topic_id, partition: Err(unknown) };
+            // The name goes on with another id: the topic was deleted and created again.
+            let successor =
+                asked.known_as.as_ref().and_then(|name| self.shared.topics.by_name(name));
+            let code = if successor.is_some() { ErrorCode::INCONSISTENT_TOPIC_ID } else { unknown };
+            return Target { asked, name, topic_id, partition: Err(code) };
         };
         // A node id that is not a replica's: there are no followers on a single node.
         let partition = match topic.partition(asked.index) {

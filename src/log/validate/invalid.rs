@@ -40,10 +40,12 @@ impl Invalid {
         Self { code, message: message.into(), record_errors: Vec::new(), stage: Stage::Append }
     }
 
-    /// The `error_message` of the answer: Kafka fills it only when it names records.
+    /// The `error_message` of the answer: Kafka fills it only when it names records, or when the
+    /// bytes were no batch at all and it failed before the append.
     #[must_use]
     pub fn answer_message(&self) -> Option<&str> {
-        (!self.record_errors.is_empty()).then_some(self.message.as_str())
+        let no_batch = self.stage == Stage::Request && self.code == ErrorCode::CORRUPT_MESSAGE;
+        (no_batch || !self.record_errors.is_empty()).then_some(self.message.as_str())
     }
 
     /// Kafka puts the log start offset into the answer; else it is -1.

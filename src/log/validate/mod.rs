@@ -9,7 +9,6 @@
 //! - a compressed batch's records must have exactly the length that they state;
 //! - records of a kept batch whose offsets are not 0, 1, 2, ... are renumbered (Kafka stores
 //!   uncompressed ones as they are and fails on compressed ones with an internal error);
-//! - a producer id with a negative epoch is refused;
 //! - records may take at most [`uncompressed_limit`] bytes when opened;
 //! - at most [`MAX_RECORD_ERRORS`] bad records are named.
 

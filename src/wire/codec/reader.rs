@@ -183,9 +183,8 @@ impl<'a> Reader<'a> {
         if flexible {
             return self.read_compact_len();
         }
-        let start = self.clone();
-        let len = self.read_i16()?;
-        signed_len(i64::from(len), &start)
+        // Kafka reads every negative length as null, not only -1.
+        Ok(usize::try_from(self.read_i16()?).ok())
     }
 
     /// The length before bytes or records, or the count before an array: `None` is null.
@@ -194,9 +193,7 @@ impl<'a> Reader<'a> {
         if flexible {
             return self.read_compact_len();
         }
-        let start = self.clone();
-        let len = self.read_i32()?;
-        signed_len(i64::from(len), &start)
+        Ok(usize::try_from(self.read_i32()?).ok())
     }
 
     #[inline]
@@ -221,14 +218,5 @@ impl<'a> Reader<'a> {
             0 => Ok(()),
             unused => Err(self.error(Reason::BadTagSize { tag, unused })),
         }
-    }
-}
-
-#[inline]
-fn signed_len(len: i64, start: &Reader<'_>) -> Result<Option<usize>, DecodeError> {
-    match usize::try_from(len) {
-        Ok(len) => Ok(Some(len)),
-        Err(_) if len == -1 => Ok(None),
-        Err(_) => Err(start.error(Reason::NegativeLength(len))),
     }
 }
