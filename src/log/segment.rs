@@ -51,18 +51,22 @@ impl Tails {
         SegmentFiles { base, log, index, counted: false }
     }
 
-    /// New, empty files at these paths.
+    /// New, empty files at these paths, where none may be.
     pub(crate) fn create(
         (log, index): (&Path, &Path),
         (log_capacity, index_capacity): (u64, u64),
     ) -> Result<Tails, StorageError> {
         let create = |path: &Path, capacity| {
             let mut options = File::options();
-            let file = options.read(true).write(true).create(true).truncate(true).open(path);
+            let file = options.read(true).write(true).create_new(true).open(path);
             file.and_then(|file| Tail::new(file, 0, capacity))
                 .map_err(StorageError::on("create", path))
         };
-        Ok(Tails { log: create(log, log_capacity)?, index: create(index, index_capacity)? })
+        let log_tail = create(log, log_capacity)?;
+        let index_tail = create(index, index_capacity).inspect_err(|_| {
+            let _ = fs::remove_file(log);
+        })?;
+        Ok(Tails { log: log_tail, index: index_tail })
     }
 }
 
