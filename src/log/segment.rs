@@ -74,6 +74,9 @@ impl Tails {
 pub(crate) struct Segment {
     pub(crate) base: i64,
     size: AtomicU64,
+    /// Bytes of index entries, once the segment is sealed: its file may have a reserve behind them
+    /// still, that goes at any moment. Before that, or if it was found so: all of the file.
+    index_size: AtomicU64,
     files: Mutex<Option<Arc<SegmentFiles>>>,
     /// The largest timestamp of what was there when the segment was opened, found when it is
     /// first asked for (by the `.timeindex`, once there is one).
@@ -89,6 +92,7 @@ impl Segment {
         Segment {
             base,
             size: AtomicU64::new(size),
+            index_size: AtomicU64::new(u64::MAX),
             files: Mutex::new(None),
             opened_size: size,
             opened_max_timestamp: OnceLock::new(),
@@ -144,6 +148,7 @@ impl Segment {
         let path = names::index_file(dir, self.base);
         let index = File::open(&path).map_err(StorageError::on("open", &path))?;
         let entries = index.metadata().map_err(StorageError::on("open", &path))?.len();
+        let entries = entries.min(self.index_size.load(Ordering::Acquire));
         let index = GrowingFile::sealed(index, entries / index::ENTRY * index::ENTRY);
         let log = GrowingFile::sealed(log, self.size());
         Ok(SegmentFiles { base: self.base, log, index, counted: false })
@@ -177,6 +182,7 @@ impl Segment {
 
     /// Ends writing to the segment.
     pub(crate) fn seal(&self, tails: Tails) -> Arc<SegmentFiles> {
+        self.index_size.store(tails.index.len(), Ordering::Release);
         let (log, index) = (tails.log.seal(), tails.index.seal());
         let sealed = SegmentFiles { base: self.base, log, index, counted: false };
         self.lock().insert(Arc::new(sealed)).clone()
