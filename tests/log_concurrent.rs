@@ -43,8 +43,7 @@ fn readers_see_whole_batches_in_order_while_one_writes() {
             .map(|number| {
                 let (log, done) = (&log, &done);
                 scope.spawn(move || {
-                    let bound =
-                        if number == 0 { Bound::LogEnd } else { Bound::HighWatermark };
+                    let bound = if number == 0 { Bound::LogEnd } else { Bound::HighWatermark };
                     let mut offset = 0;
                     loop {
                         let last = done.load(Ordering::Acquire);

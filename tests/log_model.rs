@@ -46,7 +46,17 @@ impl World {
         let config = random_config(&mut random);
         let log = create(&dir.partition(), &config);
         let (batches, epochs) = (Vec::new(), Vec::new());
-        World { dir, random, config, log, batches, log_start: 0, high_watermark: 0, epoch: 0, epochs }
+        World {
+            dir,
+            random,
+            config,
+            log,
+            batches,
+            log_start: 0,
+            high_watermark: 0,
+            epoch: 0,
+            epochs,
+        }
     }
 
     fn end(&self) -> i64 {
@@ -178,7 +188,8 @@ impl World {
         let records: Vec<(i64, i64)> = records.filter(|&(offset, _)| offset >= start).collect();
         // The record must be visible, and so must its batch be.
         let first = records.iter().find(|&&(_, time)| time >= wanted).copied();
-        let whole = |offset: i64| self.visible(offset, visible_to).any(|batch| batch.base <= offset);
+        let whole =
+            |offset: i64| self.visible(offset, visible_to).any(|batch| batch.base <= offset);
         let expected = first.filter(|&(offset, _)| offset < visible_to && whole(offset));
         let found = self.log.offset_for_timestamp(wanted, bound).unwrap();
         assert_eq!(found.map(|found| (found.offset, found.timestamp)), expected, "time {wanted}");
@@ -238,7 +249,11 @@ impl World {
         };
         let beyond_the_log = self.end() == start && self.log.latest_epoch().is_none();
         if !beyond_the_log {
-            assert_eq!(self.log.end_offset_for_epoch(asked), expected, "epoch {asked} of {known:?}");
+            assert_eq!(
+                self.log.end_offset_for_epoch(asked),
+                expected,
+                "epoch {asked} of {known:?}"
+            );
         }
     }
 }
@@ -247,7 +262,10 @@ fn random_config(random: &mut Random) -> Arc<TopicConfig> {
     let segment_bytes = [3_000, 5_000, 20_000, 1 << 20][random.below(4) as usize];
     let interval = [0, 200, 1_000, 4_096][random.below(4) as usize];
     let index = [64, 800, 1 << 20][random.below(3) as usize];
-    Arc::new(TopicConfig { segment_index_bytes: index, ..(*config(segment_bytes, interval)).clone() })
+    Arc::new(TopicConfig {
+        segment_index_bytes: index,
+        ..(*config(segment_bytes, interval)).clone()
+    })
 }
 
 #[test]

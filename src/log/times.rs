@@ -108,9 +108,7 @@ fn max_in(
         });
         let Some(batch) = next.min_by_key(order) else { return Ok(best) };
         let mut max = best;
-        let in_log = |timestamp: i64, offset: i64| {
-            timestamp > NO_TIMESTAMP && offset >= log_start
-        };
+        let in_log = |timestamp: i64, offset: i64| timestamp > NO_TIMESTAMP && offset >= log_start;
         each_record(files, &batch, |record| {
             if in_log(record.timestamp, record.offset) && record.timestamp > timestamp_of(max) {
                 max = Some(record);
