@@ -39,6 +39,7 @@ mod scan;
 mod segment;
 mod times;
 pub mod validate;
+pub mod volume;
 
 pub use append::Appended;
 pub use error::{AppendError, LogError, ReadError, StorageError};

@@ -72,7 +72,7 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Preallocated size of the offset and time index files."),
     long("segment.jitter.ms").default("0").at_least(0).later()
         .doc("Random amount subtracted from segment.ms."),
-    long("segment.ms").default("604800000").at_least(1).later()
+    long("segment.ms").default("604800000").at_least(1).used()
         .doc("Age at which the active segment is rolled."),
     boolean("unclean.leader.election.enable").default("false")
         .doc("Whether a replica outside the ISR may be elected."),

@@ -139,8 +139,9 @@ impl<'a> Reader<'a> {
     }
 
     fn read_uvarint_slow(&mut self) -> Result<u32, DecodeError> {
+        let at = self.position();
         let value = self.read_leb128(5)?;
-        u32::try_from(value).map_err(|_| self.error(Reason::BadVarint))
+        u32::try_from(value).map_err(|_| DecodeError::new(at, Reason::BadVarint))
     }
 
     /// A zig-zag LEB128 integer of at most 32 bits (used inside record batches).
