@@ -19,7 +19,7 @@ use super::validate::{Patch, Validated};
 use crate::config::TopicConfig;
 use crate::wire::records::{BatchHeader, HEADER_LEN, MAGIC, patch};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
 /// The next segment is made when this much is left of the active one, or a quarter.
@@ -62,6 +62,11 @@ impl Active {
             created_ms: 0,
             next_asked: false,
         }
+    }
+
+    fn is_empty_and_too_small_for(&self, size: u64) -> bool {
+        let too_small = |tails: &Tails| tails.log.len() == 0 && tails.log.room() < size;
+        self.tails.as_ref().is_some_and(too_small)
     }
 }
 
@@ -197,20 +202,26 @@ impl Log {
         max_timestamp: i64,
         now_ms: i64,
     ) -> Result<(), StorageError> {
-        let dir = self.dir();
         if writer.active.tails.is_none() {
-            activate(writer, &dir, now_ms)?;
+            activate(writer, &self.dir(), now_ms)?;
         }
         if should_roll(writer, size, last_offset, max_timestamp, now_ms) {
-            self.roll(writer, &dir, now_ms)?;
+            self.roll(writer, now_ms)?;
+        }
+        if writer.active.is_empty_and_too_small_for(size) {
+            // Settings have changed since it was made.
+            if let Some(tails) = writer.active.tails.take() {
+                writer.active.segment.seal(tails);
+            }
+            activate(writer, &self.dir(), now_ms)?;
         }
         let base = writer.active.segment.base;
         let Some(tails) = &mut writer.active.tails else { unreachable!("activated above") };
-        let path = || names::log_file(&dir, base);
-        tails.log.make_room(size).map_err(|error| StorageError::new("extend", &path(), error))?;
-        let path = || names::index_file(&dir, base);
+        let failed = |path: PathBuf, error| StorageError::new("extend", &path, error);
+        let room = tails.log.make_room(size);
+        room.map_err(|error| failed(names::log_file(&self.dir(), base), error))?;
         let room = tails.index.make_room(index::ENTRY);
-        room.map_err(|error| StorageError::new("extend", &path(), error))
+        room.map_err(|error| failed(names::index_file(&self.dir(), base), error))
     }
 
     /// Copies the batch into the log and makes it visible up to [`super::Bound::LogEnd`].
@@ -284,10 +295,10 @@ impl Log {
     }
 
     /// Begins a new segment at the end of the log.
-    fn roll(&self, writer: &mut Writer, dir: &Arc<Path>, now_ms: i64) -> Result<(), StorageError> {
-        let base = writer.end;
+    fn roll(&self, writer: &mut Writer, now_ms: i64) -> Result<(), StorageError> {
+        let (dir, base) = (self.dir(), writer.end);
         assert!(base > writer.active.segment.base, "an empty segment is not rolled");
-        let tails = self.new_files(dir, base, capacities(&writer.config))?;
+        let tails = self.new_files(&dir, base, capacities(&writer.config))?;
         let segment = Arc::new(Segment::fresh(base, &tails));
         let fresh =
             Active { tails: Some(tails), created_ms: now_ms, ..Active::new(segment.clone()) };
@@ -296,7 +307,7 @@ impl Log {
             let files = old.segment.seal(tails);
             let snapshot = producer_snapshot::encode(&writer.producers);
             self.backlog
-                .push(Rolled { files, snapshot: (names::snapshot_file(dir, base), snapshot) });
+                .push(Rolled { files, snapshot: (names::snapshot_file(&dir, base), snapshot) });
             self.preparer.ask(Job::Finish(self.backlog.clone()));
             writer.snapshot_at = base;
         }
@@ -316,15 +327,15 @@ impl Log {
         capacities: (u64, u64),
     ) -> Result<Tails, StorageError> {
         let (log, index) = (names::log_file(dir, base), names::index_file(dir, base));
-        if let Some(tails) = self.next.take(capacities) {
-            let (made_log, made_index) = names::prepared_files(dir);
-            let renamed =
-                fs::rename(&made_index, &index).and_then(|()| fs::rename(&made_log, &log));
-            match renamed {
-                Ok(()) => return Ok(tails),
-                Err(error) => ::log::warn!("cannot use {}: {error}", made_log.display()),
+        if let Some(made) = self.next.take(capacities) {
+            match fs::rename(&made.index, &index).and_then(|()| fs::rename(&made.log, &log)) {
+                Ok(()) => return Ok(made.tails),
+                Err(error) => ::log::warn!("cannot use {}: {error}", made.log.display()),
             }
         }
+        // No segment begins here, so such files can only be what a failed roll left.
+        let _ = fs::remove_file(&log);
+        let _ = fs::remove_file(&index);
         Tails::create((&log, &index), capacities)
     }
 

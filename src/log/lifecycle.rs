@@ -90,7 +90,7 @@ impl Log {
         writer.closed = true;
         let dir = self.dir();
         self.backlog.finish();
-        self.next.discard(&dir);
+        self.next.discard();
         self.seal_active(&mut writer, &dir)?;
         if writer.end > writer.snapshot_at {
             let path = names::snapshot_file(&dir, writer.end);
@@ -129,6 +129,9 @@ impl Log {
             StorageError::new("draw a name for the deletion of", &self.dir(), error)
         })?;
         let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+        // A rolled segment's chores must not reach into a new log of the same name.
+        self.backlog.clear();
+        self.next.discard();
         let mut dir = self.dir.write().unwrap_or_else(PoisonError::into_inner);
         let to = dir.with_file_name(names::delete_dir_name(&self.name, &id));
         fs::rename(&*dir, &to).map_err(StorageError::on("rename", &dir))?;

@@ -56,7 +56,7 @@ use append::Writer;
 use epochs::LeaderEpochs;
 use offsets::{Position, Published, Watermarks};
 use preparer::{Backlog, NextSegment};
-use segment::Segment;
+use segment::{Segment, SegmentFiles};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -114,11 +114,12 @@ impl Log {
         self.marks.get().offsets()
     }
 
-    /// Moves the high watermark forward to `to`: everything below is replicated. Going back is
-    /// ignored; beyond the log end it is a bug of the caller. A new or opened log has its high
-    /// watermark at the log start.
+    /// Moves the high watermark forward to `to`, or to the log end if that is less: everything
+    /// below is replicated. Going back is ignored. A new or opened log has its high watermark at
+    /// the log start.
     pub fn advance_high_watermark(&self, to: i64) {
         let now = self.marks.get();
+        let to = to.min(now.log_end.offset);
         if to <= now.high_watermark.offset {
             return;
         }
@@ -211,6 +212,14 @@ impl Log {
         self.segments.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// A segment's files, opened if they are not.
+    fn files_of(&self, segment: &Segment) -> Result<Arc<SegmentFiles>, StorageError> {
+        match segment.opened() {
+            Some(files) => Ok(files),
+            None => segment.files(&self.dir()),
+        }
+    }
+
     /// The segment that holds `offset`, and the one after it.
     fn segment_of(&self, offset: i64) -> Option<(Arc<Segment>, Option<i64>)> {
         let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
@@ -226,7 +235,7 @@ impl Log {
         let mut at = offset;
         while let Some((segment, next)) = self.segment_of(at) {
             let len = if segment.base == end.segment { end.byte } else { segment.size() };
-            let files = segment.files(&self.dir());
+            let files = self.files_of(&segment);
             match (files.and_then(|files| files.locate(offset, len)), next) {
                 (Ok(Some(found)), _) => {
                     return Position { offset, segment: segment.base, byte: found.position };

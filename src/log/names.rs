@@ -70,9 +70,11 @@ pub(crate) fn snapshot_file(dir: &Path, offset: i64) -> PathBuf {
     offset_file(dir, offset, "snapshot")
 }
 
-/// The next segment's `.log` and `.index` before they have a base offset.
-pub(crate) fn prepared_files(dir: &Path) -> (PathBuf, PathBuf) {
-    (dir.join(format!("next.log{PREPARED}")), dir.join(format!("next.index{PREPARED}")))
+/// The next segment's `.log` and `.index` before they have a base offset. `unique` keeps two logs
+/// apart that have the same directory one after the other.
+pub(crate) fn prepared_files(dir: &Path, unique: u64) -> (PathBuf, PathBuf) {
+    let path = |kind| dir.join(format!("next-{unique}.{kind}{PREPARED}"));
+    (path("log"), path("index"))
 }
 
 /// Where leader epochs begin.
@@ -114,7 +116,7 @@ mod tests {
         assert_eq!(FileKind::of("00000000000000000042.snapshot"), FileKind::Snapshot(42));
         assert_eq!(FileKind::of("00000000000000000042.timeindex"), FileKind::Other);
         assert_eq!(FileKind::of("00000000000000000042.log.deleted"), FileKind::Leftover);
-        assert_eq!(FileKind::of("next.log.prepared"), FileKind::Leftover);
+        assert_eq!(FileKind::of("next-7.log.prepared"), FileKind::Leftover);
         assert_eq!(FileKind::of("partition.metadata"), FileKind::Other);
         for not_an_offset in ["42.log", "-0000000000000000042.log", "99999999999999999999.log"] {
             assert_eq!(FileKind::of(not_an_offset), FileKind::Other, "{not_an_offset}");

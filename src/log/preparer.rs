@@ -15,6 +15,7 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -116,45 +117,65 @@ pub(crate) struct NextOrder {
     pub(crate) capacities: (u64, u64),
 }
 
+/// A segment's files, made ahead.
+pub(crate) struct Prepared {
+    pub(crate) tails: Tails,
+    pub(crate) log: PathBuf,
+    pub(crate) index: PathBuf,
+}
+
 /// The place where a log finds its next segment's files, if they were made in time.
 #[derive(Default)]
-pub(crate) struct NextSegment(Mutex<Option<Tails>>);
+pub(crate) struct NextSegment(Mutex<Option<Prepared>>);
 
 impl NextSegment {
     fn make(&self, order: &NextOrder) {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
         if self.lock().is_some() {
             return;
         }
-        let (log, index) = names::prepared_files(&order.dir);
+        let unique = COUNT.fetch_add(1, Ordering::Relaxed);
+        let (log, index) = names::prepared_files(&order.dir, unique);
         match Tails::create((&log, &index), order.capacities) {
             Ok(tails) => {
                 // Without space nothing is lost: the appender asks again when it needs some.
                 let _ = tails.log.shared().grow_ahead_by(PREPARED_LOG);
                 let _ = tails.index.shared().grow_ahead();
-                *self.lock() = Some(tails);
+                *self.lock() = Some(Prepared { tails, log, index });
             }
             Err(error) => ::log::debug!("cannot make the next segment ahead of need: {error}"),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Tails>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Prepared>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The files, if they are there and of the capacities that are wanted (settings change).
-    pub(crate) fn take(&self, capacities: (u64, u64)) -> Option<Tails> {
-        let tails = self.lock().take()?;
-        let made_for = (tails.log.shared().capacity(), tails.index.shared().capacity());
-        (made_for == capacities).then_some(tails)
+    pub(crate) fn take(&self, capacities: (u64, u64)) -> Option<Prepared> {
+        let prepared = self.lock().take()?;
+        let (log, index) = (prepared.tails.log.shared(), prepared.tails.index.shared());
+        match (log.capacity(), index.capacity()) == capacities {
+            true => Some(prepared),
+            false => {
+                prepared.discard();
+                None
+            }
+        }
     }
 
     /// Removes files that were made and not used.
-    pub(crate) fn discard(&self, dir: &Path) {
-        if self.lock().take().is_some() {
-            let (log, index) = names::prepared_files(dir);
-            let _ = fs::remove_file(log);
-            let _ = fs::remove_file(index);
+    pub(crate) fn discard(&self) {
+        if let Some(prepared) = self.lock().take() {
+            prepared.discard();
         }
+    }
+}
+
+impl Prepared {
+    fn discard(self) {
+        let _ = fs::remove_file(self.log);
+        let _ = fs::remove_file(self.index);
     }
 }
 
@@ -173,6 +194,11 @@ pub(crate) struct Backlog(Mutex<Vec<Rolled>>);
 impl Backlog {
     pub(crate) fn push(&self, rolled: Rolled) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(rolled);
+    }
+
+    /// Forgets what is left to do: the files are about to go.
+    pub(crate) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Cuts reserves off and writes snapshots down. What fails here costs time at the next start,

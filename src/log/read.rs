@@ -112,7 +112,7 @@ impl Log {
         while at < bound.offset {
             let Some((segment, next)) = self.segment_of(at) else { break };
             let end = visible(&segment, bound);
-            let files = segment.files(&self.dir())?;
+            let files = self.files_of(&segment)?;
             if let Some(first) = files.locate(at, end)? {
                 return Ok(Some(Start { segment, files, first, end }));
             }

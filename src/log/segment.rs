@@ -51,18 +51,22 @@ impl Tails {
         SegmentFiles { base, log, index, counted: false }
     }
 
-    /// New, empty files at these paths.
+    /// New, empty files at these paths, where none may be.
     pub(crate) fn create(
         (log, index): (&Path, &Path),
         (log_capacity, index_capacity): (u64, u64),
     ) -> Result<Tails, StorageError> {
         let create = |path: &Path, capacity| {
             let mut options = File::options();
-            let file = options.read(true).write(true).create(true).truncate(true).open(path);
+            let file = options.read(true).write(true).create_new(true).open(path);
             file.and_then(|file| Tail::new(file, 0, capacity))
                 .map_err(StorageError::on("create", path))
         };
-        Ok(Tails { log: create(log, log_capacity)?, index: create(index, index_capacity)? })
+        let log_tail = create(log, log_capacity)?;
+        let index_tail = create(index, index_capacity).inspect_err(|_| {
+            let _ = fs::remove_file(log);
+        })?;
+        Ok(Tails { log: log_tail, index: index_tail })
     }
 }
 
@@ -70,6 +74,9 @@ impl Tails {
 pub(crate) struct Segment {
     pub(crate) base: i64,
     size: AtomicU64,
+    /// Bytes of index entries, once the segment is sealed: its file may have a reserve behind them
+    /// still, that goes at any moment. Before that, or if it was found so: all of the file.
+    index_size: AtomicU64,
     files: Mutex<Option<Arc<SegmentFiles>>>,
     /// The largest timestamp of what was there when the segment was opened, found when it is
     /// first asked for (by the `.timeindex`, once there is one).
@@ -85,6 +92,7 @@ impl Segment {
         Segment {
             base,
             size: AtomicU64::new(size),
+            index_size: AtomicU64::new(u64::MAX),
             files: Mutex::new(None),
             opened_size: size,
             opened_max_timestamp: OnceLock::new(),
@@ -140,6 +148,7 @@ impl Segment {
         let path = names::index_file(dir, self.base);
         let index = File::open(&path).map_err(StorageError::on("open", &path))?;
         let entries = index.metadata().map_err(StorageError::on("open", &path))?.len();
+        let entries = entries.min(self.index_size.load(Ordering::Acquire));
         let index = GrowingFile::sealed(index, entries / index::ENTRY * index::ENTRY);
         let log = GrowingFile::sealed(log, self.size());
         Ok(SegmentFiles { base: self.base, log, index, counted: false })
@@ -173,6 +182,7 @@ impl Segment {
 
     /// Ends writing to the segment.
     pub(crate) fn seal(&self, tails: Tails) -> Arc<SegmentFiles> {
+        self.index_size.store(tails.index.len(), Ordering::Release);
         let (log, index) = (tails.log.seal(), tails.index.seal());
         let sealed = SegmentFiles { base: self.base, log, index, counted: false };
         self.lock().insert(Arc::new(sealed)).clone()

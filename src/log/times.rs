@@ -12,6 +12,7 @@ use super::offsets::Bound;
 use super::scan::Found;
 use super::segment::SegmentFiles;
 use crate::wire::records::{Batch, NO_TIMESTAMP, TimestampType};
+use std::cmp::Reverse;
 
 /// The most bytes that the records of one batch may have when they are opened here.
 const OPENED_LIMIT: usize = 512 << 20;
@@ -48,7 +49,7 @@ impl Log {
             if segment.max_timestamp(&dir)? < timestamp {
                 continue;
             }
-            let files = segment.files(&dir)?;
+            let files = self.files_of(&segment)?;
             let from = files.locate(published.log_start, end)?.map_or(end, |first| first.position);
             let late = |found: &Found| found.header.max_timestamp >= timestamp;
             for batch in files.headers(from, end)?.filter(late) {
@@ -66,24 +67,56 @@ impl Log {
     /// record has a timestamp.
     pub fn max_timestamp(&self) -> Result<Option<TimestampedOffset>, ReadError> {
         let dir = self.dir();
-        let published = self.marks.get();
-        let mut best: Option<(i64, _)> = None;
+        let log_start = self.marks.get().log_start;
+        let mut segments = Vec::new();
         for segment in self.segments() {
-            let max = segment.max_timestamp(&dir)?;
-            if max > best.as_ref().map_or(NO_TIMESTAMP, |&(best, _)| best) {
-                best = Some((max, segment));
-            }
+            segments.push((segment.max_timestamp(&dir)?, segment));
         }
-        let Some((max, segment)) = best else { return Ok(None) };
-        let files = segment.files(&dir)?;
-        let end = segment.size();
-        let from = files.locate(published.log_start, end)?.map_or(end, |first| first.position);
-        let holds = |found: &Found| found.header.max_timestamp == max;
-        let record = files.headers(from, end)?.filter(holds).find_map(|batch| {
-            // Compaction may have removed the record that gave the batch its timestamp.
-            first_record(&files, &batch, |at, _| at == max)
+        segments.sort_by_key(|(max, segment)| (Reverse(*max), segment.base));
+        let mut best: Option<TimestampedOffset> = None;
+        for (max, segment) in segments {
+            if max <= timestamp_of(best) {
+                break;
+            }
+            let (files, end) = (self.files_of(&segment)?, segment.size());
+            let from = files.locate(log_start, end)?.map_or(end, |first| first.position);
+            best = max_in(&files, (from, end), log_start, best)?;
+        }
+        Ok(best)
+    }
+}
+
+fn timestamp_of(best: Option<TimestampedOffset>) -> i64 {
+    best.map_or(NO_TIMESTAMP, |best| best.timestamp)
+}
+
+/// The record with the largest timestamp in a range of a segment, if that beats `best`. One batch
+/// is opened, more only where the record that gave a batch its timestamp is no longer there.
+fn max_in(
+    files: &SegmentFiles,
+    (from, end): (u64, u64),
+    log_start: i64,
+    mut best: Option<TimestampedOffset>,
+) -> Result<Option<TimestampedOffset>, ReadError> {
+    // The largest timestamp first, of those the earliest batch.
+    let order = |found: &Found| (Reverse(found.header.max_timestamp), found.position);
+    let mut tried = None;
+    loop {
+        let next = files.headers(from, end)?.filter(|found| {
+            found.header.max_timestamp > timestamp_of(best)
+                && tried.is_none_or(|tried| order(found) > tried)
         });
-        Ok(record)
+        let Some(batch) = next.min_by_key(order) else { return Ok(best) };
+        let mut max = best;
+        let in_log = |timestamp: i64, offset: i64| timestamp > NO_TIMESTAMP && offset >= log_start;
+        each_record(files, &batch, |record| {
+            if in_log(record.timestamp, record.offset) && record.timestamp > timestamp_of(max) {
+                max = Some(record);
+            }
+            false
+        });
+        best = max;
+        tried = Some(order(&batch));
     }
 }
 
@@ -93,25 +126,36 @@ fn first_record(
     found: &Found,
     wanted: impl Fn(i64, i64) -> bool,
 ) -> Option<TimestampedOffset> {
+    let mut first = None;
+    each_record(files, found, |record| {
+        first = Some(record).filter(|record| wanted(record.timestamp, record.offset));
+        first.is_some()
+    });
+    first
+}
+
+/// Shows the records of a batch one by one until `done`. A batch that cannot be opened has none.
+fn each_record(
+    files: &SegmentFiles,
+    found: &Found,
+    mut done: impl FnMut(TimestampedOffset) -> bool,
+) {
     let header = &found.header;
     let leader_epoch = Some(header.partition_leader_epoch).filter(|&epoch| epoch >= 0);
-    let record = |timestamp, offset| TimestampedOffset { timestamp, offset, leader_epoch };
-    let bytes = files.log.slice(found.position, header.size() as u64).ok()?;
-    let (batch, _) = Batch::parse(bytes).ok()?;
+    let bytes = files.log.slice(found.position, header.size() as u64);
+    let Some(batch) = bytes.ok().and_then(|bytes| Batch::parse(bytes).ok()) else { return };
     let append_time = match header.attributes.timestamp_type() {
         TimestampType::LogAppendTime => Some(header.max_timestamp),
         TimestampType::CreateTime => None,
     };
     let mut opened = Vec::new();
-    let records = batch.records(&mut opened, OPENED_LIMIT).ok()?;
-    for next in records {
-        let next = next.ok()?;
-        let own = header.base_timestamp.wrapping_add(next.timestamp_delta);
+    let Ok(records) = batch.0.records(&mut opened, OPENED_LIMIT) else { return };
+    for record in records.map_while(Result::ok) {
+        let own = header.base_timestamp.wrapping_add(record.timestamp_delta);
         let timestamp = append_time.unwrap_or(own);
-        let offset = header.base_offset + i64::from(next.offset_delta);
-        if wanted(timestamp, offset) {
-            return Some(record(timestamp, offset));
+        let offset = header.base_offset + i64::from(record.offset_delta);
+        if done(TimestampedOffset { timestamp, offset, leader_epoch }) {
+            return;
         }
     }
-    None
 }
