@@ -36,7 +36,9 @@ pub fn parse(text: &str) -> Result<Vec<Entry>, BadEscape> {
     let mut lines = natural_lines(text).enumerate().map(|(index, line)| (index + 1, line));
     while let Some((line, first)) = lines.next() {
         let first = first.trim_start_matches(blank);
-        if first.is_empty() || first.starts_with(['#', '!']) {
+        // A lone backslash begins nothing: what follows is a line of its own. (At the very end Java
+        // makes an entry without a name of it; there is no use for one.)
+        if first.is_empty() || first.starts_with(['#', '!']) || first == "\\" {
             continue;
         }
         let mut logical = first.to_owned();
@@ -160,6 +162,7 @@ mod tests {
             ("a=b # not a comment", "a", "b # not a comment"),
             (r"a=C:\\data", "a", r"C:\data"),
             ("a=b\\", "a", "b"),
+            ("\\\n# comment\n\\\n\n a=b", "a", "b"),
         ] {
             assert_eq!(pair(text), (key.to_owned(), value.to_owned()), "{text:?}");
         }

@@ -116,10 +116,11 @@ fn functions_fit_on_a_screen() {
 fn nothing_panics_on_what_comes_from_outside() {
     let mut found: BTreeMap<String, usize> = BTreeMap::new();
     for source in sources() {
-        let calls = |call: &str| source.product.matches(call).count();
-        let number = calls(".unwrap()") + calls(".expect(") + calls("panic!(");
-        if number > 0 {
-            *found.entry(source.room().unwrap_or("main").to_owned()).or_insert(0) += number;
+        for (number, line) in source.product.lines().enumerate() {
+            if [".unwrap()", ".expect(", "panic!("].iter().any(|call| line.contains(call)) {
+                eprintln!("{}:{}: may panic", source.path, number + 1);
+                *found.entry(source.room().unwrap_or("main").to_owned()).or_insert(0) += 1;
+            }
         }
     }
     ratchet::hold("panics", &found);
