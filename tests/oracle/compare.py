@@ -80,6 +80,7 @@ ALLOWED = [
     _unordered("*AlterConfigs", "responses", "resourceType", "resourceName"),
     _unordered("Produce", "responses", "name|topicId"),
     _unordered("Produce", "responses.partitionResponses", "index"),
+    _unordered("Fetch", "unknown", "topic|topicId", "partitionIndex"),
     _unordered("ListOffsets", "topics", "name"),
     _unordered("ListOffsets", "topics.partitions", "partitionIndex"),
     _unordered("OffsetForLeaderEpoch", "topics", "topic"),
@@ -151,6 +152,8 @@ class Comparison:
         return None
 
     def _compare(self, path, where, kafka, subject):
+        if isinstance(kafka, (dict, list)) and kafka != subject and self._ignorable(path):
+            return
         if isinstance(kafka, dict) and isinstance(subject, dict):
             self._dicts(path, where, kafka, subject)
         elif isinstance(kafka, list) and isinstance(subject, list):
@@ -163,7 +166,7 @@ class Comparison:
             inner = f"{path}.{name}" if path else name
             deep = f"{where}.{name}" if where else name
             if name not in subject or name not in kafka:
-                if not self._absence_allowed(inner):
+                if not self._ignorable(inner):
                     self._differs(deep, kafka.get(name, "<absent>"), subject.get(name, "<absent>"))
             else:
                 self._compare(inner, deep, kafka[name], subject[name])
@@ -181,11 +184,11 @@ class Comparison:
             at, inner = f"{where}[{name}]", f"{path}<{name}>"
             if key in left and key in right:
                 self._compare(inner, at, left[key], right[key])
-            elif not self._absence_allowed(inner):
+            elif not self._ignorable(inner):
                 self._differs(at, left.get(key, "<absent>"), right.get(key, "<absent>"))
         return None
 
-    def _absence_allowed(self, path):
+    def _ignorable(self, path):
         entry = self._find(path, IGNORED)
         if entry is not None:
             entry.used += 1

@@ -218,18 +218,25 @@ def produce_body(topics, acks=-1, tx=None, timeout=10000):
     return {"transactionalId": tx, "acks": acks, "timeoutMs": timeout, "topicData": data}
 
 
+UNKNOWN = (3, 100)  # partitions that a Fetch did not find
+
+
 def _readable(api, answer):
-    """An answer as it is compared: record batches parsed; a last batch that was cut is left out (Kafka
-    cuts at the byte limit, clients drop the rest; a broker may send whole batches only)."""
+    """An answer as it is compared. Of a Fetch: record batches are parsed; a last batch that was cut is
+    left out (Kafka cuts at the byte limit, clients drop the rest; a broker may send whole batches only);
+    the partitions are one list, those that were not found another (Kafka tells them last)."""
     if api != "Fetch" or not isinstance(answer, dict) or "responses" not in answer:
         return answer
-    answer = json.loads(json.dumps(answer, default=lambda b: b.hex()))
+    found, unknown = [], []
     for topic in answer["responses"]:
+        name = {k: v for k, v in topic.items() if k != "partitions"}
         for partition in topic["partitions"]:
-            if partition["records"] is not None:
-                parsed = records.parse(bytes.fromhex(partition["records"]))
-                partition["records"] = [_batch(b) for b in parsed if "cut" not in b]
-    return json.loads(json.dumps(answer, default=lambda b: b.hex()))
+            entry = {**name, **partition}
+            if entry["records"] is not None:
+                entry["records"] = [_batch(b) for b in records.parse(entry["records"]) if "cut" not in b]
+            (unknown if entry["errorCode"] in UNKNOWN else found).append(entry)
+    rest = {k: v for k, v in answer.items() if k != "responses"}
+    return json.loads(json.dumps({**rest, "partitions": found, "unknown": unknown}, default=lambda b: b.hex()))
 
 
 def _batch(batch):

@@ -38,8 +38,9 @@ def test_describe_topic_partitions(b):
     _partitions(b, "cursor of an unknown topic", ["dtp-gone", "dtp-a"], 3, {"topicName": "dtp-gone", "partitionIndex": 1})
     _partitions(b, "twice", ["dtp-a", "dtp-a"])
     _partitions(b, "unknown takes no part of the limit", ["aaa", "dtp-a"], 1)
-    _partitions(b, "invalid names", ["a b", ""])
-    _partitions(b, "an invalid name beside a good one", ["a b", "dtp-a"])
+    for name in ("a b", "", "..", "x" * 250):
+        _partitions(b, f"invalid name {name[:5]!r}", [name])
+        _partitions(b, f"invalid name {name[:5]!r} beside a good one", [name, "dtp-a"])
 
 
 @scenario()

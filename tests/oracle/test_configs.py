@@ -185,12 +185,14 @@ def test_broker_configs(b):
         _change(b, label, *configs, kind=BROKER, name="", **more)
 
     for change, at in ((node, "node"), (cluster, "cluster")):
-        for key, value in (("node.id", "5"), ("log.dirs", "/x"), ("listeners", "PLAINTEXT://:1"), ("nope.key", "5"),
+        for key, value in (("node.id", "5"), ("log.dirs", "/x"), ("nope.key", "5"),
                            ("log.retention.ms", "x"), ("log.retention.ms", "-2"), ("num.io.threads", "0"),
                            ("auto.create.topics.enable", "false"), ("log.cleanup.policy", "x")):
             change(f"{at} {key}={value}", (key, SET, value), validate=True)
+        change(f"{at} append", ("log.cleanup.policy", APPEND, "compact"), validate=True)
         change(f"{at} null", ("log.retention.ms", SET, None))
         change(f"{at} append", ("log.retention.ms", APPEND, "1"))
+    cluster("cluster listeners", ("listeners", SET, "PLAINTEXT://:1"), validate=True)
     b.create("config-inherits")
     inherited = {"resources": [{"resourceType": TOPIC, "resourceName": "config-inherits", "configurationKeys": [
         "retention.ms", "segment.bytes", "max.message.bytes"]}], "includeSynonyms": True}

@@ -63,7 +63,7 @@ def test_offsets(b):
 def test_size_limits(b):
     """The first batch comes whole whatever the limits; then they hold."""
     filled(b, "fetch-limits", 2)
-    b.produce("fetch-limits", batch([b"other"]), "fill", partition=1)
+    b.produce("fetch-limits", batch([b"o" * 400]), "fill", partition=1)  # larger than any rest of a limit
     for limit in (0, 1, 76, 77, 78, 100, 446, 447, 448, 515, 516, 517):
         fetch(b, f"partition limit {limit}", "fetch-limits", wanted(0, 0, limit), wanted(1, 0))
         fetch(b, f"request limit {limit}", "fetch-limits", wanted(0, 0), wanted(1, 0), most=limit)
