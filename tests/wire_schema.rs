@@ -4,7 +4,7 @@
 mod wire_support;
 
 use barnabas::wire::api::ApiKey;
-use barnabas::wire::codec::Writer;
+use barnabas::wire::codec::{Reason, Writer};
 use barnabas::wire::messages;
 use barnabas::wire::schema::{Kind, Schema, Struct, Type, Versions};
 use wire_support::generate::Source;
@@ -115,6 +115,28 @@ fn unknown_tagged_fields_are_skipped() {
         }
     }
     assert!(skipped > 0);
+}
+
+#[test]
+fn null_is_refused_where_the_version_has_none() {
+    let mut refused = 0;
+    for entry in all() {
+        let message = model::of(entry.schema);
+        for version in versions(entry) {
+            for at in 0.. {
+                let mut source = Source::with_wrong_null(3, at);
+                let bytes = source.message(&message, version);
+                if source.has_no_wrong_null() {
+                    break;
+                }
+                let error = (entry.transcode)(&bytes, version, &mut Writer::new());
+                let error = error.expect_err("null is not allowed");
+                assert_eq!(error.reason, Reason::UnexpectedNull, "{} v{version}", message.name);
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 500, "{refused}");
 }
 
 #[test]

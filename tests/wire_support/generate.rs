@@ -12,22 +12,34 @@ pub struct Source {
     random: Option<Rng>,
     /// Where to draw unknown tagged fields from, if there are to be any.
     unknown: Option<Rng>,
+    /// How many fields that cannot be null are left before one is null all the same.
+    wrong_null: Option<usize>,
 }
 
 impl Source {
     /// Random messages.
     pub fn random(seed: u64) -> Source {
-        Source { random: Some(Rng(seed)), unknown: None }
+        Source { random: Some(Rng(seed)), ..Source::defaults() }
     }
 
     /// The same messages with tagged fields between that nobody knows.
     pub fn with_unknown_tags(seed: u64) -> Source {
-        Source { random: Some(Rng(seed)), unknown: Some(Rng(!seed)) }
+        Source { unknown: Some(Rng(!seed)), ..Source::random(seed) }
+    }
+
+    /// Random messages with null in the `at`-th place where the version has none.
+    pub fn with_wrong_null(seed: u64, at: usize) -> Source {
+        Source { wrong_null: Some(at), ..Source::random(seed) }
+    }
+
+    /// True when there was no such place any more.
+    pub fn has_no_wrong_null(&self) -> bool {
+        self.wrong_null.is_some()
     }
 
     /// Messages of defaults.
     pub fn defaults() -> Source {
-        Source { random: None, unknown: None }
+        Source { random: None, unknown: None, wrong_null: None }
     }
 
     /// A message.
@@ -55,8 +67,10 @@ impl Source {
             let mut value = Vec::new();
             let mut default = Vec::new();
             Source::defaults().field(&mut default, field, version, true);
+            let before = self.wrong_null.is_some();
             self.field(&mut value, field, version, true);
             let left_out = self.random.as_mut().is_some_and(|rng| rng.one_in(2));
+            let left_out = left_out && self.wrong_null.is_some() == before;
             if value != default && !left_out {
                 tags.push((field.tag.unwrap(), value));
             }
@@ -83,7 +97,7 @@ impl Source {
             Some(rng) => rng.one_in(4),
             None => field.default == Literal::Null,
         };
-        if null && nullable {
+        if null && nullable || !nullable && self.is_wrongly_null(&field.ty) {
             match &field.ty {
                 Ty::Struct(..) => out.push(0xff),
                 _ if flexible => out.push(0),
@@ -96,6 +110,18 @@ impl Source {
             out.push(1);
         }
         self.value(out, &field.ty, &field.default, version, flexible);
+    }
+
+    fn is_wrongly_null(&mut self, ty: &Ty) -> bool {
+        let has_null = matches!(ty, Ty::Array(_) | Ty::Plain("string" | "bytes" | "records"));
+        if has_null && self.wrong_null == Some(0) {
+            self.wrong_null = None;
+            return true;
+        }
+        if has_null {
+            self.wrong_null = self.wrong_null.map(|left| left - 1);
+        }
+        false
     }
 
     fn value(

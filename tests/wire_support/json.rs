@@ -1,7 +1,7 @@
 //! Kafka's own schemas: JSON files with `//` comments, as its message generator reads them.
 //!
 //! They are not part of this repository. They are taken from the directory that
-//! `KAFKA_MESSAGES_DIR` names, or from where `make kafka` unpacks Kafka's jars.
+//! `KAFKA_MESSAGES_DIR` names, or from where `make setup` unpacks Kafka's jars.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ impl Schemas {
         while let Some(folder) = folders.pop_front() {
             let entries = fs::read_dir(&folder).unwrap_or_else(|e| {
                 panic!(
-                    "no Kafka schemas in {}: {e}. `make kafka` fetches them; KAFKA_MESSAGES_DIR \
+                    "no Kafka schemas in {}: {e}. `make setup` fetches them; KAFKA_MESSAGES_DIR \
                      names another place",
                     folder.display()
                 )
