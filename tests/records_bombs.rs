@@ -2,6 +2,7 @@
 //!
 //! One test, because it looks at the memory of the whole process.
 
+#![allow(clippy::unwrap_used)]
 #![cfg(all(feature = "compression", target_os = "linux"))]
 
 use barnabas::config::TopicConfig;

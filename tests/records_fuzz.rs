@@ -1,5 +1,7 @@
 //! Whatever the bytes are: no panic, no over-read, no surprise. Seeded and bounded.
 
+#![allow(clippy::unwrap_used)]
+
 use barnabas::config::{CleanupPolicy, CompressionType, TopicConfig};
 use barnabas::log::validate::{Rules, Scratch, validate};
 use barnabas::wire::records::{

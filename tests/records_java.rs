@@ -4,6 +4,7 @@
 //! `records_java/Vectors.java` made the files, and can read ours, which are left in
 //! `target/tmp/records_java`.
 
+#![allow(clippy::unwrap_used)]
 #![cfg(feature = "compression")]
 
 use barnabas::wire::records::{Batch, BatchBuilder, Codec};
@@ -12,11 +13,11 @@ const COUNT: usize = 3_000;
 const FIRST: i64 = 1_700_000_000_000;
 
 fn key(i: usize) -> Option<String> {
-    (i % 7 != 0).then(|| format!("key-{i}"))
+    (!i.is_multiple_of(7)).then(|| format!("key-{i}"))
 }
 
 fn value(i: usize) -> Option<String> {
-    (i % 11 != 0).then(|| format!("value {i} ").repeat(i % 40))
+    (!i.is_multiple_of(11)).then(|| format!("value {i} ").repeat(i % 40))
 }
 
 fn java(codec: Codec) -> Vec<u8> {
@@ -29,7 +30,7 @@ fn ours(codec: Codec, level: i32) -> Vec<u8> {
     for i in 0..COUNT {
         let (key, value, number) = (key(i), value(i), i.to_string());
         let header = ("header", Some(number.as_bytes()));
-        let headers = if i % 5 == 0 { &[header][..] } else { &[] };
+        let headers = if i.is_multiple_of(5) { &[header][..] } else { &[] };
         let (key, value) =
             (key.as_ref().map(String::as_bytes), value.as_ref().map(String::as_bytes));
         builder.append(FIRST + i as i64, key, value, headers);
@@ -51,7 +52,7 @@ fn check(bytes: &[u8], codec: Codec) {
         assert_eq!(batch.base_timestamp() + record.timestamp_delta, FIRST + i as i64);
         assert_eq!(record.key, key(i).as_ref().map(String::as_bytes));
         assert_eq!(record.value, value(i).as_ref().map(String::as_bytes));
-        assert_eq!(record.headers.len(), usize::from(i % 5 == 0));
+        assert_eq!(record.headers.len(), usize::from(i.is_multiple_of(5)));
         count += 1;
     }
     assert_eq!(count, COUNT);

@@ -1,6 +1,7 @@
 //! Batches made by others are read as they meant them, and ours are read by others: the
 //! `kafka-protocol` crate's encoder and decoder, both directions, every codec, random records.
 
+#![allow(clippy::unwrap_used)]
 #![cfg(feature = "compression")]
 
 use barnabas::wire::records::{Batch, BatchBuilder, Codec, TimestampType};

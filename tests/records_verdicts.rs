@@ -5,6 +5,7 @@
 //! and records. The only differences are those that `allowed` names. `RECORDS_VERDICTS` can point
 //! to another file of cases.
 
+#![allow(clippy::unwrap_used)]
 #![cfg(feature = "compression")]
 
 use std::collections::BTreeMap;
