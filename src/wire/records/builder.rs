@@ -153,9 +153,10 @@ impl BatchBuilder {
         headers: &[NewHeader<'_>],
     ) -> &mut Self {
         assert!(self.last_offset.is_none_or(|last| offset > last), "offsets rise within a batch");
-        let delta = i32::try_from(offset - self.header.base_offset);
-        let delta = delta.expect("an offset is at most 2^31 above its batch's base");
-        assert!(delta >= 0, "an offset is not below its batch's base");
+        let delta = offset.wrapping_sub(self.header.base_offset);
+        let range = 0..=i64::from(i32::MAX);
+        assert!(range.contains(&delta), "an offset is less than 2^31 above its batch's base");
+        let delta = delta as i32;
         self.note(offset, delta, timestamp);
         let timestamp_delta = timestamp.wrapping_sub(self.header.base_timestamp);
         let length = 1
@@ -169,7 +170,8 @@ impl BatchBuilder {
                 .map(|(k, v)| bytes_len(Some(k.as_bytes())) + bytes_len(*v))
                 .sum::<usize>();
         let out = &mut self.records;
-        write_varint(out, i32::try_from(length).expect("a record is below 2 GiB"));
+        assert!(length <= i32::MAX as usize, "a record is below 2 GiB");
+        write_varint(out, length as i32);
         out.push(0);
         write_varlong(out, timestamp_delta);
         write_varint(out, delta);
@@ -195,7 +197,12 @@ impl BatchBuilder {
     /// If the codec is not built in: then use [`Self::try_finish`].
     #[must_use]
     pub fn finish(&self) -> Vec<u8> {
-        self.try_finish().expect("the codec of a batch that the broker builds is built in")
+        let built = self.try_finish();
+        assert!(
+            built.is_ok(),
+            "the codec of a batch that the broker builds is built in: {built:?}"
+        );
+        built.unwrap_or_default()
     }
 
     /// The finished batch.
@@ -233,8 +240,9 @@ impl BatchBuilder {
 /// # Panics
 /// If the batch has no room for the header, or is 2 GiB or more.
 pub(super) fn seal(mut header: BatchHeader, batch: &mut [u8]) -> BatchHeader {
-    let length = i32::try_from(batch.len() - LOG_OVERHEAD).expect("a batch is below 2 GiB");
-    header.batch_length = length;
+    let length = batch.len() - LOG_OVERHEAD;
+    assert!(length <= i32::MAX as usize, "a batch is below 2 GiB");
+    header.batch_length = length as i32;
     write_header(&header, batch);
     header.crc = crc::crc32c(&batch[super::header::at::ATTRIBUTES..]);
     write_header(&header, batch);

@@ -8,7 +8,7 @@
 //! and asserts so: these are not for unchecked bytes.
 
 use super::header::at;
-use super::{Attributes, HEADER_LEN, TimestampType, crc};
+use super::{Attributes, HEADER_LEN, LOG_OVERHEAD, TimestampType, crc};
 
 /// Sets the offset of the first record.
 ///
@@ -58,8 +58,9 @@ fn set_timestamps(batch: &mut [u8], timestamp_type: TimestampType, max_timestamp
 
 /// The size that the batch states, which the slice must hold.
 fn whole_size(batch: &[u8]) -> usize {
-    let header = batch.first_chunk::<HEADER_LEN>().expect("a patch needs a batch's header");
-    let size = super::BatchHeader::read(header).size();
+    assert!(batch.len() >= HEADER_LEN, "a patch needs a batch's header");
+    let length = i32::from_be_bytes([batch[8], batch[9], batch[10], batch[11]]);
+    let size = usize::try_from(length).unwrap_or(0) + LOG_OVERHEAD;
     assert!(size >= HEADER_LEN && size <= batch.len(), "a patch needs the whole batch");
     size
 }
