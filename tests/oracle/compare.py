@@ -1,9 +1,9 @@
 """Compares what two brokers answered, field by field, and allows only the differences listed here.
 
 A field's path is its names joined by dots, without array indexes: `topics.partitions.leaderEpoch`.
-Where an array is compared by keys, an element may be named: `results.configs<log.dirs>.value`. Every entry of `ALLOWED` says which API, which path, what may differ and why. What is not listed must
-be equal. An entry that never applied in a whole run is printed at its end, so that the list stays
-honest.
+Where an array is compared by keys, an element may be named: `results.configs<log.dirs>.value`. Every
+entry of `ALLOWED` says which API, which path, what may differ and why; what is not listed must be equal.
+What applied in a run is printed at its end (with -v also what did not), so that the list stays honest.
 """
 
 import json
@@ -14,10 +14,10 @@ from fnmatch import fnmatchcase
 from schema import ZERO_ID
 
 _NAMED = re.compile(r"<[^<>]*>")
-IGNORED = "ignored"      # may differ freely
-RENAMED = "renamed"      # own value on each side, but the same one wherever the other side repeats its own
-SIGN = "sign"            # both negative, both zero or both positive
-PRESENCE = "presence"    # both null or both not
+IGNORED = "ignored"  # may differ freely
+RENAMED = "renamed"  # own value on each side, but the same one wherever the other side repeats its own
+SIGN = "sign"  # both negative, both zero or both positive
+PRESENCE = "presence"  # both null or both not
 UNORDERED = "unordered"  # an array whose order means nothing
 
 
@@ -29,15 +29,18 @@ class Allowed:
     path: str
     how: str
     why: str
-    step: str = "*"   # glob over the labels of a scenario's steps
-    kind: str = ""    # RENAMED: values of one kind share one renaming
+    step: str = "*"  # glob over the labels of a scenario's steps
+    kind: str = ""  # RENAMED: values of one kind share one renaming
     keys: tuple = ()  # UNORDERED: the fields that identify an element; "a|b": the first that says something
     used: int = field(default=0, compare=False)
 
     def covers(self, api, path, step):
         """Whether this entry speaks about a field."""
-        return (fnmatchcase(api, self.api) and fnmatchcase(step, self.step)
-                and (fnmatchcase(path, self.path) or fnmatchcase(_NAMED.sub("", path), self.path)))
+        return (
+            fnmatchcase(api, self.api)
+            and fnmatchcase(step, self.step)
+            and (fnmatchcase(path, self.path) or fnmatchcase(_NAMED.sub("", path), self.path))
+        )
 
 
 def _unordered(api, path, *keys, why="Kafka answers in the order of a hash map"):
@@ -46,9 +49,16 @@ def _unordered(api, path, *keys, why="Kafka answers in the order of a hash map")
 
 def _of_the_node(*names):
     """Broker configs that say where and as what a node runs."""
-    return [Allowed("DescribeConfigs", f"results.configs<{name}>.{part}", IGNORED,
-                    "says where and as what the node runs")
-            for name in names for part in ("value", "configSource", "synonyms*")]
+    return [
+        Allowed(
+            "DescribeConfigs",
+            f"results.configs<{name}>.{part}",
+            IGNORED,
+            "says where and as what the node runs",
+        )
+        for name in names
+        for part in ("value", "configSource", "synonyms*")
+    ]
 
 
 ALLOWED = [
@@ -61,8 +71,12 @@ ALLOWED = [
     # Time and space.
     Allowed("*", "throttleTimeMs", SIGN, "throttle times depend on the clock"),
     Allowed("Produce", "responses.partitionResponses.logAppendTimeMs", SIGN, "the broker's clock"),
-    Allowed("DescribeProducers", "topics.partitions.activeProducers.lastTimestamp", SIGN,
-            "the broker's clock where the topic has LogAppendTime"),
+    Allowed(
+        "DescribeProducers",
+        "topics.partitions.activeProducers.lastTimestamp",
+        SIGN,
+        "the broker's clock where the topic has LogAppendTime",
+    ),
     Allowed("DescribeLogDirs", "results.logDir", RENAMED, "each broker has its own folder", kind="log dir"),
     Allowed("DescribeLogDirs", "results.totalBytes", SIGN, "the volume's size, which others fill too"),
     Allowed("DescribeLogDirs", "results.usableBytes", SIGN, "the volume's free space, which others use too"),
@@ -94,11 +108,24 @@ ALLOWED = [
     Allowed("Produce", "*errorCode", IGNORED, "Kafka's size arithmetic overflows", step="length 2^31-1*"),
     # Configs.
     Allowed("DescribeConfigs", "results.configs.documentation", PRESENCE, "texts are our own"),
-    *_of_the_node("process.roles", "listeners", "advertised.listeners", "controller.listener.names",
-                  "controller.quorum.bootstrap.servers", "log.dirs", "broker.id"),
-    *(Allowed("*", f"*configs<min.insync.replicas>{part}", IGNORED,
-              "Kafka pins it as a cluster config while eligible.leader.replicas.version is 1")
-      for part in ("", ".configSource", ".synonyms*")),
+    *_of_the_node(
+        "process.roles",
+        "listeners",
+        "advertised.listeners",
+        "controller.listener.names",
+        "controller.quorum.bootstrap.servers",
+        "log.dirs",
+        "broker.id",
+    ),
+    *(
+        Allowed(
+            "*",
+            f"*configs<min.insync.replicas>{part}",
+            IGNORED,
+            "Kafka pins it as a cluster config while eligible.leader.replicas.version is 1",
+        )
+        for part in ("", ".configSource", ".synonyms*")
+    ),
     # Records.
     Allowed("Fetch", "*records.batchLength", IGNORED, "compressors differ in size", step="*recompress*"),
     Allowed("Fetch", "*records.crc", IGNORED, "compressors differ in bytes", step="*recompress*"),
@@ -221,8 +248,11 @@ class Comparison:
         for index, (left, right) in enumerate(zip(kafka, subject)):
             self._compare(path, f"{where}[{index}]", left, right)
         if len(kafka) != len(subject):
-            self._differs(f"{where} (length)", f"<{len(kafka)}: {_short(kafka)}>",
-                          f"<{len(subject)}: {_short(subject)}>")
+            self._differs(
+                f"{where} (length)",
+                f"<{len(kafka)}: {_short(kafka)}>",
+                f"<{len(subject)}: {_short(subject)}>",
+            )
 
     def _same(self, path, kafka, subject):
         if kafka == subject and type(kafka) is type(subject) and not self._find(path, RENAMED):
@@ -230,8 +260,9 @@ class Comparison:
         entry = self._find(path, IGNORED, SIGN, PRESENCE, RENAMED)
         if entry is None:
             return False
-        same = {IGNORED: self._ignored, SIGN: self._sign, PRESENCE: self._presence, RENAMED: self._renamed}[entry.how](
-            entry, kafka, subject)
+        same = {IGNORED: self._ignored, SIGN: self._sign, PRESENCE: self._presence, RENAMED: self._renamed}[
+            entry.how
+        ](entry, kafka, subject)
         entry.used += same and kafka != subject
         return same
 

@@ -45,5 +45,7 @@ def pytest_terminal_summary(terminalreporter):
         if entry.used:
             terminalreporter.line(f"{entry.api} {entry.path}: {entry.how}, {entry.used} times: {entry.why}")
     unused = [f"{entry.api} {entry.path}" for entry in compare.ALLOWED if not entry.used]
-    terminalreporter.line(f"{len(unused)} entries were not needed" + (
-        f": {', '.join(unused)}" if terminalreporter.verbosity > 0 else ""))
+    terminalreporter.line(
+        f"{len(unused)} entries were not needed"
+        + (f": {', '.join(unused)}" if terminalreporter.verbosity > 0 else "")
+    )

@@ -172,15 +172,20 @@ class Session:
         asked = {"topics": [{"name": name}], "allowAutoTopicCreation": False}
         while time.monotonic() < deadline:
             topic = self.quiet("Metadata", 12, asked)["topics"][0]
-            if len(topic["partitions"]) >= partitions and all(
-                    p["leaderId"] >= 0 for p in topic["partitions"]) and self._serves(name, partitions):
+            if (
+                len(topic["partitions"]) >= partitions
+                and all(p["leaderId"] >= 0 for p in topic["partitions"])
+                and self._serves(name, partitions)
+            ):
                 return
             time.sleep(0.02)
         raise Stopped(f"{name} did not get its leaders")
 
     def _serves(self, name, partitions):
         asked = [{"partitionIndex": p, "timestamp": -2} for p in range(partitions)]
-        answer = self.quiet("ListOffsets", 5, {"replicaId": -1, "topics": [{"name": name, "partitions": asked}]})
+        answer = self.quiet(
+            "ListOffsets", 5, {"replicaId": -1, "topics": [{"name": name, "partitions": asked}]}
+        )
         return all(p["errorCode"] == 0 for p in answer["topics"][0]["partitions"])
 
     def producer_id(self):
@@ -236,7 +241,9 @@ def _readable(api, answer):
                 entry["records"] = [_batch(b) for b in records.parse(entry["records"]) if "cut" not in b]
             (unknown if entry["errorCode"] in UNKNOWN else found).append(entry)
     rest = {k: v for k, v in answer.items() if k != "responses"}
-    return json.loads(json.dumps({**rest, "partitions": found, "unknown": unknown}, default=lambda b: b.hex()))
+    return json.loads(
+        json.dumps({**rest, "partitions": found, "unknown": unknown}, default=lambda b: b.hex())
+    )
 
 
 def _batch(batch):
@@ -304,17 +311,20 @@ def _compare_steps(comparison, kafka, subject):
             comparison.step(label, api, {"step": label}, {"step": other})
             return
         comparison.step(label, api, left, right)
-    for label, api, left in kafka[len(subject):][:1]:
+    for label, api, left in kafka[len(subject) :][:1]:
         comparison.step(label, api, left, {"_answer": "not reached"})
 
 
 def _write(name, side, session):
     OUT.mkdir(parents=True, exist_ok=True)
     times = [round(end - begin, 3) for begin, end in zip(session.ended, session.ended[1:])]
-    steps = [{"step": label, "api": api, "seconds": seconds, "answer": answer}
-             for (label, api, answer), seconds in zip(session.steps, times)]
+    steps = [
+        {"step": label, "api": api, "seconds": seconds, "answer": answer}
+        for (label, api, answer), seconds in zip(session.steps, times)
+    ]
     (OUT / f"{name}.{side}.json").write_text(
-        json.dumps(steps, indent=1, default=lambda b: b.hex() if isinstance(b, bytes) else str(b)))
+        json.dumps(steps, indent=1, default=lambda b: b.hex() if isinstance(b, bytes) else str(b))
+    )
 
 
 def scenario(settings=None, alone=False, allowed=()):
@@ -332,7 +342,8 @@ def scenario(settings=None, alone=False, allowed=()):
 
         kinds = inspect.Parameter.POSITIONAL_OR_KEYWORD
         test.__signature__ = inspect.Signature(
-            [inspect.Parameter(n, kinds) for n in ("brokers", "request", *names)])
+            [inspect.Parameter(n, kinds) for n in ("brokers", "request", *names)]
+        )
         test.__name__, test.__doc__ = function.__name__, function.__doc__
         test.__module__ = function.__module__
         return test

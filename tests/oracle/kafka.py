@@ -34,8 +34,14 @@ COMMON = {
     "group.initial.rebalance.delay.ms": "0",
 }
 LOGGING = Path(__file__).parent / "launcher" / "log4j2.yaml"
-JVM = ["-Xmx320m", "-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
-       "-Djava.awt.headless=true"]
+JVM = [
+    "-Xmx320m",
+    "-Xms128m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Xshare:auto",
+    "-Djava.awt.headless=true",
+]
 
 
 class BrokerFailed(Exception):
@@ -139,8 +145,9 @@ class ApacheKafka(Broker):
         self.folder.mkdir(parents=True, exist_ok=True)
         properties = self.folder / "server.properties"
         properties.write_text("".join(f"{k}={v}\n" for k, v in self.properties().items()))
-        command = java("Server", str(properties), self.cluster_id(),
-                       extra=[f"-Dlog4j2.configurationFile={LOGGING}"])
+        command = java(
+            "Server", str(properties), self.cluster_id(), extra=[f"-Dlog4j2.configurationFile={LOGGING}"]
+        )
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self._wait(time.monotonic() + timeout)
@@ -197,14 +204,22 @@ class Barnabas(Broker):
     def start(self, timeout=20):
         """Starts the binary and reads the one line that it prints when it serves."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        command = [self.binary(), "--port", str(self.port or 0), "--data-dir", str(self.data),
-                   "--node-id", str(NODE_ID)]
+        command = [
+            self.binary(),
+            "--port",
+            str(self.port or 0),
+            "--data-dir",
+            str(self.data),
+            "--node-id",
+            str(NODE_ID),
+        ]
         for key, value in self.settings.items():
             command += ["--set", f"{key}={value}"]
         try:
             with self.log.open("ab") as log:
-                self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
-                                                stdout=subprocess.PIPE, stderr=log)
+                self.process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log
+                )
         except OSError as error:
             raise BrokerFailed(f"barnabas: cannot run {command[0]}: {error}") from error
         self._ready_line(timeout)

@@ -58,8 +58,12 @@ BY_KEY = {api.key: api for api in APIS.values()}
 def request_bytes(api, version, body, correlation=1, client_id=CLIENT_ID):
     """A whole request frame, its length included. `body` is a dict, or bytes to send as they are."""
     header = load()["RequestHeader"]
-    fields = {"requestApiKey": api.key, "requestApiVersion": version,
-              "correlationId": correlation, "clientId": client_id}
+    fields = {
+        "requestApiKey": api.key,
+        "requestApiVersion": version,
+        "correlationId": correlation,
+        "clientId": client_id,
+    }
     payload = body if isinstance(body, bytes) else api.request.encode(version, body)
     frame = header.encode(2 if api.flexible(version) else 1, fields) + payload
     return struct.pack(">i", len(frame)) + frame
@@ -128,7 +132,7 @@ class Client:
         while len(data) < size:
             try:
                 part = self.socket.recv(min(size - len(data), 1 << 20))
-            except socket.timeout as error:
+            except TimeoutError as error:
                 raise NoAnswer(f"{len(data)} of {size} bytes") from error
             except ConnectionError as error:
                 raise Closed(str(error)) from error

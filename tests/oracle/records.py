@@ -86,7 +86,7 @@ def decompress(codec, data):
         out, at = b"", 16
         while at < len(data):
             (size,) = struct.unpack_from(">i", data, at)
-            out += bytes(cramjam.snappy.decompress_raw(data[at + 4:at + 4 + size]))
+            out += bytes(cramjam.snappy.decompress_raw(data[at + 4 : at + 4 + size]))
             at += 4 + size
         return out
     if codec == LZ4:
@@ -96,21 +96,42 @@ def decompress(codec, data):
     return data
 
 
-def batch(values=(b"v",), codec=NONE, base_offset=0, leader_epoch=-1, magic=2, attributes=None,
-          last_offset_delta=None, base_timestamp=BASE_TIMESTAMP, max_timestamp=None, producer_id=-1,
-          producer_epoch=-1, base_sequence=-1, count=None, raw=None, crc=None, length=None, flags=0):
+def batch(
+    values=(b"v",),
+    codec=NONE,
+    base_offset=0,
+    leader_epoch=-1,
+    magic=2,
+    attributes=None,
+    last_offset_delta=None,
+    base_timestamp=BASE_TIMESTAMP,
+    max_timestamp=None,
+    producer_id=-1,
+    producer_epoch=-1,
+    base_sequence=-1,
+    count=None,
+    raw=None,
+    crc=None,
+    length=None,
+    flags=0,
+):
     """One batch. `raw` replaces the records section; other arguments replace single header fields."""
     body = raw if raw is not None else compress(codec, records(values))
     size = len(values)
-    after_crc = struct.pack(
-        _AFTER_CRC,
-        codec | flags if attributes is None else attributes,
-        size - 1 if last_offset_delta is None else last_offset_delta,
-        base_timestamp,
-        base_timestamp + max(size - 1, 0) if max_timestamp is None else max_timestamp,
-        producer_id, producer_epoch, base_sequence,
-        size if count is None else count,
-    ) + body
+    after_crc = (
+        struct.pack(
+            _AFTER_CRC,
+            codec | flags if attributes is None else attributes,
+            size - 1 if last_offset_delta is None else last_offset_delta,
+            base_timestamp,
+            base_timestamp + max(size - 1, 0) if max_timestamp is None else max_timestamp,
+            producer_id,
+            producer_epoch,
+            base_sequence,
+            size if count is None else count,
+        )
+        + body
+    )
     crc = crc32c.crc32c(after_crc) if crc is None else crc
     length = 9 + len(after_crc) if length is None else length
     return struct.pack(">qiibI", base_offset, length, leader_epoch, magic, crc) + after_crc
@@ -135,7 +156,7 @@ class _Cursor:
         if size < 0:
             return None
         self.at += size
-        return self.data[self.at - size:self.at]
+        return self.data[self.at - size : self.at]
 
 
 def parse_records(data):
@@ -145,8 +166,13 @@ def parse_records(data):
         cursor.varint()
         attributes = cursor.data[cursor.at]
         cursor.at += 1
-        entry = {"attributes": attributes, "timestampDelta": cursor.varint(),
-                 "offsetDelta": cursor.varint(), "key": cursor.blob(), "value": cursor.blob()}
+        entry = {
+            "attributes": attributes,
+            "timestampDelta": cursor.varint(),
+            "offsetDelta": cursor.varint(),
+            "key": cursor.blob(),
+            "value": cursor.blob(),
+        }
         entry["headers"] = [[cursor.blob(), cursor.blob()] for _ in range(cursor.varint())]
         out.append(entry)
     return out
@@ -173,12 +199,31 @@ def parse(data):
             break
         fields = struct.unpack_from(_AFTER_CRC, data, at + 21)
         codec = fields[0] & 7
-        out.append({
-            "baseOffset": base_offset, "batchLength": length, "partitionLeaderEpoch": epoch,
-            "magic": magic, "crc": crc, "crcHolds": crc == crc32c.crc32c(data[at + 21:end]),
-            **dict(zip(("attributes", "lastOffsetDelta", "baseTimestamp", "maxTimestamp", "producerId",
-                        "producerEpoch", "baseSequence", "recordCount"), fields)),
-            "records": _records_or_reason(codec, data[at + 61:end]),
-        })
+        out.append(
+            {
+                "baseOffset": base_offset,
+                "batchLength": length,
+                "partitionLeaderEpoch": epoch,
+                "magic": magic,
+                "crc": crc,
+                "crcHolds": crc == crc32c.crc32c(data[at + 21 : end]),
+                **dict(
+                    zip(
+                        (
+                            "attributes",
+                            "lastOffsetDelta",
+                            "baseTimestamp",
+                            "maxTimestamp",
+                            "producerId",
+                            "producerEpoch",
+                            "baseSequence",
+                            "recordCount",
+                        ),
+                        fields,
+                    )
+                ),
+                "records": _records_or_reason(codec, data[at + 61 : end]),
+            }
+        )
         at = end
     return out

@@ -12,7 +12,7 @@ import os
 import re
 import struct
 import uuid
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -21,8 +21,13 @@ KAFKA_HOME = REPOSITORY / ".cache" / "kafka" / KAFKA_VERSION
 FOREVER = 32767
 
 _FIXED = {
-    "int8": ">b", "int16": ">h", "uint16": ">H", "int32": ">i", "uint32": ">I",
-    "int64": ">q", "float64": ">d",
+    "int8": ">b",
+    "int16": ">h",
+    "uint16": ">H",
+    "int32": ">i",
+    "uint32": ">I",
+    "int64": ">q",
+    "float64": ">d",
 }
 _COMMENT = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*')
 
@@ -214,7 +219,7 @@ class _Reader:
         if size < 0 or self.at + size > len(self.data):
             raise CodecError(f"{where}: wants {size} bytes at {self.at} of {len(self.data)}")
         self.at += size
-        return self.data[self.at - size:self.at]
+        return self.data[self.at - size : self.at]
 
     def uvarint(self, where):
         number = shift = 0
@@ -288,7 +293,7 @@ class _Reader:
         return data.decode() if kind == "string" else data
 
 
-@lru_cache(maxsize=None)
+@cache
 def load(folder=""):
     """Every message of a schema folder ("" = the protocol, or "group-coordinator", ...), by name."""
     messages = {}

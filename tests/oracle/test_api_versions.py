@@ -1,4 +1,4 @@
-"""ApiVersions (key 18): PROTOCOL 2.5. What is advertised must be Kafka's own ranges, API by API."""
+"""ApiVersions (key 18; Kafka: ApiVersionManager). What is advertised are Kafka's own ranges, API by API."""
 
 import struct
 
@@ -8,20 +8,61 @@ from harness import scenario
 from protocol import BY_KEY, Client
 
 CLIENT = {"clientSoftwareName": "oracle", "clientSoftwareVersion": "1.0"}
-# What a later issue brings. An API that is missing and not named here fails.
+# What is not built yet. An API that is missing and not named here fails.
 LATER = {
-    "OffsetCommit", "OffsetFetch", "JoinGroup", "Heartbeat", "LeaveGroup", "SyncGroup", "DescribeGroups",
-    "ListGroups", "DeleteGroups", "OffsetDelete", "ConsumerGroupHeartbeat", "ConsumerGroupDescribe",
-    "SaslHandshake", "SaslAuthenticate", "DescribeAcls", "CreateAcls", "DeleteAcls",
-    "CreateDelegationToken", "RenewDelegationToken", "ExpireDelegationToken", "DescribeDelegationToken",
-    "DescribeClientQuotas", "AlterClientQuotas", "DescribeUserScramCredentials",
-    "AlterUserScramCredentials", "AddPartitionsToTxn", "AddOffsetsToTxn", "EndTxn", "WriteTxnMarkers",
-    "TxnOffsetCommit", "DescribeTransactions", "ListTransactions", "AlterReplicaLogDirs",
-    "AlterPartitionReassignments", "DescribeQuorum", "UpdateFeatures", "UnregisterBroker",
-    "ListConfigResources", "AddRaftVoter", "RemoveRaftVoter", "ShareGroupHeartbeat", "ShareGroupDescribe",
-    "ShareFetch", "ShareAcknowledge", "InitializeShareGroupState", "ReadShareGroupState",
-    "WriteShareGroupState", "DeleteShareGroupState", "ReadShareGroupStateSummary", "StreamsGroupHeartbeat",
-    "StreamsGroupDescribe", "DescribeShareGroupOffsets", "AlterShareGroupOffsets",
+    "OffsetCommit",
+    "OffsetFetch",
+    "JoinGroup",
+    "Heartbeat",
+    "LeaveGroup",
+    "SyncGroup",
+    "DescribeGroups",
+    "ListGroups",
+    "DeleteGroups",
+    "OffsetDelete",
+    "ConsumerGroupHeartbeat",
+    "ConsumerGroupDescribe",
+    "SaslHandshake",
+    "SaslAuthenticate",
+    "DescribeAcls",
+    "CreateAcls",
+    "DeleteAcls",
+    "CreateDelegationToken",
+    "RenewDelegationToken",
+    "ExpireDelegationToken",
+    "DescribeDelegationToken",
+    "DescribeClientQuotas",
+    "AlterClientQuotas",
+    "DescribeUserScramCredentials",
+    "AlterUserScramCredentials",
+    "AddPartitionsToTxn",
+    "AddOffsetsToTxn",
+    "EndTxn",
+    "WriteTxnMarkers",
+    "TxnOffsetCommit",
+    "DescribeTransactions",
+    "ListTransactions",
+    "AlterReplicaLogDirs",
+    "AlterPartitionReassignments",
+    "DescribeQuorum",
+    "UpdateFeatures",
+    "UnregisterBroker",
+    "ListConfigResources",
+    "AddRaftVoter",
+    "RemoveRaftVoter",
+    "ShareGroupHeartbeat",
+    "ShareGroupDescribe",
+    "ShareFetch",
+    "ShareAcknowledge",
+    "InitializeShareGroupState",
+    "ReadShareGroupState",
+    "WriteShareGroupState",
+    "DeleteShareGroupState",
+    "ReadShareGroupStateSummary",
+    "StreamsGroupHeartbeat",
+    "StreamsGroupDescribe",
+    "DescribeShareGroupOffsets",
+    "AlterShareGroupOffsets",
     "DeleteShareGroupOffsets",
 }
 NOT_SERVED = set()  # told at the end of the run
@@ -39,12 +80,15 @@ def _ranges(broker, version):
 
 @pytest.mark.parametrize("version", [0, 1, 2, 3, 4])
 def test_ranges_are_kafkas(brokers, version):
-    """Every API that the subject lists has Kafka's range; what is missing belongs to a later issue."""
+    """Every API that the subject lists has Kafka's range; what is missing is known to be."""
     pair = brokers()
     kafka, told = _ranges(pair.kafka, version)
     subject, answer = _ranges(pair.subject, version)
-    wrong = {BY_KEY[k].name if k in BY_KEY else k: (kafka.get(k), v)
-             for k, v in subject.items() if v != kafka.get(k)}
+    wrong = {
+        BY_KEY[k].name if k in BY_KEY else k: (kafka.get(k), v)
+        for k, v in subject.items()
+        if v != kafka.get(k)
+    }
     missing = {BY_KEY[k].name for k in kafka if k not in subject}
     NOT_SERVED.update(missing)
     assert not wrong, f"(kafka, subject): {wrong}"
@@ -52,8 +96,10 @@ def test_ranges_are_kafkas(brokers, version):
     assert set(answer) == set(told), "the same fields"
     supported = {f["name"]: f for f in told.get("supportedFeatures", [])}
     for feature in answer.get("supportedFeatures", []):
-        assert feature == supported[feature["name"]] or feature["maxVersion"] <= supported[
-            feature["name"]]["maxVersion"], "a feature level that Kafka does not have"
+        assert (
+            feature == supported[feature["name"]]
+            or feature["maxVersion"] <= supported[feature["name"]]["maxVersion"]
+        ), "a feature level that Kafka does not have"
     assert answer.get("finalizedFeaturesEpoch", -1) >= 0 or not answer.get("finalizedFeatures")
 
 
@@ -83,8 +129,11 @@ def test_client_software_name(b):
 
 def _outcome(b, body):
     answer = b.quiet("ApiVersions", 4, body)
-    return {"errorCode": answer["errorCode"], "lists": bool(answer["apiKeys"]),
-            "throttleTimeMs": answer["throttleTimeMs"]}
+    return {
+        "errorCode": answer["errorCode"],
+        "lists": bool(answer["apiKeys"]),
+        "throttleTimeMs": answer["throttleTimeMs"],
+    }
 
 
 @scenario()

@@ -1,5 +1,5 @@
 """DescribeCluster, DescribeTopicPartitions, DescribeLogDirs, DescribeProducers, ElectLeaders,
-ListPartitionReassignments, FindCoordinator: PROTOCOL 5.2, 5.3."""
+ListPartitionReassignments, FindCoordinator (Kafka: KafkaApis, DescribeTopicPartitionsRequestHandler)."""
 
 from harness import scenario
 from profiles import STRICT
@@ -11,7 +11,12 @@ def test_describe_cluster(b):
     """Brokers, controllers (not here), unknown endpoint types, authorized operations."""
     for version in range(3):
         for operations in (False, True):
-            b.call("DescribeCluster", version, {"includeClusterAuthorizedOperations": operations}, f"operations {operations}")
+            b.call(
+                "DescribeCluster",
+                version,
+                {"includeClusterAuthorizedOperations": operations},
+                f"operations {operations}",
+            )
         if version >= 1:
             for kind in (0, 1, 2, 3, -1):
                 b.call("DescribeCluster", version, {"endpointType": kind}, f"endpoint type {kind}")
@@ -32,10 +37,26 @@ def test_describe_topic_partitions(b):
     _partitions(b, "two", [*both, "dtp-nope"])
     for limit in (-1, 0, 1, 2, 3, 4, 5, 6):
         _partitions(b, f"limit {limit}", both, limit)
-    for name, index in (("dtp-a", 1), ("dtp-a", 2), ("dtp-b", 0), ("dtp-a", 9), ("dtp-aa", 0), ("dtp-c", 0), ("a", 0),
-                        ("dtp-a", -1), ("dtp-b", 1), ("", 0)):
+    for name, index in (
+        ("dtp-a", 1),
+        ("dtp-a", 2),
+        ("dtp-b", 0),
+        ("dtp-a", 9),
+        ("dtp-aa", 0),
+        ("dtp-c", 0),
+        ("a", 0),
+        ("dtp-a", -1),
+        ("dtp-b", 1),
+        ("", 0),
+    ):
         _partitions(b, f"cursor {name} {index}", both, 2, {"topicName": name, "partitionIndex": index})
-    _partitions(b, "cursor of an unknown topic", ["dtp-gone", "dtp-a"], 3, {"topicName": "dtp-gone", "partitionIndex": 1})
+    _partitions(
+        b,
+        "cursor of an unknown topic",
+        ["dtp-gone", "dtp-a"],
+        3,
+        {"topicName": "dtp-gone", "partitionIndex": 1},
+    )
     _partitions(b, "twice", ["dtp-a", "dtp-a"])
     _partitions(b, "unknown takes no part of the limit", ["aaa", "dtp-a"], 1)
     for name in ("a b", "", "..", "x" * 250):
@@ -63,6 +84,7 @@ def test_partition_limit_of_the_broker(b):
     """max.request.partition.size.limit bounds a page."""
     b.create("dtp-strict", partitions=8)
     _partitions(b, "the broker's limit", ["dtp-strict"])
+    _partitions(b, "no names are all names", [])
 
 
 @scenario()
@@ -71,9 +93,19 @@ def test_describe_log_dirs(b):
     b.create("dirs", partitions=2)
     b.produce("dirs", batch([b"x" * 1000]), "fill")
     for version in range(1, 6):
-        for label, topics in {"chosen": [("dirs", [0, 1, 9]), ("dirs-nope", [0])], "one": [("dirs", [1])], "none": [],
-                              "no partitions": [("dirs", [])], "only unknown": [("dirs-nope", [0])]}.items():
-            b.call("DescribeLogDirs", version, {"topics": [{"topic": t, "partitions": p} for t, p in topics]}, label)
+        for label, topics in {
+            "chosen": [("dirs", [0, 1, 9]), ("dirs-nope", [0])],
+            "one": [("dirs", [1])],
+            "none": [],
+            "no partitions": [("dirs", [])],
+            "only unknown": [("dirs-nope", [0])],
+        }.items():
+            b.call(
+                "DescribeLogDirs",
+                version,
+                {"topics": [{"topic": t, "partitions": p} for t, p in topics]},
+                label,
+            )
     answer = b.quiet("DescribeLogDirs", 4, {"topics": None})
     names = {t["name"] for t in answer["results"][0]["topics"]}
     b.note("all", "none", {"has the topic": "dirs" in names})
@@ -86,10 +118,21 @@ def test_describe_producers(b):
     b.produce("producers", batch(), "plain")
     ids = sorted(b.producer_id() for _ in range(3))
     for number, producer in enumerate(ids):
-        b.produce("producers", batch([b"a"] * 3, producer_id=producer, producer_epoch=number, base_sequence=0), "fill")
-    for label, topics in {"both": [("producers", [0, 1])], "unknown": [("producers", [9]), ("producers-nope", [0])],
-                          "invalid": [("", [0]), ("a b", [0])], "none": [("producers", [])], "nothing": []}.items():
-        b.call("DescribeProducers", 0, {"topics": [{"name": t, "partitionIndexes": p} for t, p in topics]}, label)
+        b.produce(
+            "producers",
+            batch([b"a"] * 3, producer_id=producer, producer_epoch=number, base_sequence=0),
+            "fill",
+        )
+    for label, topics in {
+        "both": [("producers", [0, 1])],
+        "unknown": [("producers", [9]), ("producers-nope", [0])],
+        "invalid": [("", [0]), ("a b", [0])],
+        "none": [("producers", [])],
+        "nothing": [],
+    }.items():
+        b.call(
+            "DescribeProducers", 0, {"topics": [{"name": t, "partitionIndexes": p} for t, p in topics]}, label
+        )
 
 
 @scenario()
@@ -99,9 +142,15 @@ def test_elect_leaders(b):
     for version in range(3):
         kinds = (0,) if version == 0 else (0, 1, 5, -1)
         for kind in kinds:
-            for label, topics in {"chosen": [("elect", [0, 1])], "unknown": [("elect", [0, 9]), ("elect-nope", [0])],
-                                  "none": []}.items():
-                body = {"topicPartitions": [{"topic": t, "partitions": p} for t, p in topics], "timeoutMs": 10000}
+            for label, topics in {
+                "chosen": [("elect", [0, 1])],
+                "unknown": [("elect", [0, 9]), ("elect-nope", [0])],
+                "none": [],
+            }.items():
+                body = {
+                    "topicPartitions": [{"topic": t, "partitions": p} for t, p in topics],
+                    "timeoutMs": 10000,
+                }
                 if version >= 1:
                     body["electionType"] = kind
                 b.call("ElectLeaders", version, body, f"type {kind} {label}")
@@ -119,7 +168,11 @@ def test_elect_all_leaders(b):
 def test_list_partition_reassignments(b):
     """None run on a single node."""
     b.create("reassign")
-    for label, topics in {"all": None, "chosen": [("reassign", [0, 9]), ("reassign-nope", [0])], "none": []}.items():
+    for label, topics in {
+        "all": None,
+        "chosen": [("reassign", [0, 9]), ("reassign-nope", [0])],
+        "none": [],
+    }.items():
         entries = topics and [{"name": t, "partitionIndexes": p} for t, p in topics]
         b.call("ListPartitionReassignments", 0, {"topics": entries, "timeoutMs": 10000}, label)
 

@@ -1,4 +1,5 @@
-"""Fetch (key 1) without sessions: PROTOCOL 8.1 to 8.3."""
+"""Fetch (key 1) without sessions: offsets, limits, epochs, long polls
+(Kafka: ReplicaManager, DelayedFetch)."""
 
 from harness import produce_body, scenario
 from profiles import STRICT
@@ -41,12 +42,26 @@ def test_every_version(b):
     """Data, the end, beyond the end, unknown partition and topic, in every version."""
     known = filled(b, "fetch-versions", 2)
     for version in VERSIONS:
-        for label, partition, offset in (("data", 0, 0), ("end", 0, 4), ("beyond", 0, 5), ("negative", 0, -1),
-                                         ("empty partition", 1, 0), ("unknown partition", 9, 0)):
+        for label, partition, offset in (
+            ("data", 0, 0),
+            ("end", 0, 4),
+            ("beyond", 0, 5),
+            ("negative", 0, -1),
+            ("empty partition", 1, 0),
+            ("unknown partition", 9, 0),
+        ):
             fetch(b, label, "fetch-versions", wanted(partition, offset), version=version, topic_id=known)
         fetch(b, "unknown topic", "fetch-nope", wanted(0, 0), version=version, topic_id=SOME_ID)
         fetch(b, "zero id", "a b", wanted(0, 0), version=version, topic_id=ZERO_ID)
-        fetch(b, "read committed", "fetch-versions", wanted(0, 0), version=version, topic_id=known, isolationLevel=1)
+        fetch(
+            b,
+            "read committed",
+            "fetch-versions",
+            wanted(0, 0),
+            version=version,
+            topic_id=known,
+            isolationLevel=1,
+        )
         fetch(b, "nothing asked", None, version=version)
 
 
@@ -67,7 +82,9 @@ def test_size_limits(b):
     for limit in (0, 1, 76, 77, 78, 100, 446, 447, 448, 515, 516, 517):
         fetch(b, f"partition limit {limit}", "fetch-limits", wanted(0, 0, limit), wanted(1, 0))
         fetch(b, f"request limit {limit}", "fetch-limits", wanted(0, 0), wanted(1, 0), most=limit)
-        fetch(b, f"other order, request limit {limit}", "fetch-limits", wanted(1, 0), wanted(0, 0), most=limit)
+        fetch(
+            b, f"other order, request limit {limit}", "fetch-limits", wanted(1, 0), wanted(0, 0), most=limit
+        )
         fetch(b, f"empty first, limit {limit}", "fetch-limits", wanted(0, 4, limit), wanted(1, 0, limit))
     fetch(b, "oversize in the middle", "fetch-limits", wanted(0, 2, 1))
     fetch(b, "error first, then oversize", "fetch-limits", wanted(0, 99, 1), wanted(1, 0, 1))
@@ -92,12 +109,24 @@ def test_leader_epochs(b):
     known = filled(b, "fetch-epochs")
     for version in (9, 11, 12, 13, 16, 18):
         for epoch in (-2, -1, 0, 1, 5, 2147483647):
-            fetch(b, f"current epoch {epoch}", "fetch-epochs", wanted(0, 0, currentLeaderEpoch=epoch),
-                  version=version, topic_id=known)
+            fetch(
+                b,
+                f"current epoch {epoch}",
+                "fetch-epochs",
+                wanted(0, 0, currentLeaderEpoch=epoch),
+                version=version,
+                topic_id=known,
+            )
     for version in (12, 18):
         for epoch, offset in ((-2, 4), (-1, 4), (0, 4), (0, 2), (0, 9), (3, 4), (3, 0), (2147483647, 4)):
-            fetch(b, f"last fetched epoch {epoch} at {offset}", "fetch-epochs",
-                  wanted(0, offset, lastFetchedEpoch=epoch), version=version, topic_id=known)
+            fetch(
+                b,
+                f"last fetched epoch {epoch} at {offset}",
+                "fetch-epochs",
+                wanted(0, offset, lastFetchedEpoch=epoch),
+                version=version,
+                topic_id=known,
+            )
 
 
 @scenario()
@@ -171,8 +200,14 @@ def test_long_poll_wakes(b):
     b.create("fetch-poll", partitions=2)
     waiting = b.connect()
     for least, appends in ((1, 1), (100, 2), (200, 3)):
-        end = b.quiet("ListOffsets", 5, {"replicaId": -1, "topics": [
-            {"name": "fetch-poll", "partitions": [{"partitionIndex": 0, "timestamp": -1}]}]})
+        end = b.quiet(
+            "ListOffsets",
+            5,
+            {
+                "replicaId": -1,
+                "topics": [{"name": "fetch-poll", "partitions": [{"partitionIndex": 0, "timestamp": -1}]}],
+            },
+        )
         offset = end["topics"][0]["partitions"][0]["offset"]
         body = request("fetch-poll", wanted(0, offset), wanted(1, 0), wait=600_000, least=least)
         waiting.send("Fetch", 12, body)
@@ -224,7 +259,12 @@ def test_large(b):
     """A batch of a megabyte and fifteen more of them in one answer."""
     b.create("fetch-large")
     for number in range(16):
-        b.call("Produce", 9, produce_body({("fetch-large", None): {0: batch([bytes([number]) * 1_000_000])}}), "fill")
+        b.call(
+            "Produce",
+            9,
+            produce_body({("fetch-large", None): {0: batch([bytes([number]) * 1_000_000])}}),
+            "fill",
+        )
     answer = b.quiet("Fetch", 12, request("fetch-large", wanted(0, 0, 1 << 30), most=1 << 30))
     records = answer["responses"][0]["partitions"][0]["records"]
     b.note("all of it", "none", {"bytes": len(records)})

@@ -1,4 +1,5 @@
-"""Fetch sessions (KIP-227): PROTOCOL 8.4. A broker that never opens a session fails here on purpose."""
+"""Fetch sessions (KIP-227; Kafka: FetchManager, FetchSession). A broker that never opens a session
+fails here on purpose."""
 
 from harness import scenario
 from records import batch
@@ -20,34 +21,47 @@ def test_life_of_a_session(b):
     """Opened by epoch 0; then only what changed; partitions are moved, forgotten and added."""
     known = filled(b, "session-life", 3)
     for version in (7, 11, 12, 13, 18):
-        def go(label, epoch, *partitions, session=None, forget=(), at=version):
-            return _fetch(b, label, session if session is not None else one, epoch,
-                          "session-life" if partitions else None, *partitions, version=at, topic_id=known,
-                          forget=("session-life", forget) if forget else ())
+        _life(b, version, known)
 
-        opened = go("opened", 0, wanted(0, 0), wanted(1, 0), wanted(2, 0), session=0)
-        one = opened["sessionId"]
-        end = opened["responses"][0]["partitions"][0]["highWatermark"]
-        go("data again", 1)
-        go("moved to the end", 2, wanted(0, end))
-        go("nothing new", 3)
-        b.produce("session-life", batch([b"new"]), "append")
-        go("new data", 4)
-        go("the same data again", 5)
-        go("moved on", 6, wanted(0, end + 1))
-        go("out of range", 7, wanted(1, 99))
-        go("out of range again", 8)
-        go("back in range", 9, wanted(1, 0))
-        go("forgotten", 10, forget=[0])
-        b.produce("session-life", batch([b"unseen"]), "append")
-        go("nothing of it", 11)
-        go("added again", 12, wanted(0, end))
-        go("forgotten and added", 13, wanted(0, end + 1), forget=[0])
-        go("unknown partition added", 14, wanted(9, 0))
-        go("unknown partition again", 15)
-        go("unknown partition forgotten", 16, forget=[9])
-        go("all forgotten", 17, forget=[0, 1, 2])
-        go("gone", 18)
+
+def _life(b, version, known):
+
+    def go(label, epoch, *partitions, session=None, forget=(), at=version):
+        return _fetch(
+            b,
+            label,
+            session if session is not None else one,
+            epoch,
+            "session-life" if partitions else None,
+            *partitions,
+            version=at,
+            topic_id=known,
+            forget=("session-life", forget) if forget else (),
+        )
+
+    opened = go("opened", 0, wanted(0, 0), wanted(1, 0), wanted(2, 0), session=0)
+    one = opened["sessionId"]
+    end = opened["responses"][0]["partitions"][0]["highWatermark"]
+    go("data again", 1)
+    go("moved to the end", 2, wanted(0, end))
+    go("nothing new", 3)
+    b.produce("session-life", batch([b"new"]), "append")
+    go("new data", 4)
+    go("the same data again", 5)
+    go("moved on", 6, wanted(0, end + 1))
+    go("out of range", 7, wanted(1, 99))
+    go("out of range again", 8)
+    go("back in range", 9, wanted(1, 0))
+    go("forgotten", 10, forget=[0])
+    b.produce("session-life", batch([b"unseen"]), "append")
+    go("nothing of it", 11)
+    go("added again", 12, wanted(0, end))
+    go("forgotten and added", 13, wanted(0, end + 1), forget=[0])
+    go("unknown partition added", 14, wanted(9, 0))
+    go("unknown partition again", 15)
+    go("unknown partition forgotten", 16, forget=[9])
+    go("all forgotten", 17, forget=[0, 1, 2])
+    go("gone", 18)
 
 
 @scenario()
@@ -55,9 +69,18 @@ def test_epochs(b):
     """The wrong epoch, an unknown session, closing, replacing."""
     known = filled(b, "session-epochs")
     for version in (7, 12, 13):
+
         def go(label, session, epoch, *partitions, at=version):
-            return _fetch(b, label, session, epoch, "session-epochs" if partitions else None, *partitions,
-                          version=at, topic_id=known)
+            return _fetch(
+                b,
+                label,
+                session,
+                epoch,
+                "session-epochs" if partitions else None,
+                *partitions,
+                version=at,
+                topic_id=known,
+            )
 
         one = go("opened", 0, 0, wanted(0, 0))["sessionId"]
         for epoch in (2, 9, 2147483647):
@@ -99,7 +122,9 @@ def test_names_and_ids(b):
 def test_unknown_topics(b):
     """Unknown names and ids stay in the session and are told each time."""
     for version in (12, 13):
-        one = _fetch(b, "opened", 0, 0, "session-nope", wanted(0, 0), version=version, topic_id=SOME_ID)["sessionId"]
+        one = _fetch(b, "opened", 0, 0, "session-nope", wanted(0, 0), version=version, topic_id=SOME_ID)[
+            "sessionId"
+        ]
         _fetch(b, "again", one, 1, None, version=version)
         _fetch(b, "and again", one, 2, None, version=version)
 
@@ -110,11 +135,18 @@ def test_deleted_and_created_again(b):
     first = filled(b, "session-deleted")
     one = _fetch(b, "opened", 0, 0, "session-deleted", wanted(0, 4), version=13, topic_id=first)["sessionId"]
     b.call("DeleteTopics", 6, {"topics": [{"name": "session-deleted"}], "timeoutMs": 10000}, "deleted")
-    b.until("Metadata", 12, {"topics": [{"name": "session-deleted"}], "allowAutoTopicCreation": False},
-            lambda a: a["topics"][0]["errorCode"] == 3, "gone")
+    b.until(
+        "Metadata",
+        12,
+        {"topics": [{"name": "session-deleted"}], "allowAutoTopicCreation": False},
+        lambda a: a["topics"][0]["errorCode"] == 3,
+        "gone",
+    )
     filled(b, "session-deleted")
     _fetch(b, "the old id", one, 1, None, version=13)
-    _fetch(b, "the old id without a session", 0, -1, "session-deleted", wanted(0, 0), version=13, topic_id=first)
+    _fetch(
+        b, "the old id without a session", 0, -1, "session-deleted", wanted(0, 0), version=13, topic_id=first
+    )
 
 
 @scenario()
@@ -148,8 +180,15 @@ def test_log_start_moves(b):
     filled(b, "session-start")
     one = _fetch(b, "opened", 0, 0, "session-start", wanted(0, 4))["sessionId"]
     _fetch(b, "nothing", one, 1, None)
-    b.call("DeleteRecords", 2, {"topics": [{"name": "session-start", "partitions": [
-        {"partitionIndex": 0, "offset": 2}]}], "timeoutMs": 10000}, "deleted")
+    b.call(
+        "DeleteRecords",
+        2,
+        {
+            "topics": [{"name": "session-start", "partitions": [{"partitionIndex": 0, "offset": 2}]}],
+            "timeoutMs": 10000,
+        },
+        "deleted",
+    )
     _fetch(b, "log start moved", one, 2, None)
     _fetch(b, "nothing again", one, 3, None)
     _fetch(b, "below the start", one, 4, "session-start", wanted(0, 1))

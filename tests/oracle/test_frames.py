@@ -1,4 +1,4 @@
-"""Bytes that are not a request (PROTOCOL 2.1, 2.2): the connection closes, other clients do not notice."""
+"""Bytes that are not a request (Kafka: SocketServer): the connection closes, other clients do not notice."""
 
 import random
 import struct
@@ -51,12 +51,29 @@ def test_bad_frames(b):
 def test_truncated_bodies(b):
     """A body that ends too early closes the connection, for each API that is served."""
     bodies = {
-        "Produce": (9, {"acks": -1, "timeoutMs": 1000, "topicData": [
-            {"name": "nope", "partitionData": [{"index": 0, "records": b"12345"}]}]}),
-        "Fetch": (12, {"maxWaitMs": 0, "minBytes": 0, "topics": [
-            {"topic": "nope", "partitions": [{"partition": 0, "fetchOffset": 0}]}]}),
-        "ListOffsets": (6, {"replicaId": -1, "topics": [
-            {"name": "nope", "partitions": [{"partitionIndex": 0, "timestamp": -1}]}]}),
+        "Produce": (
+            9,
+            {
+                "acks": -1,
+                "timeoutMs": 1000,
+                "topicData": [{"name": "nope", "partitionData": [{"index": 0, "records": b"12345"}]}],
+            },
+        ),
+        "Fetch": (
+            12,
+            {
+                "maxWaitMs": 0,
+                "minBytes": 0,
+                "topics": [{"topic": "nope", "partitions": [{"partition": 0, "fetchOffset": 0}]}],
+            },
+        ),
+        "ListOffsets": (
+            6,
+            {
+                "replicaId": -1,
+                "topics": [{"name": "nope", "partitions": [{"partitionIndex": 0, "timestamp": -1}]}],
+            },
+        ),
         "Metadata": (9, {"topics": [{"name": "nope"}]}),
         "CreateTopics": (5, {"topics": [{"name": "a b", "numPartitions": 1, "replicationFactor": 1}]}),
         "DescribeConfigs": (4, {"resources": [{"resourceType": 2, "resourceName": "nope"}]}),
@@ -70,8 +87,11 @@ def test_truncated_bodies(b):
 @scenario()
 def test_bytes_after_the_body(b):
     """Bytes after the end of a request are not looked at."""
-    for name, version, body in (("Metadata", 1, {"topics": []}), ("Metadata", 12, {"topics": []}),
-                                ("DescribeCluster", 0, {})):
+    for name, version, body in (
+        ("Metadata", 1, {"topics": []}),
+        ("Metadata", 12, {"topics": []}),
+        ("DescribeCluster", 0, {}),
+    ):
         whole = request_bytes(APIS[name], version, body)[4:]
         client = b.connect()
         client.raw(_frame(whole + b"more"))

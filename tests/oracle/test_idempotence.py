@@ -1,4 +1,5 @@
-"""Idempotent producers: PROTOCOL 7.3 and 7.4. Producer ids differ between the brokers, nothing else does."""
+"""Idempotent producers (KIP-98; Kafka: ProducerAppendInfo). Producer ids differ between the
+brokers, nothing else does."""
 
 from harness import scenario
 from records import CODECS, batch
@@ -38,7 +39,7 @@ def test_ids_do_not_repeat(b):
 
 @scenario()
 def test_duplicates_and_gaps(b):
-    """The table of 7.3, row by row."""
+    """Duplicates, gaps, what left the cache of five batches."""
     b.create("idem")
     one = b.producer_id()
     _send(b, "idem", one, 0, "first", (b"a", b"b"))
@@ -73,7 +74,9 @@ def test_epochs(b):
     _send(b, "idem-epochs", one, 1, "epoch 0 again")
     _send(b, "idem-epochs", one, 0, "epoch 32767", epoch=32767)
     _send(b, "idem-epochs", one, 1, "epoch 1 goes on", epoch=1)
-    b.call("DescribeProducers", 0, {"topics": [{"name": "idem-epochs", "partitionIndexes": [0]}]}, "producers")
+    b.call(
+        "DescribeProducers", 0, {"topics": [{"name": "idem-epochs", "partitionIndexes": [0]}]}, "producers"
+    )
 
 
 @scenario()
@@ -148,4 +151,6 @@ def test_two_producers_two_partitions(b):
             b.produce("idem-two", data, f"partition {partition}", partition=partition)
     b.produce("idem-two", batch(), "without a producer id")
     _send(b, "idem-two", one, 1, "goes on")
-    b.call("DescribeProducers", 0, {"topics": [{"name": "idem-two", "partitionIndexes": [0, 1, 2]}]}, "producers")
+    b.call(
+        "DescribeProducers", 0, {"topics": [{"name": "idem-two", "partitionIndexes": [0, 1, 2]}]}, "producers"
+    )

@@ -10,7 +10,15 @@ from compare import IGNORED, Allowed, Comparison
 from protocol import APIS, request_bytes, response_body
 from schema import CodecError, load, within
 
-FOLDERS = ["", "group-coordinator", "transaction-coordinator", "share-coordinator", "raft", "metadata", "storage"]
+FOLDERS = [
+    "",
+    "group-coordinator",
+    "transaction-coordinator",
+    "share-coordinator",
+    "raft",
+    "metadata",
+    "storage",
+]
 
 
 def _random(field, version, flexible, generator):
@@ -35,7 +43,7 @@ def _one(field, version, flexible, generator):
     if field.item == "bool":
         return generator.random() < 0.5
     if field.item == "uuid":
-        return "%08x-0000-4000-8000-%012x" % (generator.getrandbits(32), generator.getrandbits(48))
+        return f"{generator.getrandbits(32):08x}-0000-4000-8000-{generator.getrandbits(48):012x}"
     data = generator.randbytes(generator.randint(0, 300))
     return data.hex() if field.item == "string" else data
 
@@ -78,7 +86,9 @@ def test_unknown_fields_are_errors():
 def test_headers():
     """Header versions follow the flexible versions; ApiVersions answers with the oldest header."""
     assert request_bytes(APIS["Metadata"], 8, b"", 5) == struct.pack(">ihhih6s", 16, 3, 8, 5, 6, b"oracle")
-    assert request_bytes(APIS["Metadata"], 9, b"", 5) == struct.pack(">ihhih6sb", 17, 3, 9, 5, 6, b"oracle", 0)
+    assert request_bytes(APIS["Metadata"], 9, b"", 5) == struct.pack(
+        ">ihhih6sb", 17, 3, 9, 5, 6, b"oracle", 0
+    )
     answer = response_body(APIS["ApiVersions"], 99, struct.pack(">ihihhh", 5, 35, 1, 18, 0, 4), 5)
     assert answer == {"errorCode": 35, "apiKeys": [{"apiKey": 18, "minVersion": 0, "maxVersion": 4}]}
 
@@ -140,6 +150,7 @@ def test_renamings_must_be_consistent():
 
 def test_unordered_arrays():
     """Topics of Metadata may come in any order; each is compared with its own."""
+
     def topics(*names):
         return {"topics": [{"name": n, "errorCode": len(n)} for n in names]}
 
@@ -150,6 +161,7 @@ def test_unordered_arrays():
 
 def test_signs_and_named_elements():
     """Times of the broker's clock count by their sign; an entry may name one element."""
+
     def answer(time):
         return {"responses": [{"name": "t", "partitionResponses": [{"index": 0, "logAppendTimeMs": time}]}]}
 

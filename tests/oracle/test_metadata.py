@@ -1,4 +1,4 @@
-"""Metadata (key 3): PROTOCOL 5.1."""
+"""Metadata (key 3; Kafka: KafkaApis, KRaftMetadataCache, AutoTopicCreationManager)."""
 
 from harness import scenario
 from profiles import STRICT
@@ -41,9 +41,18 @@ def test_by_id(b):
     for version in (12, 13):
         b.call("Metadata", version, {"topics": [{"topicId": known, "name": None}], **NO_AUTO}, "known id")
         b.call("Metadata", version, {"topics": [{"topicId": SOME_ID, "name": None}], **NO_AUTO}, "unknown id")
-        b.call("Metadata", version, {"topics": [{"topicId": known, "name": "meta-other"}], **NO_AUTO}, "id and name")
-        b.call("Metadata", version, {"topics": [
-            {"topicId": known, "name": None}, {"topicId": SOME_ID, "name": None}], **NO_AUTO}, "two ids")
+        b.call(
+            "Metadata",
+            version,
+            {"topics": [{"topicId": known, "name": "meta-other"}], **NO_AUTO},
+            "id and name",
+        )
+        b.call(
+            "Metadata",
+            version,
+            {"topics": [{"topicId": known, "name": None}, {"topicId": SOME_ID, "name": None}], **NO_AUTO},
+            "two ids",
+        )
 
 
 @scenario()

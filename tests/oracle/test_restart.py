@@ -6,15 +6,21 @@ epoch twice at each start (fenced, then elected again); a broker need only never
 
 from compare import IGNORED, Allowed
 from harness import scenario
-from records import CODECS, batch
+from records import BASE_TIMESTAMP, CODECS, batch
 from test_fetch import filled, request, wanted
 from test_offsets import EARLIEST, LATEST, MAXIMUM, _list
 
 # A crashed Kafka waits for its own old session to expire before it leads again.
 QUICK = {"broker.session.timeout.ms": "1500", "broker.heartbeat.interval.ms": "300"}
-EPOCHS = [Allowed(api, path, IGNORED, "each broker counts its starts in its own way", step="after*")
-          for api, path in (("Metadata", "*leaderEpoch"), ("ListOffsets", "*leaderEpoch"),
-                            ("Fetch", "*partitionLeaderEpoch"), ("OffsetForLeaderEpoch", "*endOffset"))]
+EPOCHS = [
+    Allowed(api, path, IGNORED, "each broker counts its starts in its own way", step="after*")
+    for api, path in (
+        ("Metadata", "*leaderEpoch"),
+        ("ListOffsets", "*leaderEpoch"),
+        ("Fetch", "*partitionLeaderEpoch"),
+        ("OffsetForLeaderEpoch", "*endOffset"),
+    )
+]
 
 
 def _send(b, producer, sequence, label, values=(b"v",)):
@@ -27,18 +33,57 @@ def _send(b, producer, sequence, label, values=(b"v",)):
 
 
 def _everything(b, label, known):
-    b.call("Metadata", 12, {"topics": [{"name": n} for n in ("keep", "keep-2", "keep-gone")],
-                            "allowAutoTopicCreation": False}, f"{label} metadata")
-    b.call("Metadata", 12, {"topics": [{"topicId": known, "name": None}], "allowAutoTopicCreation": False},
-           f"{label} metadata by id")
-    b.call("DescribeConfigs", 4, {"resources": [{"resourceType": 2, "resourceName": "keep-2",
-           "configurationKeys": ["retention.ms", "cleanup.policy", "segment.ms"]}]}, f"{label} configs")
+    b.call(
+        "Metadata",
+        12,
+        {"topics": [{"name": n} for n in ("keep", "keep-2", "keep-gone")], "allowAutoTopicCreation": False},
+        f"{label} metadata",
+    )
+    b.call(
+        "Metadata",
+        12,
+        {"topics": [{"topicId": known, "name": None}], "allowAutoTopicCreation": False},
+        f"{label} metadata by id",
+    )
+    b.call(
+        "DescribeConfigs",
+        4,
+        {
+            "resources": [
+                {
+                    "resourceType": 2,
+                    "resourceName": "keep-2",
+                    "configurationKeys": ["retention.ms", "cleanup.policy", "segment.ms"],
+                }
+            ]
+        },
+        f"{label} configs",
+    )
     for partition in (0, 1):
-        b.call("Fetch", 12, request("keep", wanted(partition, 2 - 2 * partition)), f"{label} records of {partition}")
+        b.call(
+            "Fetch",
+            12,
+            request("keep", wanted(partition, 2 - 2 * partition)),
+            f"{label} records of {partition}",
+        )
     _list(b, label, "keep", LATEST, EARLIEST, MAXIMUM, 0)
-    b.call("DescribeProducers", 0, {"topics": [{"name": "keep", "partitionIndexes": [0]}]}, f"{label} producers")
-    b.call("OffsetForLeaderEpoch", 4, {"replicaId": -1, "topics": [{"topic": "keep", "partitions": [
-        {"partition": 0, "currentLeaderEpoch": -1, "leaderEpoch": 0}]}]}, f"{label} epoch 0")
+    b.call(
+        "DescribeProducers", 0, {"topics": [{"name": "keep", "partitionIndexes": [0]}]}, f"{label} producers"
+    )
+    b.call(
+        "OffsetForLeaderEpoch",
+        4,
+        {
+            "replicaId": -1,
+            "topics": [
+                {
+                    "topic": "keep",
+                    "partitions": [{"partition": 0, "currentLeaderEpoch": -1, "leaderEpoch": 0}],
+                }
+            ],
+        },
+        f"{label} epoch 0",
+    )
 
 
 def _fill(b):
@@ -47,17 +92,42 @@ def _fill(b):
     b.create("keep-gone")
     for codec in CODECS.values():
         b.produce("keep", batch([b"a", b"b"], codec), "fill")
+    b.produce("keep", batch([b"youngest"], base_timestamp=BASE_TIMESTAMP + 5000), "fill")
     b.call("DeleteTopics", 6, {"topics": [{"name": "keep-gone"}], "timeoutMs": 10000}, "deleted")
-    b.until("Metadata", 12, {"topics": [{"name": "keep-gone"}], "allowAutoTopicCreation": False},
-            lambda a: a["topics"][0]["errorCode"] == 3, "gone")
-    b.call("IncrementalAlterConfigs", 1, {"resources": [{"resourceType": 2, "resourceName": "keep-2", "configs": [
-        {"name": "segment.ms", "configOperation": 0, "value": "777"}]}]}, "changed")
+    b.until(
+        "Metadata",
+        12,
+        {"topics": [{"name": "keep-gone"}], "allowAutoTopicCreation": False},
+        lambda a: a["topics"][0]["errorCode"] == 3,
+        "gone",
+    )
+    b.call(
+        "IncrementalAlterConfigs",
+        1,
+        {
+            "resources": [
+                {
+                    "resourceType": 2,
+                    "resourceName": "keep-2",
+                    "configs": [{"name": "segment.ms", "configOperation": 0, "value": "777"}],
+                }
+            ]
+        },
+        "changed",
+    )
     return known
 
 
 def _truncate(b):
-    b.call("DeleteRecords", 2, {"topics": [{"name": "keep", "partitions": [
-        {"partitionIndex": 0, "offset": 2}]}], "timeoutMs": 10000}, "truncated")
+    b.call(
+        "DeleteRecords",
+        2,
+        {
+            "topics": [{"name": "keep", "partitions": [{"partitionIndex": 0, "offset": 2}]}],
+            "timeoutMs": 10000,
+        },
+        "truncated",
+    )
 
 
 def _back(b):

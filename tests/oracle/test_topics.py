@@ -1,4 +1,4 @@
-"""CreateTopics, DeleteTopics, CreatePartitions (keys 19, 20, 37): PROTOCOL 5.3 and 14.1."""
+"""CreateTopics, DeleteTopics, CreatePartitions (keys 19, 20, 37; Kafka: ReplicationControlManager)."""
 
 from harness import scenario
 from profiles import STRICT
@@ -9,7 +9,13 @@ SOME_ID = "00000000-0000-0000-0000-00000000004d"
 
 def _topic(name, partitions=1, replicas=1, **more):
     configs = [{"name": n, "value": v} for n, v in more.pop("configs", {}).items()]
-    return {"name": name, "numPartitions": partitions, "replicationFactor": replicas, "configs": configs, **more}
+    return {
+        "name": name,
+        "numPartitions": partitions,
+        "replicationFactor": replicas,
+        "configs": configs,
+        **more,
+    }
 
 
 def _assigned(name, *assignments, partitions=-1, replicas=-1):
@@ -64,15 +70,32 @@ def test_existing_and_twice(b):
     _create(b, "exists, only validated", _topic("create-there"), validate=True)
     _create(b, "twice", _topic("create-twice"), _topic("create-twice"), _topic("create-once"))
     _create(b, "twice an existing one", _topic("create-there"), _topic("create-there"))
-    b.call("Metadata", 12, {"topics": [{"name": "create-twice"}], "allowAutoTopicCreation": False}, "not made")
+    b.call(
+        "Metadata", 12, {"topics": [{"name": "create-twice"}], "allowAutoTopicCreation": False}, "not made"
+    )
 
 
 @scenario()
 def test_counts(b):
     """Partition and replica counts."""
-    for partitions, replicas in ((0, 1), (-2, 1), (1, 0), (1, -2), (1, 2), (1, 32767), (0, 0), (-1, 5), (-2147483648, 1)):
+    for partitions, replicas in (
+        (0, 1),
+        (-2, 1),
+        (1, 0),
+        (1, -2),
+        (1, 2),
+        (1, 32767),
+        (0, 0),
+        (-1, 5),
+        (-2147483648, 1),
+    ):
         for version in (2, 7):
-            _create(b, f"{partitions} x {replicas}", _topic("create-counts", partitions, replicas), version=version)
+            _create(
+                b,
+                f"{partitions} x {replicas}",
+                _topic("create-counts", partitions, replicas),
+                version=version,
+            )
     for version in (2, 4, 5, 7):
         _create(b, "broker defaults", _topic(f"create-default-{version}", -1, -1), version=version)
     _create(b, "too many partitions", _topic("create-many", 20000))
@@ -103,22 +126,56 @@ def test_assignments(b):
 
 
 BAD_CONFIGS = [
-    ("nope", "1"), ("", "1"), ("retention.ms", "x"), ("retention.ms", ""), ("retention.ms", "-2"),
-    ("retention.ms", None), ("retention.ms", "9223372036854775808"), ("retention.ms", "1.5"),
-    ("cleanup.policy", "x"), ("cleanup.policy", "compact,x"), ("cleanup.policy", "compact,compact"),
-    ("compression.type", "x"), ("compression.type", "GZIP"), ("preallocate", "x"), ("preallocate", "TRUE"),
-    ("min.insync.replicas", "0"), ("segment.bytes", "0"), ("segment.bytes", "100"), ("segment.ms", "0"),
-    ("max.message.bytes", "-1"), ("message.timestamp.type", "x"), ("message.timestamp.type", "logappendtime"),
-    ("min.cleanable.dirty.ratio", "1.1"), ("min.cleanable.dirty.ratio", "-0.1"),
-    ("min.cleanable.dirty.ratio", "abc"), ("compression.gzip.level", "10"), ("compression.gzip.level", "0"),
-    ("compression.lz4.level", "0"), ("compression.zstd.level", "100"), ("index.interval.bytes", "-1"),
-    ("segment.index.bytes", "1"), ("flush.messages", "0"), ("flush.ms", "-1"), ("delete.retention.ms", "-1"),
-    ("file.delete.delay.ms", "-1"), ("min.compaction.lag.ms", "-1"), ("max.compaction.lag.ms", "0"),
-    ("message.timestamp.before.max.ms", "-1"), ("message.timestamp.after.max.ms", "-1"),
-    ("leader.replication.throttled.replicas", "x"), ("leader.replication.throttled.replicas", "0:1,x"),
-    ("unclean.leader.election.enable", "yes"), ("retention.bytes", "x"), ("segment.jitter.ms", "-1"),
-    ("remote.storage.enable", "true"), ("local.retention.ms", "-3"), ("local.retention.bytes", "-3"),
-    ("message.format.version", "3.0"), ("message.downconversion.enable", "true"), ("retention.ms ", "5"),
+    ("nope", "1"),
+    ("", "1"),
+    ("retention.ms", "x"),
+    ("retention.ms", ""),
+    ("retention.ms", "-2"),
+    ("retention.ms", None),
+    ("retention.ms", "9223372036854775808"),
+    ("retention.ms", "1.5"),
+    ("cleanup.policy", "x"),
+    ("cleanup.policy", "compact,x"),
+    ("cleanup.policy", "compact,compact"),
+    ("compression.type", "x"),
+    ("compression.type", "GZIP"),
+    ("preallocate", "x"),
+    ("preallocate", "TRUE"),
+    ("min.insync.replicas", "0"),
+    ("segment.bytes", "0"),
+    ("segment.bytes", "100"),
+    ("segment.ms", "0"),
+    ("max.message.bytes", "-1"),
+    ("message.timestamp.type", "x"),
+    ("message.timestamp.type", "logappendtime"),
+    ("min.cleanable.dirty.ratio", "1.1"),
+    ("min.cleanable.dirty.ratio", "-0.1"),
+    ("min.cleanable.dirty.ratio", "abc"),
+    ("compression.gzip.level", "10"),
+    ("compression.gzip.level", "0"),
+    ("compression.lz4.level", "0"),
+    ("compression.zstd.level", "100"),
+    ("index.interval.bytes", "-1"),
+    ("segment.index.bytes", "1"),
+    ("flush.messages", "0"),
+    ("flush.ms", "-1"),
+    ("delete.retention.ms", "-1"),
+    ("file.delete.delay.ms", "-1"),
+    ("min.compaction.lag.ms", "-1"),
+    ("max.compaction.lag.ms", "0"),
+    ("message.timestamp.before.max.ms", "-1"),
+    ("message.timestamp.after.max.ms", "-1"),
+    ("leader.replication.throttled.replicas", "x"),
+    ("leader.replication.throttled.replicas", "0:1,x"),
+    ("unclean.leader.election.enable", "yes"),
+    ("retention.bytes", "x"),
+    ("segment.jitter.ms", "-1"),
+    ("remote.storage.enable", "true"),
+    ("local.retention.ms", "-3"),
+    ("local.retention.bytes", "-3"),
+    ("message.format.version", "3.0"),
+    ("message.downconversion.enable", "true"),
+    ("retention.ms ", "5"),
 ]
 
 
@@ -140,12 +197,24 @@ def test_bad_configs(b):
 def test_good_configs(b):
     """Values at the edges that are fine, and how they come back."""
     for configs in (
-        {"retention.ms": "-1"}, {"retention.bytes": "-1"}, {"cleanup.policy": ""}, {"cleanup.policy": "delete,compact"},
-        {"cleanup.policy": " compact , delete "}, {"compression.type": "uncompressed"}, {"max.message.bytes": "0"},
-        {"min.cleanable.dirty.ratio": "1"}, {"min.insync.replicas": "5"}, {"segment.bytes": "1048576"},
-        {"leader.replication.throttled.replicas": "*"}, {"follower.replication.throttled.replicas": "0:1,1:1"},
-        {"compression.gzip.level": "9"}, {"compression.gzip.level": "-1"}, {"retention.ms": " 77 "},
-        {"preallocate": "true"}, {"unclean.leader.election.enable": "true"}, {"flush.messages": "1"},
+        {"retention.ms": "-1"},
+        {"retention.bytes": "-1"},
+        {"cleanup.policy": ""},
+        {"cleanup.policy": "delete,compact"},
+        {"cleanup.policy": " compact , delete "},
+        {"compression.type": "uncompressed"},
+        {"max.message.bytes": "0"},
+        {"min.cleanable.dirty.ratio": "1"},
+        {"min.insync.replicas": "5"},
+        {"segment.bytes": "1048576"},
+        {"leader.replication.throttled.replicas": "*"},
+        {"follower.replication.throttled.replicas": "0:1,1:1"},
+        {"compression.gzip.level": "9"},
+        {"compression.gzip.level": "-1"},
+        {"retention.ms": " 77 "},
+        {"preallocate": "true"},
+        {"unclean.leader.election.enable": "true"},
+        {"flush.messages": "1"},
     ):
         _create(b, f"{configs}", _topic("create-good-config", configs=configs), validate=True)
     twice = _topic("create-config-twice")
@@ -165,8 +234,15 @@ def test_validate_only(b):
 @scenario()
 def test_several(b):
     """Good and bad topics in one request do not hinder one another."""
-    _create(b, "mixed", _topic("create-several-1"), _topic("a b"), _topic("create-several-2", 0),
-            _topic("create-several-3", configs={"nope": "1"}), _topic("create-several-4"))
+    _create(
+        b,
+        "mixed",
+        _topic("create-several-1"),
+        _topic("a b"),
+        _topic("create-several-2", 0),
+        _topic("create-several-3", configs={"nope": "1"}),
+        _topic("create-several-4"),
+    )
     b.settled("create-several-4", 1)
 
 
@@ -196,16 +272,31 @@ def test_delete(b):
     for version in range(1, 7):
         b.create(f"delete-v{version}")
         _delete(b, "deleted", f"delete-v{version}", version=version)
-        b.until("Metadata", 12, {"topics": [{"name": f"delete-v{version}"}], "allowAutoTopicCreation": False},
-                lambda a: a["topics"][0]["errorCode"] == 3, "gone")
+        b.until(
+            "Metadata",
+            12,
+            {"topics": [{"name": f"delete-v{version}"}], "allowAutoTopicCreation": False},
+            lambda a: a["topics"][0]["errorCode"] == 3,
+            "gone",
+        )
         _delete(b, "again", f"delete-v{version}", version=version)
     first = b.create("delete-again")
     _delete(b, "by id", {"name": None, "topicId": first})
-    b.until("Metadata", 12, {"topics": [{"name": "delete-again"}], "allowAutoTopicCreation": False},
-            lambda a: a["topics"][0]["errorCode"] == 3, "gone")
+    b.until(
+        "Metadata",
+        12,
+        {"topics": [{"name": "delete-again"}], "allowAutoTopicCreation": False},
+        lambda a: a["topics"][0]["errorCode"] == 3,
+        "gone",
+    )
     b.create("delete-again", partitions=2)
     _delete(b, "the old id", {"name": None, "topicId": first})
-    b.call("Metadata", 12, {"topics": [{"topicId": first, "name": None}], "allowAutoTopicCreation": False}, "old id")
+    b.call(
+        "Metadata",
+        12,
+        {"topics": [{"topicId": first, "name": None}], "allowAutoTopicCreation": False},
+        "old id",
+    )
 
 
 @scenario()
@@ -242,8 +333,11 @@ def test_delete_switched_off(b):
 
 
 def _grow(b, label, *topics, version=3, validate=False):
-    body = {"topics": [{"name": n, "count": c, "assignments": a} for n, c, a in topics],
-            "timeoutMs": 10000, "validateOnly": validate}
+    body = {
+        "topics": [{"name": n, "count": c, "assignments": a} for n, c, a in topics],
+        "timeoutMs": 10000,
+        "validateOnly": validate,
+    }
     return b.call("CreatePartitions", version, body, label)
 
 
@@ -269,8 +363,12 @@ def test_create_partitions_errors(b):
         _grow(b, f"count {count}", ("grow-bad", count, None))
         _grow(b, f"count {count} assigned", ("grow-bad", count, [{"brokerIds": [1]}]))
     for label, count, brokers in (
-        ("too few assignments", 4, [[1]]), ("too many assignments", 3, [[1], [1]]), ("no assignments", 3, []),
-        ("unknown broker", 3, [[9]]), ("a broker twice", 3, [[1, 1]]), ("no replicas", 3, [[]]),
+        ("too few assignments", 4, [[1]]),
+        ("too many assignments", 3, [[1], [1]]),
+        ("no assignments", 3, []),
+        ("unknown broker", 3, [[9]]),
+        ("a broker twice", 3, [[1, 1]]),
+        ("no replicas", 3, [[]]),
         ("other factor", 4, [[1], [1, 2]]),
     ):
         _grow(b, label, ("grow-bad", count, [{"brokerIds": ids} for ids in brokers]))

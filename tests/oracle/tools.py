@@ -22,8 +22,9 @@ class Runner:
         """{"code", "stdout", "stderr"} of a tool; a tool that hangs is ended with its JVM."""
         if self.process is None or self.process.poll() is not None:
             logging = f"-Dlog4j2.configurationFile={LOGGING}"
-            self.process = subprocess.Popen(java("Tools", extra=[logging]), stdin=subprocess.PIPE,
-                                            stdout=subprocess.PIPE, stderr=self.log)
+            self.process = subprocess.Popen(
+                java("Tools", extra=[logging]), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log
+            )
         command = json.dumps({"tool": tool, "args": args, "stdin": stdin})
         timer = threading.Timer(TIMEOUT, self.process.kill)
         timer.start()
@@ -80,6 +81,7 @@ _RULES = [
 
 def normalize(result, broker, sort=False):
     """What a tool printed, without what names times, sizes on disk, ids and ports."""
+
     def clean(text):
         text = text.replace(str(broker.data), "<dir>").replace(broker.address, "<broker>")
         text = re.sub(rf"\b{broker.port}\b", "<port>", text)
