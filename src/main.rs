@@ -95,8 +95,12 @@ fn options(config: &Config) -> Result<net::Options, String> {
     let idle = u64::try_from(config.connections_max_idle_ms()).unwrap_or(u64::MAX / 2);
     let limits = net::Limits {
         max_frame: limit(config.socket_request_max_bytes()).saturating_add(4),
-        max_memory: usize::try_from(config.queued_max_request_bytes())
-            .unwrap_or(defaults.max_memory),
+        max_unsent: limit(config.connection_max_unsent_bytes()),
+        max_slots: limit(config.connection_max_requests()),
+        max_memory: match usize::try_from(config.queued_max_request_bytes()) {
+            Ok(bytes) if bytes > 0 => bytes,
+            _ => defaults.max_memory,
+        },
         max_connections: limit(config.max_connections()),
         max_connections_per_ip: limit(config.max_connections_per_ip()),
         idle_timeout: Duration::from_millis(idle),

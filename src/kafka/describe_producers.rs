@@ -56,7 +56,9 @@ fn describe(
     }
     let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
     let partition = topic.and_then(|topic| topic.partition(index));
-    let partition = partition.ok_or_else(|| (unknown, Some(unknown.message().to_owned())))?;
+    // Kafka has words for a topic that it does not know, none for a partition.
+    let message = topic.is_none().then(|| unknown.message().to_owned());
+    let partition = partition.ok_or((unknown, message))?;
     let log = partition.log().ok_or((ErrorCode::KAFKA_STORAGE_ERROR, None))?;
     let state = |producer: crate::log::ProducerInfo| ProducerState {
         producer_id: producer.producer_id,

@@ -199,7 +199,10 @@ impl Producers {
             return Ok(Verdict::Append);
         }
         // Nothing known: whatever it begins with is taken (its older batches may have expired).
-        let Some(producer) = self.by_id.get(&id) else { return Ok(Verdict::Append) };
+        let Some(producer) = self.by_id.get(&id) else {
+            check_epoch(id, header.producer_epoch, &Producer::new())?;
+            return Ok(Verdict::Append);
+        };
         if origin == Origin::Client
             && let Some(batch) = producer.duplicate(header)
         {

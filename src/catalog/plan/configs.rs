@@ -174,7 +174,7 @@ fn edit_list(
         // A broker's own check comes before the controller's, in its own words.
         let op = change.op.name().to_lowercase();
         let message = format!("Config value {op} is not allowed for config key: {}", change.key);
-        return Err(ApiError::new(ErrorCode::INVALID_REQUEST, message));
+        return Err(ApiError::new(ErrorCode::INVALID_CONFIG, message));
     }
     if !is_list {
         let message = format!(
