@@ -15,6 +15,9 @@ FUZZ_SECONDS ?= 60
 TOOLS := $(CURDIR)/.cache/cargo
 SCRIPTS := .ci/run $(wildcard tests/*/*.sh)
 
+# Each step may need what the one before it made.
+.NOTPARALLEL:
+
 .PHONY: run build test unit clients oracle lint bench fuzz setup docs deny clean
 
 run: build
