@@ -3,8 +3,10 @@
 # make lint    format, clippy with and without default features, the style of the house, shell syntax
 # make bench   measurements (BENCH: only these)
 # make fuzz    every fuzz target for FUZZ_SECONDS, or those in FUZZ
-# make setup   only install what the tests need; make docs: make generated documents again
-# make deny    licences and sources of all dependencies; make clean: remove all that can be made again
+# make setup   only install what the tests need (make kafka: only Apache Kafka)
+# make docs    make generated documents again
+# make deny    licences and sources of all dependencies
+# make clean   remove all that can be made again
 
 CARGO ?= cargo
 ARGS ?=
@@ -15,7 +17,10 @@ FUZZ_SECONDS ?= 60
 TOOLS := $(CURDIR)/.cache/cargo
 SCRIPTS := .ci/run $(wildcard tests/*/*.sh)
 
-.PHONY: run build test unit clients oracle lint bench fuzz setup docs deny clean
+# Each step may need what the one before it made.
+.NOTPARALLEL:
+
+.PHONY: run build test kafka unit clients oracle lint bench fuzz setup docs deny clean
 
 run: build
 	exec target/release/barnabas $(ARGS)
@@ -23,15 +28,16 @@ run: build
 build:
 	$(CARGO) build --release --locked
 
-# The oracle's setup comes first: it extracts Kafka's message schemas, which Rust's tests read.
 test: setup unit build clients oracle
 
-setup:
-	tests/oracle/setup.sh
+setup: kafka
 	tests/clients/setup.sh
 
-unit:
+# Apache Kafka itself, and its message schemas, which Rust's tests read.
+kafka:
 	tests/oracle/setup.sh
+
+unit: kafka
 	$(CARGO) test --locked
 
 clients: build

@@ -202,6 +202,27 @@ fn links_in_documents_lead_somewhere() {
     refuse("Links to files that do not exist", &problems);
 }
 
+#[test]
+fn every_dependency_has_its_reason() {
+    let read =
+        |path: &str| fs::read_to_string(root().join(path)).expect("a file of the repository");
+    let (manifest, reasons) = (read("Cargo.toml"), read("docs/DEPENDENCIES.md"));
+    let mut section = "";
+    let mut problems = Vec::new();
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            section = line;
+        } else if section.ends_with("dependencies]") {
+            let name = line.split(['=', ' ', '.']).next().unwrap_or_default();
+            let named = |row: &str| has_word(row.split('|').nth(1).unwrap_or_default(), name);
+            if !name.is_empty() && !name.starts_with('#') && !reasons.lines().any(named) {
+                problems.push(name.to_owned());
+            }
+        }
+    }
+    refuse("No reason in docs/DEPENDENCIES.md", &problems);
+}
+
 /// The scanner behind the rules, on what it must not be fooled by.
 #[test]
 fn the_scanner_knows_comments_texts_and_lifetimes() {
