@@ -1,5 +1,6 @@
 //! The pure connection: whatever the pieces in which bytes come and go and whatever the order of
 //! the replies, the frames are the frames and the answers are in the order of the requests.
+#![allow(clippy::unwrap_used)]
 
 mod net_common;
 

@@ -1,6 +1,7 @@
 //! Out of descriptors: accepting rests, says so, and goes on when there are some again.
 //!
 //! The limit is the process's, so the test runs itself again as a child with a low one.
+#![allow(clippy::unwrap_used)]
 
 mod net_common;
 

@@ -1,6 +1,7 @@
 //! What an idle connection costs in memory, and what is left after a load.
 //!
 //! One test in its own program: it looks at the whole process.
+#![allow(clippy::unwrap_used)]
 
 mod net_common;
 

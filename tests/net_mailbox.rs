@@ -1,4 +1,5 @@
 //! Mailboxes: nothing is lost, nobody sleeps over a message, and nobody is woken for nothing.
+#![allow(clippy::unwrap_used)]
 
 use barnabas::net::{Bell, Mailbox, Received, SendError};
 use std::collections::VecDeque;

@@ -1,4 +1,5 @@
 //! The net room with real sockets: replies, order, backpressure, ends of connections.
+#![allow(clippy::unwrap_used)]
 
 mod net_common;
 

@@ -82,6 +82,7 @@ pub enum Output<'a> {
 }
 
 /// Replies of one connection that have not left.
+#[derive(Default)]
 pub struct Outbox {
     /// The number of the next slot; `places` are those of the slots before it.
     next: u64,
@@ -94,21 +95,6 @@ pub struct Outbox {
     offered: bool,
     unsent: u64,
     memory: usize,
-}
-
-impl Default for Outbox {
-    fn default() -> Outbox {
-        Outbox {
-            next: 0,
-            places: VecDeque::new(),
-            open: 0,
-            chunks: VecDeque::new(),
-            sent: 0,
-            offered: false,
-            unsent: 0,
-            memory: 0,
-        }
-    }
 }
 
 impl Outbox {

@@ -53,6 +53,8 @@ impl Budget {
 /// One worker's buffers.
 pub struct Pool {
     budget: Arc<Budget>,
+    /// Boxed, as they are lent: a connection without one holds a pointer's worth of nothing.
+    #[allow(clippy::vec_box)]
     free: Vec<Box<Ring>>,
     free_bytes: usize,
     lent: usize,

@@ -206,7 +206,7 @@ impl Running {
     /// # Panics
     /// If one of the threads has.
     pub fn stop(mut self, deadline: Instant) {
-        for panic in self.end(deadline) {
+        if let Some(panic) = self.end(deadline).into_iter().next() {
             std::panic::resume_unwind(panic);
         }
     }

@@ -51,8 +51,9 @@ enum Stage {
 
 /// One worker: a driver, an engine, mail.
 pub(crate) struct Worker<S: Service, D: Driver> {
-    engine: Engine<S>,
+    /// Dropped first: a driver may have been lent memory of the engine's.
     driver: D,
+    engine: Engine<S>,
     mail: Mail<S::Message>,
     stage: Stage,
     trim: Option<TimerId>,
@@ -282,3 +283,7 @@ impl<S: Service, D: Driver> Worker<S, D> {
         sys::trim_heap();
     }
 }
+
+#[cfg(test)]
+#[path = "completion_tests.rs"]
+mod completion_tests;

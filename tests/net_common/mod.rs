@@ -3,6 +3,7 @@
 //! Frames are `[length u32][op u8][body]`, big-endian, the length counting op and body. Replies
 //! are `[length u32][body]`.
 #![allow(dead_code)] // each test program uses its own part
+#![allow(clippy::unwrap_used)]
 
 use barnabas::net::{
     self, Bound, ConnId, Context, FileRange, Flow, Framing, Limits, Options, Part, Peer, Region,
