@@ -171,6 +171,18 @@ fn writer_patches_and_splices() {
 }
 
 #[test]
+fn a_cleared_writer_keeps_little() {
+    let mut w = Writer::new();
+    w.write_slice(&[0; 1000]);
+    let small = w.capacity();
+    w.clear();
+    assert_eq!(w.capacity(), small);
+    w.write_slice(&vec![0; 10 << 20]);
+    w.clear();
+    assert!(w.capacity() < 1 << 20);
+}
+
+#[test]
 fn errors_say_what_and_where() {
     let error = read::<i64>(&[1, 2], PLAIN).unwrap_err().within("A.inner").within("B.outer");
     assert_eq!(error.to_string(), "A.inner at byte 0: the value takes 8 bytes, 2 are left");
