@@ -116,7 +116,7 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Broker default of file.delete.delay.ms."),
     int("message.max.bytes").default("1048588").at_least(0).cluster_wide().used()
         .doc("Largest batch accepted; broker default of max.message.bytes."),
-    int("min.insync.replicas").default("1").at_least(1).cluster_wide().used()
+    int("min.insync.replicas").default("1").at_least(1).cluster_wide().later()
         .doc("ISR size needed for acks=all."),
     int("num.partitions").default("1").at_least(1).used()
         .doc("Partition count of auto-created topics and of CreateTopics with -1."),

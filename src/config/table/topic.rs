@@ -52,7 +52,7 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Dirty share of the log at which compaction becomes due."),
     long("min.compaction.lag.ms").default("0").at_least(0).later()
         .doc("Age below which records are not compacted."),
-    int("min.insync.replicas").default("1").at_least(1).used()
+    int("min.insync.replicas").default("1").at_least(1).later()
         .doc("ISR size needed for acks=all."),
     boolean("preallocate").default("false").later()
         .doc("Preallocate segment files."),
