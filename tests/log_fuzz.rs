@@ -2,6 +2,8 @@
 //! and leaves a log that can be read and appended to. Seeded; `LOG_FUZZ_SEED=<n>` replays one.
 //! `fuzz/fuzz_targets/log_recovery.rs` does the same for as long as it is let.
 
+#![allow(clippy::unwrap_used)] // Tests and their helpers.
+
 mod log_support;
 
 use barnabas::log::{Bound, Recovery};

@@ -1,6 +1,8 @@
 //! Idempotent producers, row by row: what is appended, what is a duplicate, what is refused, and
 //! that a restart changes none of it.
 
+#![allow(clippy::unwrap_used)] // Tests and their helpers.
+
 mod log_support;
 
 use barnabas::log::{AppendError, Log, Recovery};

@@ -2,6 +2,8 @@
 //!
 //! Each seed is one history; a failure names its seed, and `LOG_MODEL_SEED=<n>` replays that one.
 
+#![allow(clippy::unwrap_used)] // Tests and their helpers.
+
 mod log_support;
 
 use barnabas::config::TopicConfig;

@@ -1,5 +1,7 @@
 //! What a log knows besides its batches: timestamps, epochs, the log start, files byte for byte.
 
+#![allow(clippy::unwrap_used)] // Tests and their helpers.
+
 mod log_support;
 
 use barnabas::config::TopicConfig;
