@@ -16,6 +16,12 @@ use crate::config::TopicConfig;
 use crate::wire::records::{BatchHeader, HEADER_LEN, MAGIC, patch};
 use std::sync::Arc;
 
+/// How often a log that is written to looks for idle producers (Kafka's
+/// `producer.id.expiration.check.interval.ms`).
+const EXPIRY_INTERVAL_MS: i64 = 600_000;
+/// The default of `producer.id.expiration.ms`.
+pub(super) const PRODUCER_EXPIRATION_MS: i64 = 86_400_000;
+
 /// What only the holder of the writer lock may touch.
 pub(super) struct Writer {
     pub(super) config: Arc<TopicConfig>,
@@ -23,6 +29,10 @@ pub(super) struct Writer {
     pub(super) producers: Producers,
     /// The offset of the next record.
     pub(super) end: i64,
+    /// Producers that were idle for this long are forgotten.
+    pub(super) producer_expiration_ms: i64,
+    /// When to look for such producers again; 0 before the first append.
+    pub(super) next_expiry_ms: i64,
     /// Different for each log, the same for its life.
     pub(super) jitter_seed: u64,
     /// There is a producer snapshot as of this offset.
@@ -97,6 +107,7 @@ impl Log {
             leader_epoch,
             origin: Origin::Coordinator,
             marker,
+            // Such batches carry the time at which they were built; control of age is all it is for.
             now_ms: header.max_timestamp,
         })
     }
@@ -108,6 +119,7 @@ impl Log {
         if writer.closed {
             return Err(AppendError::Closed(self.name.clone()));
         }
+        expire_producers(&mut writer, incoming.now_ms);
         if let Verdict::Duplicate(batch) = self.check_producer(&writer, incoming)? {
             return Ok(self.already_appended(batch));
         }
@@ -115,7 +127,10 @@ impl Log {
         if size > segment_bytes {
             return Err(AppendError::TooLarge { size, segment_bytes });
         }
-        let last_offset = writer.end + i64::from(incoming.header.last_offset_delta);
+        let last_offset = writer.end.saturating_add(i64::from(incoming.header.last_offset_delta));
+        if last_offset == i64::MAX {
+            return Err(AppendError::Malformed("there are no offsets left in this log"));
+        }
         let (max_timestamp, now_ms) = (incoming.max_timestamp(), incoming.now_ms);
         let next = NextBatch { size, last_offset, max_timestamp, now_ms };
         self.prepare_active(&mut writer, next)?;
@@ -211,7 +226,8 @@ impl Log {
     /// Notes the epoch of the batches from here on, on disk before anything is appended in it.
     pub(super) fn begin_epoch(&self, writer: &mut Writer, epoch: i32) -> Result<(), StorageError> {
         let mut epochs = self.lock_epochs();
-        if epoch < 0 || epochs.latest() == Some(epoch) {
+        // An epoch that is over does not begin again.
+        if epoch < 0 || epochs.latest().is_some_and(|latest| epoch <= latest) {
             return Ok(());
         }
         let mut next = epochs.clone();
@@ -230,6 +246,17 @@ impl Incoming<'_> {
             Patch::Keep => self.header.max_timestamp,
             Patch::LogAppendTime(time) | Patch::MaxTimestamp(time) => time,
         }
+    }
+}
+
+/// Forgets idle producers now and then. There is no timer for it: a log that nobody writes to keeps
+/// what it has, and its memory does not grow.
+fn expire_producers(writer: &mut Writer, now_ms: i64) {
+    if writer.next_expiry_ms == 0 {
+        writer.next_expiry_ms = now_ms.saturating_add(EXPIRY_INTERVAL_MS);
+    } else if now_ms >= writer.next_expiry_ms {
+        writer.next_expiry_ms = now_ms.saturating_add(EXPIRY_INTERVAL_MS);
+        writer.producers.expire(now_ms, writer.producer_expiration_ms);
     }
 }
 

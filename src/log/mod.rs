@@ -170,6 +170,12 @@ impl Log {
         self.lock_writer().producers.has_open_transaction(producer_id, producer_epoch)
     }
 
+    /// Takes another `producer.id.expiration.ms` than the default of a day. Appends look for idle
+    /// producers every ten minutes.
+    pub fn set_producer_expiration(&self, expiration_ms: i64) {
+        self.lock_writer().producer_expiration_ms = expiration_ms;
+    }
+
     /// Forgets producers whose last batch is older than `producer.id.expiration.ms`; gives how
     /// many went. For the janitor.
     pub fn expire_producers(&self, now_ms: i64, expiration_ms: i64) -> usize {

@@ -6,7 +6,7 @@
 //! loss goes. Nothing is ever overwritten that was not looked at first.
 
 use super::active::Active;
-use super::append::Writer;
+use super::append::{PRODUCER_EXPIRATION_MS, Writer};
 use super::epochs::LeaderEpochs;
 use super::error::{LogError, StorageError};
 use super::index::{ENTRY, Entries};
@@ -258,6 +258,8 @@ impl<'d> Loader<'d> {
             active: Active::new(last),
             producers: self.producers,
             end: self.end,
+            producer_expiration_ms: PRODUCER_EXPIRATION_MS,
+            next_expiry_ms: 0,
             jitter_seed: seed_of(&name),
             snapshot_at: self.snapshot_at,
             closed: false,
@@ -346,7 +348,8 @@ fn end_of(dir: &Path, segment: &Segment) -> io::Result<Option<i64>> {
         let mut header = [0; HEADER_LEN];
         log.read_exact_at(&mut header, position)?;
         let header = BatchHeader::read(&header);
-        if header.last_offset() != segment.base + i64::from(entry.relative_offset) {
+        let described = segment.base.saturating_add(i64::from(entry.relative_offset));
+        if header.last_offset() != described || header.base_offset < segment.base {
             return Ok(None);
         }
         scanner = scanner.starting_at(position, header.base_offset);

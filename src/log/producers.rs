@@ -198,8 +198,12 @@ impl Producers {
         if !header.has_producer_id() {
             return Ok(Verdict::Append);
         }
-        // Nothing known: whatever it begins with is taken (its older batches may have expired).
-        let Some(producer) = self.by_id.get(&id) else { return Ok(Verdict::Append) };
+        let Some(producer) = self.by_id.get(&id) else {
+            // Whatever it begins with is taken (its older batches may have expired), but for an
+            // epoch that none can have.
+            check_epoch(id, header.producer_epoch, &Producer::new())?;
+            return Ok(Verdict::Append);
+        };
         if origin == Origin::Client
             && let Some(batch) = producer.duplicate(header)
         {
