@@ -1,5 +1,7 @@
 //! The log's main job: what was appended is read back, byte for byte, also after a restart.
 
+#![allow(clippy::unwrap_used)] // Tests and their helpers.
+
 mod log_support;
 
 use barnabas::log::{Bound, Log, LogError, ReadError, Recovery};

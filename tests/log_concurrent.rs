@@ -1,6 +1,8 @@
 //! One writer and many readers at once: a reader only ever sees whole batches that were appended,
 //! in order, up to its bound, while segments roll and files grow under it.
 
+#![allow(clippy::unwrap_used)] // Tests and their helpers.
+
 mod log_support;
 
 use barnabas::log::{Bound, Log, ReadError};

@@ -5,6 +5,8 @@
 //! parent kills it after a random number of acks (the moment between two acks is the scheduler's),
 //! opens the log, checks it, and lets the next child go on from there.
 
+#![allow(clippy::unwrap_used)] // Tests and their helpers.
+
 mod log_support;
 
 use barnabas::log::{Bound, Log, Preparer, Recovery};

@@ -2,6 +2,8 @@
 //! once there is room. The disk is played by the limit on file sizes, which counts for the whole
 //! process: so this file has one test only.
 
+#![allow(clippy::unwrap_used)] // Tests and their helpers.
+
 mod log_support;
 
 use barnabas::log::{AppendError, Bound, Recovery};

@@ -2,6 +2,8 @@
 //! and leaves a log that can be read and appended to. Seeded; `LOG_FUZZ_SEED=<n>` replays one.
 //! `fuzz/fuzz_targets/log_recovery.rs` does the same for as long as it is let.
 
+#![allow(clippy::unwrap_used)] // Tests and their helpers.
+
 mod log_support;
 
 use barnabas::log::{Bound, Recovery};
@@ -9,6 +11,7 @@ use log_support::*;
 use std::fs;
 use std::path::Path;
 
+/// Histories that are tried; `LOG_FUZZ_SEEDS=<n>` tries more.
 const SEEDS: u64 = 150;
 
 /// Damages a file: flips, overwrites, cuts, repeats, appends.
@@ -87,8 +90,10 @@ fn one(seed: u64) {
 
 #[test]
 fn damaged_files_open_as_a_log_that_works() {
-    let only = std::env::var("LOG_FUZZ_SEED").ok().map(|seed| seed.parse::<u64>().unwrap());
-    for seed in only.map_or(0..SEEDS, |seed| seed..seed + 1) {
+    let number = |name| std::env::var(name).ok().map(|number| number.parse::<u64>().unwrap());
+    let only = number("LOG_FUZZ_SEED");
+    let seeds = number("LOG_FUZZ_SEEDS").unwrap_or(SEEDS);
+    for seed in only.map_or(0..seeds, |seed| seed..seed + 1) {
         if let Err(panic) = std::panic::catch_unwind(|| one(seed)) {
             eprintln!("LOG_FUZZ_SEED={seed} replays this");
             std::panic::resume_unwind(panic);

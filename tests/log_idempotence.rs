@@ -1,6 +1,8 @@
 //! Idempotent producers, row by row: what is appended, what is a duplicate, what is refused, and
 //! that a restart changes none of it.
 
+#![allow(clippy::unwrap_used)] // Tests and their helpers.
+
 mod log_support;
 
 use barnabas::log::{AppendError, Log, Recovery};
@@ -116,6 +118,18 @@ fn an_unknown_producer_may_begin_anywhere() {
     let base = accepted(&log, &produced(ID, 2, 1_234, 2));
     duplicate(&log, &produced(ID, 2, 1_234, 2), base);
     accepted(&log, &produced(ID, 2, 1_236, 1));
+}
+
+#[test]
+fn epochs_that_none_can_have_are_refused() {
+    let dir = TempDir::new("no-epoch");
+    let log = log(&dir);
+    refused(&log, &produced(ID, -2, 0, 1), ErrorCode::INVALID_PRODUCER_EPOCH);
+    // "No epoch" is taken with any sequence number, as Kafka does.
+    accepted(&log, &produced(ID, -1, 5, 1));
+    accepted(&log, &produced(ID, -1, 9, 1));
+    accepted(&log, &produced(ID, 0, 3, 1));
+    refused(&log, &produced(ID, -1, 9, 1), ErrorCode::INVALID_PRODUCER_EPOCH);
 }
 
 #[test]
@@ -268,6 +282,20 @@ fn idle_producers_expire_unless_a_transaction_is_open() {
     assert_eq!(log.producers().len(), 1);
     // Forgotten: it may begin anywhere.
     accepted(&log, &produced(ID, 0, 77, 1));
+}
+
+#[test]
+fn appends_look_for_idle_producers_every_ten_minutes() {
+    let dir = TempDir::new("look");
+    let log = log(&dir);
+    log.set_producer_expiration(60_000);
+    let append_at = |now| log.append(&validated(&batch(1, 1, 1)), 0, now).unwrap();
+    let start = 1_000_000;
+    log.append(&validated(&produced(ID, 0, 0, 1)), 0, start).unwrap(); // its timestamp is 1000
+    append_at(start + 599_999);
+    assert_eq!(log.producers().len(), 1, "not yet");
+    append_at(start + 600_000);
+    assert_eq!(log.producers().len(), 0);
 }
 
 #[test]

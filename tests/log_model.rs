@@ -2,6 +2,8 @@
 //!
 //! Each seed is one history; a failure names its seed, and `LOG_MODEL_SEED=<n>` replays that one.
 
+#![allow(clippy::unwrap_used)] // Tests and their helpers.
+
 mod log_support;
 
 use barnabas::config::TopicConfig;
@@ -10,6 +12,7 @@ use barnabas::wire::records::{BatchBuilder, Codec};
 use log_support::*;
 use std::sync::Arc;
 
+/// Histories that are tried; `LOG_MODEL_SEEDS=<n>` tries more.
 const SEEDS: u64 = 15;
 const STEPS: u64 = 250;
 
@@ -30,7 +33,8 @@ struct World {
     dir: TempDir,
     random: Random,
     config: Arc<TopicConfig>,
-    log: Log,
+    /// `None` only while it is opened again.
+    log: Option<Log>,
     batches: Vec<ModelBatch>,
     log_start: i64,
     high_watermark: i64,
@@ -44,7 +48,7 @@ impl World {
         let mut random = Random::new(seed);
         let dir = TempDir::new("model");
         let config = random_config(&mut random);
-        let log = create(&dir.partition(), &config);
+        let log = Some(create(&dir.partition(), &config));
         let (batches, epochs) = (Vec::new(), Vec::new());
         World {
             dir,
@@ -57,6 +61,10 @@ impl World {
             epoch: 0,
             epochs,
         }
+    }
+
+    fn log(&self) -> &Log {
+        self.log.as_ref().unwrap()
     }
 
     fn end(&self) -> i64 {
@@ -86,10 +94,10 @@ impl World {
             89..92 => self.reopen(),
             92..94 => self.epoch += 1,
             94..96 => self.change_settings(),
-            96..98 => assert!(self.log.flush().unwrap() >= self.end()),
+            96..98 => assert!(self.log().flush().unwrap() >= self.end()),
             _ => self.look_up_epoch(),
         }
-        let offsets = self.log.offsets();
+        let offsets = self.log().offsets();
         assert_eq!((offsets.log_start, offsets.log_end), (self.log_start, self.end()));
         assert_eq!(offsets.high_watermark, self.high_watermark);
     }
@@ -108,7 +116,7 @@ impl World {
         }
         let bytes = builder.finish();
         let base = self.end();
-        let appended = self.log.append(&validated(&bytes), self.epoch, time).unwrap();
+        let appended = self.log().append(&validated(&bytes), self.epoch, time).unwrap();
         assert_eq!((appended.base_offset, appended.next_offset), (base, base + i64::from(count)));
         assert_eq!(appended.log_start_offset, self.log_start);
         if self.epochs.last().is_none_or(|&(epoch, _)| epoch != self.epoch) {
@@ -120,7 +128,7 @@ impl World {
     fn advance(&mut self) {
         // Any offset, also inside of a batch, also backwards or too far.
         let to = self.any_offset() + 1;
-        self.log.advance_high_watermark(to);
+        self.log().advance_high_watermark(to);
         self.high_watermark = self.high_watermark.max(to.min(self.end()));
     }
 
@@ -134,7 +142,7 @@ impl World {
         let offset = self.any_offset();
         let (bound, visible_to) = self.bound();
         let (max, at_least_one) = (self.random.below(5_000) as u32, self.random.one_in(2));
-        let read = match self.log.read(offset, max, at_least_one, bound) {
+        let read = match self.log().read(offset, max, at_least_one, bound) {
             Ok(read) => read,
             Err(ReadError::OutOfRange { .. }) => {
                 return assert!(offset < self.log_start || offset > self.end());
@@ -175,7 +183,7 @@ impl World {
             .sum();
         let in_range = offset >= self.log_start && offset <= self.end();
         let expected = in_range.then_some((expected as u64).min(max));
-        assert_eq!(self.log.bytes_from(offset, bound, max), expected, "from {offset}");
+        assert_eq!(self.log().bytes_from(offset, bound, max), expected, "from {offset}");
     }
 
     fn look_up_time(&mut self) {
@@ -191,17 +199,17 @@ impl World {
         let whole =
             |offset: i64| self.visible(offset, visible_to).any(|batch| batch.base <= offset);
         let expected = first.filter(|&(offset, _)| offset < visible_to && whole(offset));
-        let found = self.log.offset_for_timestamp(wanted, bound).unwrap();
+        let found = self.log().offset_for_timestamp(wanted, bound).unwrap();
         assert_eq!(found.map(|found| (found.offset, found.timestamp)), expected, "time {wanted}");
 
         let largest = records.iter().min_by_key(|&&(offset, time)| (-time, offset)).copied();
-        let found = self.log.max_timestamp().unwrap();
+        let found = self.log().max_timestamp().unwrap();
         assert_eq!(found.map(|found| (found.offset, found.timestamp)), largest);
     }
 
     fn delete_records(&mut self) {
         let to = self.any_offset();
-        match self.log.delete_records_before(to) {
+        match self.log().delete_records_before(to) {
             Ok(start) => {
                 assert!(to <= self.high_watermark);
                 self.log_start = self.log_start.max(to);
@@ -214,22 +222,23 @@ impl World {
     fn reopen(&mut self) {
         let clean = self.random.one_in(2);
         if clean {
-            self.log.close().unwrap();
-            self.log.close().unwrap();
+            self.log().close().unwrap();
+            self.log().close().unwrap();
         }
         // A crash is like a drop without a close: the page cache has everything.
+        self.log = None;
         let how = if clean { Recovery::Clean } else { Recovery::Unclean };
         self.config = random_config(&mut self.random);
         let (log, report) = open(&self.dir.partition(), &self.config, how);
         assert!(!report.has_losses() && report.checked != clean, "{report:?}");
         assert_eq!(log.offsets().high_watermark, self.log_start);
         log.advance_high_watermark(self.high_watermark);
-        self.log = log;
+        self.log = Some(log);
     }
 
     fn change_settings(&mut self) {
         self.config = random_config(&mut self.random);
-        self.log.set_config(self.config.clone());
+        self.log().set_config(self.config.clone());
     }
 
     fn look_up_epoch(&mut self) {
@@ -247,10 +256,10 @@ impl World {
             Some(_) => (-1, -1),
             None => known.first().map_or((-1, -1), |&(_, first)| (asked, first.max(start))),
         };
-        let beyond_the_log = self.end() == start && self.log.latest_epoch().is_none();
+        let beyond_the_log = self.end() == start && self.log().latest_epoch().is_none();
         if !beyond_the_log {
             assert_eq!(
-                self.log.end_offset_for_epoch(asked),
+                self.log().end_offset_for_epoch(asked),
                 expected,
                 "epoch {asked} of {known:?}"
             );
@@ -270,9 +279,11 @@ fn random_config(random: &mut Random) -> Arc<TopicConfig> {
 
 #[test]
 fn the_log_answers_as_the_model_does() {
-    let only = std::env::var("LOG_MODEL_SEED").ok().map(|seed| seed.parse::<u64>().unwrap());
-    let seeds = only.map_or(0..SEEDS, |seed| seed..seed + 1);
-    for seed in seeds {
+    let number = |name| std::env::var(name).ok().map(|number| number.parse::<u64>().unwrap());
+    let only = number("LOG_MODEL_SEED");
+    let seeds = number("LOG_MODEL_SEEDS").unwrap_or(SEEDS);
+    let range = only.map_or(0..seeds, |seed| seed..seed + 1);
+    for seed in range {
         let history = move || {
             let mut world = World::new(seed);
             (0..STEPS).for_each(|_| world.step());

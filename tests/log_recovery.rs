@@ -3,6 +3,8 @@
 //! The log's files are damaged as a crash, a bad disk or a careless hand would, then the log is
 //! opened as after a crash. What is good up to the first bad byte must be there, nothing else.
 
+#![allow(clippy::unwrap_used)] // Tests and their helpers.
+
 mod log_support;
 
 use barnabas::config::TopicConfig;

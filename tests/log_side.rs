@@ -1,5 +1,7 @@
 //! What a log knows besides its batches: timestamps, epochs, the log start, files byte for byte.
 
+#![allow(clippy::unwrap_used)] // Tests and their helpers.
+
 mod log_support;
 
 use barnabas::config::TopicConfig;
@@ -147,6 +149,8 @@ fn an_epoch_begins_with_its_first_batch_and_is_on_disk_before_it() {
     assert_eq!(log.end_offset_for_epoch(3), (3, 6));
     assert_eq!(log.end_offset_for_epoch(4), (-1, -1));
     assert_eq!((log.epoch_of(3), log.epoch_of(4)), (Some(1), Some(3)));
+    log.assign_epoch(2).unwrap();
+    assert_eq!(log.latest_epoch(), Some(3), "an epoch that is over does not begin again");
 }
 
 #[test]

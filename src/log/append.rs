@@ -5,25 +5,22 @@
 //! it was. A batch becomes visible only when its last byte is in place.
 
 use super::Log;
+use super::active::{Active, NextBatch, capacities};
 use super::error::{AppendError, StorageError};
-use super::file::Tail;
 use super::index::{self, IndexEntry};
 use super::marker::{Marker, marker_of};
-use super::names;
 use super::offsets::Position;
-use super::preparer::{Job, NextOrder, Rolled};
-use super::producer_snapshot;
 use super::producers::{CachedBatch, Origin, Producers, Verdict};
-use super::segment::{Segment, Tails};
 use super::validate::{Patch, Validated};
 use crate::config::TopicConfig;
 use crate::wire::records::{BatchHeader, HEADER_LEN, MAGIC, patch};
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
-/// The next segment is made when this much is left of the active one, or a quarter.
-const NEXT_AHEAD: u64 = 64 << 20;
+/// How often a log that is written to looks for idle producers (Kafka's
+/// `producer.id.expiration.check.interval.ms`).
+const EXPIRY_INTERVAL_MS: i64 = 600_000;
+/// The default of `producer.id.expiration.ms`.
+pub(super) const PRODUCER_EXPIRATION_MS: i64 = 86_400_000;
 
 /// What only the holder of the writer lock may touch.
 pub(super) struct Writer {
@@ -32,42 +29,16 @@ pub(super) struct Writer {
     pub(super) producers: Producers,
     /// The offset of the next record.
     pub(super) end: i64,
+    /// Producers that were idle for this long are forgotten.
+    pub(super) producer_expiration_ms: i64,
+    /// When to look for such producers again; 0 before the first append.
+    pub(super) next_expiry_ms: i64,
+    /// Different for each log, the same for its life.
+    pub(super) jitter_seed: u64,
     /// There is a producer snapshot as of this offset.
     pub(super) snapshot_at: i64,
     /// Closed or deleted: nothing is appended any more.
     pub(super) closed: bool,
-}
-
-/// The segment that is written to.
-pub(super) struct Active {
-    pub(super) segment: Arc<Segment>,
-    /// Its files, opened for writing at the first append.
-    pub(super) tails: Option<Tails>,
-    /// Bytes since the batch that has the last index entry began.
-    since_index: u64,
-    /// The first batch's timestamp, by which the segment's age is told; -1 if it has none.
-    first_timestamp: i64,
-    /// When the segment was made or opened, if it must be told without timestamps.
-    created_ms: i64,
-    next_asked: bool,
-}
-
-impl Active {
-    pub(super) fn new(segment: Arc<Segment>) -> Active {
-        Active {
-            segment,
-            tails: None,
-            since_index: 0,
-            first_timestamp: -1,
-            created_ms: 0,
-            next_asked: false,
-        }
-    }
-
-    fn is_empty_and_too_small_for(&self, size: u64) -> bool {
-        let too_small = |tails: &Tails| tails.log.len() == 0 && tails.log.room() < size;
-        self.tails.as_ref().is_some_and(too_small)
-    }
 }
 
 /// Where a batch ended up.
@@ -136,6 +107,7 @@ impl Log {
             leader_epoch,
             origin: Origin::Coordinator,
             marker,
+            // Such batches carry the time at which they were built; control of age is all it is for.
             now_ms: header.max_timestamp,
         })
     }
@@ -147,6 +119,7 @@ impl Log {
         if writer.closed {
             return Err(AppendError::Closed(self.name.clone()));
         }
+        expire_producers(&mut writer, incoming.now_ms);
         if let Verdict::Duplicate(batch) = self.check_producer(&writer, incoming)? {
             return Ok(self.already_appended(batch));
         }
@@ -154,9 +127,13 @@ impl Log {
         if size > segment_bytes {
             return Err(AppendError::TooLarge { size, segment_bytes });
         }
-        let last_offset = writer.end + i64::from(incoming.header.last_offset_delta);
-        let max_timestamp = incoming.max_timestamp();
-        self.prepare_active(&mut writer, size, last_offset, max_timestamp, incoming.now_ms)?;
+        let last_offset = writer.end.saturating_add(i64::from(incoming.header.last_offset_delta));
+        if last_offset == i64::MAX {
+            return Err(AppendError::Malformed("there are no offsets left in this log"));
+        }
+        let (max_timestamp, now_ms) = (incoming.max_timestamp(), incoming.now_ms);
+        let next = NextBatch { size, last_offset, max_timestamp, now_ms };
+        self.prepare_active(&mut writer, next)?;
         self.begin_epoch(&mut writer, incoming.leader_epoch)?;
         let position = self.write(&mut writer, incoming, max_timestamp);
         self.account(&mut writer, incoming, position, max_timestamp);
@@ -191,37 +168,6 @@ impl Log {
             log_start_offset: self.marks.get().log_start,
             duplicate: true,
         }
-    }
-
-    /// Sees to it that `size` bytes can be written to the active segment without failing.
-    fn prepare_active(
-        &self,
-        writer: &mut Writer,
-        size: u64,
-        last_offset: i64,
-        max_timestamp: i64,
-        now_ms: i64,
-    ) -> Result<(), StorageError> {
-        if writer.active.tails.is_none() {
-            activate(writer, &self.dir(), now_ms)?;
-        }
-        if should_roll(writer, size, last_offset, max_timestamp, now_ms) {
-            self.roll(writer, now_ms)?;
-        }
-        if writer.active.is_empty_and_too_small_for(size) {
-            // Settings have changed since it was made.
-            if let Some(tails) = writer.active.tails.take() {
-                writer.active.segment.seal(tails);
-            }
-            activate(writer, &self.dir(), now_ms)?;
-        }
-        let base = writer.active.segment.base;
-        let Some(tails) = &mut writer.active.tails else { unreachable!("activated above") };
-        let failed = |path: PathBuf, error| StorageError::new("extend", &path, error);
-        let room = tails.log.make_room(size);
-        room.map_err(|error| failed(names::log_file(&self.dir(), base), error))?;
-        let room = tails.index.make_room(index::ENTRY);
-        room.map_err(|error| failed(names::index_file(&self.dir(), base), error))
     }
 
     /// Copies the batch into the log and makes it visible up to [`super::Bound::LogEnd`].
@@ -277,72 +223,11 @@ impl Log {
         self.publish(writer, Some(end));
     }
 
-    /// Asks the preparer for what will be needed soon.
-    fn ask_ahead(&self, writer: &mut Writer) {
-        let Some(tails) = &writer.active.tails else { return };
-        for tail in [&tails.log, &tails.index] {
-            if tail.shared().should_grow(tail.len()) {
-                self.preparer.ask(Job::Grow(tail.shared().clone()));
-            }
-        }
-        let capacity = tails.log.shared().capacity();
-        let ahead = NEXT_AHEAD.min(capacity / 4);
-        if !writer.active.next_asked && tails.log.room() < ahead {
-            writer.active.next_asked = true;
-            let order = NextOrder { dir: self.dir(), capacities: capacities(&writer.config) };
-            self.preparer.ask(Job::Next(self.next.clone(), order));
-        }
-    }
-
-    /// Begins a new segment at the end of the log.
-    fn roll(&self, writer: &mut Writer, now_ms: i64) -> Result<(), StorageError> {
-        let (dir, base) = (self.dir(), writer.end);
-        assert!(base > writer.active.segment.base, "an empty segment is not rolled");
-        let tails = self.new_files(&dir, base, capacities(&writer.config))?;
-        let segment = Arc::new(Segment::fresh(base, &tails));
-        let fresh =
-            Active { tails: Some(tails), created_ms: now_ms, ..Active::new(segment.clone()) };
-        let old = std::mem::replace(&mut writer.active, fresh);
-        if let Some(tails) = old.tails {
-            let files = old.segment.seal(tails);
-            let snapshot = producer_snapshot::encode(&writer.producers);
-            self.backlog
-                .push(Rolled { files, snapshot: (names::snapshot_file(&dir, base), snapshot) });
-            self.preparer.ask(Job::Finish(self.backlog.clone()));
-            writer.snapshot_at = base;
-        }
-        let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
-        // Readers of old segments come and go; those of the last two are the rule.
-        let old = segments.len().saturating_sub(1);
-        segments[..old].iter().for_each(|segment| segment.release_files());
-        segments.push(segment);
-        Ok(())
-    }
-
-    /// The files of a new segment: those made ahead, if they are there.
-    fn new_files(
-        &self,
-        dir: &Path,
-        base: i64,
-        capacities: (u64, u64),
-    ) -> Result<Tails, StorageError> {
-        let (log, index) = (names::log_file(dir, base), names::index_file(dir, base));
-        if let Some(made) = self.next.take(capacities) {
-            match fs::rename(&made.index, &index).and_then(|()| fs::rename(&made.log, &log)) {
-                Ok(()) => return Ok(made.tails),
-                Err(error) => ::log::warn!("cannot use {}: {error}", made.log.display()),
-            }
-        }
-        // No segment begins here, so such files can only be what a failed roll left.
-        let _ = fs::remove_file(&log);
-        let _ = fs::remove_file(&index);
-        Tails::create((&log, &index), capacities)
-    }
-
     /// Notes the epoch of the batches from here on, on disk before anything is appended in it.
     pub(super) fn begin_epoch(&self, writer: &mut Writer, epoch: i32) -> Result<(), StorageError> {
         let mut epochs = self.lock_epochs();
-        if epoch < 0 || epochs.latest() == Some(epoch) {
+        // An epoch that is over does not begin again.
+        if epoch < 0 || epochs.latest().is_some_and(|latest| epoch <= latest) {
             return Ok(());
         }
         let mut next = epochs.clone();
@@ -364,55 +249,15 @@ impl Incoming<'_> {
     }
 }
 
-/// The address space of a segment's `.log` and `.index`: what they may grow to.
-pub(super) fn capacities(config: &TopicConfig) -> (u64, u64) {
-    let of = |setting: i32| u64::try_from(setting).unwrap_or(0);
-    let index = of(config.segment_index_bytes) / index::ENTRY * index::ENTRY;
-    (of(config.segment_bytes).max(HEADER_LEN as u64), index.max(index::ENTRY))
-}
-
-/// Opens the last segment for writing, at the first append.
-fn activate(writer: &mut Writer, dir: &Path, now_ms: i64) -> Result<(), StorageError> {
-    let active = &mut writer.active;
-    let tails = active.segment.activate(dir, capacities(&writer.config))?;
-    let files = active.segment.files(dir)?;
-    let last = files.entries()?.last();
-    let indexed = last.map_or(0, |entry| u64::from(entry.position));
-    active.since_index = tails.log.len().saturating_sub(indexed);
-    let first = files.headers(0, tails.log.len())?.next();
-    active.first_timestamp = first.map_or(-1, |first| first.header.max_timestamp);
-    active.created_ms = now_ms;
-    active.tails = Some(tails);
-    Ok(())
-}
-
-/// Whether a batch must go into a new segment (LogSegment.shouldRoll).
-fn should_roll(
-    writer: &Writer,
-    size: u64,
-    last_offset: i64,
-    max_timestamp: i64,
-    now_ms: i64,
-) -> bool {
-    let active = &writer.active;
-    let Some(tails) = &active.tails else { return false };
-    if tails.log.len() == 0 {
-        return false;
+/// Forgets idle producers now and then. There is no timer for it: a log that nobody writes to keeps
+/// what it has, and its memory does not grow.
+fn expire_producers(writer: &mut Writer, now_ms: i64) {
+    if writer.next_expiry_ms == 0 {
+        writer.next_expiry_ms = now_ms.saturating_add(EXPIRY_INTERVAL_MS);
+    } else if now_ms >= writer.next_expiry_ms {
+        writer.next_expiry_ms = now_ms.saturating_add(EXPIRY_INTERVAL_MS);
+        writer.producers.expire(now_ms, writer.producer_expiration_ms);
     }
-    let (segment_bytes, _) = capacities(&writer.config);
-    let left = segment_bytes.min(tails.log.shared().capacity()).saturating_sub(tails.log.len());
-    let age = match active.first_timestamp {
-        first if first >= 0 => max_timestamp.saturating_sub(first),
-        _ => now_ms.saturating_sub(active.created_ms),
-    };
-    size > left
-        || age > writer.config.segment_ms
-        || is_full(&tails.index)
-        || last_offset - active.segment.base > i64::from(i32::MAX)
-}
-
-fn is_full(index: &Tail) -> bool {
-    index.room() < index::ENTRY
 }
 
 /// The header of bytes that are one batch and nothing else.

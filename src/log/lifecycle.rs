@@ -155,6 +155,19 @@ impl Log {
     }
 }
 
+/// Dropped without a close, a log leaves what a crash leaves; but nobody works on its files after
+/// that, so that they can be opened again.
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.backlog.clear();
+        self.next.discard();
+        if let Some(tails) = self.lock_writer().active.tails.take() {
+            tails.log.seal();
+            tails.index.seal();
+        }
+    }
+}
+
 /// Makes renames and new files in a directory last.
 fn sync_dir(dir: &Path) -> Result<(), StorageError> {
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(StorageError::on("flush", dir))

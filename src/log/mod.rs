@@ -1,14 +1,14 @@
 //! The log of one partition: its bytes on disk, in Kafka's format. Knows records, not requests.
 //!
 //! ```text
-//! Log            one writer lock; readers never take it            mod, append, read, times
+//! Log            one writer lock; readers never take it            mod, append, active, read, times
 //!  ├ Segment     .log and .index of a range of offsets             segment, index, scan
 //!  │  └ Tail     the one writer of a file; readers share it        file/growing
 //!  ├ Watermarks  the four offsets and their law                    offsets
 //!  ├ Producers   idempotence, transactions, .snapshot              producers, producer_snapshot
 //!  ├ LeaderEpochs  leader-epoch-checkpoint                         epochs
 //!  └ Preparer    grows and faults in ahead of need (a keeper)      preparer
-//! open, recover: from a directory to a log, also after a crash
+//! open, listing, recover: from a directory to a log, also after a crash
 //! ```
 //!
 //! The promise: what was appended is in the shared mapping, hence in the page cache, before
@@ -19,6 +19,7 @@
 //! publishes; it makes no system call while the preparer keeps up. Readers see only what is
 //! published, up to the bound that they ask for.
 
+mod active;
 mod append;
 mod checkpoint;
 mod epochs;
@@ -26,6 +27,7 @@ mod error;
 mod file;
 mod index;
 mod lifecycle;
+mod listing;
 mod marker;
 mod names;
 mod offsets;
@@ -35,6 +37,7 @@ mod producer_snapshot;
 mod producers;
 mod read;
 mod recover;
+mod report;
 mod scan;
 mod segment;
 mod times;
@@ -44,10 +47,11 @@ pub mod volume;
 pub use append::Appended;
 pub use error::{AppendError, LogError, ReadError, StorageError};
 pub use offsets::{Bound, Offsets};
-pub use open::{Recovery, RecoveryReport};
+
 pub use preparer::Preparer;
 pub use read::Read;
 pub use recover::Cut;
+pub use report::{Recovery, RecoveryReport};
 pub use scan::Bad;
 pub use times::TimestampedOffset;
 
@@ -164,6 +168,12 @@ impl Log {
     /// Whether the producer has a transaction open in this partition, in this epoch.
     pub fn has_open_transaction(&self, producer_id: i64, producer_epoch: i16) -> bool {
         self.lock_writer().producers.has_open_transaction(producer_id, producer_epoch)
+    }
+
+    /// Takes another `producer.id.expiration.ms` than the default of a day. Appends look for idle
+    /// producers every ten minutes.
+    pub fn set_producer_expiration(&self, expiration_ms: i64) {
+        self.lock_writer().producer_expiration_ms = expiration_ms;
     }
 
     /// Forgets producers whose last batch is older than `producer.id.expiration.ms`; gives how

@@ -65,6 +65,11 @@ pub(crate) fn index_file(dir: &Path, base: i64) -> PathBuf {
     offset_file(dir, base, "index")
 }
 
+/// All files that a segment can have, Kafka's too; its snapshot is the producers'.
+pub(crate) fn segment_files(dir: &Path, base: i64) -> [PathBuf; 4] {
+    ["log", "index", "timeindex", "txnindex"].map(|suffix| offset_file(dir, base, suffix))
+}
+
 /// The producers' state up to `offset`.
 pub(crate) fn snapshot_file(dir: &Path, offset: i64) -> PathBuf {
     offset_file(dir, offset, "snapshot")

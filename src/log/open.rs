@@ -5,102 +5,30 @@
 //! unexpected, every batch is checked; the log is cut at the first bad byte, and what follows a
 //! loss goes. Nothing is ever overwritten that was not looked at first.
 
-use super::append::{Active, Writer};
+use super::active::Active;
+use super::append::{PRODUCER_EXPIRATION_MS, Writer};
 use super::epochs::LeaderEpochs;
 use super::error::{LogError, StorageError};
 use super::index::{ENTRY, Entries};
+use super::listing::Listing;
 use super::marker::marker_of;
-use super::names::{self, FileKind};
+use super::names;
 use super::offsets::{Position, Published, Watermarks};
 use super::preparer::Preparer;
 use super::producers::Producers;
 use super::recover::{self, Checked, Cut, Depth};
+use super::report::{Recovery, RecoveryReport};
 use super::scan::{Found, Scanner};
 use super::segment::Segment;
 use super::{Log, checkpoint, producer_snapshot};
 use crate::config::TopicConfig;
 use crate::wire::records::{BatchHeader, HEADER_LEN};
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, Mutex, RwLock};
-
-/// What is known of how the log was left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recovery {
-    /// It was closed; its files can be believed.
-    Clean,
-    /// The process or the machine died: everything is checked.
-    Unclean,
-}
-
-/// What opening found and did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RecoveryReport {
-    /// Every batch was checked.
-    pub checked: bool,
-    /// The first and the next offset.
-    pub log_start: i64,
-    /// The offset that the next record gets.
-    pub log_end: i64,
-    /// Segments that there are.
-    pub segments: usize,
-    /// Bytes of batches that there are.
-    pub bytes: u64,
-    /// Where bytes were dropped that were not just unused reserve: at most one place per segment.
-    pub cuts: Vec<Cut>,
-    /// Segments that were removed because the log was cut before them.
-    pub removed_segments: usize,
-    /// Offset indexes that were missing or wrong.
-    pub rebuilt_indexes: usize,
-    /// Producers that are remembered.
-    pub producers: usize,
-}
-
-impl RecoveryReport {
-    /// Something was there that a crash of the process alone cannot have caused, or that was lost.
-    pub fn has_losses(&self) -> bool {
-        !self.cuts.is_empty() || self.removed_segments > 0
-    }
-}
-
-/// The files of a partition's directory.
-#[derive(Default)]
-struct Listing {
-    /// Sizes of `.log` files by base offset.
-    logs: BTreeMap<i64, u64>,
-    indexes: Vec<i64>,
-    snapshots: Vec<i64>,
-}
-
-impl Listing {
-    /// Lists the files, and removes what a crash left behind.
-    fn read(dir: &Path) -> io::Result<Listing> {
-        let mut listing = Listing::default();
-        for entry in fs::read_dir(dir)? {
-            let entry = entry?;
-            match FileKind::of(&entry.file_name().to_string_lossy()) {
-                FileKind::Log(base) => {
-                    listing.logs.insert(base, entry.metadata()?.len());
-                }
-                FileKind::Index(base) => listing.indexes.push(base),
-                FileKind::Snapshot(offset) => listing.snapshots.push(offset),
-                FileKind::Leftover => fs::remove_file(entry.path())?,
-                FileKind::Other => {}
-            }
-        }
-        let orphans = listing.indexes.iter().filter(|base| !listing.logs.contains_key(base));
-        for &base in orphans {
-            fs::remove_file(names::index_file(dir, base))?;
-        }
-        listing.indexes.sort_unstable();
-        listing.snapshots.sort_unstable();
-        Ok(listing)
-    }
-}
 
 /// A log on its way from its files into memory.
 struct Loader<'d> {
@@ -324,16 +252,20 @@ impl<'d> Loader<'d> {
         self.report.segments = self.segments.len();
         self.report.bytes = self.segments.iter().map(|segment| segment.size()).sum();
         self.report.producers = self.producers.len();
+        let name = self.dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let writer = Writer {
             config,
             active: Active::new(last),
             producers: self.producers,
             end: self.end,
+            producer_expiration_ms: PRODUCER_EXPIRATION_MS,
+            next_expiry_ms: 0,
+            jitter_seed: seed_of(&name),
             snapshot_at: self.snapshot_at,
             closed: false,
         };
         let log = Log {
-            name: self.dir.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            name,
             dir: RwLock::new(Arc::from(self.dir)),
             writer: Mutex::new(writer),
             marks: Watermarks::new(Published::new(start, end)),
@@ -416,7 +348,8 @@ fn end_of(dir: &Path, segment: &Segment) -> io::Result<Option<i64>> {
         let mut header = [0; HEADER_LEN];
         log.read_exact_at(&mut header, position)?;
         let header = BatchHeader::read(&header);
-        if header.last_offset() != segment.base + i64::from(entry.relative_offset) {
+        let described = segment.base.saturating_add(i64::from(entry.relative_offset));
+        if header.last_offset() != described || header.base_offset < segment.base {
             return Ok(None);
         }
         scanner = scanner.starting_at(position, header.base_offset);
@@ -428,6 +361,12 @@ fn end_of(dir: &Path, segment: &Segment) -> io::Result<Option<i64>> {
             Some(Err(_)) => return Ok(None),
         }
     }
+}
+
+/// A number that is another one for each name (FNV-1a).
+fn seed_of(name: &str) -> u64 {
+    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, mix)
 }
 
 /// Notes the epoch that a batch carries.

@@ -198,8 +198,9 @@ impl Producers {
         if !header.has_producer_id() {
             return Ok(Verdict::Append);
         }
-        // Nothing known: whatever it begins with is taken (its older batches may have expired).
         let Some(producer) = self.by_id.get(&id) else {
+            // Whatever it begins with is taken (its older batches may have expired), but for an
+            // epoch that none can have.
             check_epoch(id, header.producer_epoch, &Producer::new())?;
             return Ok(Verdict::Append);
         };

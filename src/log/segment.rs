@@ -215,7 +215,7 @@ impl Segment {
     /// Removes the segment's files. Readers that hold them are not disturbed.
     pub(crate) fn delete(&self, dir: &Path) {
         self.release_files();
-        for path in [names::log_file(dir, self.base), names::index_file(dir, self.base)] {
+        for path in names::segment_files(dir, self.base) {
             let _ = fs::remove_file(path);
         }
     }
@@ -271,7 +271,7 @@ impl SegmentFiles {
         if position >= end {
             return Ok(None);
         }
-        let described = self.base + i64::from(entry.relative_offset);
+        let described = self.base.saturating_add(i64::from(entry.relative_offset));
         let found = self.headers(position, end)?.next();
         let found = found.filter(|found| found.last_offset() == described);
         if found.is_none() {

@@ -153,7 +153,7 @@ fn each_record(
     for record in records.map_while(Result::ok) {
         let own = header.base_timestamp.wrapping_add(record.timestamp_delta);
         let timestamp = append_time.unwrap_or(own);
-        let offset = header.base_offset + i64::from(record.offset_delta);
+        let offset = header.base_offset.wrapping_add(i64::from(record.offset_delta));
         if done(TimestampedOffset { timestamp, offset, leader_epoch }) {
             return;
         }

@@ -1,0 +1,208 @@
+//! The active segment: opened at the first append, grown ahead of the tail, rolled when it is full or
+//! old (LogSegment.shouldRoll, LocalLog.roll).
+//!
+//! All of it happens under the writer lock, before anything of a batch is written: what fails here
+//! leaves the log as it was.
+
+use super::Log;
+use super::append::Writer;
+use super::error::StorageError;
+use super::file::Tail;
+use super::preparer::{Job, NextOrder, Rolled};
+use super::segment::{Segment, Tails};
+use super::{index, names, producer_snapshot};
+use crate::config::TopicConfig;
+use crate::wire::records::HEADER_LEN;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError};
+
+/// The next segment is made when this much is left of the active one, or a quarter.
+const NEXT_AHEAD: u64 = 64 << 20;
+
+/// The segment that is written to.
+pub(super) struct Active {
+    pub(super) segment: Arc<Segment>,
+    /// Its files, opened for writing at the first append.
+    pub(super) tails: Option<Tails>,
+    /// Bytes since the batch that has the last index entry began.
+    pub(super) since_index: u64,
+    /// The first batch's timestamp, by which the segment's age is told; -1 if it has none.
+    pub(super) first_timestamp: i64,
+    /// When the segment was made or opened, if it must be told without timestamps.
+    created_ms: i64,
+    next_asked: bool,
+}
+
+impl Active {
+    pub(super) fn new(segment: Arc<Segment>) -> Active {
+        Active {
+            segment,
+            tails: None,
+            since_index: 0,
+            first_timestamp: -1,
+            created_ms: 0,
+            next_asked: false,
+        }
+    }
+
+    fn is_empty_and_too_small_for(&self, size: u64) -> bool {
+        let too_small = |tails: &Tails| tails.log.len() == 0 && tails.log.room() < size;
+        self.tails.as_ref().is_some_and(too_small)
+    }
+}
+
+/// What decides about a roll.
+#[derive(Clone, Copy)]
+pub(super) struct NextBatch {
+    pub(super) size: u64,
+    pub(super) last_offset: i64,
+    pub(super) max_timestamp: i64,
+    pub(super) now_ms: i64,
+}
+
+impl Log {
+    /// Sees to it that a batch can be written to the active segment without failing.
+    pub(super) fn prepare_active(
+        &self,
+        writer: &mut Writer,
+        batch: NextBatch,
+    ) -> Result<(), StorageError> {
+        if writer.active.tails.is_none() {
+            activate(writer, &self.dir(), batch.now_ms)?;
+        }
+        if should_roll(writer, batch) {
+            self.roll(writer, batch.now_ms)?;
+        }
+        if writer.active.is_empty_and_too_small_for(batch.size) {
+            // Settings have changed since it was made.
+            if let Some(tails) = writer.active.tails.take() {
+                writer.active.segment.seal(tails);
+            }
+            activate(writer, &self.dir(), batch.now_ms)?;
+        }
+        let base = writer.active.segment.base;
+        let Some(tails) = &mut writer.active.tails else { unreachable!("activated above") };
+        let failed = |path: PathBuf, error| StorageError::new("extend", &path, error);
+        let room = tails.log.make_room(batch.size);
+        room.map_err(|error| failed(names::log_file(&self.dir(), base), error))?;
+        let room = tails.index.make_room(index::ENTRY);
+        room.map_err(|error| failed(names::index_file(&self.dir(), base), error))
+    }
+
+    /// Asks the preparer for what will be needed soon.
+    pub(super) fn ask_ahead(&self, writer: &mut Writer) {
+        let Some(tails) = &writer.active.tails else { return };
+        for tail in [&tails.log, &tails.index] {
+            if tail.shared().should_grow(tail.len()) {
+                self.preparer.ask(Job::Grow(tail.shared().clone()));
+            }
+        }
+        let capacity = tails.log.shared().capacity();
+        let ahead = NEXT_AHEAD.min(capacity / 4);
+        if !writer.active.next_asked && tails.log.room() < ahead {
+            writer.active.next_asked = true;
+            let order = NextOrder { dir: self.dir(), capacities: capacities(&writer.config) };
+            self.preparer.ask(Job::Next(self.next.clone(), order));
+        }
+    }
+
+    /// Begins a new segment at the end of the log.
+    fn roll(&self, writer: &mut Writer, now_ms: i64) -> Result<(), StorageError> {
+        let (dir, base) = (self.dir(), writer.end);
+        assert!(base > writer.active.segment.base, "an empty segment is not rolled");
+        let tails = self.new_files(&dir, base, capacities(&writer.config))?;
+        let segment = Arc::new(Segment::fresh(base, &tails));
+        let fresh =
+            Active { tails: Some(tails), created_ms: now_ms, ..Active::new(segment.clone()) };
+        let old = std::mem::replace(&mut writer.active, fresh);
+        if let Some(tails) = old.tails {
+            let files = old.segment.seal(tails);
+            let snapshot = producer_snapshot::encode(&writer.producers);
+            self.backlog
+                .push(Rolled { files, snapshot: (names::snapshot_file(&dir, base), snapshot) });
+            self.preparer.ask(Job::Finish(self.backlog.clone()));
+            writer.snapshot_at = base;
+        }
+        let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
+        // Readers of old segments come and go; those of the last two are the rule.
+        let old = segments.len().saturating_sub(1);
+        segments[..old].iter().for_each(|segment| segment.release_files());
+        segments.push(segment);
+        Ok(())
+    }
+
+    /// The files of a new segment: those made ahead, if they are there.
+    fn new_files(
+        &self,
+        dir: &Path,
+        base: i64,
+        capacities: (u64, u64),
+    ) -> Result<Tails, StorageError> {
+        let (log, index) = (names::log_file(dir, base), names::index_file(dir, base));
+        if let Some(made) = self.next.take(capacities) {
+            match fs::rename(&made.index, &index).and_then(|()| fs::rename(&made.log, &log)) {
+                Ok(()) => return Ok(made.tails),
+                Err(error) => ::log::warn!("cannot use {}: {error}", made.log.display()),
+            }
+        }
+        // No segment begins here, so such files can only be what a failed roll left.
+        let _ = fs::remove_file(&log);
+        let _ = fs::remove_file(&index);
+        Tails::create((&log, &index), capacities)
+    }
+}
+
+/// The address space of a segment's `.log` and `.index`: what they may grow to.
+pub(super) fn capacities(config: &TopicConfig) -> (u64, u64) {
+    let of = |setting: i32| u64::try_from(setting).unwrap_or(0);
+    let index = of(config.segment_index_bytes) / index::ENTRY * index::ENTRY;
+    (of(config.segment_bytes).max(HEADER_LEN as u64), index.max(index::ENTRY))
+}
+
+/// Opens the last segment for writing, at the first append.
+fn activate(writer: &mut Writer, dir: &Path, now_ms: i64) -> Result<(), StorageError> {
+    let active = &mut writer.active;
+    let tails = active.segment.activate(dir, capacities(&writer.config))?;
+    let files = active.segment.files(dir)?;
+    let last = files.entries()?.last();
+    let indexed = last.map_or(0, |entry| u64::from(entry.position));
+    active.since_index = tails.log.len().saturating_sub(indexed);
+    let first = files.headers(0, tails.log.len())?.next();
+    active.first_timestamp = first.map_or(-1, |first| first.header.max_timestamp);
+    active.created_ms = now_ms;
+    active.tails = Some(tails);
+    Ok(())
+}
+
+/// Whether a batch must go into a new segment (LogSegment.shouldRoll).
+fn should_roll(writer: &Writer, batch: NextBatch) -> bool {
+    let (active, config) = (&writer.active, &writer.config);
+    let Some(tails) = &active.tails else { return false };
+    if tails.log.len() == 0 {
+        return false;
+    }
+    let (segment_bytes, _) = capacities(config);
+    let left = segment_bytes.min(tails.log.shared().capacity()).saturating_sub(tails.log.len());
+    let age = match active.first_timestamp {
+        first if first >= 0 => batch.max_timestamp.saturating_sub(first),
+        _ => batch.now_ms.saturating_sub(active.created_ms),
+    };
+    batch.size > left
+        || age > config.segment_ms - jitter_ms(config, writer.jitter_seed)
+        || is_full(&tails.index)
+        || batch.last_offset - active.segment.base > i64::from(i32::MAX)
+}
+
+/// `segment.jitter.ms`, as far as this log is concerned: it keeps logs that were made at the same
+/// time from rolling at the same time.
+fn jitter_ms(config: &TopicConfig, seed: u64) -> i64 {
+    match config.segment_jitter_ms.min(config.segment_ms) {
+        jitter if jitter > 0 => (seed % jitter.unsigned_abs()) as i64,
+        _ => 0,
+    }
+}
+
+fn is_full(index: &Tail) -> bool {
+    index.room() < index::ENTRY
+}
