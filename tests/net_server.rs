@@ -270,7 +270,7 @@ fn an_answer_before_a_close_arrives() {
     let server = serve(options());
     for _ in 0..50 {
         let mut client = server.connect();
-        let requests = [frame(CLOSE, b"farewell"), frame(ECHO, &[0; 50_000])].concat();
+        let requests = [frame(CLOSE, b"farewell"), frame(ECHO, &[0; 500_000])].concat();
         client.stream.write_all(&requests).unwrap();
         assert_eq!(client.receive(), b"farewell");
         client.assert_closed();
