@@ -1,2 +1,138 @@
-//! The `barnabas` binary.
-fn main() {}
+//! The `barnabas` binary: flags become a configuration, the configuration a running broker, and a
+//! signal ends it.
+
+use std::io::Write;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use barnabas::broker::{Broker, Endpoint, Place, WorkerMessage};
+use barnabas::config::flags::{self, Command, Start};
+use barnabas::config::{self, Config};
+use barnabas::kafka::KafkaService;
+use barnabas::net;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+/// What a broker exits with if it cannot start with what it was given.
+const UNUSABLE: u8 = 2;
+/// How long a stop waits for answers to reach their clients.
+const DRAIN: Duration = Duration::from_millis(500);
+
+fn main() -> ExitCode {
+    let arguments: Result<Vec<String>, _> =
+        std::env::args_os().skip(1).map(std::ffi::OsString::into_string).collect();
+    let Ok(arguments) = arguments else {
+        return unusable("the command line is not UTF-8 text");
+    };
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match flags::parse(&arguments) {
+        Err(line) => unusable(&line),
+        Ok(Command::Print(text)) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        Ok(Command::Run(start)) => {
+            env_logger::Builder::new().filter_level(start.config.log_level()).init();
+            run(*start).unwrap_or_else(|line| unusable(&line))
+        }
+    }
+}
+
+fn unusable(line: &str) -> ExitCode {
+    eprintln!("barnabas: {line}");
+    ExitCode::from(UNUSABLE)
+}
+
+/// Runs a broker until a signal ends it. An error is why it could not start.
+fn run(start: Start) -> Result<ExitCode, String> {
+    start.warnings.iter().for_each(|warning| log::warn!("{warning}"));
+    let config = Arc::new(start.config);
+    // From here on a signal is kept until somebody looks, so that none falls between.
+    let mut signals =
+        Signals::new([SIGINT, SIGTERM]).map_err(|why| format!("cannot wait for signals: {why}"))?;
+    let options = options(&config)?;
+    let bound = net::bind::<WorkerMessage>(&options).map_err(|why| why.to_string())?;
+    let place = if start.ephemeral { Place::Temporary } else { Place::Kept };
+    let broker = Broker::open(config.clone(), place).map_err(|why| why.to_string())?;
+    let endpoints = endpoints(&config, bound.addresses());
+    let addresses = bound.addresses().to_vec();
+    broker.attach(bound.senders(), endpoints);
+    let shared = broker.shared().clone();
+    let running = bound.start(move |worker| KafkaService::new(shared.clone(), worker));
+    let running = running.map_err(|why| format!("cannot start the threads: {why}"))?;
+    announce(&config, &addresses);
+    broker.settle();
+    if let Some(signal) = signals.forever().next() {
+        log::info!("signal {signal}: stopping");
+    }
+    running.stop(Instant::now() + DRAIN);
+    match broker.close() {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(why) => {
+            log::error!("not everything could be closed; the next start will recover: {why}");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// The one line on standard output: the listeners answer now.
+fn announce(config: &Config, addresses: &[SocketAddr]) {
+    let named = config.listeners().iter().zip(addresses);
+    let listeners: Vec<String> =
+        named.map(|(listener, address)| format!("{}://{address}", listener.name)).collect();
+    let line =
+        format!("barnabas {} is ready: {}\n", env!("CARGO_PKG_VERSION"), listeners.join(", "));
+    let mut out = std::io::stdout();
+    // Nobody may be listening to us: no reason to stop.
+    let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+}
+
+fn options(config: &Config) -> Result<net::Options, String> {
+    let limit = |value: i32| usize::try_from(value).unwrap_or(usize::MAX);
+    let defaults = net::Limits::default();
+    let idle = u64::try_from(config.connections_max_idle_ms()).unwrap_or(u64::MAX / 2);
+    let limits = net::Limits {
+        max_frame: limit(config.socket_request_max_bytes()).saturating_add(4),
+        max_unsent: limit(config.connection_max_unsent_bytes()),
+        max_slots: limit(config.connection_max_requests()),
+        max_memory: match usize::try_from(config.queued_max_request_bytes()) {
+            Ok(bytes) if bytes > 0 => bytes,
+            _ => defaults.max_memory,
+        },
+        max_connections: limit(config.max_connections()),
+        max_connections_per_ip: limit(config.max_connections_per_ip()),
+        idle_timeout: Duration::from_millis(idle),
+        ..defaults
+    };
+    let listeners = config.listeners().iter().map(resolve).collect::<Result<_, _>>()?;
+    Ok(net::Options {
+        listeners,
+        workers: config.workers(),
+        limits,
+        backlog: u32::try_from(config.socket_listen_backlog_size()).unwrap_or(1024),
+        ..Default::default()
+    })
+}
+
+/// The address to listen on.
+fn resolve(listener: &config::Endpoint) -> Result<SocketAddr, String> {
+    if listener.host.is_empty() {
+        return Ok(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), listener.port));
+    }
+    let found = (listener.host.as_str(), listener.port).to_socket_addrs();
+    let mut found = found.map_err(|why| format!("cannot listen on {listener}: {why}"))?;
+    found.next().ok_or_else(|| format!("cannot listen on {listener}: the name has no address"))
+}
+
+/// What clients are told, with the ports that the system chose. An empty host stands for the
+/// address that the client itself used.
+fn endpoints(config: &Config, addresses: &[SocketAddr]) -> Vec<Endpoint> {
+    let advertised = config.advertised_listeners().iter().zip(addresses);
+    let endpoint = |(advertised, address): (&config::Endpoint, &SocketAddr)| Endpoint {
+        host: advertised.host.clone(),
+        port: if advertised.port == 0 { address.port() } else { advertised.port },
+    };
+    advertised.map(endpoint).collect()
+}

@@ -1,1 +1,224 @@
-//! broker
+//! The running broker: its shared state, its threads, start and stop.
+//!
+//! ```text
+//! main ── opens ──> Broker ── owns ──> data directory (locked), controller thread, preparer thread
+//!                     │
+//!                  Shared <── read by workers (requests), written by the controller (metadata)
+//! ```
+//!
+//! States: *open* (data directory locked, metadata replayed, partitions opened), *serving*
+//! (workers attached), *closed* (all logs flushed and closed, the clean-shutdown marker written).
+//! A broker that is dropped without [`Broker::close`] leaves what a crash leaves.
+
+mod controller;
+mod data_dir;
+mod fetch_sessions;
+mod load;
+mod metadata_log;
+mod partition_dir;
+mod producer_ids;
+mod shared;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::{fmt, io};
+
+pub use controller::Controller;
+pub use data_dir::{DataDirError, random_uuid};
+pub use fetch_sessions::{FetchSessions, Session, SessionPartition, SharedSession, Told, TopicKey};
+pub use shared::{Endpoint, Shared, WorkerMessage, now_ms};
+
+use crate::catalog::{NodeView, ResourceKind, Topics, elect_leaders_on_start};
+use crate::config::{Config, TopicConfig};
+use crate::log::{LogError, Preparer, Recovery};
+use crate::net::mailbox::{Mailbox, Sender};
+use controller::Job;
+use data_dir::DataDir;
+use load::Loader;
+use metadata_log::MetadataLog;
+
+/// Jobs that may wait for the controller.
+const CONTROLLER_QUEUE: usize = 100_000;
+
+/// Why the broker did not start or stop as it should.
+#[derive(Debug)]
+pub enum StartError {
+    /// The data directory cannot be used.
+    DataDir(DataDirError),
+    /// A log cannot be opened.
+    Log(LogError),
+    /// The metadata log cannot be understood.
+    Metadata(PathBuf, String),
+    /// A system call failed.
+    Io(PathBuf, io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DataDir(why) => write!(f, "{why}"),
+            Self::Log(why) => write!(f, "{why}"),
+            Self::Metadata(path, why) => write!(
+                f,
+                "{}: the metadata log cannot be replayed: {why}; restore the directory from a copy",
+                path.display()
+            ),
+            Self::Io(path, why) => write!(f, "{}: {why}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// Where the data is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In the data directory that the configuration names.
+    Kept,
+    /// In a directory of its own that is gone when the broker is.
+    Temporary,
+}
+
+/// A broker whose data is open.
+pub struct Broker {
+    shared: Arc<Shared>,
+    data_dir: DataDir,
+    controller: Option<JoinHandle<Result<(), LogError>>>,
+    preparer: Preparer,
+}
+
+impl Broker {
+    /// Opens the data directory, replays the metadata, opens all partitions, starts the keepers.
+    ///
+    /// # Errors
+    /// See [`StartError`]. A data directory that is refused is not touched.
+    pub fn open(config: Arc<Config>, place: Place) -> Result<Self, StartError> {
+        let data_dir = if place == Place::Temporary {
+            DataDir::temporary(&std::env::temp_dir(), config.node_id())
+        } else {
+            DataDir::open(config.data_dir(), config.node_id())
+        };
+        let data_dir = data_dir.map_err(StartError::DataDir)?;
+        let preparer =
+            Preparer::spawn().map_err(|why| StartError::Io(data_dir.path().to_owned(), why))?;
+        let recovery = if data_dir.was_clean() { Recovery::Clean } else { Recovery::Unclean };
+        let (metadata, image) = MetadataLog::open(data_dir.path(), recovery, preparer.clone())?;
+        let effective = Arc::new(dynamic_config(&image, &config));
+        let topics = Topics::default();
+        let loader =
+            Loader { data_dir: data_dir.path(), config: &effective, recovery, preparer: &preparer };
+        loader.load(&image, &topics)?;
+        let node = NodeView {
+            node_id: data_dir.meta().node_id,
+            directory_id: data_dir.meta().directory_id,
+        };
+        let (controller, jobs) = Mailbox::for_thread(CONTROLLER_QUEUE);
+        let shared = Arc::new(Shared {
+            topics,
+            sessions: FetchSessions::new(effective.max_incremental_fetch_session_cache_slots()),
+            producer_ids: producer_ids::ProducerIds::default(),
+            node,
+            cluster_id: data_dir.meta().cluster_id.clone(),
+            data_dir: data_dir.path().to_owned(),
+            preparer: preparer.clone(),
+            image: RwLock::new(image),
+            config: RwLock::new(effective),
+            controller,
+            workers: OnceLock::new(),
+            endpoints: OnceLock::new(),
+            static_config: Mutex::new(config),
+        });
+        let mut state = Controller { shared: shared.clone(), metadata };
+        if !data_dir.was_clean() {
+            state.elect_leaders()?;
+        }
+        let thread = std::thread::Builder::new().name("controller".into());
+        let thread = thread.spawn(move || state.run(jobs));
+        let thread = thread.map_err(|why| StartError::Io(data_dir.path().to_owned(), why))?;
+        Ok(Self { shared, data_dir, controller: Some(thread), preparer })
+    }
+
+    /// What the broker's threads share.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Connects the workers, before they start.
+    pub fn attach(&self, workers: Vec<Sender<WorkerMessage>>, endpoints: Vec<Endpoint>) {
+        let attached = self.shared.workers.set(workers).is_ok()
+            && self.shared.endpoints.set(endpoints).is_ok();
+        assert!(attached, "workers are attached once");
+    }
+
+    /// Brings the directory's own files to the disk, behind the start.
+    pub fn settle(&self) {
+        if let Err(why) = self.data_dir.sync() {
+            ::log::warn!("{}: cannot sync the directory: {why}", self.data_dir.path().display());
+        }
+    }
+
+    /// Closes everything cleanly; call it after the workers have ended.
+    ///
+    /// # Errors
+    /// When a log could not be closed. The next start recovers then.
+    pub fn close(mut self) -> Result<(), StartError> {
+        let _ = self.shared.controller.send(Job::Stop);
+        let mut outcome = Ok(());
+        if let Some(thread) = self.controller.take() {
+            outcome = thread.join().unwrap_or(Ok(())).map_err(StartError::Log);
+        }
+        for topic in self.shared.topics.all() {
+            for log in topic.partitions().iter().filter_map(|partition| partition.log()) {
+                if let Err(why) = log.close() {
+                    outcome = Err(StartError::Log(why));
+                }
+            }
+        }
+        self.preparer.stop();
+        if outcome.is_ok() {
+            let path = self.data_dir.path().to_owned();
+            self.data_dir.mark_clean().map_err(|why| StartError::Io(path, why))?;
+        }
+        outcome
+    }
+}
+
+impl Controller {
+    /// New leader epochs after an unclean stop.
+    fn elect_leaders(&mut self) -> Result<(), StartError> {
+        let plan = elect_leaders_on_start(&self.shared.image(), self.shared.node);
+        let directory = self.shared.data_dir.join(metadata_log::DIRECTORY);
+        self.commit(&plan).map_err(|why| StartError::Metadata(directory, why.to_string()))?;
+        let image = self.shared.image();
+        for topic in image.topics() {
+            let Some(running) = self.shared.topics.by_name(&topic.name) else { continue };
+            for (partition, registered) in running.partitions().iter().zip(&topic.partitions) {
+                partition.lead(registered.leader_epoch).map_err(StartError::Log)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Shared {
+    /// The effective settings of a topic.
+    pub(crate) fn resolve(&self, topic: &str) -> TopicConfig {
+        load::resolve(&self.image(), &self.config(), topic)
+    }
+
+    /// Puts the dynamic broker settings of the image in force, in all topics too.
+    pub(crate) fn apply_dynamic_config(&self) {
+        let effective = Arc::new(dynamic_config(&self.image(), &self.static_config()));
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = effective;
+        for topic in self.topics.all() {
+            topic.set_config(Arc::new(self.resolve(&topic.name)));
+        }
+    }
+}
+
+fn dynamic_config(image: &crate::catalog::Image, fixed: &Config) -> Config {
+    let default = image.configs(ResourceKind::Broker, "");
+    let node = image.configs(ResourceKind::Broker, &fixed.node_id().to_string());
+    fixed.with_dynamic(default, node)
+}

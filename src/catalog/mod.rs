@@ -1,1 +1,28 @@
-//! catalog
+//! The catalog: which topics, partitions, configs and producer ids exist.
+//!
+//! Two halves that must not be confused. [`Image`] is the metadata, a plain value that changes only
+//! by replaying metadata records (`image`), made by pure planning functions (`plan`). [`Topics`] is
+//! the table of what runs: for each topic its live partitions with their logs, found by name or id
+//! through sharded locks, because every produce and fetch asks it.
+//!
+//! Nothing here knows requests, sockets or threads.
+
+mod image;
+mod name;
+mod partition;
+mod plan;
+mod table;
+mod waiters;
+
+pub use image::{Image, PartitionImage, ReplayError, ResourceKind, TopicImage};
+pub use name::{
+    CLUSTER_METADATA, InvalidName, collision_key, is_internal, validate as validate_topic_name,
+};
+pub use partition::Partition;
+pub use plan::{
+    ApiError, ConfigChange, ConfigOp, CreatePartitionsSpec, Created, NewTopic, NodeView, Plan,
+    create_partitions, create_topic, delete_topic, elect_leaders_on_start,
+    incremental_alter_configs, replace_configs,
+};
+pub use table::{Topic, Topics};
+pub use waiters::{Waiter, WaiterKey, Waiters};

@@ -140,6 +140,7 @@ impl Config {
         let typed = Typed::read(&layers)?;
         let topics = TopicConfig::inherit(&|name| layers.value(name))?;
         cross::check_broker(&topics)?;
+        cross::check_memory(typed.queued_max_request_bytes, typed.socket_request_max_bytes)?;
         let endpoints = endpoints(&layers)?;
         Ok(Config { layers, typed, topics, endpoints })
     }
@@ -192,6 +193,22 @@ impl Config {
     #[must_use]
     pub fn data_dir(&self) -> &std::path::Path {
         std::path::Path::new(self.get("log.dirs").unwrap_or("./data").trim())
+    }
+
+    /// How many worker threads to run: `barnabas.workers`, or one per core; at least 1.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        match self.value("barnabas.workers").and_then(|value| value.as_i64()) {
+            Some(workers @ 1..) => usize::try_from(workers).unwrap_or(1),
+            _ => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        }
+    }
+
+    /// What is logged: `barnabas.log.level`.
+    #[must_use]
+    pub fn log_level(&self) -> ::log::LevelFilter {
+        let text = self.get("barnabas.log.level").unwrap_or("info");
+        text.trim().parse().unwrap_or(::log::LevelFilter::Info)
     }
 
     /// The rack this broker stands in, if it was told.
@@ -299,6 +316,10 @@ fn scalar<T: Scalar>(layers: &Layers, name: &str) -> Result<T, InvalidConfig> {
 accessors! {
     /// `auto.create.topics.enable`
     auto_create_topics_enable: bool = "auto.create.topics.enable";
+    /// `barnabas.connection.max.requests`
+    connection_max_requests: i32 = "barnabas.connection.max.requests";
+    /// `barnabas.connection.max.unsent.bytes`
+    connection_max_unsent_bytes: i32 = "barnabas.connection.max.unsent.bytes";
     /// `connections.max.idle.ms`; negative: never closed for being idle
     connections_max_idle_ms: i64 = "connections.max.idle.ms";
     /// `default.replication.factor`
@@ -323,7 +344,7 @@ accessors! {
     num_partitions: i32 = "num.partitions";
     /// `producer.id.expiration.ms`
     producer_id_expiration_ms: i32 = "producer.id.expiration.ms";
-    /// `queued.max.request.bytes`; -1: no limit
+    /// `queued.max.request.bytes`; -1: as built in
     queued_max_request_bytes: i64 = "queued.max.request.bytes";
     /// `socket.listen.backlog.size`
     socket_listen_backlog_size: i32 = "socket.listen.backlog.size";

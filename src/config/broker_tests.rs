@@ -71,6 +71,11 @@ fn contradictions_are_refused_at_start() {
         ("log.roll.ms", "0", "log.roll.ms must be greater than or equal to 1"),
         ("log.roll.jitter.ms", "-1", "log.roll.jitter.ms must be greater than or equal to 0"),
         (
+            "queued.max.request.bytes",
+            "5",
+            "queued.max.request.bytes must be larger or equal to socket.request.max.bytes",
+        ),
+        (
             "log.retention.hours",
             "0",
             "log.retention.ms must be unlimited (-1) or, greater than or equal to 1",

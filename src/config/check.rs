@@ -101,17 +101,17 @@ fn ensure_items(
             format!("Configuration '{name}' must not be empty. Valid values include: {valid}");
         return Err(InvalidConfig::because(name, message));
     }
-    if items.iter().any(String::is_empty) {
-        let message = format!("Configuration '{name}' values must not be empty.");
-        return Err(InvalidConfig::because(name, message));
-    }
-    match items.iter().find(|item| !of.is_empty() && !of.contains(&item.as_str())) {
-        Some(item) => {
-            let why = format!("String must be one of: {}", of.join(", "));
-            Err(InvalidConfig::new(name, item, &why))
+    for item in items {
+        if item.is_empty() {
+            let message = format!("Configuration '{name}' values must not be empty.");
+            return Err(InvalidConfig::because(name, message));
         }
-        None => Ok(()),
+        if !of.is_empty() && !of.contains(&item.as_str()) {
+            let why = format!("String must be one of: {}", of.join(", "));
+            return Err(InvalidConfig::new(name, item, &why));
+        }
     }
+    Ok(())
 }
 
 /// `*` alone, or pairs of plain numbers. Kafka lets the last item be empty: its pattern ends in `,?`.

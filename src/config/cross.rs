@@ -67,6 +67,15 @@ pub(super) fn check_broker(topics: &TopicConfig) -> Result<(), InvalidConfig> {
     Ok(())
 }
 
+/// The memory of all requests must hold the largest one.
+pub(super) fn check_memory(all: i64, largest: i32) -> Result<(), InvalidConfig> {
+    if all <= 0 || all >= i64::from(largest) {
+        return Ok(());
+    }
+    let message = "queued.max.request.bytes must be larger or equal to socket.request.max.bytes";
+    Err(InvalidConfig::because("queued.max.request.bytes", message.to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -77,7 +77,11 @@ pub fn describe_cluster(config: &Config, wanted: Option<&[&str]>) -> Vec<Describ
     let names = config.layers().cluster.keys().map(String::as_str);
     names
         .filter(|name| is_wanted(wanted, name))
-        .map(|name| broker_entry(name, config, |source| source == Source::DynamicDefault))
+        .map(|name| {
+            let entry = broker_entry(name, config, |source| source == Source::DynamicDefault);
+            // What the cluster has, whatever this broker has for itself.
+            Described { value: entry.synonyms.first().and_then(|own| own.value.clone()), ..entry }
+        })
         .collect()
 }
 

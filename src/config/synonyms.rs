@@ -66,6 +66,12 @@ pub(super) fn of_topic(name: &str) -> &'static [(&'static str, Unit)] {
     }
 }
 
+/// The names of the broker settings that give a topic setting its default, the strongest first.
+#[must_use]
+pub fn topic_default_names(name: &str) -> Vec<&'static str> {
+    of_topic(name).iter().map(|(broker, _)| *broker).collect()
+}
+
 /// All broker settings that say the same as this one, itself included, the strongest first.
 pub(super) fn of_broker(name: &str) -> Vec<&str> {
     const RETENTION: &[&str] =

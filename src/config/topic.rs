@@ -60,6 +60,15 @@ macro_rules! topic_config {
                 Ok(TopicConfig { $( $field: <$type as Field>::take(values, $name)?, )* })
             }
 
+            /// Puts a parsed value into the field of this name.
+            fn set(&mut self, name: &str, value: &Value) -> Result<(), InvalidConfig> {
+                match name {
+                    $( $name => self.$field = <$type as Field>::from_value(value).ok_or_else(|| unusable(name))?, )*
+                    _ => return Err(unknown(name)),
+                }
+                Ok(())
+            }
+
             /// The names of the settings behind the fields.
             #[cfg(test)]
             const NAMES: &[&str] = &[$( $name ),*];
@@ -145,21 +154,15 @@ impl TopicConfig {
         overrides: &BTreeMap<String, String>,
         broker: &Config,
     ) -> Result<TopicConfig, InvalidConfig> {
-        for name in overrides.keys() {
-            if table::topic_setting(name).is_none() {
-                let message = format!("Unknown topic config name: {name}");
-                return Err(InvalidConfig::because(name, message));
-            }
+        if let Some(name) = overrides.keys().find(|name| table::topic_setting(name).is_none()) {
+            return Err(unknown(name));
         }
-        let mut values = Values::new();
-        for setting in table::topic_settings() {
-            let value = match overrides.get(setting.name) {
-                Some(text) => value::parse(setting, text)?,
-                None => inherited(setting, &|name| broker.value(name))?,
-            };
-            values.insert(setting.name, value);
+        // Most topics have few settings of their own: the others were parsed when the broker started.
+        let mut config = broker.topic_defaults().clone();
+        for (name, text) in overrides {
+            let setting = table::topic_setting(name).ok_or_else(|| unknown(name))?;
+            config.set(name, &value::parse(setting, text)?)?;
         }
-        let config = TopicConfig::build(&values)?;
         cross::check_topic(&config)?;
         Ok(config)
     }
@@ -213,10 +216,16 @@ trait Field: Sized {
     fn from_value(value: &Value) -> Option<Self>;
 
     fn take(values: &Values, name: &str) -> Result<Self, InvalidConfig> {
-        values.get(name).and_then(Self::from_value).ok_or_else(|| {
-            InvalidConfig::because(name, format!("Configuration {name} has no usable value"))
-        })
+        values.get(name).and_then(Self::from_value).ok_or_else(|| unusable(name))
     }
+}
+
+fn unknown(name: &str) -> InvalidConfig {
+    InvalidConfig::because(name, format!("Unknown topic config name: {name}"))
+}
+
+fn unusable(name: &str) -> InvalidConfig {
+    InvalidConfig::because(name, format!("Configuration {name} has no usable value"))
 }
 
 macro_rules! plain_field {

@@ -18,6 +18,19 @@ fn every_topic_setting_has_a_field() {
 }
 
 #[test]
+fn every_topic_setting_can_be_overridden() {
+    let broker = Config::default();
+    for setting in table::topic_settings() {
+        let own = overrides(&[(setting.name, setting.default.expect("a default"))]);
+        let config = TopicConfig::resolve(&own, &broker).expect(setting.name);
+        assert_eq!(config, TopicConfig::default(), "{}", setting.name);
+    }
+    let own = overrides(&[("retention.bytes", "7"), ("preallocate", "true"), ("segment.ms", "9")]);
+    let config = TopicConfig::resolve(&own, &broker).expect("valid");
+    assert_eq!((config.retention_bytes, config.preallocate, config.segment_ms), (7, true, 9));
+}
+
+#[test]
 fn the_defaults_are_kafkas() {
     let config = TopicConfig::default();
     assert_eq!(config.cleanup_policy, CleanupPolicy { delete: true, compact: false });

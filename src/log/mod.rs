@@ -1,2 +1,280 @@
-//! log
+//! The log of one partition: its bytes on disk, in Kafka's format. Knows records, not requests.
+//!
+//! ```text
+//! Log            one writer lock; readers never take it            mod, append, read, times
+//!  ├ Segment     .log and .index of a range of offsets             segment, index, scan
+//!  │  └ Tail     the one writer of a file; readers share it        file/growing
+//!  ├ Watermarks  the four offsets and their law                    offsets
+//!  ├ Producers   idempotence, transactions, .snapshot              producers, producer_snapshot
+//!  ├ LeaderEpochs  leader-epoch-checkpoint                         epochs
+//!  └ Preparer    grows and faults in ahead of need (a keeper)      preparer
+//! open, recover: from a directory to a log, also after a crash
+//! ```
+//!
+//! The promise: what was appended is in the shared mapping, hence in the page cache, before
+//! `append` returns; no crash of the process can lose it. Flushing to the disk is [`Log::flush`],
+//! which blocks and belongs to a keeper.
+//!
+//! Appending takes the writer lock, copies the batch once, patches its header in place and
+//! publishes; it makes no system call while the preparer keeps up. Readers see only what is
+//! published, up to the bound that they ask for.
+
+mod append;
+mod checkpoint;
+mod epochs;
+mod error;
+mod file;
+mod index;
+mod lifecycle;
+mod marker;
+mod names;
+mod offsets;
+mod open;
+mod preparer;
+mod producer_snapshot;
+mod producers;
+mod read;
+mod recover;
+mod scan;
+mod segment;
+mod times;
 pub mod validate;
+pub mod volume;
+
+pub use append::Appended;
+pub use error::{AppendError, LogError, ReadError, StorageError};
+pub use offsets::{Bound, Offsets};
+pub use open::{Recovery, RecoveryReport};
+pub use preparer::Preparer;
+pub use read::Read;
+pub use recover::Cut;
+pub use scan::Bad;
+pub use times::TimestampedOffset;
+
+use crate::config::TopicConfig;
+use append::Writer;
+use epochs::LeaderEpochs;
+use offsets::{Position, Published, Watermarks};
+use preparer::{Backlog, NextSegment};
+use segment::{Segment, SegmentFiles};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+/// The log of one partition. See the module's documentation.
+pub struct Log {
+    /// `<topic>-<partition>`: the directory's name, for messages.
+    name: String,
+    /// Where it is; changes once, when the log is deleted.
+    dir: RwLock<Arc<Path>>,
+    writer: Mutex<Writer>,
+    marks: Watermarks,
+    /// In order of their base offsets; never empty; the last one is written to.
+    segments: RwLock<Vec<Arc<Segment>>>,
+    epochs: Mutex<LeaderEpochs>,
+    /// Transactions may hold the last stable offset back: moving the high watermark must look.
+    unstable: AtomicBool,
+    /// Everything below is on the disk, not only in the page cache.
+    flushed: AtomicI64,
+    next: Arc<NextSegment>,
+    backlog: Arc<Backlog>,
+    preparer: Preparer,
+}
+
+/// What is known of a producer that wrote to this partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProducerInfo {
+    /// The producer's id.
+    pub producer_id: i64,
+    /// Its epoch.
+    pub producer_epoch: i16,
+    /// The last sequence number, -1 if none.
+    pub last_sequence: i32,
+    /// The timestamp of its last batch, -1 if none.
+    pub last_timestamp: i64,
+    /// The epoch of the coordinator that ended its last transaction, -1 if none.
+    pub coordinator_epoch: i32,
+    /// Where its open transaction begins, -1 if none is open.
+    pub current_txn_start_offset: i64,
+}
+
+impl Log {
+    /// `<topic>-<partition>`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> Arc<Path> {
+        self.dir.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The four offsets, as of one moment.
+    pub fn offsets(&self) -> Offsets {
+        self.marks.get().offsets()
+    }
+
+    /// Moves the high watermark forward to `to`, or to the log end if that is less: everything
+    /// below is replicated. Going back is ignored. A new or opened log has its high watermark at
+    /// the log start.
+    pub fn advance_high_watermark(&self, to: i64) {
+        let now = self.marks.get();
+        let to = to.min(now.log_end.offset);
+        if to <= now.high_watermark.offset {
+            return;
+        }
+        let position = match to == now.log_end.offset {
+            true => now.log_end,
+            false => self.position_of(to, &now),
+        };
+        self.marks.set(|published| {
+            if published.high_watermark.offset < to {
+                published.high_watermark = position;
+            }
+        });
+        if self.unstable.load(Ordering::Acquire) {
+            self.publish(&mut self.lock_writer(), None);
+        }
+    }
+
+    /// Bytes of batches in all segments.
+    pub fn size(&self) -> u64 {
+        self.segments().iter().map(|segment| segment.size()).sum()
+    }
+
+    /// Takes new settings; those of files count from the next segment on.
+    pub fn set_config(&self, config: Arc<TopicConfig>) {
+        self.lock_writer().config = config;
+    }
+
+    /// The producers that are remembered, in no particular order.
+    pub fn producers(&self) -> Vec<ProducerInfo> {
+        let writer = self.lock_writer();
+        let info = |(producer_id, producer): (i64, &producers::Producer)| ProducerInfo {
+            producer_id,
+            producer_epoch: producer.epoch,
+            last_sequence: producer.last_sequence(),
+            last_timestamp: producer.last_timestamp,
+            coordinator_epoch: producer.coordinator_epoch,
+            current_txn_start_offset: producer.transaction.unwrap_or(-1),
+        };
+        writer.producers.iter().map(info).collect()
+    }
+
+    /// Whether the producer has a transaction open in this partition, in this epoch.
+    pub fn has_open_transaction(&self, producer_id: i64, producer_epoch: i16) -> bool {
+        self.lock_writer().producers.has_open_transaction(producer_id, producer_epoch)
+    }
+
+    /// Forgets producers whose last batch is older than `producer.id.expiration.ms`; gives how
+    /// many went. For the janitor.
+    pub fn expire_producers(&self, now_ms: i64, expiration_ms: i64) -> usize {
+        self.lock_writer().producers.expire(now_ms, expiration_ms)
+    }
+
+    /// The newest leader epoch, if there is any.
+    pub fn latest_epoch(&self) -> Option<i32> {
+        self.lock_epochs().latest()
+    }
+
+    /// The leader epoch in which the record at `offset` was appended.
+    pub fn epoch_of(&self, offset: i64) -> Option<i32> {
+        self.lock_epochs().epoch_of(offset)
+    }
+
+    /// The largest known epoch that is at most `epoch`, and the offset where it ends; (-1, -1) if
+    /// nothing is known (OffsetForLeaderEpoch).
+    pub fn end_offset_for_epoch(&self, epoch: i32) -> (i32, i64) {
+        // The epochs are looked at first: an epoch that begins after that begins at this end or
+        // later.
+        let epochs = self.lock_epochs();
+        epochs.end_offset_for(epoch, self.offsets().log_end)
+    }
+
+    /// Notes that `epoch` begins at the log end: to be called when this broker becomes the leader.
+    /// Appending does it too. Writes a small file.
+    pub fn assign_epoch(&self, epoch: i32) -> Result<(), LogError> {
+        let mut writer = self.lock_writer();
+        Ok(self.begin_epoch(&mut writer, epoch)?)
+    }
+
+    fn lock_writer(&self) -> MutexGuard<'_, Writer> {
+        // In a release build a panic ends the process; in tests the state that it leaves behind
+        // is consistent up to the published end.
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_epochs(&self) -> MutexGuard<'_, LeaderEpochs> {
+        self.epochs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn segments(&self) -> Vec<Arc<Segment>> {
+        self.segments.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A segment's files, opened if they are not.
+    fn files_of(&self, segment: &Segment) -> Result<Arc<SegmentFiles>, StorageError> {
+        match segment.opened() {
+            Some(files) => Ok(files),
+            None => segment.files(&self.dir()),
+        }
+    }
+
+    /// The segment that holds `offset`, and the one after it.
+    fn segment_of(&self, offset: i64) -> Option<(Arc<Segment>, Option<i64>)> {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        let after = segments.partition_point(|segment| segment.base <= offset);
+        let segment = segments.get(after.checked_sub(1)?)?.clone();
+        Some((segment, segments.get(after).map(|next| next.base)))
+    }
+
+    /// The boundary of the batch that holds `offset`, or of the first one after it. Where it cannot
+    /// be looked up, a position that shows nothing: a bound must never show too much.
+    fn position_of(&self, offset: i64, published: &Published) -> Position {
+        let end = published.log_end;
+        let mut at = offset;
+        while let Some((segment, next)) = self.segment_of(at) {
+            let len = if segment.base == end.segment { end.byte } else { segment.size() };
+            let files = self.files_of(&segment);
+            match (files.and_then(|files| files.locate(offset, len)), next) {
+                (Ok(Some(found)), _) => {
+                    return Position { offset, segment: segment.base, byte: found.position };
+                }
+                (Ok(None), Some(next)) => at = next,
+                (Ok(None), None) => return Position { offset, ..end },
+                (Err(error), _) => {
+                    ::log::error!("{}: cannot find offset {offset}: {error}", self.name);
+                    break;
+                }
+            }
+        }
+        Position { offset, segment: -1, byte: 0 }
+    }
+
+    /// Publishes the log end if it moved, and with it the first offset of the earliest transaction
+    /// that is not over: a reader never sees the one without the other.
+    fn publish(&self, writer: &mut Writer, log_end: Option<Position>) {
+        let published = self.marks.get();
+        let first = writer.producers.first_unstable(published.high_watermark.offset);
+        if first.is_some() {
+            self.unstable.store(true, Ordering::Release);
+        }
+        let first_unstable = first.map(|(offset, known)| {
+            let from = offset.max(published.log_start);
+            known.filter(|_| from == offset).unwrap_or_else(|| self.position_of(from, &published))
+        });
+        self.marks.set(|published| {
+            published.first_unstable = first_unstable;
+            published.log_end = log_end.unwrap_or(published.log_end);
+        });
+        if first.is_none() {
+            self.unstable.store(false, Ordering::Release);
+        }
+    }
+}
+
+impl std::fmt::Debug for Log {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Log").field("name", &self.name).field("offsets", &self.offsets()).finish()
+    }
+}

@@ -1,1 +1,56 @@
-//! net
+//! Bytes to and from sockets; knows nothing of Kafka.
+//!
+//! A [`Service`] above it sees whole frames and gives replies. It never sees a socket, and nothing
+//! above the driver knows of readiness:
+//!
+//! ```text
+//! server     binds, starts and stops the threads
+//! acceptor   one thread: accepts and hands over        admission  who may come in
+//! worker     N threads: the turn of the loop           timers     without a tick
+//! engine     bytes -> frames -> service                core       what a worker knows
+//! driver     the seam; epoll behind it, io_uring later sys        system calls
+//! connection pure: inbox (frames in place), outbox (replies in order)
+//! ring, mirror, pool   circular buffers, mapped twice, lent while a frame is unfinished
+//! mailbox    messages between threads; wakes only who sleeps
+//! region     ranges of files on their way to a socket
+//! ```
+//!
+//! Every queue, buffer and table here has a limit; see [`Limits`].
+
+mod acceptor;
+mod admission;
+mod connection;
+mod context;
+mod core;
+mod driver;
+mod engine;
+mod epoll;
+mod inbox;
+pub mod mailbox;
+mod mirror;
+mod options;
+mod outbox;
+mod pool;
+pub mod region;
+mod report;
+mod ring;
+mod server;
+mod service;
+mod slab;
+mod stats;
+mod sys;
+mod timers;
+mod worker;
+
+pub use connection::{Connection, Input};
+pub use context::Context;
+pub use inbox::{Next, Starved};
+pub use mailbox::{Bell, Mailbox, Received, Receiver, SendError, Sender, Wake};
+pub use options::{DriverKind, Limits, Options};
+pub use outbox::{Gather, Outbox, Output};
+pub use pool::{Budget, Pool, WINDOW};
+pub use region::{FileRange, Region};
+pub use server::{Bound, Running, bind};
+pub use service::{ConnId, Flow, Framing, Part, Peer, Service, Slot};
+pub use stats::{Counter, Stats};
+pub use timers::TimerId;

@@ -5,7 +5,7 @@
 //! which is why headers are written by hand and not declared (`RequestHeader.json`).
 
 use super::api::ApiKey;
-use super::codec::{DecodeError, Form, Nullable, Reader, Reason, Value, Writer};
+use super::codec::{DecodeError, Form, Reader, Reason, Value, Writer};
 
 /// The header of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,8 +35,7 @@ impl<'a> RequestHeader<'a> {
         };
         let api_version = r.read_i16().map_err(|e| e.within("RequestHeader.api_version"))?;
         let correlation_id = r.read_i32().map_err(|e| e.within("RequestHeader.correlation_id"))?;
-        let client_id =
-            <&str>::read_option(r, CLIENT_ID).map_err(|e| e.within("RequestHeader.client_id"))?;
+        let client_id = read_client_id(r).map_err(|e| e.within("RequestHeader.client_id"))?;
         if api.request_header_version(api_version) >= 2 {
             skip_tags(r).map_err(|e| e.within("RequestHeader"))?;
         }
@@ -84,6 +83,14 @@ impl ResponseHeader {
     }
 }
 
+/// Reads the client id. It is but a label, and Kafka takes one that is not UTF-8: what of it is
+/// UTF-8 is kept.
+fn read_client_id<'a>(r: &mut Reader<'a>) -> Result<Option<&'a str>, DecodeError> {
+    let Some(len) = r.read_string_len(CLIENT_ID.flexible)? else { return Ok(None) };
+    let bytes = r.read_slice(len)?;
+    Ok(bytes.utf8_chunks().next().map_or(Some(""), |chunk| Some(chunk.valid())))
+}
+
 /// Reads a tagged section of which nothing is known.
 fn skip_tags(r: &mut Reader<'_>) -> Result<(), DecodeError> {
     for _ in 0..r.read_uvarint()? {
@@ -124,6 +131,16 @@ mod tests {
         let (header, left) = request(&bytes).unwrap();
         assert_eq!((header.client_id, header.correlation_id, left), (None, 7, 1));
         assert_eq!(bytes[bytes.len() - left], 42);
+    }
+
+    #[test]
+    fn client_id_that_is_not_utf8_is_cut() {
+        for (bytes, text) in [(&b"a\xffb"[..], "a"), (b"\xe9", ""), (b"", "")] {
+            let head = [0, 18, 0, 0, 0, 0, 0, 7, 0, bytes.len() as u8];
+            let bytes = [&head[..], bytes].concat();
+            let (header, left) = request(&bytes).unwrap();
+            assert_eq!((header.client_id, left), (Some(text), 0));
+        }
     }
 
     #[test]

@@ -8,50 +8,50 @@ use super::super::setting::{Setting, int, list, long, short, string};
 
 #[rustfmt::skip]
 pub(super) static ROWS: &[Setting] = &[
-    int("group.consumer.assignment.interval.ms").default("1000").at_least(0).cluster_wide()
+    int("group.consumer.assignment.interval.ms").default("1000").at_least(0).cluster_wide().later()
         .doc("Shortest pause between two assignment computations of a group."),
-    list("group.consumer.assignors").default("uniform,range").any_items().not_empty()
+    list("group.consumer.assignors").default("uniform,range").any_items().not_empty().later()
         .doc("Server-side assignors; the first is the default."),
-    int("group.consumer.heartbeat.interval.ms").default("5000").at_least(1)
+    int("group.consumer.heartbeat.interval.ms").default("5000").at_least(1).later()
         .doc("Heartbeat interval told to consumer-protocol members."),
-    int("group.consumer.max.assignment.interval.ms").default("15000").at_least(0)
+    int("group.consumer.max.assignment.interval.ms").default("15000").at_least(0).later()
         .doc("Upper bound for the per-group assignment interval."),
-    int("group.consumer.max.heartbeat.interval.ms").default("15000").at_least(1)
+    int("group.consumer.max.heartbeat.interval.ms").default("15000").at_least(1).later()
         .doc("Upper bound for the per-group heartbeat interval."),
-    int("group.consumer.max.session.timeout.ms").default("60000").at_least(1)
+    int("group.consumer.max.session.timeout.ms").default("60000").at_least(1).later()
         .doc("Upper bound for the per-group session timeout."),
-    int("group.consumer.max.size").default("2147483647").at_least(1)
+    int("group.consumer.max.size").default("2147483647").at_least(1).later()
         .doc("Member limit of a consumer-protocol group."),
     string("group.consumer.migration.policy").default("bidirectional")
-        .one_of_any_case(&["DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"])
+        .one_of_any_case(&["DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"]).later()
         .doc("Which live conversions between classic and consumer groups are allowed."),
-    int("group.consumer.min.assignment.interval.ms").default("0").at_least(0)
+    int("group.consumer.min.assignment.interval.ms").default("0").at_least(0).later()
         .doc("Lower bound for the per-group assignment interval."),
-    int("group.consumer.min.heartbeat.interval.ms").default("5000").at_least(1)
+    int("group.consumer.min.heartbeat.interval.ms").default("5000").at_least(1).later()
         .doc("Lower bound for the per-group heartbeat interval."),
-    int("group.consumer.min.session.timeout.ms").default("45000").at_least(1)
+    int("group.consumer.min.session.timeout.ms").default("45000").at_least(1).later()
         .doc("Lower bound for the per-group session timeout."),
-    int("group.consumer.session.timeout.ms").default("45000").at_least(1)
+    int("group.consumer.session.timeout.ms").default("45000").at_least(1).later()
         .doc("Session timeout of consumer-protocol members."),
-    int("group.coordinator.append.linger.ms").default("-1").at_least(-1)
+    int("group.coordinator.append.linger.ms").default("-1").at_least(-1).later()
         .doc("How long coordinator writes are batched; -1 adapts."),
-    int("group.coordinator.background.threads").default("2").at_least(1)
+    int("group.coordinator.background.threads").default("2").at_least(1).later()
         .doc("Threads for slow group coordinator work."),
     int("group.coordinator.cached.buffer.max.bytes")
-        .default("1048588").at_least(524288).cluster_wide()
+        .default("1048588").at_least(524288).cluster_wide().later()
         .doc("Largest append buffer the group coordinator keeps for reuse."),
     list("group.coordinator.rebalance.protocols").default("classic,consumer,streams")
-        .items(&["consumer", "classic", "share", "streams"]).not_empty()
+        .items(&["consumer", "classic", "share", "streams"]).not_empty().later()
         .doc("Group protocols the coordinator offers."),
-    int("group.coordinator.threads").default("4").at_least(1)
+    int("group.coordinator.threads").default("4").at_least(1).later()
         .doc("Threads of the group coordinator."),
-    int("group.initial.rebalance.delay.ms").default("3000")
+    int("group.initial.rebalance.delay.ms").default("3000").later()
         .doc("Wait for more members when an empty classic group starts."),
-    int("group.max.session.timeout.ms").default("1800000")
+    int("group.max.session.timeout.ms").default("1800000").later()
         .doc("Largest session timeout in JoinGroup."),
-    int("group.max.size").default("2147483647").at_least(1)
+    int("group.max.size").default("2147483647").at_least(1).later()
         .doc("Member limit of a classic group."),
-    int("group.min.session.timeout.ms").default("6000")
+    int("group.min.session.timeout.ms").default("6000").later()
         .doc("Smallest session timeout in JoinGroup."),
     int("group.share.assignment.interval.ms").default("1000").at_least(0).cluster_wide()
         .doc("Shortest pause between two assignment computations of a group."),
@@ -123,20 +123,20 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Session timeout of streams group members."),
     int("offset.metadata.max.bytes").default("4096").later()
         .doc("Longest metadata string of an offset commit."),
-    int("offsets.commit.timeout.ms").default("5000").at_least(1)
+    int("offsets.commit.timeout.ms").default("5000").at_least(1).later()
         .doc("Timeout of coordinator writes to be replicated."),
-    int("offsets.load.buffer.size").default("5242880").at_least(1)
+    int("offsets.load.buffer.size").default("5242880").at_least(1).later()
         .doc("Batch size when reading __consumer_offsets into memory."),
-    long("offsets.retention.check.interval.ms").default("600000").at_least(1)
+    long("offsets.retention.check.interval.ms").default("600000").at_least(1).later()
         .doc("Pause between offset expiry runs."),
-    int("offsets.retention.minutes").default("10080").at_least(1)
+    int("offsets.retention.minutes").default("10080").at_least(1).later()
         .doc("How long offsets live after the group became empty."),
-    int("offsets.topic.compression.codec").default("0")
+    int("offsets.topic.compression.codec").default("0").later()
         .doc("Codec id for coordinator records (0 none)."),
-    int("offsets.topic.num.partitions").default("50").at_least(1)
+    int("offsets.topic.num.partitions").default("50").at_least(1).later()
         .doc("Partition count of __consumer_offsets; must never change."),
-    short("offsets.topic.replication.factor").default("3").at_least(1)
+    short("offsets.topic.replication.factor").default("3").at_least(1).later()
         .doc("Replication factor of __consumer_offsets."),
-    int("offsets.topic.segment.bytes").default("104857600").at_least(1)
+    int("offsets.topic.segment.bytes").default("104857600").at_least(1).later()
         .doc("Segment size of __consumer_offsets."),
 ];

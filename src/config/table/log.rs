@@ -102,13 +102,13 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Same in minutes, lower precedence."),
     long("log.retention.ms").cluster_wide().later()
         .doc("Broker default of retention.ms."),
-    int("log.roll.hours").default("168").at_least(1).later()
+    int("log.roll.hours").default("168").at_least(1).used()
         .doc("Same in hours, lower precedence."),
     int("log.roll.jitter.hours").default("0").at_least(0).later()
         .doc("Same in hours, lower precedence."),
     long("log.roll.jitter.ms").cluster_wide().later()
         .doc("Broker default of segment.jitter.ms."),
-    long("log.roll.ms").cluster_wide().later()
+    long("log.roll.ms").cluster_wide().used()
         .doc("Broker default of segment.ms."),
     int("log.segment.bytes").default("1073741824").at_least(1048576).cluster_wide().used()
         .doc("Broker default of segment.bytes."),
@@ -116,7 +116,7 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Broker default of file.delete.delay.ms."),
     int("message.max.bytes").default("1048588").at_least(0).cluster_wide().used()
         .doc("Largest batch accepted; broker default of max.message.bytes."),
-    int("min.insync.replicas").default("1").at_least(1).cluster_wide().used()
+    int("min.insync.replicas").default("1").at_least(1).cluster_wide().later()
         .doc("ISR size needed for acks=all."),
     int("num.partitions").default("1").at_least(1).used()
         .doc("Partition count of auto-created topics and of CreateTopics with -1."),

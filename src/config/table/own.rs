@@ -6,6 +6,10 @@ use super::super::setting::{Setting, int, string};
 
 #[rustfmt::skip]
 pub(super) static ROWS: &[Setting] = &[
+    int("barnabas.connection.max.requests").default("1024").between(1, 65536).used()
+        .doc("Unanswered requests of one connection beyond which it is not read."),
+    int("barnabas.connection.max.unsent.bytes").default("4194304").at_least(65536).used()
+        .doc("Unsent bytes of one connection beyond which it is not read."),
     string("barnabas.io").default("auto").one_of(&["auto", "mio", "uring"]).used()
         .doc("How sockets are driven; auto takes the best that is built in."),
     string("barnabas.log.level").default("info").one_of_any_case(&["off", "error", "warn", "info", "debug"]).used()

@@ -66,8 +66,8 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Network threads per listener."),
     int("producer.purgatory.purge.interval.requests").default("1000")
         .doc("Clean-up interval of parked Produce requests, in requests."),
-    long("queued.max.request.bytes").default("-1").later()
-        .doc("Bytes of requests that may wait; -1 for no limit."),
+    long("queued.max.request.bytes").default("-1").used()
+        .doc("Memory for unfinished requests and unsent answers of all connections; -1 takes 512 MiB."),
     int("queued.max.requests").default("500").at_least(1)
         .doc("Requests that may wait for a handler thread."),
     int("quota.window.num").default("11").at_least(1)
@@ -82,12 +82,12 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("First timeout for outgoing TCP connections."),
     int("socket.listen.backlog.size").default("50").at_least(1).used()
         .doc("TCP accept backlog."),
-    int("socket.receive.buffer.bytes").default("102400").used()
-        .doc("SO_RCVBUF of client sockets; -1 for the OS default."),
+    int("socket.receive.buffer.bytes").default("102400").later()
+        .doc("SO_RCVBUF of client sockets; -1 for the system's default, which is what they have."),
     int("socket.request.max.bytes").default("104857600").at_least(1).used()
         .doc("Largest request frame; a larger one closes the connection."),
-    int("socket.send.buffer.bytes").default("102400").used()
-        .doc("SO_SNDBUF of client sockets; -1 for the OS default."),
+    int("socket.send.buffer.bytes").default("102400").later()
+        .doc("SO_SNDBUF of client sockets; -1 for the system's default, which is what they have."),
     int("telemetry.max.bytes").default("1048576").at_least(1).later()
         .doc("Largest PushTelemetry payload."),
 ];

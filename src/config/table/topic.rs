@@ -52,7 +52,7 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Dirty share of the log at which compaction becomes due."),
     long("min.compaction.lag.ms").default("0").at_least(0).later()
         .doc("Age below which records are not compacted."),
-    int("min.insync.replicas").default("1").at_least(1).used()
+    int("min.insync.replicas").default("1").at_least(1).later()
         .doc("ISR size needed for acks=all."),
     boolean("preallocate").default("false").later()
         .doc("Preallocate segment files."),
@@ -72,7 +72,7 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Preallocated size of the offset and time index files."),
     long("segment.jitter.ms").default("0").at_least(0).later()
         .doc("Random amount subtracted from segment.ms."),
-    long("segment.ms").default("604800000").at_least(1).later()
+    long("segment.ms").default("604800000").at_least(1).used()
         .doc("Age at which the active segment is rolled."),
     boolean("unclean.leader.election.enable").default("false")
         .doc("Whether a replica outside the ISR may be elected."),

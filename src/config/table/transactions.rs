@@ -8,9 +8,9 @@ use super::super::setting::{Setting, boolean, int, short};
 
 #[rustfmt::skip]
 pub(super) static ROWS: &[Setting] = &[
-    int("add.partitions.to.txn.retry.backoff.max.ms").default("100").at_least(0)
+    int("add.partitions.to.txn.retry.backoff.max.ms").default("100").at_least(0).later()
         .doc("Longest the broker itself retries on CONCURRENT_TRANSACTIONS."),
-    int("add.partitions.to.txn.retry.backoff.ms").default("20").at_least(1)
+    int("add.partitions.to.txn.retry.backoff.ms").default("20").at_least(1).later()
         .doc("Pause between those retries."),
     int("producer.id.expiration.ms").default("86400000").at_least(1).cluster_wide().later()
         .doc("Idle time after which a partition forgets a producer id."),
@@ -39,25 +39,27 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Timeout of share coordinator writes to be replicated."),
     int("share.fetch.purgatory.purge.interval.requests").default("1000")
         .doc("Clean-up interval of parked ShareFetch requests, in requests."),
-    int("transaction.abort.timed.out.transaction.cleanup.interval.ms").default("10000").at_least(1)
+    int("transaction.abort.timed.out.transaction.cleanup.interval.ms")
+        .default("10000").at_least(1).later()
         .doc("Pause between runs that abort timed-out transactions."),
     int("transaction.max.timeout.ms").default("900000").at_least(1).later()
         .doc("Largest transaction timeout a producer may ask for."),
-    boolean("transaction.partition.verification.enable").default("true").cluster_wide()
+    boolean("transaction.partition.verification.enable").default("true").cluster_wide().later()
         .doc("Check with the coordinator that a partition is in the transaction before the first append."),
-    int("transaction.remove.expired.transaction.cleanup.interval.ms").default("3600000").at_least(1)
+    int("transaction.remove.expired.transaction.cleanup.interval.ms")
+        .default("3600000").at_least(1).later()
         .doc("Pause between runs that remove expired transactional ids."),
-    int("transaction.state.log.load.buffer.size").default("5242880").at_least(1)
+    int("transaction.state.log.load.buffer.size").default("5242880").at_least(1).later()
         .doc("Batch size when reading __transaction_state into memory."),
-    int("transaction.state.log.min.isr").default("2").at_least(1)
+    int("transaction.state.log.min.isr").default("2").at_least(1).later()
         .doc("Min.insync.replicas of __transaction_state."),
-    int("transaction.state.log.num.partitions").default("50").at_least(1)
+    int("transaction.state.log.num.partitions").default("50").at_least(1).later()
         .doc("Partition count of __transaction_state; must never change."),
-    short("transaction.state.log.replication.factor").default("3").at_least(1)
+    short("transaction.state.log.replication.factor").default("3").at_least(1).later()
         .doc("Replication factor of __transaction_state."),
-    int("transaction.state.log.segment.bytes").default("104857600").at_least(1)
+    int("transaction.state.log.segment.bytes").default("104857600").at_least(1).later()
         .doc("Segment size of __transaction_state."),
-    boolean("transaction.two.phase.commit.enable").default("false")
+    boolean("transaction.two.phase.commit.enable").default("false").later()
         .doc("Allow externally coordinated two-phase commit."),
     int("transactional.id.expiration.ms").default("604800000").at_least(1).later()
         .doc("Idle time after which the coordinator forgets a transactional id."),

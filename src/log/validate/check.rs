@@ -68,11 +68,6 @@ pub(super) fn header(header: &BatchHeader, rules: &Rules<'_>) -> Result<(), Inva
             "Invalid sequence number {} in record batch with producerId {}",
             header.base_sequence, header.producer_id
         )
-    } else if header.has_producer_id() && header.producer_epoch < 0 {
-        format!(
-            "Invalid producer epoch {} in record batch with producerId {}",
-            header.producer_epoch, header.producer_id
-        )
     } else {
         return Ok(());
     };

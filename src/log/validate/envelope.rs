@@ -15,7 +15,7 @@ const ZSTD_SINCE: i16 = 7;
 
 /// The one batch.
 pub(super) fn only_batch<'a>(bytes: &'a [u8], rules: &Rules<'_>) -> Result<Batch<'a>, Invalid> {
-    let Some((magic, size)) = next_batch(bytes)? else {
+    let Some((magic, size)) = next_batch(bytes).map_err(Invalid::told)? else {
         return Err(refused(rules, "must have at least one record batch per partition"));
     };
     if magic != MAGIC {

@@ -13,6 +13,8 @@ pub const MAX_RECORD_ERRORS: usize = 1_000;
 /// Where in Kafka's path the batch was refused, which decides what the answer shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
+    /// At the first bytes, which are no batch: the request cannot even be looked into.
+    Frame,
     /// Before the append: `ProduceRequest.validateRecords`.
     Request,
     /// In the append.
@@ -36,14 +38,21 @@ impl Invalid {
         Self { stage: Stage::Request, ..Self::in_append(code, message) }
     }
 
+    /// The same refusal, with its message in the answer.
+    pub(super) fn told(self) -> Self {
+        Self { stage: Stage::Frame, ..self }
+    }
+
     pub(super) fn in_append(code: ErrorCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), record_errors: Vec::new(), stage: Stage::Append }
     }
 
-    /// The `error_message` of the answer: Kafka fills it only when it names records.
+    /// The `error_message` of the answer: Kafka fills it only when it names records, or when the
+    /// bytes were no batch at all and it failed before the append.
     #[must_use]
     pub fn answer_message(&self) -> Option<&str> {
-        (!self.record_errors.is_empty()).then_some(self.message.as_str())
+        let is_told = self.stage == Stage::Frame || !self.record_errors.is_empty();
+        is_told.then_some(self.message.as_str())
     }
 
     /// Kafka puts the log start offset into the answer; else it is -1.

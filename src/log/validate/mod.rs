@@ -7,9 +7,8 @@
 //!
 //! Stricter than Kafka where Kafka would store what no consumer can read, or has no bound:
 //! - a compressed batch's records must have exactly the length that they state;
-//! - records of a kept batch whose offsets are not 0, 1, 2, ... are renumbered (Kafka stores
-//!   uncompressed ones as they are and fails on compressed ones with an internal error);
-//! - a producer id with a negative epoch is refused;
+//! - records of an uncompressed batch whose offsets are not 0, 1, 2, ... are renumbered, where Kafka
+//!   stores them as they are;
 //! - records may take at most [`uncompressed_limit`] bytes when opened;
 //! - at most [`MAX_RECORD_ERRORS`] bad records are named.
 

@@ -36,6 +36,11 @@ pub(super) fn validate<'a>(
     if walk.consecutive {
         return Ok(kept(batch, walk.max_timestamp, rules));
     }
+    if source != Codec::None {
+        // Kafka means to write such a batch anew and stumbles over it.
+        let message = "The offsets of the records in a compressed batch are not consecutive";
+        return Err(Invalid::in_append(ErrorCode::UNKNOWN_SERVER_ERROR, message));
+    }
     rebuild(batch, source, (codec, level), rules, scratch)
 }
 

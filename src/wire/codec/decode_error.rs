@@ -26,8 +26,6 @@ pub enum Reason {
         /// Bytes that are there.
         left: usize,
     },
-    /// A length or a count below -1.
-    NegativeLength(i64),
     /// An array claims more elements than there are bytes left.
     TooManyElements {
         /// The count that was read.
@@ -93,7 +91,6 @@ impl fmt::Display for Reason {
             Reason::Truncated { needed, left } => {
                 write!(f, "the value takes {needed} bytes, {left} are left")
             }
-            Reason::NegativeLength(n) => write!(f, "the length {n} is negative"),
             Reason::TooManyElements { count, left } => {
                 write!(f, "{count} elements cannot be in the {left} bytes that are left")
             }

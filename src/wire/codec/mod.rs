@@ -10,6 +10,8 @@
 mod array;
 mod decode_error;
 mod reader;
+#[cfg(test)]
+mod tests;
 mod text;
 mod value;
 mod writer;

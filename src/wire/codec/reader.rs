@@ -139,8 +139,9 @@ impl<'a> Reader<'a> {
     }
 
     fn read_uvarint_slow(&mut self) -> Result<u32, DecodeError> {
+        let at = self.position();
         let value = self.read_leb128(5)?;
-        u32::try_from(value).map_err(|_| self.error(Reason::BadVarint))
+        u32::try_from(value).map_err(|_| DecodeError::new(at, Reason::BadVarint))
     }
 
     /// A zig-zag LEB128 integer of at most 32 bits (used inside record batches).
@@ -182,9 +183,8 @@ impl<'a> Reader<'a> {
         if flexible {
             return self.read_compact_len();
         }
-        let start = self.clone();
-        let len = self.read_i16()?;
-        signed_len(i64::from(len), &start)
+        // Kafka reads every negative length as null, not only -1.
+        Ok(usize::try_from(self.read_i16()?).ok())
     }
 
     /// The length before bytes or records, or the count before an array: `None` is null.
@@ -193,9 +193,7 @@ impl<'a> Reader<'a> {
         if flexible {
             return self.read_compact_len();
         }
-        let start = self.clone();
-        let len = self.read_i32()?;
-        signed_len(i64::from(len), &start)
+        Ok(usize::try_from(self.read_i32()?).ok())
     }
 
     #[inline]
@@ -220,14 +218,5 @@ impl<'a> Reader<'a> {
             0 => Ok(()),
             unused => Err(self.error(Reason::BadTagSize { tag, unused })),
         }
-    }
-}
-
-#[inline]
-fn signed_len(len: i64, start: &Reader<'_>) -> Result<Option<usize>, DecodeError> {
-    match usize::try_from(len) {
-        Ok(len) => Ok(Some(len)),
-        Err(_) if len == -1 => Ok(None),
-        Err(_) => Err(start.error(Reason::NegativeLength(len))),
     }
 }

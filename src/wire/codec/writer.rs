@@ -12,6 +12,9 @@ pub struct External {
     pub len: u32,
 }
 
+/// Bytes of memory that a cleared writer keeps at most: one large answer must not stay for ever.
+const KEPT: usize = 256 * 1024;
+
 /// An encoded message, or several.
 #[derive(Debug, Default)]
 pub struct Writer {
@@ -26,10 +29,12 @@ impl Writer {
         Writer::default()
     }
 
-    /// Forgets what was written and keeps the memory.
+    /// Forgets what was written and keeps memory for the next, but no more than `KEPT`.
     pub fn clear(&mut self) {
         self.bytes.clear();
+        self.bytes.shrink_to(KEPT);
         self.externals.clear();
+        self.externals.shrink_to(KEPT / size_of::<External>());
         self.external_len = 0;
     }
 
@@ -66,6 +71,11 @@ impl Writer {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty() && self.externals.is_empty()
+    }
+
+    /// Bytes of memory that it holds, without that for external ranges.
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
     }
 
     /// Number of bytes that the message has on the wire: own and external ones.

@@ -15,6 +15,8 @@ pub struct Entry {
     pub schema: &'static Schema,
     /// Decodes a message of a version and encodes it again; gives the bytes that it took.
     pub transcode: fn(&[u8], i16, &mut Writer) -> Result<usize, DecodeError>,
+    /// Encodes a message of nothing but defaults.
+    pub encode_default: fn(i16, &mut Writer),
 }
 
 /// One line per module: its name and its messages.
@@ -30,6 +32,7 @@ macro_rules! catalogue {
                 $module::$message::decode(&mut r, version)?.encode(w, version);
                 Ok(r.position())
             },
+            encode_default: |version, w| $module::$message::default().encode(w, version),
         }),+),+];
     };
 }

@@ -2,7 +2,7 @@
 
 use super::fetch::*;
 use super::metadata::*;
-use super::produce::{PartitionProduceResponse, ProduceRequest};
+use super::produce::{PartitionProduceData, PartitionProduceResponse, ProduceRequest};
 use crate::wire::codec::{Array, DecodeError, External, Message, Reader, Reason, Records, Writer};
 use crate::wire::error::ErrorCode;
 use crate::wire::uuid::Uuid;
@@ -66,6 +66,21 @@ fn a_long_tagged_field_gets_a_long_size() {
 }
 
 #[test]
+fn a_tagged_field_fills_its_size() {
+    let none = encode(&FetchRequest::default(), 15).into_bytes();
+    let with_tag =
+        |size, value: &[u8]| [&none[..none.len() - 1], &[1, 0, size], value, &[0xff; 8]].concat();
+    let bytes = with_tag(2, &[2, b'c']);
+    assert_eq!(decode::<FetchRequest<'_>>(&bytes, 15).unwrap().cluster_id, Some("c"));
+    let error = decode::<FetchRequest<'_>>(&with_tag(3, &[2, b'c', 0]), 15).unwrap_err();
+    assert_eq!(error.field, "FetchRequest.cluster_id");
+    assert_eq!(error.reason, Reason::BadTagSize { tag: 0, unused: 1 });
+    // Nor may it reach beyond.
+    let error = decode::<FetchRequest<'_>>(&with_tag(1, &[2, b'c']), 15).unwrap_err();
+    assert_eq!(error.reason, Reason::Truncated { needed: 1, left: 0 });
+}
+
+#[test]
 fn external_records_leave_a_hole() {
     let partitions = [
         PartitionData { records: Some(Records::External(1000)), ..Default::default() },
@@ -125,6 +140,12 @@ fn the_innermost_field_is_named() {
     let error = decode::<ProduceRequest<'_>>(&bytes, 3).unwrap_err();
     assert_eq!((error.field, error.at), ("PartitionProduceData.records", 27));
     assert_eq!(error.reason, Reason::Truncated { needed: 3, left: 2 });
+}
+
+#[test]
+fn records_are_null_by_default() {
+    assert_eq!(PartitionData::default().records, None);
+    assert_eq!(PartitionProduceData::default().records, None);
 }
 
 #[test]

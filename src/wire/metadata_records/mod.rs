@@ -72,6 +72,7 @@ macro_rules! records {
                 $record::decode(&mut r, version)?.encode(w, version);
                 Ok(r.position())
             },
+            encode_default: |version, w| $record::default().encode(w, version),
         }),+];
     };
 }

@@ -25,6 +25,9 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(input: &'a [u8]) -> Result<Self, CompressError> {
+        if input.is_empty() {
+            return Err(corrupt("no data at all"));
+        }
         if input.len() < HEADER_LEN || !input.starts_with(&MAGIC) {
             return Ok(Self { rest: input, framed: false });
         }

@@ -1,0 +1,80 @@
+# make run     build a release and start a broker on 127.0.0.1:9092, its data in ./data (ARGS: more flags)
+# make test    everything: Rust's tests, real clients, Apache Kafka beside it; installs into .cache
+# make lint    format, clippy with and without default features, the style of the house, shell syntax
+# make bench   measurements (BENCH: only these)
+# make fuzz    every fuzz target for FUZZ_SECONDS, or those in FUZZ
+# make setup   only install what the tests need (make kafka: only Apache Kafka)
+# make docs    make generated documents again
+# make deny    licences and sources of all dependencies
+# make clean   remove all that can be made again
+
+CARGO ?= cargo
+ARGS ?=
+BENCH ?=
+FUZZ ?=
+FUZZ_SECONDS ?= 60
+
+TOOLS := $(CURDIR)/.cache/cargo
+SCRIPTS := .ci/run $(wildcard tests/*/*.sh)
+
+# Each step may need what the one before it made.
+.NOTPARALLEL:
+
+.PHONY: run build test kafka unit clients oracle lint bench fuzz setup docs deny clean
+
+run: build
+	exec target/release/barnabas $(ARGS)
+
+build:
+	$(CARGO) build --release --locked
+
+test: setup unit build clients oracle
+
+setup: kafka
+	tests/clients/setup.sh
+
+# Apache Kafka itself, and its message schemas, which Rust's tests read.
+kafka:
+	tests/oracle/setup.sh
+
+unit: kafka
+	$(CARGO) test --locked
+
+clients: build
+	tests/clients/run.sh
+
+oracle: build
+	tests/oracle/run.sh
+
+lint:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets --locked -- -D warnings
+	$(CARGO) clippy --all-targets --no-default-features --locked -- -D warnings
+	$(CARGO) test --quiet --locked --test style --test config_docs
+	for script in $(SCRIPTS); do bash -n "$$script" || exit 1; done
+
+bench: build
+	$(CARGO) bench --locked $(BENCH)
+
+# Stable Rust with the switches of a nightly one: libFuzzer needs them, the product does not.
+fuzz: export RUSTC_BOOTSTRAP = 1
+fuzz: export PATH := $(TOOLS)/bin:$(PATH)
+fuzz: $(TOOLS)/bin/cargo-fuzz
+	set -e; for target in $(or $(FUZZ),$$($(CARGO) fuzz list)); do \
+		echo "== $$target"; \
+		$(CARGO) fuzz run "$$target" -- -max_total_time=$(FUZZ_SECONDS); \
+	done
+
+docs:
+	UPDATE_DOCS=1 $(CARGO) test --quiet --locked --test config_docs
+
+deny: $(TOOLS)/bin/cargo-deny
+	$(TOOLS)/bin/cargo-deny --all-features check licenses bans sources
+
+$(TOOLS)/bin/cargo-fuzz $(TOOLS)/bin/cargo-deny:
+	$(CARGO) install --root $(TOOLS) --locked $(notdir $@)
+
+# Not ./data: what a broker has stored cannot be made again.
+clean:
+	$(CARGO) clean
+	rm -rf .cache fuzz/target fuzz/corpus fuzz/artifacts

@@ -1,0 +1,286 @@
+//! The controller thread: the only writer of metadata, a keeper that may block.
+//!
+//! One job after the other: plan (pure), make the files that the plan needs, append its records to
+//! the metadata log, replay them into the image, put the outcome in force. Files come first: when a
+//! crash falls between, they are strays that the next start clears away; a record without its files
+//! would be a topic that cannot be written.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+
+use super::metadata_log::MetadataLog;
+use super::partition_dir;
+use super::producer_ids::BLOCK;
+use super::shared::{Shared, now_ms};
+use crate::catalog::{
+    ApiError, ConfigChange, CreatePartitionsSpec, Created, Image, NewTopic, Partition, Plan,
+    ResourceKind, Topic, create_partitions, create_topic, delete_topic, incremental_alter_configs,
+    replace_configs,
+};
+use crate::config::TopicConfig;
+use crate::log::{Log, LogError};
+use crate::net::mailbox::Receiver;
+use crate::wire::error::ErrorCode;
+use crate::wire::metadata_records::{MetadataRecord, ProducerIdsRecord};
+use crate::wire::uuid::Uuid;
+
+/// What the controller thread is asked to do.
+pub enum Job {
+    /// Something that changes metadata or may block.
+    Run(Box<dyn FnOnce(&mut Controller) + Send>),
+    /// Close the metadata log and end.
+    Stop,
+}
+
+/// The controller's own state: the metadata log.
+pub struct Controller {
+    pub(super) shared: Arc<Shared>,
+    pub(super) metadata: MetadataLog,
+}
+
+impl Controller {
+    /// Works on jobs until it is stopped, then closes the metadata log.
+    pub(super) fn run(mut self, mut jobs: Receiver<Job>) -> Result<(), LogError> {
+        while let Some(Job::Run(job)) = jobs.recv() {
+            job(&mut self);
+        }
+        self.metadata.close()
+    }
+
+    /// What the broker shares.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Makes a topic, or only says what would be made.
+    ///
+    /// # Errors
+    /// Kafka's, see the planning functions; KAFKA_STORAGE_ERROR when its files cannot be made.
+    pub fn create_topic(
+        &mut self,
+        topic: &NewTopic<'_>,
+        validate_only: bool,
+    ) -> Result<Created, ApiError> {
+        let config = self.shared.config();
+        let id = super::data_dir::random_uuid();
+        let created = create_topic(&self.shared.image(), &config, self.shared.node, topic, id)?;
+        if validate_only {
+            return Ok(created);
+        }
+        let effective = TopicConfig::resolve(&created.configs, &config);
+        let effective = Arc::new(
+            effective.map_err(|why| ApiError::new(ErrorCode::INVALID_CONFIG, why.to_string()))?,
+        );
+        let name: Arc<str> = Arc::from(topic.name);
+        let partitions = self.make_partitions(&name, id, 0..created.partitions, &effective)?;
+        self.commit(&created.plan).inspect_err(|_| remove_logs(&partitions))?;
+        self.shared.topics.insert(Arc::new(Topic::new(name, id, effective, partitions)));
+        Ok(created)
+    }
+
+    /// Ends a topic: it is unknown from now on and its files go away.
+    ///
+    /// # Errors
+    /// UNKNOWN_TOPIC_ID when there is none with this id.
+    pub fn delete_topic(&mut self, id: Uuid) -> Result<(), ApiError> {
+        let plan = delete_topic(&self.shared.image(), id)?;
+        let topic = self.shared.topics.by_id(id);
+        self.commit(&plan)?;
+        let Some(topic) = topic else { return Ok(()) };
+        self.shared.topics.remove(&topic.name);
+        let mut wakes = BTreeMap::<usize, Vec<u64>>::new();
+        for partition in topic.partitions() {
+            partition
+                .waiters()
+                .wake_all(|waiter| wakes.entry(waiter.worker).or_default().push(waiter.key));
+        }
+        for (worker, keys) in wakes {
+            self.shared.tell(worker, super::WorkerMessage::Wake(keys));
+        }
+        remove_logs(topic.partitions());
+        Ok(())
+    }
+
+    /// Gives a topic more partitions, or only says whether that could be done.
+    ///
+    /// # Errors
+    /// Kafka's, see the planning function; KAFKA_STORAGE_ERROR when files cannot be made.
+    pub fn create_partitions(
+        &mut self,
+        spec: &CreatePartitionsSpec<'_>,
+        validate_only: bool,
+    ) -> Result<(), ApiError> {
+        let plan = create_partitions(&self.shared.image(), self.shared.node, spec)?;
+        if validate_only {
+            return Ok(());
+        }
+        let unknown = || ApiError::plain(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        let topic = self.shared.topics.by_name(spec.topic).ok_or_else(unknown)?;
+        let have = i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX);
+        let config = topic.config();
+        let added = self.make_partitions(&topic.name, topic.id, have..spec.count, &config)?;
+        self.commit(&plan).inspect_err(|_| remove_logs(&added))?;
+        let partitions = topic.partitions().iter().cloned().chain(added).collect();
+        self.shared.topics.insert(Arc::new(Topic::new(
+            topic.name.clone(),
+            topic.id,
+            config,
+            partitions,
+        )));
+        Ok(())
+    }
+
+    /// Changes configs of one resource key by key, or only says whether that could be done.
+    ///
+    /// # Errors
+    /// Kafka's, see the planning function.
+    pub fn incremental_alter_configs(
+        &mut self,
+        kind: ResourceKind,
+        name: &str,
+        changes: &[ConfigChange<'_>],
+        validate_only: bool,
+    ) -> Result<(), ApiError> {
+        let config = self.shared.config();
+        let plan = incremental_alter_configs(&self.shared.image(), &config, kind, name, changes)?;
+        self.put_configs(plan, kind, name, validate_only)
+    }
+
+    /// Replaces all configs of one resource, or only says whether that could be done.
+    ///
+    /// # Errors
+    /// Kafka's, see the planning function.
+    pub fn replace_configs(
+        &mut self,
+        kind: ResourceKind,
+        name: &str,
+        configs: &[(&str, &str)],
+        validate_only: bool,
+    ) -> Result<(), ApiError> {
+        let config = self.shared.config();
+        let plan = replace_configs(&self.shared.image(), &config, kind, name, configs)?;
+        self.put_configs(plan, kind, name, validate_only)
+    }
+
+    fn put_configs(
+        &mut self,
+        plan: Plan,
+        kind: ResourceKind,
+        name: &str,
+        validate_only: bool,
+    ) -> Result<(), ApiError> {
+        if validate_only {
+            return Ok(());
+        }
+        self.commit(&plan)?;
+        match kind {
+            ResourceKind::Topic => self.reconfigure(name),
+            ResourceKind::Broker => self.shared.apply_dynamic_config(),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn reconfigure(&self, name: &str) {
+        if let Some(topic) = self.shared.topics.by_name(name) {
+            topic.set_config(Arc::new(self.shared.resolve(name)));
+        }
+    }
+
+    /// Reserves the next block of producer ids and returns the first id of it.
+    ///
+    /// # Errors
+    /// When the metadata log cannot be written.
+    pub fn next_producer_id(&mut self) -> Result<i64, ApiError> {
+        if let Some(id) = self.shared.producer_ids.take() {
+            return Ok(id); // An earlier job brought the block already.
+        }
+        let start = self.shared.image().next_producer_id();
+        let mut plan = Plan::default();
+        plan.push(&MetadataRecord::ProducerIdsRecord(ProducerIdsRecord {
+            broker_id: self.shared.node.node_id,
+            broker_epoch: -1,
+            next_producer_id: start + BLOCK,
+        }));
+        self.commit(&plan)?;
+        self.shared.producer_ids.refill(start..start + BLOCK);
+        self.shared
+            .producer_ids
+            .take()
+            .ok_or_else(|| ApiError::plain(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS))
+    }
+
+    /// Appends records and replays them: the only way in which metadata changes.
+    pub(super) fn commit(&mut self, plan: &Plan) -> Result<(), ApiError> {
+        self.metadata.append(plan, now_ms()).map_err(|why| {
+            ::log::error!("metadata log: {why}");
+            ApiError::new(ErrorCode::KAFKA_STORAGE_ERROR, why.to_string())
+        })?;
+        let mut image = self.shared.image.write().unwrap_or_else(PoisonError::into_inner);
+        replay_plan(&mut image, plan);
+        Ok(())
+    }
+
+    fn make_partitions(
+        &self,
+        topic: &Arc<str>,
+        id: Uuid,
+        indexes: std::ops::Range<i32>,
+        config: &Arc<TopicConfig>,
+    ) -> Result<Vec<Arc<Partition>>, ApiError> {
+        let mut partitions = Vec::with_capacity(indexes.len());
+        for index in indexes {
+            match make_log(&self.shared, topic, id, index, config) {
+                Ok(log) => {
+                    partitions.push(Arc::new(Partition::new(topic.clone(), index, 0, Some(log))))
+                }
+                Err(why) => {
+                    ::log::error!("cannot make partition {topic}-{index}: {why}");
+                    remove_logs(&partitions);
+                    return Err(ApiError::new(ErrorCode::KAFKA_STORAGE_ERROR, why));
+                }
+            }
+        }
+        Ok(partitions)
+    }
+}
+
+/// Replays records that planning made a moment ago; that they fit is an invariant.
+fn replay_plan(image: &mut Image, plan: &Plan) {
+    for record in &plan.records {
+        let decoded =
+            MetadataRecord::decode(record).unwrap_or_else(|why| panic!("a planned record: {why}"));
+        image.replay(&decoded).unwrap_or_else(|why| panic!("a planned record: {why}"));
+    }
+}
+
+fn make_log(
+    shared: &Shared,
+    topic: &str,
+    id: Uuid,
+    index: i32,
+    config: &Arc<TopicConfig>,
+) -> Result<Log, String> {
+    let dir = partition_dir::path(&shared.data_dir, topic, index);
+    let log = Log::create(dir.clone(), config.clone(), shared.preparer.clone())
+        .map_err(|why| why.to_string())?;
+    partition_dir::write_metadata(&dir, id).map_err(|why| describe(&dir, &why))?;
+    log.assign_epoch(0).map_err(|why| why.to_string())?;
+    Ok(log)
+}
+
+fn describe(dir: &Path, why: &std::io::Error) -> String {
+    format!("{}: {why}", dir.display())
+}
+
+/// Takes the files of partitions away; what is still being sent from them stays readable.
+fn remove_logs(partitions: &[Arc<Partition>]) {
+    for partition in partitions {
+        if let Some(log) = partition.log()
+            && let Err(why) = log.mark_deleted().and_then(|()| log.remove())
+        {
+            ::log::error!("cannot remove {}-{}: {why}", partition.topic, partition.index);
+        }
+    }
+}

@@ -1,0 +1,367 @@
+//! The data directory: whose it is, that nobody else uses it, and whether it was closed cleanly.
+//!
+//! Files and formats are Apache Kafka's (`MetaProperties`, `CleanShutdownFileHandler`): a
+//! `meta.properties` with the cluster's, the node's and the directory's id, a locked `.lock`, and
+//! `.kafka_cleanshutdown`, there only between a clean stop and the next start. A directory that is
+//! not ours is never touched.
+
+use std::fmt;
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use crate::wire::uuid::Uuid;
+
+const META: &str = "meta.properties";
+const LOCK: &str = ".lock";
+const CLEAN: &str = ".kafka_cleanshutdown";
+/// What may lie in a directory that is about to become ours.
+const HARMLESS: [&str; 2] = [LOCK, "lost+found"];
+
+/// Why a data directory cannot be used; its text says what to do.
+#[derive(Debug)]
+pub enum DataDirError {
+    /// A system call failed.
+    Io(PathBuf, &'static str, io::Error),
+    /// Another process holds the lock.
+    Locked(PathBuf),
+    /// There are files, but none that say whose they are.
+    NotOurs(PathBuf, String),
+    /// `meta.properties` does not make sense.
+    Meta(PathBuf, String),
+    /// The directory belongs to another node.
+    OtherNode(PathBuf, i32, i32),
+}
+
+impl fmt::Display for DataDirError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(path, what, why) => {
+                write!(f, "data directory {}: cannot {what}: {why}", path.display())
+            }
+            Self::Locked(path) => write!(
+                f,
+                "data directory {}: another broker is using it; stop that one or choose another --data-dir",
+                path.display()
+            ),
+            Self::NotOurs(path, file) => write!(
+                f,
+                "data directory {}: it holds '{file}' but no {META}, so it is not a broker's; choose an empty \
+                 or a new directory",
+                path.display()
+            ),
+            Self::Meta(path, why) => {
+                write!(f, "data directory {}: {META} is not usable: {why}", path.display())
+            }
+            Self::OtherNode(path, theirs, ours) => write!(
+                f,
+                "data directory {}: it belongs to node {theirs}, but this is node {ours}; start with \
+                 --node-id {theirs} or choose another --data-dir",
+                path.display()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for DataDirError {}
+
+/// What `meta.properties` says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meta {
+    /// The cluster's id, stable for ever.
+    pub cluster_id: String,
+    /// The node that owns the directory.
+    pub node_id: i32,
+    /// The directory's own id.
+    pub directory_id: Uuid,
+}
+
+/// A data directory that is ours and locked until this value is dropped.
+#[derive(Debug)]
+pub struct DataDir {
+    path: PathBuf,
+    meta: Meta,
+    clean: bool,
+    temporary: bool,
+    _lock: File,
+}
+
+impl DataDir {
+    /// Opens or makes a data directory for a node. Nothing is changed when it is refused.
+    ///
+    /// # Errors
+    /// See [`DataDirError`].
+    pub fn open(path: &Path, node_id: i32) -> Result<Self, DataDirError> {
+        let fail = |what| move |why| DataDirError::Io(path.to_owned(), what, why);
+        let known = read_meta(path)?;
+        match &known {
+            Some(meta) if meta.node_id != node_id => {
+                return Err(DataDirError::OtherNode(path.to_owned(), meta.node_id, node_id));
+            }
+            Some(_) => {}
+            None => check_unused(path)?,
+        }
+        fs::create_dir_all(path).map_err(fail("create it"))?;
+        let lock = lock(path)?;
+        // Before the lock was ours another broker may have been quicker.
+        let meta = match read_meta(path)? {
+            Some(meta) if meta.node_id == node_id => meta,
+            Some(meta) => {
+                return Err(DataDirError::OtherNode(path.to_owned(), meta.node_id, node_id));
+            }
+            None => {
+                let meta = Meta {
+                    cluster_id: random_uuid().to_string(),
+                    node_id,
+                    directory_id: random_uuid(),
+                };
+                write_meta(path, &meta).map_err(fail("write meta.properties in it"))?;
+                meta
+            }
+        };
+        let marker = path.join(CLEAN);
+        let clean = marker.exists();
+        if clean {
+            fs::remove_file(&marker).map_err(fail("remove the clean-shutdown marker in it"))?;
+        }
+        Ok(Self { path: path.to_owned(), meta, clean, temporary: false, _lock: lock })
+    }
+
+    /// Makes a directory of its own below `parent` that is gone when this value is dropped; clears
+    /// away what killed brokers left there.
+    ///
+    /// # Errors
+    /// See [`DataDirError`].
+    pub fn temporary(parent: &Path, node_id: i32) -> Result<Self, DataDirError> {
+        const PREFIX: &str = "barnabas-ephemeral-";
+        for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
+            if ours && File::open(path.join(LOCK)).is_ok_and(|file| file.try_lock().is_ok()) {
+                // Best effort: another user's directory stays.
+                let _ = fs::remove_dir_all(&path);
+            }
+        }
+        let path = parent.join(format!("{PREFIX}{}-{}", std::process::id(), random_uuid()));
+        fs::create_dir(&path).map_err(|why| DataDirError::Io(path.clone(), "create it", why))?;
+        let mut dir = Self::open(&path, node_id)?;
+        dir.temporary = true;
+        Ok(dir)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whose it is.
+    pub fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    /// Whether the last stop was clean: then logs need no recovery.
+    pub fn was_clean(&self) -> bool {
+        self.clean
+    }
+
+    /// Says that everything is closed: the next start needs no recovery.
+    ///
+    /// # Errors
+    /// When the marker cannot be written; the next start then recovers, which is safe.
+    pub fn mark_clean(&self) -> io::Result<()> {
+        if self.temporary {
+            return Ok(());
+        }
+        write_atomically(&self.path, CLEAN, b"{\"version\":0,\"brokerEpoch\":-1}")?;
+        self.sync()
+    }
+
+    /// Brings `meta.properties` and the directory's entries to the disk. Blocks for milliseconds:
+    /// for a keeper, not for the start, which a power cut before the first record may undo.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn sync(&self) -> io::Result<()> {
+        File::open(self.path.join(META))?.sync_all()?;
+        File::open(&self.path)?.sync_all()
+    }
+}
+
+impl Drop for DataDir {
+    fn drop(&mut self) {
+        if self.temporary
+            && let Err(why) = fs::remove_dir_all(&self.path)
+        {
+            ::log::warn!(
+                "temporary data directory {}: cannot remove it: {why}",
+                self.path.display()
+            );
+        }
+    }
+}
+
+fn lock(path: &Path) -> Result<File, DataDirError> {
+    let fail = |what, why| DataDirError::Io(path.to_owned(), what, why);
+    let file = File::options().create(true).truncate(false).write(true).open(path.join(LOCK));
+    let file = file.map_err(|why| fail("open .lock in it for writing", why))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(DataDirError::Locked(path.to_owned())),
+        Err(TryLockError::Error(why)) => Err(fail("lock .lock in it", why)),
+    }
+}
+
+/// A directory without `meta.properties` must be new or empty.
+fn check_unused(path: &Path) -> Result<(), DataDirError> {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(why) => return Err(DataDirError::Io(path.to_owned(), "list it", why)),
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !HARMLESS.contains(&name.as_str()) && name != format!("{META}.tmp") {
+            return Err(DataDirError::NotOurs(path.to_owned(), name));
+        }
+    }
+    Ok(())
+}
+
+fn read_meta(path: &Path) -> Result<Option<Meta>, DataDirError> {
+    let text = match fs::read_to_string(path.join(META)) {
+        Ok(text) => text,
+        Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(why) => {
+            return Err(DataDirError::Io(path.to_owned(), "read meta.properties in it", why));
+        }
+    };
+    parse_meta(&text).map(Some).map_err(|why| DataDirError::Meta(path.to_owned(), why))
+}
+
+fn parse_meta(text: &str) -> Result<Meta, String> {
+    let lines =
+        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let pairs: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once('=')).collect();
+    let get = |key: &str| {
+        let found = pairs.iter().find(|(k, _)| k.trim() == key).map(|(_, v)| v.trim());
+        found.ok_or_else(|| format!("it has no {key}"))
+    };
+    match get("version")? {
+        "1" => {}
+        other => return Err(format!("version {other} is not known, only 1")),
+    }
+    let node_id = get("node.id")?;
+    let directory_id = get("directory.id")?;
+    Ok(Meta {
+        cluster_id: get("cluster.id")?.to_owned(),
+        node_id: node_id.parse().map_err(|_| format!("node.id '{node_id}' is not a number"))?,
+        directory_id: Uuid::from_str(directory_id)
+            .map_err(|_| format!("directory.id '{directory_id}' is not an id"))?,
+    })
+}
+
+fn write_meta(path: &Path, meta: &Meta) -> io::Result<()> {
+    let Meta { cluster_id, node_id, directory_id } = meta;
+    let text = format!(
+        "#\nversion=1\ncluster.id={cluster_id}\nnode.id={node_id}\ndirectory.id={directory_id}\n"
+    );
+    write_atomically(path, META, text.as_bytes())
+}
+
+/// Writes a small file so that after a crash of the process it is either as before or whole.
+fn write_atomically(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let temporary = dir.join(format!("{name}.tmp"));
+    fs::write(&temporary, bytes)?;
+    fs::rename(&temporary, dir.join(name))
+}
+
+/// A random id that does not begin with a dash, so that it can be given on a command line.
+pub fn random_uuid() -> Uuid {
+    loop {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).expect("the kernel gives random bytes");
+        let id = Uuid::new_v4_from(bytes);
+        if !id.is_reserved() && !id.to_string().starts_with('-') {
+            return id;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scratch(name: &str) -> PathBuf {
+        let path =
+            std::env::temp_dir().join(format!("barnabas-data-dir-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        path
+    }
+
+    #[test]
+    fn ids_survive_and_belong_to_the_node() {
+        let path = scratch("ids");
+        let first = DataDir::open(&path, 1).unwrap();
+        let meta = first.meta().clone();
+        assert!(!first.was_clean());
+        assert!(matches!(DataDir::open(&path, 1), Err(DataDirError::Locked(_))));
+        first.mark_clean().unwrap();
+        drop(first);
+        assert!(matches!(DataDir::open(&path, 2), Err(DataDirError::OtherNode(_, 1, 2))));
+        let second = DataDir::open(&path, 1).unwrap();
+        assert_eq!(second.meta(), &meta);
+        assert!(second.was_clean());
+        drop(second);
+        assert!(!DataDir::open(&path, 1).unwrap().was_clean(), "the marker counts once");
+        fs::remove_dir_all(&path).unwrap();
+    }
+
+    #[test]
+    fn a_directory_of_someone_else_is_left_alone() {
+        let path = scratch("foreign");
+        fs::create_dir_all(&path).unwrap();
+        fs::write(path.join("thesis.txt"), "precious").unwrap();
+        assert!(
+            matches!(DataDir::open(&path, 1), Err(DataDirError::NotOurs(_, name)) if name == "thesis.txt")
+        );
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
+        fs::remove_dir_all(&path).unwrap();
+    }
+
+    #[test]
+    fn damaged_meta_is_named() {
+        let path = scratch("meta");
+        fs::create_dir_all(&path).unwrap();
+        for (text, why) in [
+            ("version=2\n", "version 2 is not known"),
+            ("version=1\nnode.id=1\ncluster.id=x\n", "no directory.id"),
+            (
+                "version=1\nnode.id=x\ncluster.id=x\ndirectory.id=AAAAAAAAAAAAAAAAAAAAAA\n",
+                "'x' is not a number",
+            ),
+        ] {
+            fs::write(path.join(META), text).unwrap();
+            let error = DataDir::open(&path, 1).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+        fs::remove_dir_all(&path).unwrap();
+    }
+
+    #[test]
+    fn a_temporary_directory_goes_and_takes_dead_ones_along() {
+        let parent = scratch("parent");
+        fs::create_dir_all(&parent).unwrap();
+        let dead = parent.join("barnabas-ephemeral-1-x");
+        fs::create_dir(&dead).unwrap();
+        fs::write(dead.join(LOCK), "").unwrap();
+        let dir = DataDir::temporary(&parent, 1).unwrap();
+        assert!(!dead.exists());
+        let alive = DataDir::temporary(&parent, 1).unwrap();
+        assert!(dir.path().exists());
+        drop(dir);
+        drop(alive);
+        assert_eq!(fs::read_dir(&parent).unwrap().count(), 0);
+        fs::remove_dir_all(&parent).unwrap();
+    }
+}

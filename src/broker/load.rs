@@ -1,0 +1,133 @@
+//! From the metadata image to running partitions, at the start.
+//!
+//! The catalog says which partitions exist; the directories only hold their bytes. A directory that
+//! the catalog does not know, or that belongs to an earlier topic with the same name, is moved
+//! aside as `…-stray` (Kafka does the same) and never read; a missing one is made anew.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::data_dir::random_uuid;
+use super::metadata_log::DIRECTORY as METADATA_DIRECTORY;
+use super::{StartError, partition_dir};
+use crate::catalog::{Image, Partition, ResourceKind, Topic, TopicImage, Topics};
+use crate::config::{Config, TopicConfig};
+use crate::log::{Log, Preparer, Recovery};
+use crate::wire::uuid::Uuid;
+
+/// What is needed to open partitions.
+pub struct Loader<'a> {
+    /// The data directory.
+    pub data_dir: &'a Path,
+    /// The effective broker settings.
+    pub config: &'a Config,
+    /// Whether logs must be checked.
+    pub recovery: Recovery,
+    /// The keeper that logs need.
+    pub preparer: &'a Preparer,
+}
+
+impl Loader<'_> {
+    /// Opens all partitions of the image.
+    ///
+    /// # Errors
+    /// When the data directory cannot be listed. A partition that cannot be opened is offline.
+    pub fn load(&self, image: &Image, topics: &Topics) -> Result<(), StartError> {
+        self.clear_away(image)?;
+        for topic in image.topics() {
+            topics.insert(Arc::new(self.open_topic(image, topic)));
+        }
+        Ok(())
+    }
+
+    fn open_topic(&self, image: &Image, topic: &TopicImage) -> Topic {
+        let config = Arc::new(resolve(image, self.config, &topic.name));
+        let open = |(index, registered): (usize, &crate::catalog::PartitionImage)| {
+            let index = i32::try_from(index).unwrap_or(i32::MAX);
+            let log = self.open_log(topic, index, &config);
+            let log = log.inspect_err(|why| {
+                ::log::error!("partition {}-{index} is offline: {why}", topic.name);
+            });
+            Arc::new(Partition::new(topic.name.clone(), index, registered.leader_epoch, log.ok()))
+        };
+        let partitions = topic.partitions.iter().enumerate().map(open).collect();
+        Topic::new(topic.name.clone(), topic.id, config, partitions)
+    }
+
+    fn open_log(
+        &self,
+        topic: &TopicImage,
+        index: i32,
+        config: &Arc<TopicConfig>,
+    ) -> Result<Log, String> {
+        let dir = partition_dir::path(self.data_dir, &topic.name, index);
+        if !dir.exists() {
+            ::log::warn!("{}: the directory is missing; the partition starts empty", dir.display());
+            let log = Log::create(dir.clone(), config.clone(), self.preparer.clone())
+                .map_err(|w| w.to_string())?;
+            partition_dir::write_metadata(&dir, topic.id).map_err(|w| w.to_string())?;
+            return Ok(log);
+        }
+        let opened = Log::open(dir, config.clone(), self.recovery, self.preparer.clone());
+        let (log, report) = opened.map_err(|why| why.to_string())?;
+        ::log::debug!("{}-{index}: {report:?}", topic.name);
+        log.advance_high_watermark(log.offsets().log_end);
+        Ok(log)
+    }
+
+    fn clear_away(&self, image: &Image) -> Result<(), StartError> {
+        let entries = fs::read_dir(self.data_dir);
+        for entry in entries.map_err(|why| StartError::Io(self.data_dir.to_owned(), why))?.flatten()
+        {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.ends_with("-delete") && entry.path().is_dir() {
+                if let Err(why) = fs::remove_dir_all(entry.path()) {
+                    ::log::warn!(
+                        "{}: cannot remove what a deleted topic left: {why}",
+                        entry.path().display()
+                    );
+                }
+                continue;
+            }
+            if name != METADATA_DIRECTORY && self.is_stray(image, &name) {
+                set_aside(&entry.path());
+            }
+        }
+        Ok(())
+    }
+
+    fn is_stray(&self, image: &Image, name: &str) -> bool {
+        let Some((topic, index)) = partition_dir::parse(name) else { return false };
+        let dir = self.data_dir.join(name);
+        if !dir.is_dir() {
+            return false;
+        }
+        let written: Option<Uuid> = partition_dir::read_metadata(&dir).unwrap_or_default();
+        let known = image
+            .topic(topic)
+            .filter(|t| usize::try_from(index).is_ok_and(|i| i < t.partitions.len()));
+        // A crash can fall between making the directory and writing the id: empty, so no loss.
+        known.is_none_or(|topic| written.is_some_and(|id| id != topic.id))
+    }
+}
+
+fn set_aside(dir: &Path) {
+    let to = format!("{}.{:?}-stray", dir.display(), random_uuid());
+    match fs::rename(dir, &to) {
+        Ok(()) => ::log::warn!("{}: no topic of the catalog owns it; moved to {to}", dir.display()),
+        Err(why) => {
+            ::log::error!("{}: no topic owns it, and it cannot be moved: {why}", dir.display())
+        }
+    }
+}
+
+/// The effective settings of a topic. Overrides were checked when they were set; if the table has
+/// become stricter since, the topic keeps the defaults rather than keeping the broker down.
+pub fn resolve(image: &Image, config: &Config, topic: &str) -> TopicConfig {
+    let overrides = image.configs(ResourceKind::Topic, topic);
+    TopicConfig::resolve(overrides, config).unwrap_or_else(|why| {
+        ::log::error!("topic {topic}: {why}; its settings are ignored");
+        TopicConfig::resolve(&std::collections::BTreeMap::new(), config).unwrap_or_default()
+    })
+}

@@ -1,0 +1,59 @@
+//! Names of partition directories and `partition.metadata` in them (Kafka's
+//! `PartitionMetadataFile`): which topic id the bytes belong to, so that a deleted topic's
+//! left-overs are never taken for those of a new topic with the same name.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::{fs, io};
+
+use crate::wire::uuid::Uuid;
+
+const METADATA: &str = "partition.metadata";
+
+/// The directory of a partition.
+pub fn path(data_dir: &Path, topic: &str, index: i32) -> PathBuf {
+    data_dir.join(format!("{topic}-{index}"))
+}
+
+/// Splits a directory's name into topic and index; `None` for other directories.
+pub fn parse(name: &str) -> Option<(&str, i32)> {
+    let (topic, index) = name.rsplit_once('-')?;
+    let digits = !index.is_empty() && index.bytes().all(|c| c.is_ascii_digit());
+    if topic.is_empty() || !digits { None } else { Some((topic, index.parse().ok()?)) }
+}
+
+/// Says whose bytes these are.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_metadata(dir: &Path, topic_id: Uuid) -> io::Result<()> {
+    fs::write(dir.join(METADATA), format!("version: 0\ntopic_id: {topic_id}"))
+}
+
+/// The topic id that a directory belongs to; `None` when it does not say.
+///
+/// # Errors
+/// When the file is there but cannot be read.
+pub fn read_metadata(dir: &Path) -> io::Result<Option<Uuid>> {
+    let text = match fs::read_to_string(dir.join(METADATA)) {
+        Ok(text) => text,
+        Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(why) => return Err(why),
+    };
+    let id = text.lines().find_map(|line| line.trim().strip_prefix("topic_id:"));
+    Ok(id.and_then(|id| Uuid::from_str(id.trim()).ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directory_names_split_at_the_last_dash() {
+        assert_eq!(parse("a-b-12"), Some(("a-b", 12)));
+        assert_eq!(parse("t-0"), Some(("t", 0)));
+        for other in ["t", "-3", "t-", "t-x", "t-1.abc-delete", "t-99999999999"] {
+            assert_eq!(parse(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What all threads of the running broker share.
+//!
+//! Read by every request, so each part has its own narrow lock and hot parts are sharded. Metadata
+//! is written by the controller thread alone.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::controller::{Controller, Job};
+use super::fetch_sessions::FetchSessions;
+use super::producer_ids::ProducerIds;
+use crate::catalog::{ApiError, Image, NodeView, Topics};
+use crate::config::Config;
+use crate::log::Preparer;
+use crate::net::Slot;
+use crate::net::mailbox::Sender;
+use crate::wire::error::ErrorCode;
+
+/// What other threads tell a worker.
+pub enum WorkerMessage {
+    /// Parked requests, by their keys, whose data has come.
+    Wake(Vec<u64>),
+    /// A request that was worked on elsewhere is answered by this frame; its connection goes on.
+    Answer(Slot, Vec<u8>),
+}
+
+/// Where clients reach a listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The host name or address that is told to clients.
+    pub host: String,
+    /// The port that is told to clients.
+    pub port: u16,
+}
+
+/// The state of the running broker.
+pub struct Shared {
+    /// The running topics.
+    pub topics: Topics,
+    /// Incremental fetch sessions.
+    pub sessions: FetchSessions,
+    /// Blocks of producer ids.
+    pub producer_ids: ProducerIds,
+    /// The node's ids.
+    pub node: NodeView,
+    /// The cluster's id.
+    pub cluster_id: String,
+    /// The data directory.
+    pub data_dir: PathBuf,
+    pub(super) preparer: Preparer,
+    pub(super) image: RwLock<Image>,
+    pub(super) config: RwLock<Arc<Config>>,
+    pub(super) controller: Sender<Job>,
+    pub(super) workers: OnceLock<Vec<Sender<WorkerMessage>>>,
+    pub(super) endpoints: OnceLock<Vec<Endpoint>>,
+    pub(super) static_config: Mutex<Arc<Config>>,
+}
+
+impl Shared {
+    /// The effective broker settings, dynamic ones included.
+    pub fn config(&self) -> Arc<Config> {
+        self.config.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The broker settings as of the start, without dynamic ones.
+    pub fn static_config(&self) -> MutexGuard<'_, Arc<Config>> {
+        self.static_config.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The metadata, for reading; hold it briefly.
+    pub fn image(&self) -> RwLockReadGuard<'_, Image> {
+        self.image.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where a client that came to the listener with this index, at our address `local`, shall
+    /// reach us.
+    pub fn endpoint(&self, listener: usize, local: SocketAddr) -> Endpoint {
+        let endpoints = self.endpoints.get().map_or(&[][..], Vec::as_slice);
+        match endpoints.get(listener) {
+            Some(endpoint) if !endpoint.host.is_empty() => endpoint.clone(),
+            Some(endpoint) => Endpoint { host: local.ip().to_string(), port: endpoint.port },
+            None => Endpoint { host: local.ip().to_string(), port: local.port() },
+        }
+    }
+
+    /// Hands a message to a worker. A worker that is gone needs none.
+    pub fn tell(&self, worker: usize, message: WorkerMessage) {
+        if let Some(sender) = self.workers.get().and_then(|workers| workers.get(worker)) {
+            let _ = sender.send(message);
+        }
+    }
+
+    /// The number of workers.
+    pub fn worker_count(&self) -> usize {
+        self.workers.get().map_or(0, Vec::len)
+    }
+
+    /// Runs a job on the controller thread, which may block and changes the metadata.
+    ///
+    /// # Errors
+    /// When too many jobs wait already, or the broker stops.
+    pub fn on_controller(
+        &self,
+        job: impl FnOnce(&mut Controller) + Send + 'static,
+    ) -> Result<(), ApiError> {
+        self.controller.send(Job::Run(Box::new(job))).map_err(|_| {
+            ApiError::new(
+                ErrorCode::REQUEST_TIMED_OUT,
+                "The controller is overloaded or stopping; try again.",
+            )
+        })
+    }
+}
+
+/// Milliseconds since the epoch.
+pub fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,89 @@
+//! One running partition: its log, its leader epoch, and who waits for its data.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use super::waiters::{Waiter, Waiters};
+use crate::log::validate::Validated;
+use crate::log::{AppendError, Appended, Log, LogError};
+
+/// A partition that this node leads.
+pub struct Partition {
+    /// Its topic's name.
+    pub topic: Arc<str>,
+    /// Its index within the topic.
+    pub index: i32,
+    leader_epoch: AtomicI32,
+    log: Option<Log>,
+    waiters: Waiters,
+}
+
+impl Partition {
+    /// A partition over its log; `None` when the log cannot be used: the partition is offline and
+    /// answers KAFKA_STORAGE_ERROR, the others go on.
+    pub fn new(topic: Arc<str>, index: i32, leader_epoch: i32, log: Option<Log>) -> Self {
+        Self {
+            topic,
+            index,
+            leader_epoch: AtomicI32::new(leader_epoch),
+            log,
+            waiters: Waiters::default(),
+        }
+    }
+
+    /// The log, unless the partition is offline.
+    pub fn log(&self) -> Option<&Log> {
+        self.log.as_ref()
+    }
+
+    /// The epoch of this node's leadership.
+    pub fn leader_epoch(&self) -> i32 {
+        self.leader_epoch.load(Ordering::Acquire)
+    }
+
+    /// Begins this node's leadership under an epoch; it never goes back.
+    ///
+    /// # Errors
+    /// When the log cannot note where the epoch begins. May block.
+    pub fn lead(&self, epoch: i32) -> Result<(), LogError> {
+        let before = self.leader_epoch.fetch_max(epoch, Ordering::AcqRel);
+        assert!(
+            before <= epoch,
+            "the leader epoch of {}-{} goes from {before} to {epoch}",
+            self.topic,
+            self.index
+        );
+        self.log.as_ref().map_or(Ok(()), |log| log.assign_epoch(epoch))
+    }
+
+    /// The largest epoch up to this one that the log knows, and where it ends; −1 each when it
+    /// knows none. `None` when the partition is offline.
+    pub fn end_offset_for_epoch(&self, epoch: i32) -> Option<(i32, i64)> {
+        self.log.as_ref().map(|log| log.end_offset_for_epoch(epoch))
+    }
+
+    /// Who waits for data of this partition.
+    pub fn waiters(&self) -> &Waiters {
+        &self.waiters
+    }
+
+    /// Appends a produced batch and makes it visible, since on a single node the leader is the
+    /// whole in-sync set; then calls `wake` for each waiter whose need is met by it.
+    ///
+    /// # Errors
+    /// What the log says; `None` when the partition is offline.
+    pub fn append(
+        &self,
+        batch: &Validated<'_>,
+        now_ms: i64,
+        wake: impl FnMut(&Waiter),
+    ) -> Result<Appended, Option<AppendError>> {
+        let log = self.log.as_ref().ok_or(None)?;
+        let appended = log.append(batch, self.leader_epoch(), now_ms).map_err(Some)?;
+        if !appended.duplicate {
+            log.advance_high_watermark(appended.next_offset);
+            self.waiters.wake(batch.bytes.len() as i64, wake);
+        }
+        Ok(appended)
+    }
+}

@@ -1,0 +1,92 @@
+//! Planning: from a request to the metadata records that would fulfil it.
+//!
+//! Pure functions over an [`Image`](super::Image): they validate by Kafka's rules, in Kafka's
+//! order and with its messages (`ReplicationControlManager`, `ConfigurationControlManager`), and
+//! return encoded records; nothing changes until those are appended to the metadata log and
+//! replayed.
+
+mod configs;
+mod partitions;
+mod topics;
+
+use std::fmt;
+
+pub use configs::{ConfigChange, ConfigOp, incremental_alter_configs, replace_configs};
+pub use partitions::{CreatePartitionsSpec, create_partitions, elect_leaders_on_start};
+pub use topics::{Created, NewTopic, create_topic, delete_topic};
+
+use crate::wire::error::ErrorCode;
+use crate::wire::metadata_records::MetadataRecord;
+use crate::wire::uuid::Uuid;
+
+/// An error as an API answers it: a code and a message for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    /// Kafka's code.
+    pub code: ErrorCode,
+    /// What is wrong, in Kafka's words where Kafka has some.
+    pub message: Option<String>,
+}
+
+impl ApiError {
+    /// An error with a message of its own.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: Some(message.into()) }
+    }
+
+    /// An error without a message.
+    pub fn bare(code: ErrorCode) -> Self {
+        Self { code, message: None }
+    }
+
+    /// An error with Kafka's default message for the code.
+    pub fn plain(code: ErrorCode) -> Self {
+        Self::new(code, code.message())
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {}",
+            self.code.name(),
+            self.message.as_deref().unwrap_or(self.code.message())
+        )
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+/// The node as planning must know it.
+#[derive(Debug, Clone, Copy)]
+pub struct NodeView {
+    /// The only broker's id.
+    pub node_id: i32,
+    /// The id of its log directory.
+    pub directory_id: Uuid,
+}
+
+/// Encoded metadata records, in the order in which they must be appended.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Each with its frame (version, type, record version).
+    pub records: Vec<Vec<u8>>,
+}
+
+impl Plan {
+    /// Adds a record.
+    pub fn push(&mut self, record: &MetadataRecord<'_>) {
+        self.records.push(record.to_bytes());
+    }
+
+    /// Adds all records of another plan behind this one's.
+    pub fn extend(&mut self, other: Plan) {
+        self.records.extend(other.records);
+    }
+
+    /// Whether nothing would change.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+}

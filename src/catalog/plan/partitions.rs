@@ -1,0 +1,137 @@
+//! Partitions: manual assignments, more partitions, leaders after a start.
+
+use super::{ApiError, NodeView, Plan};
+use crate::catalog::Image;
+use crate::wire::error::ErrorCode;
+use crate::wire::metadata_records::{MetadataRecord, PartitionChangeRecord, PartitionRecord};
+use crate::wire::uuid::Uuid;
+
+/// One entry of a CreatePartitions request.
+#[derive(Debug, Clone)]
+pub struct CreatePartitionsSpec<'a> {
+    /// The topic.
+    pub topic: &'a str,
+    /// How many partitions it shall have in all.
+    pub count: i32,
+    /// Replicas of each new partition, or none to let the broker place them.
+    pub assignments: Option<Vec<Vec<i32>>>,
+}
+
+/// The record of a new partition led by its first replica.
+pub(super) fn partition_record(plan: &mut Plan, topic_id: Uuid, index: i32, node: NodeView) {
+    let replicas = [node.node_id];
+    let directories = [node.directory_id];
+    plan.push(&MetadataRecord::PartitionRecord(PartitionRecord {
+        partition_id: index,
+        topic_id,
+        replicas: (&replicas[..]).into(),
+        isr: (&replicas[..]).into(),
+        leader: node.node_id,
+        leader_epoch: 0,
+        partition_epoch: 0,
+        directories: (&directories[..]).into(),
+        ..Default::default()
+    }));
+}
+
+/// Checks the replicas of one manually assigned partition.
+pub(super) fn check_assignment(
+    replicas: &[i32],
+    expected: Option<usize>,
+    node: NodeView,
+) -> Result<(), ApiError> {
+    let refuse =
+        |message: String| Err(ApiError::new(ErrorCode::INVALID_REPLICA_ASSIGNMENT, message));
+    if replicas.is_empty() {
+        return refuse("The manual partition assignment includes an empty replica list.".into());
+    }
+    let mut sorted = replicas.to_vec();
+    sorted.sort_unstable();
+    let mut previous = None;
+    for id in sorted {
+        if id != node.node_id {
+            return refuse(format!(
+                "The manual partition assignment includes broker {id}, but no such broker is registered."
+            ));
+        }
+        if previous == Some(id) {
+            return refuse(format!(
+                "The manual partition assignment includes the broker {id} more than once."
+            ));
+        }
+        previous = Some(id);
+    }
+    match expected {
+        Some(factor) if factor != replicas.len() => refuse(format!(
+            "The manual partition assignment includes a partition with {} replica(s), but this is not consistent \
+             with previous partitions, which have {factor} replica(s).",
+            replicas.len()
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Plans more partitions for a topic.
+///
+/// # Errors
+/// Kafka's, in its order: the topic, the count, the assignments.
+pub fn create_partitions(
+    image: &Image,
+    node: NodeView,
+    spec: &CreatePartitionsSpec<'_>,
+) -> Result<Plan, ApiError> {
+    let topic = image
+        .topic(spec.topic)
+        .ok_or_else(|| ApiError::bare(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))?;
+    let have = topic.partitions.len();
+    let invalid = |message| Err(ApiError::new(ErrorCode::INVALID_PARTITIONS, message));
+    let want = usize::try_from(spec.count).unwrap_or(0);
+    if want == have {
+        return invalid(format!("Topic already has {have} partition(s)."));
+    }
+    if want < have {
+        return invalid(format!(
+            "The topic {} currently has {have} partition(s); {} would not be an increase.",
+            spec.topic, spec.count
+        ));
+    }
+    let additional = want - have;
+    super::topics::check_partition_limit(image, additional)?;
+    if let Some(assignments) = &spec.assignments {
+        if assignments.len() != additional {
+            return Err(ApiError::new(
+                ErrorCode::INVALID_REPLICA_ASSIGNMENT,
+                format!(
+                    "Attempted to add {additional} additional partition(s), but only {} assignment(s) were specified.",
+                    assignments.len()
+                ),
+            ));
+        }
+        let factor = topic.partitions.first().map(|partition| partition.replicas.len());
+        for replicas in assignments {
+            check_assignment(replicas, factor, node)?;
+        }
+    }
+    let mut plan = Plan::default();
+    for index in have..want {
+        partition_record(&mut plan, topic.id, i32::try_from(index).unwrap_or(i32::MAX), node);
+    }
+    Ok(plan)
+}
+
+/// Plans a new leader epoch for each partition: after an unclean stop a log may be shorter than
+/// what a client saw under the old epoch, and the epoch is how the client finds out (KIP-320).
+pub fn elect_leaders_on_start(image: &Image, node: NodeView) -> Plan {
+    let mut plan = Plan::default();
+    for topic in image.topics() {
+        for index in 0..topic.partitions.len() {
+            plan.push(&MetadataRecord::PartitionChangeRecord(PartitionChangeRecord {
+                partition_id: i32::try_from(index).unwrap_or(i32::MAX),
+                topic_id: topic.id,
+                leader: node.node_id,
+                ..Default::default()
+            }));
+        }
+    }
+    plan
+}

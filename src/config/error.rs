@@ -1,0 +1,80 @@
+//! Why a broker cannot start with what it was given: one line that names the place, the setting, and
+//! what to do.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::value::InvalidConfig;
+
+/// Where a setting was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A line of the settings file.
+    File(PathBuf, usize),
+    /// `--set`.
+    Set,
+    /// A flag of its own.
+    Flag(&'static str),
+    /// Several places together.
+    Together,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::File(path, line) => write!(f, "{}:{line}: ", path.display()),
+            Origin::Set => f.write_str("--set: "),
+            Origin::Flag(flag) => write!(f, "{flag}: "),
+            Origin::Together => Ok(()),
+        }
+    }
+}
+
+/// Why a configuration is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConfigError {
+    /// The settings file cannot be read.
+    File(PathBuf, String),
+    /// A line of the settings file, or a `--set`, is not `key=value`.
+    Syntax(Origin, String),
+    /// No setting has this name; the nearest that has, if any is near.
+    Unknown(Origin, String, Option<&'static str>),
+    /// A topic setting given to the broker; the broker setting that means it, if there is one.
+    TopicSetting(Origin, &'static str, Option<&'static str>),
+    /// A value that the setting does not allow.
+    Invalid(Origin, InvalidConfig),
+    /// What is asked for is not built yet.
+    Unsupported(Origin, String, String),
+    /// Flags that exclude each other.
+    Conflict(String),
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ConfigError::File(path, why) => {
+                write!(f, "cannot read the settings file {}: {why}", path.display())
+            }
+            ConfigError::Syntax(origin, what) => write!(f, "{origin}{what}"),
+            ConfigError::Unknown(origin, name, Some(near)) => {
+                write!(f, "{origin}unknown setting {name}; did you mean {near}?")
+            }
+            ConfigError::Unknown(origin, name, None) => {
+                write!(f, "{origin}unknown setting {name}; docs/CONFIGURATION.md lists them all")
+            }
+            ConfigError::TopicSetting(origin, name, Some(broker)) => {
+                write!(f, "{origin}{name} is a setting of topics; for all topics use {broker}")
+            }
+            ConfigError::TopicSetting(origin, name, None) => {
+                write!(f, "{origin}{name} is a setting of topics; set it on each topic")
+            }
+            ConfigError::Invalid(origin, invalid) => write!(f, "{origin}{invalid}"),
+            ConfigError::Unsupported(origin, name, what) => {
+                write!(f, "{origin}{name} is not supported yet: {what}")
+            }
+            ConfigError::Conflict(what) => f.write_str(what),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}

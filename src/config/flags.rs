@@ -1,0 +1,212 @@
+//! The command line: flags become settings, and nothing else happens here.
+//!
+//! Whatever is wrong gives one line; `main` prints it to standard error and exits with code 2 before
+//! anything is touched.
+
+use std::path::PathBuf;
+
+use argh::FromArgs;
+
+use super::broker::Config;
+use super::sources::{self, FlagValues};
+
+/// A message broker that speaks Apache Kafka's protocol.
+#[derive(FromArgs, Debug)]
+struct Flags {
+    /// settings file in the format of Kafka's server.properties
+    #[argh(option, arg_name = "file")]
+    config: Option<PathBuf>,
+
+    /// address to listen on (127.0.0.1)
+    #[argh(option, arg_name = "host")]
+    host: Option<String>,
+
+    /// port to listen on (9092); 0 picks a free one and prints it
+    #[argh(option, arg_name = "port")]
+    port: Option<u16>,
+
+    /// directory of all data (./data)
+    #[argh(option, arg_name = "dir")]
+    data_dir: Option<String>,
+
+    /// id of this broker (1)
+    #[argh(option, arg_name = "n")]
+    node_id: Option<i32>,
+
+    /// worker threads (one per core)
+    #[argh(option, arg_name = "n")]
+    workers: Option<u16>,
+
+    /// how sockets are driven: mio, uring or auto (auto)
+    #[argh(option, arg_name = "driver")]
+    io: Option<String>,
+
+    /// off, error, warn, info or debug (info)
+    #[argh(option, arg_name = "level")]
+    log_level: Option<String>,
+
+    /// keep data in a temporary directory that is removed at exit
+    #[argh(switch)]
+    ephemeral: bool,
+
+    /// any setting by Kafka's own name; may be given often
+    #[argh(option, arg_name = "key=value")]
+    set: Vec<String>,
+
+    /// print the version and exit
+    #[argh(switch)]
+    version: bool,
+}
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Command {
+    /// Run a broker.
+    Run(Box<Start>),
+    /// Print this to standard output and exit with code 0: help or version.
+    Print(String),
+}
+
+/// A broker to be started.
+#[derive(Debug)]
+pub struct Start {
+    /// Its configuration.
+    pub config: Config,
+    /// Whether its data goes to a temporary directory instead of [`Config::data_dir`].
+    pub ephemeral: bool,
+    /// Lines for the log, at warn level, once there is a log.
+    pub warnings: Vec<String>,
+}
+
+/// Reads the command line; `arguments` are those after the program's name. An error is one line.
+pub fn parse(arguments: &[&str]) -> Result<Command, String> {
+    let flags = match Flags::from_args(&["barnabas"], arguments) {
+        Ok(flags) => flags,
+        Err(exit) if exit.status.is_ok() => return Ok(Command::Print(exit.output)),
+        Err(exit) => return Err(one_line(&exit.output)),
+    };
+    if flags.version {
+        return Ok(Command::Print(format!("barnabas {}\n", env!("CARGO_PKG_VERSION"))));
+    }
+    if flags.ephemeral && flags.data_dir.is_some() {
+        return Err("--ephemeral and --data-dir exclude each other".to_owned());
+    }
+    let Flags { config, set, ephemeral, .. } = &flags;
+    let values = FlagValues {
+        host: flags.host.clone(),
+        port: flags.port,
+        data_dir: flags.data_dir.clone(),
+        node_id: flags.node_id,
+        workers: flags.workers,
+        io: flags.io.clone(),
+        log_level: flags.log_level.clone(),
+    };
+    let sourced = sources::from_sources(config.as_deref(), set, &values)
+        .map_err(|error| one_line(&error.to_string()))?;
+    let (config, warnings) = (sourced.config, sourced.warnings);
+    Ok(Command::Run(Box::new(Start { config, ephemeral: *ephemeral, warnings })))
+}
+
+/// The lines of a message as one: what a person gets to see must not depend on a terminal's width.
+fn one_line(message: &str) -> String {
+    let parts: Vec<&str> = message.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    parts.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(arguments: &[&str]) -> Start {
+        match parse(arguments) {
+            Ok(Command::Run(start)) => *start,
+            other => panic!("{arguments:?}: {other:?}"),
+        }
+    }
+
+    fn refused(arguments: &[&str]) -> String {
+        let error = parse(arguments).map(|_| ()).expect_err("refused");
+        assert!(!error.is_empty() && !error.contains('\n'), "{error:?}");
+        error
+    }
+
+    #[test]
+    fn no_flags_mean_the_defaults() {
+        let start = run(&[]);
+        assert_eq!(start.config.listeners()[0].to_string(), "PLAINTEXT://127.0.0.1:9092");
+        assert_eq!(start.config.data_dir(), std::path::Path::new("./data"));
+        assert_eq!(start.config.node_id(), 1);
+        assert!(start.config.workers() >= 1);
+        assert_eq!(start.config.log_level(), ::log::LevelFilter::Info);
+        assert!(!start.ephemeral);
+        assert!(start.warnings.is_empty());
+    }
+
+    #[test]
+    fn every_flag_has_its_effect() {
+        let start = run(&[
+            "--host",
+            "::1",
+            "--port",
+            "0",
+            "--data-dir",
+            "/d",
+            "--node-id",
+            "7",
+            "--workers",
+            "3",
+            "--io",
+            "auto",
+            "--log-level",
+            "debug",
+            "--set",
+            "num.partitions=4",
+            "--set",
+            "log.roll.hours=2",
+        ]);
+        assert_eq!(start.config.listeners()[0].to_string(), "PLAINTEXT://[::1]:0");
+        assert_eq!(start.config.data_dir(), std::path::Path::new("/d"));
+        assert_eq!((start.config.node_id(), start.config.workers()), (7, 3));
+        assert_eq!(start.config.log_level(), ::log::LevelFilter::Debug);
+        assert_eq!(start.config.num_partitions(), 4);
+        assert_eq!(start.config.topic_defaults().segment_ms, 7_200_000);
+        assert!(run(&["--ephemeral"]).ephemeral);
+    }
+
+    #[test]
+    fn whatever_is_wrong_gives_one_line() {
+        for (arguments, part) in [
+            (&["--nosuch"][..], "Unrecognized argument: --nosuch"),
+            (&["stray"], "stray"),
+            (&["--port", "70000"], "--port"),
+            (&["--port"], "--port"),
+            (&["--workers", "x"], "--workers"),
+            (&["--workers", "5000"], "Value must be no more than 1024"),
+            (&["--node-id", "-1"], "Value must be at least 0"),
+            (&["--io", "uring"], "--io: barnabas.io is not supported yet: io_uring"),
+            (&["--io", "epoll"], "--io: Invalid value epoll"),
+            (&["--log-level", "loud"], "--log-level: Invalid value loud"),
+            (&["--set", "num.partition=1"], "did you mean num.partitions?"),
+            (&["--config", "/nonexistent"], "cannot read the settings file /nonexistent"),
+            (&["--ephemeral", "--data-dir", "/d"], "exclude each other"),
+            (&["--data-dir", ""], "log.dirs"),
+        ] {
+            let error = refused(arguments);
+            assert!(error.contains(part), "{arguments:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn help_and_version_are_printed() {
+        let print = |arguments: &[&str]| match parse(arguments) {
+            Ok(Command::Print(text)) => text,
+            other => panic!("{other:?}"),
+        };
+        let help = print(&["--help"]);
+        for flag in ["--config", "--host", "--port", "--data-dir", "--node-id", "--workers", "--io"]
+        {
+            assert!(help.contains(flag), "{flag}: {help}");
+        }
+        assert_eq!(print(&["--version"]), concat!("barnabas ", env!("CARGO_PKG_VERSION"), "\n"));
+    }
+}

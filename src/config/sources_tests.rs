@@ -1,0 +1,227 @@
+//! Tests of start-up settings: precedence, refusals, warnings.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::*;
+
+/// A settings file that is gone with the test.
+struct File(PathBuf);
+
+impl File {
+    fn new(text: &[u8]) -> File {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "barnabas-config-{}-{}.properties",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
+        let path = std::env::temp_dir().join(name);
+        fs::write(&path, text).expect("a temporary file");
+        File(path)
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+fn sets(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+fn set(texts: &[&str]) -> Result<Sourced, String> {
+    from_sources(None, &sets(texts), &FlagValues::default()).map_err(|error| error.to_string())
+}
+
+fn file(text: &str) -> Result<Sourced, String> {
+    let file = File::new(text.as_bytes());
+    let result = from_sources(Some(&file.0), &[], &FlagValues::default());
+    result.map_err(|error| error.to_string().replace(&file.0.display().to_string(), "FILE"))
+}
+
+#[test]
+fn flags_win_over_set_over_the_file_over_defaults() {
+    let file = File::new(b"node.id=2\nnum.partitions=2\nlog.dirs=/two\nlog.retention.hours=2\n");
+    let sets = sets(&["node.id=3", "num.partitions=3", "num.partitions=4"]);
+    let flags = FlagValues { node_id: Some(5), ..FlagValues::default() };
+    let config = from_sources(Some(&file.0), &sets, &flags).expect("valid").config;
+    assert_eq!((config.node_id(), config.num_partitions()), (5, 4));
+    assert_eq!(config.data_dir(), Path::new("/two"));
+    assert_eq!(config.topic_defaults().retention_ms, 2 * 3_600_000);
+    assert_eq!(config.default_replication_factor(), 1);
+}
+
+#[test]
+fn kafkas_own_file_starts_a_broker() {
+    let sourced = file(
+        "process.roles=broker,controller\n\
+         node.id=1\n\
+         controller.quorum.bootstrap.servers=localhost:9093\n\
+         listeners=PLAINTEXT://:9092,CONTROLLER://:9093\n\
+         inter.broker.listener.name=PLAINTEXT\n\
+         advertised.listeners=PLAINTEXT://localhost:9092,CONTROLLER://localhost:9093\n\
+         controller.listener.names=CONTROLLER\n\
+         listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,\\\n\
+           SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL\n\
+         num.network.threads=3\n\
+         num.io.threads=8\n\
+         socket.send.buffer.bytes=102400\n\
+         log.dirs=/tmp/kraft-combined-logs\n\
+         num.partitions=1\n\
+         num.recovery.threads.per.data.dir=1\n\
+         offsets.topic.replication.factor=1\n\
+         log.retention.hours=168\n\
+         log.segment.bytes=1073741824\n",
+    )
+    .expect("valid");
+    assert_eq!(sourced.config.listeners().len(), 1);
+    assert_eq!(sourced.config.advertised_listeners()[0].to_string(), "PLAINTEXT://localhost:9092");
+    assert_eq!(
+        sourced.warnings,
+        [
+            "accepted, but without effect yet: offsets.topic.replication.factor",
+            "accepted, but there is nothing here that they govern: inter.broker.listener.name, \
+             num.recovery.threads.per.data.dir",
+        ]
+    );
+}
+
+#[test]
+fn unknown_names_are_refused_with_the_nearest_known() {
+    assert_eq!(
+        set(&["num.partition=3"]).unwrap_err(),
+        "--set: unknown setting num.partition; did you mean num.partitions?"
+    );
+    assert_eq!(
+        file("\n\nauto.create.topic.enable = false\n").unwrap_err(),
+        "FILE:3: unknown setting auto.create.topic.enable; did you mean auto.create.topics.enable?"
+    );
+    assert_eq!(
+        set(&["what.is.this=1"]).unwrap_err(),
+        "--set: unknown setting what.is.this; docs/CONFIGURATION.md lists them all"
+    );
+    assert_eq!(
+        set(&["retention.ms=1"]).unwrap_err(),
+        "--set: retention.ms is a setting of topics; for all topics use log.retention.ms"
+    );
+    assert_eq!(set(&["num.partitions"]).unwrap_err(), "--set: num.partitions is not key=value");
+}
+
+#[test]
+fn bad_values_are_refused_where_they_stand() {
+    assert_eq!(
+        set(&["num.partitions=x"]).unwrap_err(),
+        "--set: Invalid value x for configuration num.partitions: Not a number of type INT"
+    );
+    assert_eq!(
+        file("num.partitions=0").unwrap_err(),
+        "FILE:1: Invalid value 0 for configuration num.partitions: Value must be at least 1"
+    );
+    assert_eq!(
+        file("x\n").unwrap_err(),
+        "FILE:1: unknown setting x; docs/CONFIGURATION.md lists them all"
+    );
+    assert_eq!(file("a=\\u1").unwrap_err(), "FILE:1: malformed \\uXXXX escape");
+    assert_eq!(
+        set(&["log.roll.ms=0"]).unwrap_err(),
+        "--set: log.roll.ms must be greater than or equal to 1"
+    );
+}
+
+#[test]
+fn what_its_owner_relies_on_is_refused_until_it_is_built() {
+    for text in [
+        "ssl.keystore.location=/x",
+        "sasl.enabled.mechanisms=PLAIN",
+        "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users=User:admin",
+        "listeners=SSL://:9093",
+        "listeners=SASL_PLAINTEXT://:9093",
+        "listener.name.plaintext.max.connections=5",
+        "process.roles=broker",
+        "process.roles=controller",
+        "controller.quorum.voters=1@a:1,2@b:2,3@c:3",
+        "controller.quorum.bootstrap.servers=a:1,b:2",
+        "log.dirs=/a,/b",
+        "log.flush.interval.messages=1",
+        "log.flush.interval.ms=1000",
+        "remote.log.storage.system.enable=true",
+        "max.connection.creation.rate=10",
+        "config.providers=env",
+        "barnabas.io=uring",
+    ] {
+        let error = set(&[text]).expect_err(text);
+        assert!(error.contains("not supported yet"), "{text}: {error}");
+        assert!(!error.contains('\n'), "{text}: {error}");
+    }
+    for text in ["ssl.client.auth=none", "authorizer.class.name=", "sasl.enabled.mechanisms=GSSAPI"]
+    {
+        assert!(set(&[text]).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn what_has_no_effect_is_named() {
+    let warnings = set(&["log.cleaner.threads=2", "num.io.threads=9", "num.network.threads=3"]);
+    assert_eq!(
+        warnings.expect("valid").warnings,
+        [
+            "accepted, but without effect yet: log.cleaner.threads",
+            "accepted, but there is nothing here that they govern: num.io.threads",
+        ]
+    );
+    let sourced = file("zookeeper.connect=localhost:2181\nnode.id=4\n").expect("valid");
+    assert_eq!(sourced.config.node_id(), 4);
+    assert_eq!(sourced.warnings.len(), 1);
+    assert!(
+        sourced.warnings[0]
+            .ends_with(":1: zookeeper.connect does not exist any more in Kafka 4: left out")
+    );
+}
+
+#[test]
+fn host_and_port_replace_their_part_of_the_listener() {
+    let flags = |host: Option<&str>, port: Option<u16>| FlagValues {
+        host: host.map(str::to_owned),
+        port,
+        ..FlagValues::default()
+    };
+    let listener = |sets_: &[&str], flags: FlagValues| {
+        let config = from_sources(None, &sets(sets_), &flags).map_err(|error| error.to_string())?;
+        Ok::<String, String>(config.config.listeners()[0].to_string())
+    };
+    let set = ["listeners=PLAINTEXT://example:7"];
+    for (sets, flags, expected) in [
+        (&[][..], flags(None, Some(0)), "PLAINTEXT://127.0.0.1:0"),
+        (&[], flags(Some("0.0.0.0"), None), "PLAINTEXT://0.0.0.0:9092"),
+        (&[], flags(Some("::1"), Some(1)), "PLAINTEXT://[::1]:1"),
+        (&[], flags(Some("[::1]"), Some(1)), "PLAINTEXT://[::1]:1"),
+        (&set, flags(None, Some(8)), "PLAINTEXT://example:8"),
+        (&set, flags(Some("other"), None), "PLAINTEXT://other:7"),
+    ] {
+        assert_eq!(listener(sets, flags).as_deref(), Ok(expected));
+    }
+    let two = ["listeners=A://:1,B://:2", "listener.security.protocol.map=A:PLAINTEXT,B:PLAINTEXT"];
+    let error = listener(&two, flags(None, Some(8))).unwrap_err();
+    assert!(error.starts_with("--port is ambiguous"), "{error}");
+    let error = listener(&[], flags(Some("not a host"), None)).unwrap_err();
+    assert!(error.starts_with("--host: Unable to parse"), "{error}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let missing = Path::new("/nonexistent/server.properties");
+    let error = from_sources(Some(missing), &[], &FlagValues::default()).unwrap_err().to_string();
+    assert!(error.starts_with("cannot read the settings file /nonexistent/server.properties: "));
+    let directory = from_sources(Some(Path::new("/")), &[], &FlagValues::default());
+    assert!(directory.is_err());
+    let binary = File::new(&[0xFF, 0xFE, 0x00]);
+    let error = from_sources(Some(&binary.0), &[], &FlagValues::default()).unwrap_err();
+    assert!(error.to_string().ends_with("it is not UTF-8 text"));
+    let large = File::new(&vec![b'#'; FILE_LIMIT as usize + 1]);
+    let error = from_sources(Some(&large.0), &[], &FlagValues::default()).unwrap_err();
+    assert!(error.to_string().ends_with("it is larger than 1048576 bytes"));
+}

@@ -1,0 +1,143 @@
+//! What a broker is told to do and cannot do yet.
+//!
+//! A setting whose owner relies on it (TLS, access control, flushing) is refused: a broker that starts
+//! without it would break a promise in silence. One that only tunes what is not there is accepted and
+//! named in the log. A setting at its default always passes: the default is what happens anyway. Pure.
+
+use super::error::{ConfigError, Origin};
+use super::setting::{Setting, Standing};
+use super::sources::Given;
+use super::table;
+use super::value::{self, Value};
+
+/// Refuses a value that asks for what is not built.
+pub(super) fn ensure(name: &str, text: &str, origin: &Origin) -> Result<(), ConfigError> {
+    let Some(setting) = table::broker_setting(name) else { return Ok(()) };
+    let unsupported = |what: &str| {
+        Err(ConfigError::Unsupported(origin.clone(), name.to_owned(), what.to_owned()))
+    };
+    if let Standing::Refused(what) = setting.standing {
+        return if is_default(setting, text) { Ok(()) } else { unsupported(what) };
+    }
+    let value = value::parse(setting, text).ok();
+    let several = || matches!(&value, Some(Value::List(items)) if items.len() > 1);
+    let single_node = "a cluster of several nodes; a node is its own controller";
+    match name {
+        "process.roles" if !both_roles(&value) => {
+            unsupported(&format!("{single_node}: use process.roles=broker,controller"))
+        }
+        "controller.quorum.voters" | "controller.quorum.bootstrap.servers" if several() => {
+            unsupported(single_node)
+        }
+        "log.dir" | "log.dirs" if several() => unsupported("more than one data directory"),
+        "barnabas.io" if text.trim() == "uring" => unsupported("io_uring; use mio or auto"),
+        _ => Ok(()),
+    }
+}
+
+fn both_roles(value: &Option<Value>) -> bool {
+    let Some(Value::List(roles)) = value else { return false };
+    ["broker", "controller"].iter().all(|role| roles.iter().any(|given| given == role))
+}
+
+fn is_default(setting: &Setting, text: &str) -> bool {
+    let default = setting.default.and_then(|default| value::parse(setting, default).ok());
+    default == value::parse(setting, text).ok()
+}
+
+/// At most one line for each way in which settings have no effect.
+pub(super) fn warnings(given: &Given) -> Vec<String> {
+    let of = |standing: Standing| {
+        let names = given.iter().filter(|(name, (text, _))| {
+            table::broker_setting(name)
+                .is_some_and(|row| row.standing == standing && !is_default(row, text))
+        });
+        names.map(|(name, _)| name.as_str()).collect::<Vec<&str>>().join(", ")
+    };
+    let mut lines = Vec::new();
+    let (later, none) = (of(Standing::Later), of(Standing::NoEffect));
+    if !later.is_empty() {
+        lines.push(format!("accepted, but without effect yet: {later}"));
+    }
+    if !none.is_empty() {
+        lines.push(format!("accepted, but there is nothing here that they govern: {none}"));
+    }
+    lines
+}
+
+/// Settings that Kafka had and Kafka 4 has removed.
+const RETIRED: &[&str] = &[
+    "advertised.host.name",
+    "advertised.port",
+    "broker.id.generation.enable",
+    "control.plane.listener.name",
+    "controlled.shutdown.max.retries",
+    "controlled.shutdown.retry.backoff.ms",
+    "delegation.token.master.key",
+    "host.name",
+    "inter.broker.protocol.version",
+    "leader.imbalance.per.broker.percentage",
+    "log.message.downconversion.enable",
+    "log.message.format.version",
+    "log.message.timestamp.difference.max.ms",
+    "offsets.commit.required.acks",
+    "port",
+    "quota.consumer.default",
+    "quota.producer.default",
+    "reserved.broker.max.id",
+];
+
+/// Whether Kafka 4 has removed this setting.
+pub(super) fn is_retired(name: &str) -> bool {
+    name.starts_with("zookeeper.")
+        || name.starts_with("password.encoder.")
+        || RETIRED.binary_search(&name).is_ok()
+}
+
+/// `listener.name.<listener>.<setting>`, taken apart, if the setting is known.
+pub(super) fn per_listener(name: &str) -> Option<(&str, &str)> {
+    let (listener, rest) = name.strip_prefix("listener.name.")?.split_once('.')?;
+    // SASL settings are given by mechanism too: `listener.name.x.plain.sasl.jaas.config`.
+    let base = [Some(rest), rest.split_once('.').map(|(_, base)| base)]
+        .into_iter()
+        .flatten()
+        .find(|base| table::broker_setting(base).is_some())?;
+    Some((listener, base))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_retired_settings_is_sorted_and_holds_no_living_ones() {
+        assert!(RETIRED.is_sorted());
+        for name in RETIRED {
+            assert!(table::broker_setting(name).is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_refused_setting_passes_at_its_default() {
+        for row in table::broker_settings() {
+            let (Standing::Refused(_), Some(default)) = (row.standing, row.default) else {
+                continue;
+            };
+            assert_eq!(ensure(row.name, default, &Origin::Set), Ok(()), "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn listener_prefixes_are_taken_apart() {
+        assert_eq!(
+            per_listener("listener.name.internal.ssl.keystore.location"),
+            Some(("internal", "ssl.keystore.location"))
+        );
+        assert_eq!(
+            per_listener("listener.name.x.plain.sasl.jaas.config"),
+            Some(("x", "sasl.jaas.config"))
+        );
+        assert_eq!(per_listener("listener.name.x.nosuch"), None);
+        assert_eq!(per_listener("listeners"), None);
+    }
+}

@@ -1,0 +1,116 @@
+//! The list of what is served. ApiVersions, dispatch and the README's table are made from it.
+
+use super::call::Call;
+use super::{
+    alter_configs, create_partitions, create_topics, delete_records, delete_topics,
+    describe_cluster, describe_configs, describe_log_dirs, describe_producers,
+    describe_topic_partitions, elect_leaders, find_coordinator, init_producer_id, list_offsets,
+    list_partition_reassignments, metadata, offset_for_leader_epoch,
+};
+use crate::broker::{Controller, Shared};
+use crate::wire::api::ApiKey;
+use crate::wire::codec::{DecodeError, Reader, Writer};
+
+/// A handler that runs on the worker and never blocks.
+pub type Inline = fn(&Shared, &Call<'_>, &mut Reader<'_>, &mut Writer) -> Result<(), DecodeError>;
+/// A handler that runs on the controller thread and may block.
+pub type Offloaded =
+    fn(&mut Controller, &Call<'_>, &mut Reader<'_>, &mut Writer) -> Result<(), DecodeError>;
+
+/// How an API is served.
+#[derive(Clone, Copy)]
+pub enum Handler {
+    /// By the service itself, which knows the API by its key.
+    Service,
+    /// On the worker.
+    Inline(Inline),
+    /// On the controller thread.
+    Offloaded(Offloaded),
+}
+
+/// One API that is served, in all of Kafka's stable versions.
+#[derive(Clone, Copy)]
+pub struct Api {
+    /// Its key.
+    pub key: ApiKey,
+    /// How it is served.
+    pub handler: Handler,
+}
+
+const fn service(key: ApiKey) -> Api {
+    Api { key, handler: Handler::Service }
+}
+
+const fn inline(key: ApiKey, handler: Inline) -> Api {
+    Api { key, handler: Handler::Inline(handler) }
+}
+
+const fn offloaded(key: ApiKey, handler: Offloaded) -> Api {
+    Api { key, handler: Handler::Offloaded(handler) }
+}
+
+/// All that is served, by key.
+pub const SERVED: &[Api] = &[
+    service(ApiKey::Produce),
+    service(ApiKey::Fetch),
+    offloaded(ApiKey::ListOffsets, list_offsets::handle),
+    inline(ApiKey::Metadata, metadata::handle),
+    inline(ApiKey::FindCoordinator, find_coordinator::handle),
+    service(ApiKey::ApiVersions),
+    offloaded(ApiKey::CreateTopics, create_topics::handle),
+    offloaded(ApiKey::DeleteTopics, delete_topics::handle),
+    offloaded(ApiKey::DeleteRecords, delete_records::handle),
+    offloaded(ApiKey::InitProducerId, init_producer_id::handle),
+    inline(ApiKey::OffsetForLeaderEpoch, offset_for_leader_epoch::handle),
+    inline(ApiKey::DescribeConfigs, describe_configs::handle),
+    offloaded(ApiKey::AlterConfigs, alter_configs::handle_replace),
+    offloaded(ApiKey::DescribeLogDirs, describe_log_dirs::handle),
+    offloaded(ApiKey::CreatePartitions, create_partitions::handle),
+    inline(ApiKey::ElectLeaders, elect_leaders::handle),
+    offloaded(ApiKey::IncrementalAlterConfigs, alter_configs::handle_incremental),
+    inline(ApiKey::ListPartitionReassignments, list_partition_reassignments::handle),
+    inline(ApiKey::DescribeCluster, describe_cluster::handle),
+    inline(ApiKey::DescribeProducers, describe_producers::handle),
+    inline(ApiKey::DescribeTopicPartitions, describe_topic_partitions::handle),
+];
+
+/// The API with this key, if it is served.
+pub fn find(key: i16) -> Option<&'static Api> {
+    SERVED.iter().find(|api| api.key as i16 == key)
+}
+
+/// The lowest version that is advertised. Produce is advertised from 0 although 0–2 are refused:
+/// without it released versions of librdkafka turn compression off (KAFKA-18659).
+pub fn advertised_min(key: ApiKey) -> i16 {
+    if key == ApiKey::Produce { 0 } else { *key.valid_versions().start() }
+}
+
+/// The highest version that is advertised: the highest stable one.
+pub fn advertised_max(key: ApiKey) -> i16 {
+    key.latest_stable_version()
+}
+
+/// Whether a request of this version is served.
+pub fn serves(key: ApiKey, version: i16) -> bool {
+    (*key.valid_versions().start()..=advertised_max(key)).contains(&version)
+}
+
+/// The table of served APIs in Markdown, for the README.
+pub fn markdown_table() -> String {
+    let mut table = String::from("| API | key | versions |\n| --- | ---: | --- |\n");
+    for api in SERVED {
+        let (min, max) = (api.key.valid_versions().start().to_owned(), advertised_max(api.key));
+        table += &format!("| {} | {} | {min}–{max} |\n", api.key.name(), api.key as i16);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_in_the_order_of_keys_and_without_duplicates() {
+        assert!(SERVED.windows(2).all(|pair| (pair[0].key as i16) < pair[1].key as i16));
+    }
+}

@@ -1,0 +1,60 @@
+//! Fetch (PROTOCOL 8; Kafka's `KafkaApis.handleFetchRequest`, `ReplicaManager.fetchMessages`,
+//! `DelayedFetch`).
+//!
+//! States of a fetch: *read* (all its partitions are read within the limits), then *answered* when
+//! that is enough or there is an error, else *parked*: registered with each partition, a last look
+//! is taken, and it waits for bytes or its timeout; then it is read again. Data never passes
+//! through here: an answer holds ranges of segments.
+
+mod answer;
+mod park;
+mod read;
+mod target;
+
+pub use park::{ParkedFetch, Why, resume};
+pub use read::check_leader_epoch;
+
+use super::call::{Call, decode};
+use super::service::{KafkaService, refuse};
+use crate::net::{Context, Flow, Slot};
+use crate::wire::codec::Reader;
+use crate::wire::error::ErrorCode;
+use crate::wire::messages::fetch::FetchRequest;
+use target::Fetch;
+
+/// Serves a Fetch request.
+pub fn serve(
+    service: &mut KafkaService,
+    cx: &mut Context<'_>,
+    call: &Call<'_>,
+    slot: Slot,
+    body: &mut Reader<'_>,
+) -> Flow {
+    let request: FetchRequest<'_> = match decode(call, body) {
+        Ok(request) => request,
+        Err(why) => return refuse(call, &why),
+    };
+    let fetch = match Fetch::new(&service.shared, call, &request, cx.now()) {
+        Ok(fetch) => fetch,
+        Err(code) => {
+            answer::refuse_whole(service, call, &request, code);
+            return service.answer(cx, slot);
+        }
+    };
+    let outcome = fetch.read();
+    if service.draining || fetch.is_satisfied_by(&outcome) {
+        answer::send(service, cx, slot, fetch, outcome);
+    } else {
+        park::park(service, cx, slot, fetch, outcome);
+    }
+    Flow::Next
+}
+
+/// Whether this isolation level is one of Kafka's: read uncommitted or read committed.
+fn check_isolation(level: i8) -> Result<bool, ErrorCode> {
+    match level {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(ErrorCode::UNKNOWN_SERVER_ERROR),
+    }
+}

@@ -1,0 +1,193 @@
+//! Reading the partitions of a fetch within its limits (Kafka's `ReplicaManager.readFromLog`).
+
+use super::target::{Fetch, Target};
+use crate::catalog::Partition;
+use crate::log::{Bound, Log, ReadError};
+use crate::net::FileRange;
+use crate::wire::error::ErrorCode;
+
+/// What one partition answers.
+pub struct Row {
+    /// NONE, or what is wrong.
+    pub code: ErrorCode,
+    /// Whether the error was found before the log was asked: Kafka's answers differ in details.
+    pub unread: bool,
+    /// The high watermark, −1 on errors.
+    pub high_watermark: i64,
+    /// The last stable offset, −1 on errors.
+    pub last_stable: i64,
+    /// The log start offset, −1 on errors.
+    pub log_start: i64,
+    /// Where the reader's log parts from ours: epoch and its end offset.
+    pub diverging: Option<(i32, i64)>,
+    /// Whole batches.
+    pub records: Option<FileRange>,
+    /// How much of the request's limit it takes: Kafka cuts the last batch where the limit is, so a
+    /// partition that has more than it may give uses up all that it may give.
+    used: u32,
+}
+
+impl Row {
+    fn failed(code: ErrorCode, unread: bool) -> Self {
+        Self {
+            code,
+            unread,
+            high_watermark: -1,
+            last_stable: -1,
+            log_start: -1,
+            diverging: None,
+            records: None,
+            used: 0,
+        }
+    }
+
+    /// How many bytes of records it has.
+    pub fn bytes(&self) -> u32 {
+        self.records.as_ref().map_or(0, |records| records.len)
+    }
+}
+
+/// What all partitions of a fetch answer, in their order.
+pub struct Outcome {
+    /// One row for each target.
+    pub rows: Vec<Row>,
+    /// The bytes of all of them.
+    pub bytes: i64,
+    /// Whether some row must be told at once.
+    pub urgent: bool,
+}
+
+impl Fetch {
+    /// Reads all partitions. The first one that has data gives its first batch whole, however
+    /// large; from then on the limits hold.
+    pub fn read(&self) -> Outcome {
+        let mut rows = Vec::with_capacity(self.targets.len());
+        let mut left = self.max_bytes.unwrap_or(0);
+        let (mut bytes, mut urgent) = (0, false);
+        for target in &self.targets {
+            let row = match &target.partition {
+                Ok(partition) => self.read_one(target, partition, left, bytes == 0),
+                Err(code) => Row::failed(*code, target.is_unreadable()),
+            };
+            left = left.saturating_sub(row.used);
+            bytes += i64::from(row.bytes());
+            urgent |= (row.code != ErrorCode::NONE && !row.unread) || row.diverging.is_some();
+            rows.push(row);
+        }
+        Outcome { rows, bytes, urgent }
+    }
+
+    /// Whether a fetch with this outcome must be answered now (PROTOCOL 8.3).
+    pub fn is_satisfied_by(&self, outcome: &Outcome) -> bool {
+        let nothing_to_wait_for = self.targets.iter().all(|target| target.partition.is_err());
+        self.deadline.is_none()
+            || nothing_to_wait_for
+            || outcome.urgent
+            || outcome.bytes >= self.min_bytes
+    }
+
+    fn bound(&self) -> Bound {
+        match (self.to_log_end, self.read_committed) {
+            (true, _) => Bound::LogEnd,
+            (false, true) => Bound::LastStable,
+            (false, false) => Bound::HighWatermark,
+        }
+    }
+
+    fn read_one(&self, target: &Target, partition: &Partition, left: u32, first: bool) -> Row {
+        let Some(log) = partition.log() else {
+            return Row::failed(ErrorCode::KAFKA_STORAGE_ERROR, false);
+        };
+        let asked = &target.asked;
+        if let Err(code) =
+            check_leader_epoch(asked.current_leader_epoch.max(NOT_GIVEN), partition.leader_epoch())
+        {
+            return Row::failed(code, false);
+        }
+        let (Ok(max_bytes), Some(_)) = (u32::try_from(asked.max_bytes), self.max_bytes) else {
+            return Row::failed(ErrorCode::UNKNOWN_SERVER_ERROR, false);
+        };
+        let limit = max_bytes.min(left);
+        if asked.last_fetched_epoch >= 0 {
+            match check_divergence(partition, asked.last_fetched_epoch, asked.fetch_offset) {
+                Ok(None) => {}
+                Ok(diverging) => return told(log, diverging),
+                Err(code) => return Row::failed(code, false),
+            }
+        }
+        match log.read(asked.fetch_offset, limit, first, self.bound()) {
+            Ok(read) => Row {
+                code: ErrorCode::NONE,
+                unread: false,
+                high_watermark: read.offsets.high_watermark,
+                last_stable: read.offsets.last_stable,
+                log_start: read.offsets.log_start,
+                diverging: None,
+                used: read
+                    .len()
+                    .max(u32::try_from(read.size_available).map_or(limit, |all| all.min(limit))),
+                records: read.range,
+            },
+            Err(why) => {
+                if !matches!(why, ReadError::OutOfRange { .. }) {
+                    ::log::error!("{}-{}: {why}", target.name, asked.index);
+                }
+                Row::failed(why.code(), false)
+            }
+        }
+    }
+}
+
+/// A row that tells the offsets, without records.
+fn told(log: &Log, diverging: Option<(i32, i64)>) -> Row {
+    let offsets = log.offsets();
+    Row {
+        code: ErrorCode::NONE,
+        unread: false,
+        high_watermark: offsets.high_watermark,
+        last_stable: offsets.last_stable,
+        log_start: offsets.log_start,
+        diverging,
+        records: None,
+        used: 0,
+    }
+}
+
+/// A client that knows no leader epoch.
+const NOT_GIVEN: i32 = -1;
+
+/// Compares the epoch that a client knows with the leader's (KIP-320); −1: it knows none.
+pub fn check_leader_epoch(known: i32, ours: i32) -> Result<(), ErrorCode> {
+    match known {
+        known if known == NOT_GIVEN || known == ours => Ok(()),
+        known if known < ours => Err(ErrorCode::FENCED_LEADER_EPOCH),
+        _ => Err(ErrorCode::UNKNOWN_LEADER_EPOCH),
+    }
+}
+
+/// Whether the reader's log parts from ours before `offset` (KIP-595's truncation on fetch).
+fn check_divergence(
+    partition: &Partition,
+    last_fetched: i32,
+    offset: i64,
+) -> Result<Option<(i32, i64)>, ErrorCode> {
+    let found = partition.end_offset_for_epoch(last_fetched);
+    let (epoch, end) = found.ok_or(ErrorCode::KAFKA_STORAGE_ERROR)?;
+    if epoch < 0 || end < 0 {
+        return Err(ErrorCode::OFFSET_OUT_OF_RANGE);
+    }
+    Ok((epoch < last_fetched || end < offset).then_some((epoch, end)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn epochs_are_compared_as_kafka_does() {
+        assert_eq!(check_leader_epoch(-1, 5), Ok(()));
+        assert_eq!(check_leader_epoch(5, 5), Ok(()));
+        assert_eq!(check_leader_epoch(4, 5), Err(ErrorCode::FENCED_LEADER_EPOCH));
+        assert_eq!(check_leader_epoch(6, 5), Err(ErrorCode::UNKNOWN_LEADER_EPOCH));
+    }
+}

@@ -1,0 +1,265 @@
+//! What a fetch asks for, resolved: its partitions, limits and session. Owned, so that it can wait.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::check_isolation;
+use crate::broker::{SessionPartition, Shared, SharedSession, TopicKey};
+use crate::catalog::{Partition, Topic};
+use crate::kafka::call::Call;
+use crate::wire::error::ErrorCode;
+use crate::wire::messages::fetch::{FetchPartition, FetchRequest, FetchTopic};
+use crate::wire::uuid::Uuid;
+
+/// From this version on topics are named by id.
+const IDS_FROM: i16 = 13;
+/// The replica id of a consumer.
+const CONSUMER: i32 = -1;
+/// The replica id of a debugging consumer, which reads to the end of the log.
+const DEBUG_CONSUMER: i32 = -2;
+/// The epoch of a request that opens a session.
+const INITIAL_EPOCH: i32 = 0;
+/// The epoch of a request without session, or one that ends it.
+const FINAL_EPOCH: i32 = -1;
+
+/// One partition of a fetch.
+#[derive(Clone)]
+pub struct Target {
+    /// What is asked.
+    pub asked: SessionPartition,
+    /// The topic's name; empty when only an unknown id was given.
+    pub name: Arc<str>,
+    /// The topic's id; zero when only an unknown name was given.
+    pub topic_id: Uuid,
+    /// The partition, or why there is none.
+    pub partition: Result<Arc<Partition>, ErrorCode>,
+}
+
+impl Target {
+    /// Whether there is no log to ask; the other errors are found by asking it.
+    pub fn is_unreadable(&self) -> bool {
+        let of_log = [ErrorCode::INCONSISTENT_TOPIC_ID, ErrorCode::NOT_LEADER_OR_FOLLOWER];
+        self.partition.as_ref().is_err_and(|code| !of_log.contains(code))
+    }
+}
+
+/// The session side of a fetch.
+pub enum Mode {
+    /// No session: the answer holds every partition.
+    Sessionless,
+    /// A full fetch that opens a session with its answer, if the cache has room.
+    Opening,
+    /// An incremental fetch: the answer holds what is new.
+    Incremental(SharedSession),
+}
+
+/// A fetch, resolved.
+pub struct Fetch {
+    /// The version of its request.
+    pub version: i16,
+    /// The id that ties the answer to it.
+    pub correlation_id: i32,
+    /// Its partitions, in the order of reading.
+    pub targets: Vec<Target>,
+    /// Its session.
+    pub mode: Mode,
+    /// Whether only committed transactions may be seen.
+    pub read_committed: bool,
+    /// A reader that sees the log to its end.
+    pub to_log_end: bool,
+    /// Bytes for which it is worth waiting.
+    pub min_bytes: i64,
+    /// Bytes that the answer may hold, but for a first batch; `None` for a negative number.
+    pub max_bytes: Option<u32>,
+    /// Until when it may wait; `None` when it must not.
+    pub deadline: Option<Instant>,
+    /// When it came.
+    pub now: Instant,
+}
+
+impl Fetch {
+    /// Resolves a request.
+    ///
+    /// # Errors
+    /// The top-level errors of sessions and of an unknown isolation level.
+    pub fn new(
+        shared: &Shared,
+        call: &Call<'_>,
+        request: &FetchRequest<'_>,
+        now: Instant,
+    ) -> Result<Self, ErrorCode> {
+        let read_committed = check_isolation(request.isolation_level)?;
+        let uses_ids = call.version() >= IDS_FROM;
+        let (asked, mode) = open_mode(shared, request, uses_ids, now)?;
+        let mut names = Names { shared, uses_ids, known: HashMap::new() };
+        let replica = if call.version() >= 15 {
+            request.replica_state.replica_id
+        } else {
+            request.replica_id
+        };
+        let follower = replica != CONSUMER && replica != DEBUG_CONSUMER;
+        let mut targets: Vec<Target> =
+            asked.into_iter().map(|asked| names.resolve(asked, follower)).collect();
+        // What cannot be read is told behind what can, as Kafka does.
+        targets.sort_by_key(Target::is_unreadable);
+        let limit = shared.config().fetch_max_bytes();
+        let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
+        Ok(Self {
+            version: call.version(),
+            correlation_id: call.header.correlation_id,
+            targets,
+            mode,
+            read_committed,
+            to_log_end: replica == DEBUG_CONSUMER,
+            min_bytes: i64::from(request.min_bytes.min(request.max_bytes)),
+            max_bytes: u32::try_from(request.max_bytes.min(limit)).ok(),
+            deadline: (request.max_wait_ms > 0).then(|| now + wait),
+            now,
+        })
+    }
+}
+
+fn open_mode(
+    shared: &Shared,
+    request: &FetchRequest<'_>,
+    uses_ids: bool,
+    now: Instant,
+) -> Result<(Vec<SessionPartition>, Mode), ErrorCode> {
+    let (id, epoch) = (request.session_id, request.session_epoch);
+    if epoch == INITIAL_EPOCH || epoch == FINAL_EPOCH {
+        if id != 0 {
+            shared.sessions.close(id);
+        }
+        let mode = if epoch == FINAL_EPOCH { Mode::Sessionless } else { Mode::Opening };
+        return Ok((last_mentions(asked(shared, request, uses_ids)), mode));
+    }
+    let update = |session: &mut crate::broker::Session| {
+        asked(shared, request, uses_ids).for_each(|partition| session.upsert(partition));
+        for topic in request.forgotten_topics_data.iter() {
+            let key = topic_key(uses_ids, topic.topic, topic.topic_id);
+            topic.partitions.iter().for_each(|index| session.forget(&key, index));
+        }
+    };
+    match shared.sessions.resume(id, epoch, uses_ids, now, update)? {
+        None => Ok((Vec::new(), Mode::Sessionless)),
+        Some(session) => {
+            let partitions = {
+                let session = session.lock().unwrap_or_else(PoisonError::into_inner);
+                session.partitions().cloned().collect()
+            };
+            Ok((partitions, Mode::Incremental(session)))
+        }
+    }
+}
+
+fn asked<'r>(
+    shared: &'r Shared,
+    request: &'r FetchRequest<'r>,
+    uses_ids: bool,
+) -> impl Iterator<Item = SessionPartition> + 'r {
+    let of_topic = move |topic: FetchTopic<'r>| {
+        let key = topic_key(uses_ids, topic.topic, topic.topic_id);
+        let known = if uses_ids { shared.topics.by_id(topic.topic_id) } else { None };
+        let known_as = known.map(|topic| topic.name.clone());
+        let partition = move |partition: FetchPartition| {
+            session_partition(key.clone(), known_as.clone(), &partition)
+        };
+        topic.partitions.iter().map(partition)
+    };
+    request.topics.iter().flat_map(of_topic)
+}
+
+fn topic_key(uses_ids: bool, name: &str, id: Uuid) -> TopicKey {
+    if uses_ids { TopicKey::Id(id) } else { TopicKey::Name(Arc::from(name)) }
+}
+
+fn session_partition(
+    topic: TopicKey,
+    known_as: Option<Arc<str>>,
+    asked: &FetchPartition,
+) -> SessionPartition {
+    let mut partition = SessionPartition::new(
+        topic,
+        asked.partition,
+        asked.fetch_offset,
+        asked.partition_max_bytes,
+    );
+    partition.known_as = known_as;
+    partition.current_leader_epoch = asked.current_leader_epoch;
+    partition.last_fetched_epoch = asked.last_fetched_epoch;
+    partition
+}
+
+/// A partition that is named twice counts once, as it is named last (Kafka keeps a map).
+fn last_mentions(asked: impl Iterator<Item = SessionPartition>) -> Vec<SessionPartition> {
+    let mut unique: Vec<SessionPartition> = asked.collect();
+    if unique.len() > 1 {
+        let mut seen: HashMap<(TopicKey, i32), usize> = HashMap::with_capacity(unique.len());
+        let mut kept: Vec<SessionPartition> = Vec::with_capacity(unique.len());
+        for partition in unique {
+            match seen.entry((partition.topic.clone(), partition.index)) {
+                std::collections::hash_map::Entry::Occupied(place) => {
+                    kept[*place.get()] = partition
+                }
+                std::collections::hash_map::Entry::Vacant(place) => {
+                    place.insert(kept.len());
+                    kept.push(partition);
+                }
+            }
+        }
+        unique = kept;
+    }
+    unique
+}
+
+/// Topics looked up once per request.
+struct Names<'a> {
+    shared: &'a Shared,
+    uses_ids: bool,
+    known: HashMap<TopicKey, Option<Arc<Topic>>>,
+}
+
+impl Names<'_> {
+    fn topic(&mut self, key: &TopicKey) -> Option<Arc<Topic>> {
+        let shared = self.shared;
+        let find = || match key {
+            TopicKey::Name(name) => shared.topics.by_name(name),
+            TopicKey::Id(id) => shared.topics.by_id(*id),
+        };
+        match self.known.get(key) {
+            Some(known) => known.clone(),
+            None => {
+                let found = find();
+                self.known.insert(key.clone(), found.clone());
+                found
+            }
+        }
+    }
+
+    fn resolve(&mut self, asked: SessionPartition, follower: bool) -> Target {
+        let unknown = if self.uses_ids {
+            ErrorCode::UNKNOWN_TOPIC_ID
+        } else {
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+        };
+        let Some(topic) = self.topic(&asked.topic) else {
+            let (name, topic_id) = match &asked.topic {
+                TopicKey::Name(name) => (name.clone(), Uuid::ZERO),
+                TopicKey::Id(id) => (Arc::from(""), *id),
+            };
+            // The name goes on with another id: the topic was deleted and created again.
+            let successor =
+                asked.known_as.as_ref().and_then(|name| self.shared.topics.by_name(name));
+            let code = if successor.is_some() { ErrorCode::INCONSISTENT_TOPIC_ID } else { unknown };
+            return Target { asked, name, topic_id, partition: Err(code) };
+        };
+        // A node id that is not a replica's: there are no followers on a single node.
+        let partition = match topic.partition(asked.index) {
+            Some(_) if follower => Err(ErrorCode::NOT_LEADER_OR_FOLLOWER),
+            Some(partition) => Ok(partition.clone()),
+            None => Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+        };
+        Target { asked, name: topic.name.clone(), topic_id: topic.id, partition }
+    }
+}

@@ -1,0 +1,337 @@
+//! Produce (PROTOCOL 7; Kafka's `KafkaApis.handleProduceRequest`, `ReplicaManager.appendRecords`).
+//!
+//! Each partition stands for itself: its batch is validated outside any lock, appended under the
+//! partition's, and visible at once since this node is the whole in-sync set; `acks` then only
+//! decides whether there is an answer. A request with `acks=0` never has one; if anything in it
+//! failed its connection is closed, so that the client learns to ask for metadata again.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::call::{Call, decode, respond};
+use super::service::{KafkaService, refuse};
+use super::wakes::Wakes;
+use crate::broker::{Shared, now_ms};
+use crate::catalog::{Partition, Topic};
+use crate::config::TopicConfig;
+use crate::log::validate::{Rules, Scratch, validate};
+use crate::net::{Context, Flow, Slot};
+use crate::wire::codec::{Array, Reader, Records};
+use crate::wire::error::ErrorCode;
+use crate::wire::messages::produce::{
+    BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
+    ProduceResponse, TopicProduceData, TopicProduceResponse,
+};
+use crate::wire::records::Batch;
+
+/// The client id whose bearer may write internal topics (Kafka's `AdminUtils.ADMIN_CLIENT_ID`).
+const ADMIN_CLIENT_ID: &str = "__admin_client";
+/// From this version on topics are named by id.
+const IDS_FROM: i16 = 13;
+
+/// What became of one partition's batch.
+#[derive(Debug)]
+struct Outcome {
+    index: i32,
+    code: ErrorCode,
+    base_offset: i64,
+    log_append_time_ms: i64,
+    log_start_offset: i64,
+    message: Option<String>,
+    record_errors: Vec<(i32, Option<String>)>,
+}
+
+impl Outcome {
+    fn failed(index: i32, code: ErrorCode) -> Self {
+        Self {
+            index,
+            code,
+            base_offset: -1,
+            log_append_time_ms: -1,
+            log_start_offset: -1,
+            message: None,
+            record_errors: Vec::new(),
+        }
+    }
+}
+
+/// Serves a Produce request.
+pub fn serve(
+    service: &mut KafkaService,
+    cx: &mut Context<'_>,
+    call: &Call<'_>,
+    slot: Slot,
+    body: &mut Reader<'_>,
+) -> Flow {
+    let request: ProduceRequest<'_> = match decode(call, body) {
+        Ok(request) => request,
+        Err(why) => return refuse(call, &why),
+    };
+    let refusal = refuse_whole(&request);
+    let (partitions_repeat, topics_repeat) = (partitions_repeat(&request), topics_repeat(&request));
+    let mut failed = false;
+    let mut topics = Vec::with_capacity(request.topic_data.len());
+    for (at, topic) in request.topic_data.iter().enumerate() {
+        if topic.partition_data.is_empty() {
+            continue;
+        }
+        let is_last = |index| !partitions_repeat || is_last_mention(&request, at, &topic, index);
+        let mut append = Append {
+            shared: &service.shared,
+            wakes: &mut service.wakes,
+            scratch: &mut service.scratch,
+            call,
+            acks: request.acks,
+        };
+        let outcomes = append.topic(&topic, refusal, is_last);
+        failed |= outcomes.iter().any(|outcome| outcome.code != ErrorCode::NONE);
+        let same = |(known, _): &&mut (TopicProduceData<'_>, Vec<Outcome>)| is_same(known, &topic);
+        match topics.iter_mut().find(|row| topics_repeat && same(row)) {
+            Some((_, rows)) => rows.extend(outcomes), // One row for a topic, however often named.
+            None => topics.push((topic, outcomes)),
+        }
+    }
+    if request.acks == 0 {
+        cx.skip(slot);
+        let why = "a Produce request with acks=0 that could not be served in full";
+        return if failed { Flow::Close(Cow::Borrowed(why)) } else { Flow::Next };
+    }
+    encode(service, call, &topics);
+    service.answer(cx, slot)
+}
+
+/// Errors that concern every partition of a request.
+fn refuse_whole(request: &ProduceRequest<'_>) -> Option<ErrorCode> {
+    let transactional = || {
+        let batches = request.topic_data.iter().flat_map(|topic| topic.partition_data.iter());
+        batches
+            .filter_map(|data| match data.records {
+                Some(Records::Bytes(bytes)) => Batch::parse(bytes).ok(),
+                _ => None,
+            })
+            .any(|(batch, _)| batch.attributes().is_transactional())
+    };
+    if request.transactional_id.is_none() && transactional() {
+        return Some(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
+    }
+    None
+}
+
+/// Whether some partition is named twice. No client does that; the check must cost next to nothing.
+fn partitions_repeat(request: &ProduceRequest<'_>) -> bool {
+    let count: usize = request.topic_data.iter().map(|topic| topic.partition_data.len()).sum();
+    if count < 2 {
+        return false;
+    }
+    let mut named = Vec::with_capacity(count);
+    for topic in request.topic_data.iter() {
+        named.extend(
+            topic.partition_data.iter().map(|data| (topic.name, topic.topic_id, data.index)),
+        );
+    }
+    named.sort_unstable();
+    named.windows(2).any(|pair| pair[0] == pair[1])
+}
+
+/// Whether some topic is named twice.
+fn topics_repeat(request: &ProduceRequest<'_>) -> bool {
+    if request.topic_data.len() < 2 {
+        return false;
+    }
+    let mut named: Vec<_> =
+        request.topic_data.iter().map(|topic| (topic.name, topic.topic_id)).collect();
+    named.sort_unstable();
+    named.windows(2).any(|pair| pair[0] == pair[1])
+}
+
+fn is_same(one: &TopicProduceData<'_>, other: &TopicProduceData<'_>) -> bool {
+    one.name == other.name && one.topic_id == other.topic_id
+}
+
+/// A partition that is named twice counts once, as it is named last (Kafka keeps a map).
+fn is_last_mention(
+    request: &ProduceRequest<'_>,
+    at: usize,
+    topic: &TopicProduceData<'_>,
+    index: usize,
+) -> bool {
+    let Some(partition) = topic.partition_data.iter().nth(index).map(|data| data.index) else {
+        return true;
+    };
+    let again = |data: &PartitionProduceData<'_>| data.index == partition;
+    let later_here = topic.partition_data.iter().skip(index + 1).any(|data| again(&data));
+    let mut later = request.topic_data.iter().skip(at + 1).filter(|other| is_same(other, topic));
+    !later_here && !later.any(|other| other.partition_data.iter().any(|data| again(&data)))
+}
+
+struct Append<'a> {
+    shared: &'a Shared,
+    wakes: &'a mut Wakes,
+    scratch: &'a mut Scratch,
+    call: &'a Call<'a>,
+    acks: i16,
+}
+
+impl Append<'_> {
+    fn topic(
+        &mut self,
+        data: &TopicProduceData<'_>,
+        refusal: Option<ErrorCode>,
+        is_last: impl Fn(usize) -> bool,
+    ) -> Vec<Outcome> {
+        let topic = refusal.map_or_else(|| self.find(data), Err);
+        let config = topic.as_ref().ok().map(|topic| topic.config());
+        let mut outcomes = Vec::with_capacity(data.partition_data.len());
+        for (at, partition) in data.partition_data.iter().enumerate() {
+            if !is_last(at) {
+                continue;
+            }
+            outcomes.push(match (&topic, &config) {
+                (Ok(topic), Some(config)) => self.partition(topic, config, &partition),
+                (Err(code), _) => Outcome::failed(partition.index, *code),
+                (Ok(_), None) => Outcome::failed(partition.index, ErrorCode::UNKNOWN_SERVER_ERROR),
+            });
+        }
+        outcomes
+    }
+
+    fn find(&self, data: &TopicProduceData<'_>) -> Result<Arc<Topic>, ErrorCode> {
+        let topic = if self.call.version() >= IDS_FROM {
+            self.shared.topics.by_id(data.topic_id).ok_or(ErrorCode::UNKNOWN_TOPIC_ID)?
+        } else {
+            self.shared.topics.by_name(data.name).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?
+        };
+        if topic.internal && self.call.header.client_id != Some(ADMIN_CLIENT_ID) {
+            return Err(ErrorCode::INVALID_TOPIC_EXCEPTION);
+        }
+        Ok(topic)
+    }
+
+    fn partition(
+        &mut self,
+        topic: &Topic,
+        config: &TopicConfig,
+        data: &PartitionProduceData<'_>,
+    ) -> Outcome {
+        let Some(partition) = topic.partition(data.index) else {
+            return Outcome::failed(data.index, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        };
+        if !matches!(self.acks, -1..=1) {
+            return Outcome::failed(data.index, ErrorCode::INVALID_REQUIRED_ACKS);
+        }
+        let bytes = match data.records {
+            Some(Records::Bytes(bytes)) => bytes,
+            _ => return Outcome::failed(data.index, ErrorCode::INVALID_RECORD),
+        };
+        self.append(topic, config, partition, bytes)
+    }
+
+    fn append(
+        &mut self,
+        topic: &Topic,
+        config: &TopicConfig,
+        partition: &Partition,
+        bytes: &[u8],
+    ) -> Outcome {
+        let now_ms = now_ms();
+        let index = partition.index;
+        let produce_version = self.call.version();
+        let rules = Rules { config, now_ms, produce_version, topic: &topic.name, partition: index };
+        let log_start = || partition.log().map_or(-1, |log| log.offsets().log_start);
+        let valid = match validate(bytes, &rules, self.scratch) {
+            Ok(valid) => valid,
+            Err(why) => {
+                let log_start_offset =
+                    if why.answers_log_start_offset() { log_start() } else { -1 };
+                let message = why.answer_message().map(str::to_owned);
+                let failed = Outcome::failed(index, why.code);
+                return Outcome {
+                    log_start_offset,
+                    message,
+                    record_errors: why.record_errors,
+                    ..failed
+                };
+            }
+        };
+        if valid.header.attributes.is_transactional() {
+            // Transactions are not served yet, so no transaction can be open here.
+            return Outcome {
+                log_start_offset: log_start(),
+                ..Outcome::failed(index, ErrorCode::INVALID_TXN_STATE)
+            };
+        }
+        match partition.append(&valid, now_ms, |waiter| self.wakes.add(waiter)) {
+            Ok(appended) => Outcome {
+                base_offset: appended.base_offset,
+                log_append_time_ms: appended.log_append_time_ms,
+                log_start_offset: appended.log_start_offset,
+                ..Outcome::failed(index, ErrorCode::NONE)
+            },
+            Err(None) => Outcome::failed(index, ErrorCode::KAFKA_STORAGE_ERROR),
+            Err(Some(why)) => {
+                ::log::debug!("{}-{index}: an append was refused: {why}", topic.name);
+                Outcome { log_start_offset: log_start(), ..Outcome::failed(index, why.code()) }
+            }
+        }
+    }
+}
+
+fn encode(
+    service: &mut KafkaService,
+    call: &Call<'_>,
+    topics: &[(TopicProduceData<'_>, Vec<Outcome>)],
+) {
+    let errors: Vec<_> = topics.iter().map(|(_, outcomes)| error_rows(outcomes)).collect();
+    let mut partitions = Vec::with_capacity(topics.len());
+    for ((_, outcomes), errors) in topics.iter().zip(&errors) {
+        partitions.push(partition_rows(outcomes, errors));
+    }
+    let mut rows = Vec::with_capacity(topics.len());
+    for ((topic, _), partitions) in topics.iter().zip(&partitions) {
+        let partition_responses = Array::from(partitions);
+        rows.push(TopicProduceResponse {
+            name: topic.name,
+            topic_id: topic.topic_id,
+            partition_responses,
+        });
+    }
+    let response = ProduceResponse { responses: Array::from(&rows), ..Default::default() };
+    respond(call, &response, &mut service.out);
+}
+
+/// The rows of refused records, by partition; nothing at all when no record was refused.
+fn error_rows(outcomes: &[Outcome]) -> Vec<Vec<BatchIndexAndErrorMessage<'_>>> {
+    if outcomes.iter().all(|outcome| outcome.record_errors.is_empty()) {
+        return Vec::new();
+    }
+    let mut all = Vec::with_capacity(outcomes.len());
+    for outcome in outcomes {
+        let mut rows = Vec::with_capacity(outcome.record_errors.len());
+        for (batch_index, message) in &outcome.record_errors {
+            let batch_index_error_message = message.as_deref();
+            rows.push(BatchIndexAndErrorMessage {
+                batch_index: *batch_index,
+                batch_index_error_message,
+            });
+        }
+        all.push(rows);
+    }
+    all
+}
+
+fn partition_rows<'a>(
+    outcomes: &'a [Outcome],
+    errors: &'a [Vec<BatchIndexAndErrorMessage<'a>>],
+) -> Vec<PartitionProduceResponse<'a>> {
+    let row = |(at, outcome): (usize, &'a Outcome)| PartitionProduceResponse {
+        index: outcome.index,
+        error_code: outcome.code,
+        base_offset: outcome.base_offset,
+        log_append_time_ms: outcome.log_append_time_ms,
+        log_start_offset: outcome.log_start_offset,
+        record_errors: errors.get(at).map_or_else(Array::default, Array::from),
+        error_message: outcome.message.as_deref(),
+        ..Default::default()
+    };
+    outcomes.iter().enumerate().map(row).collect()
+}

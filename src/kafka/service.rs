@@ -1,0 +1,253 @@
+//! What a worker runs: frames and headers, dispatch, parked requests and their wake-ups.
+//!
+//! Life of a request: *framed* (whole in the receive window), *dispatched* in order, then either
+//! *answered* at once, *parked* (a long poll: its slot fills later, the requests behind it go on)
+//! or *offloaded* (the controller thread works on it; the connection's next request waits).
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::apis::{self, Handler};
+use super::call::{Call, Origin};
+use super::fetch::{self, ParkedFetch};
+use super::parked::Parked;
+use super::wakes::Wakes;
+use super::{api_versions, produce};
+use crate::broker::{Shared, WorkerMessage};
+use crate::log::validate::Scratch;
+use crate::net::{ConnId, Context, Flow, Framing, Part, Peer, Service, Slot};
+use crate::wire::api::ApiKey;
+use crate::wire::codec::{Reader, Writer};
+use crate::wire::header::RequestHeader;
+
+/// The bytes of a frame's size field.
+const SIZE: usize = 4;
+
+/// What the protocol remembers of a connection.
+#[derive(Debug)]
+pub struct Session {
+    origin: Origin,
+}
+
+/// Kafka's protocol on one worker.
+pub struct KafkaService {
+    pub(super) shared: Arc<Shared>,
+    pub(super) worker: usize,
+    max_frame: i32,
+    pub(super) out: Writer,
+    pub(super) wakes: Wakes,
+    pub(super) parked: Parked<ParkedFetch>,
+    pub(super) scratch: Scratch,
+    /// The worker is stopping: nothing may be parked any more.
+    pub(super) draining: bool,
+}
+
+impl KafkaService {
+    /// The service of the worker with this index.
+    pub fn new(shared: Arc<Shared>, worker: usize) -> Self {
+        let max_frame = shared.config().socket_request_max_bytes();
+        let wakes = Wakes::new(worker, shared.worker_count());
+        Self {
+            shared,
+            worker,
+            max_frame,
+            out: Writer::new(),
+            wakes,
+            parked: Parked::default(),
+            scratch: Scratch::default(),
+            draining: false,
+        }
+    }
+
+    fn dispatch(
+        &mut self,
+        cx: &mut Context<'_>,
+        session: &Session,
+        slot: Slot,
+        frame: &[u8],
+    ) -> Flow {
+        let mut reader = Reader::new(frame);
+        let header = match RequestHeader::decode(&mut reader) {
+            Ok(header) => header,
+            Err(why) => {
+                return Flow::Close(Cow::Owned(format!(
+                    "a request header that cannot be read: {why}"
+                )));
+            }
+        };
+        let Some(api) = apis::find(header.api_key) else {
+            return Flow::Close(Cow::Owned(format!(
+                "a request for API {}, which is not served",
+                header.api_key
+            )));
+        };
+        let call = Call { api: api.key, header, origin: session.origin };
+        if api.key == ApiKey::ApiVersions {
+            api_versions::handle(&self.shared, &call, &mut reader, &mut self.out);
+            return self.answer(cx, slot);
+        }
+        if !apis::serves(api.key, call.version()) {
+            let (name, version) = (api.key.name(), call.version());
+            return Flow::Close(Cow::Owned(format!(
+                "a {name} request of version {version}, which is not served"
+            )));
+        }
+        let outcome = match api.handler {
+            Handler::Inline(handler) => handler(&self.shared, &call, &mut reader, &mut self.out),
+            Handler::Offloaded(_) => return self.offload(slot, session.origin, frame),
+            Handler::Service if api.key == ApiKey::Produce => {
+                return produce::serve(self, cx, &call, slot, &mut reader);
+            }
+            Handler::Service => return fetch::serve(self, cx, &call, slot, &mut reader),
+        };
+        match outcome {
+            Ok(()) => self.answer(cx, slot),
+            Err(why) => refuse(&call, &why),
+        }
+    }
+
+    /// Sends the frame that is in `out`.
+    pub(super) fn answer(&mut self, cx: &mut Context<'_>, slot: Slot) -> Flow {
+        cx.reply(slot, &[Part::Bytes(self.out.bytes())]);
+        Flow::Next
+    }
+
+    /// Hands a request to the controller thread; the connection goes on when the answer is there.
+    fn offload(&mut self, slot: Slot, origin: Origin, frame: &[u8]) -> Flow {
+        let (worker, frame) = (self.worker, frame.to_vec());
+        let job = move |controller: &mut crate::broker::Controller| {
+            let answer = run_offloaded(controller, origin, &frame);
+            controller.shared().tell(worker, WorkerMessage::Answer(slot, answer));
+        };
+        match self.shared.on_controller(job) {
+            Ok(()) => Flow::Hold,
+            Err(why) => Flow::Close(Cow::Owned(why.to_string())),
+        }
+    }
+
+    fn wake(&mut self, cx: &mut Context<'_>, keys: &[u64]) {
+        for key in keys {
+            if let Some(parked) = self.parked.take(*key) {
+                fetch::resume(self, cx, parked, fetch::Why::Data);
+            }
+        }
+    }
+}
+
+/// A body that cannot be read ends the connection, as in Kafka.
+pub(super) fn refuse(call: &Call<'_>, why: &crate::wire::codec::DecodeError) -> Flow {
+    Flow::Close(Cow::Owned(format!(
+        "a {} v{} request that cannot be read: {why}",
+        call.api.name(),
+        call.version()
+    )))
+}
+
+/// Runs an offloaded handler; an empty answer closes the connection.
+fn run_offloaded(
+    controller: &mut crate::broker::Controller,
+    origin: Origin,
+    frame: &[u8],
+) -> Vec<u8> {
+    let mut reader = Reader::new(frame);
+    let Ok(header) = RequestHeader::decode(&mut reader) else { return Vec::new() };
+    let Some(api) = apis::find(header.api_key) else { return Vec::new() };
+    let Handler::Offloaded(handler) = api.handler else { return Vec::new() };
+    let call = Call { api: api.key, header, origin };
+    let mut out = Writer::new();
+    match handler(controller, &call, &mut reader, &mut out) {
+        Ok(()) => out.bytes().to_vec(),
+        Err(why) => {
+            ::log::debug!(
+                "a {} v{} request that cannot be read: {why}",
+                call.api.name(),
+                call.version()
+            );
+            Vec::new()
+        }
+    }
+}
+
+impl Service for KafkaService {
+    type Session = Session;
+    type Message = WorkerMessage;
+
+    fn open(&mut self, _cx: &mut Context<'_>, _conn: ConnId, peer: &Peer) -> Session {
+        Session { origin: Origin { listener: peer.listener, local: peer.local } }
+    }
+
+    fn framing(&self, _session: &Session, input: &[u8]) -> Framing {
+        let Some(size) = input.first_chunk::<SIZE>().map(|size| i32::from_be_bytes(*size)) else {
+            return Framing::Incomplete { need: SIZE };
+        };
+        if size < 0 || size > self.max_frame {
+            let limit = self.max_frame;
+            return Framing::Refuse(Cow::Owned(format!(
+                "a frame of {size} bytes; socket.request.max.bytes allows {limit}"
+            )));
+        }
+        let whole = SIZE + size as usize;
+        if input.len() < whole {
+            Framing::Incomplete { need: whole }
+        } else {
+            Framing::Whole(whole)
+        }
+    }
+
+    fn request(
+        &mut self,
+        cx: &mut Context<'_>,
+        session: &mut Session,
+        slot: Slot,
+        frame: &[u8],
+    ) -> Flow {
+        let frame = frame.get(SIZE..).unwrap_or_default();
+        self.dispatch(cx, session, slot, frame)
+    }
+
+    fn message(&mut self, cx: &mut Context<'_>, message: WorkerMessage) {
+        match message {
+            WorkerMessage::Wake(keys) => self.wake(cx, &keys),
+            WorkerMessage::Answer(slot, frame) if frame.is_empty() => {
+                cx.skip(slot);
+                cx.close(slot.conn(), Cow::Borrowed("a request that cannot be read"));
+            }
+            WorkerMessage::Answer(slot, frame) => {
+                cx.reply(slot, &[Part::Bytes(&frame)]);
+                cx.resume(slot.conn());
+            }
+        }
+    }
+
+    fn timer(&mut self, cx: &mut Context<'_>, key: u64) {
+        if let Some(parked) = self.parked.take(key) {
+            fetch::resume(self, cx, parked, fetch::Why::Timeout);
+        }
+    }
+
+    fn end_of_turn(&mut self, cx: &mut Context<'_>) {
+        let keys = self.wakes.deliver(&self.shared);
+        if !keys.is_empty() {
+            self.wake(cx, &keys);
+        }
+    }
+
+    fn drain(&mut self, cx: &mut Context<'_>) {
+        self.draining = true;
+        for key in self.parked.keys_where(|_| true) {
+            if let Some(parked) = self.parked.take(key) {
+                fetch::resume(self, cx, parked, fetch::Why::Timeout);
+            }
+        }
+    }
+
+    fn closed(&mut self, _cx: &mut Context<'_>, conn: ConnId, _session: Session) {
+        // Long polls of a connection that is gone: give their registrations back now, not at their
+        // timeout, or a client that reconnects in a loop would pile them up.
+        for key in self.parked.keys_where(|parked| parked.conn() == conn) {
+            if let Some(parked) = self.parked.take(key) {
+                parked.forget();
+            }
+        }
+    }
+}

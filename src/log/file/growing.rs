@@ -1,0 +1,316 @@
+//! A file that one writer appends to through a shared mapping while many read it.
+//!
+//! Three numbers, one law: `len <= reserve <= capacity`.
+//!
+//! * `capacity`: bytes of address space that the mapping covers. It may lie far beyond the end of
+//!   the file; that costs nothing until it is touched.
+//! * `reserve`: bytes of the file that exist and have blocks. Nothing beyond may ever be touched:
+//!   it would be a SIGBUS. It grows in steps that grow with the file, ahead of the tail, mostly by
+//!   the preparer.
+//! * `len`: bytes that were written and published. They never change again while the file is
+//!   mapped.
+//!
+//! The discipline that makes sharing sound: exactly one [`Tail`] exists per file; it alone writes,
+//! and only into `len..reserve`. Readers get slices of `0..len` only. The tail moves `len` forward
+//! (Release) when the bytes are complete; a reader that loads it (Acquire) sees them whole. So no
+//! byte is ever written while a slice of it exists. Other processes must not write to or truncate
+//! the file while we run; the data directory's lock keeps other brokers away.
+
+use super::{PAGE, sys};
+use crate::net::Region;
+use memmap2::{Advice, MmapOptions, MmapRaw};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// The first step of a reserve, and the largest.
+const FIRST_STEP: u64 = 16 * 1024;
+const LARGEST_STEP: u64 = 32 << 20;
+
+/// The kernel has no MADV_POPULATE_WRITE (before 5.14): pages are touched instead.
+static NO_POPULATE: AtomicBool = AtomicBool::new(false);
+
+/// The shared half: what readers and the preparer hold. See the module's comment.
+pub(crate) struct GrowingFile {
+    file: File,
+    capacity: u64,
+    map: OnceLock<MmapRaw>,
+    len: AtomicU64,
+    reserve: AtomicU64,
+    /// Held while the file changes its size; false inside once no tail writes any more.
+    growing: Mutex<bool>,
+    /// Write-back was started up to here.
+    written_back: AtomicU64,
+    /// The preparer has been asked to grow it and has not done so yet.
+    asked: AtomicBool,
+}
+
+impl GrowingFile {
+    fn new(file: File, capacity: u64, len: u64, reserve: u64, growing: bool) -> GrowingFile {
+        assert!(len <= reserve && reserve <= capacity, "{len} <= {reserve} <= {capacity}");
+        GrowingFile {
+            file,
+            capacity,
+            map: OnceLock::new(),
+            len: AtomicU64::new(len),
+            reserve: AtomicU64::new(reserve),
+            growing: Mutex::new(growing),
+            written_back: AtomicU64::new(0),
+            asked: AtomicBool::new(false),
+        }
+    }
+
+    /// A file of `len` bytes that nobody writes to any more.
+    pub(crate) fn sealed(file: File, len: u64) -> Arc<GrowingFile> {
+        Arc::new(GrowingFile::new(file, len, len, len, false))
+    }
+
+    /// Bytes written and published.
+    pub(crate) fn len(&self) -> u64 {
+        self.len.load(Ordering::Acquire)
+    }
+
+    /// Bytes that the mapping covers, the most that the file can hold.
+    pub(crate) fn capacity(&self) -> u64 {
+        self.capacity
+    }
+
+    /// Bytes on disk, used or not.
+    pub(crate) fn reserve(&self) -> u64 {
+        self.reserve.load(Ordering::Acquire)
+    }
+
+    /// The file itself, for system calls.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// `len` published bytes from `start` on. Fails if there are not that many, or if they cannot be
+    /// mapped.
+    pub(crate) fn slice(&self, start: u64, len: u64) -> io::Result<&[u8]> {
+        if start.checked_add(len).is_none_or(|end| end > self.len()) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if len == 0 {
+            return Ok(&[]);
+        }
+        let map = self.map()?;
+        // SAFETY: `start + len <= self.len <= reserve <= capacity`: inside the mapping, and on
+        // bytes that the file has. They are published, so nothing writes to them while `self`
+        // is borrowed (see the module's comment), and the Acquire load above made them visible.
+        Ok(unsafe { std::slice::from_raw_parts(map.as_ptr().add(start as usize), len as usize) })
+    }
+
+    /// The mapping, made when it is first needed: an idle partition has none.
+    fn map(&self) -> io::Result<&MmapRaw> {
+        if let Some(map) = self.map.get() {
+            return Ok(map);
+        }
+        let may_grow = self.lock();
+        if self.map.get().is_none() {
+            let len = usize::try_from(self.capacity).map_err(|_| io::ErrorKind::OutOfMemory)?;
+            let mut options = MmapOptions::new();
+            let options = options.len(len);
+            // Only a file that grows was opened for writing.
+            let map = match *may_grow {
+                true => options.map_raw(&self.file)?,
+                false => options.map_raw_read_only(&self.file)?,
+            };
+            let _ = self.map.set(map);
+        }
+        self.map.get().ok_or_else(|| io::ErrorKind::OutOfMemory.into())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, bool> {
+        // What it guards is one flag, and sizes that are stored last: nothing is half done.
+        self.growing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks for a larger reserve once half of the last step is used. True at most once per
+    /// growth: then the caller must see to it that [`GrowingFile::grow_ahead`] is called.
+    pub(crate) fn should_grow(&self, len: u64) -> bool {
+        let reserve = self.reserve.load(Ordering::Relaxed);
+        reserve < self.capacity
+            && reserve - len < step(reserve) / 2
+            && !self.asked.swap(true, Ordering::AcqRel)
+    }
+
+    /// Takes back a question that nobody will answer.
+    pub(crate) fn unask(&self) {
+        self.asked.store(false, Ordering::Release);
+    }
+
+    /// Grows the reserve by a step and faults the new pages in. Blocks; for the preparer.
+    pub(crate) fn grow_ahead(&self) -> io::Result<()> {
+        let grown = self.grow_ahead_by(step(self.reserve()));
+        self.unask();
+        grown
+    }
+
+    /// The same by a step of the caller's choice.
+    pub(crate) fn grow_ahead_by(&self, step: u64) -> io::Result<()> {
+        self.grow(self.reserve() + step, true)
+    }
+
+    /// Grows the reserve to `to` bytes, or as far as the capacity lets it.
+    fn grow(&self, to: u64, ahead: bool) -> io::Result<()> {
+        let map = if ahead { Some(self.map()?) } else { None };
+        let may_grow = self.lock();
+        let from = self.reserve();
+        let to = to.next_multiple_of(PAGE).min(self.capacity);
+        if !*may_grow || to <= from {
+            return Ok(());
+        }
+        sys::reserve(&self.file, from, to)?;
+        if let Some(map) = map.filter(|_| NO_POPULATE.load(Ordering::Relaxed)) {
+            touch(map, from, to);
+        }
+        self.reserve.store(to, Ordering::Release);
+        drop(may_grow);
+        if let Some(map) = map {
+            populate(map, from, to);
+        }
+        Ok(())
+    }
+
+    /// Cuts the reserve off. Only once the tail is sealed: nothing beyond `len` is touched then.
+    pub(crate) fn trim(&self) -> io::Result<()> {
+        let may_grow = self.lock();
+        assert!(!*may_grow, "a file that still grows cannot be trimmed");
+        let len = self.len();
+        if self.reserve() > len {
+            self.file.set_len(len)?;
+            self.reserve.store(len, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// Starts write-back of the whole pages that were published since the last call. The flusher's
+    /// place to keep dirty pages few.
+    pub(crate) fn start_write_back(&self) -> io::Result<()> {
+        let to = self.len() / PAGE * PAGE;
+        let from = self.written_back.fetch_max(to, Ordering::Relaxed);
+        if to > from { sys::start_write_back(&self.file, from, to) } else { Ok(()) }
+    }
+}
+
+/// The step by which a reserve of `reserve` bytes grows: it doubles the file at first.
+fn step(reserve: u64) -> u64 {
+    reserve.clamp(FIRST_STEP, LARGEST_STEP)
+}
+
+/// Maps the pages writable without changing a byte, so that an append is a memcpy. Only an
+/// optimisation: what fails here is faulted in later.
+fn populate(map: &MmapRaw, from: u64, to: u64) {
+    if NO_POPULATE.load(Ordering::Relaxed) {
+        return;
+    }
+    let from = from / PAGE * PAGE;
+    if let Err(error) = map.advise_range(Advice::PopulateWrite, from as usize, (to - from) as usize)
+        && error.raw_os_error() == Some(libc::EINVAL)
+    {
+        NO_POPULATE.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The same for kernels that cannot: writes a zero to each page of a range that is not yet
+/// published as reserve, where nobody else writes or reads. Needs the lock on growth.
+fn touch(map: &MmapRaw, from: u64, to: u64) {
+    for at in (from.next_multiple_of(PAGE)..to).step_by(PAGE as usize) {
+        // SAFETY: inside the mapping and inside the file (it was reserved up to `to`), beyond the
+        // published reserve: the tail does not write here yet and readers never look.
+        unsafe { map.as_mut_ptr().add(at as usize).write_volatile(0) };
+    }
+}
+
+impl Region for GrowingFile {
+    fn file(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
+    fn bytes(&self, start: u64, len: u32) -> Option<&[u8]> {
+        self.slice(start, u64::from(len)).ok()
+    }
+}
+
+/// The writing half: there is exactly one per file, and whoever has it is the writer.
+pub(crate) struct Tail {
+    shared: Arc<GrowingFile>,
+    len: u64,
+}
+
+impl Tail {
+    /// Goes on writing behind the first `len` bytes of a file that has exactly those.
+    pub(crate) fn new(file: File, len: u64, capacity: u64) -> io::Result<Tail> {
+        let size = file.metadata()?.len();
+        if size < len {
+            let why = format!("the file has {size} bytes, {len} were written to it");
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, why));
+        }
+        let capacity = capacity.max(len);
+        let reserve = size.min(capacity);
+        let shared = Arc::new(GrowingFile::new(file, capacity, len, reserve, true));
+        Ok(Tail { shared, len })
+    }
+
+    /// The readers' half.
+    pub(crate) fn shared(&self) -> &Arc<GrowingFile> {
+        &self.shared
+    }
+
+    /// Bytes written and published.
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Bytes that can still be written, ever.
+    pub(crate) fn room(&self) -> u64 {
+        self.shared.capacity - self.len
+    }
+
+    /// Makes sure that `n` more bytes can be written, doing the least that is needed itself where
+    /// the preparer was outrun.
+    pub(crate) fn make_room(&mut self, n: u64) -> io::Result<()> {
+        assert!(n <= self.room(), "{n} bytes into a file with room for {}", self.room());
+        let need = self.len + n;
+        let reserve = self.shared.reserve.load(Ordering::Acquire);
+        if need > reserve {
+            let step = reserve + step(reserve);
+            // A step may not fit on the disk where the bytes themselves do.
+            let grown = self.shared.grow(need.max(step), false);
+            grown.or_else(|_| self.shared.grow(need, false))?;
+        }
+        self.shared.map().map(drop)
+    }
+
+    /// Copies the bytes behind the end, where no reader looks yet, and gives them back to be
+    /// completed. They are lost unless [`Tail::publish`] follows. [`Tail::make_room`] goes before.
+    pub(crate) fn stage(&mut self, bytes: &[u8]) -> &mut [u8] {
+        let end = self.len + bytes.len() as u64;
+        assert!(end <= self.shared.reserve.load(Ordering::Relaxed), "staged beyond the reserve");
+        let Some(map) = self.shared.map.get() else { unreachable!("make_room maps the file") };
+        // SAFETY: `len..end` is inside the mapping and the reserve. It is beyond the published
+        // length, so no reader has a slice of it, and `&mut self` is the only tail there is.
+        let target = unsafe {
+            std::slice::from_raw_parts_mut(map.as_mut_ptr().add(self.len as usize), bytes.len())
+        };
+        target.copy_from_slice(bytes);
+        target
+    }
+
+    /// Shows the first `n` staged bytes to the readers, for good.
+    pub(crate) fn publish(&mut self, n: u64) {
+        let len = self.len + n;
+        assert!(len <= self.shared.reserve.load(Ordering::Relaxed), "published beyond the reserve");
+        self.len = len;
+        self.shared.len.store(len, Ordering::Release);
+    }
+
+    /// Ends writing: nobody writes to this file again, and its reserve may be trimmed.
+    pub(crate) fn seal(self) -> Arc<GrowingFile> {
+        *self.shared.lock() = false;
+        self.shared
+    }
+}

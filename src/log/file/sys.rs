@@ -1,0 +1,112 @@
+//! System calls on files: reserving space and starting write-back.
+//!
+//! Reserving must never report success without the space: pages of a mapping that have no blocks
+//! behind them turn a full disk into a SIGBUS.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+
+/// Makes the file hold at least `to` bytes, those from `from` on backed by blocks and zero.
+pub(super) fn reserve(file: &File, from: u64, to: u64) -> io::Result<()> {
+    debug_assert!(from < to, "nothing to reserve from {from} to {to}");
+    match fallocate(file, from, to - from) {
+        Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => zero(file, from, to),
+        answer => answer,
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn fallocate(file: &File, from: u64, len: u64) -> io::Result<()> {
+    let (from, len) = (as_off_t(from)?, as_off_t(len)?);
+    loop {
+        // SAFETY: a plain system call on a file that is open for as long as it is borrowed.
+        if unsafe { libc::fallocate(file.as_raw_fd(), 0, from, len) } == 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn fallocate(_file: &File, _from: u64, _len: u64) -> io::Result<()> {
+    Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP))
+}
+
+/// What `fallocate` does, by writing: for file systems that do not have it.
+fn zero(file: &File, from: u64, to: u64) -> io::Result<()> {
+    static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+    let mut at = from;
+    while at < to {
+        let len = (to - at).min(ZEROS.len() as u64) as usize;
+        file.write_all_at(&ZEROS[..len], at)?;
+        at += len as u64;
+    }
+    Ok(())
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn as_off_t(value: u64) -> io::Result<libc::off_t> {
+    libc::off_t::try_from(value).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))
+}
+
+/// Starts to write the range to the disk, without waiting for it and without a promise. It keeps
+/// the dirty pages few, so that neither the kernel's throttling nor a later flush comes as a
+/// surprise. Must be called behind the tail only: write-back write-protects the pages again.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn start_write_back(file: &File, from: u64, to: u64) -> io::Result<()> {
+    let (from, len) = (as_off_t(from)?, as_off_t(to.saturating_sub(from))?);
+    // SAFETY: a plain system call on a file that is open for as long as it is borrowed.
+    let answer =
+        unsafe { libc::sync_file_range(file.as_raw_fd(), from, len, libc::SYNC_FILE_RANGE_WRITE) };
+    match answer {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// As on Linux; other systems decide for themselves when to write back.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn start_write_back(_file: &File, _from: u64, _to: u64) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scratch(name: &str) -> (std::path::PathBuf, File) {
+        let path = std::env::temp_dir().join(format!("barnabas-sys-{}-{name}", std::process::id()));
+        let mut options = File::options();
+        (
+            path.clone(),
+            options.read(true).write(true).create(true).truncate(true).open(&path).unwrap(),
+        )
+    }
+
+    #[test]
+    fn reserving_grows_the_file_with_zeros_and_keeps_what_is_there() {
+        for (name, how) in [("falloc", reserve as fn(&File, u64, u64) -> _), ("zero", zero)] {
+            let (path, file) = scratch(name);
+            file.write_all_at(b"here", 0).unwrap();
+            how(&file, 4, 200_000).unwrap();
+            let bytes = std::fs::read(&path).unwrap();
+            assert_eq!(bytes.len(), 200_000);
+            assert_eq!(&bytes[..4], b"here");
+            assert!(bytes[4..].iter().all(|&byte| byte == 0));
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+
+    #[test]
+    fn write_back_of_a_range_is_accepted() {
+        let (path, file) = scratch("write-back");
+        file.write_all_at(&[7; 8192], 0).unwrap();
+        start_write_back(&file, 0, 8192).unwrap();
+        std::fs::remove_file(path).unwrap();
+    }
+}

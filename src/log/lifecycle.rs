@@ -1,0 +1,161 @@
+//! What happens to a log besides appends and reads: records deleted, flushed, closed, removed.
+//!
+//! All of it may block: it belongs to keepers and to start and stop. Readers are never disturbed:
+//! whoever still sends from a segment keeps its file and its mapping.
+
+use super::Log;
+use super::append::Writer;
+use super::error::{LogError, StorageError};
+use super::{checkpoint, names, producer_snapshot};
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+impl Log {
+    /// Moves the log start offset forward to `offset`, but not beyond the high watermark; going
+    /// back is ignored. It is on disk when this returns. Gives the log start.
+    pub fn delete_records_before(&self, offset: i64) -> Result<i64, LogError> {
+        let mut writer = self.lock_writer();
+        let published = self.marks.get();
+        let high_watermark = published.high_watermark.offset;
+        if offset > high_watermark {
+            return Err(LogError::OffsetOutOfRange { offset, high_watermark });
+        }
+        if offset <= published.log_start {
+            return Ok(published.log_start);
+        }
+        let dir = self.dir();
+        self.store_log_start(&dir, offset)?;
+        self.marks.set(|published| published.log_start = offset);
+        self.publish(&mut writer, None);
+        let mut epochs = self.lock_epochs();
+        let mut next = epochs.clone();
+        if next.truncate_from_start(offset) {
+            // A crash before this leaves epochs that no offset has; opening drops them.
+            next.store(&dir)?;
+            *epochs = next;
+        }
+        Ok(offset)
+    }
+
+    fn store_log_start(&self, dir: &Path, offset: i64) -> Result<(), StorageError> {
+        let (topic, partition) = self.name.rsplit_once('-').unwrap_or((&self.name, "0"));
+        let line = format!("{topic} {partition} {offset}");
+        let path = names::log_start_file(dir);
+        checkpoint::replace(&path, checkpoint::render([line].into_iter()).as_bytes())
+            .map_err(StorageError::on("write", &path))
+    }
+
+    /// Brings everything that was appended before the call to the disk; gives the offset up to
+    /// which the log is there. Blocks for as long as the disk takes.
+    pub fn flush(&self) -> Result<i64, LogError> {
+        let dir = self.dir();
+        let flushed = self.flushed.load(Ordering::Acquire);
+        let end = self.marks.get().log_end.offset;
+        if flushed >= end {
+            return Ok(flushed);
+        }
+        let segments = self.segments();
+        let after = segments.partition_point(|segment| segment.base <= flushed);
+        for segment in &segments[after.saturating_sub(1)..] {
+            let files = segment.files(&dir)?;
+            let path = names::log_file(&dir, segment.base);
+            files.log.file().sync_data().map_err(StorageError::on("flush", &path))?;
+        }
+        sync_dir(&dir)?;
+        self.flushed.fetch_max(end, Ordering::AcqRel);
+        Ok(end)
+    }
+
+    /// Starts to write what was appended to the active segment to the disk, without waiting and
+    /// without a promise: it makes the next flush short. For a keeper, every few MiB.
+    pub fn start_write_back(&self) -> Result<(), LogError> {
+        let Some(active) = self.segments().pop() else { return Ok(()) };
+        let Some(files) = active.opened() else { return Ok(()) };
+        let path = names::log_file(&self.dir(), active.base);
+        Ok(files.log.start_write_back().map_err(StorageError::on("write back", &path))?)
+    }
+
+    /// The offset up to which the log is known to be on the disk (Kafka's recovery point).
+    pub fn flushed_offset(&self) -> i64 {
+        self.flushed.load(Ordering::Acquire)
+    }
+
+    /// Closes the log: nothing is appended any more, the files are brought into the form that they
+    /// keep, and everything is flushed. After it, the log can be opened as [`super::Recovery::Clean`].
+    /// Reading goes on.
+    pub fn close(&self) -> Result<(), LogError> {
+        let mut writer = self.lock_writer();
+        writer.closed = true;
+        let dir = self.dir();
+        self.backlog.finish();
+        self.next.discard();
+        self.seal_active(&mut writer, &dir)?;
+        if writer.end > writer.snapshot_at {
+            let path = names::snapshot_file(&dir, writer.end);
+            checkpoint::replace(&path, &producer_snapshot::encode(&writer.producers))
+                .map_err(StorageError::on("write", &path))?;
+            writer.snapshot_at = writer.end;
+        }
+        drop(writer);
+        self.flush()?;
+        Ok(())
+    }
+
+    fn seal_active(&self, writer: &mut Writer, dir: &Path) -> Result<(), StorageError> {
+        let segment = &writer.active.segment;
+        if let Some(tails) = writer.active.tails.take() {
+            segment.seal(tails);
+        }
+        // Nothing to do for a segment that was never opened: it is as it was found.
+        let Some(files) = segment.opened() else { return Ok(()) };
+        let path = names::log_file(dir, segment.base);
+        files.log.trim().map_err(StorageError::on("cut", &path))?;
+        let path = names::index_file(dir, segment.base);
+        files.index.trim().map_err(StorageError::on("cut", &path))?;
+        files.index.file().sync_data().map_err(StorageError::on("flush", &path))
+    }
+
+    /// Takes the partition out of the directory's namespace: nothing is appended any more, and the
+    /// directory is renamed, so that a new one of the same name can be made. [`Log::remove`] must
+    /// follow, or the next start of the broker removes what is left.
+    pub fn mark_deleted(&self) -> Result<(), LogError> {
+        let mut writer = self.lock_writer();
+        writer.closed = true;
+        let mut id = [0; 16];
+        getrandom::fill(&mut id).map_err(|error| {
+            let error = std::io::Error::other(error.to_string());
+            StorageError::new("draw a name for the deletion of", &self.dir(), error)
+        })?;
+        let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+        // A rolled segment's chores must not reach into a new log of the same name.
+        self.backlog.clear();
+        self.next.discard();
+        let mut dir = self.dir.write().unwrap_or_else(PoisonError::into_inner);
+        let to = dir.with_file_name(names::delete_dir_name(&self.name, &id));
+        fs::rename(&*dir, &to).map_err(StorageError::on("rename", &dir))?;
+        *dir = Arc::from(to);
+        Ok(())
+    }
+
+    /// Removes the directory and all files in it. Only after [`Log::mark_deleted`].
+    pub fn remove(&self) -> Result<(), LogError> {
+        let mut writer = self.lock_writer();
+        assert!(writer.closed, "a log that takes appends cannot be removed");
+        writer.active.tails = None;
+        self.segments().iter().for_each(|segment| segment.release_files());
+        let dir = self.dir();
+        match fs::remove_dir_all(&*dir) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(StorageError::new("remove", &dir, error).into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Makes renames and new files in a directory last.
+fn sync_dir(dir: &Path) -> Result<(), StorageError> {
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(StorageError::on("flush", dir))
+}

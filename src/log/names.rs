@@ -1,0 +1,134 @@
+//! Names of a partition's files and directories: Kafka's (LogFileUtils.java, UnifiedLog.java), so
+//! that either broker finds what the other one wrote.
+
+use std::path::{Path, PathBuf};
+
+/// Suffixes that Kafka gives to files which are on their way out, and ours for files on their way
+/// in. What bears one of them when a log is opened was left behind by a crash.
+pub(crate) const LEFTOVERS: [&str; 4] = [".deleted", ".cleaned", ".tmp", PREPARED];
+/// A segment's files made ahead of need, before their base offset is known.
+pub(crate) const PREPARED: &str = ".prepared";
+/// The end of a deleted partition's directory name.
+pub(crate) const DELETE_DIR_SUFFIX: &str = "-delete";
+/// The file system's limit for one name, and with it Kafka's for a directory to delete.
+const MAX_NAME: usize = 255;
+
+/// What a file of a partition's directory is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FileKind {
+    /// `<base offset>.log`
+    Log(i64),
+    /// `<base offset>.index`
+    Index(i64),
+    /// `<offset>.snapshot`: the producers' state up to that offset.
+    Snapshot(i64),
+    /// Left behind by a crash; of no use.
+    Leftover,
+    /// Anything else: not ours to touch.
+    Other,
+}
+
+impl FileKind {
+    pub(crate) fn of(name: &str) -> FileKind {
+        if LEFTOVERS.iter().any(|suffix| name.ends_with(suffix)) {
+            return FileKind::Leftover;
+        }
+        let Some((stem, suffix)) = name.rsplit_once('.') else { return FileKind::Other };
+        match (offset_of(stem), suffix) {
+            (Some(base), "log") => FileKind::Log(base),
+            (Some(base), "index") => FileKind::Index(base),
+            (Some(offset), "snapshot") => FileKind::Snapshot(offset),
+            _ => FileKind::Other,
+        }
+    }
+}
+
+/// The offset that 20 digits spell.
+fn offset_of(stem: &str) -> Option<i64> {
+    let digits = stem.len() == 20 && stem.bytes().all(|byte| byte.is_ascii_digit());
+    if digits { stem.parse().ok() } else { None }
+}
+
+/// `<20 digits>.<suffix>` in `dir`.
+fn offset_file(dir: &Path, offset: i64, suffix: &str) -> PathBuf {
+    debug_assert!(offset >= 0, "offset {offset} has no file name");
+    dir.join(format!("{offset:020}.{suffix}"))
+}
+
+/// The records of the segment that begins at `base`.
+pub(crate) fn log_file(dir: &Path, base: i64) -> PathBuf {
+    offset_file(dir, base, "log")
+}
+
+/// Its offset index.
+pub(crate) fn index_file(dir: &Path, base: i64) -> PathBuf {
+    offset_file(dir, base, "index")
+}
+
+/// The producers' state up to `offset`.
+pub(crate) fn snapshot_file(dir: &Path, offset: i64) -> PathBuf {
+    offset_file(dir, offset, "snapshot")
+}
+
+/// The next segment's `.log` and `.index` before they have a base offset. `unique` keeps two logs
+/// apart that have the same directory one after the other.
+pub(crate) fn prepared_files(dir: &Path, unique: u64) -> (PathBuf, PathBuf) {
+    let path = |kind| dir.join(format!("next-{unique}.{kind}{PREPARED}"));
+    (path("log"), path("index"))
+}
+
+/// Where leader epochs begin.
+pub(crate) fn leader_epoch_file(dir: &Path) -> PathBuf {
+    dir.join("leader-epoch-checkpoint")
+}
+
+/// The log start offset, where it is not the first segment's base offset.
+pub(crate) fn log_start_file(dir: &Path) -> PathBuf {
+    dir.join("log-start-offset-checkpoint")
+}
+
+/// `<topic>-<partition>.<id>-delete`, the topic cut so that the whole is a valid name.
+pub(crate) fn delete_dir_name(name: &str, id: &str) -> String {
+    let suffix = format!(".{id}{DELETE_DIR_SUFFIX}");
+    let (topic, partition) = match name.rsplit_once('-') {
+        Some((topic, partition)) => (topic, format!("-{partition}")),
+        None => (name, String::new()),
+    };
+    let room = MAX_NAME.saturating_sub(suffix.len() + partition.len());
+    let mut cut = topic.len().min(room);
+    while !topic.is_char_boundary(cut) {
+        cut -= 1;
+    }
+    format!("{}{partition}{suffix}", &topic[..cut])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_names_are_kafkas() {
+        let dir = Path::new("/d");
+        assert_eq!(log_file(dir, 0), Path::new("/d/00000000000000000000.log"));
+        assert_eq!(index_file(dir, i64::MAX), Path::new("/d/09223372036854775807.index"));
+        assert_eq!(FileKind::of("00000000000000000042.log"), FileKind::Log(42));
+        assert_eq!(FileKind::of("00000000000000000042.index"), FileKind::Index(42));
+        assert_eq!(FileKind::of("00000000000000000042.snapshot"), FileKind::Snapshot(42));
+        assert_eq!(FileKind::of("00000000000000000042.timeindex"), FileKind::Other);
+        assert_eq!(FileKind::of("00000000000000000042.log.deleted"), FileKind::Leftover);
+        assert_eq!(FileKind::of("next-7.log.prepared"), FileKind::Leftover);
+        assert_eq!(FileKind::of("partition.metadata"), FileKind::Other);
+        for not_an_offset in ["42.log", "-0000000000000000042.log", "99999999999999999999.log"] {
+            assert_eq!(FileKind::of(not_an_offset), FileKind::Other, "{not_an_offset}");
+        }
+    }
+
+    #[test]
+    fn a_deleted_directory_keeps_its_partition_and_fits_into_a_name() {
+        assert_eq!(delete_dir_name("t-3", "ab"), "t-3.ab-delete");
+        let long = format!("{}-12", "x".repeat(249));
+        let name = delete_dir_name(&long, &"0".repeat(32));
+        assert_eq!(name.len(), 255);
+        assert!(name.contains("x-12."), "{name}");
+    }
+}

@@ -1,0 +1,82 @@
+//! The producer snapshot file: Kafka's `<offset>.snapshot` (ProducerStateManager.java), version 1.
+//!
+//! Big endian: int16 version, uint32 CRC-32C of what follows, int32 count, and per producer 46
+//! bytes. Only a producer's last batch is in it. A file that is damaged in any way is not
+//! believed at all; the state is then rebuilt from the log.
+
+use super::producers::{CachedBatch, Producer, Producers};
+use crate::wire::records::NO_SEQUENCE;
+
+const VERSION: i16 = 1;
+/// Version, CRC; then the CRC begins to count.
+const CRC_FROM: usize = 6;
+const HEADER: usize = 10;
+const ENTRY: usize = 46;
+
+/// The file's bytes for this state.
+pub(crate) fn encode(producers: &Producers) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(HEADER + producers.len() * ENTRY);
+    bytes.extend_from_slice(&VERSION.to_be_bytes());
+    bytes.extend_from_slice(&[0; 4]);
+    bytes.extend_from_slice(&(producers.len() as u32).to_be_bytes());
+    for (id, producer) in producers.iter() {
+        let last = producer.last_batch();
+        bytes.extend_from_slice(&id.to_be_bytes());
+        bytes.extend_from_slice(&producer.epoch.to_be_bytes());
+        bytes.extend_from_slice(&producer.last_sequence().to_be_bytes());
+        bytes.extend_from_slice(&last.map_or(-1, |batch| batch.last_offset).to_be_bytes());
+        bytes.extend_from_slice(&last.map_or(0, |batch| batch.offset_delta).to_be_bytes());
+        bytes.extend_from_slice(&producer.last_timestamp.to_be_bytes());
+        bytes.extend_from_slice(&producer.coordinator_epoch.to_be_bytes());
+        bytes.extend_from_slice(&producer.transaction.unwrap_or(-1).to_be_bytes());
+    }
+    let crc = crc32c::crc32c(&bytes[CRC_FROM..]);
+    bytes[2..CRC_FROM].copy_from_slice(&crc.to_be_bytes());
+    bytes
+}
+
+/// The state that a file of these bytes describes, as of offset `end`; `None` if it is damaged.
+pub(crate) fn decode(bytes: &[u8], end: i64) -> Option<Producers> {
+    let mut rest = bytes;
+    let version = i16::from_be_bytes(take(&mut rest)?);
+    let crc = u32::from_be_bytes(take(&mut rest)?);
+    if version != VERSION || crc != crc32c::crc32c(rest) {
+        return None;
+    }
+    let count = u32::from_be_bytes(take(&mut rest)?) as usize;
+    if rest.len() != count.checked_mul(ENTRY)? {
+        return None;
+    }
+    let mut producers = Producers::starting_at(end);
+    for _ in 0..count {
+        let (id, producer) = decode_entry(&mut rest)?;
+        producers.restore(id, producer);
+    }
+    Some(producers)
+}
+
+fn decode_entry(rest: &mut &[u8]) -> Option<(i64, Producer)> {
+    let id = i64::from_be_bytes(take(rest)?);
+    let mut producer = Producer::new();
+    producer.epoch = i16::from_be_bytes(take(rest)?);
+    let last_sequence = i32::from_be_bytes(take(rest)?);
+    let last_offset = i64::from_be_bytes(take(rest)?);
+    let offset_delta = i32::from_be_bytes(take(rest)?);
+    let timestamp = i64::from_be_bytes(take(rest)?);
+    producer.coordinator_epoch = i32::from_be_bytes(take(rest)?);
+    let transaction = i64::from_be_bytes(take(rest)?);
+    producer.last_timestamp = timestamp;
+    producer.transaction = (transaction >= 0).then_some(transaction);
+    if last_offset >= 0 {
+        let sane = offset_delta >= 0 && last_sequence >= NO_SEQUENCE;
+        let batch = CachedBatch { last_sequence, last_offset, offset_delta, timestamp };
+        producer.push(sane.then_some(batch)?);
+    }
+    Some((id, producer))
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (first, others) = rest.split_first_chunk::<N>()?;
+    *rest = others;
+    Some(*first)
+}

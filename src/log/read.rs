@@ -1,0 +1,134 @@
+//! Reading: whole batches of one segment, as a range of its file (LocalLog.read, LogSegment.read).
+//!
+//! A reader never takes the writer lock, copies no records and sees nothing beyond its bound.
+
+use super::Log;
+use super::error::ReadError;
+use super::offsets::{Bound, Offsets, Position, Published};
+use super::scan::Found;
+use super::segment::{Segment, SegmentFiles};
+use crate::net::{FileRange, Region};
+use std::sync::Arc;
+
+/// What a read found.
+#[derive(Clone, Debug)]
+pub struct Read {
+    /// The batches; the first one holds the offset that was asked for, or is the first one after
+    /// it. `None` if there is nothing to read up to the bound, or it does not fit.
+    pub range: Option<FileRange>,
+    /// The offset of the first batch in the range; the offset asked for if there is none.
+    pub base_offset: i64,
+    /// The offsets, as of the moment of the read.
+    pub offsets: Offsets,
+    /// Bytes that this read could have given, had it been asked for more: those of its segment.
+    pub size_available: u64,
+}
+
+impl Read {
+    fn nothing(offset: i64, published: &Published) -> Read {
+        Read { range: None, base_offset: offset, offsets: published.offsets(), size_available: 0 }
+    }
+
+    /// Bytes in the range.
+    pub fn len(&self) -> u32 {
+        self.range.as_ref().map_or(0, |range| range.len)
+    }
+
+    /// There is nothing in the range.
+    pub fn is_empty(&self) -> bool {
+        self.range.is_none()
+    }
+}
+
+/// The first batch of a read, and where it may end.
+struct Start {
+    segment: Arc<Segment>,
+    files: Arc<SegmentFiles>,
+    first: Found,
+    /// The end of what the bound allows in this segment.
+    end: u64,
+}
+
+impl Log {
+    /// Reads whole batches from the one that holds `offset` on, at most `max_bytes` of them, all
+    /// from one segment; with `at_least_one` the first one even if it is larger.
+    ///
+    /// Out of range is an offset below the log start or beyond the log end. Between the bound and
+    /// the log end there is nothing to read.
+    pub fn read(
+        &self,
+        offset: i64,
+        max_bytes: u32,
+        at_least_one: bool,
+        bound: Bound,
+    ) -> Result<Read, ReadError> {
+        let published = self.in_range(offset)?;
+        let Some(start) = self.start_at(offset, published.bound(bound))? else {
+            return Ok(Read::nothing(offset, &published));
+        };
+        let Start { files, first, end, .. } = start;
+        let fitting = files.cut(&first, u64::from(max_bytes), end)?;
+        let to = if at_least_one { fitting.max(first.end()) } else { fitting };
+        debug_assert!(to <= end, "cut at {to}, beyond the bound at {end}");
+        let mut read = Read::nothing(offset, &published);
+        read.size_available = end - first.position;
+        if to > first.position {
+            read.base_offset = first.header.base_offset;
+            let len = u32::try_from(to - first.position).unwrap_or(u32::MAX);
+            let region: Arc<dyn Region> = files.log.clone();
+            read.range = Some(FileRange { region, start: first.position, len });
+        }
+        Ok(read)
+    }
+
+    /// How many bytes there are from the batch that holds `offset` up to the bound, counted up to
+    /// `max`; `None` if the offset is out of range or cannot be looked up. Cheap: for the
+    /// `min_bytes` of waiting fetches.
+    pub fn bytes_from(&self, offset: i64, bound: Bound, max: u64) -> Option<u64> {
+        let published = self.in_range(offset).ok()?;
+        let bound = published.bound(bound);
+        let Some(start) = self.start_at(offset, bound).ok()? else { return Some(0) };
+        let mut bytes = start.end - start.first.position;
+        if start.segment.base != bound.segment && bytes < max {
+            let segments = self.segments();
+            let later = segments.iter().filter(|segment| segment.base > start.segment.base);
+            bytes += later.map(|segment| visible(segment, bound)).sum::<u64>();
+        }
+        Some(bytes.min(max))
+    }
+
+    fn in_range(&self, offset: i64) -> Result<Published, ReadError> {
+        let published = self.marks.get();
+        let (log_start, log_end) = (published.log_start, published.log_end.offset);
+        match offset < log_start || offset > log_end {
+            true => Err(ReadError::OutOfRange { offset, log_start, log_end }),
+            false => Ok(published),
+        }
+    }
+
+    /// Finds the batch that holds `offset`, or the first one after it, below `bound`.
+    fn start_at(&self, offset: i64, bound: Position) -> Result<Option<Start>, ReadError> {
+        let mut at = offset;
+        while at < bound.offset {
+            let Some((segment, next)) = self.segment_of(at) else { break };
+            let end = visible(&segment, bound);
+            let files = self.files_of(&segment)?;
+            if let Some(first) = files.locate(at, end)? {
+                return Ok(Some(Start { segment, files, first, end }));
+            }
+            // Nothing from here to the end of the segment: compaction leaves such gaps.
+            let Some(next) = next else { break };
+            at = next;
+        }
+        Ok(None)
+    }
+}
+
+/// Bytes of a segment that lie below a bound.
+fn visible(segment: &Segment, bound: Position) -> u64 {
+    match segment.base.cmp(&bound.segment) {
+        std::cmp::Ordering::Less => segment.size(),
+        std::cmp::Ordering::Equal => bound.byte,
+        std::cmp::Ordering::Greater => 0,
+    }
+}

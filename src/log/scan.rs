@@ -1,0 +1,228 @@
+//! Walking batches in bytes and in files.
+//!
+//! Two walks: [`Headers`] over bytes that were checked when they were appended, for readers; and
+//! [`Scanner`] over a file that nobody vouches for, for recovery. Neither ever believes a length
+//! beyond the bytes that there are.
+
+use crate::wire::records::{BatchHeader, HEADER_LEN, MAGIC};
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+/// Where the CRC begins to count, in a batch.
+const CRC_FROM: usize = 21;
+/// How much of a file is read at a time.
+const CHUNK: usize = 256 * 1024;
+
+/// The headers of whole batches in bytes, with their positions. Ends at the first thing that is
+/// not a batch.
+pub(crate) struct Headers<'a> {
+    bytes: &'a [u8],
+    position: u64,
+}
+
+impl<'a> Headers<'a> {
+    /// Over bytes that lie at `position` in their file.
+    pub(crate) fn new(bytes: &'a [u8], position: u64) -> Headers<'a> {
+        Headers { bytes, position }
+    }
+}
+
+/// A batch as the walk found it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found {
+    pub(crate) position: u64,
+    pub(crate) header: BatchHeader,
+}
+
+impl Found {
+    /// Where the next batch begins.
+    pub(crate) fn end(&self) -> u64 {
+        self.position + self.header.size() as u64
+    }
+
+    pub(crate) fn last_offset(&self) -> i64 {
+        self.header.last_offset()
+    }
+}
+
+impl Iterator for Headers<'_> {
+    type Item = Found;
+
+    fn next(&mut self) -> Option<Found> {
+        let header = BatchHeader::read(self.bytes.first_chunk::<HEADER_LEN>()?);
+        let size = header.size();
+        if size < HEADER_LEN {
+            return None;
+        }
+        let found = Found { position: self.position, header };
+        self.bytes = self.bytes.get(size..)?;
+        self.position = found.end();
+        Some(found)
+    }
+}
+
+/// Why a scan ended before the end of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bad {
+    /// Only zeros from here on: the reserve of a log that was not closed. Not damage.
+    ZeroTail,
+    /// Fewer bytes than a batch header.
+    ShortHeader,
+    /// A length that no batch has, or that goes beyond the file.
+    Length,
+    /// Not record format 2.
+    Magic,
+    /// The bytes are not those that were summed.
+    Crc,
+    /// An offset that is not beyond those before it, or is too far from the segment's base.
+    Offset,
+}
+
+impl fmt::Display for Bad {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Bad::ZeroTail => "only zeros follow",
+            Bad::ShortHeader => "a batch header is cut off",
+            Bad::Length => "a batch's length is impossible or goes beyond the file",
+            Bad::Magic => "a batch has an unknown record format",
+            Bad::Crc => "a batch's CRC does not match",
+            Bad::Offset => "a batch's offset is out of order",
+        })
+    }
+}
+
+/// A good batch with its bytes, or what is wrong with what is there.
+pub(crate) type Step<'b> = Result<(Found, &'b [u8]), Bad>;
+
+/// Reads batches one after the other out of a file by `pread`: a bad disk is an error here, where
+/// a mapping would be a SIGBUS. Memory is bounded by the largest batch that the file really has.
+pub(crate) struct Scanner<'f> {
+    file: &'f File,
+    end: u64,
+    position: u64,
+    base_offset: i64,
+    next_offset: i64,
+    check_crc: bool,
+    buffer: Vec<u8>,
+    /// Where the buffer's first byte is in the file.
+    buffer_at: u64,
+}
+
+impl<'f> Scanner<'f> {
+    /// Over the first `end` bytes of the `.log` of the segment that begins at `base_offset`.
+    pub(crate) fn new(file: &'f File, end: u64, base_offset: i64, check_crc: bool) -> Scanner<'f> {
+        Scanner {
+            file,
+            end,
+            position: 0,
+            base_offset,
+            next_offset: base_offset,
+            check_crc,
+            buffer: Vec::new(),
+            buffer_at: 0,
+        }
+    }
+
+    /// Begins at `position`, where a batch begins whose base offset is at least `next_offset`.
+    pub(crate) fn starting_at(mut self, position: u64, next_offset: i64) -> Scanner<'f> {
+        self.position = position;
+        self.next_offset = next_offset;
+        self
+    }
+
+    /// Where the next batch begins.
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The offset after the last batch.
+    pub(crate) fn next_offset(&self) -> i64 {
+        self.next_offset
+    }
+
+    /// The next batch and its bytes (only the header's where no CRC is checked); `Ok(None)` at the
+    /// end of the file.
+    pub(crate) fn next(&mut self) -> io::Result<Option<Step<'_>>> {
+        let left = self.end - self.position;
+        if left == 0 {
+            return Ok(None);
+        }
+        if left < HEADER_LEN as u64 {
+            let rest_is_zero = self.is_zero_from(self.position)?;
+            return Ok(Some(Err(if rest_is_zero { Bad::ZeroTail } else { Bad::ShortHeader })));
+        }
+        let Some(&bytes) = self.read(HEADER_LEN)?.first_chunk::<HEADER_LEN>() else {
+            return Ok(Some(Err(Bad::ShortHeader)));
+        };
+        let header = BatchHeader::read(&bytes);
+        if bytes.iter().all(|&byte| byte == 0) {
+            let rest_is_zero = self.is_zero_from(self.position)?;
+            return Ok(Some(Err(if rest_is_zero { Bad::ZeroTail } else { Bad::Length })));
+        }
+        if let Err(bad) = self.check_header(&header, left) {
+            return Ok(Some(Err(bad)));
+        }
+        let found = Found { position: self.position, header };
+        // What control batches say is part of what a log means, and they are small.
+        let whole = self.check_crc || header.attributes.is_control();
+        let size = if whole { header.size() } else { HEADER_LEN };
+        let check_crc = self.check_crc;
+        self.read(size)?;
+        let bytes = &self.buffer[(found.position - self.buffer_at) as usize..][..size];
+        if check_crc && crc32c::crc32c(&bytes[CRC_FROM..]) != header.crc {
+            return Ok(Some(Err(Bad::Crc)));
+        }
+        self.position = found.end();
+        self.next_offset = found.last_offset() + 1;
+        Ok(Some(Ok((found, bytes))))
+    }
+
+    fn check_header(&self, header: &BatchHeader, left: u64) -> Result<(), Bad> {
+        let size = header.size() as u64;
+        if size < HEADER_LEN as u64 || size > left {
+            return Err(Bad::Length);
+        }
+        if header.magic != MAGIC {
+            return Err(Bad::Magic);
+        }
+        let last = header.base_offset.saturating_add(i64::from(header.last_offset_delta));
+        let in_order = header.base_offset >= self.next_offset && header.last_offset_delta >= 0;
+        if !in_order || last - self.base_offset > i64::from(i32::MAX) || last == i64::MAX {
+            return Err(Bad::Offset);
+        }
+        Ok(())
+    }
+
+    /// `len` bytes from the position on; the file has them.
+    fn read(&mut self, len: usize) -> io::Result<&[u8]> {
+        debug_assert!(self.position + len as u64 <= self.end, "checked by the callers");
+        let have = self.buffer_at + self.buffer.len() as u64;
+        if self.position < self.buffer_at || self.position + len as u64 > have {
+            let left = (self.end - self.position) as usize;
+            // Where only headers are wanted the next one may be far away: a page is enough.
+            let ahead = if self.check_crc { CHUNK } else { super::file::PAGE as usize };
+            self.buffer.resize(len.max(ahead).min(left), 0);
+            self.buffer_at = self.position;
+            self.file.read_exact_at(&mut self.buffer, self.position)?;
+        }
+        let at = (self.position - self.buffer_at) as usize;
+        Ok(&self.buffer[at..at + len])
+    }
+
+    /// Nothing but zeros from `position` to the end of the file.
+    fn is_zero_from(&self, position: u64) -> io::Result<bool> {
+        let mut chunk = vec![0; CHUNK];
+        let mut at = position;
+        while at < self.end {
+            let len = (self.end - at).min(CHUNK as u64) as usize;
+            self.file.read_exact_at(&mut chunk[..len], at)?;
+            if chunk[..len].iter().any(|&byte| byte != 0) {
+                return Ok(false);
+            }
+            at += len as u64;
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,182 @@
+//! The thread that owns the listening sockets.
+//!
+//! It accepts until nobody waits and hands each connection to the worker that has the fewest.
+//! Where the process has no descriptors left it says so, leaves the rest in the kernel's queue and
+//! tries again a moment later: it must never spin on a listener that stays readable.
+
+use super::admission::Admissions;
+use super::mailbox::{Bell, Receiver, Sender};
+use super::options::Options;
+use super::report::Reporter;
+use super::service::Peer;
+use super::worker::Control;
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token};
+use socket2::SockRef;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long accepting rests when the process or the machine has run out of something.
+const PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const WAKE: Token = Token(usize::MAX);
+
+/// What an acceptor is told.
+pub(crate) enum Order {
+    Stop,
+}
+
+struct Listener {
+    socket: TcpListener,
+    /// Somebody may be waiting.
+    ready: bool,
+}
+
+pub(crate) struct Acceptor {
+    poll: Poll,
+    bell: Arc<Bell>,
+    orders: Receiver<Order>,
+    listeners: Vec<Listener>,
+    workers: Vec<Sender<Control>>,
+    admissions: Arc<Admissions>,
+    send_buffer: Option<usize>,
+    receive_buffer: Option<usize>,
+    reporter: Reporter,
+    /// Accepting rests until then.
+    paused: Option<Instant>,
+}
+
+impl Acceptor {
+    pub(crate) fn new(
+        poll: Poll,
+        bell: Arc<Bell>,
+        orders: Receiver<Order>,
+        sockets: Vec<TcpListener>,
+        workers: Vec<Sender<Control>>,
+        admissions: Arc<Admissions>,
+        options: &Options,
+    ) -> io::Result<Acceptor> {
+        let mut listeners = Vec::new();
+        for (at, mut socket) in sockets.into_iter().enumerate() {
+            poll.registry().register(&mut socket, Token(at), Interest::READABLE)?;
+            listeners.push(Listener { socket, ready: false });
+        }
+        Ok(Acceptor {
+            poll,
+            bell,
+            orders,
+            listeners,
+            workers,
+            admissions,
+            send_buffer: options.send_buffer,
+            receive_buffer: options.receive_buffer,
+            reporter: Reporter::new(Instant::now()),
+            paused: None,
+        })
+    }
+
+    /// Accepts until it is told to stop.
+    pub(crate) fn run(&mut self) {
+        let mut events = Events::with_capacity(64);
+        while !self.is_stopped() {
+            if let Err(error) = self.wait(&mut events) {
+                ::log::error!(target: "barnabas::net", "no more connections are accepted: {error}");
+                return;
+            }
+            for event in &events {
+                if let Some(listener) = self.listeners.get_mut(event.token().0) {
+                    listener.ready = true;
+                }
+            }
+            let now = Instant::now();
+            if self.paused.is_none_or(|until| until <= now) {
+                self.paused = None;
+                (0..self.listeners.len()).for_each(|at| self.accept_all(at, now));
+            }
+        }
+    }
+
+    fn is_stopped(&mut self) -> bool {
+        matches!(self.orders.try_recv(), Some(Order::Stop))
+    }
+
+    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+        let mut timeout = self.paused.map(|until| until.saturating_duration_since(Instant::now()));
+        self.bell.about_to_sleep();
+        if !self.orders.is_empty() {
+            timeout = Some(Duration::ZERO);
+        }
+        let result = self.poll.poll(events, timeout);
+        self.bell.awake();
+        match result {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                events.clear();
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    /// Accepts from one listener until nobody waits or something has run out.
+    fn accept_all(&mut self, at: usize, now: Instant) {
+        while self.listeners[at].ready && self.paused.is_none() {
+            match self.listeners[at].socket.accept() {
+                Ok((socket, remote)) => self.hand_over(socket, remote, at, now),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.listeners[at].ready = false;
+                }
+                // That peer has gone already, or a signal came: on to the next.
+                Err(error) if is_passing(error.kind()) => {}
+                Err(error) => {
+                    let line = format_args!("cannot accept connections for now: {error}");
+                    self.reporter.warn(now, line);
+                    self.paused = Some(now + PAUSE);
+                }
+            }
+        }
+    }
+
+    fn hand_over(&mut self, socket: TcpStream, remote: SocketAddr, listener: usize, now: Instant) {
+        let admission = match self.admissions.admit(remote.ip()) {
+            Ok(admission) => admission,
+            Err(refusal) => {
+                let line = format_args!("turned the connection from {remote} away: {refusal}");
+                return self.reporter.warn(now, line);
+            }
+        };
+        let local = match self.prepare(&socket) {
+            Ok(local) => local,
+            // It can only have been reset already.
+            Err(error) => {
+                ::log::debug!(target: "barnabas::net", "lost the connection from {remote}: {error}");
+                return;
+            }
+        };
+        let worker = admission.worker();
+        let peer = Peer { remote, local, listener };
+        let newcomer = Control::Newcomer { socket, peer, admission };
+        if let Err(error) = self.workers[worker].send(newcomer) {
+            let line = format_args!("turned the connection from {remote} away: {error}");
+            self.reporter.warn(now, line);
+        }
+    }
+
+    /// Sets the options of an accepted socket; returns our address as the peer knows it.
+    fn prepare(&self, socket: &TcpStream) -> io::Result<SocketAddr> {
+        socket.set_nodelay(true)?;
+        let options = SockRef::from(socket);
+        options.set_keepalive(true)?;
+        if let Some(bytes) = self.send_buffer {
+            options.set_send_buffer_size(bytes)?;
+        }
+        if let Some(bytes) = self.receive_buffer {
+            options.set_recv_buffer_size(bytes)?;
+        }
+        socket.local_addr()
+    }
+}
+
+fn is_passing(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Interrupted | ErrorKind::ConnectionAborted)
+}

@@ -1,0 +1,138 @@
+//! Who may come in: connections in all, per address, and per worker.
+//!
+//! An [`Admission`] is one connection's entry in these counts; dropping it, wherever that happens,
+//! takes it out of them.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The counts of connections.
+pub(crate) struct Admissions {
+    max: usize,
+    max_per_ip: usize,
+    counts: Mutex<Counts>,
+    /// Connections of each worker.
+    loads: Vec<AtomicUsize>,
+}
+
+#[derive(Default)]
+struct Counts {
+    total: usize,
+    per_ip: HashMap<IpAddr, usize>,
+}
+
+/// Why a connection is turned away.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Refusal {
+    Total(usize),
+    PerIp(usize),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::Total(max) => write!(f, "there are {max} connections, the limit"),
+            Refusal::PerIp(max) => write!(f, "its address has {max} connections, the limit"),
+        }
+    }
+}
+
+impl Admissions {
+    pub(crate) fn new(max: usize, max_per_ip: usize, workers: usize) -> Arc<Admissions> {
+        let loads = (0..workers).map(|_| AtomicUsize::new(0)).collect();
+        Arc::new(Admissions { max, max_per_ip, counts: Mutex::default(), loads })
+    }
+
+    /// Counts a connection from `ip` in, on the worker that has the fewest.
+    pub(crate) fn admit(self: &Arc<Admissions>, ip: IpAddr) -> Result<Admission, Refusal> {
+        let ip = ip.to_canonical();
+        let mut counts = self.counts();
+        if counts.total >= self.max {
+            return Err(Refusal::Total(self.max));
+        }
+        if counts.per_ip.get(&ip).copied().unwrap_or(0) >= self.max_per_ip {
+            return Err(Refusal::PerIp(self.max_per_ip));
+        }
+        counts.total += 1;
+        *counts.per_ip.entry(ip).or_default() += 1;
+        drop(counts);
+        let loads = self.loads.iter().map(|load| load.load(Ordering::Relaxed));
+        let worker = loads.enumerate().min_by_key(|(_, load)| *load).map_or(0, |(at, _)| at);
+        self.loads[worker].fetch_add(1, Ordering::Relaxed);
+        Ok(Admission { admissions: self.clone(), ip, worker })
+    }
+
+    /// Connections that are counted.
+    pub(crate) fn total(&self) -> usize {
+        self.counts().total
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One connection's place in the counts.
+pub(crate) struct Admission {
+    admissions: Arc<Admissions>,
+    ip: IpAddr,
+    worker: usize,
+}
+
+impl Admission {
+    /// The worker that the connection goes to.
+    pub(crate) fn worker(&self) -> usize {
+        self.worker
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        let mut counts = self.admissions.counts();
+        assert!(counts.total > 0, "each admission is counted once");
+        counts.total -= 1;
+        if let Entry::Occupied(mut count) = counts.per_ip.entry(self.ip) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+        drop(counts);
+        self.admissions.loads[self.worker].fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_hold_and_places_come_back() {
+        let admissions = Admissions::new(3, 2, 2);
+        let (one, two) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
+        let a = admissions.admit(one).ok().expect("room");
+        let b = admissions.admit(one).ok().expect("room");
+        assert_ne!(a.worker(), b.worker(), "each worker gets one");
+        assert_eq!(admissions.admit(one).err(), Some(Refusal::PerIp(2)));
+        let c = admissions.admit(two).ok().expect("room");
+        assert_eq!(admissions.admit(two).err(), Some(Refusal::Total(3)));
+        let worker = a.worker();
+        drop((a, c));
+        assert_eq!(admissions.total(), 1);
+        assert_eq!(admissions.admit(one).ok().map(|d| d.worker()), Some(worker));
+        drop(b);
+        assert!(admissions.counts().per_ip.is_empty(), "no address is remembered for ever");
+    }
+
+    #[test]
+    fn an_address_is_one_however_it_is_written() {
+        let admissions = Admissions::new(9, 1, 1);
+        let _first =
+            admissions.admit("::ffff:10.0.0.1".parse().expect("valid")).ok().expect("room");
+        assert!(admissions.admit(IpAddr::from([10, 0, 0, 1])).is_err());
+    }
+}

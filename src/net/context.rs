@@ -1,0 +1,56 @@
+//! What a service can do while its worker calls it.
+
+use super::core::{Alarm, Core, Why};
+use super::service::{ConnId, Part, Peer, Slot};
+use super::timers::TimerId;
+use std::borrow::Cow;
+use std::time::Instant;
+
+/// The worker, as its service sees it. Nothing here blocks or does I/O: replies are written at the
+/// end of the turn.
+pub struct Context<'a> {
+    pub(crate) core: &'a mut Core,
+}
+
+impl Context<'_> {
+    /// The time of this turn.
+    pub fn now(&self) -> Instant {
+        self.core.now
+    }
+
+    /// Answers a request; false if its connection is gone. Bytes are copied, file ranges are not.
+    /// Replies leave in the order of requests, in whatever order they are given.
+    pub fn reply(&mut self, slot: Slot, parts: &[Part<'_>]) -> bool {
+        self.core.reply(slot, parts)
+    }
+
+    /// This request gets no answer.
+    pub fn skip(&mut self, slot: Slot) {
+        self.core.skip(slot);
+    }
+
+    /// Feeds frames again after [`super::Flow::Hold`].
+    pub fn resume(&mut self, conn: ConnId) {
+        self.core.resume(conn);
+    }
+
+    /// Closes a connection when what is already answered has been written.
+    pub fn close(&mut self, conn: ConnId, why: impl Into<Cow<'static, str>>) {
+        self.core.close(conn, Why::bad(why));
+    }
+
+    /// Who is at the other end, while the connection is open.
+    pub fn peer(&self, conn: ConnId) -> Option<Peer> {
+        self.core.conns.get(conn.0).map(|entry| entry.peer)
+    }
+
+    /// Calls [`super::Service::timer`] with `key` at `at` or as soon after as possible.
+    pub fn set_timer(&mut self, at: Instant, key: u64) -> TimerId {
+        self.core.timers.set(at, Alarm::Service(key))
+    }
+
+    /// Removes a timer; false if it has fired already.
+    pub fn cancel_timer(&mut self, timer: TimerId) -> bool {
+        self.core.timers.cancel(timer).is_some()
+    }
+}

@@ -1,0 +1,414 @@
+//! What a worker knows of its connections, whatever its service and its driver are.
+//!
+//! Nothing here does I/O. Events mark connections (something to send, frames to handle, to be
+//! closed) and put them on a list once; the worker's turn works the lists off.
+
+use super::admission::Admission;
+use super::connection::{Connection, Input};
+use super::options::Limits;
+use super::pool::{Budget, Pool};
+use super::report::Reporter;
+use super::service::{ConnId, Part, Peer, Slot};
+use super::slab::Slab;
+use super::stats::Stats;
+use super::timers::{TimerId, Timers};
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a connection without memory waits until it asks again.
+const STARVED_RETRY: Duration = Duration::from_millis(20);
+/// How long all unfinished frames of a worker may wait for memory before one is given up.
+const STARVED_LIMIT: Duration = Duration::from_secs(1);
+
+/// What a timer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alarm {
+    Service(u64),
+    Idle(ConnId),
+    /// Connections wait for memory.
+    Starved,
+    /// Give unused memory back.
+    Trim,
+    /// The deadline of the stop.
+    Stop,
+}
+
+/// Why a connection ends.
+pub(crate) struct Why {
+    /// The peer is at fault: worth a warning.
+    pub(crate) bad: bool,
+    pub(crate) text: Cow<'static, str>,
+}
+
+impl Why {
+    pub(crate) fn ordinary(text: impl Into<Cow<'static, str>>) -> Why {
+        Why { bad: false, text: text.into() }
+    }
+
+    pub(crate) fn bad(text: impl Into<Cow<'static, str>>) -> Why {
+        Why { bad: true, text: text.into() }
+    }
+}
+
+/// A connection and what its worker notes about it.
+pub(crate) struct Entry {
+    pub(crate) conn: Connection,
+    pub(crate) peer: Peer,
+    pub(crate) why: Option<Why>,
+    /// When bytes last moved.
+    pub(crate) active: Instant,
+    idle_timer: Option<TimerId>,
+    /// Counts as a connection until it is dropped.
+    _admission: Admission,
+    /// On the list of those with output.
+    dirty: bool,
+    /// On the list of those with frames to handle.
+    ready: bool,
+    /// Backpressure has stopped it.
+    paused: bool,
+    starved: bool,
+    /// On the list of those to be closed, or off it again: nothing more happens to it.
+    pub(crate) doomed: bool,
+}
+
+/// Connections, timers, buffers, and the lists of what is to be done.
+pub(crate) struct Core {
+    pub(crate) now: Instant,
+    pub(crate) limits: Limits,
+    pub(crate) conns: Slab<Entry>,
+    pub(crate) timers: Timers<Alarm>,
+    pub(crate) pool: Pool,
+    pub(crate) stats: Arc<Stats>,
+    pub(crate) reporter: Reporter,
+    /// Connections with something to write.
+    pub(crate) dirty: Vec<ConnId>,
+    /// Connections with frames that were left for the next turn.
+    pub(crate) ready: Vec<ConnId>,
+    /// Connections to be closed.
+    pub(crate) doomed: Vec<ConnId>,
+    starved: Vec<ConnId>,
+    starved_since: Option<Instant>,
+    /// Nothing is received any more: the worker is stopping.
+    pub(crate) deaf: bool,
+    /// Bytes of unsent answers in memory.
+    unsent: usize,
+    /// The table of connections could not be made smaller.
+    trimmed_sparse: bool,
+}
+
+impl Core {
+    pub(crate) fn new(limits: Limits, budget: Arc<Budget>, stats: Arc<Stats>) -> Core {
+        let now = Instant::now();
+        Core {
+            now,
+            limits,
+            conns: Slab::new(),
+            timers: Timers::new(),
+            pool: Pool::new(budget),
+            stats,
+            reporter: Reporter::new(now),
+            dirty: Vec::new(),
+            ready: Vec::new(),
+            doomed: Vec::new(),
+            starved: Vec::new(),
+            starved_since: None,
+            deaf: false,
+            unsent: 0,
+            trimmed_sparse: false,
+        }
+    }
+
+    /// Takes a connection in.
+    pub(crate) fn insert(&mut self, peer: Peer, admission: Admission) -> ConnId {
+        let entry = Entry {
+            conn: Connection::new(),
+            peer,
+            why: None,
+            active: self.now,
+            idle_timer: None,
+            _admission: admission,
+            dirty: false,
+            ready: false,
+            paused: false,
+            starved: false,
+            doomed: false,
+        };
+        let id = ConnId(self.conns.insert(entry));
+        self.arm_idle(id, self.now);
+        id
+    }
+
+    /// Removes a connection that its driver has let go.
+    pub(crate) fn remove(&mut self, id: ConnId) {
+        self.trimmed_sparse = false;
+        if let Some(mut entry) = self.conns.remove(id.0) {
+            self.unsent -= entry.conn.outbox.memory();
+            entry.conn.release(&mut self.pool);
+            if let Some(timer) = entry.idle_timer {
+                self.timers.cancel(timer);
+            }
+        }
+    }
+
+    /// The connection, unless it is gone or as good as gone.
+    pub(crate) fn live(&mut self, id: ConnId) -> Option<&mut Entry> {
+        self.conns.get_mut(id.0).filter(|entry| !entry.doomed)
+    }
+
+    /// There is work that needs no waiting.
+    pub(crate) fn has_work(&self) -> bool {
+        !(self.dirty.is_empty() && self.ready.is_empty() && self.doomed.is_empty())
+    }
+
+    /// Where received bytes belong.
+    pub(crate) fn input(&mut self, id: ConnId) -> Input<'_> {
+        let deaf = self.deaf;
+        let Some(entry) = self.conns.get_mut(id.0) else { return Input::Paused };
+        if entry.doomed || entry.ready || entry.starved || deaf {
+            return Input::Paused;
+        }
+        if !entry.conn.may_feed(&self.limits, &self.pool) {
+            entry.paused = true;
+            return Input::Paused;
+        }
+        match entry.conn.input(&self.limits, &mut self.pool) {
+            Ok(input) => input,
+            Err(_) => {
+                entry.starved = true;
+                if self.starved.is_empty() {
+                    self.timers.set(self.now + STARVED_RETRY, Alarm::Starved);
+                }
+                self.starved.push(id);
+                Input::Paused
+            }
+        }
+    }
+
+    /// Answers a slot.
+    pub(crate) fn reply(&mut self, slot: Slot, parts: &[Part<'_>]) -> bool {
+        self.answer(slot, |conn, pool| conn.reply(slot.seq, parts, pool))
+    }
+
+    /// Leaves a slot without an answer.
+    pub(crate) fn skip(&mut self, slot: Slot) {
+        self.answer(slot, |conn, pool| conn.skip(slot.seq, pool));
+    }
+
+    fn answer(
+        &mut self,
+        slot: Slot,
+        fill: impl FnOnce(&mut Connection, &mut Pool) -> bool,
+    ) -> bool {
+        let Some(entry) = self.conns.get_mut(slot.conn.0) else { return false };
+        if entry.doomed || entry.conn.closing {
+            return false;
+        }
+        let before = entry.conn.outbox.memory();
+        let filled = fill(&mut entry.conn, &mut self.pool);
+        self.unsent = self.unsent + entry.conn.outbox.memory() - before;
+        if !filled {
+            ::log::error!(target: "barnabas::net", "a slot was answered twice: {slot:?}");
+            return false;
+        }
+        self.mark_dirty(slot.conn);
+        self.unpause(slot.conn);
+        true
+    }
+
+    /// There may be something to write, or the connection may be finished.
+    pub(crate) fn mark_dirty(&mut self, id: ConnId) {
+        if let Some(entry) = self.conns.get_mut(id.0).filter(|entry| !entry.dirty && !entry.doomed)
+        {
+            entry.dirty = true;
+            self.dirty.push(id);
+        }
+    }
+
+    pub(crate) fn take_dirty(&mut self, into: &mut Vec<ConnId>) {
+        into.append(&mut self.dirty);
+        for id in into.iter() {
+            if let Some(entry) = self.conns.get_mut(id.0) {
+                entry.dirty = false;
+            }
+        }
+    }
+
+    /// Frames are to be handled in the next turn.
+    pub(crate) fn mark_ready(&mut self, id: ConnId) {
+        if let Some(entry) = self.conns.get_mut(id.0).filter(|entry| !entry.ready && !entry.doomed)
+        {
+            entry.ready = true;
+            self.ready.push(id);
+        }
+    }
+
+    pub(crate) fn take_ready(&mut self, into: &mut Vec<ConnId>) {
+        into.append(&mut self.ready);
+        for id in into.iter() {
+            if let Some(entry) = self.conns.get_mut(id.0) {
+                entry.ready = false;
+            }
+        }
+    }
+
+    /// Feeds a connection again that backpressure had stopped, if it may be.
+    pub(crate) fn unpause(&mut self, id: ConnId) {
+        let Some(entry) = self.conns.get_mut(id.0) else { return };
+        if entry.paused && entry.conn.may_feed(&self.limits, &self.pool) {
+            entry.paused = false;
+            self.mark_ready(id);
+        }
+    }
+
+    /// Stopped by backpressure: [`Core::unpause`] is needed.
+    pub(crate) fn mark_paused(&mut self, id: ConnId) {
+        if let Some(entry) = self.conns.get_mut(id.0) {
+            entry.paused = true;
+        }
+    }
+
+    /// The service wants frames again.
+    pub(crate) fn resume(&mut self, id: ConnId) {
+        if let Some(entry) = self.live(id) {
+            entry.conn.held = false;
+            entry.paused = true;
+            self.unpause(id);
+        }
+    }
+
+    /// `n` bytes have left; none is news too, if the connection was to be closed.
+    pub(crate) fn written(&mut self, id: ConnId, n: usize) {
+        let Some(entry) = self.conns.get_mut(id.0) else { return };
+        let before = entry.conn.outbox.memory();
+        entry.conn.written(n, &mut self.pool);
+        self.unsent -= before - entry.conn.outbox.memory();
+        if n > 0 {
+            entry.active = self.now;
+        }
+        self.unpause(id);
+    }
+
+    /// Closes when what is already answered has been written.
+    pub(crate) fn close(&mut self, id: ConnId, why: Why) {
+        if let Some(entry) = self.live(id) {
+            entry.conn.closing = true;
+            entry.why.get_or_insert(why);
+            self.mark_dirty(id);
+        }
+    }
+
+    /// Closes now, whatever is unsent.
+    pub(crate) fn abort(&mut self, id: ConnId, why: Why) {
+        if let Some(entry) = self.live(id) {
+            entry.conn.closing = true;
+            entry.doomed = true;
+            entry.why.get_or_insert(why);
+            self.doomed.push(id);
+        }
+    }
+
+    /// Closes if everything that will ever be written has been.
+    pub(crate) fn close_if_finished(&mut self, id: ConnId) {
+        if self.live(id).is_some_and(|entry| entry.conn.is_finished()) {
+            self.abort(id, Why::ordinary("the peer has closed it"));
+        }
+    }
+
+    /// Says who was closed and why.
+    pub(crate) fn report_close(&mut self, id: ConnId) {
+        let Some(entry) = self.conns.get(id.0) else { return };
+        let Some(why) = &entry.why else { return };
+        let remote = entry.peer.remote;
+        if why.bad {
+            let line = format_args!("closed the connection from {remote}: {}", why.text);
+            self.reporter.warn(self.now, line);
+        } else {
+            ::log::debug!(target: "barnabas::net", "closed the connection from {remote}: {}", why.text);
+        }
+    }
+
+    fn arm_idle(&mut self, id: ConnId, from: Instant) {
+        // A time-out beyond what the clock can say is none.
+        let Some(at) = from.checked_add(self.limits.idle_timeout) else { return };
+        let timer = self.timers.set(at, Alarm::Idle(id));
+        if let Some(entry) = self.conns.get_mut(id.0) {
+            entry.idle_timer = Some(timer);
+        }
+    }
+
+    /// The idle timer of a connection has expired: it is set again if something has moved since.
+    pub(crate) fn check_idle(&mut self, id: ConnId) {
+        let (now, timeout) = (self.now, self.limits.idle_timeout);
+        let Some(entry) = self.live(id) else { return };
+        entry.idle_timer = None;
+        let conn = &entry.conn;
+        // What it waits for is our answer: not the peer's fault.
+        let ours =
+            conn.outbox.open_slots() > 0 && !conn.outbox.has_output() && conn.inbox.is_empty();
+        let from = if ours && !conn.closing { now } else { entry.active };
+        if now.saturating_duration_since(from) < timeout {
+            return self.arm_idle(id, from);
+        }
+        let unread = conn.outbox.unsent();
+        self.abort(
+            id,
+            match unread {
+                0 => Why::ordinary(format!("nothing has moved for {timeout:?}")),
+                n => Why::bad(format!("it has read nothing for {timeout:?}; {n} bytes are unsent")),
+            },
+        );
+    }
+
+    /// Lets connections that wait for memory ask again. Where all unfinished frames of this
+    /// worker have waited for long, the largest is given up, so that the others can be finished.
+    pub(crate) fn retry_starved(&mut self) {
+        let starved = std::mem::take(&mut self.starved);
+        let largest = starved.iter().copied().max_by_key(|id| self.unhandled(*id));
+        let holders = starved.iter().filter(|id| self.unhandled(**id) > 0).count();
+        if holders == 0 || holders < self.pool.lent() {
+            self.starved_since = None;
+        } else if *self.starved_since.get_or_insert(self.now) + STARVED_LIMIT <= self.now {
+            self.starved_since = None;
+            if let Some(id) = largest {
+                self.abort(id, Why::bad("there is no buffer memory left for its frame"));
+            }
+        }
+        for id in starved {
+            if let Some(entry) = self.conns.get_mut(id.0) {
+                entry.starved = false;
+                self.mark_ready(id);
+            }
+        }
+    }
+
+    fn unhandled(&self, id: ConnId) -> usize {
+        self.conns.get(id.0).map_or(0, |entry| entry.conn.unhandled())
+    }
+
+    /// Tells budget and counters where this turn has left us.
+    pub(crate) fn note(&mut self) {
+        self.pool.note_output(self.unsent);
+        self.stats.rings.set(self.pool.lent() as u64);
+        self.stats.unsent.set(self.unsent as u64);
+        self.stats.timers.set(self.timers.len() as u64);
+    }
+
+    /// Little is kept that [`Core::trim`] would give back.
+    pub(crate) fn is_trimmed(&self) -> bool {
+        self.pool.is_trimmed() && (self.trimmed_sparse || !self.conns.is_sparse())
+    }
+
+    /// Gives unused memory back.
+    pub(crate) fn trim(&mut self) {
+        self.pool.trim();
+        self.conns.trim();
+        self.timers.trim();
+        // A connection at the end of the table may keep it as long as it is; that is no reason
+        // to try every second.
+        self.trimmed_sparse = self.conns.is_sparse();
+        for list in [&mut self.dirty, &mut self.ready, &mut self.doomed, &mut self.starved] {
+            list.shrink_to_fit();
+        }
+    }
+}

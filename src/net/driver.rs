@@ -1,0 +1,78 @@
+//! The seam between a worker and what moves its bytes.
+//!
+//! A driver owns sockets and decides when bytes move; its host (the worker) only says where
+//! received bytes belong, takes them, and says what is to be written. Nothing above knows whether
+//! a socket is readable. The seam is drawn so that a completion driver (io_uring) fits as well:
+//!
+//! * [`Host::input`] begins a receive and [`Host::received`] ends it. Between the two the space
+//!   stays where it is (the inbox keeps a ring that is lent), however long it takes. A driver with
+//!   provided buffers receives into those and delivers them as `window`.
+//! * [`Host::output`] begins a write and [`Host::written`] ends it. Between the two the offered
+//!   bytes stay where they are (the outbox begins a new chunk), however long it takes.
+//! * There is at most one receive and one write per connection.
+//! * [`Driver::close`] may take time too: the host keeps the connection's memory until
+//!   [`Host::gone`]. Ids carry a generation, so what comes late for one that is gone misses.
+
+use super::connection::Input;
+use super::outbox::{Gather, Output};
+use super::service::ConnId;
+use mio::net::TcpStream;
+use std::io;
+use std::time::Duration;
+
+/// What a driver asks of its worker, and tells it.
+pub(crate) trait Host {
+    /// The wait is over; what it brought follows.
+    fn woke(&mut self);
+
+    /// Where the next bytes of this connection belong. Unless paused, [`Host::received`] follows.
+    fn input(&mut self, id: ConnId) -> Input<'_>;
+
+    /// So many bytes came into the connection's own space, and behind them those in `window`.
+    fn received(&mut self, id: ConnId, own: usize, window: &[u8]);
+
+    /// The peer sends nothing more.
+    fn ended(&mut self, id: ConnId);
+
+    /// The connection is broken.
+    fn failed(&mut self, id: ConnId, error: io::Error);
+
+    /// What to write next. Unless there is nothing, [`Host::written`] follows.
+    fn output<'a>(&'a mut self, id: ConnId, gather: &mut Gather<'a>) -> Output<'a>;
+
+    /// So many bytes of it have left.
+    fn written(&mut self, id: ConnId, n: usize);
+
+    /// The driver has let go of the connection and of all memory that it was lent.
+    fn gone(&mut self, id: ConnId);
+}
+
+/// What moves the bytes of one worker's connections.
+pub(crate) trait Driver {
+    /// Takes a socket over and receives from it until [`Host::input`] says pause.
+    fn add(&mut self, id: ConnId, socket: TcpStream) -> io::Result<()>;
+
+    /// Receives again: what had paused it is over.
+    fn receive(&mut self, id: ConnId);
+
+    /// There is output: it is written at the next [`Driver::flush`].
+    fn send(&mut self, id: ConnId);
+
+    /// Something is left to do that needs no waiting.
+    fn has_work(&self) -> bool;
+
+    /// Waits for something to happen, `timeout` at most or for ever, and delivers what came.
+    fn wait(&mut self, host: &mut impl Host, timeout: Option<Duration>) -> io::Result<()>;
+
+    /// Writes the output of all connections that have some and whose peer can take it.
+    fn flush(&mut self, host: &mut impl Host);
+
+    /// Lets a socket go; `gently` if what was written last should still reach the peer.
+    fn close(&mut self, host: &mut impl Host, id: ConnId, gently: bool);
+
+    /// Memory is held that [`Driver::trim`] would give back.
+    fn is_trimmed(&self) -> bool;
+
+    /// Gives unused memory back.
+    fn trim(&mut self);
+}

@@ -1,0 +1,89 @@
+//! How the net room is set up: addresses, threads, and a limit on everything.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// What moves the bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum DriverKind {
+    /// Readiness: epoll, kqueue.
+    #[default]
+    Mio,
+}
+
+/// The setup of [`super::bind`].
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Addresses to listen on; port 0 takes a free one.
+    pub listeners: Vec<SocketAddr>,
+    /// Worker threads.
+    pub workers: usize,
+    /// Limits on what peers may use.
+    pub limits: Limits,
+    /// What moves the bytes.
+    pub driver: DriverKind,
+    /// The kernel's send buffer per connection; `None` leaves it to the kernel's own tuning, which
+    /// costs least per byte.
+    pub send_buffer: Option<usize>,
+    /// The kernel's receive buffer per connection; `None` as above.
+    pub receive_buffer: Option<usize>,
+    /// Connections that may wait to be accepted.
+    pub backlog: u32,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            listeners: Vec::new(),
+            workers: 1,
+            limits: Limits::default(),
+            driver: DriverKind::Mio,
+            send_buffer: None,
+            receive_buffer: None,
+            backlog: 1024,
+        }
+    }
+}
+
+/// Limits on what peers may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest frame.
+    pub max_frame: usize,
+    /// A connection with more unsent bytes is not read.
+    pub max_unsent: usize,
+    /// A connection with more unanswered requests is not read.
+    pub max_slots: usize,
+    /// Memory for unfinished frames and unsent answers, of all connections together. What goes
+    /// beyond it is at most one receive window per worker and one answer per connection.
+    pub max_memory: usize,
+    /// Connections at once.
+    pub max_connections: usize,
+    /// Connections at once from one address.
+    pub max_connections_per_ip: usize,
+    /// A connection on which nothing moves for so long is closed.
+    pub idle_timeout: Duration,
+    /// Bytes received from one connection before the others have their turn.
+    pub turn_bytes: usize,
+    /// Frames of one connection that are handled before the others have their turn.
+    pub turn_frames: usize,
+    /// Bytes written to one connection before the others have their turn.
+    pub turn_written: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            max_frame: 100 * 1024 * 1024,
+            max_unsent: 4 * 1024 * 1024,
+            max_slots: 1024,
+            max_memory: 512 * 1024 * 1024,
+            max_connections: usize::MAX,
+            max_connections_per_ip: usize::MAX,
+            idle_timeout: Duration::from_secs(600),
+            turn_bytes: 256 * 1024,
+            turn_frames: 1024,
+            turn_written: 1024 * 1024,
+        }
+    }
+}

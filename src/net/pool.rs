@@ -1,0 +1,214 @@
+//! Buffers that connections borrow, and the bound on them all.
+//!
+//! A worker lends a ring to a connection while it has an unfinished frame, and keeps a few for the
+//! next one; when nothing has happened for a while it gives them all back to the kernel. All
+//! workers account to one [`Budget`]. A worker that has lent nothing may always lend one ring, so
+//! a full budget slows connections down but never stops them all.
+
+use super::ring::Ring;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Bytes of a worker's shared receive window.
+pub const WINDOW: usize = 256 * 1024;
+/// The smallest ring.
+const SMALLEST: usize = 16 * 1024;
+/// Bytes of unused rings that a worker keeps.
+const KEPT: usize = 4 * 1024 * 1024;
+/// Unused vectors for output that a worker keeps, and the largest that it keeps.
+const KEPT_VECTORS: usize = 64;
+const KEPT_VECTOR: usize = 64 * 1024;
+
+/// Memory that all workers together use for what they received and for what they owe.
+pub struct Budget {
+    limit: usize,
+    used: AtomicUsize,
+}
+
+impl Budget {
+    /// A budget of `limit` bytes.
+    pub fn new(limit: usize) -> Arc<Budget> {
+        Arc::new(Budget { limit, used: AtomicUsize::new(0) })
+    }
+
+    /// Bytes in use.
+    pub fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    fn allows(&self, more: usize) -> bool {
+        self.used().saturating_add(more) <= self.limit
+    }
+
+    fn add(&self, n: usize) {
+        self.used.fetch_add(n, Ordering::Relaxed);
+    }
+
+    fn sub(&self, n: usize) {
+        let before = self.used.fetch_sub(n, Ordering::Relaxed);
+        debug_assert!(before >= n, "gave {n} bytes back of {before}");
+    }
+}
+
+/// One worker's buffers.
+pub struct Pool {
+    budget: Arc<Budget>,
+    /// Boxed, as they are lent: a connection without one holds a pointer's worth of nothing.
+    #[allow(clippy::vec_box)]
+    free: Vec<Box<Ring>>,
+    free_bytes: usize,
+    lent: usize,
+    vectors: Vec<Vec<u8>>,
+    /// Unsent bytes that the budget has been told of.
+    output: usize,
+}
+
+impl Pool {
+    /// A pool that holds nothing yet.
+    pub fn new(budget: Arc<Budget>) -> Pool {
+        Pool { budget, free: Vec::new(), free_bytes: 0, lent: 0, vectors: Vec::new(), output: 0 }
+    }
+
+    /// Rings that connections hold.
+    pub fn lent(&self) -> usize {
+        self.lent
+    }
+
+    /// Nothing is kept that [`Pool::trim`] could give back.
+    pub(crate) fn is_trimmed(&self) -> bool {
+        self.free.is_empty() && self.vectors.is_empty()
+    }
+
+    /// There is room for what one more receive may leave unfinished.
+    pub(crate) fn may_receive(&self) -> bool {
+        self.lent == 0 || self.budget.allows(WINDOW)
+    }
+
+    /// A ring may grow by `more` bytes.
+    pub(crate) fn may_grow(&self, more: usize) -> bool {
+        self.lent <= 1 || self.budget.allows(more)
+    }
+
+    /// All memory is in use: a connection that is owed something is given nothing more.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        !self.budget.allows(1)
+    }
+
+    /// Lends a ring of at least `least` bytes, if it can be had for nothing of `wish` bytes.
+    pub(crate) fn ring(&mut self, least: usize, wish: usize) -> Box<Ring> {
+        self.lent += 1;
+        if let Some(at) = self.best(wish).or_else(|| self.best(least)) {
+            let ring = self.free.swap_remove(at);
+            self.free_bytes -= ring.capacity();
+            return ring;
+        }
+        let capacity = least.max(SMALLEST).next_power_of_two();
+        self.budget.add(capacity);
+        Box::new(Ring::new(capacity))
+    }
+
+    /// The smallest unused ring of at least `least` bytes.
+    fn best(&self, least: usize) -> Option<usize> {
+        let fits = self.free.iter().enumerate().filter(|(_, ring)| ring.capacity() >= least);
+        fits.min_by_key(|(_, ring)| ring.capacity()).map(|(at, _)| at)
+    }
+
+    /// Takes a ring back.
+    pub(crate) fn put(&mut self, mut ring: Box<Ring>) {
+        assert!(self.lent > 0, "more rings come back than were lent");
+        self.lent -= 1;
+        ring.consume(ring.len());
+        if self.free_bytes + ring.capacity() <= KEPT {
+            self.free_bytes += ring.capacity();
+            self.free.push(ring);
+        } else {
+            self.budget.sub(ring.capacity());
+        }
+    }
+
+    /// An empty vector, with capacity if one is at hand.
+    pub(crate) fn vector(&mut self) -> Vec<u8> {
+        self.vectors.pop().unwrap_or_default()
+    }
+
+    /// Takes a vector back.
+    pub(crate) fn put_vector(&mut self, mut vector: Vec<u8>) {
+        if self.vectors.len() < KEPT_VECTORS && (1..=KEPT_VECTOR).contains(&vector.capacity()) {
+            vector.clear();
+            self.vectors.push(vector);
+        }
+    }
+
+    /// Tells the budget how many unsent bytes the worker's connections hold.
+    pub(crate) fn note_output(&mut self, unsent: usize) {
+        match unsent.checked_sub(self.output) {
+            Some(0) => {}
+            Some(more) => self.budget.add(more),
+            None => self.budget.sub(self.output - unsent),
+        }
+        self.output = unsent;
+    }
+
+    /// Gives back all that nobody uses.
+    pub(crate) fn trim(&mut self) {
+        self.budget.sub(self.free_bytes);
+        self.free_bytes = 0;
+        self.free = Vec::new();
+        self.vectors = Vec::new();
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.note_output(0);
+        self.trim();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ring_is_used_again_and_trimmed_away() {
+        let budget = Budget::new(1 << 20);
+        let mut pool = Pool::new(budget.clone());
+        let ring = pool.ring(100, 100);
+        assert_eq!((ring.capacity(), budget.used(), pool.lent()), (SMALLEST, SMALLEST, 1));
+        pool.put(ring);
+        assert_eq!((budget.used(), pool.lent()), (SMALLEST, 0));
+        let again = pool.ring(5_000, 5_000);
+        assert_eq!(budget.used(), SMALLEST, "the same one");
+        pool.put(again);
+        pool.trim();
+        assert_eq!((budget.used(), pool.is_trimmed()), (0, true));
+    }
+
+    #[test]
+    fn no_more_than_the_kept_bytes_are_kept() {
+        let budget = Budget::new(1 << 30);
+        let mut pool = Pool::new(budget.clone());
+        let rings: Vec<_> = (0..8).map(|_| pool.ring(1 << 20, 1 << 20)).collect();
+        assert_eq!(budget.used(), 8 << 20);
+        rings.into_iter().for_each(|ring| pool.put(ring));
+        assert_eq!(budget.used(), KEPT);
+    }
+
+    #[test]
+    fn a_full_budget_leaves_each_worker_one_ring() {
+        let budget = Budget::new(WINDOW + SMALLEST);
+        let (mut one, mut two) = (Pool::new(budget.clone()), Pool::new(budget.clone()));
+        let first = one.ring(1, 1);
+        assert!(one.may_receive());
+        let second = one.ring(1, 1);
+        assert!(!one.may_receive() && !one.may_grow(WINDOW));
+        assert!(two.may_receive(), "it has lent nothing");
+        two.note_output(WINDOW);
+        assert!(one.is_exhausted());
+        two.note_output(0);
+        one.put(first);
+        one.put(second);
+        drop((one, two));
+        assert_eq!(budget.used(), 0);
+    }
+}

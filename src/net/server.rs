@@ -1,0 +1,231 @@
+//! Binding, starting, and stopping: the threads of the net room.
+
+use super::acceptor::{self, Acceptor, Order};
+use super::admission::Admissions;
+use super::core::Core;
+use super::epoll::{self, Epoll};
+use super::mailbox::{Bell, DEFAULT_LIMIT, Mailbox, Receiver, Sender};
+use super::options::{DriverKind, Options};
+use super::pool::Budget;
+use super::service::Service;
+use super::stats::Stats;
+use super::worker::{Control, Mail, Worker};
+use mio::net::TcpListener;
+use mio::{Poll, Waker};
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+/// Listening sockets and everything that other threads need to know of workers before those run.
+/// Who connects before [`Bound::start`] waits.
+pub struct Bound<M: Send + 'static> {
+    options: Options,
+    sockets: Vec<TcpListener>,
+    addresses: Vec<SocketAddr>,
+    workers: Vec<Seat<M>>,
+    budget: Arc<Budget>,
+    admissions: Arc<Admissions>,
+}
+
+/// A worker that does not run yet.
+struct Seat<M> {
+    poll: Poll,
+    mail: Mail<M>,
+    control: Sender<Control>,
+    sender: Sender<M>,
+    stats: Arc<Stats>,
+}
+
+/// Opens the listening sockets. Workers for a service with messages of type `M` can be sent to
+/// from now on and started by [`Bound::start`].
+pub fn bind<M: Send + 'static>(options: &Options) -> io::Result<Bound<M>> {
+    assert!(options.workers > 0, "a server needs a worker");
+    let mut sockets = Vec::new();
+    let mut addresses = Vec::new();
+    for address in &options.listeners {
+        let socket = listen(*address, options).map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+        })?;
+        addresses.push(socket.local_addr()?);
+        sockets.push(socket);
+    }
+    let limits = &options.limits;
+    let (max, max_per_ip) = (limits.max_connections, limits.max_connections_per_ip);
+    Ok(Bound {
+        sockets,
+        addresses,
+        workers: (0..options.workers).map(|_| seat()).collect::<io::Result<_>>()?,
+        budget: Budget::new(limits.max_memory),
+        admissions: Admissions::new(max, max_per_ip, options.workers),
+        options: options.clone(),
+    })
+}
+
+fn listen(address: SocketAddr, options: &Options) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        // [::] serves IPv4 too, unless a listener of its own does.
+        let ipv4 = options.listeners.iter().any(|other| other.is_ipv4());
+        socket.set_only_v6(ipv4 || !address.ip().is_unspecified())?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
+    Ok(TcpListener::from_std(socket.into()))
+}
+
+fn seat<M: Send>() -> io::Result<Seat<M>> {
+    let poll = Poll::new()?;
+    let bell = bell(&poll, epoll::WAKE)?;
+    let (control, control_receiver) = Mailbox::with_bell(bell.clone(), DEFAULT_LIMIT);
+    let (sender, messages) = Mailbox::with_bell(bell.clone(), DEFAULT_LIMIT);
+    let mail = Mail { bell, control: control_receiver, messages };
+    Ok(Seat { poll, mail, control, sender, stats: Arc::new(Stats::default()) })
+}
+
+/// A bell that ends the waits of `poll`.
+fn bell(poll: &Poll, token: mio::Token) -> io::Result<Arc<Bell>> {
+    let waker = Waker::new(poll.registry(), token)?;
+    Ok(Bell::new(move || {
+        if let Err(error) = waker.wake() {
+            ::log::error!(target: "barnabas::net", "a thread could not be woken: {error}");
+        }
+    }))
+}
+
+impl<M: Send + 'static> Bound<M> {
+    /// The listeners' addresses, in the order of the options, with the ports that they got.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The workers' mailboxes.
+    pub fn senders(&self) -> Vec<Sender<M>> {
+        self.workers.iter().map(|worker| worker.sender.clone()).collect()
+    }
+
+    /// The workers' counters.
+    pub fn stats(&self) -> Vec<Arc<Stats>> {
+        self.workers.iter().map(|worker| worker.stats.clone()).collect()
+    }
+
+    /// Memory that all connections together use.
+    pub fn budget(&self) -> Arc<Budget> {
+        self.budget.clone()
+    }
+
+    /// Starts all threads. `service` is called once on each worker's thread.
+    pub fn start<S, F>(self, service: F) -> io::Result<Running>
+    where
+        S: Service<Message = M>,
+        F: Fn(usize) -> S + Send + Sync + 'static,
+    {
+        let service = Arc::new(service);
+        let (orders, order_receiver, poll, bell) = acceptor_seat()?;
+        let controls: Vec<_> = self.workers.iter().map(|seat| seat.control.clone()).collect();
+        let admissions = self.admissions;
+        let mut acceptor = Acceptor::new(
+            poll,
+            bell,
+            order_receiver,
+            self.sockets,
+            controls.clone(),
+            admissions.clone(),
+            &self.options,
+        )?;
+        // From here on a failure stops and joins what runs already.
+        let mut running =
+            Running { orders, controls, acceptor: None, workers: Vec::new(), admissions };
+        for (index, seat) in self.workers.into_iter().enumerate() {
+            let (service, options, budget) =
+                (service.clone(), self.options.clone(), self.budget.clone());
+            let thread = thread::Builder::new().name(format!("worker-{index}"));
+            let worker = move || work(seat, &options, budget, || service(index));
+            running.workers.push(thread.spawn(worker)?);
+        }
+        let thread = thread::Builder::new().name("acceptor".into());
+        running.acceptor = Some(thread.spawn(move || acceptor.run())?);
+        Ok(running)
+    }
+}
+
+type AcceptorSeat = (Sender<Order>, Receiver<Order>, Poll, Arc<Bell>);
+
+fn acceptor_seat() -> io::Result<AcceptorSeat> {
+    let poll = Poll::new()?;
+    let bell = bell(&poll, acceptor::WAKE)?;
+    let (orders, receiver) = Mailbox::with_bell(bell.clone(), 16);
+    Ok((orders, receiver, poll, bell))
+}
+
+/// The whole life of a worker thread.
+fn work<S: Service>(
+    seat: Seat<S::Message>,
+    options: &Options,
+    budget: Arc<Budget>,
+    service: impl FnOnce() -> S,
+) {
+    let Seat { poll, mail, control, sender, stats } = seat;
+    drop((control, sender));
+    let limits = &options.limits;
+    let core = Core::new(limits.clone(), budget, stats.clone());
+    let driver = match options.driver {
+        DriverKind::Mio => Epoll::new(poll, limits.turn_bytes, limits.turn_written, stats),
+    };
+    match driver {
+        Ok(driver) => Worker::new(core, service(), driver, mail).run(),
+        Err(error) => {
+            ::log::error!(target: "barnabas::net", "a worker has no receive window: {error}");
+        }
+    }
+}
+
+/// The running threads.
+pub struct Running {
+    orders: Sender<Order>,
+    controls: Vec<Sender<Control>>,
+    acceptor: Option<JoinHandle<()>>,
+    workers: Vec<JoinHandle<()>>,
+    admissions: Arc<Admissions>,
+}
+
+impl Running {
+    /// Connections that are open, those on their way to a worker included.
+    pub fn connections(&self) -> usize {
+        self.admissions.total()
+    }
+
+    /// Accepts nobody any more, answers what has come, writes it out until `deadline` at the
+    /// latest, closes all connections, and returns when all threads have ended.
+    ///
+    /// # Panics
+    /// If one of the threads has.
+    pub fn stop(mut self, deadline: Instant) {
+        if let Some(panic) = self.end(deadline).into_iter().next() {
+            std::panic::resume_unwind(panic);
+        }
+    }
+
+    fn end(&mut self, deadline: Instant) -> Vec<Box<dyn std::any::Any + Send>> {
+        // A thread that has ended already needs no order.
+        let _ = self.orders.send(Order::Stop);
+        let acceptor = self.acceptor.take().map(JoinHandle::join);
+        for control in &self.controls {
+            let _ = control.send(Control::Stop(deadline));
+        }
+        let workers = self.workers.drain(..).map(JoinHandle::join);
+        acceptor.into_iter().chain(workers).filter_map(Result::err).collect()
+    }
+}
+
+impl Drop for Running {
+    /// Stops at once, where nobody has stopped it properly.
+    fn drop(&mut self) {
+        self.end(Instant::now());
+    }
+}

@@ -1,0 +1,72 @@
+//! System calls that neither std nor mio has a safe name for, each in one small function.
+
+use super::region::FileRange;
+use memmap2::MmapMut;
+use mio::net::TcpStream;
+use socket2::SockRef;
+use std::io::{self, IoSlice};
+
+/// Sends slices in one call; with `more`, a small rest waits for what comes directly behind it.
+pub(crate) fn send(stream: &TcpStream, slices: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
+    let flags = flags(more);
+    match slices {
+        [one] => SockRef::from(stream).send_with_flags(one, flags),
+        many => SockRef::from(stream).send_vectored_with_flags(many, flags),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn flags(more: bool) -> i32 {
+    libc::MSG_NOSIGNAL | if more { libc::MSG_MORE } else { 0 }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn flags(_more: bool) -> i32 {
+    0
+}
+
+/// Sends up to `len` bytes of a range from the page cache; 0 where the file has ended.
+#[cfg(target_os = "linux")]
+pub(crate) fn send_file(stream: &TcpStream, range: &FileRange, len: usize) -> io::Result<usize> {
+    use std::os::fd::AsRawFd;
+    let len = len.min(range.len as usize);
+    let start = libc::off_t::try_from(range.start);
+    let mut at = start.map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let (to, from) = (stream.as_raw_fd(), range.region.file().as_raw_fd());
+    // SAFETY: both descriptors are borrowed from owners that outlive the call; `at` is ours.
+    match unsafe { libc::sendfile(to, from, &mut at, len) } {
+        -1 => Err(io::Error::last_os_error()),
+        n => Ok(n as usize),
+    }
+}
+
+/// Sends up to `len` bytes of a range; 0 where the file has ended.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn send_file(stream: &TcpStream, range: &FileRange, len: usize) -> io::Result<usize> {
+    use std::os::unix::fs::FileExt;
+    let file = std::fs::File::from(range.region.file().try_clone_to_owned()?);
+    let mut bytes = vec![0; len.min(range.len as usize).min(64 * 1024)];
+    let n = file.read_at(&mut bytes, range.start)?;
+    if n == 0 { Ok(0) } else { SockRef::from(stream).send_with_flags(&bytes[..n], flags(false)) }
+}
+
+/// Gives the memory of a private anonymous mapping back; it reads as zeroes afterwards.
+pub(crate) fn discard(window: &mut MmapMut) {
+    #[cfg(target_os = "linux")]
+    {
+        // SAFETY: the mapping is anonymous and borrowed mutably: nobody relies on what is in it.
+        let result = unsafe { window.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+        debug_assert!(result.is_ok(), "{result:?}");
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = window;
+}
+
+/// Gives the heap's unused memory back to the kernel, where the allocator can.
+pub(crate) fn trim_heap() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: touches only memory that the allocator holds and nobody has.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}

@@ -1,0 +1,289 @@
+//! The loop of one worker.
+//!
+//! A turn: handle what was left over, wait (no longer than to the earliest timer, and for ever if
+//! there is none), receive and handle, then messages, timers, the service's end of turn, and at
+//! last one write per connection for all that the turn has answered. It must never block anywhere
+//! but in its wait.
+
+use super::admission::Admission;
+use super::core::{Alarm, Core, Why};
+use super::driver::Driver;
+use super::engine::Engine;
+use super::mailbox::{Bell, Receiver};
+use super::service::{ConnId, Peer, Service};
+use super::sys;
+use super::timers::TimerId;
+use mio::net::TcpStream;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long nothing must have happened before unused memory is given back.
+const TRIM_AFTER: Duration = Duration::from_secs(1);
+
+/// What the rest of the room tells a worker.
+pub(crate) enum Control {
+    /// A connection that was accepted for it.
+    Newcomer { socket: TcpStream, peer: Peer, admission: Admission },
+    /// Answer what has come, by then at the latest, and end.
+    Stop(Instant),
+}
+
+/// A worker's mailboxes and the bell that they ring.
+pub(crate) struct Mail<M> {
+    pub(crate) bell: Arc<Bell>,
+    pub(crate) control: Receiver<Control>,
+    pub(crate) messages: Receiver<M>,
+}
+
+/// How far a stop has come.
+#[derive(PartialEq, Eq)]
+enum Stage {
+    Running,
+    /// Told to stop.
+    Ordered,
+    /// What had come by then is received.
+    LastReceive,
+    /// Nothing is received; what is parked is answered, output is written.
+    Draining,
+    Done,
+}
+
+/// One worker: a driver, an engine, mail.
+pub(crate) struct Worker<S: Service, D: Driver> {
+    /// Dropped first: a driver may have been lent memory of the engine's.
+    driver: D,
+    engine: Engine<S>,
+    mail: Mail<S::Message>,
+    stage: Stage,
+    trim: Option<TimerId>,
+    /// When bytes last moved, and the system calls that had moved some by then.
+    busy: Instant,
+    moves: u64,
+    // Lists that are kept for their memory.
+    ids: Vec<ConnId>,
+    control: VecDeque<Control>,
+    messages: VecDeque<S::Message>,
+}
+
+impl<S: Service, D: Driver> Worker<S, D> {
+    pub(crate) fn new(core: Core, service: S, driver: D, mail: Mail<S::Message>) -> Self {
+        Worker {
+            busy: core.now,
+            moves: 0,
+            engine: Engine::new(core, service),
+            driver,
+            mail,
+            stage: Stage::Running,
+            trim: None,
+            ids: Vec::new(),
+            control: VecDeque::new(),
+            messages: VecDeque::new(),
+        }
+    }
+
+    /// Turns until it is told to stop and all is answered or the deadline has passed.
+    pub(crate) fn run(&mut self) {
+        while self.stage != Stage::Done {
+            self.turn();
+        }
+        let all: Vec<_> = self.engine.core.conns.keys().map(ConnId).collect();
+        all.iter().for_each(|id| self.engine.core.abort(*id, Why::ordinary("we are stopping")));
+        self.close_doomed();
+        self.engine.core.note();
+    }
+
+    fn turn(&mut self) {
+        self.feed_leftovers();
+        self.wait();
+        self.read_mail();
+        self.fire_timers();
+        self.engine.end_of_turn();
+        self.write();
+        self.advance_stop();
+        self.close_doomed();
+        self.plan_trim();
+        self.engine.core.note();
+        self.engine.core.stats.turns.add(1);
+    }
+
+    /// Frames that were left in their connections' own buffers.
+    fn feed_leftovers(&mut self) {
+        let mut ids = std::mem::take(&mut self.ids);
+        self.engine.core.take_ready(&mut ids);
+        for id in ids.drain(..) {
+            self.engine.pump(id, &[]);
+            self.driver.receive(id);
+        }
+        self.ids = ids;
+    }
+
+    /// Waits, unless there is something to do, and receives.
+    fn wait(&mut self) {
+        let mut timeout = self.timeout();
+        if timeout != Some(Duration::ZERO) {
+            self.mail.bell.about_to_sleep();
+            if !self.mail.control.is_empty() || !self.mail.messages.is_empty() {
+                timeout = Some(Duration::ZERO);
+            } else {
+                self.engine.core.stats.sleeps.add(1);
+            }
+        }
+        let result = self.driver.wait(&mut self.engine, timeout);
+        self.mail.bell.awake();
+        if let Err(error) = result {
+            // The poll itself is broken: nothing can be served any more.
+            ::log::error!(target: "barnabas::net", "a worker ends, its wait has failed: {error}");
+            self.stage = Stage::Done;
+        }
+    }
+
+    /// How long to wait; `None` is for ever.
+    fn timeout(&self) -> Option<Duration> {
+        if self.engine.core.has_work() || self.driver.has_work() || self.stage == Stage::LastReceive
+        {
+            return Some(Duration::ZERO);
+        }
+        let next = self.engine.core.timers.next()?;
+        Some(next.saturating_duration_since(Instant::now()))
+    }
+
+    fn read_mail(&mut self) {
+        self.mail.control.take(&mut self.control);
+        while let Some(control) = self.control.pop_front() {
+            match control {
+                Control::Newcomer { socket, peer, admission } => {
+                    self.take_over(socket, peer, admission);
+                }
+                Control::Stop(deadline) => {
+                    self.stage = Stage::Ordered;
+                    self.engine.core.timers.set(deadline, Alarm::Stop);
+                }
+            }
+        }
+        self.mail.messages.take(&mut self.messages);
+        while let Some(message) = self.messages.pop_front() {
+            self.engine.message(message);
+        }
+    }
+
+    fn take_over(&mut self, socket: TcpStream, peer: Peer, admission: Admission) {
+        if self.stage != Stage::Running {
+            return;
+        }
+        let id = self.engine.open(peer, admission);
+        if let Err(error) = self.driver.add(id, socket) {
+            let why = format!("its socket could not be registered: {error}");
+            self.engine.core.abort(id, Why::bad(why));
+        }
+    }
+
+    fn fire_timers(&mut self) {
+        let now = self.engine.core.now;
+        while let Some(alarm) = self.engine.core.timers.pop(now) {
+            match alarm {
+                Alarm::Stop => self.stage = Stage::Done,
+                Alarm::Trim => self.trim(),
+                alarm => self.engine.alarm(alarm),
+            }
+        }
+    }
+
+    /// Writes what the turn has answered.
+    fn write(&mut self) {
+        let mut ids = std::mem::take(&mut self.ids);
+        self.engine.core.take_dirty(&mut ids);
+        for id in &ids {
+            self.driver.send(*id);
+        }
+        self.driver.flush(&mut self.engine);
+        for id in ids.drain(..) {
+            self.engine.core.close_if_finished(id);
+        }
+        self.ids = ids;
+    }
+
+    /// Closes connections; what their sessions' ends cause is left for the next turn.
+    fn close_doomed(&mut self) {
+        let mut ids = std::mem::take(&mut self.ids);
+        ids.append(&mut self.engine.core.doomed);
+        for id in ids.drain(..) {
+            self.engine.close_session(id);
+            let gently = self.engine.core.conns.get(id.0).is_some_and(|entry| {
+                let conn = &entry.conn;
+                !conn.outbox.has_output()
+            });
+            self.driver.close(&mut self.engine, id, gently);
+        }
+        self.ids = ids;
+    }
+
+    /// One step of stopping.
+    fn advance_stop(&mut self) {
+        match self.stage {
+            Stage::Running | Stage::Done => return,
+            // A further turn receives what had come when the stop was ordered.
+            Stage::Ordered => {
+                self.stage = Stage::LastReceive;
+                return;
+            }
+            Stage::LastReceive => {
+                self.stage = Stage::Draining;
+                self.engine.core.deaf = true;
+                self.engine.drain();
+            }
+            Stage::Draining => {}
+        }
+        self.close_quiet();
+    }
+
+    /// Closes the connections that are owed nothing.
+    fn close_quiet(&mut self) {
+        let core = &mut self.engine.core;
+        let quiet: Vec<_> = core.conns.keys().map(ConnId).collect();
+        for id in quiet {
+            let is_quiet = core.live(id).is_some_and(|entry| {
+                entry.conn.outbox.is_empty() && !entry.conn.inbox.may_have_frame()
+            });
+            if is_quiet {
+                core.abort(id, Why::ordinary("we are stopping"));
+            }
+        }
+        if core.conns.len() == core.doomed.len() {
+            self.stage = Stage::Done;
+        }
+    }
+
+    /// Sees to it that unused memory is given back when nothing happens for a while; where there
+    /// is none, no timer is set.
+    fn plan_trim(&mut self) {
+        let core = &mut self.engine.core;
+        let moves = core.stats.receives.get() + core.stats.sends.get();
+        if moves != std::mem::replace(&mut self.moves, moves) {
+            self.busy = core.now;
+        }
+        if self.trim.is_none() && !(core.is_trimmed() && self.driver.is_trimmed()) {
+            self.trim = Some(core.timers.set(core.now + TRIM_AFTER, Alarm::Trim));
+        }
+    }
+
+    fn trim(&mut self) {
+        self.trim = None;
+        let core = &mut self.engine.core;
+        let due = self.busy + TRIM_AFTER;
+        if due > core.now {
+            self.trim = Some(core.timers.set(due, Alarm::Trim));
+            return;
+        }
+        self.engine.trim();
+        self.driver.trim();
+        self.control.shrink_to_fit();
+        self.messages.shrink_to_fit();
+        self.ids.shrink_to_fit();
+        sys::trim_heap();
+    }
+}
+
+#[cfg(test)]
+#[path = "completion_tests.rs"]
+mod completion_tests;

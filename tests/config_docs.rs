@@ -1,0 +1,120 @@
+//! `docs/CONFIGURATION.md` is made from the settings table; this test holds it to that.
+//!
+//! After a change of the table: `UPDATE_DOCS=1 cargo test --test config_docs`.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use barnabas::config::{
+    Check, Mode, Setting, Standing, broker_settings, own_settings, topic_default_names,
+    topic_settings, unlisted_settings,
+};
+
+const HEAD: &str = "# Settings
+
+<!-- Made from the settings table by `UPDATE_DOCS=1 cargo test --test config_docs`. Do not edit. -->
+
+Barnabas knows every setting of Apache Kafka 4.3.1 by Kafka's own name, with Kafka's type, default and range.
+
+* **At start**: a flag (`barnabas --help`), else `--set key=value`, else a line of the file that `--config` names (the format of
+  Kafka's `server.properties`), else the default. An unknown name or a bad value stops the start with one line.
+* **While it runs**: `kafka-configs` and the admin APIs, for settings of topics and those marked *per broker* or *cluster* below.
+* A topic without a setting of its own takes the broker's; below a topic setting's name stands the broker's that it follows.
+
+The column **here** says what Barnabas does with a setting today:
+
+* **yes**: it has the effect that Kafka documents.
+* **not yet**: accepted, checked and shown, but without effect; a line in the log says so.
+* **nothing**: accepted and shown; Barnabas has no such part (thread pools, tiered storage, followers).
+* **refused**: only the default is accepted, because whoever sets it relies on it; says what is missing.
+
+Brought along for a single node where Kafka demands a value: `node.id=1`, `process.roles=broker,controller`,
+`controller.listener.names=CONTROLLER`, `listeners=PLAINTEXT://127.0.0.1:9092`, `log.dirs=./data`.
+";
+
+fn document() -> String {
+    let mut text = HEAD.to_owned();
+    section(&mut text, "Barnabas's own", own_settings(), false);
+    section(&mut text, "Topics", topic_settings(), true);
+    section(&mut text, "Broker", broker_settings(), false);
+    section(&mut text, "Broker, listed only where set", unlisted_settings(), false);
+    text
+}
+
+fn section(text: &mut String, title: &str, rows: &[Setting], topics: bool) {
+    let change = if topics { "" } else { " change |" };
+    let rule = if topics { "" } else { " --- |" };
+    let _ = writeln!(text, "\n## {title}\n");
+    let _ = writeln!(text, "| name | type | default | allowed |{change} here | meaning |");
+    let _ = writeln!(text, "| --- | --- | --- | --- |{rule} --- | --- |");
+    for row in rows {
+        let _ = writeln!(text, "{}", line(row, topics));
+    }
+}
+
+fn line(row: &Setting, topics: bool) -> String {
+    let name = match topic_default_names(row.name).first() {
+        Some(broker) if topics && *broker != row.name => format!("`{}`<br>`{broker}`", row.name),
+        _ => format!("`{}`", row.name),
+    };
+    let default = match row.default {
+        _ if row.required => "demanded".to_owned(),
+        None => "none".to_owned(),
+        Some("") => "empty".to_owned(),
+        Some(text) => format!("`{text}`"),
+    };
+    let kind = row.kind.name().to_lowercase();
+    let change = match row.mode {
+        _ if topics => "",
+        Mode::ReadOnly => " at start |",
+        Mode::PerBroker => " per broker |",
+        Mode::ClusterWide => " cluster |",
+    };
+    let here = match row.standing {
+        Standing::Used => "yes".to_owned(),
+        Standing::Later => "not yet".to_owned(),
+        Standing::NoEffect => "nothing".to_owned(),
+        Standing::Refused(what) => format!("refused: {what}"),
+    };
+    let (allowed, doc) = (allowed(row.check), row.doc.replace('|', "\\|"));
+    format!("| {name} | {kind} | {default} | {allowed} |{change} {here} | {doc} |")
+}
+
+fn allowed(check: Check) -> String {
+    match check {
+        Check::Any => String::new(),
+        Check::AtLeast(least) => format!("at least {least}"),
+        Check::Between(least, most) => format!("{least} to {most}"),
+        Check::OneOf(texts) | Check::OneOfAnyCase(texts) => texts.join(", "),
+        Check::Items { of: [], may_be_empty: true } => String::new(),
+        Check::Items { of: [], may_be_empty: false } | Check::NotEmpty => "not empty".to_owned(),
+        Check::Items { of, .. } => format!("of {}", of.join(", ")),
+        Check::GzipLevel => "1 to 9, or -1".to_owned(),
+        Check::ThrottledReplicas => "\\*, or partition:broker pairs".to_owned(),
+        Check::Voters => "id@host:port".to_owned(),
+        Check::BootstrapServers => "host:port".to_owned(),
+    }
+}
+
+#[test]
+fn the_document_agrees_with_the_table() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/CONFIGURATION.md");
+    let expected = document();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::create_dir_all(path.parent().expect("docs")).expect("docs");
+        std::fs::write(&path, &expected).expect("docs/CONFIGURATION.md");
+    }
+    let actual = std::fs::read_to_string(&path).expect("docs/CONFIGURATION.md");
+    assert!(
+        actual == expected,
+        "docs/CONFIGURATION.md is out of date: run UPDATE_DOCS=1 cargo test --test config_docs"
+    );
+}
+
+#[test]
+fn every_setting_is_explained_in_one_sentence() {
+    for row in [own_settings(), topic_settings(), broker_settings(), unlisted_settings()].concat() {
+        let sentence = row.doc.ends_with('.') && row.doc.starts_with(|c: char| !c.is_lowercase());
+        assert!(sentence && row.doc.len() <= 120, "{}: {}", row.name, row.doc);
+    }
+}
