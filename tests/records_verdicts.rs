@@ -17,7 +17,7 @@ use barnabas::wire::records::{Batch, BatchBuilder, Header, RecordError, crc, dec
 const NOW: i64 = 1_700_000_000_000;
 
 /// How many kinds of differences are meant.
-const MEANT: usize = 6;
+const MEANT: usize = 5;
 
 /// One line of the file.
 struct Case<'f> {
@@ -98,12 +98,8 @@ fn allowed(case: &Case<'_>, ours: &Result<Validated<'_>, Invalid>) -> Option<&'s
     let message = ours.as_ref().err().map_or("", |invalid| invalid.message.as_str());
     let code = ours.as_ref().err().map_or(0, |invalid| invalid.code.0);
     match (case.code, code) {
-        (_, 87) if message.contains("Invalid producer epoch") => Some("negative epoch"),
         (_, 87) if is_structural(message) && case.is_compressed() => {
             Some("record length in compressed batch")
-        }
-        (-1, 0 | 10 | 18) if case.detail.contains("skipped in PartialDefaultRecord") => {
-            Some("inner offsets")
         }
         (0 | 18, 0 | 10 | 18) if was_renumbered(case) => Some("inner offsets"),
         (0, 0) if canonical(ours.as_ref().unwrap()) == case.detail => Some("lengths as they came"),
@@ -162,9 +158,13 @@ fn refusal_difference(case: &Case<'_>, invalid: &Invalid) -> Option<String> {
     let errors = invalid.record_errors.iter();
     let errors = errors.map(|(index, text)| format!("{index}={}", text.as_deref().unwrap()));
     let errors = errors.collect::<Vec<_>>().join("|");
-    let message = invalid.answer_message().unwrap_or("-");
-    let named = case.message == "-" || errors == case.detail;
-    let same = invalid.code.0 == case.code && message == case.message && named;
+    // Without named records the message is for the log, or that of a frame that is no batch.
+    let same_message = match invalid.answer_message() {
+        Some(message) if case.message == "-" => message == case.detail,
+        message => message.unwrap_or("-") == case.message,
+    };
+    let same_errors = case.message == "-" || errors == case.detail;
+    let same = invalid.code.0 == case.code && same_message && same_errors;
     (!same).then(|| format!("{} {:?} {errors}", invalid.code.0, invalid.message))
 }
 

@@ -237,6 +237,9 @@ struct Facts {
 /// Checks records one after another.
 struct Checker<'r> {
     rules: &'r Rules<'r>,
+    compacted: bool,
+    max_age: i64,
+    max_ahead: i64,
     base_timestamp: i64,
     /// The batch claims this append time for all its records.
     claimed_append_time: Option<i64>,
@@ -253,6 +256,9 @@ impl<'r> Checker<'r> {
         let append_time = header.attributes.timestamp_type() == TimestampType::LogAppendTime;
         Self {
             rules,
+            compacted: rules.config.cleanup_policy.compact,
+            max_age: rules.config.message_timestamp_before_max_ms,
+            max_ahead: rules.config.message_timestamp_after_max_ms,
             base_timestamp: header.base_timestamp,
             claimed_append_time: append_time.then_some(header.max_timestamp),
             create_time: timestamp_type(rules.config) == TimestampType::CreateTime,
@@ -273,7 +279,7 @@ impl<'r> Checker<'r> {
     fn check(&mut self, facts: &Facts) {
         let index = self.next;
         self.next = self.next.wrapping_add(1);
-        if self.rules.config.cleanup_policy.compact && facts.key < 0 {
+        if self.compacted && facts.key < 0 {
             self.no_key(index);
         } else if self.create_time && facts.timestamp != NO_TIMESTAMP {
             if self.is_out_of_range(facts.timestamp) {
@@ -294,10 +300,8 @@ impl<'r> Checker<'r> {
     /// Kafka's arithmetic, with its wrap-around at the ends of the range.
     #[inline]
     fn is_out_of_range(&self, timestamp: i64) -> bool {
-        let config = self.rules.config;
         let age = self.rules.now_ms.wrapping_sub(timestamp);
-        age > config.message_timestamp_before_max_ms
-            || age.wrapping_neg() > config.message_timestamp_after_max_ms
+        age > self.max_age || age.wrapping_neg() > self.max_ahead
     }
 
     #[cold]

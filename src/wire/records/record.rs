@@ -160,7 +160,7 @@ impl<'a> Iterator for RecordIter<'a> {
 }
 
 /// Reads one record off the front of `bytes`.
-#[inline]
+#[inline(always)]
 fn read_record<'a>(bytes: &mut &'a [u8]) -> Result<Record<'a>, RecordError> {
     let stated = read_varint(|| take_byte(bytes))?;
     let length = usize::try_from(stated).map_err(|_| RecordError::Length { stated })?;
@@ -180,7 +180,7 @@ fn read_record<'a>(bytes: &mut &'a [u8]) -> Result<Record<'a>, RecordError> {
 }
 
 /// Bytes behind their length; a negative length is null.
-#[inline]
+#[inline(always)]
 fn read_bytes<'a>(body: &mut &'a [u8]) -> Result<Option<&'a [u8]>, RecordError> {
     let length = read_varint(|| take_byte(body))?;
     match usize::try_from(length) {
@@ -189,16 +189,19 @@ fn read_bytes<'a>(body: &mut &'a [u8]) -> Result<Option<&'a [u8]>, RecordError> 
     }
 }
 
-#[inline]
+#[inline(always)]
 fn take_bytes<'a>(body: &mut &'a [u8], length: usize) -> Result<&'a [u8], RecordError> {
     let (bytes, rest) = body.split_at_checked(length).ok_or(RecordError::Truncated)?;
     *body = rest;
     Ok(bytes)
 }
 
-#[inline]
+#[inline(always)]
 fn read_headers<'a>(body: &mut &'a [u8]) -> Result<Headers<'a>, RecordError> {
     let stated = read_varint(|| take_byte(body))?;
+    if stated == 0 {
+        return Ok(Headers::default());
+    }
     let count = usize::try_from(stated).map_err(|_| RecordError::HeaderCount(stated))?;
     if count > body.len() {
         return Err(RecordError::HeaderCount(stated));

@@ -5,15 +5,15 @@
 use super::record::RecordError;
 
 /// Takes one byte off the front.
-#[inline]
+#[inline(always)]
 pub(super) fn take_byte(bytes: &mut &[u8]) -> Result<u8, RecordError> {
     let (first, rest) = bytes.split_first().ok_or(RecordError::Truncated)?;
     *bytes = rest;
     Ok(*first)
 }
 
-/// Reads a varint with `next` as the source of bytes.
-#[inline]
+/// Reads a varint with `next` as the source of bytes. Most take one byte or two.
+#[inline(always)]
 pub(super) fn read_varint<E: From<RecordError>>(
     mut next: impl FnMut() -> Result<u8, E>,
 ) -> Result<i32, E> {
@@ -21,8 +21,21 @@ pub(super) fn read_varint<E: From<RecordError>>(
     if first < 0x80 {
         return Ok(unzigzag32(u32::from(first)));
     }
-    let mut value = u32::from(first & 0x7f);
-    for shift in [7, 14, 21, 28] {
+    let second = next()?;
+    let value = u32::from(first & 0x7f) | u32::from(second & 0x7f) << 7;
+    if second < 0x80 {
+        return Ok(unzigzag32(value));
+    }
+    read_long_varint(value, next)
+}
+
+/// The third byte and those after it.
+#[inline(always)]
+fn read_long_varint<E: From<RecordError>>(
+    mut value: u32,
+    mut next: impl FnMut() -> Result<u8, E>,
+) -> Result<i32, E> {
+    for shift in [14, 21, 28] {
         let byte = next()?;
         value |= u32::from(byte & 0x7f) << shift;
         if byte < 0x80 {
@@ -32,17 +45,34 @@ pub(super) fn read_varint<E: From<RecordError>>(
     Err(RecordError::Varint.into())
 }
 
-/// Reads a varlong with `next` as the source of bytes.
-#[inline]
+/// Reads a varlong with `next` as the source of bytes. Most take one byte or two.
+#[inline(always)]
 pub(super) fn read_varlong<E: From<RecordError>>(
     mut next: impl FnMut() -> Result<u8, E>,
 ) -> Result<i64, E> {
-    let mut value = 0_u64;
-    for shift in (0..70).step_by(7) {
+    let first = next()?;
+    if first < 0x80 {
+        return Ok(unzigzag64(u64::from(first)));
+    }
+    let second = next()?;
+    let value = u64::from(first & 0x7f) | u64::from(second & 0x7f) << 7;
+    if second < 0x80 {
+        return Ok(unzigzag64(value));
+    }
+    read_long_varlong(value, next)
+}
+
+/// The third byte and those after it.
+#[inline(always)]
+fn read_long_varlong<E: From<RecordError>>(
+    mut value: u64,
+    mut next: impl FnMut() -> Result<u8, E>,
+) -> Result<i64, E> {
+    for shift in (14..70).step_by(7) {
         let byte = next()?;
         value |= u64::from(byte & 0x7f) << shift;
         if byte < 0x80 {
-            return Ok((value >> 1) as i64 ^ -((value & 1) as i64));
+            return Ok(unzigzag64(value));
         }
     }
     Err(RecordError::Varint.into())
@@ -70,6 +100,10 @@ pub(super) fn varlong_len(value: i64) -> usize {
 
 fn unzigzag32(value: u32) -> i32 {
     (value >> 1) as i32 ^ -((value & 1) as i32)
+}
+
+fn unzigzag64(value: u64) -> i64 {
+    (value >> 1) as i64 ^ -((value & 1) as i64)
 }
 
 fn zigzag32(value: i32) -> u32 {

@@ -30,6 +30,17 @@ fn refused(bytes: &[u8], config: &TopicConfig, code: ErrorCode, message: &str) {
     assert_eq!(invalid.answer_message(), None);
 }
 
+/// Refused before the request can be looked into: the client is told the message.
+#[track_caller]
+fn refused_frame(bytes: &[u8], message: &str) {
+    let invalid = refusal(bytes, &config());
+    assert_eq!(
+        (invalid.code, invalid.answer_message()),
+        (ErrorCode::CORRUPT_MESSAGE, Some(message))
+    );
+    assert!(!invalid.answers_log_start_offset());
+}
+
 fn config() -> TopicConfig {
     TopicConfig::default()
 }

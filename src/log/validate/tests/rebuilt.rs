@@ -6,30 +6,41 @@ fn ascending(bytes: &[u8]) -> bool {
     records_of(bytes).iter().enumerate().all(|(index, record)| record.1 == index as i32)
 }
 
-#[test]
-fn wrong_inner_offsets_are_put_right() {
-    let mut builder = BatchBuilder::new().producer(5, 1, 9);
+/// Three records with the offsets 0, 2 and 9, in a batch that says 0 to 2.
+fn gaps(codec: Codec) -> Vec<u8> {
+    let mut builder = BatchBuilder::new().producer(5, 1, 9).codec(codec);
     builder.append_at(0, NOW, Some(b"a"), Some(b"1"), &[("h", None)]);
     builder.append_at(2, NOW - 3, Some(b"b"), None, &[]);
     builder.append_at(9, NOW - 7, None, Some(b"3"), &[]);
-    for codec in Codec::ALL.into_iter().filter(|codec| codec.is_built_in()) {
-        let bytes = altered(builder.clone().codec(codec).finish(), 23, &2_i32.to_be_bytes());
-        let config = config();
-        let validated = check(&bytes, &config).unwrap();
-        assert!(matches!(validated.bytes, Cow::Owned(_)), "{codec}");
-        assert!(ascending(&validated.bytes));
-        let (old, new) = (records_of(&bytes), records_of(&validated.bytes));
-        for (old, new) in old.iter().zip(&new) {
-            assert_eq!((old.0, &old.2, &old.3, &old.4), (new.0, &new.2, &new.3, &new.4));
-        }
-        let header = Batch::parse(&validated.bytes).unwrap().0;
-        assert_eq!(*header.header(), validated.header);
-        assert_eq!(header.attributes().codec(), Some(codec));
-        assert_eq!(
-            (header.producer_id(), header.base_sequence(), header.producer_epoch()),
-            (5, 9, 1)
-        );
-        assert_eq!((header.max_timestamp(), validated.timestamps), (NOW, Patch::Keep));
+    altered(builder.finish(), 23, &2_i32.to_be_bytes())
+}
+
+#[test]
+fn wrong_inner_offsets_are_put_right() {
+    let (bytes, config) = (gaps(Codec::None), config());
+    let validated = check(&bytes, &config).unwrap();
+    assert!(matches!(validated.bytes, Cow::Owned(_)));
+    assert!(ascending(&validated.bytes));
+    let (old, new) = (records_of(&bytes), records_of(&validated.bytes));
+    for (old, new) in old.iter().zip(&new) {
+        assert_eq!((old.0, &old.2, &old.3, &old.4), (new.0, &new.2, &new.3, &new.4));
+    }
+    let (batch, _) = Batch::parse(&validated.bytes).unwrap();
+    assert_eq!(*batch.header(), validated.header);
+    assert_eq!((batch.producer_id(), batch.base_sequence(), batch.producer_epoch()), (5, 9, 1));
+    assert_eq!((batch.max_timestamp(), validated.timestamps), (NOW, Patch::Keep));
+}
+
+#[test]
+#[cfg(feature = "compression")]
+fn wrong_inner_offsets_under_compression_are_an_internal_error_as_in_kafka() {
+    for codec in Codec::ALL.into_iter().skip(1) {
+        let message = "The offsets of the records in a compressed batch are not consecutive";
+        refused(&gaps(codec), &config(), ErrorCode::UNKNOWN_SERVER_ERROR, message);
+        // Recompression numbers them anyway.
+        let config = TopicConfig { compression_type: CompressionType::Uncompressed, ..config() };
+        let bytes = gaps(codec);
+        assert!(ascending(&check(&bytes, &config).unwrap().bytes), "{codec}");
     }
 }
 

@@ -16,6 +16,8 @@ mod gzip;
 mod lz4;
 #[cfg(feature = "compression")]
 mod snappy;
+#[cfg(all(test, feature = "compression"))]
+mod tests;
 #[cfg(feature = "compression")]
 mod xxh32;
 #[cfg(feature = "compression")]
