@@ -140,5 +140,7 @@ def main(client: Client) -> None:
         sys.exit(attempt(client, job))
     lines = Path(job.jobs).read_text(encoding="utf-8").splitlines()
     jobs = [parser.parse_args([*shlex.split(text), "--bootstrap", job.bootstrap]) for text in lines]
-    codes = [attempt(client, each) for each in jobs]
-    sys.exit(max(codes, default=0))
+    for each in jobs:
+        code = attempt(client, each)
+        if code != 0:
+            sys.exit(code)  # the rest would only fail, and late, for the same cause

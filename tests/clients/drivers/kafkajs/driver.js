@@ -219,12 +219,12 @@ async function main() {
   await zstd.init()
   const job = parse(process.argv.slice(2))
   if (job.command !== 'run') process.exit(await attempt(job))
-  let code = 0
   for (const text of fs.readFileSync(job.jobs, 'utf8').trim().split('\n')) {
     const each = { ...parse(text.split(/ +/)), bootstrap: job.bootstrap }
-    code = Math.max(code, await attempt(each))
+    const code = await attempt(each)
+    if (code !== 0) process.exit(code) // the rest would only fail, and late, for the same cause
   }
-  process.exit(code)
+  process.exit(0)
 }
 
 main()

@@ -156,7 +156,6 @@ func run(c Client, all *Job) int {
 		fmt.Println("ERROR", err)
 		return exitClientError
 	}
-	code := 0
 	for _, line := range strings.Split(strings.TrimSpace(string(text)), "\n") {
 		job, err := parse(strings.Fields(line))
 		if err != nil {
@@ -164,9 +163,11 @@ func run(c Client, all *Job) int {
 			return exitClientError
 		}
 		job.Bootstrap = all.Bootstrap
-		code = max(code, attempt(c, job))
+		if code := attempt(c, job); code != 0 {
+			return code // the rest would only fail, and late, for the same cause
+		}
 	}
-	return code
+	return 0
 }
 
 // Main is the whole program.
