@@ -50,7 +50,7 @@ lint:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
 	$(CARGO) clippy --all-targets --no-default-features --locked -- -D warnings
-	$(CARGO) test --quiet --locked --test style --test config_docs
+	$(CARGO) test --quiet --locked --test style --test config_docs --test readme
 	for script in $(SCRIPTS); do bash -n "$$script" || exit 1; done
 
 bench: build
@@ -66,7 +66,7 @@ fuzz: $(TOOLS)/bin/cargo-fuzz
 	done
 
 docs:
-	UPDATE_DOCS=1 $(CARGO) test --quiet --locked --test config_docs
+	UPDATE_DOCS=1 $(CARGO) test --quiet --locked --test config_docs --test readme
 
 deny: $(TOOLS)/bin/cargo-deny
 	$(TOOLS)/bin/cargo-deny --all-features check licenses bans sources

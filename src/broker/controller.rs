@@ -249,9 +249,10 @@ impl Controller {
 /// Replays records that planning made a moment ago; that they fit is an invariant.
 fn replay_plan(image: &mut Image, plan: &Plan) {
     for record in &plan.records {
-        let decoded =
-            MetadataRecord::decode(record).unwrap_or_else(|why| panic!("a planned record: {why}"));
-        image.replay(&decoded).unwrap_or_else(|why| panic!("a planned record: {why}"));
+        let decoded = MetadataRecord::decode(record).map_err(|why| why.to_string());
+        let replayed =
+            decoded.and_then(|record| image.replay(&record).map_err(|why| why.to_string()));
+        assert!(replayed.is_ok(), "a planned record does not fit: {replayed:?}");
     }
 }
 

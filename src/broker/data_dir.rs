@@ -280,7 +280,8 @@ fn write_atomically(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
 pub fn random_uuid() -> Uuid {
     loop {
         let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).expect("the kernel gives random bytes");
+        let filled = getrandom::fill(&mut bytes);
+        assert!(filled.is_ok(), "the kernel gives no random bytes: {filled:?}");
         let id = Uuid::new_v4_from(bytes);
         if !id.is_reserved() && !id.to_string().starts_with('-') {
             return id;

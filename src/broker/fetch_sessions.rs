@@ -1,194 +1,17 @@
-//! Incremental fetch sessions (KIP-227; Kafka's `FetchSession`, `FetchManager`).
+//! The cache of incremental fetch sessions (KIP-227; Kafka's `FetchSessionCache`, `FetchManager`).
 //!
-//! A session remembers which partitions a consumer reads and what it was last told about each, so
-//! that a request names only what changed and an answer only what is new. Pure state: it neither
-//! reads logs nor asks the clock.
-//!
-//! States of a session: *next epoch n* for n ≥ 1. A request with epoch n moves it to n + 1; any
-//! other epoch is an error that changes nothing. A session without partitions is removed. The
-//! cache holds a bounded number of sessions, see [`FetchSessions::open`].
+//! Holds a bounded number of sessions; see [`FetchSessions::open`] for who gives way to whom. Time is
+//! handed in.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::fetch_session::{Session, SessionPartition};
 use crate::wire::error::ErrorCode;
-use crate::wire::uuid::Uuid;
 
 /// After this much time without use a session may be evicted (`MIN_INCREMENTAL_FETCH_SESSION_EVICTION_MS`).
 const EVICTION_AGE: Duration = Duration::from_secs(120);
-
-/// Which topic a fetch means: by name below Fetch v13, by id from then on.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum TopicKey {
-    /// By name.
-    Name(Arc<str>),
-    /// By id.
-    Id(Uuid),
-}
-
-/// What a session knows of one partition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SessionPartition {
-    /// The topic.
-    pub topic: TopicKey,
-    /// The partition's index.
-    pub index: i32,
-    /// The name that the topic's id stood for when the partition was added, if it was known.
-    pub known_as: Option<Arc<str>>,
-    /// From where the consumer reads.
-    pub fetch_offset: i64,
-    /// At most so many bytes of it.
-    pub max_bytes: i32,
-    /// The leader epoch that the consumer knows; negative for none.
-    pub current_leader_epoch: i32,
-    /// The epoch of the last record it has; negative for none.
-    pub last_fetched_epoch: i32,
-    /// The high watermark last told; −1 when it must be told again.
-    told_high_watermark: i64,
-    /// The log start offset last told; −1 when it must be told again.
-    told_log_start: i64,
-}
-
-impl SessionPartition {
-    /// A partition of which the consumer was told nothing yet.
-    pub fn new(topic: TopicKey, index: i32, fetch_offset: i64, max_bytes: i32) -> Self {
-        Self {
-            topic,
-            index,
-            known_as: None,
-            fetch_offset,
-            max_bytes,
-            current_leader_epoch: -1,
-            last_fetched_epoch: -1,
-            told_high_watermark: -1,
-            told_log_start: -1,
-        }
-    }
-}
-
-impl SessionPartition {
-    fn note(&mut self, told: Told) {
-        self.told_log_start = told.log_start;
-        // After an error the watermark is said again, so that the client sees the recovery.
-        self.told_high_watermark = if told.has_error { -1 } else { told.high_watermark };
-    }
-}
-
-/// What an answer would say of a partition, as far as the session must know.
-#[derive(Debug, Clone, Copy)]
-pub struct Told {
-    /// Whether there are records.
-    pub has_records: bool,
-    /// Whether there is an error or a diverging epoch: said each time.
-    pub has_error: bool,
-    /// The high watermark.
-    pub high_watermark: i64,
-    /// The log start offset.
-    pub log_start: i64,
-}
-
-/// One consumer's session.
-#[derive(Debug)]
-pub struct Session {
-    /// Its id, never 0.
-    pub id: i32,
-    /// Whether topics are named by id.
-    pub uses_ids: bool,
-    epoch: i32,
-    next_place: u64,
-    order: BTreeMap<u64, SessionPartition>,
-    places: HashMap<(TopicKey, i32), u64>,
-}
-
-impl Session {
-    fn new(id: i32, uses_ids: bool) -> Self {
-        Self {
-            id,
-            uses_ids,
-            epoch: 1,
-            next_place: 0,
-            order: BTreeMap::new(),
-            places: HashMap::new(),
-        }
-    }
-
-    /// The epoch that the next request must carry.
-    pub fn epoch(&self) -> i32 {
-        self.epoch
-    }
-
-    /// The partitions, in the order in which they are to be read.
-    pub fn partitions(&self) -> impl Iterator<Item = &SessionPartition> {
-        self.order.values()
-    }
-
-    /// The number of partitions.
-    pub fn len(&self) -> usize {
-        self.order.len()
-    }
-
-    /// Whether no partition is left.
-    pub fn is_empty(&self) -> bool {
-        self.order.is_empty()
-    }
-
-    /// Adds a partition, or changes what is asked of one.
-    pub fn upsert(&mut self, new: SessionPartition) {
-        let key = (new.topic.clone(), new.index);
-        if let Some(known) = self.places.get(&key).and_then(|place| self.order.get_mut(place)) {
-            let (high_watermark, log_start) = (known.told_high_watermark, known.told_log_start);
-            *known = SessionPartition {
-                told_high_watermark: high_watermark,
-                told_log_start: log_start,
-                ..new
-            };
-            return;
-        }
-        self.places.insert(key, self.next_place);
-        self.order.insert(self.next_place, new);
-        self.next_place += 1;
-        assert_eq!(self.places.len(), self.order.len(), "each partition has one place");
-    }
-
-    /// Takes a partition out.
-    pub fn forget(&mut self, topic: &TopicKey, index: i32) {
-        if let Some(place) = self.places.remove(&(topic.clone(), index)) {
-            self.order.remove(&place);
-        }
-    }
-
-    /// Remembers what a full answer tells of a partition.
-    pub fn remember(&mut self, topic: &TopicKey, index: i32, told: Told) {
-        let place = self.places.get(&(topic.clone(), index));
-        if let Some(partition) = place.and_then(|place| self.order.get_mut(place)) {
-            partition.note(told);
-        }
-    }
-
-    /// Whether an incremental answer must hold this partition; remembers what is told. A partition
-    /// with records goes to the end of the order, so that the others get their turn.
-    pub fn must_tell(&mut self, topic: &TopicKey, index: i32, told: Told) -> bool {
-        let key = (topic.clone(), index);
-        let Some(place) = self.places.get(&key).copied() else { return true };
-        let Some(partition) = self.order.get_mut(&place) else { return true };
-        let news = partition.told_high_watermark != told.high_watermark
-            || partition.told_log_start != told.log_start;
-        partition.note(told);
-        if told.has_records
-            && let Some(partition) = self.order.remove(&place)
-        {
-            self.order.insert(self.next_place, partition);
-            self.places.insert(key, self.next_place);
-            self.next_place += 1;
-        }
-        told.has_records || told.has_error || news
-    }
-
-    fn advance(&mut self) {
-        self.epoch = if self.epoch == i32::MAX { 1 } else { self.epoch + 1 };
-    }
-}
 
 /// A session shared between the cache and the request that uses it.
 pub type SharedSession = Arc<Mutex<Session>>;
@@ -273,7 +96,7 @@ impl FetchSessions {
         let entry = entries.get_mut(&id).ok_or(ErrorCode::FETCH_SESSION_ID_NOT_FOUND)?;
         let shared = entry.session.clone();
         let mut session = shared.lock().unwrap_or_else(PoisonError::into_inner);
-        if session.epoch != epoch {
+        if session.epoch() != epoch {
             return Err(ErrorCode::INVALID_FETCH_SESSION_EPOCH);
         }
         if session.uses_ids != uses_ids {
@@ -318,14 +141,11 @@ fn fresh_id(entries: &HashMap<i32, Entry>) -> i32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fetch_session::TopicKey;
     use super::*;
 
     fn partition(index: i32) -> SessionPartition {
-        SessionPartition::new(TopicKey::Name(Arc::from("t")), index, 0, 100)
-    }
-
-    fn told(high_watermark: i64) -> Told {
-        Told { has_records: false, has_error: false, high_watermark, log_start: 0 }
+        SessionPartition::new(key(), index, 0, 100)
     }
 
     fn key() -> TopicKey {
@@ -348,14 +168,6 @@ mod tests {
     }
 
     #[test]
-    fn the_epoch_wraps_to_one() {
-        let mut session = Session::new(1, false);
-        session.epoch = i32::MAX;
-        session.advance();
-        assert_eq!(session.epoch(), 1);
-    }
-
-    #[test]
     fn a_session_without_partitions_ends() {
         let sessions = FetchSessions::new(10);
         let now = Instant::now();
@@ -363,37 +175,6 @@ mod tests {
         let ended = sessions.resume(id, 1, false, now, |s| s.forget(&key(), 0)).unwrap();
         assert!(ended.is_none());
         assert!(sessions.is_empty());
-    }
-
-    #[test]
-    fn only_news_is_told_and_errors_every_time() {
-        let mut session = Session::new(1, false);
-        session.upsert(partition(0));
-        assert!(session.must_tell(&key(), 0, told(5)));
-        assert!(!session.must_tell(&key(), 0, told(5)));
-        assert!(session.must_tell(&key(), 0, told(6)));
-        assert!(session.must_tell(&key(), 0, Told { log_start: 3, ..told(6) }));
-        let error = Told { has_error: true, ..told(-1) };
-        assert!(session.must_tell(&key(), 0, error));
-        assert!(session.must_tell(&key(), 0, error));
-        assert!(
-            session.must_tell(&key(), 0, told(6)),
-            "the watermark is said again after an error"
-        );
-        session.upsert(SessionPartition { fetch_offset: 9, ..partition(0) });
-        assert!(
-            !session.must_tell(&key(), 0, Told { log_start: 0, ..told(6) }),
-            "a new offset is no news"
-        );
-    }
-
-    #[test]
-    fn partitions_with_records_go_last() {
-        let mut session = Session::new(1, false);
-        (0..3).for_each(|index| session.upsert(partition(index)));
-        session.must_tell(&key(), 0, Told { has_records: true, ..told(5) });
-        let order: Vec<i32> = session.partitions().map(|p| p.index).collect();
-        assert_eq!(order, [1, 2, 0]);
     }
 
     #[test]

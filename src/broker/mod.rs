@@ -12,6 +12,7 @@
 
 mod controller;
 mod data_dir;
+mod fetch_session;
 mod fetch_sessions;
 mod load;
 mod metadata_log;
@@ -26,7 +27,8 @@ use std::{fmt, io};
 
 pub use controller::Controller;
 pub use data_dir::{DataDirError, random_uuid};
-pub use fetch_sessions::{FetchSessions, Session, SessionPartition, SharedSession, Told, TopicKey};
+pub use fetch_session::{Session, SessionPartition, Told, TopicKey};
+pub use fetch_sessions::{FetchSessions, SharedSession};
 pub use shared::{Endpoint, Shared, WorkerMessage, now_ms};
 
 use crate::catalog::{NodeView, ResourceKind, Topics, elect_leaders_on_start};

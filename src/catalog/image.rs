@@ -186,11 +186,8 @@ impl Image {
     }
 
     fn topic_mut(&mut self, id: Uuid) -> Result<&mut TopicImage, ReplayError> {
-        let name = self
-            .names
-            .get(&id)
-            .ok_or_else(|| ReplayError(format!("there is no topic with id {id}")))?;
-        Ok(self.topics.get_mut(name).expect("ids and topics are kept together"))
+        let topic = self.names.get(&id).and_then(|name| self.topics.get_mut(name));
+        topic.ok_or_else(|| ReplayError(format!("there is no topic with id {id}")))
     }
 
     fn replay_partition(&mut self, record: &PartitionRecord<'_>) -> Result<(), ReplayError> {
@@ -250,7 +247,7 @@ impl Image {
     fn replay_remove_topic(&mut self, record: &RemoveTopicRecord) -> Result<(), ReplayError> {
         let missing = || ReplayError(format!("there is no topic with id {}", record.topic_id));
         let name = self.names.remove(&record.topic_id).ok_or_else(missing)?;
-        let topic = self.topics.remove(&name).expect("ids and topics are kept together");
+        let topic = self.topics.remove(&name).ok_or_else(missing)?;
         self.partition_count -= topic.partitions.len();
         self.collisions.remove(&super::collision_key(&name));
         self.configs.remove(&(ResourceKind::Topic, name));

@@ -10,6 +10,9 @@ use crate::wire::messages::elect_leaders::{
     ElectLeadersRequest, ElectLeadersResponse, PartitionResult, ReplicaElectionResult,
 };
 
+/// A partition, what its election came to, and that in words.
+type Row = (i32, ErrorCode, String);
+
 /// Preferred and unclean.
 const ELECTION_TYPES: std::ops::RangeInclusive<i8> = 0..=1;
 
@@ -27,7 +30,7 @@ pub fn handle(
     let image = shared.image();
     let known_type = ELECTION_TYPES.contains(&request.election_type);
     let wrong_type = format!("Unknown election type {}", request.election_type);
-    let mut answers: Vec<(&str, Vec<(i32, ErrorCode, String)>)> = Vec::new();
+    let mut answers: Vec<(&str, Vec<Row>)> = Vec::new();
     match request.topic_partitions {
         None if known_type => {
             answers.extend(image.topics().map(|topic| (&*topic.name, Vec::new())))
@@ -65,12 +68,7 @@ fn elect(image: &Image, topic: &str, index: i32) -> (i32, ErrorCode, String) {
     (index, not_needed, not_needed.message().to_owned())
 }
 
-fn encode(
-    call: &Call<'_>,
-    error_code: ErrorCode,
-    answers: &[(&str, Vec<(i32, ErrorCode, String)>)],
-    out: &mut Writer,
-) {
+fn encode(call: &Call<'_>, error_code: ErrorCode, answers: &[(&str, Vec<Row>)], out: &mut Writer) {
     let mut partitions = Vec::with_capacity(answers.len());
     for (_, rows) in answers {
         let mut results = Vec::with_capacity(rows.len());

@@ -1,7 +1,13 @@
 //! Requests that wait: a slab with generations, so that a late timer or wake-up for a request that
 //! was answered meanwhile finds nothing.
 
-/// Parked requests of one worker.
+/// Index below, generation above.
+fn key_of(generation: u32, index: u32) -> u64 {
+    u64::from(generation) << 32 | u64::from(index)
+}
+
+/// Parked requests of one worker. How many there can be is bounded by the open slots of all
+/// connections, far below 2^32.
 #[derive(Debug)]
 pub struct Parked<T> {
     entries: Vec<(u32, Option<T>)>,
@@ -19,19 +25,15 @@ impl<T> Parked<T> {
     pub fn reserve(&mut self) -> u64 {
         let index = self.free.pop().unwrap_or_else(|| {
             self.entries.push((0, None));
-            u32::try_from(self.entries.len() - 1).expect("fewer than 2^32 requests are parked")
+            self.entries.len() as u32 - 1
         });
-        u64::from(self.entries[index as usize].0) << 32 | u64::from(index)
+        key_of(self.entries[index as usize].0, index)
     }
 
     /// Parks a value under a reserved key.
     pub fn put(&mut self, key: u64, value: T) {
-        let entry = self
-            .entries
-            .get_mut(key as u32 as usize)
-            .filter(|entry| u64::from(entry.0) == key >> 32);
-        let (_, place) = entry.expect("the key was reserved");
-        assert!(place.is_none(), "a key holds one request");
+        let (generation, place) = &mut self.entries[key as u32 as usize];
+        assert!(u64::from(*generation) == key >> 32 && place.is_none(), "a key holds one request");
         *place = Some(value);
     }
 
@@ -51,10 +53,7 @@ impl<T> Parked<T> {
     /// The keys of all that is parked and fits.
     pub fn keys_where(&self, fits: impl Fn(&T) -> bool) -> Vec<u64> {
         let key = |(index, (generation, place)): (usize, &(u32, Option<T>))| {
-            place
-                .as_ref()
-                .filter(|value| fits(value))
-                .map(|_| u64::from(*generation) << 32 | index as u64)
+            place.as_ref().filter(|value| fits(value)).map(|_| key_of(*generation, index as u32))
         };
         self.entries.iter().enumerate().filter_map(key).collect()
     }
