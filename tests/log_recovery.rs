@@ -15,6 +15,9 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// An index entry every third batch.
+const INTERVAL: usize = 250;
+
 /// A directory with the files of a log of `count` batches of 2 records, as a crash leaves them.
 struct Crashed {
     dir: TempDir,
@@ -36,7 +39,7 @@ impl Crashed {
     }
 
     fn new(count: usize) -> Crashed {
-        Crashed::with(count, config(1 << 20, 100))
+        Crashed::with(count, config(1 << 20, INTERVAL as i32))
     }
 
     fn size(&self) -> u64 {
@@ -73,7 +76,7 @@ impl Crashed {
         assert_eq!(read_all(&log, report.log_start, Bound::LogEnd), self.batches[..good]);
         let more = append(&log, &batch(1, 10, 5));
         assert_eq!(more.base_offset, good as i64 * 2);
-        let expected = index_of(&self.batches[..good], 100);
+        let expected = index_of(&self.batches[..good], INTERVAL);
         log.close().unwrap();
         let index: Vec<u8> = fs::read(self.path(0, "index")).unwrap();
         if report.segments == 1 {
@@ -214,8 +217,9 @@ fn a_wrong_index_is_noticed_by_readers_of_a_log_that_was_closed() {
     let crashed = Crashed::new(20);
     let (log, _) = crashed.open();
     log.close().unwrap();
-    // In the middle, where a clean start does not look.
-    crashed.overwrite(&crashed.path(0, "index"), 8 + 4, &[0, 0, 0, 99]);
+    // In the middle, where a clean start does not look: it points to a later batch.
+    let later = (15 * crashed.size() as u32).to_be_bytes();
+    crashed.overwrite(&crashed.path(0, "index"), 8 + 4, &later);
     let (log, report) = open(&crashed.dir.partition(), &crashed.settings, Recovery::Clean);
     assert!(!report.checked);
     for offset in 0..40 {
@@ -345,6 +349,19 @@ fn epochs_are_those_of_the_batches_whatever_the_file_says() {
     fs::remove_file(crashed.dir.partition().join("leader-epoch-checkpoint")).unwrap();
     let (log, _) = open(&crashed.dir.partition(), &crashed.settings, Recovery::Clean);
     assert_eq!(log.end_offset_for_epoch(1), (1, 16));
+}
+
+#[test]
+fn epochs_that_begin_at_the_end_or_beyond_it_go_also_after_a_clean_close() {
+    for extra in ["9 24", "9 1000"] {
+        let crashed = Crashed::new(12);
+        crashed.open().0.close().unwrap();
+        let path = crashed.dir.partition().join("leader-epoch-checkpoint");
+        fs::write(&path, format!("0\n4\n0 0\n1 8\n2 16\n{extra}\n")).unwrap();
+        let (log, report) = open(&crashed.dir.partition(), &crashed.settings, Recovery::Clean);
+        assert!(!report.checked);
+        assert_eq!(log.latest_epoch(), Some(2), "{extra}");
+    }
 }
 
 #[test]
