@@ -12,14 +12,17 @@ use barnabas::net::{
     self, ConnId, Context, FileRange, Flow, Framing, Options, Part, Peer, Region, Service, Slot,
     Stats,
 };
-use mio::{Events, Interest, Poll, Token};
 use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
+
+#[path = "net/floor.rs"]
+mod floor;
+#[path = "net/load.rs"]
+mod load;
 
 const RUNS: usize = 3;
 const FILE: usize = 256 << 20;
@@ -76,7 +79,7 @@ fn main() {
         }
         let mut results = [Vec::new(), Vec::new()];
         for _ in 0..RUNS {
-            results[0].push(run(*case, &file, floor));
+            results[0].push(run(*case, &file, floor::start));
             results[1].push(run(*case, &file, ours));
         }
         report(case, results.map(median));
@@ -125,7 +128,7 @@ fn run(case: Case, file: &Arc<Mapped>, start: fn(Case, Arc<Mapped>) -> Started) 
     let load = std::thread::spawn(move || {
         pin(1);
         let begin = Instant::now();
-        client(case, &streams);
+        load::run(case, &streams);
         (begin.elapsed().as_secs_f64(), streams)
     });
     let (wall, streams) = load.join().expect("the load");
@@ -206,243 +209,6 @@ fn ours(case: Case, file: Arc<Mapped>) -> Started {
         (cpu, calls)
     });
     Started { address, end }
-}
-
-// ---- the floor: the same system calls with nothing around them ----
-
-#[derive(Default)]
-struct Conn {
-    header: [u8; 4],
-    have: usize,
-    remaining: usize,
-    crc: u32,
-    out: Vec<u8>,
-    asked: usize,
-    header_left: usize,
-    at: usize,
-    left: usize,
-}
-
-fn floor(case: Case, file: Arc<Mapped>) -> Started {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
-    let address = listener.local_addr().expect("bound");
-    let stop = Arc::new(AtomicBool::new(false));
-    let stopping = stop.clone();
-    let thread = std::thread::spawn(move || {
-        pin(0);
-        let streams: Vec<TcpStream> =
-            (0..case.conns).map(|_| listener.accept().expect("accept").0).collect();
-        floor_loop(case, &file, streams, &stopping)
-    });
-    let end = Box::new(move || {
-        stop.store(true, Ordering::SeqCst);
-        thread.join().expect("the floor")
-    });
-    Started { address, end }
-}
-
-fn floor_loop(
-    case: Case,
-    file: &Mapped,
-    streams: Vec<TcpStream>,
-    _stop: &AtomicBool,
-) -> (f64, u64) {
-    let began = thread_cpu();
-    let mut poll = Poll::new().expect("poll");
-    let mut events = Events::with_capacity(256);
-    let mut streams: Vec<_> = streams.into_iter().map(nonblocking).collect();
-    let mut conns: Vec<Conn> = streams.iter().map(|_| Conn::default()).collect();
-    for (i, stream) in streams.iter_mut().enumerate() {
-        let both = Interest::READABLE | Interest::WRITABLE;
-        poll.registry().register(stream, Token(i), both).expect("register");
-    }
-    let mut buffer = vec![0u8; net::WINDOW];
-    let (mut open, mut calls, mut at) = (streams.len(), 0u64, 0);
-    let mut cpu = 0.0;
-    while open > 0 {
-        poll.poll(&mut events, None).expect("wait");
-        calls += 1;
-        for event in &events {
-            let i = event.token().0;
-            let (stream, conn) = (&mut streams[i], &mut conns[i]);
-            loop {
-                calls += 1;
-                match stream.read(&mut buffer) {
-                    Ok(0) => {
-                        if open == case.conns {
-                            cpu = thread_cpu() - began; // as of the end of the load
-                        }
-                        open -= 1;
-                        break;
-                    }
-                    Ok(n) => {
-                        feed(case, conn, &buffer[..n]);
-                        calls += floor_write(case, file, stream, conn, &mut at);
-                        if n < buffer.len() {
-                            break;
-                        }
-                    }
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                        calls += floor_write(case, file, stream, conn, &mut at);
-                        break;
-                    }
-                    Err(error) => panic!("{error}"),
-                }
-            }
-        }
-    }
-    (cpu, calls)
-}
-
-/// Sums frames in whatever pieces they come, without gathering them.
-fn feed(case: Case, conn: &mut Conn, mut data: &[u8]) {
-    while !data.is_empty() {
-        if conn.remaining == 0 {
-            let n = data.len().min(4 - conn.have);
-            conn.header[conn.have..][..n].copy_from_slice(&data[..n]);
-            conn.have += n;
-            data = &data[n..];
-            if conn.have == 4 {
-                conn.have = 0;
-                conn.remaining = u32::from_le_bytes(conn.header) as usize;
-                conn.crc = 0;
-            }
-            continue;
-        }
-        let (piece, rest) = data.split_at(data.len().min(conn.remaining));
-        if case.kind == SINK {
-            conn.crc = crc32c::crc32c_append(conn.crc, piece);
-        }
-        conn.remaining -= piece.len();
-        data = rest;
-        if conn.remaining == 0 {
-            match case.kind {
-                Kind::Sink { .. } => conn.out.extend_from_slice(&u64::from(conn.crc).to_le_bytes()),
-                Kind::Source => conn.asked += 1,
-            }
-        }
-    }
-}
-
-/// Writes what is owed; returns the number of system calls.
-fn floor_write(
-    case: Case,
-    file: &Mapped,
-    stream: &mut mio::net::TcpStream,
-    conn: &mut Conn,
-    at: &mut usize,
-) -> u64 {
-    let mut calls = 0;
-    while !conn.out.is_empty() {
-        calls += 1;
-        match stream.write(&conn.out) {
-            Ok(n) => drop(conn.out.drain(..n)),
-            Err(_) => return calls,
-        }
-    }
-    loop {
-        if conn.left == 0 && conn.header_left == 0 {
-            if conn.asked == 0 {
-                return calls;
-            }
-            conn.asked -= 1;
-            (conn.header_left, conn.left) = (HEADER, case.size);
-            conn.at = next_start(at, case.size);
-        }
-        calls += 1;
-        let fd = stream.as_raw_fd();
-        // SAFETY: the pointers are to locals that live across the calls.
-        let n = unsafe {
-            if conn.header_left > 0 {
-                let header = [0u8; HEADER];
-                let flags = libc::MSG_MORE | libc::MSG_NOSIGNAL;
-                libc::send(fd, header.as_ptr().cast(), conn.header_left, flags)
-            } else {
-                let mut from = conn.at as i64;
-                libc::sendfile(fd, file.file.as_raw_fd(), &mut from, conn.left)
-            }
-        };
-        if n < 0 {
-            return calls;
-        }
-        let of_header = (n as usize).min(conn.header_left);
-        conn.header_left -= of_header;
-        conn.at += n as usize - of_header;
-        conn.left -= n as usize - of_header;
-    }
-}
-
-// ---- the load ----
-
-fn nonblocking(stream: TcpStream) -> mio::net::TcpStream {
-    stream.set_nonblocking(true).expect("nonblocking");
-    stream.set_nodelay(true).expect("nodelay");
-    mio::net::TcpStream::from_std(stream)
-}
-
-struct Load {
-    sent: u64,
-    received: u64,
-}
-
-fn client(case: Case, streams: &[TcpStream]) {
-    let (request, answer) = match case.kind {
-        Kind::Sink { .. } => {
-            let body: Vec<u8> = (0..case.size).map(|i| (i * 31 + i / 251) as u8).collect();
-            ([&(case.size as u32).to_le_bytes()[..], &body].concat(), 8)
-        }
-        Kind::Source => ([&8u32.to_le_bytes()[..], &[0; 8]].concat(), HEADER + case.size),
-    };
-    let copies = (1usize << 20).div_ceil(request.len());
-    let data = request.repeat(copies);
-    let mut poll = Poll::new().expect("poll");
-    let mut events = Events::with_capacity(256);
-    let mut streams: Vec<_> =
-        streams.iter().map(|s| nonblocking(s.try_clone().expect("clone"))).collect();
-    for (i, stream) in streams.iter_mut().enumerate() {
-        let both = Interest::READABLE | Interest::WRITABLE;
-        poll.registry().register(stream, Token(i), both).expect("register");
-    }
-    let mut loads: Vec<Load> = streams.iter().map(|_| Load { sent: 0, received: 0 }).collect();
-    let each = (case.requests / case.conns) as u64;
-    let mut busy = streams.len();
-    let fill = |stream: &mut mio::net::TcpStream, load: &mut Load| {
-        let answered = load.received / answer as u64;
-        let limit = (answered + case.window as u64).min(each) * request.len() as u64;
-        while load.sent < limit {
-            let at = (load.sent % data.len() as u64) as usize;
-            let n = (data.len() - at).min((limit - load.sent) as usize);
-            match stream.write(&data[at..at + n]) {
-                Ok(n) => load.sent += n as u64,
-                Err(_) => break,
-            }
-        }
-    };
-    streams.iter_mut().zip(&mut loads).for_each(|(stream, load)| fill(stream, load));
-    while busy > 0 {
-        poll.poll(&mut events, None).expect("wait");
-        for event in &events {
-            let i = event.token().0;
-            let before = loads[i].received;
-            while let Some(n) = discard(&streams[i]) {
-                loads[i].received += n as u64;
-            }
-            fill(&mut streams[i], &mut loads[i]);
-            let all = each * answer as u64;
-            if before < all && loads[i].received == all {
-                busy -= 1;
-            }
-        }
-    }
-}
-
-/// Takes what has come without looking at it.
-fn discard(stream: &mio::net::TcpStream) -> Option<usize> {
-    let null = std::ptr::null_mut();
-    // SAFETY: with MSG_TRUNC on TCP nothing is stored.
-    let n = unsafe { libc::recv(stream.as_raw_fd(), null, 1 << 20, libc::MSG_TRUNC) };
-    assert_ne!(n, 0, "the server has closed");
-    usize::try_from(n).ok()
 }
 
 // ---- the file and the clock ----

@@ -41,6 +41,9 @@ struct Receive {
     window: bool,
 }
 
+/// A write that has begun: where, how much, and a copy of what it was then.
+type Write = (Vec<(*const u8, usize)>, Vec<u8>);
+
 /// One peer and what is under way for it.
 #[derive(Default)]
 struct Wire {
@@ -49,8 +52,7 @@ struct Wire {
     answers: Vec<u8>,
     receive: Option<Receive>,
     paused: bool,
-    /// A write that has begun: where, how much, and a copy of what it was then.
-    write: Option<(Vec<(*const u8, usize)>, Vec<u8>)>,
+    write: Option<Write>,
     wants_write: bool,
     closing: bool,
     gone: bool,
@@ -294,7 +296,7 @@ fn worker(seed: u64, world: &Rc<RefCell<World>>) -> (Worker<Later, Completion>, 
 fn connect(worker: &mut Worker<Later, Completion>, wire: Wire) -> ConnId {
     let address = SocketAddr::from(([127, 0, 0, 1], 1));
     let peer = Peer { remote: address, local: address, listener: 0 };
-    let admission = Admissions::new(1, 1, 1).admit(address.ip()).ok().expect("room for one");
+    let admission = Admissions::new(1, 1, 1).admit(address.ip()).expect("room for one");
     let id = worker.engine.open(peer, admission);
     worker.driver.0.borrow_mut().wires.insert(id, wire);
     id

@@ -6,6 +6,7 @@
 use super::admission::Admission;
 use super::connection::{Connection, Input};
 use super::options::Limits;
+use super::patience::STARVED_RETRY;
 use super::pool::{Budget, Pool};
 use super::report::Reporter;
 use super::service::{ConnId, Part, Peer, Slot};
@@ -14,12 +15,7 @@ use super::stats::Stats;
 use super::timers::{TimerId, Timers};
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-/// How long a connection without memory waits until it asks again.
-const STARVED_RETRY: Duration = Duration::from_millis(20);
-/// How long all unfinished frames of a worker may wait for memory before one is given up.
-const STARVED_LIMIT: Duration = Duration::from_secs(1);
+use std::time::Instant;
 
 /// What a timer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +54,7 @@ pub(crate) struct Entry {
     pub(crate) why: Option<Why>,
     /// When bytes last moved.
     pub(crate) active: Instant,
-    idle_timer: Option<TimerId>,
+    pub(super) idle_timer: Option<TimerId>,
     /// Counts as a connection until it is dropped.
     _admission: Admission,
     /// On the list of those with output.
@@ -67,7 +63,8 @@ pub(crate) struct Entry {
     ready: bool,
     /// Backpressure has stopped it.
     paused: bool,
-    starved: bool,
+    /// On the list of those that wait for memory.
+    pub(super) starved: bool,
     /// On the list of those to be closed, or off it again: nothing more happens to it.
     pub(crate) doomed: bool,
 }
@@ -87,8 +84,11 @@ pub(crate) struct Core {
     pub(crate) ready: Vec<ConnId>,
     /// Connections to be closed.
     pub(crate) doomed: Vec<ConnId>,
-    starved: Vec<ConnId>,
-    starved_since: Option<Instant>,
+    pub(super) starved: Vec<ConnId>,
+    /// While memory is short: the connection that may exceed the budget to finish its frame.
+    pub(super) favoured: Option<ConnId>,
+    /// When it was last looked for frames that have stalled.
+    pub(super) looked: Option<Instant>,
     /// Nothing is received any more: the worker is stopping.
     pub(crate) deaf: bool,
     /// Bytes of unsent answers in memory.
@@ -112,7 +112,8 @@ impl Core {
             ready: Vec::new(),
             doomed: Vec::new(),
             starved: Vec::new(),
-            starved_since: None,
+            favoured: None,
+            looked: None,
             deaf: false,
             unsent: 0,
             trimmed_sparse: false,
@@ -172,6 +173,7 @@ impl Core {
             entry.paused = true;
             return Input::Paused;
         }
+        self.pool.set_overdraft(self.favoured == Some(id));
         match entry.conn.input(&self.limits, &mut self.pool) {
             Ok(input) => input,
             Err(_) => {
@@ -326,64 +328,6 @@ impl Core {
         } else {
             ::log::debug!(target: "barnabas::net", "closed the connection from {remote}: {}", why.text);
         }
-    }
-
-    fn arm_idle(&mut self, id: ConnId, from: Instant) {
-        // A time-out beyond what the clock can say is none.
-        let Some(at) = from.checked_add(self.limits.idle_timeout) else { return };
-        let timer = self.timers.set(at, Alarm::Idle(id));
-        if let Some(entry) = self.conns.get_mut(id.0) {
-            entry.idle_timer = Some(timer);
-        }
-    }
-
-    /// The idle timer of a connection has expired: it is set again if something has moved since.
-    pub(crate) fn check_idle(&mut self, id: ConnId) {
-        let (now, timeout) = (self.now, self.limits.idle_timeout);
-        let Some(entry) = self.live(id) else { return };
-        entry.idle_timer = None;
-        let conn = &entry.conn;
-        // What it waits for is our answer: not the peer's fault.
-        let ours =
-            conn.outbox.open_slots() > 0 && !conn.outbox.has_output() && conn.inbox.is_empty();
-        let from = if ours && !conn.closing { now } else { entry.active };
-        if now.saturating_duration_since(from) < timeout {
-            return self.arm_idle(id, from);
-        }
-        let unread = conn.outbox.unsent();
-        self.abort(
-            id,
-            match unread {
-                0 => Why::ordinary(format!("nothing has moved for {timeout:?}")),
-                n => Why::bad(format!("it has read nothing for {timeout:?}; {n} bytes are unsent")),
-            },
-        );
-    }
-
-    /// Lets connections that wait for memory ask again. Where all unfinished frames of this
-    /// worker have waited for long, the largest is given up, so that the others can be finished.
-    pub(crate) fn retry_starved(&mut self) {
-        let starved = std::mem::take(&mut self.starved);
-        let largest = starved.iter().copied().max_by_key(|id| self.unhandled(*id));
-        let holders = starved.iter().filter(|id| self.unhandled(**id) > 0).count();
-        if holders == 0 || holders < self.pool.lent() {
-            self.starved_since = None;
-        } else if *self.starved_since.get_or_insert(self.now) + STARVED_LIMIT <= self.now {
-            self.starved_since = None;
-            if let Some(id) = largest {
-                self.abort(id, Why::bad("there is no buffer memory left for its frame"));
-            }
-        }
-        for id in starved {
-            if let Some(entry) = self.conns.get_mut(id.0) {
-                entry.starved = false;
-                self.mark_ready(id);
-            }
-        }
-    }
-
-    fn unhandled(&self, id: ConnId) -> usize {
-        self.conns.get(id.0).map_or(0, |entry| entry.conn.unhandled())
     }
 
     /// Tells budget and counters where this turn has left us.

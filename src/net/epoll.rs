@@ -108,17 +108,17 @@ impl Epoll {
         };
         let (own, window) = match host.input(id) {
             Input::Space { own, window } => (own, window),
-            Input::Paused if socket.broken => {
-                let error = socket.stream.take_error().ok().flatten();
-                let error = error.unwrap_or_else(|| ErrorKind::ConnectionReset.into());
-                socket.readable = false;
-                host.failed(id, error);
+            Input::Paused => {
+                if socket.broken {
+                    socket.readable = false;
+                    host.failed(id, socket.error());
+                }
                 return Step::Done;
             }
-            Input::Paused => return Step::Done,
         };
         let window = if window { &mut self.window[..] } else { &mut [] };
         let (own_len, room) = (own.len(), own.len() + window.len());
+        assert!(room > 0, "an empty receive would look like the peer's end");
         self.stats.receives.add(1);
         let result = match own_len {
             0 => socket.stream.read(window),
@@ -132,31 +132,18 @@ impl Epoll {
             socket.readable = false;
         }
         host.received(id, n.min(own_len), &self.window[..in_window]);
+        self.stats.bytes_in.add(n as u64);
         match result {
-            Ok(0) => {
-                socket.readable = false;
-                host.ended(id);
-                Step::Done
-            }
-            Ok(n) => {
-                self.stats.bytes_in.add(n as u64);
-                if !socket.readable {
-                    Step::Done
-                } else if *total >= self.turn_bytes {
-                    Step::Later
-                } else {
-                    Step::More
-                }
-            }
+            Ok(1..) if !socket.readable => Step::Done,
+            Ok(1..) if *total >= self.turn_bytes => Step::Later,
+            Ok(1..) => Step::More,
             Err(error) if error.kind() == ErrorKind::Interrupted => {
                 socket.readable = true;
                 Step::More
             }
-            Err(error) => {
+            result => {
                 socket.readable = false;
-                if error.kind() != ErrorKind::WouldBlock {
-                    host.failed(id, error);
-                }
+                end_of_receive(host, id, result);
                 Step::Done
             }
         }
@@ -212,6 +199,23 @@ impl Epoll {
                 Step::Done
             }
         }
+    }
+}
+
+/// Tells the host of what ended a receive that brought nothing.
+fn end_of_receive(host: &mut impl Host, id: ConnId, result: io::Result<usize>) {
+    match result {
+        Ok(_) => host.ended(id),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+        Err(error) => host.failed(id, error),
+    }
+}
+
+impl Socket {
+    /// Why the connection is broken.
+    fn error(&self) -> io::Error {
+        let error = self.stream.take_error().ok().flatten();
+        error.unwrap_or_else(|| ErrorKind::ConnectionReset.into())
     }
 }
 

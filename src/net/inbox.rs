@@ -51,6 +51,11 @@ impl Inbox {
         self.len() == 0
     }
 
+    /// Bytes that the unfinished frame lacks, as far as is known.
+    pub(crate) fn lacking(&self) -> usize {
+        self.need.saturating_sub(self.len())
+    }
+
     /// A whole frame may be here: nobody has looked yet.
     pub(crate) fn may_have_frame(&self) -> bool {
         self.fresh && !self.is_empty()

@@ -7,7 +7,7 @@
 //! server     binds, starts and stops the threads
 //! acceptor   one thread: accepts and hands over        admission  who may come in
 //! worker     N threads: the turn of the loop           timers     without a tick
-//! engine     bytes -> frames -> service                core       what a worker knows
+//! engine     bytes -> frames -> service                core, patience  what a worker knows
 //! driver     the seam; epoll behind it, io_uring later sys        system calls
 //! connection pure: inbox (frames in place), outbox (replies in order)
 //! ring, mirror, pool   circular buffers, mapped twice, lent while a frame is unfinished
@@ -30,6 +30,7 @@ pub mod mailbox;
 mod mirror;
 mod options;
 mod outbox;
+mod patience;
 mod pool;
 pub mod region;
 mod report;

@@ -55,7 +55,8 @@ pub struct Limits {
     /// A connection with more unanswered requests is not read.
     pub max_slots: usize,
     /// Memory for unfinished frames and unsent answers, of all connections together. What goes
-    /// beyond it is at most one receive window per worker and one answer per connection.
+    /// beyond it is at most one receive window and one frame per worker and one answer per
+    /// connection.
     pub max_memory: usize,
     /// Connections at once.
     pub max_connections: usize,

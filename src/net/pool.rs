@@ -2,8 +2,9 @@
 //!
 //! A worker lends a ring to a connection while it has an unfinished frame, and keeps a few for the
 //! next one; when nothing has happened for a while it gives them all back to the kernel. All
-//! workers account to one [`Budget`]. A worker that has lent nothing may always lend one ring, so
-//! a full budget slows connections down but never stops them all.
+//! workers account to one [`Budget`]. A worker that has lent nothing may always lend one ring, and
+//! one connection of each worker may exceed the budget to finish its frame: a full budget slows
+//! connections down but never stops them all.
 
 use super::ring::Ring;
 use std::sync::Arc;
@@ -61,12 +62,22 @@ pub struct Pool {
     vectors: Vec<Vec<u8>>,
     /// Unsent bytes that the budget has been told of.
     output: usize,
+    /// The connection that is served now may exceed the budget.
+    overdraft: bool,
 }
 
 impl Pool {
     /// A pool that holds nothing yet.
     pub fn new(budget: Arc<Budget>) -> Pool {
-        Pool { budget, free: Vec::new(), free_bytes: 0, lent: 0, vectors: Vec::new(), output: 0 }
+        Pool {
+            budget,
+            free: Vec::new(),
+            free_bytes: 0,
+            lent: 0,
+            vectors: Vec::new(),
+            output: 0,
+            overdraft: false,
+        }
     }
 
     /// Rings that connections hold.
@@ -80,13 +91,27 @@ impl Pool {
     }
 
     /// There is room for what one more receive may leave unfinished.
-    pub(crate) fn may_receive(&self) -> bool {
-        self.lent == 0 || self.budget.allows(WINDOW)
+    pub(crate) fn may_receive(&mut self) -> bool {
+        self.lent == 0 || self.overdraft || self.has_room(WINDOW)
     }
 
-    /// A ring may grow by `more` bytes.
-    pub(crate) fn may_grow(&self, more: usize) -> bool {
-        self.lent <= 1 || self.budget.allows(more)
+    /// A ring may grow to `capacity` bytes.
+    pub(crate) fn may_grow(&mut self, capacity: usize) -> bool {
+        let free = self.lent <= 1 || self.overdraft || self.best(capacity).is_some();
+        free || self.has_room(capacity)
+    }
+
+    /// The budget allows `more` bytes, if need be without the rings that are kept for later.
+    fn has_room(&mut self, more: usize) -> bool {
+        if !self.budget.allows(more) && !self.free.is_empty() {
+            self.drop_rings();
+        }
+        self.budget.allows(more)
+    }
+
+    /// Lets one connection have memory beyond the budget, so that its frame can be finished.
+    pub(crate) fn set_overdraft(&mut self, allowed: bool) {
+        self.overdraft = allowed;
     }
 
     /// All memory is in use: a connection that is owed something is given nothing more.
@@ -151,10 +176,14 @@ impl Pool {
 
     /// Gives back all that nobody uses.
     pub(crate) fn trim(&mut self) {
+        self.drop_rings();
+        self.vectors = Vec::new();
+    }
+
+    fn drop_rings(&mut self) {
         self.budget.sub(self.free_bytes);
         self.free_bytes = 0;
         self.free = Vec::new();
-        self.vectors = Vec::new();
     }
 }
 
