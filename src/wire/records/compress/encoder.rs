@@ -122,18 +122,17 @@ impl Encoder {
     /// # Errors
     /// If the result passes the limit.
     pub fn finish(self) -> Result<Vec<u8>, CompressError> {
-        let out = match self.sink {
-            Sink::Plain(out) => out,
+        match self.sink {
+            Sink::Plain(out) => Ok(out.bytes),
             #[cfg(feature = "compression")]
-            Sink::Gzip(writer) => writer.finish()?,
+            Sink::Gzip(writer) => Ok(writer.finish()?.bytes),
             #[cfg(feature = "compression")]
-            Sink::Snappy(writer) => writer.finish()?,
+            Sink::Snappy(writer) => Ok(writer.finish()?.bytes),
             #[cfg(feature = "compression")]
-            Sink::Lz4(writer) => writer.finish()?,
+            Sink::Lz4(writer) => Ok(writer.finish()?.bytes),
             #[cfg(feature = "compression")]
-            Sink::Zstd(writer) => writer.finish()?,
-        };
-        Ok(out.bytes)
+            Sink::Zstd(writer) => Ok(writer.finish()?.bytes),
+        }
     }
 }
 

@@ -16,7 +16,8 @@ mod gzip;
 mod lz4;
 #[cfg(feature = "compression")]
 mod snappy;
-#[cfg(all(test, feature = "compression"))]
+#[cfg(feature = "compression")]
+#[cfg(test)]
 mod tests;
 #[cfg(feature = "compression")]
 mod xxh32;
