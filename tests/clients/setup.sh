@@ -103,7 +103,7 @@ java_clients() {
     done_with java
 }
 
-need python3 "Python 3.9 or newer"
+need python3 "Python 3.10 or newer"
 need node "Node.js 18 or newer"
 need npm "it comes with Node.js"
 need go "Go 1.21 or newer (it fetches the version that go.mod asks for)"

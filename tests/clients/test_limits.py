@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,13 @@ def produce_arguments(broker: Broker, client: Client, topic: str, batch: Batch, 
     ]
 
 
+def produce(broker: Broker, client: Client, topic: str, batch: Batch, *options: str) -> tuple[int, int]:
+    """Produces, and gives the time of sending as a window in milliseconds."""
+    start = int(time.time() * 1000)
+    client.run(*produce_arguments(broker, client, topic, batch, *options)).check()
+    return start, int(time.time() * 1000)
+
+
 def consume(broker: Broker, client: Client, topic: str, batch: Batch, file: Path, *options: str) -> str:
     """Reads the batch's records into the file; gives what the driver said."""
     return client.run(
@@ -56,12 +64,11 @@ def test_max_message_bytes(broker: Broker, name: str, limit: int, tmp_path: Path
     refused = client.run(*produce_arguments(broker, client, topic, over, "--acks", "all"))
     assert refused.code == 3, refused
     assert client.too_large in (refused.error() or ""), refused
-    client.run(*produce_arguments(broker, client, topic, fits, "--acks", "all")).check()
+    window = produce(broker, client, topic, fits, "--acks", "all")
     with Raw(broker.address) as raw:
         assert [header.size for header in raw.batches(topic, 0)] == [limit]
     consume(broker, client, topic, fits, tmp_path / "out")
-    if "timestamps" not in client.without:
-        compare(tmp_path / "out", fits, client, client)
+    compare(tmp_path / "out", fits, client, client, window)
 
 
 LARGE_TOPIC = "fetch-50-mb"
@@ -73,7 +80,7 @@ def large_topic(broker: Broker) -> Client:
     """One partition with more than 50 MiB; gives who produced it."""
     producer = CLIENTS["franz-go"]
     create(broker, producer, LARGE_TOPIC, 1)
-    producer.run(*produce_arguments(broker, producer, LARGE_TOPIC, LARGE, "--acks", "all")).check()
+    produce(broker, producer, LARGE_TOPIC, LARGE, "--acks", "all")
     return producer
 
 
@@ -98,8 +105,7 @@ def many_partitions(broker: Broker) -> Client:
     create(broker, CLIENTS["java-4"], MANY_TOPIC, MANY_PARTITIONS)
     producer = CLIENTS["librdkafka"]
     # Idempotent, for the order: a fresh topic may refuse the first requests.
-    options = ("--acks", "all", "--idempotent")
-    producer.run(*produce_arguments(broker, producer, MANY_TOPIC, MANY, *options)).check()
+    produce(broker, producer, MANY_TOPIC, MANY, "--acks", "all", "--idempotent")
     return producer
 
 
@@ -114,10 +120,9 @@ def test_thousand_partitions(broker: Broker, many_partitions: Client, name: str,
 def test_auto_creation(broker: Broker, name: str, tmp_path: Path) -> None:
     """Producing to a topic that does not exist creates it, with the client's own defaults."""
     client, topic, batch = CLIENTS[name], f"auto-{name}", Batch(8, 500, 1)
-    client.run(*produce_arguments(broker, client, topic, batch, "--acks", "all")).check()
+    window = produce(broker, client, topic, batch, "--acks", "all")
     consume(broker, client, topic, batch, tmp_path / "out")
-    if "timestamps" not in client.without:
-        compare(tmp_path / "out", batch, client, client)
+    compare(tmp_path / "out", batch, client, client, window)
 
 
 def check_sequences(broker: Broker, topic: str, batch: Batch) -> None:
@@ -136,7 +141,7 @@ def test_default_producer_is_idempotent(broker: Broker, name: str, tmp_path: Pat
     """The default configuration of these clients asks for a producer id and uses it."""
     client, topic, batch = CLIENTS[name], f"default-{name}", Batch(9, 5000, 3)
     create(broker, client, topic, 3)
-    client.run(*produce_arguments(broker, client, topic, batch, "--acks", "default")).check()
+    produce(broker, client, topic, batch, "--acks", "default")
     check_sequences(broker, topic, batch)
     consume(broker, client, topic, batch, tmp_path / "out")
     compare(tmp_path / "out", batch, client, client)
@@ -168,9 +173,7 @@ def test_idempotent(broker: Broker, name: str, tmp_path: Path) -> None:
     """Idempotent production with compression, in one go."""
     client, topic, batch = CLIENTS[name], f"idempotent-{name}", Batch(11, 5000, 1)
     create(broker, client, topic, 1)
-    options = ("--acks", "all", "--idempotent", "--codec", "lz4")
-    client.run(*produce_arguments(broker, client, topic, batch, *options)).check()
+    window = produce(broker, client, topic, batch, "--acks", "all", "--idempotent", "--codec", "lz4")
     check_sequences(broker, topic, batch)
     consume(broker, client, topic, batch, tmp_path / "out")
-    if "timestamps" not in client.without:
-        compare(tmp_path / "out", batch, client, client)
+    compare(tmp_path / "out", batch, client, client, window)
