@@ -6,9 +6,9 @@
 //! would be a topic that cannot be written.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
+use super::load::make_log;
 use super::metadata_log::MetadataLog;
 use super::partition_dir;
 use super::producer_ids::BLOCK;
@@ -19,7 +19,7 @@ use crate::catalog::{
     replace_configs,
 };
 use crate::config::TopicConfig;
-use crate::log::{Log, LogError};
+use crate::log::LogError;
 use crate::net::mailbox::Receiver;
 use crate::wire::error::ErrorCode;
 use crate::wire::metadata_records::{MetadataRecord, ProducerIdsRecord};
@@ -231,13 +231,19 @@ impl Controller {
     ) -> Result<Vec<Arc<Partition>>, ApiError> {
         let mut partitions = Vec::with_capacity(indexes.len());
         for index in indexes {
-            match make_log(&self.shared, topic, id, index, config) {
+            let dir = partition_dir::path(&self.shared.data_dir, topic, index);
+            let made = make_log(&dir, id, config, &self.shared.config(), &self.shared.preparer);
+            let led = made
+                .and_then(|log| log.assign_epoch(0).map(|()| log).map_err(|why| why.to_string()));
+            match led {
                 Ok(log) => {
                     partitions.push(Arc::new(Partition::new(topic.clone(), index, 0, Some(log))))
                 }
                 Err(why) => {
                     ::log::error!("cannot make partition {topic}-{index}: {why}");
                     remove_logs(&partitions);
+                    // What was begun is nobody's; left behind it would be in the way of a retry.
+                    let _ = std::fs::remove_dir_all(&dir);
                     return Err(ApiError::new(ErrorCode::KAFKA_STORAGE_ERROR, why));
                 }
             }
@@ -254,25 +260,6 @@ fn replay_plan(image: &mut Image, plan: &Plan) {
             decoded.and_then(|record| image.replay(&record).map_err(|why| why.to_string()));
         assert!(replayed.is_ok(), "a planned record does not fit: {replayed:?}");
     }
-}
-
-fn make_log(
-    shared: &Shared,
-    topic: &str,
-    id: Uuid,
-    index: i32,
-    config: &Arc<TopicConfig>,
-) -> Result<Log, String> {
-    let dir = partition_dir::path(&shared.data_dir, topic, index);
-    let log = Log::create(dir.clone(), config.clone(), shared.preparer.clone())
-        .map_err(|why| why.to_string())?;
-    partition_dir::write_metadata(&dir, id).map_err(|why| describe(&dir, &why))?;
-    log.assign_epoch(0).map_err(|why| why.to_string())?;
-    Ok(log)
-}
-
-fn describe(dir: &Path, why: &std::io::Error) -> String {
-    format!("{}: {why}", dir.display())
 }
 
 /// Takes the files of partitions away; what is still being sent from them stays readable.

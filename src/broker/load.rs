@@ -64,14 +64,12 @@ impl Loader<'_> {
         let dir = partition_dir::path(self.data_dir, &topic.name, index);
         if !dir.exists() {
             ::log::warn!("{}: the directory is missing; the partition starts empty", dir.display());
-            let log = Log::create(dir.clone(), config.clone(), self.preparer.clone())
-                .map_err(|w| w.to_string())?;
-            partition_dir::write_metadata(&dir, topic.id).map_err(|w| w.to_string())?;
-            return Ok(log);
+            return make_log(&dir, topic.id, config, self.config, self.preparer);
         }
         let opened = Log::open(dir, config.clone(), self.recovery, self.preparer.clone());
         let (log, report) = opened.map_err(|why| why.to_string())?;
         ::log::debug!("{}-{index}: {report:?}", topic.name);
+        log.set_producer_expiration(i64::from(self.config.producer_id_expiration_ms()));
         log.advance_high_watermark(log.offsets().log_end);
         Ok(log)
     }
@@ -120,6 +118,22 @@ fn set_aside(dir: &Path) {
             ::log::error!("{}: no topic owns it, and it cannot be moved: {why}", dir.display())
         }
     }
+}
+
+/// Makes the log of a new partition and notes whose it is.
+pub fn make_log(
+    dir: &Path,
+    topic_id: Uuid,
+    topic_config: &Arc<TopicConfig>,
+    config: &Config,
+    preparer: &Preparer,
+) -> Result<Log, String> {
+    let log = Log::create(dir.to_owned(), topic_config.clone(), preparer.clone());
+    let log = log.map_err(|why| why.to_string())?;
+    log.set_producer_expiration(i64::from(config.producer_id_expiration_ms()));
+    let noted = partition_dir::write_metadata(dir, topic_id);
+    noted.map_err(|why| format!("{}: {why}", dir.display()))?;
+    Ok(log)
 }
 
 /// The effective settings of a topic. Overrides were checked when they were set; if the table has

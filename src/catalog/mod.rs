@@ -12,6 +12,8 @@ mod name;
 mod partition;
 mod plan;
 mod table;
+#[cfg(test)]
+mod tests;
 mod waiters;
 
 pub use image::{Image, PartitionImage, ReplayError, ResourceKind, TopicImage};
