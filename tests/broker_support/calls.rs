@@ -55,7 +55,8 @@ impl Wait {
 }
 
 impl Client {
-    pub fn send_produce(&mut self, at: At<'_>, acks: i16, batch: &[u8]) -> Sent {
+    /// A Produce request as a frame, not yet sent.
+    pub fn produce_frame(&mut self, at: At<'_>, acks: i16, batch: &[u8]) -> (Vec<u8>, Sent) {
         let records = Some(Records::Bytes(batch));
         let partitions = [PartitionProduceData { index: at.1, records }];
         let topics = [TopicProduceData {
@@ -65,7 +66,13 @@ impl Client {
         }];
         let topic_data = Array::from(&topics);
         let request = ProduceRequest { acks, timeout_ms: 30_000, topic_data, ..Default::default() };
-        self.send(PRODUCE, &request)
+        self.frame(PRODUCE, &request)
+    }
+
+    pub fn send_produce(&mut self, at: At<'_>, acks: i16, batch: &[u8]) -> Sent {
+        let (bytes, sent) = self.produce_frame(at, acks, batch);
+        self.send_bytes(&bytes);
+        sent
     }
 
     pub fn produced(&mut self, sent: Sent) -> Produced {
@@ -121,7 +128,7 @@ impl Client {
 
     /// All that a partition holds, from its log start offset on.
     pub fn fetch_all(&mut self, at: At<'_>) -> Vec<u8> {
-        let mut offset = self.fetch(at, 0, Wait { max_bytes: 1, ..Wait::NONE }).log_start.max(0);
+        let mut offset = self.offset(at, -2);
         let mut all = Vec::new();
         loop {
             let fetched = self.fetch(at, offset, Wait::NONE);

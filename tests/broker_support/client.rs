@@ -81,8 +81,12 @@ impl Client {
         sent
     }
 
+    /// Sends bytes. That the broker is gone, or does not want them, shows in what is received.
     pub fn send_bytes(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).unwrap();
+        match self.stream.write_all(bytes) {
+            Err(why) if !is_end(why.kind()) => panic!("cannot send: {why}"),
+            _ => {}
+        }
     }
 
     /// The next frame without its size; `None` at the end of the connection.

@@ -46,8 +46,15 @@ pub fn compressed(codec: Codec, seed: u64, count: usize, size: usize) -> Vec<u8>
 }
 
 /// The same, of an idempotent producer.
-pub fn sequenced(producer: i64, epoch: i16, sequence: i32, seed: u64, count: usize) -> Vec<u8> {
-    fill(BatchBuilder::new().producer(producer, epoch, sequence), seed, count, 40)
+pub fn sequenced(
+    producer: i64,
+    epoch: i16,
+    sequence: i32,
+    seed: u64,
+    count: usize,
+    size: usize,
+) -> Vec<u8> {
+    fill(BatchBuilder::new().producer(producer, epoch, sequence), seed, count, size)
 }
 
 fn fill(mut builder: BatchBuilder, seed: u64, count: usize, size: usize) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! Topics, producer ids, offsets and settings as one-liners.
 
-use super::{At, Client, Sent};
+use super::{Answer, At, Client, Sent};
 use barnabas::wire::codec::Array;
 use barnabas::wire::error::ErrorCode;
 use barnabas::wire::messages::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
@@ -83,10 +83,7 @@ impl Client {
     }
 
     pub fn created(&mut self, sent: Sent) -> Result<Uuid, ErrorCode> {
-        let answer = self.answer(sent);
-        let response: CreateTopicsResponse<'_> = answer.read();
-        let row = response.topics.iter().next().unwrap();
-        if row.error_code == ErrorCode::NONE { Ok(row.topic_id) } else { Err(row.error_code) }
+        created(&self.answer(sent))
     }
 
     /// Creates a topic that must not be there.
@@ -160,8 +157,11 @@ impl Client {
 
     /// A producer id with its epoch.
     pub fn producer_id(&mut self) -> (i64, i16) {
-        let request =
-            InitProducerIdRequest { transaction_timeout_ms: i32::MAX, ..Default::default() };
+        let request = InitProducerIdRequest {
+            transactional_id: None,
+            transaction_timeout_ms: i32::MAX,
+            ..Default::default()
+        };
         let answer = self.call(5, &request);
         let response: InitProducerIdResponse = answer.read();
         assert_eq!(response.error_code, ErrorCode::NONE);
@@ -251,4 +251,11 @@ impl Client {
             };
         row.configs.iter().map(config).collect()
     }
+}
+
+/// The one row of a create answer.
+pub fn created(answer: &Answer) -> Result<Uuid, ErrorCode> {
+    let response: CreateTopicsResponse<'_> = answer.read();
+    let row = response.topics.iter().next().unwrap();
+    if row.error_code == ErrorCode::NONE { Ok(row.topic_id) } else { Err(row.error_code) }
 }
