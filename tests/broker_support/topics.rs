@@ -67,7 +67,13 @@ impl Client {
         self.send(4, &SOFTWARE)
     }
 
-    pub fn send_create(&mut self, name: &str, partitions: i32, configs: &[(&str, &str)]) -> Sent {
+    /// A CreateTopics request as a frame, not yet sent.
+    pub fn create_frame(
+        &mut self,
+        name: &str,
+        partitions: i32,
+        configs: &[(&str, &str)],
+    ) -> (Vec<u8>, Sent) {
         let configs: Vec<CreatableTopicConfig<'_>> = configs
             .iter()
             .map(|(name, value)| CreatableTopicConfig { name, value: Some(value) })
@@ -79,7 +85,13 @@ impl Client {
             configs: Array::from(&configs),
             ..Default::default()
         }];
-        self.send(7, &CreateTopicsRequest { topics: Array::from(&topics), ..Default::default() })
+        self.frame(7, &CreateTopicsRequest { topics: Array::from(&topics), ..Default::default() })
+    }
+
+    pub fn send_create(&mut self, name: &str, partitions: i32, configs: &[(&str, &str)]) -> Sent {
+        let (bytes, sent) = self.create_frame(name, partitions, configs);
+        self.send_bytes(&bytes);
+        sent
     }
 
     pub fn created(&mut self, sent: Sent) -> Result<Uuid, ErrorCode> {
