@@ -86,8 +86,14 @@ impl Client {
 
     /// Produces a batch that must be taken, and returns its base offset.
     pub fn append(&mut self, at: At<'_>, batch: &[u8]) -> i64 {
-        let produced = self.produce(at, batch);
-        assert_eq!(produced.code, ErrorCode::NONE, "{at:?}: {:?}", produced.message);
+        let sent = self.send_produce(at, -1, batch);
+        self.append_answer(sent)
+    }
+
+    /// The base offset of a batch that must be taken.
+    pub fn append_answer(&mut self, sent: Sent) -> i64 {
+        let produced = self.produced(sent);
+        assert_eq!(produced.code, ErrorCode::NONE, "{:?}", produced.message);
         produced.base_offset
     }
 

@@ -28,6 +28,18 @@ pub fn command(arguments: &[&str]) -> Command {
     command
 }
 
+/// Raises the limit on open files, of this process and of the brokers that it starts.
+pub fn allow_descriptors(n: u64) {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: it fills the struct that it is given.
+    assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) }, 0);
+    limit.rlim_cur = limit.rlim_cur.max(n);
+    limit.rlim_max = limit.rlim_max.max(n);
+    // SAFETY: it reads the struct, and changes a limit of this process only.
+    let raised = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) } == 0;
+    assert!(raised, "{n} open files are not allowed here: {}", std::io::Error::last_os_error());
+}
+
 /// The lines that a broker has written to standard error so far.
 #[derive(Default)]
 struct Lines {
