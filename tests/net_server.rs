@@ -171,9 +171,10 @@ fn an_idle_server_does_not_wake_up() {
     // Unused memory is given back once; after that only something new can end a wait. A turn
     // that counted itself after its sleep began would be one more, hence the counter of sleeps.
     let state = || server.stats.iter().map(|s| (s.sleeps.get(), s.turns.get())).collect::<Vec<_>>();
-    let asleep = || state().iter().all(|(sleeps, _)| *sleeps > 0);
-    until("they sleep", asleep);
-    std::thread::sleep(Duration::from_millis(2_500)); // lets the trim timer pass
+    until("they sleep", || {
+        let idle_timers = server.sum(|stats| stats.timers.get()) == 100;
+        idle_timers && state().iter().all(|(sleeps, turns)| *sleeps > 0 && *turns > 0)
+    });
     let before = state();
     std::thread::sleep(Duration::from_millis(1_500)); // what is asserted is that nothing happens
     assert_eq!(state(), before);

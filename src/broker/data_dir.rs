@@ -10,12 +10,19 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::wire::uuid::Uuid;
 
 const META: &str = "meta.properties";
 const LOCK: &str = ".lock";
 const CLEAN: &str = ".kafka_cleanshutdown";
+/// How the directories of ephemeral brokers begin, from when they are locked.
+const EPHEMERAL: &str = "barnabas-ephemeral-";
+/// The same until then, a moment.
+const STARTING: &str = "barnabas-starting-";
+/// A directory that is older and still has that name is nobody's.
+const START_LIMIT: Duration = Duration::from_secs(600);
 /// What may lie in a directory that is about to become ours.
 const HARMLESS: [&str; 2] = [LOCK, "lost+found"];
 
@@ -134,20 +141,24 @@ impl DataDir {
     /// # Errors
     /// See [`DataDirError`].
     pub fn temporary(parent: &Path, node_id: i32) -> Result<Self, DataDirError> {
-        const PREFIX: &str = "barnabas-ephemeral-";
-        for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
-            let path = entry.path();
-            let ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
-            if ours && File::open(path.join(LOCK)).is_ok_and(|file| file.try_lock().is_ok()) {
-                // Best effort: another user's directory stays.
-                let _ = fs::remove_dir_all(&path);
-            }
-        }
-        let path = parent.join(format!("{PREFIX}{}-{}", std::process::id(), random_uuid()));
-        fs::create_dir(&path).map_err(|why| DataDirError::Io(path.clone(), "create it", why))?;
-        let mut dir = Self::open(&path, node_id)?;
-        dir.temporary = true;
-        Ok(dir)
+        sweep(parent);
+        let id = format!("{}-{}", std::process::id(), random_uuid());
+        // A directory without a locked .lock looks like one that a killed broker left: it gets the
+        // name by which others find it only when it is locked.
+        let (unlocked, path) =
+            (parent.join(format!("{STARTING}{id}")), parent.join(format!("{EPHEMERAL}{id}")));
+        let fail = |what| {
+            let path = path.clone();
+            move |why| DataDirError::Io(path, what, why)
+        };
+        fs::create_dir(&unlocked).map_err(fail("create it"))?;
+        let made = Self::open(&unlocked, node_id).and_then(|mut dir| {
+            fs::rename(&unlocked, &path).map_err(fail("give it its name"))?;
+            dir.path.clone_from(&path);
+            dir.temporary = true;
+            Ok(dir)
+        });
+        made.inspect_err(|_| _ = fs::remove_dir_all(&unlocked))
     }
 
     /// Where it is.
@@ -197,6 +208,26 @@ impl Drop for DataDir {
                 "temporary data directory {}: cannot remove it: {why}",
                 self.path.display()
             );
+        }
+    }
+}
+
+/// Removes the directories of ephemeral brokers that were killed: best effort, another user's stay.
+fn sweep(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let (path, name) = (entry.path(), entry.file_name());
+        let name = name.to_string_lossy();
+        let lock = || File::open(path.join(LOCK)).ok().filter(|file| file.try_lock().is_ok());
+        if name.starts_with(EPHEMERAL) {
+            // The lock is held until they are gone, so that only one broker removes them.
+            if let Some(_lock) = lock() {
+                let _ = fs::remove_dir_all(&path);
+            }
+        } else if name.starts_with(STARTING) {
+            let age = entry.metadata().and_then(|meta| meta.modified()).map(|at| at.elapsed());
+            if matches!(age, Ok(Ok(age)) if age > START_LIMIT) {
+                let _ = fs::remove_dir_all(&path);
+            }
         }
     }
 }

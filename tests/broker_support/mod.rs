@@ -1,0 +1,32 @@
+//! What the tests of the real binary share: a broker as a process, a client that speaks the wire
+//! room's own codec over a plain socket, and the requests that most tests need.
+//!
+//! Nothing here sleeps. What a test waits for either arrives (an answer, a line, the end of a
+//! process) or the guard time runs out and the test fails.
+//!
+//! `BARNABAS_BIN` names another binary to test than the one that cargo has just built.
+#![allow(dead_code, unused_imports)] // Each test file is a crate of its own and uses what it needs.
+#![allow(clippy::unwrap_used)] // Only tests call this.
+
+mod calls;
+mod client;
+mod data;
+mod directory;
+mod process;
+mod topics;
+
+pub use calls::*;
+pub use client::*;
+pub use data::*;
+pub use directory::*;
+pub use process::*;
+pub use topics::*;
+
+use std::time::Duration;
+
+/// How long anything may take before a test gives up: much more than it needs on a busy machine.
+pub const GUARD: Duration = Duration::from_secs(60);
+
+/// How long a long poll waits that is meant to be woken: less than the guard, so that one that is
+/// not woken is seen as an empty answer.
+pub const LONG_POLL_MS: i32 = 40_000;

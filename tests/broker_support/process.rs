@@ -1,0 +1,237 @@
+//! The broker as a process: started, watched, ended.
+
+use super::{Client, GUARD};
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+/// The binary under test.
+pub fn binary() -> OsString {
+    std::env::var_os("BARNABAS_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_barnabas").into())
+}
+
+/// Whether the binary was built as it is shipped, so that its size and speed say something. A
+/// binary named by `BARNABAS_BIN` is taken to be.
+pub fn is_release() -> bool {
+    std::env::var_os("BARNABAS_BIN").is_some() || !cfg!(debug_assertions)
+}
+
+/// A command that runs the broker, not yet started.
+pub fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Raises the limit on open files, of this process and of the brokers that it starts.
+pub fn allow_descriptors(n: u64) {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: it fills the struct that it is given.
+    assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) }, 0);
+    limit.rlim_cur = limit.rlim_cur.max(n);
+    limit.rlim_max = limit.rlim_max.max(n);
+    // SAFETY: it reads the struct, and changes a limit of this process only.
+    let raised = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) } == 0;
+    assert!(raised, "{n} open files are not allowed here: {}", std::io::Error::last_os_error());
+}
+
+/// The lines that a broker has written to standard error so far.
+#[derive(Default)]
+struct Lines {
+    lines: Mutex<(Vec<String>, bool)>,
+    more: Condvar,
+}
+
+impl Lines {
+    fn gather(&self, from: impl Read) {
+        for line in BufReader::new(from).lines() {
+            let line = line.unwrap_or_else(|why| format!("(unreadable: {why})"));
+            self.lines.lock().unwrap().0.push(line);
+            self.more.notify_all();
+        }
+        self.lines.lock().unwrap().1 = true;
+        self.more.notify_all();
+    }
+}
+
+/// A running broker. Dropping it kills it.
+pub struct Broker {
+    child: Child,
+    /// Where it says that it listens.
+    pub address: SocketAddr,
+    /// Its one line on standard output.
+    pub line: String,
+    stdout: Option<JoinHandle<String>>,
+    log: Arc<Lines>,
+    stderr: Option<JoinHandle<()>>,
+}
+
+/// How a broker ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: Option<i32>,
+    /// What it wrote to standard output behind its one line.
+    pub stdout: String,
+    pub log: Vec<String>,
+}
+
+impl Broker {
+    /// Starts a broker on a free port with its data in `dir`.
+    pub fn start(dir: &Path, more: &[&str]) -> Broker {
+        let dir = dir.to_str().unwrap();
+        let arguments = [&["--port", "0", "--data-dir", dir], more].concat();
+        Broker::spawn(command(&arguments))
+    }
+
+    /// Starts a broker and waits for its line on standard output.
+    pub fn spawn(mut command: Command) -> Broker {
+        let mut child = command.spawn().unwrap();
+        let log = Arc::new(Lines::default());
+        let (stderr, gather) = (child.stderr.take().unwrap(), log.clone());
+        let stderr = Some(std::thread::spawn(move || gather.gather(stderr)));
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let address = address_in(&line);
+        let Some(address) = address else {
+            let _ = child.kill();
+            let status = child.wait();
+            stderr.unwrap().join().unwrap();
+            panic!("no listener in {line:?}; {status:?}: {:?}", log.lines.lock().unwrap().0);
+        };
+        let rest = move || {
+            let mut rest = String::new();
+            stdout.read_to_string(&mut rest).unwrap();
+            rest
+        };
+        let stdout = Some(std::thread::spawn(rest));
+        Broker { child, address, line, stdout, log, stderr }
+    }
+
+    pub fn client(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: i32) {
+        let pid = i32::try_from(self.child.id()).unwrap();
+        // SAFETY: it signals our own child, which has not been waited for.
+        assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
+    }
+
+    /// Ends it as a service manager does.
+    pub fn stop(self) -> Ended {
+        self.signal(libc::SIGTERM);
+        self.ended()
+    }
+
+    /// Ends it cleanly and expects nothing but that.
+    pub fn stop_cleanly(self) {
+        let ended = self.stop();
+        assert_eq!(ended.code, Some(0), "{:#?}", ended.log);
+        assert_eq!(ended.stdout, "");
+    }
+
+    /// Ends it as a crash does.
+    pub fn kill(mut self) -> Ended {
+        self.child.kill().unwrap();
+        self.ended()
+    }
+
+    /// Waits for its end.
+    pub fn ended(mut self) -> Ended {
+        let code = self.child.wait().unwrap().code();
+        let stdout = self.stdout.take().unwrap().join().unwrap();
+        self.stderr.take().unwrap().join().unwrap();
+        Ended { code, stdout, log: self.log() }
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lines.lock().unwrap().0.clone()
+    }
+
+    /// Waits until it has logged a line that has all the parts, and returns it.
+    pub fn logged(&self, parts: &[&str]) -> String {
+        let until = Instant::now() + GUARD;
+        let mut lines = self.log.lines.lock().unwrap();
+        loop {
+            let fits = |line: &&String| parts.iter().all(|part| line.contains(part));
+            if let Some(line) = lines.0.iter().find(fits) {
+                return line.clone();
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero() && !lines.1, "no line with {parts:?} in {:#?}", lines.0);
+            lines = self.log.more.wait_timeout(lines, left).unwrap().0;
+        }
+    }
+
+    /// A number of kB from `/proc/PID/status`, in bytes.
+    pub fn memory(&self, field: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        let value = line.unwrap_or_else(|| panic!("no {field} in {status}"));
+        value.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+
+    /// Clock ticks that all its threads have used, in user and in kernel mode.
+    pub fn cpu_ticks(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        let after_name = &stat[stat.rfind(')').unwrap() + 2..];
+        let fields: Vec<&str> = after_name.split(' ').collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    }
+
+    /// How often its threads have gone to sleep by themselves.
+    pub fn sleeps(&self) -> u64 {
+        let mut sum = 0;
+        for task in std::fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap() {
+            let status = std::fs::read_to_string(task.unwrap().path().join("status")).unwrap();
+            let count =
+                |line: &str| line.strip_prefix("voluntary_ctxt_switches:")?.trim().parse().ok();
+            sum += status.lines().find_map(count).unwrap_or(0u64);
+        }
+        sum
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        // It may have ended by itself; either way there is nothing left to do.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The first address in the line that says that the broker is ready.
+fn address_in(line: &str) -> Option<SocketAddr> {
+    let (_, rest) = line.split_once("://")?;
+    rest.split([',', '\n']).next()?.trim().parse().ok()
+}
+
+/// What a broker said that did not start.
+#[derive(Debug)]
+pub struct Refused {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Runs a broker that must not start.
+pub fn refused(mut command: Command) -> Refused {
+    let output = command.output().unwrap();
+    Refused {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
