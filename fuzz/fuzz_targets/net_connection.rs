@@ -16,7 +16,7 @@ fn framing(input: &[u8]) -> Framing {
     }
 }
 
-/// Each step: a byte that says what to do, a byte of how much; received bytes follow theirs.
+// Each step: a byte that says what to do, a byte of how much; received bytes follow theirs.
 fuzz_target!(|script: &[u8]| {
     let limits = Limits { max_frame: 40_000, max_unsent: 5_000, max_slots: 9, ..Limits::default() };
     let budget = Budget::new(1 << 20);
