@@ -21,6 +21,8 @@ use std::thread::{self, JoinHandle};
 
 /// Chores that wait at most; beyond it appenders help themselves.
 const MAX_JOBS: usize = 65_536;
+/// Rolled segments of one log that wait at most; beyond it the appender finishes them itself.
+const MAX_BACKLOG: usize = 64;
 /// What is faulted in of a segment before it is used: its log is a busy one.
 const PREPARED_LOG: u64 = 8 << 20;
 
@@ -192,8 +194,11 @@ pub(crate) struct Rolled {
 pub(crate) struct Backlog(Mutex<Vec<Rolled>>);
 
 impl Backlog {
-    pub(crate) fn push(&self, rolled: Rolled) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(rolled);
+    /// Puts a segment in; false if so many wait that the caller had better help.
+    pub(crate) fn push(&self, rolled: Rolled) -> bool {
+        let mut backlog = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        backlog.push(rolled);
+        backlog.len() <= MAX_BACKLOG
     }
 
     /// Forgets what is left to do: the files are about to go.

@@ -6,6 +6,7 @@
 
 use super::producers::{CachedBatch, Producer, Producers};
 use crate::wire::records::NO_SEQUENCE;
+use crate::wire::records::crc::crc32c;
 
 const VERSION: i16 = 1;
 /// Version, CRC; then the CRC begins to count.
@@ -30,7 +31,7 @@ pub(crate) fn encode(producers: &Producers) -> Vec<u8> {
         bytes.extend_from_slice(&producer.coordinator_epoch.to_be_bytes());
         bytes.extend_from_slice(&producer.transaction.unwrap_or(-1).to_be_bytes());
     }
-    let crc = crc32c::crc32c(&bytes[CRC_FROM..]);
+    let crc = crc32c(&bytes[CRC_FROM..]);
     bytes[2..CRC_FROM].copy_from_slice(&crc.to_be_bytes());
     bytes
 }
@@ -40,7 +41,7 @@ pub(crate) fn decode(bytes: &[u8], end: i64) -> Option<Producers> {
     let mut rest = bytes;
     let version = i16::from_be_bytes(take(&mut rest)?);
     let crc = u32::from_be_bytes(take(&mut rest)?);
-    if version != VERSION || crc != crc32c::crc32c(rest) {
+    if version != VERSION || crc != crc32c(rest) {
         return None;
     }
     let count = u32::from_be_bytes(take(&mut rest)?) as usize;
