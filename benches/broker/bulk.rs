@@ -212,9 +212,8 @@ impl Log {
 
 fn fetch_run(case: &Case, log: &Log, broker: &Server, client: &mut Client) -> Run {
     let each = (case.fetch as usize / log.batch).max(1);
-    let fetch = |at: usize| {
-        frames::fetch(log.topic_id, (at * each * log.records) as i64, case.fetch, 500)
-    };
+    let fetch =
+        |at: usize| frames::fetch(log.topic_id, (at * each * log.records) as i64, case.fetch, 500);
     let rounds = log.batches / each;
     let probe = client.call(&fetch(0));
     let last = client.call(&fetch(rounds - 1));
