@@ -21,6 +21,7 @@ mod producer_ids;
 mod shared;
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::{fmt, io};
@@ -29,7 +30,7 @@ pub use controller::Controller;
 pub use data_dir::{DataDirError, random_uuid};
 pub use fetch_session::{Session, SessionPartition, Told, TopicKey};
 pub use fetch_sessions::{FetchSessions, SharedSession};
-pub use shared::{Endpoint, Shared, WorkerMessage, now_ms};
+pub use shared::{Endpoint, OffloadClaim, Shared, WorkerMessage, now_ms};
 
 use crate::catalog::{NodeView, ResourceKind, Topics, elect_leaders_on_start};
 use crate::config::{Config, TopicConfig};
@@ -129,6 +130,7 @@ impl Broker {
             controller,
             workers: OnceLock::new(),
             endpoints: OnceLock::new(),
+            offloaded: AtomicUsize::new(0),
             static_config: Mutex::new(config),
         });
         let mut state = Controller { shared: shared.clone(), metadata };
