@@ -20,8 +20,9 @@ mod producer_ids;
 mod shared;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, ScopedJoinHandle};
 use std::{fmt, io};
 
 pub use controller::Controller;
@@ -40,6 +41,8 @@ use metadata_log::MetadataLog;
 
 /// Jobs that may wait for the controller.
 const CONTROLLER_QUEUE: usize = 100_000;
+/// Logs that are closed at the same time.
+const CLOSING_THREADS: usize = 16;
 
 /// Why the broker did not start or stop as it should.
 #[derive(Debug)]
@@ -168,12 +171,8 @@ impl Broker {
         if let Some(thread) = self.controller.take() {
             outcome = thread.join().unwrap_or(Ok(())).map_err(StartError::Log);
         }
-        for topic in self.shared.topics.all() {
-            for log in topic.partitions().iter().filter_map(|partition| partition.log()) {
-                if let Err(why) = log.close() {
-                    outcome = Err(StartError::Log(why));
-                }
-            }
+        if let Err(why) = close_logs(&self.shared) {
+            outcome = Err(StartError::Log(why));
         }
         self.preparer.stop();
         if outcome.is_ok() {
@@ -182,6 +181,32 @@ impl Broker {
         }
         outcome
     }
+}
+
+/// Closes all logs, several at once: each waits for the disk, which serves many as fast as one.
+fn close_logs(shared: &Shared) -> Result<(), LogError> {
+    let topics = shared.topics.all();
+    let partitions = topics.iter().flat_map(|topic| topic.partitions().iter());
+    let logs: Vec<_> = partitions.filter_map(|partition| partition.log()).collect();
+    let next = AtomicUsize::new(0);
+    let close_next = || {
+        let mut outcome = Ok(());
+        while let Some(log) = logs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            outcome = log.close().and(outcome);
+        }
+        outcome
+    };
+    std::thread::scope(|scope| {
+        let spawn = |_| std::thread::Builder::new().spawn_scoped(scope, close_next);
+        let helpers = (1..logs.len().min(CLOSING_THREADS)).filter_map(|n| spawn(n).ok());
+        let helpers: Vec<_> = helpers.collect();
+        // This thread does it alone where no other could be had.
+        let own = close_next();
+        let join = |helper: ScopedJoinHandle<'_, _>| {
+            helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        helpers.into_iter().map(join).fold(own, Result::and)
+    })
 }
 
 impl Controller {
