@@ -252,9 +252,8 @@ impl Conn {
     fn send(&self, flags: i32) -> Option<usize> {
         let (out, flags) = (&self.out, flags | libc::MSG_NOSIGNAL);
         // SAFETY: pointer and length describe `out`.
-        let n = unsafe {
-            libc::send(self.stream.as_raw_fd(), out.as_ptr().cast(), out.len(), flags)
-        };
+        let n =
+            unsafe { libc::send(self.stream.as_raw_fd(), out.as_ptr().cast(), out.len(), flags) };
         usize::try_from(n).ok()
     }
 }

@@ -35,7 +35,11 @@ pub fn run() {
     };
     let clients: Vec<Client> = (0..CONNECTIONS).map(connect).collect();
     let after = memory(&broker, &format!("resident with {CONNECTIONS} idle connections"));
-    println!("{:<44} {} B", "per idle connection", after.saturating_sub(before) / CONNECTIONS as u64);
+    println!(
+        "{:<44} {} B",
+        "per idle connection",
+        after.saturating_sub(before) / CONNECTIONS as u64
+    );
     drop(clients);
     load(&broker, &mut client);
     let loaded = memory(&broker, "resident after a load, its topic deleted");

@@ -78,11 +78,8 @@ pub fn produce(topic: &str, batch: &[u8]) -> Vec<u8> {
 
 /// What a fetch asks of partition 0 of a topic.
 pub fn fetch(topic_id: Uuid, offset: i64, bytes: i32, wait_ms: i32) -> Vec<u8> {
-    let partitions = [FetchPartition {
-        fetch_offset: offset,
-        partition_max_bytes: bytes,
-        ..Default::default()
-    }];
+    let partitions =
+        [FetchPartition { fetch_offset: offset, partition_max_bytes: bytes, ..Default::default() }];
     let partitions = Array::from(&partitions);
     let topics = [FetchTopic { topic_id, partitions, ..Default::default() }];
     let request = FetchRequest {
@@ -152,12 +149,8 @@ impl Client {
 
     /// Creates a topic of one partition.
     pub fn create(&mut self, name: &str) -> Uuid {
-        let topic = CreatableTopic {
-            name,
-            num_partitions: 1,
-            replication_factor: 1,
-            ..Default::default()
-        };
+        let topic =
+            CreatableTopic { name, num_partitions: 1, replication_factor: 1, ..Default::default() };
         let topics = [topic];
         let request = CreateTopicsRequest { topics: Array::from(&topics), ..Default::default() };
         let answer = self.call(&frame(ApiKey::CreateTopics, 7, &request));
