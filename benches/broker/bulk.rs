@@ -10,6 +10,7 @@ use super::load::Load;
 use super::process::{self, Scratch, Server};
 use super::table::{heading, median};
 use barnabas::wire::uuid::Uuid;
+use std::collections::HashMap;
 
 /// Bytes of the log that a case writes or reads round and round.
 const LOG: usize = 256 << 20;
@@ -60,6 +61,8 @@ struct Run {
     all: f64,
     /// MB/s, floor and broker.
     speed: [f64; 2],
+    /// Page faults of the worker for each MB.
+    faults: f64,
 }
 
 fn batch_of(case: &Case) -> (Vec<u8>, usize) {
@@ -71,15 +74,23 @@ fn batch_of(case: &Case) -> (Vec<u8>, usize) {
 fn columns(what: &str) {
     heading(what);
     println!(
-        "{:<40} {:>7} {:>7} {:>6} {:>9} {:>7} {:>6} {:>12}",
-        "processor seconds per GB", "floor", "worker", "ratio", "floor+pf", "all", "ratio", "MB/s"
+        "{:<40} {:>7} {:>7} {:>6} {:>9} {:>7} {:>6} {:>12} {:>9}",
+        "processor seconds per GB",
+        "floor",
+        "worker",
+        "ratio",
+        "floor+pf",
+        "all",
+        "ratio",
+        "MB/s",
+        "faults/MB"
     );
 }
 
 fn report(case: &Case, runs: &[Run]) {
     let ratio = |a: fn(&Run) -> f64, b: fn(&Run) -> f64| median(runs, |run| a(run) / b(run));
     println!(
-        "{:<40} {:>7.3} {:>7.3} {:>6.2} {:>9.3} {:>7.3} {:>6.2} {:>5.0}/{:<6.0}",
+        "{:<40} {:>7.3} {:>7.3} {:>6.2} {:>9.3} {:>7.3} {:>6.2} {:>5.0}/{:<6.0} {:>9.2}",
         case.name,
         median(runs, |run| run.floor),
         median(runs, |run| run.worker),
@@ -89,25 +100,32 @@ fn report(case: &Case, runs: &[Run]) {
         ratio(|run| run.all, |run| run.floor_all),
         median(runs, |run| run.speed[0]),
         median(runs, |run| run.speed[1]),
+        median(runs, |run| run.faults),
     );
 }
 
-/// Runs a load against a server; what that cost, and seconds.
-fn drive(server: &Server, load: &Load<'_>) -> (Cpu, f64) {
-    let mut conns = load.connect();
-    server.settle();
-    let before = server.cpu();
-    let wall = load.run(&mut conns);
-    (server.cpu().since(before), wall)
+/// What a load has cost a server.
+struct Driven {
+    cpu: Cpu,
+    wall: f64,
+    faults: u64,
 }
 
-/// Runs the floor on a load; processor nanoseconds of serving and of faulting in, and seconds.
-fn drive_floor(floor: Floor, load: &Load<'_>) -> (f64, f64, f64) {
+/// Runs a load against a server.
+fn drive(server: &Server, load: &Load<'_>) -> Driven {
+    let mut conns = load.connect();
+    server.settle();
+    let (before, faults) = (server.cpu(), server.faults());
+    let wall = load.run(&mut conns);
+    Driven { cpu: server.cpu().since(before), wall, faults: server.faults() - faults }
+}
+
+/// Runs the floor on a load; what that has cost, and nanoseconds of faulting in before.
+fn drive_floor(floor: Floor, load: &Load<'_>) -> (Driven, f64) {
     let server = Server::start(floor.command());
     let prefault = server.line.split_whitespace().nth(2).and_then(|n| n.parse().ok());
     let load = Load { address: server.address, ..*load };
-    let (cpu, wall) = drive(&server, &load);
-    (cpu.all as f64, prefault.expect("the floor says it"), wall)
+    (drive(&server, &load), prefault.expect("the floor says it"))
 }
 
 /// Produces, in each size of record and batch.
@@ -116,7 +134,7 @@ pub fn produce() {
     let data = Scratch::new("produce");
     let broker = Server::broker(data.path());
     let mut client = Client::connect(broker.address);
-    for case in PRODUCE {
+    for case in PRODUCE.iter().filter(|case| process::wanted(case.name)) {
         let runs: Vec<Run> = (0..process::runs())
             .map(|_| {
                 process::warm(LOG + LOG / 2);
@@ -145,24 +163,25 @@ fn produce_run(case: &Case, broker: &Server, client: &mut Client) -> Run {
     };
     let file = request.len() * (load.total() + 1);
     let floor = Floor { kind: Kind::Sink, answer: load.answer, range: 0, file };
-    let (serving, prefault, floor_wall) = drive_floor(floor, &load);
+    let floor = drive_floor(floor, &load);
     process::warm(LOG + LOG / 2);
-    let (cpu, wall) = drive(broker, &load);
+    let driven = drive(broker, &load);
     assert_eq!(client.end_of(TOPIC), ((load.total() + 1) * records) as i64, "all is stored");
     client.delete(TOPIC);
     broker.settle();
-    run_of(load.total() * request.len(), (serving, prefault, floor_wall), (cpu, wall))
+    run_of(load.total() * request.len(), &floor, &driven)
 }
 
-fn run_of(bytes: usize, floor: (f64, f64, f64), (cpu, wall): (Cpu, f64)) -> Run {
+fn run_of(bytes: usize, (floor, prefault): &(Driven, f64), broker: &Driven) -> Run {
     let bytes = bytes as f64;
-    let (serving, prefault, floor_wall) = floor;
+    let serving = floor.cpu.all as f64;
     Run {
         floor: serving / bytes,
         floor_all: (serving + prefault) / bytes,
-        worker: cpu.serving as f64 / bytes,
-        all: cpu.all as f64 / bytes,
-        speed: [bytes / floor_wall / 1e6, bytes / wall / 1e6],
+        worker: broker.cpu.serving as f64 / bytes,
+        all: broker.cpu.all as f64 / bytes,
+        speed: [bytes / floor.wall / 1e6, bytes / broker.wall / 1e6],
+        faults: broker.faults as f64 / bytes * 1e6,
     }
 }
 
@@ -172,13 +191,12 @@ pub fn fetch() {
     let data = Scratch::new("fetch");
     let broker = Server::broker(data.path());
     let mut client = Client::connect(broker.address);
-    for case in FETCH {
-        // Cases that differ in the load alone share a log.
-        let topic = format!("bench-fetch-{}-{}", case.record, case.batch);
-        let log = Log::filled(&topic, case, &broker, &mut client);
-        let runs = (0..process::runs()).map(|_| fetch_run(case, &log, &broker, &mut client));
+    let mut logs: HashMap<usize, Log> = HashMap::new();
+    for case in FETCH.iter().filter(|case| process::wanted(case.name)) {
+        let log = logs.entry(case.batch);
+        let log = log.or_insert_with(|| Log::filled(case, &broker, &mut client));
+        let runs = (0..process::runs()).map(|_| fetch_run(case, log, &broker, &mut client));
         report(case, &runs.collect::<Vec<_>>());
-        client.delete(&topic);
     }
     broker.stop();
 }
@@ -192,10 +210,11 @@ struct Log {
 }
 
 impl Log {
-    fn filled(topic: &str, case: &Case, broker: &Server, client: &mut Client) -> Log {
+    fn filled(case: &Case, broker: &Server, client: &mut Client) -> Log {
+        let topic = format!("bench-fetch-{}", case.batch);
         let (batch, records) = batch_of(case);
-        let request = frames::produce(topic, &batch);
-        let topic_id = client.create(topic);
+        let request = frames::produce(&topic, &batch);
+        let topic_id = client.create(&topic);
         let load = Load {
             address: broker.address,
             requests: &request,
@@ -227,10 +246,10 @@ fn fetch_run(case: &Case, log: &Log, broker: &Server, client: &mut Client) -> Ru
         answer: probe.len() + 4,
         conns: case.conns,
         window: case.window,
-        total: 4 * LOG / range,
+        total: 3 * LOG / range,
     };
     let floor = Floor { kind: Kind::Source, answer: load.answer - range, range, file: LOG };
-    let (serving, _, floor_wall) = drive_floor(floor, &load);
-    let driven = drive(broker, &load);
-    run_of(load.total() * range, (serving, 0.0, floor_wall), driven)
+    // Its file is made in the same way as any, and is no part of fetching.
+    let (floor, _) = drive_floor(floor, &load);
+    run_of(load.total() * range, &(floor, 0.0), &drive(broker, &load))
 }

@@ -46,6 +46,13 @@ impl Cpu {
     }
 }
 
+/// Pages that a thread found missing, and waited for nothing else than the kernel's work.
+pub fn faults(pid: u32, thread: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/task/{thread}/stat")).unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default();
+    fields.split_whitespace().nth(7).and_then(|field| field.parse().ok()).unwrap_or(0)
+}
+
 /// Times that threads of a process were put on a processor, which they asked for or not.
 pub fn switches(pid: u32) -> u64 {
     let of = |thread: &Thread| {

@@ -7,7 +7,8 @@
 //! same load in the same run, and ratios are printed: they survive a noisy machine, figures do not.
 //!
 //! `cargo bench --bench broker [-- SECTION ...]`, sections: ready, produce, fetch, small, footprint.
-//! `BARNABAS_BIN` measures another binary, `BENCH_RUNS` sets the number of runs.
+//! `BARNABAS_BIN` measures another binary, `BENCH_RUNS` sets the number of runs, `BENCH_CASE` is part of
+//! the names of the cases that are wanted.
 
 mod bulk;
 mod counters;

@@ -28,6 +28,11 @@ pub fn runs() -> usize {
     std::env::var("BENCH_RUNS").ok().and_then(|n| n.parse().ok()).unwrap_or(3)
 }
 
+/// Whether a case was asked for: `BENCH_CASE` is part of its name.
+pub fn wanted(case: &str) -> bool {
+    std::env::var("BENCH_CASE").map_or(true, |part| case.contains(&part))
+}
+
 /// Pins a thread (0 is the calling one) to a processor, where there are two.
 pub fn pin(thread: u32, cpu: usize) {
     if processors() < 2 {
@@ -123,6 +128,11 @@ impl Server {
     /// Counts the system calls of the thread that serves.
     pub fn syscalls(&self) -> Option<Syscalls> {
         Syscalls::of(self.serving_thread())
+    }
+
+    /// Page faults of the thread that serves.
+    pub fn faults(&self) -> u64 {
+        counters::faults(self.pid(), self.serving_thread())
     }
 
     fn serving_thread(&self) -> u32 {
