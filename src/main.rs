@@ -111,9 +111,20 @@ fn options(config: &Config) -> Result<net::Options, String> {
         listeners,
         workers: config.workers(),
         limits,
-        backlog: u32::try_from(config.socket_listen_backlog_size()).unwrap_or(1024),
+        backlog: backlog(config),
         ..Default::default()
     })
+}
+
+/// How many connections may wait to be accepted. Kafka's default of 50 makes clients that connect in
+/// a burst wait for a second each, until their lost SYN is sent again; unless it was asked for, the
+/// kernel's queue is longer, which costs nothing.
+fn backlog(config: &Config) -> u32 {
+    let usual = net::Options::default().backlog;
+    match config.source("socket.listen.backlog.size") {
+        config::Source::Default => usual,
+        _ => u32::try_from(config.socket_listen_backlog_size()).unwrap_or(usual),
+    }
 }
 
 /// The address to listen on.

@@ -9,13 +9,16 @@ use broker_support::*;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// What one log keeps: its start, its end, its producers, its bytes.
+type Kept = (i64, i64, Vec<ProducerInfo>, Vec<u8>);
+
 /// Everything that a client can ask a broker about its topics.
 #[derive(Debug, PartialEq)]
 struct State {
     cluster: ClusterInfo,
     configs: BTreeMap<String, BTreeMap<String, (Option<String>, i8)>>,
     /// Log start, end, producers and all bytes by partition.
-    logs: BTreeMap<(String, i32), (i64, i64, Vec<ProducerInfo>, Vec<u8>)>,
+    logs: BTreeMap<(String, i32), Kept>,
 }
 
 fn state(client: &mut Client) -> State {
@@ -296,7 +299,7 @@ fn churn(client: &mut Client, told: &mut Told, next: &mut u32, kill: &dyn Fn()) 
         let Some(id) = try_create(client, &name) else { return };
         told.created.insert(name, id);
         kill();
-        if *next % 2 == 0 {
+        if next.is_multiple_of(2) {
             let name = told.created.keys().next().unwrap().clone();
             told.open = Some(name.clone());
             let sent = client.send_delete(&name);

@@ -21,6 +21,7 @@ mod producer_ids;
 mod shared;
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::{fmt, io};
@@ -29,7 +30,7 @@ pub use controller::Controller;
 pub use data_dir::{DataDirError, random_uuid};
 pub use fetch_session::{Session, SessionPartition, Told, TopicKey};
 pub use fetch_sessions::{FetchSessions, SharedSession};
-pub use shared::{Endpoint, Shared, WorkerMessage, now_ms};
+pub use shared::{Endpoint, OffloadClaim, Shared, WorkerMessage, now_ms};
 
 use crate::catalog::{NodeView, ResourceKind, Topics, elect_leaders_on_start};
 use crate::config::{Config, TopicConfig};
@@ -129,6 +130,7 @@ impl Broker {
             controller,
             workers: OnceLock::new(),
             endpoints: OnceLock::new(),
+            offloaded: AtomicUsize::new(0),
             static_config: Mutex::new(config),
         });
         let mut state = Controller { shared: shared.clone(), metadata };
@@ -170,17 +172,35 @@ impl Broker {
         if let Some(thread) = self.controller.take() {
             outcome = thread.join().unwrap_or(Ok(())).map_err(StartError::Log);
         }
-        for topic in self.shared.topics.all() {
-            for log in topic.partitions().iter().filter_map(|partition| partition.log()) {
-                if let Err(why) = log.close() {
-                    outcome = Err(StartError::Log(why));
-                }
-            }
-        }
+        let closed = self.close_logs();
         self.preparer.stop();
+        outcome = outcome.and(closed);
         if outcome.is_ok() {
             let path = self.data_dir.path().to_owned();
             self.data_dir.mark_clean().map_err(|why| StartError::Io(path, why))?;
+        }
+        outcome
+    }
+}
+
+impl Broker {
+    /// Closes all partitions. Few are flushed one by one, many with one call for the volume: a stop
+    /// must not take a disk's time per partition.
+    fn close_logs(&self) -> Result<(), StartError> {
+        const FEW: usize = 16;
+        let partitions: Vec<_> =
+            self.shared.topics.all().iter().flat_map(|topic| topic.partitions().to_vec()).collect();
+        let few = partitions.len() <= FEW;
+        let mut outcome = Ok(());
+        for log in partitions.iter().filter_map(|partition| partition.log()) {
+            if let Err(why) = if few { log.close() } else { log.seal() } {
+                outcome = Err(StartError::Log(why));
+            }
+        }
+        if !few {
+            let directory = &self.shared.data_dir;
+            let synced = crate::log::volume::sync(directory);
+            synced.map_err(|why| StartError::Io(directory.clone(), why))?;
         }
         outcome
     }

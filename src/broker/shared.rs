@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -35,6 +36,9 @@ pub struct Endpoint {
     pub port: u16,
 }
 
+/// Bytes of requests that may wait for the controller, all together.
+const MAX_OFFLOADED: usize = 64 << 20;
+
 /// The state of the running broker.
 pub struct Shared {
     /// The running topics.
@@ -55,6 +59,7 @@ pub struct Shared {
     pub(super) controller: Sender<Job>,
     pub(super) workers: OnceLock<Vec<Sender<WorkerMessage>>>,
     pub(super) endpoints: OnceLock<Vec<Endpoint>>,
+    pub(super) offloaded: AtomicUsize,
     pub(super) static_config: Mutex<Arc<Config>>,
 }
 
@@ -97,6 +102,18 @@ impl Shared {
         self.workers.get().map_or(0, Vec::len)
     }
 
+    /// Accounts for a request of so many bytes that is copied for the controller; `None` when too
+    /// many bytes wait already. What arrives on sockets is bounded elsewhere, copies are here.
+    pub fn claim_offloaded(self: &Arc<Self>, bytes: usize) -> Option<OffloadClaim> {
+        let fits = |waiting: usize| {
+            let sum = waiting.checked_add(bytes)?;
+            // One request may be as large as a frame can be, if it is alone.
+            (waiting == 0 || sum <= MAX_OFFLOADED).then_some(sum)
+        };
+        let claimed = self.offloaded.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits);
+        claimed.ok().map(|_| OffloadClaim { shared: self.clone(), bytes })
+    }
+
     /// Runs a job on the controller thread, which may block and changes the metadata.
     ///
     /// # Errors
@@ -111,6 +128,19 @@ impl Shared {
                 "The controller is overloaded or stopping; try again.",
             )
         })
+    }
+}
+
+/// Bytes of an offloaded request, given back when it is dropped.
+pub struct OffloadClaim {
+    shared: Arc<Shared>,
+    bytes: usize,
+}
+
+impl Drop for OffloadClaim {
+    fn drop(&mut self) {
+        let before = self.shared.offloaded.fetch_sub(self.bytes, Ordering::AcqRel);
+        assert!(before >= self.bytes, "no more is given back than was claimed");
     }
 }
 

@@ -229,7 +229,7 @@ fn create_missing(
             }
         };
         if let Err(why) = shared.on_controller(job) {
-            ::log::warn!("a topic is not created: {why}");
+            ::log::debug!("a topic is not created: {why}");
             return;
         }
     }

@@ -114,9 +114,13 @@ impl KafkaService {
 
     /// Hands a request to the controller thread; the connection goes on when the answer is there.
     fn offload(&mut self, slot: Slot, origin: Origin, frame: &[u8]) -> Flow {
+        let Some(claim) = self.shared.claim_offloaded(frame.len()) else {
+            return Flow::Close(Cow::Borrowed("too many large requests wait for the controller"));
+        };
         let (worker, frame) = (self.worker, frame.to_vec());
         let job = move |controller: &mut crate::broker::Controller| {
             let answer = run_offloaded(controller, origin, &frame);
+            drop((frame, claim));
             controller.shared().tell(worker, WorkerMessage::Answer(slot, answer));
         };
         match self.shared.on_controller(job) {

@@ -82,10 +82,23 @@ impl Log {
         self.flushed.load(Ordering::Acquire)
     }
 
-    /// Closes the log: nothing is appended any more, the files are brought into the form that they
-    /// keep, and everything is flushed. After it, the log can be opened as [`super::Recovery::Clean`].
-    /// Reading goes on.
+    /// Closes the log: [`Log::seal`], then everything is flushed. After it, the log can be opened as
+    /// [`super::Recovery::Clean`].
     pub fn close(&self) -> Result<(), LogError> {
+        self.seal()?;
+        if let Some(active) = self.segments().pop()
+            && let Some(files) = active.opened()
+        {
+            let path = names::index_file(&self.dir(), active.base);
+            files.index.file().sync_data().map_err(StorageError::on("flush", &path))?;
+        }
+        self.flush()?;
+        Ok(())
+    }
+
+    /// Takes no appends any more and brings the files into the form that they keep. Nothing is
+    /// flushed: who seals many logs flushes once, see [`super::volume::sync`]. Reading goes on.
+    pub fn seal(&self) -> Result<(), LogError> {
         let mut writer = self.lock_writer();
         writer.closed = true;
         let dir = self.dir();
@@ -98,8 +111,6 @@ impl Log {
                 .map_err(StorageError::on("write", &path))?;
             writer.snapshot_at = writer.end;
         }
-        drop(writer);
-        self.flush()?;
         Ok(())
     }
 
@@ -113,8 +124,7 @@ impl Log {
         let path = names::log_file(dir, segment.base);
         files.log.trim().map_err(StorageError::on("cut", &path))?;
         let path = names::index_file(dir, segment.base);
-        files.index.trim().map_err(StorageError::on("cut", &path))?;
-        files.index.file().sync_data().map_err(StorageError::on("flush", &path))
+        files.index.trim().map_err(StorageError::on("cut", &path))
     }
 
     /// Takes the partition out of the directory's namespace: nothing is appended any more, and the

@@ -1,8 +1,10 @@
-//! How much room the volume of a directory has.
+//! The volume that holds a directory: how much room it has, and flushing all of it at once.
 
 use std::ffi::CString;
+use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -25,6 +27,20 @@ pub fn bytes(path: &Path) -> io::Result<(i64, i64)> {
     Ok((bytes(stat.f_blocks), bytes(stat.f_bavail)))
 }
 
+/// Brings everything that was written to the volume of `path` to the disk: for thousands of files
+/// one call instead of thousands. Blocks.
+///
+/// # Errors
+/// When the path cannot be opened or the disk fails.
+pub fn sync(path: &Path) -> io::Result<()> {
+    let directory = File::open(path)?;
+    // SAFETY: the descriptor is open as long as `directory` lives; the call touches no memory.
+    match unsafe { libc::syncfs(directory.as_raw_fd()) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
@@ -32,5 +48,6 @@ mod tests {
         let (total, usable) = super::bytes(std::path::Path::new("/")).unwrap();
         assert!(total > 0 && usable <= total);
         assert!(super::bytes(std::path::Path::new("/no/such/place")).is_err());
+        assert!(super::sync(std::path::Path::new("/no/such/place")).is_err());
     }
 }

@@ -69,14 +69,19 @@ fn fill(mut builder: BatchBuilder, seed: u64, count: usize, size: usize) -> Vec<
 
 /// A batch of one record that measures `size` bytes in all.
 pub fn batch_of_size(seed: u64, size: usize) -> Vec<u8> {
-    let of = |len: usize| {
+    let value = Random::new(seed).bytes(size);
+    // What is around the value grows by a byte now and then: come closer until it fits.
+    let mut len = size - 64;
+    for _ in 0..4 {
         let mut builder = BatchBuilder::new();
-        builder.append(TIME, None, Some(&Random::new(seed).bytes(len)), &[]);
-        builder.finish()
-    };
-    // What is around the value grows by a byte now and then: find the length that fits.
-    let found = (0..16).map(|less| of(size - 64 - less)).find(|batch| batch.len() == size);
-    found.unwrap_or_else(|| panic!("no batch has {size} bytes"))
+        builder.append(TIME, None, Some(&value[..len]), &[]);
+        let batch = builder.finish();
+        if batch.len() == size {
+            return batch;
+        }
+        len = len + size - batch.len();
+    }
+    panic!("no batch has {size} bytes");
 }
 
 /// The bytes that a broker stores of a batch that was produced.

@@ -1,0 +1,259 @@
+//! The floor: the least that a program does with the same bytes.
+//!
+//! `sink`: receive frames, CRC-32C over their bytes as they come, memcpy into a file's mapping that was
+//! faulted in before, an answer of the same size as the broker's for each frame. `source`: a small
+//! request in, a header and a range of a file out by sendfile. No protocol, no checks, no offsets.
+//! The bench starts it as a child of itself, so that it is measured like the broker.
+
+use super::counters::Cpu;
+use memmap2::MmapMut;
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsRawFd;
+use std::process::Command;
+
+/// Says that this process is the floor.
+pub const FLAG: &str = "--floor";
+/// Bytes of one receive.
+const WINDOW: usize = 256 * 1024;
+
+/// What the floor does with a frame.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Kind {
+    /// Answer.
+    Echo,
+    /// CRC, store, answer.
+    Sink,
+    /// Answer with a range of a file.
+    Source,
+}
+
+/// What the floor is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Floor {
+    pub kind: Kind,
+    /// Bytes of an answer, without the range of a file.
+    pub answer: usize,
+    /// Bytes of a range of the file.
+    pub range: usize,
+    /// Bytes of the file.
+    pub file: usize,
+}
+
+impl Floor {
+    /// The command that runs it.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(std::env::current_exe().expect("this program"));
+        let kind = format!("{:?}", self.kind);
+        let numbers = [self.answer, self.range, self.file].map(|n| n.to_string());
+        command.arg(FLAG).arg(kind).args(numbers);
+        command
+    }
+}
+
+/// Serves until it is killed.
+pub fn run(arguments: &[String]) {
+    let number = |at: usize| arguments[at].parse().expect("a number");
+    let kind = match arguments[0].as_str() {
+        "Echo" => Kind::Echo,
+        "Sink" => Kind::Sink,
+        _ => Kind::Source,
+    };
+    let floor = Floor { kind, answer: number(1), range: number(2), file: number(3) };
+    let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
+    let address: SocketAddr = listener.local_addr().expect("bound");
+    let before = Cpu::of(std::process::id());
+    let store = Store::new(floor.file, floor.kind == Kind::Sink);
+    let prefault = Cpu::of(std::process::id()).since(before).all;
+    println!("floor {address} {prefault}");
+    listener.set_nonblocking(true).expect("nonblocking");
+    serve(floor, store, mio::net::TcpListener::from_std(listener));
+}
+
+/// A file without a name, and its mapping.
+struct Store {
+    file: File,
+    map: MmapMut,
+    at: usize,
+}
+
+impl Store {
+    fn new(len: usize, written: bool) -> Store {
+        let len = len.max(4096);
+        let path = std::env::temp_dir().join(format!("barnabas-floor-{}", std::process::id()));
+        let mut options = File::options();
+        let file = options.read(true).write(true).create_new(true).open(&path).expect("create");
+        std::fs::remove_file(&path).expect("remove");
+        // SAFETY: plain system calls on an open file and a mapping that was just made; the file
+        // has no name, so nobody else changes it.
+        unsafe {
+            assert_eq!(libc::fallocate(file.as_raw_fd(), 0, 0, len as i64), 0);
+            let mut map = MmapMut::map_mut(&file).expect("map");
+            if written {
+                let advice = libc::MADV_POPULATE_WRITE;
+                assert_eq!(libc::madvise(map.as_mut_ptr().cast(), len, advice), 0);
+            } else {
+                let pattern = |(i, byte): (usize, &mut u8)| *byte = (i * 31 + i / 251) as u8;
+                map.iter_mut().enumerate().for_each(pattern);
+            }
+            Store { file, map, at: 0 }
+        }
+    }
+
+    /// The next `len` bytes, from the beginning when the end is reached.
+    fn next(&mut self, len: usize) -> usize {
+        if self.at + len > self.map.len() {
+            self.at = 0;
+        }
+        self.at += len;
+        self.at - len
+    }
+}
+
+/// A connection: what is left of its frame, and what it is owed.
+struct Conn {
+    stream: TcpStream,
+    size: [u8; 4],
+    have: usize,
+    left: usize,
+    at: usize,
+    crc: u32,
+    out: Vec<u8>,
+    owed: usize,
+    range: (usize, usize),
+}
+
+fn serve(floor: Floor, mut store: Store, mut listener: mio::net::TcpListener) {
+    const LISTENER: Token = Token(usize::MAX);
+    let mut poll = Poll::new().expect("poll");
+    let registry = poll.registry().try_clone().expect("registry");
+    registry.register(&mut listener, LISTENER, Interest::READABLE).expect("register");
+    let mut events = Events::with_capacity(256);
+    let mut conns: Vec<Option<Conn>> = Vec::new();
+    let mut window = vec![0; WINDOW];
+    loop {
+        if let Err(error) = poll.poll(&mut events, None) {
+            assert_eq!(error.kind(), ErrorKind::Interrupted);
+            continue;
+        }
+        for event in &events {
+            if event.token() == LISTENER {
+                while let Ok((mut stream, _)) = listener.accept() {
+                    let both = Interest::READABLE | Interest::WRITABLE;
+                    registry.register(&mut stream, Token(conns.len()), both).expect("register");
+                    stream.set_nodelay(true).expect("no delay");
+                    conns.push(Some(Conn::new(stream)));
+                }
+                continue;
+            }
+            let place = &mut conns[event.token().0];
+            if place.as_mut().is_some_and(|conn| !conn.turn(floor, &mut store, &mut window)) {
+                *place = None;
+            }
+        }
+    }
+}
+
+impl Conn {
+    fn new(stream: TcpStream) -> Conn {
+        let (size, out) = ([0; 4], Vec::new());
+        Conn { stream, size, have: 0, left: 0, at: 0, crc: 0, out, owed: 0, range: (0, 0) }
+    }
+
+    /// Receives until a short read, and writes once for each; false at the end.
+    fn turn(&mut self, floor: Floor, store: &mut Store, window: &mut [u8]) -> bool {
+        loop {
+            match self.stream.read(window) {
+                Ok(0) => return false,
+                Ok(n) => {
+                    self.feed(floor, store, &window[..n]);
+                    self.write(floor, store);
+                    if n < window.len() {
+                        return true;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.write(floor, store);
+                    return true;
+                }
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// Takes frames in whatever pieces they come, without gathering them.
+    fn feed(&mut self, floor: Floor, store: &mut Store, mut data: &[u8]) {
+        while !data.is_empty() {
+            if self.left == 0 {
+                let n = data.len().min(4 - self.have);
+                self.size[self.have..][..n].copy_from_slice(&data[..n]);
+                self.have += n;
+                data = &data[n..];
+                if self.have == 4 {
+                    (self.have, self.crc) = (0, 0);
+                    self.left = u32::from_be_bytes(self.size) as usize;
+                    self.at = if floor.kind == Kind::Sink { store.next(self.left) } else { 0 };
+                }
+                continue;
+            }
+            let (piece, rest) = data.split_at(data.len().min(self.left));
+            if floor.kind == Kind::Sink {
+                self.crc = crc32c::crc32c_append(self.crc, piece);
+                store.map[self.at..][..piece.len()].copy_from_slice(piece);
+                self.at += piece.len();
+            }
+            self.left -= piece.len();
+            data = rest;
+            if self.left == 0 {
+                self.answer(floor);
+            }
+        }
+    }
+
+    fn answer(&mut self, floor: Floor) {
+        if floor.kind == Kind::Source {
+            self.owed += 1;
+            return;
+        }
+        let begin = self.out.len();
+        self.out.resize(begin + floor.answer, 0);
+        self.out[begin..][..4].copy_from_slice(&self.crc.to_le_bytes());
+    }
+
+    fn write(&mut self, floor: Floor, store: &mut Store) {
+        loop {
+            let more = floor.kind == Kind::Source && (self.range.1 > 0 || self.owed > 0);
+            if self.out.is_empty() && self.range.1 == 0 && more {
+                self.owed -= 1;
+                self.out.resize(floor.answer, 0);
+                self.range = (store.next(floor.range), floor.range);
+            }
+            if !self.out.is_empty() {
+                match self.send(if more { libc::MSG_MORE } else { 0 }) {
+                    Some(n) => drop(self.out.drain(..n)),
+                    None => return,
+                }
+            } else if self.range.1 > 0 {
+                let mut from = self.range.0 as i64;
+                let (to, file) = (self.stream.as_raw_fd(), store.file.as_raw_fd());
+                // SAFETY: the offset lives across the call.
+                let n = unsafe { libc::sendfile(to, file, &mut from, self.range.1) };
+                let Ok(n) = usize::try_from(n) else { return };
+                self.range = (self.range.0 + n, self.range.1 - n);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn send(&self, flags: i32) -> Option<usize> {
+        let (out, flags) = (&self.out, flags | libc::MSG_NOSIGNAL);
+        // SAFETY: pointer and length describe `out`.
+        let n =
+            unsafe { libc::send(self.stream.as_raw_fd(), out.as_ptr().cast(), out.len(), flags) };
+        usize::try_from(n).ok()
+    }
+}

@@ -1,0 +1,64 @@
+//! What the broker costs, beside the least that the same bytes cost. docs/PERFORMANCE.md explains
+//! the figures.
+//!
+//! The real binary runs as a child, its worker on processor 0, everything else on processor 1. What
+//! counts is processor time, which the kernel accounts in nanoseconds per thread; throughput and
+//! latency on a shared machine say little. A floor program (`floor.rs`) gets the same bytes from the
+//! same load in the same run, and ratios are printed: they survive a noisy machine, figures do not.
+//!
+//! `cargo bench --bench broker [-- SECTION ...]`, sections: ready, produce, fetch, small, footprint.
+//! `BARNABAS_BIN` measures another binary, `BENCH_RUNS` sets the number of runs, `BENCH_CASE` is part of
+//! the names of the cases that are wanted.
+
+mod bulk;
+mod counters;
+mod floor;
+mod footprint;
+mod frames;
+mod load;
+mod process;
+mod ready;
+mod small;
+mod table;
+
+const SECTIONS: &[(&str, fn())] = &[
+    ("ready", ready::run),
+    ("produce", bulk::produce),
+    ("fetch", bulk::fetch),
+    ("small", small::run),
+    ("footprint", footprint::run),
+];
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some((floor::FLAG, rest)) = arguments.split_first().map(|(a, b)| (a.as_str(), b)) {
+        return floor::run(rest);
+    }
+    let wanted: Vec<&String> = arguments.iter().filter(|a| !a.starts_with('-')).collect();
+    machine();
+    process::pin(0, process::LOAD_CPU);
+    for (name, section) in SECTIONS {
+        if wanted.is_empty() || wanted.iter().any(|filter| name.contains(filter.as_str())) {
+            let began = std::time::Instant::now();
+            section();
+            println!("({name}: {:.0} s)\n", began.elapsed().as_secs_f64());
+        }
+    }
+}
+
+/// What of the machine moves the figures.
+fn machine() {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let load = read("/proc/loadavg");
+    println!("broker: {}", process::binary().display());
+    println!("processors: {}, load average: {}", process::processors(), load.trim());
+    println!(
+        "congestion control: {} here, cubic on the load's side where it may be set",
+        read("/proc/sys/net/ipv4/tcp_congestion_control").trim()
+    );
+    match counters::syscall_event() {
+        Ok(_) => println!("system calls: counted by perf_event_open, raw_syscalls:sys_enter"),
+        Err(why) => println!("system calls: not counted, {why}"),
+    }
+    println!();
+}
