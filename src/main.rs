@@ -49,6 +49,9 @@ fn unusable(line: &str) -> ExitCode {
 fn run(start: Start) -> Result<ExitCode, String> {
     start.warnings.iter().for_each(|warning| log::warn!("{warning}"));
     let config = Arc::new(start.config);
+    if let Err(why) = barnabas::log::limits::raise_open_files() {
+        log::warn!("the limit on open files stays as it is: {why}");
+    }
     // From here on a signal is kept until somebody looks, so that none falls between.
     let mut signals =
         Signals::new([SIGINT, SIGTERM]).map_err(|why| format!("cannot wait for signals: {why}"))?;
