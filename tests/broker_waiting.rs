@@ -153,7 +153,9 @@ fn deleting_a_topic_answers_who_waits_for_it() {
 fn a_parked_fetch_stops_nobody_and_answers_keep_their_order() {
     let dir = TempDir::new();
     let (broker, mut admin) = start(&dir);
-    ["t", "u", "busy"].map(|name| admin.create(name, 1));
+    for name in ["t", "u", "busy"] {
+        admin.create(name, 1);
+    }
     let mut client = broker.client();
     let parked = client.send_fetch(&[(("t", 0), 0)], Wait::LONG);
     let produced: Vec<Sent> =
