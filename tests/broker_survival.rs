@@ -9,17 +9,16 @@ use broker_support::*;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What one log keeps: its start, its end, its producers, its bytes.
-type Kept = (i64, i64, Vec<ProducerInfo>, Vec<u8>);
-
 /// Everything that a client can ask a broker about its topics.
 #[derive(Debug, PartialEq)]
 struct State {
     cluster: ClusterInfo,
     configs: BTreeMap<String, BTreeMap<String, (Option<String>, i8)>>,
-    /// Log start, end, producers and all bytes by partition.
-    logs: BTreeMap<(String, i32), Kept>,
+    logs: BTreeMap<(String, i32), LogState>,
 }
+
+/// Log start, end, producers and all bytes of a partition.
+type LogState = (i64, i64, Vec<ProducerInfo>, Vec<u8>);
 
 fn state(client: &mut Client) -> State {
     let mut cluster = client.cluster();

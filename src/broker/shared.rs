@@ -23,8 +23,9 @@ use crate::wire::error::ErrorCode;
 pub enum WorkerMessage {
     /// Parked requests, by their keys, whose data has come.
     Wake(Vec<u64>),
-    /// A request that was worked on elsewhere is answered by this frame; its connection goes on.
-    Answer(Slot, Vec<u8>),
+    /// A request that was worked on elsewhere is answered by this frame and its connection goes on,
+    /// or it could not be read and its connection ends, for this reason.
+    Answer(Slot, Result<Vec<u8>, String>),
 }
 
 /// Where clients reach a listener.

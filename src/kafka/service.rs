@@ -17,7 +17,7 @@ use crate::broker::{Shared, WorkerMessage};
 use crate::log::validate::Scratch;
 use crate::net::{ConnId, Context, Flow, Framing, Part, Peer, Service, Slot};
 use crate::wire::api::ApiKey;
-use crate::wire::codec::{Reader, Writer};
+use crate::wire::codec::{DecodeError, Reader, Writer};
 use crate::wire::header::RequestHeader;
 
 /// The bytes of a frame's size field.
@@ -139,37 +139,31 @@ impl KafkaService {
 }
 
 /// A body that cannot be read ends the connection, as in Kafka.
-pub(super) fn refuse(call: &Call<'_>, why: &crate::wire::codec::DecodeError) -> Flow {
-    Flow::Close(Cow::Owned(format!(
-        "a {} v{} request that cannot be read: {why}",
-        call.api.name(),
-        call.version()
-    )))
+pub(super) fn refuse(call: &Call<'_>, why: &DecodeError) -> Flow {
+    Flow::Close(Cow::Owned(unreadable(call, why)))
 }
 
-/// Runs an offloaded handler; an empty answer closes the connection.
+fn unreadable(call: &Call<'_>, why: &DecodeError) -> String {
+    format!("a {} v{} request that cannot be read: {why}", call.api.name(), call.version())
+}
+
+/// Runs an offloaded handler; the worker has read the header before. An error closes the
+/// connection.
 fn run_offloaded(
     controller: &mut crate::broker::Controller,
     origin: Origin,
     frame: &[u8],
-) -> Vec<u8> {
+) -> Result<Vec<u8>, String> {
     let mut reader = Reader::new(frame);
-    let Ok(header) = RequestHeader::decode(&mut reader) else { return Vec::new() };
-    let Some(api) = apis::find(header.api_key) else { return Vec::new() };
-    let Handler::Offloaded(handler) = api.handler else { return Vec::new() };
-    let call = Call { api: api.key, header, origin };
+    let header = RequestHeader::decode(&mut reader).map_err(|why| why.to_string())?;
+    let api = apis::find(header.api_key).map(|api| (api.key, api.handler));
+    let Some((api, Handler::Offloaded(handler))) = api else {
+        return Err(format!("a request for API {}, which is not served", header.api_key));
+    };
+    let call = Call { api, header, origin };
     let mut out = Writer::new();
-    match handler(controller, &call, &mut reader, &mut out) {
-        Ok(()) => out.bytes().to_vec(),
-        Err(why) => {
-            ::log::debug!(
-                "a {} v{} request that cannot be read: {why}",
-                call.api.name(),
-                call.version()
-            );
-            Vec::new()
-        }
-    }
+    handler(controller, &call, &mut reader, &mut out).map_err(|why| unreadable(&call, &why))?;
+    Ok(out.into_bytes())
 }
 
 impl Service for KafkaService {
@@ -212,11 +206,11 @@ impl Service for KafkaService {
     fn message(&mut self, cx: &mut Context<'_>, message: WorkerMessage) {
         match message {
             WorkerMessage::Wake(keys) => self.wake(cx, &keys),
-            WorkerMessage::Answer(slot, frame) if frame.is_empty() => {
+            WorkerMessage::Answer(slot, Err(why)) => {
                 cx.skip(slot);
-                cx.close(slot.conn(), Cow::Borrowed("a request that cannot be read"));
+                cx.close(slot.conn(), Cow::Owned(why));
             }
-            WorkerMessage::Answer(slot, frame) => {
+            WorkerMessage::Answer(slot, Ok(frame)) => {
                 cx.reply(slot, &[Part::Bytes(&frame)]);
                 cx.resume(slot.conn());
             }
