@@ -32,7 +32,7 @@ pub use fetch_session::{Session, SessionPartition, Told, TopicKey};
 pub use fetch_sessions::{FetchSessions, SharedSession};
 pub use shared::{Endpoint, OffloadClaim, Shared, WorkerMessage, now_ms};
 
-use crate::catalog::{NodeView, ResourceKind, Topics, elect_leaders_on_start};
+use crate::catalog::{NodeView, Partition, ResourceKind, Topic, Topics, elect_leaders_on_start};
 use crate::config::{Config, TopicConfig};
 use crate::log::{LogError, Preparer, Recovery};
 use crate::net::mailbox::{Mailbox, Sender};
@@ -53,6 +53,8 @@ pub enum StartError {
     Log(LogError),
     /// The metadata log cannot be understood.
     Metadata(PathBuf, String),
+    /// The metadata log takes no new leader epochs.
+    Election(PathBuf, String),
     /// A system call failed.
     Io(PathBuf, io::Error),
 }
@@ -65,6 +67,11 @@ impl fmt::Display for StartError {
             Self::Metadata(path, why) => write!(
                 f,
                 "{}: the metadata log cannot be replayed: {why}; restore the directory from a copy",
+                path.display()
+            ),
+            Self::Election(path, why) => write!(
+                f,
+                "{}: the leader epochs that a start without a clean stop needs cannot be written: {why}",
                 path.display()
             ),
             Self::Io(path, why) => write!(f, "{}: {why}", path.display()),
@@ -218,20 +225,33 @@ impl Broker {
 }
 
 impl Controller {
-    /// New leader epochs after an unclean stop.
+    /// New leader epochs after an unclean stop. A partition that cannot note its own is offline.
     fn elect_leaders(&mut self) -> Result<(), StartError> {
         let plan = elect_leaders_on_start(&self.shared.image(), self.shared.node);
         let directory = self.shared.data_dir.join(metadata_log::DIRECTORY);
-        self.commit(&plan).map_err(|why| StartError::Metadata(directory, why.to_string()))?;
+        self.commit(&plan).map_err(|why| StartError::Election(directory, why.to_string()))?;
         let image = self.shared.image();
         for topic in image.topics() {
             let Some(running) = self.shared.topics.by_name(&topic.name) else { continue };
-            for (partition, registered) in running.partitions().iter().zip(&topic.partitions) {
-                partition.lead(registered.leader_epoch).map_err(StartError::Log)?;
-            }
+            let partitions: Vec<Arc<Partition>> = running
+                .partitions()
+                .iter()
+                .zip(&topic.partitions)
+                .map(|(partition, registered)| led(partition, registered.leader_epoch))
+                .collect();
+            let (name, id, config) = (running.name.clone(), running.id, running.config());
+            self.shared.topics.insert(Arc::new(Topic::new(name, id, config, partitions)));
         }
         Ok(())
     }
+}
+
+/// The partition under its new epoch, or one in its place that is offline.
+fn led(partition: &Arc<Partition>, epoch: i32) -> Arc<Partition> {
+    let Err(why) = partition.lead(epoch) else { return partition.clone() };
+    let (topic, index) = (partition.topic.clone(), partition.index);
+    ::log::error!("partition {topic}-{index} is offline: {why}");
+    Arc::new(Partition::new(topic, index, epoch, None))
 }
 
 impl Shared {
