@@ -127,11 +127,7 @@ impl DataDir {
                 meta
             }
         };
-        let marker = path.join(CLEAN);
-        let clean = marker.exists();
-        if clean {
-            fs::remove_file(&marker).map_err(fail("remove the clean-shutdown marker in it"))?;
-        }
+        let clean = path.join(CLEAN).exists();
         Ok(Self { path: path.to_owned(), meta, clean, temporary: false, _lock: lock })
     }
 
@@ -174,6 +170,21 @@ impl DataDir {
     /// Whether the last stop was clean: then logs need no recovery.
     pub fn was_clean(&self) -> bool {
         self.clean
+    }
+
+    /// Takes the clean-shutdown marker away, before anything is written to a log of a partition: a
+    /// crash from here on costs a recovery, a start that was refused before does not.
+    ///
+    /// # Errors
+    /// See [`DataDirError`].
+    pub fn mark_in_use(&self) -> Result<(), DataDirError> {
+        match fs::remove_file(self.path.join(CLEAN)) {
+            Err(why) if why.kind() != io::ErrorKind::NotFound => {
+                let doing = "remove the clean-shutdown marker in it";
+                Err(DataDirError::Io(self.path.clone(), doing, why))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Says that everything is closed: the next start needs no recovery.
@@ -345,6 +356,11 @@ mod tests {
         assert_eq!(second.meta(), &meta);
         assert!(second.was_clean());
         drop(second);
+        let third = DataDir::open(&path, 1).unwrap();
+        assert!(third.was_clean(), "nothing was written");
+        third.mark_in_use().unwrap();
+        third.mark_in_use().unwrap();
+        drop(third);
         assert!(!DataDir::open(&path, 1).unwrap().was_clean(), "the marker counts once");
         fs::remove_dir_all(&path).unwrap();
     }

@@ -114,6 +114,7 @@ impl Broker {
             Preparer::spawn().map_err(|why| StartError::Io(data_dir.path().to_owned(), why))?;
         let recovery = if data_dir.was_clean() { Recovery::Clean } else { Recovery::Unclean };
         let (metadata, image) = MetadataLog::open(data_dir.path(), recovery, preparer.clone())?;
+        data_dir.mark_in_use().map_err(StartError::DataDir)?;
         let effective = Arc::new(dynamic_config(&image, &config));
         let topics = Topics::default();
         let loader =
@@ -146,7 +147,13 @@ impl Broker {
         }
         let thread = std::thread::Builder::new().name("controller".into());
         let thread = thread.spawn(move || state.run(jobs));
-        let thread = thread.map_err(|why| StartError::Io(data_dir.path().to_owned(), why))?;
+        let thread = thread.map_err(|why| {
+            // After a clean stop nothing has been appended yet: it still counts.
+            if data_dir.was_clean() && shared.offline().is_none() {
+                let _ = data_dir.mark_clean();
+            }
+            StartError::Io(data_dir.path().to_owned(), why)
+        })?;
         Ok(Self { shared, data_dir, controller: Some(thread), preparer })
     }
 
@@ -183,21 +190,13 @@ impl Broker {
         self.preparer.stop();
         outcome = outcome.and(closed);
         outcome?;
-        if let Some(offline) = self.offline() {
+        if let Some(offline) = self.shared.offline() {
             // Its files may need the recovery that a clean stop spares all of them.
             ::log::warn!("partition {offline} is offline: the next start checks all logs");
             return Ok(());
         }
         let path = self.data_dir.path().to_owned();
         self.data_dir.mark_clean().map_err(|why| StartError::Io(path, why))
-    }
-
-    /// The name of a partition that cannot be used, if there is any.
-    fn offline(&self) -> Option<String> {
-        let topics = self.shared.topics.all();
-        let mut partitions = topics.iter().flat_map(|topic| topic.partitions());
-        let offline = partitions.find(|partition| partition.log().is_none())?;
-        Some(format!("{}-{}", offline.topic, offline.index))
     }
 }
 
@@ -258,6 +257,14 @@ impl Shared {
     /// The effective settings of a topic.
     pub(crate) fn resolve(&self, topic: &str) -> TopicConfig {
         load::resolve(&self.image(), &self.config(), topic)
+    }
+
+    /// The name of a partition that cannot be used, if there is any.
+    fn offline(&self) -> Option<String> {
+        let topics = self.topics.all();
+        let mut partitions = topics.iter().flat_map(|topic| topic.partitions());
+        let offline = partitions.find(|partition| partition.log().is_none())?;
+        Some(format!("{}-{}", offline.topic, offline.index))
     }
 
     /// Puts the dynamic broker settings of the image in force, in all topics too.
