@@ -6,6 +6,7 @@ mod broker_support;
 
 use barnabas::wire::error::ErrorCode;
 use broker_support::*;
+use std::path::Path;
 
 #[test]
 fn a_partition_that_cannot_be_led_is_offline_and_is_checked_again() {
@@ -36,4 +37,89 @@ fn a_partition_that_cannot_be_led_is_offline_and_is_checked_again() {
     assert_eq!(client.append(("t", 1), &batch(1, 2, 10)), 0);
     broker.stop_cleanly();
     assert!(data.join(".kafka_cleanshutdown").exists());
+}
+
+/// Changes a byte of a file.
+fn flip(path: &Path, at: usize) {
+    let mut bytes = std::fs::read(path).unwrap();
+    bytes[at] ^= 0x80;
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn what_recovery_cuts_off_is_told() {
+    let dir = TempDir::new();
+    let data = dir.join("data");
+    let broker = Broker::start(&data, &[]);
+    let mut client = broker.client();
+    client.create("t", 2);
+    let first = batch(1, 2, 100);
+    for index in 0..2 {
+        client.append(("t", index), &first);
+        client.append(("t", index), &batch(2, 3, 100));
+    }
+    broker.kill();
+    flip(&data.join("t-1").join("00000000000000000000.log"), first.len() + 70);
+    let broker = Broker::start(&data, &[]);
+    let cut = format!("segment 0 cut at byte {}", first.len());
+    broker.logged(&["WARN", "t-1: records were lost", "offset 2 now", &cut]);
+    let mut client = broker.client();
+    assert_eq!([0, 1].map(|index| client.offset(("t", index), -1)), [5, 2]);
+    let ended = broker.stop();
+    let told = ended.log.iter().filter(|line| line.contains("records were lost"));
+    assert_eq!(told.count(), 1, "what a kill leaves is no loss: {:#?}", ended.log);
+}
+
+const METADATA: &str = "__cluster_metadata-0/00000000000000000000.log";
+
+#[test]
+fn a_damaged_metadata_log_is_refused_and_left_alone() {
+    for clean in [true, false] {
+        let dir = TempDir::new();
+        let data = dir.join("data");
+        let broker = Broker::start(&data, &[]);
+        let mut client = broker.client();
+        client.create("first", 1);
+        client.create("second", 1);
+        drop(client);
+        if clean {
+            broker.stop_cleanly();
+        } else {
+            broker.kill();
+        }
+        flip(&data.join(METADATA), 70);
+        let before = picture(&data);
+        let arguments = ["--port", "0", "--data-dir", data.to_str().unwrap()];
+        let output = refused(command(&arguments));
+        assert_eq!((output.code, output.stdout.as_str()), (Some(2), ""), "{}", output.stderr);
+        let said = "00000000000000000000.log is damaged at byte 0 (a batch's CRC does not match)";
+        assert!(output.stderr.contains(said), "{}", output.stderr);
+        assert!(picture(&data) == before, "nothing is touched; clean: {clean}");
+        flip(&data.join(METADATA), 70);
+        let broker = Broker::start(&data, &[]);
+        let topics = broker.client().cluster().topics;
+        let epochs: Vec<i32> = topics.values().flat_map(|topic| topic.epochs.clone()).collect();
+        assert_eq!(epochs, [i32::from(!clean); 2], "the refusal has cost nothing");
+        broker.stop_cleanly();
+    }
+}
+
+#[test]
+fn an_unfinished_end_of_the_metadata_log_is_cut_and_told() {
+    let dir = TempDir::new();
+    let data = dir.join("data");
+    let broker = Broker::start(&data, &[]);
+    let mut client = broker.client();
+    client.create("kept", 1);
+    drop(client);
+    broker.stop_cleanly();
+    let path = data.join(METADATA);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes.extend_from_within(..80);
+    std::fs::write(&path, bytes).unwrap();
+    std::fs::remove_file(data.join(".kafka_cleanshutdown")).unwrap();
+    let broker = Broker::start(&data, &[]);
+    broker.logged(&["WARN", "__cluster_metadata-0", "80 bytes dropped"]);
+    assert_eq!(broker.client().cluster().topics["kept"].epochs, [1]);
+    broker.stop_cleanly();
 }

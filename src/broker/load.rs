@@ -13,7 +13,7 @@ use super::metadata_log::DIRECTORY as METADATA_DIRECTORY;
 use super::{StartError, partition_dir};
 use crate::catalog::{Image, Partition, ResourceKind, Topic, TopicImage, Topics};
 use crate::config::{Config, TopicConfig};
-use crate::log::{Log, Preparer, Recovery};
+use crate::log::{Log, Preparer, Recovery, RecoveryReport};
 use crate::wire::uuid::Uuid;
 
 /// What is needed to open partitions.
@@ -66,9 +66,10 @@ impl Loader<'_> {
             ::log::warn!("{}: the directory is missing; the partition starts empty", dir.display());
             return make_log(&dir, topic.id, config, self.config, self.preparer);
         }
-        let opened = Log::open(dir, config.clone(), self.recovery, self.preparer.clone());
+        let opened = Log::open(dir.clone(), config.clone(), self.recovery, self.preparer.clone());
         let (log, report) = opened.map_err(|why| why.to_string())?;
         ::log::debug!("{}-{index}: {report:?}", topic.name);
+        tell_losses(&dir, &report);
         log.set_producer_expiration(i64::from(self.config.producer_id_expiration_ms()));
         log.advance_high_watermark(log.offsets().log_end);
         Ok(log)
@@ -107,6 +108,14 @@ impl Loader<'_> {
             .filter(|t| usize::try_from(index).is_ok_and(|i| i < t.partitions.len()));
         // A crash can fall between making the directory and writing the id: empty, so no loss.
         known.is_none_or(|topic| written.is_some_and(|id| id != topic.id))
+    }
+}
+
+/// Tells the operator what opening a log has cut off.
+pub fn tell_losses(dir: &Path, report: &RecoveryReport) {
+    if report.has_losses() {
+        let (dir, end) = (dir.display(), report.log_end);
+        ::log::warn!("{dir}: records were lost, it ends at offset {end} now: {}", report.losses());
     }
 }
 

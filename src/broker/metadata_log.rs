@@ -8,9 +8,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::StartError;
+use super::load::tell_losses;
 use crate::catalog::{Image, Plan};
 use crate::config::TopicConfig;
-use crate::log::{AppendError, Bound, Log, Preparer, Recovery};
+use crate::log::{AppendError, Bound, Damage, Log, Preparer, Recovery};
 use crate::wire::metadata_records::MetadataRecord;
 use crate::wire::records::{Batch, BatchBuilder};
 
@@ -29,10 +30,11 @@ pub struct MetadataLog {
 }
 
 impl MetadataLog {
-    /// Opens or makes the log below `data_dir` and replays it.
+    /// Opens or makes the log below `data_dir` and replays it. An end that a crash left unfinished
+    /// is cut off; a log that is damaged elsewhere is not touched: with the catalog, topics would go.
     ///
     /// # Errors
-    /// When the log cannot be opened or what it says makes no sense.
+    /// When the log cannot be opened, is damaged, or what it says makes no sense.
     pub fn open(
         data_dir: &Path,
         recovery: Recovery,
@@ -41,7 +43,14 @@ impl MetadataLog {
         let dir = data_dir.join(DIRECTORY);
         let config = Arc::new(TopicConfig::default());
         let log = if dir.exists() {
-            Log::open(dir.clone(), config, recovery, preparer).map(|(log, _)| log)
+            if let Some(damage) = Damage::find(&dir).map_err(StartError::Log)? {
+                return Err(StartError::Metadata(dir, damage.to_string()));
+            }
+            let opened = Log::open(dir.clone(), config, recovery, preparer);
+            opened.map(|(log, report)| {
+                tell_losses(&dir, &report);
+                log
+            })
         } else {
             Log::create(dir.clone(), config, preparer)
         };
