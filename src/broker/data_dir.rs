@@ -167,6 +167,11 @@ impl DataDir {
         &self.meta
     }
 
+    /// Whether it goes when this value does: then nothing in it is worth a flush.
+    pub fn is_temporary(&self) -> bool {
+        self.temporary
+    }
+
     /// Whether the last stop was clean: then logs need no recovery.
     pub fn was_clean(&self) -> bool {
         self.clean
@@ -205,6 +210,9 @@ impl DataDir {
     /// # Errors
     /// When the disk fails.
     pub fn sync(&self) -> io::Result<()> {
+        if self.temporary {
+            return Ok(());
+        }
         File::open(self.path.join(META))?.sync_all()?;
         File::open(&self.path)?.sync_all()
     }

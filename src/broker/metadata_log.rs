@@ -4,10 +4,10 @@
 //! page cache, which survives a crash of the process. The catalog's image is what replaying this
 //! log from its start gives, nothing else.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::StartError;
+use super::data_dir::DataDir;
 use super::load::tell_losses;
 use crate::catalog::{Image, Plan};
 use crate::config::TopicConfig;
@@ -27,6 +27,7 @@ const READ_BYTES: u32 = 1 << 20;
 /// The metadata log, open for appending.
 pub struct MetadataLog {
     log: Log,
+    temporary: bool,
 }
 
 impl MetadataLog {
@@ -36,11 +37,11 @@ impl MetadataLog {
     /// # Errors
     /// When the log cannot be opened, is damaged, or what it says makes no sense.
     pub fn open(
-        data_dir: &Path,
+        data_dir: &DataDir,
         recovery: Recovery,
         preparer: Preparer,
     ) -> Result<(Self, Image), StartError> {
-        let dir = data_dir.join(DIRECTORY);
+        let dir = data_dir.path().join(DIRECTORY);
         let config = Arc::new(TopicConfig::default());
         let log = if dir.exists() {
             if let Some(damage) = Damage::find(&dir).map_err(StartError::Log)? {
@@ -57,7 +58,7 @@ impl MetadataLog {
         let log = log.map_err(StartError::Log)?;
         log.advance_high_watermark(log.offsets().log_end);
         let image = replay(&log).map_err(|why| StartError::Metadata(dir, why))?;
-        Ok((Self { log }, image))
+        Ok((Self { log, temporary: data_dir.is_temporary() }, image))
     }
 
     /// Appends the records of a plan as one batch: all of them survive a crash, or none.
@@ -77,12 +78,12 @@ impl MetadataLog {
         Ok(())
     }
 
-    /// Closes the log cleanly.
+    /// Closes the log cleanly, unless its directory is about to be removed.
     ///
     /// # Errors
     /// When the disk fails.
     pub fn close(&self) -> Result<(), crate::log::LogError> {
-        self.log.close()
+        if self.temporary { Ok(()) } else { self.log.close() }
     }
 }
 

@@ -113,7 +113,7 @@ impl Broker {
         let preparer =
             Preparer::spawn().map_err(|why| StartError::Io(data_dir.path().to_owned(), why))?;
         let recovery = if data_dir.was_clean() { Recovery::Clean } else { Recovery::Unclean };
-        let (metadata, image) = MetadataLog::open(data_dir.path(), recovery, preparer.clone())?;
+        let (metadata, image) = MetadataLog::open(&data_dir, recovery, preparer.clone())?;
         data_dir.mark_in_use().map_err(StartError::DataDir)?;
         let effective = Arc::new(dynamic_config(&image, &config));
         let topics = Topics::default();
@@ -202,9 +202,13 @@ impl Broker {
 
 impl Broker {
     /// Closes all partitions. Few are flushed one by one, many with one call for the volume: a stop
-    /// must not take a disk's time per partition.
+    /// must not take a disk's time per partition. Those that are about to be removed are left as they
+    /// are: a flush of the whole volume is the business of others there.
     fn close_logs(&self) -> Result<(), StartError> {
         const FEW: usize = 16;
+        if self.data_dir.is_temporary() {
+            return Ok(());
+        }
         let partitions: Vec<_> =
             self.shared.topics.all().iter().flat_map(|topic| topic.partitions().to_vec()).collect();
         let few = partitions.len() <= FEW;
