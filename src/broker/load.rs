@@ -4,6 +4,7 @@
 //! the catalog does not know, or that belongs to an earlier topic with the same name, is moved
 //! aside as `…-stray` (Kafka does the same) and never read; a missing one is made anew.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -145,12 +146,55 @@ pub fn make_log(
     Ok(log)
 }
 
-/// The effective settings of a topic. Overrides were checked when they were set; if the table has
-/// become stricter since, the topic keeps the defaults rather than keeping the broker down.
+/// The effective settings of a topic. Overrides were checked when they were set; one that the table
+/// refuses now, or that contradicts those before it, is left out rather than keeping the broker down.
 pub fn resolve(image: &Image, config: &Config, topic: &str) -> TopicConfig {
     let overrides = image.configs(ResourceKind::Topic, topic);
-    TopicConfig::resolve(overrides, config).unwrap_or_else(|why| {
-        ::log::error!("topic {topic}: {why}; its settings are ignored");
-        TopicConfig::resolve(&std::collections::BTreeMap::new(), config).unwrap_or_default()
+    TopicConfig::resolve(overrides, config).unwrap_or_else(|_| {
+        let mut usable = BTreeMap::new();
+        for (name, value) in overrides {
+            usable.insert(name.clone(), value.clone());
+            if let Err(why) = TopicConfig::resolve(&usable, config) {
+                ::log::error!("topic {topic}: {name} is ignored: {why}");
+                usable.remove(name);
+            }
+        }
+        TopicConfig::resolve(&usable, config).unwrap_or_default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::metadata_records::{ConfigRecord, MetadataRecord};
+
+    #[test]
+    fn only_the_overrides_that_cannot_be_used_are_left_out() {
+        let mut image = Image::new();
+        for (name, value) in [
+            ("cleanup.policy", "shred"),
+            ("max.message.bytes", "7000"),
+            // The two lags contradict each other: the first one stays.
+            ("max.compaction.lag.ms", "10"),
+            ("min.compaction.lag.ms", "20"),
+            ("no.such.setting", "1"),
+            ("retention.ms", "-1"),
+        ] {
+            let record = ConfigRecord {
+                resource_type: ResourceKind::Topic as i8,
+                resource_name: "t",
+                name,
+                value: Some(value),
+            };
+            image.replay(&MetadataRecord::ConfigRecord(record)).unwrap();
+        }
+        let defaults = TopicConfig::default();
+        let expected = TopicConfig {
+            max_message_bytes: 7000,
+            max_compaction_lag_ms: 10,
+            retention_ms: -1,
+            ..defaults
+        };
+        assert_eq!(resolve(&image, &Config::default(), "t"), expected);
+    }
 }
