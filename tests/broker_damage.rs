@@ -123,3 +123,30 @@ fn an_unfinished_end_of_the_metadata_log_is_cut_and_told() {
     assert_eq!(broker.client().cluster().topics["kept"].epochs, [1]);
     broker.stop_cleanly();
 }
+
+#[test]
+fn what_no_topic_owns_is_set_aside_however_long_its_name_is() {
+    let dir = TempDir::new();
+    let data = dir.join("data");
+    Broker::start(&data, &[]).stop_cleanly();
+    let long = format!("{}-0", "x".repeat(249));
+    for name in [&long, "stray-0"] {
+        std::fs::create_dir(data.join(name)).unwrap();
+        std::fs::write(data.join(name).join("kept"), name).unwrap();
+    }
+    let broker = Broker::start(&data, &[]);
+    let mut client = broker.client();
+    for name in [&long, "stray-0"] {
+        broker.logged(&["WARN", name, "no topic of the catalog owns it"]);
+        client.create(name.strip_suffix("-0").unwrap(), 1);
+    }
+    drop(client);
+    broker.stop_cleanly();
+    let strays: Vec<String> =
+        names(&data).into_iter().filter(|name| name.ends_with("-stray")).collect();
+    assert_eq!(strays.len(), 2, "{strays:?}");
+    let kept = |name: &String| std::fs::read_to_string(data.join(name).join("kept")).unwrap();
+    let mut kept: Vec<String> = strays.iter().map(kept).collect();
+    kept.sort();
+    assert_eq!(kept, ["stray-0".to_owned(), long]);
+}

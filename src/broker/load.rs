@@ -14,7 +14,7 @@ use super::metadata_log::DIRECTORY as METADATA_DIRECTORY;
 use super::{StartError, partition_dir};
 use crate::catalog::{Image, Partition, ResourceKind, Topic, TopicImage, Topics};
 use crate::config::{Config, TopicConfig};
-use crate::log::{Log, Preparer, Recovery, RecoveryReport};
+use crate::log::{Log, Preparer, Recovery, RecoveryReport, aside_dir_name};
 use crate::wire::uuid::Uuid;
 
 /// What is needed to open partitions.
@@ -121,9 +121,14 @@ pub fn tell_losses(dir: &Path, report: &RecoveryReport) {
 }
 
 fn set_aside(dir: &Path) {
-    let to = format!("{}.{:?}-stray", dir.display(), random_uuid());
+    let name = dir.file_name().unwrap_or_default().to_string_lossy();
+    let to = dir.with_file_name(aside_dir_name(&name, &random_uuid().to_string(), "-stray"));
     match fs::rename(dir, &to) {
-        Ok(()) => ::log::warn!("{}: no topic of the catalog owns it; moved to {to}", dir.display()),
+        Ok(()) => ::log::warn!(
+            "{}: no topic of the catalog owns it; moved to {}, remove that if it is not needed",
+            dir.display(),
+            to.display()
+        ),
         Err(why) => {
             ::log::error!("{}: no topic owns it, and it cannot be moved: {why}", dir.display())
         }

@@ -49,6 +49,7 @@ pub mod volume;
 pub use append::Appended;
 pub use damage::Damage;
 pub use error::{AppendError, LogError, ReadError, StorageError};
+pub use names::aside_dir_name;
 pub use offsets::{Bound, Offsets};
 
 pub use preparer::Preparer;
