@@ -5,16 +5,17 @@
 //! `.kafka_cleanshutdown`, there only between a clean stop and the next start. A directory that is
 //! not ours is never touched.
 
-use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::data_dir_error::DataDirError;
 use crate::wire::uuid::Uuid;
 
-const META: &str = "meta.properties";
+/// Whose the directory is.
+pub const META: &str = "meta.properties";
 const LOCK: &str = ".lock";
 const CLEAN: &str = ".kafka_cleanshutdown";
 /// How the directories of ephemeral brokers begin, from when they are locked.
@@ -25,53 +26,6 @@ const STARTING: &str = "barnabas-starting-";
 const START_LIMIT: Duration = Duration::from_secs(600);
 /// What may lie in a directory that is about to become ours.
 const HARMLESS: [&str; 2] = [LOCK, "lost+found"];
-
-/// Why a data directory cannot be used; its text says what to do.
-#[derive(Debug)]
-pub enum DataDirError {
-    /// A system call failed.
-    Io(PathBuf, &'static str, io::Error),
-    /// Another process holds the lock.
-    Locked(PathBuf),
-    /// There are files, but none that say whose they are.
-    NotOurs(PathBuf, String),
-    /// `meta.properties` does not make sense.
-    Meta(PathBuf, String),
-    /// The directory belongs to another node.
-    OtherNode(PathBuf, i32, i32),
-}
-
-impl fmt::Display for DataDirError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io(path, what, why) => {
-                write!(f, "data directory {}: cannot {what}: {why}", path.display())
-            }
-            Self::Locked(path) => write!(
-                f,
-                "data directory {}: another broker is using it; stop that one or choose another --data-dir",
-                path.display()
-            ),
-            Self::NotOurs(path, file) => write!(
-                f,
-                "data directory {}: it holds '{file}' but no {META}, so it is not a broker's; choose an empty \
-                 or a new directory",
-                path.display()
-            ),
-            Self::Meta(path, why) => {
-                write!(f, "data directory {}: {META} is not usable: {why}", path.display())
-            }
-            Self::OtherNode(path, theirs, ours) => write!(
-                f,
-                "data directory {}: it belongs to node {theirs}, but this is node {ours}; start with \
-                 --node-id {theirs} or choose another --data-dir",
-                path.display()
-            ),
-        }
-    }
-}
-
-impl std::error::Error for DataDirError {}
 
 /// What `meta.properties` says.
 #[derive(Debug, Clone, PartialEq, Eq)]

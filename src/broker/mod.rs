@@ -12,6 +12,7 @@
 
 mod controller;
 mod data_dir;
+mod data_dir_error;
 mod fetch_session;
 mod fetch_sessions;
 mod load;
@@ -27,7 +28,8 @@ use std::thread::JoinHandle;
 use std::{fmt, io};
 
 pub use controller::Controller;
-pub use data_dir::{DataDirError, random_uuid};
+pub use data_dir::random_uuid;
+pub use data_dir_error::DataDirError;
 pub use fetch_session::{Session, SessionPartition, Told, TopicKey};
 pub use fetch_sessions::{FetchSessions, SharedSession};
 pub use shared::{Endpoint, OffloadClaim, Shared, WorkerMessage, now_ms};
