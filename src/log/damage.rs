@@ -2,9 +2,8 @@
 //!
 //! Recovery cuts a log at the first thing that is not a batch. For a crash that is right: what it
 //! leaves unfinished is the end. Where whole batches lie behind the bad place, something else has
-//! happened (a bad disk, a careless hand), and a cut would take away what is still there. Kafka's
-//! KRaft broker truncates in that case, too; for a catalog that others' data depend on that is
-//! too much to lose without asking.
+//! happened (a bad disk, a careless hand), and a cut would take away what is still there: too much
+//! to lose without asking, for a catalog that all other data depend on.
 
 use super::error::{LogError, StorageError};
 use super::names::{self, FileKind};
