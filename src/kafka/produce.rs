@@ -67,15 +67,16 @@ pub fn serve(
         Ok(request) => request,
         Err(why) => return refuse(call, &why),
     };
-    let refusal = refuse_whole(&request);
-    let (partitions_repeat, topics_repeat) = (partitions_repeat(&request), topics_repeat(&request));
+    let asked: Vec<TopicProduceData<'_>> = request.topic_data.iter().collect();
+    let refusal = refuse_whole(&request, &asked);
+    let (partitions_repeat, topics_repeat) = (partitions_repeat(&asked), topics_repeat(&asked));
     let mut failed = false;
-    let mut topics = Vec::with_capacity(request.topic_data.len());
-    for (at, topic) in request.topic_data.iter().enumerate() {
+    let mut topics = Vec::with_capacity(asked.len());
+    for (at, &topic) in asked.iter().enumerate() {
         if topic.partition_data.is_empty() {
             continue;
         }
-        let is_last = |index| !partitions_repeat || is_last_mention(&request, at, &topic, index);
+        let is_last = |index| !partitions_repeat || is_last_mention(&asked, at, &topic, index);
         let mut append = Append {
             shared: &service.shared,
             wakes: &mut service.wakes,
@@ -101,9 +102,9 @@ pub fn serve(
 }
 
 /// Errors that concern every partition of a request.
-fn refuse_whole(request: &ProduceRequest<'_>) -> Option<ErrorCode> {
+fn refuse_whole(request: &ProduceRequest<'_>, asked: &[TopicProduceData<'_>]) -> Option<ErrorCode> {
     let transactional = || {
-        let batches = request.topic_data.iter().flat_map(|topic| topic.partition_data.iter());
+        let batches = asked.iter().flat_map(|topic| topic.partition_data.iter());
         batches
             .filter_map(|data| match data.records {
                 Some(Records::Bytes(bytes)) => Batch::parse(bytes).ok(),
@@ -118,13 +119,13 @@ fn refuse_whole(request: &ProduceRequest<'_>) -> Option<ErrorCode> {
 }
 
 /// Whether some partition is named twice. No client does that; the check must cost next to nothing.
-fn partitions_repeat(request: &ProduceRequest<'_>) -> bool {
-    let count: usize = request.topic_data.iter().map(|topic| topic.partition_data.len()).sum();
+fn partitions_repeat(asked: &[TopicProduceData<'_>]) -> bool {
+    let count: usize = asked.iter().map(|topic| topic.partition_data.len()).sum();
     if count < 2 {
         return false;
     }
     let mut named = Vec::with_capacity(count);
-    for topic in request.topic_data.iter() {
+    for topic in asked {
         named.extend(
             topic.partition_data.iter().map(|data| (topic.name, topic.topic_id, data.index)),
         );
@@ -134,12 +135,11 @@ fn partitions_repeat(request: &ProduceRequest<'_>) -> bool {
 }
 
 /// Whether some topic is named twice.
-fn topics_repeat(request: &ProduceRequest<'_>) -> bool {
-    if request.topic_data.len() < 2 {
+fn topics_repeat(asked: &[TopicProduceData<'_>]) -> bool {
+    if asked.len() < 2 {
         return false;
     }
-    let mut named: Vec<_> =
-        request.topic_data.iter().map(|topic| (topic.name, topic.topic_id)).collect();
+    let mut named: Vec<_> = asked.iter().map(|topic| (topic.name, topic.topic_id)).collect();
     named.sort_unstable();
     named.windows(2).any(|pair| pair[0] == pair[1])
 }
@@ -150,7 +150,7 @@ fn is_same(one: &TopicProduceData<'_>, other: &TopicProduceData<'_>) -> bool {
 
 /// A partition that is named twice counts once, as it is named last (Kafka keeps a map).
 fn is_last_mention(
-    request: &ProduceRequest<'_>,
+    asked: &[TopicProduceData<'_>],
     at: usize,
     topic: &TopicProduceData<'_>,
     index: usize,
@@ -160,7 +160,7 @@ fn is_last_mention(
     };
     let again = |data: &PartitionProduceData<'_>| data.index == partition;
     let later_here = topic.partition_data.iter().skip(index + 1).any(|data| again(&data));
-    let mut later = request.topic_data.iter().skip(at + 1).filter(|other| is_same(other, topic));
+    let mut later = asked.iter().skip(at + 1).filter(|other| is_same(other, topic));
     !later_here && !later.any(|other| other.partition_data.iter().any(|data| again(&data)))
 }
 
