@@ -13,11 +13,11 @@ pub mod builder;
 pub mod compress;
 pub mod crc;
 pub mod header;
-pub mod outline;
 pub mod patch;
 pub mod rebuild;
 pub mod record;
 pub mod stream;
+pub mod sweep;
 mod varint;
 
 pub use attributes::{Attributes, TimestampType};
@@ -25,10 +25,10 @@ pub use batch::{Batch, BatchError, Batches};
 pub use builder::BatchBuilder;
 pub use compress::{Codec, CompressError, Decoder, DecoderScratch, Encoder, compress, decompress};
 pub use header::BatchHeader;
-pub use outline::{Outline, Outlines};
 pub use rebuild::Rebuilder;
 pub use record::{Header, Headers, Record, RecordError, RecordIter};
 pub use stream::{RecordStream, StreamError, Tap};
+pub use sweep::{Sweep, sweep};
 
 /// Bytes of a batch's header, that is, of a batch without records.
 pub const HEADER_LEN: usize = 61;

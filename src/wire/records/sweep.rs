@@ -1,80 +1,71 @@
-//! A record's outline: what the checks of an uncompressed batch need, and no more.
+//! A sweep over the records of an uncompressed batch: what its checks need to know of them together.
 //!
-//! Nearly all records have one shape: numbers of at most three bytes, no headers. Those are read by
-//! a few instructions without a branch per byte; every other one, and every faulty one, is left to
-//! [`RecordIter`], so there is one truth of what a record may look like. Must never accept what
-//! `RecordIter` refuses, nor read it differently.
+//! Nearly all records have one shape: numbers of at most three bytes, no headers. Those are read
+//! here, by a few instructions; every other one, and every faulty one, is left to [`RecordIter`], so
+//! there is one truth of what a record may look like. Must never accept what `RecordIter` refuses,
+//! nor read it differently.
 
 use super::record::{RecordError, RecordIter};
 
-/// What a record says of itself.
+/// What the records of a batch have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outline {
-    /// Timestamp minus the batch's base timestamp.
-    pub timestamp_delta: i64,
-    /// Offset minus the batch's base offset.
-    pub offset_delta: i32,
-    /// Bytes of the key, -1 for none.
-    pub key: i32,
-    /// Bytes of the value, -1 for none.
-    pub value: i32,
+pub struct Sweep {
+    /// The least and the largest of their timestamps, minus the batch's base timestamp.
+    pub timestamp_deltas: (i64, i64),
+    /// Their offset deltas are 0, 1, 2, ...
+    pub consecutive: bool,
+    /// One of them has no key.
+    pub keyless: bool,
 }
 
-/// The outlines of the records of an uncompressed batch. Ends at the first error, which it reports.
-#[derive(Debug, Clone)]
-pub struct Outlines<'a> {
-    bytes: &'a [u8],
-    left: i32,
+/// A record's timestamp and offset, minus the batch's, and whether it has a key.
+type Outline = (i64, i32, bool);
+
+/// Reads the `count` records that `bytes` must hold, no more and no fewer.
+///
+/// # Errors
+/// As [`RecordIter`], at the first faulty record.
+pub fn sweep(bytes: &[u8], count: i32) -> Result<Sweep, RecordError> {
+    let (mut rest, mut left) = (bytes, count);
+    let mut deltas = (i64::MAX, i64::MIN);
+    let (mut consecutive, mut keyless) = (true, false);
+    let mut index = 0;
+    while left != 0 {
+        let (timestamp, offset, has_key) = match usual(rest) {
+            // The last one must end where the bytes do.
+            Some((outline, after)) if left > 1 => {
+                (rest, left) = (after, left - 1);
+                outline
+            }
+            _ => any(&mut rest, &mut left)?,
+        };
+        deltas = (deltas.0.min(timestamp), deltas.1.max(timestamp));
+        consecutive &= offset == index;
+        keyless |= !has_key;
+        index += 1;
+    }
+    Ok(Sweep { timestamp_deltas: deltas, consecutive, keyless })
+}
+
+/// Any record, the last one included.
+#[inline(never)]
+fn any(bytes: &mut &[u8], left: &mut i32) -> Result<Outline, RecordError> {
+    let mut records = RecordIter::new(bytes, *left);
+    let Some(record) = records.next().transpose()? else { return Err(RecordError::Truncated) };
+    (*bytes, *left) = records.rest();
+    Ok((record.timestamp_delta, record.offset_delta, record.key.is_some()))
 }
 
 /// What comes before a key takes at most 13 bytes where each of its four numbers is short.
 const HEAD: usize = 16;
-
-impl<'a> Outlines<'a> {
-    /// The `count` records that `bytes` must hold, no more and no fewer.
-    #[must_use]
-    pub fn new(bytes: &'a [u8], count: i32) -> Self {
-        Self { bytes, left: count }
-    }
-
-    /// Any record, the last one included.
-    #[inline(never)]
-    fn careful(&mut self) -> Option<Result<Outline, RecordError>> {
-        let mut records = RecordIter::new(self.bytes, self.left);
-        let record = records.next()?;
-        (self.bytes, self.left) = records.rest();
-        Some(record.map(|record| Outline {
-            timestamp_delta: record.timestamp_delta,
-            offset_delta: record.offset_delta,
-            key: record.key.map_or(-1, |key| key.len() as i32),
-            value: record.value.map_or(-1, |value| value.len() as i32),
-        }))
-    }
-}
-
-impl Iterator for Outlines<'_> {
-    type Item = Result<Outline, RecordError>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        // The last one must end where the bytes do.
-        if self.left > 1
-            && let Some((outline, rest)) = usual(self.bytes)
-        {
-            (self.bytes, self.left) = (rest, self.left - 1);
-            return Some(Ok(outline));
-        }
-        self.careful()
-    }
-}
 
 /// A record of the usual shape, and what follows it.
 #[inline(always)]
 fn usual(bytes: &[u8]) -> Option<(Outline, &[u8])> {
     let head = bytes.first_chunk::<HEAD>()?;
     let (length, body) = short(head, 0)?;
-    let (timestamp_delta, at) = short(head, body + 1)?; // behind the attributes
-    let (offset_delta, at) = short(head, at)?;
+    let (timestamp, at) = short(head, body + 1)?; // behind the attributes
+    let (offset, at) = short(head, at)?;
     let (key, at) = short(head, at)?;
     let after_key = bytes.get(at + usize::try_from(key).unwrap_or(0)..)?;
     let (value, len) = short(after_key.first_chunk::<4>()?, 0)?;
@@ -84,9 +75,7 @@ fn usual(bytes: &[u8]) -> Option<(Outline, &[u8])> {
     if *headers != 0 || usize::try_from(length) != Ok(taken) {
         return None;
     }
-    let timestamp_delta = i64::from(timestamp_delta);
-    let (key, value) = (key.max(-1), value.max(-1));
-    Some((Outline { timestamp_delta, offset_delta, key, value }, rest))
+    Some(((i64::from(timestamp), offset, key >= 0), rest))
 }
 
 /// A zig-zag number of at most three bytes at `at`, and where it ends.
@@ -119,23 +108,23 @@ mod tests {
     use super::super::{BatchBuilder, HEADER_LEN};
     use super::*;
 
-    /// What the other reader says.
-    fn slowly(bytes: &[u8], count: i32) -> Vec<Result<Outline, RecordError>> {
-        let len = |bytes: Option<&[u8]>| bytes.map_or(-1, |bytes| bytes.len() as i32);
-        let records = RecordIter::new(bytes, count);
-        let outline = |record: super::super::Record<'_>| Outline {
-            timestamp_delta: record.timestamp_delta,
-            offset_delta: record.offset_delta,
-            key: len(record.key),
-            value: len(record.value),
-        };
-        records.map(|record| record.map(outline)).collect()
+    /// What the other reader finds.
+    fn slowly(bytes: &[u8], count: i32) -> Result<Sweep, RecordError> {
+        let records: Vec<_> = RecordIter::new(bytes, count).collect::<Result<_, _>>()?;
+        let deltas = || records.iter().map(|record| record.timestamp_delta);
+        let (least, most) = (deltas().min(), deltas().max());
+        let offsets = records.iter().map(|record| record.offset_delta);
+        Ok(Sweep {
+            timestamp_deltas: (least.unwrap_or(i64::MAX), most.unwrap_or(i64::MIN)),
+            consecutive: offsets.eq(0..records.len() as i32),
+            keyless: records.iter().any(|record| record.key.is_none()),
+        })
     }
 
     fn agree(bytes: &[u8], count: i32) -> bool {
-        let found: Vec<_> = Outlines::new(bytes, count).collect();
+        let found = sweep(bytes, count);
         assert_eq!(found, slowly(bytes, count), "{count} records in {bytes:?}");
-        found.iter().all(Result::is_ok)
+        found.is_ok()
     }
 
     fn random(seed: &mut u64) -> u64 {
@@ -148,25 +137,28 @@ mod tests {
     fn records(seed: &mut u64, count: usize) -> Vec<u8> {
         let mut builder = BatchBuilder::new();
         let text = [7_u8; 20_000];
+        let (no_key, gaps) = (random(seed).is_multiple_of(2), random(seed).is_multiple_of(4));
+        let mut offset = 0;
         for _ in 0..count {
             let mut pick = |sizes: &[usize]| {
                 let size = sizes[random(seed) as usize % sizes.len()];
                 (size != usize::MAX).then(|| &text[..size])
             };
-            let key = pick(&[usize::MAX, usize::MAX, 0, 1, 63, 64, 300]);
+            let key = if no_key { None } else { pick(&[0, 1, 63, 64, 300, 300, 9_000]) };
             let value = pick(&[usize::MAX, 0, 1, 63, 64, 100, 100, 8_191, 8_192, 20_000]);
             let timestamp = (random(seed) % 4_000_000) as i64 >> (random(seed) % 22);
             let header = [("h", Some(&text[..3]))];
-            let headers = if random(seed) % 8 == 0 { &header[..] } else { &[] };
-            builder.append(1_000_000 - timestamp, key, value, headers);
+            let headers = if random(seed).is_multiple_of(8) { &header[..] } else { &[] };
+            builder.append_at(offset, 1_000_000 - timestamp, key, value, headers);
+            offset += 1 + i64::from(gaps && random(seed).is_multiple_of(3));
         }
         builder.finish()[HEADER_LEN..].to_vec()
     }
 
     #[test]
-    fn outlines_are_those_of_the_records() {
+    fn a_sweep_finds_what_the_records_say() {
         let mut seed = 1;
-        for count in [1, 2, 3, 50, 400] {
+        for count in [1, 2, 3, 4, 5, 6, 7, 8, 50, 400] {
             let bytes = records(&mut seed, count);
             assert!(agree(&bytes, count as i32));
             assert!(!agree(&bytes, count as i32 + 1));
@@ -185,7 +177,7 @@ mod tests {
             let count = 2 + round % 5;
             let mut bytes = records(&mut seed, count);
             for _ in 0..1 + random(&mut seed) % 3 {
-                // Near the front of a record, most of the time.
+                // Near the front, where the numbers are, most of the time.
                 let at = random(&mut seed) as usize % bytes.len().min(40);
                 bytes[at] = random(&mut seed) as u8;
             }
