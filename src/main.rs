@@ -70,6 +70,12 @@ fn run(start: Start) -> Result<ExitCode, String> {
     if let Some(signal) = signals.forever().next() {
         log::info!("signal {signal}: stopping");
     }
+    // Whoever asks again does not want to wait.
+    std::thread::spawn(move || {
+        if signals.forever().next().is_some() {
+            std::process::exit(130);
+        }
+    });
     running.stop(Instant::now() + DRAIN);
     match broker.close() {
         Ok(()) => Ok(ExitCode::SUCCESS),

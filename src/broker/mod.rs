@@ -21,7 +21,7 @@ mod producer_ids;
 mod shared;
 
 use std::path::PathBuf;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::{fmt, io};
@@ -131,6 +131,8 @@ impl Broker {
             workers: OnceLock::new(),
             endpoints: OnceLock::new(),
             offloaded: AtomicUsize::new(0),
+            stopping: AtomicBool::new(false),
+            creating: Mutex::default(),
             static_config: Mutex::new(config),
         });
         let mut state = Controller { shared: shared.clone(), metadata };
@@ -167,6 +169,9 @@ impl Broker {
     /// # Errors
     /// When a log could not be closed. The next start recovers then.
     pub fn close(mut self) -> Result<(), StartError> {
+        // The flag first: when the queue has no room for the order, there are jobs, and the thread
+        // looks at the flag before each.
+        self.shared.stopping.store(true, Ordering::Release);
         let _ = self.shared.controller.send(Job::Stop);
         let mut outcome = Ok(());
         if let Some(thread) = self.controller.take() {
