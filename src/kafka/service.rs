@@ -109,6 +109,7 @@ impl KafkaService {
     /// Sends the frame that is in `out`.
     pub(super) fn answer(&mut self, cx: &mut Context<'_>, slot: Slot) -> Flow {
         cx.reply(slot, &[Part::Bytes(self.out.bytes())]);
+        self.out.clear(); // A large answer's memory is given back.
         Flow::Next
     }
 
@@ -239,12 +240,12 @@ impl Service for KafkaService {
         }
     }
 
-    fn closed(&mut self, _cx: &mut Context<'_>, conn: ConnId, _session: Session) {
+    fn closed(&mut self, cx: &mut Context<'_>, conn: ConnId, _session: Session) {
         // Long polls of a connection that is gone: give their registrations back now, not at their
         // timeout, or a client that reconnects in a loop would pile them up.
         for key in self.parked.keys_where(|parked| parked.conn() == conn) {
             if let Some(parked) = self.parked.take(key) {
-                parked.forget();
+                parked.forget(cx);
             }
         }
     }
