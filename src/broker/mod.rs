@@ -240,6 +240,10 @@ impl Shared {
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = effective;
         for topic in self.topics.all() {
             topic.set_config(Arc::new(self.resolve(&topic.name)));
+            let expiration = i64::from(self.config().producer_id_expiration_ms());
+            for log in topic.partitions().iter().filter_map(|partition| partition.log()) {
+                log.set_producer_expiration(expiration);
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::controller::{Controller, Job};
 use super::fetch_sessions::FetchSessions;
@@ -17,7 +17,7 @@ use crate::catalog::{ApiError, Image, NodeView, Topics};
 use crate::config::Config;
 use crate::log::Preparer;
 use crate::net::Slot;
-use crate::net::mailbox::Sender;
+use crate::net::mailbox::{SendError, Sender};
 use crate::wire::error::ErrorCode;
 
 /// What other threads tell a worker.
@@ -100,10 +100,24 @@ impl Shared {
         }
     }
 
-    /// Hands a message to a worker. A worker that is gone needs none.
+    /// Hands a message to a worker, unless it is gone or far behind: a wake-up that is lost is made
+    /// up for by the waiter's own timer.
     pub fn tell(&self, worker: usize, message: WorkerMessage) {
         if let Some(sender) = self.workers.get().and_then(|workers| workers.get(worker)) {
             let _ = sender.send(message);
+        }
+    }
+
+    /// Hands an answer to a worker, waiting for room: lost, it would hold its connection for ever.
+    /// For keepers only, since it may block.
+    pub fn tell_answer(&self, worker: usize, message: WorkerMessage) {
+        let Some(sender) = self.workers.get().and_then(|workers| workers.get(worker)) else {
+            return;
+        };
+        let mut undelivered = sender.send(message);
+        while let Err(SendError::Full(message)) = undelivered {
+            std::thread::sleep(Duration::from_millis(1));
+            undelivered = sender.send(message);
         }
     }
 
