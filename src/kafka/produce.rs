@@ -69,12 +69,13 @@ pub fn serve(
         Ok(request) => request,
         Err(why) => return refuse(call, &why),
     };
-    let refusal = refuse_whole(&request);
-    let mentions = LastMentions::of(&request);
+    let asked: Vec<TopicProduceData<'_>> = request.topic_data.iter().collect();
+    let refusal = refuse_whole(&request, &asked);
+    let mentions = LastMentions::of(&asked);
     let mut places: HashMap<TopicKey<'_>, usize> = HashMap::new();
     let mut failed = false;
-    let mut topics = Vec::with_capacity(request.topic_data.len());
-    for (at, topic) in request.topic_data.iter().enumerate() {
+    let mut topics = Vec::with_capacity(asked.len());
+    for (at, &topic) in asked.iter().enumerate() {
         if topic.partition_data.is_empty() {
             continue;
         }
@@ -89,7 +90,7 @@ pub fn serve(
         let outcomes = append.topic(&topic, refusal, is_last);
         failed |= outcomes.iter().any(|outcome| outcome.code != ErrorCode::NONE);
         // One row for a topic, however often named.
-        let place = match request.topic_data.len() {
+        let place = match asked.len() {
             1 => topics.len(),
             _ => *places.entry(key(&topic)).or_insert(topics.len()),
         };
@@ -108,9 +109,9 @@ pub fn serve(
 }
 
 /// Errors that concern every partition of a request.
-fn refuse_whole(request: &ProduceRequest<'_>) -> Option<ErrorCode> {
+fn refuse_whole(request: &ProduceRequest<'_>, asked: &[TopicProduceData<'_>]) -> Option<ErrorCode> {
     let transactional = || {
-        let batches = request.topic_data.iter().flat_map(|topic| topic.partition_data.iter());
+        let batches = asked.iter().flat_map(|topic| topic.partition_data.iter());
         batches
             .filter_map(|data| match data.records {
                 Some(Records::Bytes(bytes)) => Batch::parse(bytes).ok(),
@@ -136,15 +137,15 @@ fn key<'r>(topic: &TopicProduceData<'r>) -> TopicKey<'r> {
 struct LastMentions<'r>(Option<HashMap<(TopicKey<'r>, i32), (usize, usize)>>);
 
 impl<'r> LastMentions<'r> {
-    fn of(request: &ProduceRequest<'r>) -> Self {
-        let count: usize = request.topic_data.iter().map(|topic| topic.partition_data.len()).sum();
+    fn of(asked: &[TopicProduceData<'r>]) -> Self {
+        let count: usize = asked.iter().map(|topic| topic.partition_data.len()).sum();
         if count < 2 {
             return Self::default();
         }
         let mut places = HashMap::with_capacity(count);
-        for (at, topic) in request.topic_data.iter().enumerate() {
+        for (at, topic) in asked.iter().enumerate() {
             for (index, data) in topic.partition_data.iter().enumerate() {
-                places.insert((key(&topic), data.index), (at, index));
+                places.insert((key(topic), data.index), (at, index));
             }
         }
         Self((places.len() < count).then_some(places))

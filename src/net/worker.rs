@@ -272,6 +272,7 @@ impl<S: Service, D: Driver> Worker<S, D> {
         let core = &mut self.engine.core;
         let due = self.busy + TRIM_AFTER;
         if due > core.now {
+            core.pool.age();
             self.trim = Some(core.timers.set(due, Alarm::Trim));
             return;
         }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::wire::records::{
     Batch, BatchHeader, Codec, CompressError, Decoder, NO_PRODUCER_EPOCH, NO_PRODUCER_ID,
-    NO_TIMESTAMP, Rebuilder, RecordIter, RecordStream, StreamError, TimestampType,
+    NO_TIMESTAMP, Outlines, Rebuilder, RecordStream, StreamError, TimestampType,
 };
 
 /// Walks the records, and keeps the batch or writes it anew.
@@ -52,13 +52,13 @@ struct Walk {
 
 fn walk_in_place(batch: &Batch<'_>, rules: &Rules<'_>) -> Result<Walk, Invalid> {
     let mut checker = Checker::new(batch.header(), rules, "DefaultRecord");
-    for record in RecordIter::new(batch.records_bytes(), batch.record_count()) {
+    for record in Outlines::new(batch.records_bytes(), batch.record_count()) {
         let record = record.map_err(|error| unreadable(error.into(), rules))?;
         checker.check(&Facts {
             timestamp: checker.timestamp(record.timestamp_delta),
             offset_delta: record.offset_delta,
-            key: record.key.map_or(-1, |key| key.len() as i32),
-            value: record.value.map_or(-1, |value| value.len() as i32),
+            key: record.key,
+            value: record.value,
         });
     }
     checker.end()
