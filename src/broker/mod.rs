@@ -180,11 +180,22 @@ impl Broker {
         let closed = self.close_logs();
         self.preparer.stop();
         outcome = outcome.and(closed);
-        if outcome.is_ok() {
-            let path = self.data_dir.path().to_owned();
-            self.data_dir.mark_clean().map_err(|why| StartError::Io(path, why))?;
+        outcome?;
+        if let Some(offline) = self.offline() {
+            // Its files may need the recovery that a clean stop spares all of them.
+            ::log::warn!("partition {offline} is offline: the next start checks all logs");
+            return Ok(());
         }
-        outcome
+        let path = self.data_dir.path().to_owned();
+        self.data_dir.mark_clean().map_err(|why| StartError::Io(path, why))
+    }
+
+    /// The name of a partition that cannot be used, if there is any.
+    fn offline(&self) -> Option<String> {
+        let topics = self.shared.topics.all();
+        let mut partitions = topics.iter().flat_map(|topic| topic.partitions());
+        let offline = partitions.find(|partition| partition.log().is_none())?;
+        Some(format!("{}-{}", offline.topic, offline.index))
     }
 }
 

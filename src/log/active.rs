@@ -122,7 +122,7 @@ impl Log {
             let snapshot = (names::snapshot_file(&dir, base), snapshot);
             match self.backlog.push(Rolled { files, snapshot }) {
                 true => self.preparer.ask(Job::Finish(self.backlog.clone())),
-                false => self.backlog.finish(),
+                false => self.backlog.help(),
             }
             writer.snapshot_at = base;
         }
