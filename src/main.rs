@@ -49,6 +49,9 @@ fn unusable(line: &str) -> ExitCode {
 fn run(start: Start) -> Result<ExitCode, String> {
     start.warnings.iter().for_each(|warning| log::warn!("{warning}"));
     let config = Arc::new(start.config);
+    if let Err(why) = barnabas::log::limits::raise_open_files() {
+        log::warn!("the limit on open files stays as it is: {why}");
+    }
     // From here on a signal is kept until somebody looks, so that none falls between.
     let mut signals =
         Signals::new([SIGINT, SIGTERM]).map_err(|why| format!("cannot wait for signals: {why}"))?;
@@ -67,6 +70,12 @@ fn run(start: Start) -> Result<ExitCode, String> {
     if let Some(signal) = signals.forever().next() {
         log::info!("signal {signal}: stopping");
     }
+    // Whoever asks again does not want to wait.
+    std::thread::spawn(move || {
+        if signals.forever().next().is_some() {
+            std::process::exit(130);
+        }
+    });
     running.stop(Instant::now() + DRAIN);
     match broker.close() {
         Ok(()) => Ok(ExitCode::SUCCESS),

@@ -5,7 +5,7 @@ mod broker_support;
 
 use barnabas::wire::error::ErrorCode;
 use broker_support::*;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -43,6 +43,19 @@ fn both_families_of_addresses_are_served() {
         assert!(broker.client().api_versions() > 10, "{host}");
         broker.stop_cleanly();
     }
+}
+
+#[test]
+fn a_wildcard_tells_each_client_the_address_that_it_came_to() {
+    let dir = TempDir::new();
+    let broker = Broker::start(&dir.join("data"), &["--host", ""]);
+    let port = broker.address.port();
+    for host in ["127.0.0.1", "::1"] {
+        let mut client = Client::connect(SocketAddr::new(host.parse().unwrap(), port));
+        let brokers = client.cluster().brokers;
+        assert_eq!(brokers, [(1, host.to_owned(), i32::from(port))]);
+    }
+    broker.stop_cleanly();
 }
 
 #[test]

@@ -14,9 +14,11 @@ use std::path::Path;
 struct State {
     cluster: ClusterInfo,
     configs: BTreeMap<String, BTreeMap<String, (Option<String>, i8)>>,
-    /// Log start, end, producers and all bytes by partition.
-    logs: BTreeMap<(String, i32), (i64, i64, Vec<ProducerInfo>, Vec<u8>)>,
+    logs: BTreeMap<(String, i32), LogState>,
 }
+
+/// Log start, end, producers and all bytes of a partition.
+type LogState = (i64, i64, Vec<ProducerInfo>, Vec<u8>);
 
 fn state(client: &mut Client) -> State {
     let mut cluster = client.cluster();
@@ -296,7 +298,7 @@ fn churn(client: &mut Client, told: &mut Told, next: &mut u32, kill: &dyn Fn()) 
         let Some(id) = try_create(client, &name) else { return };
         told.created.insert(name, id);
         kill();
-        if *next % 2 == 0 {
+        if next.is_multiple_of(2) {
             let name = told.created.keys().next().unwrap().clone();
             told.open = Some(name.clone());
             let sent = client.send_delete(&name);

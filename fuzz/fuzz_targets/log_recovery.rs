@@ -10,6 +10,7 @@
 use barnabas::config::TopicConfig;
 use barnabas::log::{Bound, Log, Preparer, Recovery};
 use barnabas::wire::records::BatchBuilder;
+use barnabas::wire::records::crc::crc32c;
 use libfuzzer_sys::fuzz_target;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -43,7 +44,7 @@ fn repair(bytes: &mut [u8]) {
         if batch.len() < 61 {
             return;
         }
-        let crc = crc32c::crc32c(&batch[21..]);
+        let crc = crc32c(&batch[21..]);
         batch[17..21].copy_from_slice(&crc.to_be_bytes());
         at += batch.len();
     }

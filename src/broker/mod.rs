@@ -21,6 +21,7 @@ mod producer_ids;
 mod shared;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::{fmt, io};
@@ -29,7 +30,7 @@ pub use controller::Controller;
 pub use data_dir::{DataDirError, random_uuid};
 pub use fetch_session::{Session, SessionPartition, Told, TopicKey};
 pub use fetch_sessions::{FetchSessions, SharedSession};
-pub use shared::{Endpoint, Shared, WorkerMessage, now_ms};
+pub use shared::{Endpoint, OffloadClaim, Shared, WorkerMessage, now_ms};
 
 use crate::catalog::{NodeView, ResourceKind, Topics, elect_leaders_on_start};
 use crate::config::{Config, TopicConfig};
@@ -129,6 +130,9 @@ impl Broker {
             controller,
             workers: OnceLock::new(),
             endpoints: OnceLock::new(),
+            offloaded: AtomicUsize::new(0),
+            stopping: AtomicBool::new(false),
+            creating: Mutex::default(),
             static_config: Mutex::new(config),
         });
         let mut state = Controller { shared: shared.clone(), metadata };
@@ -165,6 +169,9 @@ impl Broker {
     /// # Errors
     /// When a log could not be closed. The next start recovers then.
     pub fn close(mut self) -> Result<(), StartError> {
+        // The flag first: when the queue has no room for the order, there are jobs, and the thread
+        // looks at the flag before each.
+        self.shared.stopping.store(true, Ordering::Release);
         let _ = self.shared.controller.send(Job::Stop);
         let mut outcome = Ok(());
         if let Some(thread) = self.controller.take() {
@@ -173,11 +180,22 @@ impl Broker {
         let closed = self.close_logs();
         self.preparer.stop();
         outcome = outcome.and(closed);
-        if outcome.is_ok() {
-            let path = self.data_dir.path().to_owned();
-            self.data_dir.mark_clean().map_err(|why| StartError::Io(path, why))?;
+        outcome?;
+        if let Some(offline) = self.offline() {
+            // Its files may need the recovery that a clean stop spares all of them.
+            ::log::warn!("partition {offline} is offline: the next start checks all logs");
+            return Ok(());
         }
-        outcome
+        let path = self.data_dir.path().to_owned();
+        self.data_dir.mark_clean().map_err(|why| StartError::Io(path, why))
+    }
+
+    /// The name of a partition that cannot be used, if there is any.
+    fn offline(&self) -> Option<String> {
+        let topics = self.shared.topics.all();
+        let mut partitions = topics.iter().flat_map(|topic| topic.partitions());
+        let offline = partitions.find(|partition| partition.log().is_none())?;
+        Some(format!("{}-{}", offline.topic, offline.index))
     }
 }
 
@@ -233,6 +251,10 @@ impl Shared {
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = effective;
         for topic in self.topics.all() {
             topic.set_config(Arc::new(self.resolve(&topic.name)));
+            let expiration = i64::from(self.config().producer_id_expiration_ms());
+            for log in topic.partitions().iter().filter_map(|partition| partition.log()) {
+                log.set_producer_expiration(expiration);
+            }
         }
     }
 }

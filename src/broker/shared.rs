@@ -3,10 +3,12 @@
 //! Read by every request, so each part has its own narrow lock and hot parts are sharded. Metadata
 //! is written by the controller thread alone.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::controller::{Controller, Job};
 use super::fetch_sessions::FetchSessions;
@@ -15,15 +17,16 @@ use crate::catalog::{ApiError, Image, NodeView, Topics};
 use crate::config::Config;
 use crate::log::Preparer;
 use crate::net::Slot;
-use crate::net::mailbox::Sender;
+use crate::net::mailbox::{SendError, Sender};
 use crate::wire::error::ErrorCode;
 
 /// What other threads tell a worker.
 pub enum WorkerMessage {
     /// Parked requests, by their keys, whose data has come.
     Wake(Vec<u64>),
-    /// A request that was worked on elsewhere is answered by this frame; its connection goes on.
-    Answer(Slot, Vec<u8>),
+    /// A request that was worked on elsewhere is answered by this frame and its connection goes on,
+    /// or it could not be read and its connection ends, for this reason.
+    Answer(Slot, Result<Vec<u8>, String>),
 }
 
 /// Where clients reach a listener.
@@ -34,6 +37,14 @@ pub struct Endpoint {
     /// The port that is told to clients.
     pub port: u16,
 }
+
+/// Bytes of requests that may wait for the controller, all together.
+const MAX_OFFLOADED: usize = 64 << 20;
+
+/// A request of so many bytes need not wait for room.
+const SMALL: usize = 16 << 10;
+/// Topics that may wait to be created because clients asked for them; the others ask again.
+const MAX_CREATING: usize = 100;
 
 /// The state of the running broker.
 pub struct Shared {
@@ -55,6 +66,10 @@ pub struct Shared {
     pub(super) controller: Sender<Job>,
     pub(super) workers: OnceLock<Vec<Sender<WorkerMessage>>>,
     pub(super) endpoints: OnceLock<Vec<Endpoint>>,
+    pub(super) offloaded: AtomicUsize,
+    pub(super) stopping: AtomicBool,
+    /// Names of topics that the controller is asked to create because clients asked for them.
+    pub(super) creating: Mutex<HashSet<String>>,
     pub(super) static_config: Mutex<Arc<Config>>,
 }
 
@@ -85,16 +100,64 @@ impl Shared {
         }
     }
 
-    /// Hands a message to a worker. A worker that is gone needs none.
+    /// Hands a message to a worker, unless it is gone or far behind: a wake-up that is lost is made
+    /// up for by the waiter's own timer.
     pub fn tell(&self, worker: usize, message: WorkerMessage) {
         if let Some(sender) = self.workers.get().and_then(|workers| workers.get(worker)) {
             let _ = sender.send(message);
         }
     }
 
+    /// Hands an answer to a worker, waiting for room: lost, it would hold its connection for ever.
+    /// For keepers only, since it may block.
+    pub fn tell_answer(&self, worker: usize, message: WorkerMessage) {
+        let Some(sender) = self.workers.get().and_then(|workers| workers.get(worker)) else {
+            return;
+        };
+        let mut undelivered = sender.send(message);
+        while let Err(SendError::Full(message)) = undelivered {
+            std::thread::sleep(Duration::from_millis(1));
+            undelivered = sender.send(message);
+        }
+    }
+
+    /// Whether the broker stops: nothing new is begun.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Creates a topic because a client asked for it, some time soon; or not, when too many wait.
+    pub fn create_soon(&self, name: &str) {
+        let mut creating = self.creating.lock().unwrap_or_else(PoisonError::into_inner);
+        if creating.len() >= MAX_CREATING || !creating.insert(name.to_owned()) {
+            return;
+        }
+        let owned = name.to_owned();
+        let job = move |controller: &mut Controller| {
+            controller.create_automatically(&owned);
+            let shared = controller.shared();
+            shared.creating.lock().unwrap_or_else(PoisonError::into_inner).remove(&owned);
+        };
+        if self.on_controller(job).is_err() {
+            creating.remove(name);
+        }
+    }
+
     /// The number of workers.
     pub fn worker_count(&self) -> usize {
         self.workers.get().map_or(0, Vec::len)
+    }
+
+    /// Accounts for a request of so many bytes that is copied for the controller; `None` when too
+    /// many bytes wait already. What arrives on sockets is bounded elsewhere, copies are here.
+    pub fn claim_offloaded(self: &Arc<Self>, bytes: usize) -> Option<OffloadClaim> {
+        let fits = |waiting: usize| {
+            let sum = waiting.checked_add(bytes)?;
+            // Small ones are bounded by the number of connections.
+            (bytes <= SMALL || sum <= MAX_OFFLOADED).then_some(sum)
+        };
+        let claimed = self.offloaded.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits);
+        claimed.ok().map(|_| OffloadClaim { shared: self.clone(), bytes })
     }
 
     /// Runs a job on the controller thread, which may block and changes the metadata.
@@ -111,6 +174,19 @@ impl Shared {
                 "The controller is overloaded or stopping; try again.",
             )
         })
+    }
+}
+
+/// Bytes of an offloaded request, given back when it is dropped.
+pub struct OffloadClaim {
+    shared: Arc<Shared>,
+    bytes: usize,
+}
+
+impl Drop for OffloadClaim {
+    fn drop(&mut self) {
+        let before = self.shared.offloaded.fetch_sub(self.bytes, Ordering::AcqRel);
+        assert!(before >= self.bytes, "no more is given back than was claimed");
     }
 }
 

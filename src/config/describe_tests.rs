@@ -74,7 +74,7 @@ fn every_layer_is_listed_in_kafkas_order() {
          message.max.bytes=10(4), message.max.bytes=1048588(5)"
     );
     let cluster: Vec<String> = describe_cluster(&config, None).iter().map(line).collect();
-    assert_eq!(cluster, ["30 | int | 3 | rw | message.max.bytes=20(3)"]);
+    assert_eq!(cluster, ["20 | int | 3 | rw | message.max.bytes=20(3)"]);
 }
 
 /// A quirk of Kafka's that clients see: other names before the asked one are dropped, and what follows them stays.

@@ -17,9 +17,12 @@ use crate::broker::{Shared, WorkerMessage};
 use crate::log::validate::Scratch;
 use crate::net::{ConnId, Context, Flow, Framing, Part, Peer, Service, Slot};
 use crate::wire::api::ApiKey;
-use crate::wire::codec::{Reader, Writer};
+use crate::wire::codec::{DecodeError, Reader, Writer};
 use crate::wire::header::RequestHeader;
 
+/// The largest request that carries no records. What it makes us hold is a multiple of its size, so
+/// it must not be as large as one that does.
+const MAX_WITHOUT_RECORDS: usize = 16 << 20;
 /// The bytes of a frame's size field.
 const SIZE: usize = 4;
 
@@ -92,9 +95,21 @@ impl KafkaService {
                 "a {name} request of version {version}, which is not served"
             )));
         }
+        if api.key != ApiKey::Produce && frame.len() > MAX_WITHOUT_RECORDS {
+            let (name, size) = (api.key.name(), frame.len());
+            return Flow::Close(Cow::Owned(format!(
+                "a {name} request of {size} bytes; without records {MAX_WITHOUT_RECORDS} are enough"
+            )));
+        }
         let outcome = match api.handler {
             Handler::Inline(handler) => handler(&self.shared, &call, &mut reader, &mut self.out),
             Handler::Offloaded(_) => return self.offload(slot, session.origin, frame),
+            Handler::Either(quick, _) => {
+                match quick(&self.shared, &call, &mut reader, &mut self.out) {
+                    Ok(false) => return self.offload(slot, session.origin, frame),
+                    outcome => outcome.map(drop),
+                }
+            }
             Handler::Service if api.key == ApiKey::Produce => {
                 return produce::serve(self, cx, &call, slot, &mut reader);
             }
@@ -109,15 +124,20 @@ impl KafkaService {
     /// Sends the frame that is in `out`.
     pub(super) fn answer(&mut self, cx: &mut Context<'_>, slot: Slot) -> Flow {
         cx.reply(slot, &[Part::Bytes(self.out.bytes())]);
+        self.out.clear(); // A large answer's memory is given back.
         Flow::Next
     }
 
     /// Hands a request to the controller thread; the connection goes on when the answer is there.
     fn offload(&mut self, slot: Slot, origin: Origin, frame: &[u8]) -> Flow {
+        let Some(claim) = self.shared.claim_offloaded(frame.len()) else {
+            return Flow::Close(Cow::Borrowed("too many large requests wait for the controller"));
+        };
         let (worker, frame) = (self.worker, frame.to_vec());
         let job = move |controller: &mut crate::broker::Controller| {
             let answer = run_offloaded(controller, origin, &frame);
-            controller.shared().tell(worker, WorkerMessage::Answer(slot, answer));
+            drop((frame, claim));
+            controller.shared().tell_answer(worker, WorkerMessage::Answer(slot, answer));
         };
         match self.shared.on_controller(job) {
             Ok(()) => Flow::Hold,
@@ -135,37 +155,31 @@ impl KafkaService {
 }
 
 /// A body that cannot be read ends the connection, as in Kafka.
-pub(super) fn refuse(call: &Call<'_>, why: &crate::wire::codec::DecodeError) -> Flow {
-    Flow::Close(Cow::Owned(format!(
-        "a {} v{} request that cannot be read: {why}",
-        call.api.name(),
-        call.version()
-    )))
+pub(super) fn refuse(call: &Call<'_>, why: &DecodeError) -> Flow {
+    Flow::Close(Cow::Owned(unreadable(call, why)))
 }
 
-/// Runs an offloaded handler; an empty answer closes the connection.
+fn unreadable(call: &Call<'_>, why: &DecodeError) -> String {
+    format!("a {} v{} request that cannot be read: {why}", call.api.name(), call.version())
+}
+
+/// Runs an offloaded handler; the worker has read the header before. An error closes the
+/// connection.
 fn run_offloaded(
     controller: &mut crate::broker::Controller,
     origin: Origin,
     frame: &[u8],
-) -> Vec<u8> {
+) -> Result<Vec<u8>, String> {
     let mut reader = Reader::new(frame);
-    let Ok(header) = RequestHeader::decode(&mut reader) else { return Vec::new() };
-    let Some(api) = apis::find(header.api_key) else { return Vec::new() };
-    let Handler::Offloaded(handler) = api.handler else { return Vec::new() };
-    let call = Call { api: api.key, header, origin };
+    let header = RequestHeader::decode(&mut reader).map_err(|why| why.to_string())?;
+    let api = apis::find(header.api_key).map(|api| (api.key, api.handler));
+    let Some((api, Handler::Offloaded(handler))) = api else {
+        return Err(format!("a request for API {}, which is not served", header.api_key));
+    };
+    let call = Call { api, header, origin };
     let mut out = Writer::new();
-    match handler(controller, &call, &mut reader, &mut out) {
-        Ok(()) => out.bytes().to_vec(),
-        Err(why) => {
-            ::log::debug!(
-                "a {} v{} request that cannot be read: {why}",
-                call.api.name(),
-                call.version()
-            );
-            Vec::new()
-        }
-    }
+    handler(controller, &call, &mut reader, &mut out).map_err(|why| unreadable(&call, &why))?;
+    Ok(out.into_bytes())
 }
 
 impl Service for KafkaService {
@@ -208,11 +222,11 @@ impl Service for KafkaService {
     fn message(&mut self, cx: &mut Context<'_>, message: WorkerMessage) {
         match message {
             WorkerMessage::Wake(keys) => self.wake(cx, &keys),
-            WorkerMessage::Answer(slot, frame) if frame.is_empty() => {
+            WorkerMessage::Answer(slot, Err(why)) => {
                 cx.skip(slot);
-                cx.close(slot.conn(), Cow::Borrowed("a request that cannot be read"));
+                cx.close(slot.conn(), Cow::Owned(why));
             }
-            WorkerMessage::Answer(slot, frame) => {
+            WorkerMessage::Answer(slot, Ok(frame)) => {
                 cx.reply(slot, &[Part::Bytes(&frame)]);
                 cx.resume(slot.conn());
             }
@@ -241,12 +255,12 @@ impl Service for KafkaService {
         }
     }
 
-    fn closed(&mut self, _cx: &mut Context<'_>, conn: ConnId, _session: Session) {
+    fn closed(&mut self, cx: &mut Context<'_>, conn: ConnId, _session: Session) {
         // Long polls of a connection that is gone: give their registrations back now, not at their
         // timeout, or a client that reconnects in a loop would pile them up.
         for key in self.parked.keys_where(|parked| parked.conn() == conn) {
             if let Some(parked) = self.parked.take(key) {
-                parked.forget();
+                parked.forget(cx);
             }
         }
     }

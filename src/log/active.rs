@@ -119,9 +119,11 @@ impl Log {
         if let Some(tails) = old.tails {
             let files = old.segment.seal(tails);
             let snapshot = producer_snapshot::encode(&writer.producers);
-            self.backlog
-                .push(Rolled { files, snapshot: (names::snapshot_file(&dir, base), snapshot) });
-            self.preparer.ask(Job::Finish(self.backlog.clone()));
+            let snapshot = (names::snapshot_file(&dir, base), snapshot);
+            match self.backlog.push(Rolled { files, snapshot }) {
+                true => self.preparer.ask(Job::Finish(self.backlog.clone())),
+                false => self.backlog.help(),
+            }
             writer.snapshot_at = base;
         }
         let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);

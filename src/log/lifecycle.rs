@@ -102,7 +102,7 @@ impl Log {
         let mut writer = self.lock_writer();
         writer.closed = true;
         let dir = self.dir();
-        self.backlog.finish();
+        let finished = self.backlog.finish();
         self.next.discard();
         self.seal_active(&mut writer, &dir)?;
         if writer.end > writer.snapshot_at {
@@ -111,7 +111,7 @@ impl Log {
                 .map_err(StorageError::on("write", &path))?;
             writer.snapshot_at = writer.end;
         }
-        Ok(())
+        Ok(finished?)
     }
 
     fn seal_active(&self, writer: &mut Writer, dir: &Path) -> Result<(), StorageError> {

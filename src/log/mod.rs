@@ -27,6 +27,7 @@ mod error;
 mod file;
 mod index;
 mod lifecycle;
+pub mod limits;
 mod listing;
 mod marker;
 mod names;

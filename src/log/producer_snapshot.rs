@@ -6,6 +6,7 @@
 
 use super::producers::{CachedBatch, Producer, Producers};
 use crate::wire::records::NO_SEQUENCE;
+use crate::wire::records::crc::crc32c;
 
 const VERSION: i16 = 1;
 /// Version, CRC; then the CRC begins to count.
@@ -30,7 +31,7 @@ pub(crate) fn encode(producers: &Producers) -> Vec<u8> {
         bytes.extend_from_slice(&producer.coordinator_epoch.to_be_bytes());
         bytes.extend_from_slice(&producer.transaction.unwrap_or(-1).to_be_bytes());
     }
-    let crc = crc32c::crc32c(&bytes[CRC_FROM..]);
+    let crc = crc32c(&bytes[CRC_FROM..]);
     bytes[2..CRC_FROM].copy_from_slice(&crc.to_be_bytes());
     bytes
 }
@@ -40,7 +41,7 @@ pub(crate) fn decode(bytes: &[u8], end: i64) -> Option<Producers> {
     let mut rest = bytes;
     let version = i16::from_be_bytes(take(&mut rest)?);
     let crc = u32::from_be_bytes(take(&mut rest)?);
-    if version != VERSION || crc != crc32c::crc32c(rest) {
+    if version != VERSION || crc != crc32c(rest) {
         return None;
     }
     let count = u32::from_be_bytes(take(&mut rest)?) as usize;
@@ -79,4 +80,73 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     let (first, others) = rest.split_first_chunk::<N>()?;
     *rest = others;
     Some(*first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::records::{Attributes, BatchHeader};
+
+    fn one_producer() -> Producers {
+        let mut producers = Producers::starting_at(0);
+        let header = BatchHeader {
+            base_offset: 100,
+            last_offset_delta: 2,
+            max_timestamp: 0x0102,
+            producer_id: 7,
+            producer_epoch: 3,
+            base_sequence: 40,
+            attributes: Attributes::default().with_transactional(true),
+            ..BatchHeader::default()
+        };
+        producers.appended(&header, None, None);
+        producers
+    }
+
+    #[test]
+    fn the_bytes_are_kafkas() {
+        let bytes = encode(&one_producer());
+        let crc = crc32c(&bytes[6..]).to_be_bytes();
+        let mut expected = vec![0, 1];
+        expected.extend_from_slice(&crc);
+        expected.extend_from_slice(&[0, 0, 0, 1]); // one producer
+        expected.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, 7]); // its id
+        expected.extend_from_slice(&[0, 3]); // epoch
+        expected.extend_from_slice(&[0, 0, 0, 42]); // last sequence
+        expected.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, 102]); // last offset
+        expected.extend_from_slice(&[0, 0, 0, 2]); // offset delta
+        expected.extend_from_slice(&[0, 0, 0, 0, 0, 0, 1, 2]); // timestamp
+        expected.extend_from_slice(&[0xff; 4]); // no coordinator epoch
+        expected.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, 100]); // where the transaction began
+        assert_eq!(bytes, expected);
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_nothing_else_is() {
+        let producers = one_producer();
+        let bytes = encode(&producers);
+        let read = decode(&bytes, 103).expect("a whole file");
+        assert_eq!(read.get(7), producers.get(7));
+        assert_eq!((read.end(), read.len()), (103, 1));
+        for cut in 0..bytes.len() {
+            assert!(decode(&bytes[..cut], 103).is_none(), "cut at {cut}");
+        }
+        for at in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x10;
+            assert!(decode(&damaged, 103).is_none(), "flipped at {at}");
+        }
+        let mut longer = bytes.clone();
+        longer.push(0);
+        let crc = crc32c(&longer[6..]).to_be_bytes();
+        longer[2..6].copy_from_slice(&crc);
+        assert!(decode(&longer, 103).is_none(), "bytes behind the last producer");
+    }
+
+    #[test]
+    fn a_snapshot_of_nobody_is_ten_bytes() {
+        let bytes = encode(&Producers::starting_at(5));
+        assert_eq!(bytes.len(), HEADER);
+        assert_eq!(decode(&bytes, 5).map(|producers| producers.len()), Some(0));
+    }
 }

@@ -4,6 +4,7 @@
 //! [`Scanner`] over a file that nobody vouches for, for recovery. Neither ever believes a length
 //! beyond the bytes that there are.
 
+use crate::wire::records::crc::crc32c;
 use crate::wire::records::{BatchHeader, HEADER_LEN, MAGIC};
 use std::fmt;
 use std::fs::File;
@@ -171,7 +172,7 @@ impl<'f> Scanner<'f> {
         let check_crc = self.check_crc;
         self.read(size)?;
         let bytes = &self.buffer[(found.position - self.buffer_at) as usize..][..size];
-        if check_crc && crc32c::crc32c(&bytes[CRC_FROM..]) != header.crc {
+        if check_crc && crc32c(&bytes[CRC_FROM..]) != header.crc {
             return Ok(Some(Err(Bad::Crc)));
         }
         self.position = found.end();

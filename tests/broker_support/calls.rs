@@ -97,7 +97,8 @@ impl Client {
         produced.base_offset
     }
 
-    pub fn send_fetch(&mut self, from: &[(At<'_>, i64)], wait: Wait) -> Sent {
+    /// A Fetch request as a frame, not yet sent.
+    pub fn fetch_frame(&mut self, from: &[(At<'_>, i64)], wait: Wait) -> (Vec<u8>, Sent) {
         let partition = |&((_, index), offset): &(At<'_>, i64)| FetchPartition {
             partition: index,
             fetch_offset: offset,
@@ -118,7 +119,18 @@ impl Client {
             topics: Array::from(&topics),
             ..Default::default()
         };
-        self.send(FETCH, &request)
+        self.frame(FETCH, &request)
+    }
+
+    pub fn send_fetch(&mut self, from: &[(At<'_>, i64)], wait: Wait) -> Sent {
+        let (bytes, sent) = self.fetch_frame(from, wait);
+        self.send_bytes(&bytes);
+        sent
+    }
+
+    /// The partitions' error codes.
+    pub fn fetched_codes(&mut self, sent: Sent) -> Vec<ErrorCode> {
+        self.fetched(sent).into_iter().map(|row| row.code).collect()
     }
 
     pub fn fetched(&mut self, sent: Sent) -> Vec<Fetched> {

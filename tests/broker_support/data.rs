@@ -1,6 +1,6 @@
 //! Batches whose every byte follows from a seed, and what is stored of them.
 
-use barnabas::wire::records::{Batch, BatchBuilder, Codec, patch};
+use barnabas::wire::records::{Batch, BatchBuilder, Codec, crc, patch};
 
 /// xorshift64*: small, seeded, the same everywhere.
 pub struct Random(u64);
@@ -107,4 +107,17 @@ pub fn batches(mut bytes: &[u8]) -> Vec<Batch<'_>> {
 /// The same bytes without what the broker writes into a header: base offset and leader epoch.
 pub fn sent_bytes(batch: &Batch<'_>) -> Vec<u8> {
     stored(batch.as_bytes(), 0, -1)
+}
+
+/// Makes the checksum of a changed batch right again.
+pub fn seal(batch: &mut [u8]) {
+    let sum = crc::crc32c(&batch[21..]);
+    batch[17..21].copy_from_slice(&sum.to_be_bytes());
+}
+
+/// Says that a batch has so many records, in its count and its last offset, whatever it holds.
+pub fn claim(batch: &mut [u8], records: i32) {
+    batch[23..27].copy_from_slice(&(records - 1).to_be_bytes());
+    batch[57..61].copy_from_slice(&records.to_be_bytes());
+    seal(batch);
 }

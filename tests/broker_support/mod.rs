@@ -8,6 +8,7 @@
 #![allow(dead_code, unused_imports)] // Each test file is a crate of its own and uses what it needs.
 #![allow(clippy::unwrap_used)] // Only tests call this.
 
+mod bystander;
 mod calls;
 mod client;
 mod data;
@@ -15,6 +16,7 @@ mod directory;
 mod process;
 mod topics;
 
+pub use bystander::*;
 pub use calls::*;
 pub use client::*;
 pub use data::*;
@@ -30,3 +32,6 @@ pub const GUARD: Duration = Duration::from_secs(60);
 /// How long a long poll waits that is meant to be woken: less than the guard, so that one that is
 /// not woken is seen as an empty answer.
 pub const LONG_POLL_MS: i32 = 40_000;
+
+/// What `socket.request.max.bytes` allows by default.
+pub const LARGEST_FRAME: usize = 100 << 20;

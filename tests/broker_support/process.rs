@@ -93,7 +93,7 @@ impl Broker {
         let mut child = command.spawn().unwrap();
         let log = Arc::new(Lines::default());
         let (stderr, gather) = (child.stderr.take().unwrap(), log.clone());
-        let stderr = Some(std::thread::spawn(move || gather.gather(stderr)));
+        let stderr = std::thread::spawn(move || gather.gather(stderr));
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
@@ -101,7 +101,7 @@ impl Broker {
         let Some(address) = address else {
             let _ = child.kill();
             let status = child.wait();
-            stderr.unwrap().join().unwrap();
+            stderr.join().unwrap();
             panic!("no listener in {line:?}; {status:?}: {:?}", log.lines.lock().unwrap().0);
         };
         let rest = move || {
@@ -110,7 +110,7 @@ impl Broker {
             rest
         };
         let stdout = Some(std::thread::spawn(rest));
-        Broker { child, address, line, stdout, log, stderr }
+        Broker { child, address, line, stdout, log, stderr: Some(stderr) }
     }
 
     pub fn client(&self) -> Client {

@@ -125,7 +125,8 @@ impl Client {
         assert_eq!(self.deleted(sent), ErrorCode::NONE, "{name}");
     }
 
-    pub fn send_metadata(&mut self, topics: Option<&[&str]>) -> Sent {
+    /// A Metadata request as a frame, not yet sent.
+    pub fn metadata_frame(&mut self, topics: Option<&[&str]>) -> (Vec<u8>, Sent) {
         let named: Vec<MetadataRequestTopic<'_>> = topics
             .unwrap_or_default()
             .iter()
@@ -136,7 +137,13 @@ impl Client {
             allow_auto_topic_creation: false,
             ..Default::default()
         };
-        self.send(12, &request)
+        self.frame(12, &request)
+    }
+
+    pub fn send_metadata(&mut self, topics: Option<&[&str]>) -> Sent {
+        let (bytes, sent) = self.metadata_frame(topics);
+        self.send_bytes(&bytes);
+        sent
     }
 
     /// The cluster with all its topics.

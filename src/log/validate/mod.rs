@@ -9,7 +9,8 @@
 //! - a compressed batch's records must have exactly the length that they state;
 //! - records of an uncompressed batch whose offsets are not 0, 1, 2, ... are renumbered, where Kafka
 //!   stores them as they are;
-//! - records may take at most [`uncompressed_limit`] bytes when opened;
+//! - records may take at most [`uncompressed_limit`] bytes when opened, and one Snappy block at most
+//!   128 MiB (it must be held whole);
 //! - at most [`MAX_RECORD_ERRORS`] bad records are named.
 
 mod check;
