@@ -69,8 +69,9 @@ fn listen(address: SocketAddr, options: &Options) -> io::Result<TcpListener> {
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
-        // [::] serves IPv4 too, unless a listener of its own does.
-        let ipv4 = options.listeners.iter().any(|other| other.is_ipv4());
+        // [::] serves IPv4 too, unless a listener of its own does on this port.
+        let on_port = |other: &SocketAddr| other.port() == address.port() && address.port() != 0;
+        let ipv4 = options.listeners.iter().any(|other| other.is_ipv4() && on_port(other));
         socket.set_only_v6(ipv4 || !address.ip().is_unspecified())?;
     }
     socket.set_nonblocking(true)?;
