@@ -2,7 +2,7 @@
 //! signal ends it.
 
 use std::io::Write;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -132,12 +132,8 @@ fn backlog(config: &Config) -> u32 {
 
 /// The address to listen on.
 fn resolve(listener: &config::Endpoint) -> Result<SocketAddr, String> {
-    if listener.host.is_empty() {
-        return Ok(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), listener.port));
-    }
-    let found = (listener.host.as_str(), listener.port).to_socket_addrs();
-    let mut found = found.map_err(|why| format!("cannot listen on {listener}: {why}"))?;
-    found.next().ok_or_else(|| format!("cannot listen on {listener}: the name has no address"))
+    let found = net::resolve(&listener.host, listener.port);
+    found.map_err(|why| format!("cannot listen on {listener}: {why}"))
 }
 
 /// What clients are told, with the ports that the system chose. An empty host stands for the

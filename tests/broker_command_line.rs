@@ -59,6 +59,19 @@ fn a_wildcard_tells_each_client_the_address_that_it_came_to() {
 }
 
 #[test]
+fn a_wildcard_serves_ipv4_where_there_is_no_ipv6() {
+    let dir = TempDir::new();
+    let mut command = with_data(&dir.join("data"), &["--host", ""]);
+    let argument = Some((0, libc::AF_INET6 as u32));
+    deny(&mut command, &[Denied { call: libc::SYS_socket, argument, error: libc::EAFNOSUPPORT }]);
+    let broker = Broker::spawn(command);
+    assert!(broker.address.is_ipv4(), "{}", broker.line);
+    let mut client = Client::connect(SocketAddr::from(([127, 0, 0, 1], broker.address.port())));
+    assert_eq!(client.cluster().brokers[0].1, "127.0.0.1");
+    broker.stop_cleanly();
+}
+
+#[test]
 fn help_and_version_go_to_stdout_and_start_nothing() {
     let dir = TempDir::new();
     for flag in ["--help", "--version"] {

@@ -4,7 +4,7 @@
 //! above the driver knows of readiness:
 //!
 //! ```text
-//! server     binds, starts and stops the threads
+//! server     binds, starts and stops the threads       address  what a listener binds
 //! acceptor   one thread: accepts and hands over        admission  who may come in
 //! worker     N threads: the turn of the loop           timers     without a tick
 //! engine     bytes -> frames -> service                core, patience  what a worker knows
@@ -18,6 +18,7 @@
 //! Every queue, buffer and table here has a limit; see [`Limits`].
 
 mod acceptor;
+mod address;
 mod admission;
 mod connection;
 mod context;
@@ -43,6 +44,7 @@ mod sys;
 mod timers;
 mod worker;
 
+pub use address::resolve;
 pub use connection::{Connection, Input};
 pub use context::Context;
 pub use inbox::{Next, Starved};
