@@ -57,6 +57,9 @@ fn run(start: Start) -> Result<ExitCode, String> {
         Signals::new([SIGINT, SIGTERM]).map_err(|why| format!("cannot wait for signals: {why}"))?;
     let options = options(&config)?;
     let bound = net::bind::<WorkerMessage>(&options).map_err(|why| why.to_string())?;
+    // A broker without one of its threads would take connections and not serve them.
+    let watched = signals.handle();
+    let bound = bound.on_failure(move || watched.close());
     let place = if start.ephemeral { Place::Temporary } else { Place::Kept };
     let broker = Broker::open(config.clone(), place).map_err(|why| why.to_string())?;
     let endpoints = endpoints(&config, bound.addresses());
@@ -67,12 +70,15 @@ fn run(start: Start) -> Result<ExitCode, String> {
     let running = running.map_err(|why| format!("cannot start the threads: {why}"))?;
     announce(&config, &addresses);
     broker.settle();
-    if let Some(signal) = signals.forever().next() {
-        log::info!("signal {signal}: stopping");
+    let signal = signals.forever().next();
+    match signal {
+        Some(signal) => log::info!("signal {signal}: stopping"),
+        None => log::error!("a thread that serves connections has ended: stopping"),
     }
     running.stop(Instant::now() + DRAIN);
     match broker.close() {
-        Ok(()) => Ok(ExitCode::SUCCESS),
+        Ok(()) if signal.is_some() => Ok(ExitCode::SUCCESS),
+        Ok(()) => Ok(ExitCode::FAILURE),
         Err(why) => {
             log::error!("not everything could be closed; the next start will recover: {why}");
             Ok(ExitCode::FAILURE)

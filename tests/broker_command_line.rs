@@ -249,6 +249,35 @@ fn unusable_flags_are_refused_with_one_line() {
 }
 
 #[test]
+fn a_worker_that_cannot_have_its_memory_is_refused() {
+    let dir = TempDir::new();
+    let mut command = with_data(&dir.join("data"), &["--workers", "2"]);
+    let argument = Some((1, u32::try_from(barnabas::net::WINDOW).unwrap()));
+    deny(&mut command, &[Denied { call: libc::SYS_mmap, argument, error: libc::ENOMEM }]);
+    assert_refused(command, dir.path(), &["worker", "receive window"]);
+    assert!(dir.names().is_empty());
+}
+
+#[test]
+fn a_broker_whose_threads_cannot_wait_ends_with_an_error() {
+    let dir = TempDir::new();
+    let calls = [
+        libc::SYS_epoll_pwait,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_epoll_wait,
+    ];
+    let denied = calls.map(|call| Denied { call, argument: None, error: libc::EBADF });
+    let mut command = with_data(&dir.join("data"), &[]);
+    deny(&mut command, &denied);
+    let ended = refused(command);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    for part in ["a worker ends", "a thread that serves connections has ended: stopping"] {
+        assert!(ended.stderr.contains(part), "{part} in {ended:?}");
+    }
+    Broker::start(&dir.join("data"), &[]).stop_cleanly();
+}
+
+#[test]
 fn a_port_that_is_taken_is_refused_before_the_data_directory_is_made() {
     let dir = TempDir::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -11,7 +11,7 @@
 //! driver     the seam; epoll behind it, io_uring later sys        system calls
 //! connection pure: inbox (frames in place), outbox (replies in order)
 //! ring, mirror, pool   circular buffers, mapped twice, lent while a frame is unfinished
-//! mailbox    messages between threads; wakes only who sleeps
+//! mailbox    messages between threads; wakes only who sleeps   watch  ends that nobody ordered
 //! region     ranges of files on their way to a socket
 //! ```
 //!
@@ -42,6 +42,7 @@ mod slab;
 mod stats;
 mod sys;
 mod timers;
+mod watch;
 mod worker;
 
 pub use address::resolve;
