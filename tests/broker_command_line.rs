@@ -5,7 +5,7 @@ mod broker_support;
 
 use barnabas::wire::error::ErrorCode;
 use broker_support::*;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -43,6 +43,32 @@ fn both_families_of_addresses_are_served() {
         assert!(broker.client().api_versions() > 10, "{host}");
         broker.stop_cleanly();
     }
+}
+
+#[test]
+fn a_wildcard_tells_each_client_the_address_that_it_came_to() {
+    let dir = TempDir::new();
+    let broker = Broker::start(&dir.join("data"), &["--host", ""]);
+    let port = broker.address.port();
+    for host in ["127.0.0.1", "::1"] {
+        let mut client = Client::connect(SocketAddr::new(host.parse().unwrap(), port));
+        let brokers = client.cluster().brokers;
+        assert_eq!(brokers, [(1, host.to_owned(), i32::from(port))]);
+    }
+    broker.stop_cleanly();
+}
+
+#[test]
+fn a_wildcard_serves_ipv4_where_there_is_no_ipv6() {
+    let dir = TempDir::new();
+    let mut command = with_data(&dir.join("data"), &["--host", ""]);
+    let argument = Some((0, libc::AF_INET6 as u32));
+    deny(&mut command, &[Denied { call: libc::SYS_socket, argument, error: libc::EAFNOSUPPORT }]);
+    let broker = Broker::spawn(command);
+    assert!(broker.address.is_ipv4(), "{}", broker.line);
+    let mut client = Client::connect(SocketAddr::from(([127, 0, 0, 1], broker.address.port())));
+    assert_eq!(client.cluster().brokers[0].1, "127.0.0.1");
+    broker.stop_cleanly();
 }
 
 #[test]
@@ -220,6 +246,35 @@ fn unusable_flags_are_refused_with_one_line() {
     for (arguments, parts) in cases {
         assert_refused(in_dir(command(arguments), dir.path()), dir.path(), parts);
     }
+}
+
+#[test]
+fn a_worker_that_cannot_have_its_memory_is_refused() {
+    let dir = TempDir::new();
+    let mut command = with_data(&dir.join("data"), &["--workers", "2"]);
+    let argument = Some((1, u32::try_from(barnabas::net::WINDOW).unwrap()));
+    deny(&mut command, &[Denied { call: libc::SYS_mmap, argument, error: libc::ENOMEM }]);
+    assert_refused(command, dir.path(), &["worker", "receive window"]);
+    assert!(dir.names().is_empty());
+}
+
+#[test]
+fn a_broker_whose_threads_cannot_wait_ends_with_an_error() {
+    let dir = TempDir::new();
+    let calls = [
+        libc::SYS_epoll_pwait,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_epoll_wait,
+    ];
+    let denied = calls.map(|call| Denied { call, argument: None, error: libc::EBADF });
+    let mut command = with_data(&dir.join("data"), &[]);
+    deny(&mut command, &denied);
+    let ended = refused(command);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    for part in ["a worker ends", "a thread that serves connections has ended: stopping"] {
+        assert!(ended.stderr.contains(part), "{part} in {ended:?}");
+    }
+    Broker::start(&dir.join("data"), &[]).stop_cleanly();
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod net_common;
 use barnabas::net::Options;
 use net_common::*;
 use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -136,6 +137,46 @@ fn ipv6_and_several_listeners_work() {
         assert_eq!(peer.remote, client.stream.local_addr().unwrap());
     }
     assert!(server.addresses[1].is_ipv6());
+}
+
+/// The address of a server's listener for those who come over IPv4.
+fn over_ipv4(address: SocketAddr) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], address.port()))
+}
+
+#[test]
+fn ipv4_is_ipv4_on_a_listener_of_both_families() {
+    let server = serve(Options { listeners: vec!["[::]:0".parse().unwrap()], ..options() });
+    let address = over_ipv4(server.address);
+    let mut client = Client::connect(address);
+    assert_eq!(client.call(ECHO, b"hello"), b"hello");
+    let peer = server.shared.peers.lock().unwrap()[0];
+    assert_eq!((peer.local, peer.remote), (address, client.stream.local_addr().unwrap()));
+}
+
+#[test]
+fn a_listener_of_both_families_stays_one_beside_ipv4_on_another_port() {
+    let listeners = ["[::]:0", "127.0.0.1:0"].map(|a| a.parse().unwrap()).to_vec();
+    let server = serve(Options { listeners, ..options() });
+    for (at, address) in server.addresses.iter().enumerate() {
+        assert_eq!(Client::connect(over_ipv4(*address)).call(ECHO, b"hello"), b"hello");
+        assert_eq!(server.shared.peers.lock().unwrap()[at].listener, at);
+    }
+}
+
+#[test]
+fn each_family_can_have_a_listener_of_its_own_on_one_port() {
+    let bound = |listeners: Vec<SocketAddr>| {
+        barnabas::net::bind::<()>(&Options { listeners, ..options() })
+            .map_err(|why| why.to_string())
+    };
+    // Somebody else may take the port between the two binds.
+    let attempts = (0..10).map(|_| {
+        let wildcard = bound(vec!["[::]:0".parse().unwrap()])?.addresses()[0];
+        bound(vec![wildcard, over_ipv4(wildcard)])
+    });
+    let errors: Vec<_> = attempts.map_while(|attempt| attempt.err()).collect();
+    assert!(errors.len() < 10, "{errors:?}");
 }
 
 #[test]

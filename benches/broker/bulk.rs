@@ -14,6 +14,8 @@ use std::collections::HashMap;
 
 /// Bytes of the log that a case writes or reads round and round.
 const LOG: usize = 256 << 20;
+/// Bytes after which a log is in its stride.
+const BEGUN: usize = 96 << 20;
 /// Bytes that librdkafka puts into a batch by default.
 const FULL: usize = 1_000_000;
 
@@ -26,30 +28,33 @@ struct Case {
     batch: usize,
     conns: usize,
     window: usize,
+    /// Bytes that the log has before it counts: a new log's segment grows in small steps at first.
+    begun: usize,
     /// Bytes that are asked of the partition: fetches only.
     fetch: i32,
 }
 
 #[rustfmt::skip]
 const PRODUCE: &[Case] = &[
-    Case { name: "1 KB records, 1 MB batches, 1 conn", record: 1000, batch: FULL, conns: 1, window: 4, fetch: 0 },
-    Case { name: "1 KB records, 1 MB batches, 64 conns", record: 1000, batch: FULL, conns: 64, window: 2, fetch: 0 },
-    Case { name: "100 B records, 1 MB batches, 1 conn", record: 100, batch: FULL, conns: 1, window: 4, fetch: 0 },
-    Case { name: "100 B records, 1 MB batches, 64 conns", record: 100, batch: FULL, conns: 64, window: 2, fetch: 0 },
-    Case { name: "1 KB records, 16 KB batches, 1 conn", record: 1000, batch: 16_384, conns: 1, window: 64, fetch: 0 },
-    Case { name: "1 KB records, 16 KB batches, 64 conns", record: 1000, batch: 16_384, conns: 64, window: 8, fetch: 0 },
-    Case { name: "100 B records, 16 KB batches, 1 conn", record: 100, batch: 16_384, conns: 1, window: 64, fetch: 0 },
-    Case { name: "100 B records, 16 KB batches, 64 conns", record: 100, batch: 16_384, conns: 64, window: 8, fetch: 0 },
+    Case { name: "1 KB records, 1 MB batches, 1 conn", record: 1000, batch: FULL, conns: 1, window: 4, begun: BEGUN, fetch: 0 },
+    Case { name: "1 KB records, 1 MB batches, 64 conns", record: 1000, batch: FULL, conns: 64, window: 2, begun: BEGUN, fetch: 0 },
+    Case { name: "100 B records, 1 MB batches, 1 conn", record: 100, batch: FULL, conns: 1, window: 4, begun: BEGUN, fetch: 0 },
+    Case { name: "100 B records, 1 MB batches, 64 conns", record: 100, batch: FULL, conns: 64, window: 2, begun: BEGUN, fetch: 0 },
+    Case { name: "1 KB records, 16 KB batches, 1 conn", record: 1000, batch: 16_384, conns: 1, window: 64, begun: BEGUN, fetch: 0 },
+    Case { name: "1 KB records, 16 KB batches, 64 conns", record: 1000, batch: 16_384, conns: 64, window: 8, begun: BEGUN, fetch: 0 },
+    Case { name: "100 B records, 16 KB batches, 1 conn", record: 100, batch: 16_384, conns: 1, window: 64, begun: BEGUN, fetch: 0 },
+    Case { name: "100 B records, 16 KB batches, 64 conns", record: 100, batch: 16_384, conns: 64, window: 8, begun: BEGUN, fetch: 0 },
+    Case { name: "1 KB records, 16 KB batches, 1 conn, new topic", record: 1000, batch: 16_384, conns: 1, window: 64, begun: 0, fetch: 0 },
 ];
 
 #[rustfmt::skip]
 const FETCH: &[Case] = &[
-    Case { name: "1 MiB of 1 MB batches, 1 conn", record: 1000, batch: FULL, conns: 1, window: 2, fetch: PARTITION_BYTES },
-    Case { name: "1 MiB of 1 MB batches, 64 conns", record: 1000, batch: FULL, conns: 64, window: 2, fetch: PARTITION_BYTES },
-    Case { name: "1 MiB of 16 KB batches, 1 conn", record: 100, batch: 16_384, conns: 1, window: 2, fetch: PARTITION_BYTES },
-    Case { name: "1 MiB of 16 KB batches, 64 conns", record: 100, batch: 16_384, conns: 64, window: 2, fetch: PARTITION_BYTES },
-    Case { name: "64 KiB of 16 KB batches, 1 conn", record: 100, batch: 16_384, conns: 1, window: 2, fetch: 64 << 10 },
-    Case { name: "64 KiB of 16 KB batches, 64 conns", record: 100, batch: 16_384, conns: 64, window: 2, fetch: 64 << 10 },
+    Case { name: "1 MiB of 1 MB batches, 1 conn", record: 1000, batch: FULL, conns: 1, window: 2, begun: 0, fetch: PARTITION_BYTES },
+    Case { name: "1 MiB of 1 MB batches, 64 conns", record: 1000, batch: FULL, conns: 64, window: 2, begun: 0, fetch: PARTITION_BYTES },
+    Case { name: "1 MiB of 16 KB batches, 1 conn", record: 100, batch: 16_384, conns: 1, window: 2, begun: 0, fetch: PARTITION_BYTES },
+    Case { name: "1 MiB of 16 KB batches, 64 conns", record: 100, batch: 16_384, conns: 64, window: 2, begun: 0, fetch: PARTITION_BYTES },
+    Case { name: "64 KiB of 16 KB batches, 1 conn", record: 100, batch: 16_384, conns: 1, window: 2, begun: 0, fetch: 64 << 10 },
+    Case { name: "64 KiB of 16 KB batches, 64 conns", record: 100, batch: 16_384, conns: 64, window: 2, begun: 0, fetch: 64 << 10 },
 ];
 
 /// One run of a case.
@@ -74,7 +79,7 @@ fn batch_of(case: &Case) -> (Vec<u8>, usize) {
 fn columns(what: &str) {
     heading(what);
     println!(
-        "{:<40} {:>7} {:>7} {:>6} {:>9} {:>7} {:>6} {:>12} {:>9}",
+        "{:<46} {:>7} {:>7} {:>6} {:>9} {:>7} {:>6} {:>12} {:>9}",
         "processor seconds per GB",
         "floor",
         "worker",
@@ -90,7 +95,7 @@ fn columns(what: &str) {
 fn report(case: &Case, runs: &[Run]) {
     let ratio = |a: fn(&Run) -> f64, b: fn(&Run) -> f64| median(runs, |run| a(run) / b(run));
     println!(
-        "{:<40} {:>7.3} {:>7.3} {:>6.2} {:>9.3} {:>7.3} {:>6.2} {:>5.0}/{:<6.0} {:>9.2}",
+        "{:<46} {:>7.3} {:>7.3} {:>6.2} {:>9.3} {:>7.3} {:>6.2} {:>5.0}/{:<6.0} {:>9.2}",
         case.name,
         median(runs, |run| run.floor),
         median(runs, |run| run.worker),
@@ -164,9 +169,15 @@ fn produce_run(case: &Case, broker: &Server, client: &mut Client) -> Run {
     let file = request.len() * (load.total() + 1);
     let floor = Floor { kind: Kind::Sink, answer: load.answer, range: 0, file };
     let floor = drive_floor(floor, &load);
+    let begin = Load { total: case.begun / request.len(), ..load };
+    if case.begun > 0 {
+        drive(broker, &begin);
+    }
     process::warm(LOG + LOG / 2);
     let driven = drive(broker, &load);
-    assert_eq!(client.end_of(TOPIC), ((load.total() + 1) * records) as i64, "all is stored");
+    let begun = if case.begun > 0 { begin.total() } else { 0 };
+    let stored = (1 + begun + load.total()) * records;
+    assert_eq!(client.end_of(TOPIC), stored as i64, "all is stored");
     client.delete(TOPIC);
     broker.settle();
     run_of(load.total() * request.len(), &floor, &driven)

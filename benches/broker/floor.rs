@@ -6,6 +6,7 @@
 //! The bench starts it as a child of itself, so that it is measured like the broker.
 
 use super::counters::Cpu;
+use super::process;
 use memmap2::MmapMut;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
@@ -65,6 +66,7 @@ pub fn run(arguments: &[String]) {
     let floor = Floor { kind, answer: number(1), range: number(2), file: number(3) };
     let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
     let address: SocketAddr = listener.local_addr().expect("bound");
+    process::warm(floor.file);
     let before = Cpu::of(std::process::id());
     let store = Store::new(floor.file, floor.kind == Kind::Sink);
     let prefault = Cpu::of(std::process::id()).since(before).all;

@@ -43,6 +43,9 @@ impl Controller {
     /// Works on jobs until it is stopped, then closes the metadata log.
     pub(super) fn run(mut self, mut jobs: Receiver<Job>) -> Result<(), LogError> {
         while let Some(Job::Run(job)) = jobs.recv() {
+            if self.shared.is_stopping() {
+                break; // Who waits for an answer is gone by now.
+            }
             job(&mut self);
         }
         self.metadata.close()
@@ -77,6 +80,16 @@ impl Controller {
         self.commit(&created.plan).inspect_err(|_| remove_logs(&partitions))?;
         self.shared.topics.insert(Arc::new(Topic::new(name, id, effective, partitions)));
         Ok(created)
+    }
+
+    /// Makes a topic with the broker's defaults because a client asked for it.
+    pub(super) fn create_automatically(&mut self, name: &str) {
+        let topic =
+            NewTopic { name, num_partitions: -1, replication_factor: -1, ..Default::default() };
+        match self.create_topic(&topic, false) {
+            Ok(_) => ::log::info!("topic {name} was created because a client asked for it"),
+            Err(why) => ::log::debug!("topic {name} is not created: {why}"),
+        }
     }
 
     /// Ends a topic: it is unknown from now on and its files go away.
@@ -232,7 +245,13 @@ impl Controller {
         let mut partitions = Vec::with_capacity(indexes.len());
         for index in indexes {
             let dir = partition_dir::path(&self.shared.data_dir, topic, index);
-            let made = make_log(&dir, id, config, &self.shared.config(), &self.shared.preparer);
+            // Only what this call makes may it take away again.
+            let begun =
+                std::fs::create_dir(&dir).map_err(|why| format!("{}: {why}", dir.display()));
+            let is_ours = begun.is_ok();
+            let made = begun.and_then(|()| {
+                make_log(&dir, id, config, &self.shared.config(), &self.shared.preparer)
+            });
             let led = made
                 .and_then(|log| log.assign_epoch(0).map(|()| log).map_err(|why| why.to_string()));
             match led {
@@ -242,8 +261,10 @@ impl Controller {
                 Err(why) => {
                     ::log::error!("cannot make partition {topic}-{index}: {why}");
                     remove_logs(&partitions);
-                    // What was begun is nobody's; left behind it would be in the way of a retry.
-                    let _ = std::fs::remove_dir_all(&dir);
+                    if is_ours {
+                        // Left behind, it would be in the way of a retry.
+                        let _ = std::fs::remove_dir_all(&dir);
+                    }
                     return Err(ApiError::new(ErrorCode::KAFKA_STORAGE_ERROR, why));
                 }
             }

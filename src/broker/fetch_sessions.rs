@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use super::fetch_session::{Session, SessionPartition};
 use crate::wire::error::ErrorCode;
 
+/// Partitions that all sessions together may remember.
+const MAX_PARTITIONS: usize = 1_000_000;
 /// After this much time without use a session may be evicted (`MIN_INCREMENTAL_FETCH_SESSION_EVICTION_MS`).
 const EVICTION_AGE: Duration = Duration::from_secs(120);
 
@@ -67,6 +69,10 @@ impl FetchSessions {
         partitions.into_iter().for_each(|partition| session.upsert(partition));
         let size = session.len();
         let mut entries = self.entries();
+        let held: usize = entries.values().map(|entry| entry.size).sum();
+        if held.saturating_add(size) > MAX_PARTITIONS {
+            return None; // The client goes on with full fetches.
+        }
         if entries.len() >= self.slots {
             let victim = pick_victim(&entries, privileged, size, now)?;
             entries.remove(&victim);

@@ -22,7 +22,7 @@ mod producer_ids;
 mod shared;
 
 use std::path::PathBuf;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::{fmt, io};
@@ -141,6 +141,8 @@ impl Broker {
             workers: OnceLock::new(),
             endpoints: OnceLock::new(),
             offloaded: AtomicUsize::new(0),
+            stopping: AtomicBool::new(false),
+            creating: Mutex::default(),
             static_config: Mutex::new(config),
         });
         let mut state = Controller { shared: shared.clone(), metadata };
@@ -183,6 +185,9 @@ impl Broker {
     /// # Errors
     /// When a log could not be closed. The next start recovers then.
     pub fn close(mut self) -> Result<(), StartError> {
+        // The flag first: when the queue has no room for the order, there are jobs, and the thread
+        // looks at the flag before each.
+        self.shared.stopping.store(true, Ordering::Release);
         let _ = self.shared.controller.send(Job::Stop);
         let mut outcome = Ok(());
         if let Some(thread) = self.controller.take() {
@@ -279,6 +284,10 @@ impl Shared {
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = effective;
         for topic in self.topics.all() {
             topic.set_config(Arc::new(self.resolve(&topic.name)));
+            let expiration = i64::from(self.config().producer_id_expiration_ms());
+            for log in topic.partitions().iter().filter_map(|partition| partition.log()) {
+                log.set_producer_expiration(expiration);
+            }
         }
     }
 }

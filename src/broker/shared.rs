@@ -3,11 +3,12 @@
 //! Read by every request, so each part has its own narrow lock and hot parts are sharded. Metadata
 //! is written by the controller thread alone.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::controller::{Controller, Job};
 use super::fetch_sessions::FetchSessions;
@@ -16,7 +17,7 @@ use crate::catalog::{ApiError, Image, NodeView, Topics};
 use crate::config::Config;
 use crate::log::Preparer;
 use crate::net::Slot;
-use crate::net::mailbox::Sender;
+use crate::net::mailbox::{SendError, Sender};
 use crate::wire::error::ErrorCode;
 
 /// What other threads tell a worker.
@@ -40,6 +41,11 @@ pub struct Endpoint {
 /// Bytes of requests that may wait for the controller, all together.
 const MAX_OFFLOADED: usize = 64 << 20;
 
+/// A request of so many bytes need not wait for room.
+const SMALL: usize = 16 << 10;
+/// Topics that may wait to be created because clients asked for them; the others ask again.
+const MAX_CREATING: usize = 100;
+
 /// The state of the running broker.
 pub struct Shared {
     /// The running topics.
@@ -61,6 +67,9 @@ pub struct Shared {
     pub(super) workers: OnceLock<Vec<Sender<WorkerMessage>>>,
     pub(super) endpoints: OnceLock<Vec<Endpoint>>,
     pub(super) offloaded: AtomicUsize,
+    pub(super) stopping: AtomicBool,
+    /// Names of topics that the controller is asked to create because clients asked for them.
+    pub(super) creating: Mutex<HashSet<String>>,
     pub(super) static_config: Mutex<Arc<Config>>,
 }
 
@@ -91,10 +100,46 @@ impl Shared {
         }
     }
 
-    /// Hands a message to a worker. A worker that is gone needs none.
+    /// Hands a message to a worker, unless it is gone or far behind: a wake-up that is lost is made
+    /// up for by the waiter's own timer.
     pub fn tell(&self, worker: usize, message: WorkerMessage) {
         if let Some(sender) = self.workers.get().and_then(|workers| workers.get(worker)) {
             let _ = sender.send(message);
+        }
+    }
+
+    /// Hands an answer to a worker, waiting for room: lost, it would hold its connection for ever.
+    /// For keepers only, since it may block.
+    pub fn tell_answer(&self, worker: usize, message: WorkerMessage) {
+        let Some(sender) = self.workers.get().and_then(|workers| workers.get(worker)) else {
+            return;
+        };
+        let mut undelivered = sender.send(message);
+        while let Err(SendError::Full(message)) = undelivered {
+            std::thread::sleep(Duration::from_millis(1));
+            undelivered = sender.send(message);
+        }
+    }
+
+    /// Whether the broker stops: nothing new is begun.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Creates a topic because a client asked for it, some time soon; or not, when too many wait.
+    pub fn create_soon(&self, name: &str) {
+        let mut creating = self.creating.lock().unwrap_or_else(PoisonError::into_inner);
+        if creating.len() >= MAX_CREATING || !creating.insert(name.to_owned()) {
+            return;
+        }
+        let owned = name.to_owned();
+        let job = move |controller: &mut Controller| {
+            controller.create_automatically(&owned);
+            let shared = controller.shared();
+            shared.creating.lock().unwrap_or_else(PoisonError::into_inner).remove(&owned);
+        };
+        if self.on_controller(job).is_err() {
+            creating.remove(name);
         }
     }
 
@@ -108,8 +153,8 @@ impl Shared {
     pub fn claim_offloaded(self: &Arc<Self>, bytes: usize) -> Option<OffloadClaim> {
         let fits = |waiting: usize| {
             let sum = waiting.checked_add(bytes)?;
-            // One request may be as large as a frame can be, if it is alone.
-            (waiting == 0 || sum <= MAX_OFFLOADED).then_some(sum)
+            // Small ones are bounded by the number of connections.
+            (bytes <= SMALL || sum <= MAX_OFFLOADED).then_some(sum)
         };
         let claimed = self.offloaded.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits);
         claimed.ok().map(|_| OffloadClaim { shared: self.clone(), bytes })

@@ -1,11 +1,14 @@
 //! One running partition: its log, its leader epoch, and who waits for its data.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 
 use super::waiters::{Waiter, Waiters};
 use crate::log::validate::Validated;
 use crate::log::{AppendError, Appended, Log, LogError};
+
+/// Between two log lines about one partition's storage.
+const REPORT_INTERVAL_MS: i64 = 10_000;
 
 /// A partition that this node leads.
 pub struct Partition {
@@ -16,6 +19,7 @@ pub struct Partition {
     leader_epoch: AtomicI32,
     log: Option<Log>,
     waiters: Waiters,
+    reported_ms: AtomicI64,
 }
 
 impl Partition {
@@ -28,6 +32,7 @@ impl Partition {
             leader_epoch: AtomicI32::new(leader_epoch),
             log,
             waiters: Waiters::default(),
+            reported_ms: AtomicI64::new(i64::MIN),
         }
     }
 
@@ -60,6 +65,13 @@ impl Partition {
     /// knows none. `None` when the partition is offline.
     pub fn end_offset_for_epoch(&self, epoch: i32) -> Option<(i32, i64)> {
         self.log.as_ref().map(|log| log.end_offset_for_epoch(epoch))
+    }
+
+    /// Whether an error of this partition's storage may be logged now: one each ten seconds says it
+    /// all.
+    pub fn may_report(&self, now_ms: i64) -> bool {
+        let due = |last: i64| (now_ms.saturating_sub(last) >= REPORT_INTERVAL_MS).then_some(now_ms);
+        self.reported_ms.fetch_update(Ordering::AcqRel, Ordering::Acquire, due).is_ok()
     }
 
     /// Who waits for data of this partition.

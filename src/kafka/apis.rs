@@ -17,6 +17,9 @@ pub type Inline = fn(&Shared, &Call<'_>, &mut Reader<'_>, &mut Writer) -> Result
 pub type Offloaded =
     fn(&mut Controller, &Call<'_>, &mut Reader<'_>, &mut Writer) -> Result<(), DecodeError>;
 
+/// A handler that answers on the worker what needs no waiting; `false`: the controller must do it.
+pub type Quick = fn(&Shared, &Call<'_>, &mut Reader<'_>, &mut Writer) -> Result<bool, DecodeError>;
+
 /// How an API is served.
 #[derive(Clone, Copy)]
 pub enum Handler {
@@ -26,6 +29,8 @@ pub enum Handler {
     Inline(Inline),
     /// On the controller thread.
     Offloaded(Offloaded),
+    /// On the worker if that can be done at once, else on the controller thread.
+    Either(Quick, Offloaded),
 }
 
 /// One API that is served, in all of Kafka's stable versions.
@@ -49,18 +54,22 @@ const fn offloaded(key: ApiKey, handler: Offloaded) -> Api {
     Api { key, handler: Handler::Offloaded(handler) }
 }
 
+const fn either(key: ApiKey, quick: Quick, handler: Offloaded) -> Api {
+    Api { key, handler: Handler::Either(quick, handler) }
+}
+
 /// All that is served, by key.
 pub const SERVED: &[Api] = &[
     service(ApiKey::Produce),
     service(ApiKey::Fetch),
-    offloaded(ApiKey::ListOffsets, list_offsets::handle),
+    either(ApiKey::ListOffsets, list_offsets::handle_quickly, list_offsets::handle),
     inline(ApiKey::Metadata, metadata::handle),
     inline(ApiKey::FindCoordinator, find_coordinator::handle),
     service(ApiKey::ApiVersions),
     offloaded(ApiKey::CreateTopics, create_topics::handle),
     offloaded(ApiKey::DeleteTopics, delete_topics::handle),
     offloaded(ApiKey::DeleteRecords, delete_records::handle),
-    offloaded(ApiKey::InitProducerId, init_producer_id::handle),
+    either(ApiKey::InitProducerId, init_producer_id::handle_quickly, init_producer_id::handle),
     inline(ApiKey::OffsetForLeaderEpoch, offset_for_leader_epoch::handle),
     inline(ApiKey::DescribeConfigs, describe_configs::handle),
     offloaded(ApiKey::AlterConfigs, alter_configs::handle_replace),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::call::{Call, decode, respond};
+use super::create_topics::MAX_PARTITIONS_PER_REQUEST;
 use crate::broker::Controller;
 use crate::catalog::{ApiError, CreatePartitionsSpec};
 use crate::wire::codec::{Array, DecodeError, Reader, Writer};
@@ -25,10 +26,15 @@ pub fn handle(
     let request: CreatePartitionsRequest<'_> = decode(call, body)?;
     let mut counts = BTreeMap::new();
     request.topics.iter().for_each(|topic| *counts.entry(topic.name).or_insert(0) += 1);
+    let too_many = added(controller, &request) > MAX_PARTITIONS_PER_REQUEST;
     let mut outcomes: Vec<(&str, Result<(), ApiError>)> = Vec::new();
     for topic in request.topics.iter() {
         let outcome = match counts.remove(topic.name) {
             None => continue, // The topic's one row is there already.
+            Some(_) if too_many => Err(ApiError::new(
+                ErrorCode::POLICY_VIOLATION,
+                "Excessively large number of partitions per request.",
+            )),
             Some(1) => controller.create_partitions(&spec(&topic), request.validate_only),
             Some(_) => Err(ApiError::new(ErrorCode::INVALID_REQUEST, "Duplicate topic name.")),
         };
@@ -49,6 +55,16 @@ pub fn handle(
         out,
     );
     Ok(())
+}
+
+/// How many partitions the request adds to the topics that there are.
+fn added(controller: &Controller, request: &CreatePartitionsRequest<'_>) -> i64 {
+    let image = controller.shared().image();
+    let added = |topic: CreatePartitionsTopic<'_>| {
+        let have = i64::try_from(image.topic(topic.name)?.partitions.len()).ok()?;
+        Some((i64::from(topic.count) - have).max(0))
+    };
+    request.topics.iter().filter_map(added).sum()
 }
 
 fn spec<'a>(topic: &CreatePartitionsTopic<'a>) -> CreatePartitionsSpec<'a> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::call::{Call, decode, respond};
 use crate::broker::Controller;
-use crate::catalog::{ApiError, CLUSTER_METADATA, Created, NewTopic};
+use crate::catalog::{ApiError, Created, NewTopic};
 use crate::config::{Config, Described, Source, describe_topic, topic_default_names};
 use crate::wire::codec::{Array, DecodeError, Reader, Writer};
 use crate::wire::error::ErrorCode;
@@ -14,7 +14,7 @@ use crate::wire::messages::create_topics::{
 };
 
 /// New partitions that one request may ask for (Kafka's `MAX_PARTITIONS_PER_BATCH`).
-const MAX_PARTITIONS_PER_REQUEST: i64 = 10_000;
+pub(super) const MAX_PARTITIONS_PER_REQUEST: i64 = 10_000;
 
 type Outcome = Result<(Created, Vec<Described>), ApiError>;
 
@@ -29,8 +29,9 @@ pub fn handle(
     out: &mut Writer,
 ) -> Result<(), DecodeError> {
     let request: CreateTopicsRequest<'_> = decode(call, body)?;
-    let too_many = request.topics.iter().map(|topic| partitions_of(&topic)).sum::<i64>()
-        > MAX_PARTITIONS_PER_REQUEST;
+    let default = i64::from(controller.shared().config().num_partitions());
+    let partitions = request.topics.iter().map(|topic| partitions_of(&topic, default));
+    let too_many = partitions.sum::<i64>() > MAX_PARTITIONS_PER_REQUEST;
     let (mut seen, mut repeated) = (BTreeSet::new(), BTreeSet::new());
     for topic in request.topics.iter() {
         if !seen.insert(topic.name) {
@@ -44,11 +45,6 @@ pub fn handle(
             name if repeated.contains(name) => {
                 refused(ErrorCode::INVALID_REQUEST, "Duplicate topic name.")
             }
-            CLUSTER_METADATA => {
-                let message =
-                    format!("Creation of internal topic {CLUSTER_METADATA} is prohibited.");
-                refused(ErrorCode::INVALID_REQUEST, &message)
-            }
             _ if too_many => refused(
                 ErrorCode::POLICY_VIOLATION,
                 "Excessively large number of partitions per request.",
@@ -61,9 +57,12 @@ pub fn handle(
     Ok(())
 }
 
-fn partitions_of(topic: &CreatableTopic<'_>) -> i64 {
-    let assigned = i64::try_from(topic.assignments.len()).unwrap_or(i64::MAX);
-    if assigned > 0 { assigned } else { i64::from(topic.num_partitions.max(0)) }
+fn partitions_of(topic: &CreatableTopic<'_>, default: i64) -> i64 {
+    match (topic.assignments.len(), topic.num_partitions) {
+        (0, -1) => default,
+        (0, count) => i64::from(count.max(0)),
+        (assigned, _) => i64::try_from(assigned).unwrap_or(i64::MAX),
+    }
 }
 
 fn create(controller: &mut Controller, topic: &CreatableTopic<'_>, validate_only: bool) -> Outcome {

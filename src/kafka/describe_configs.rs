@@ -5,12 +5,19 @@ use super::call::{Call, decode, respond};
 use crate::broker::Shared;
 use crate::catalog::{ApiError, ResourceKind, validate_topic_name};
 use crate::config::{Described, describe_broker, describe_cluster, describe_topic};
-use crate::wire::codec::{Array, DecodeError, Reader, Writer};
+use crate::wire::codec::{Array, DecodeError, Reader, Reason, Writer};
 use crate::wire::error::ErrorCode;
 use crate::wire::messages::describe_configs::{
     DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResourceResult,
     DescribeConfigsResponse, DescribeConfigsResult, DescribeConfigsSynonym,
 };
+
+/// The resource type of topics.
+const TOPIC: i8 = ResourceKind::Topic as i8;
+/// Resources that one request may name.
+const MAX_RESOURCES: usize = 20_000;
+/// Resources other than topics that one request may name: each answers with hundreds of rows.
+const MAX_OTHER_RESOURCES: usize = 100;
 
 /// Answers the request.
 ///
@@ -23,6 +30,7 @@ pub fn handle(
     out: &mut Writer,
 ) -> Result<(), DecodeError> {
     let request: DescribeConfigsRequest<'_> = decode(call, body)?;
+    check_size(body, &request)?;
     let answers: Vec<(DescribeConfigsResource<'_>, Result<Vec<Described>, ApiError>)> =
         request.resources.iter().map(|resource| (resource, describe(shared, &resource))).collect();
     let synonyms: Vec<Vec<Vec<DescribeConfigsSynonym<'_>>>> =
@@ -48,6 +56,17 @@ pub fn handle(
         &DescribeConfigsResponse { results: Array::from(&results), ..Default::default() },
         out,
     );
+    Ok(())
+}
+
+/// An answer holds hundreds of times what was asked: who asks for too much gets none.
+fn check_size(body: &Reader<'_>, request: &DescribeConfigsRequest<'_>) -> Result<(), DecodeError> {
+    let resources = request.resources;
+    let others = resources.iter().filter(|resource| resource.resource_type != TOPIC).count();
+    if resources.len() > MAX_RESOURCES || others > MAX_OTHER_RESOURCES {
+        let (count, left) = (resources.len(), MAX_RESOURCES);
+        return Err(body.error(Reason::TooManyElements { count, left }));
+    }
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! DescribeProducers (PROTOCOL 5.3): the producers that a partition's log remembers.
 
+use std::collections::BTreeSet;
+
 use super::call::{Call, decode, respond};
 use crate::broker::Shared;
 use crate::catalog::Topic;
@@ -26,10 +28,10 @@ pub fn handle(
     let mut answers: Vec<(&str, Vec<Row>)> = Vec::with_capacity(request.topics.len());
     for topic in request.topics.iter() {
         let known = shared.topics.by_name(topic.name);
-        let rows = topic
-            .partition_indexes
-            .iter()
-            .map(|index| (index, describe(topic.name, known.as_deref(), index)));
+        // An answer holds thousands of times what was asked: each partition is told once.
+        let indexes: BTreeSet<i32> = topic.partition_indexes.iter().collect();
+        let row = |index| (index, describe(topic.name, known.as_deref(), index));
+        let rows = indexes.into_iter().map(row);
         answers.push((topic.name, rows.collect()));
     }
     let partitions: Vec<Vec<PartitionResponse<'_>>> =

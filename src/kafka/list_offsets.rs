@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::call::{Call, decode, respond};
 use super::fetch::check_leader_epoch;
-use crate::broker::Controller;
+use crate::broker::{Controller, Shared};
 use crate::catalog::Partition;
 use crate::log::{Bound, ReadError, TimestampedOffset};
 use crate::wire::codec::{Array, DecodeError, Reader, Writer};
@@ -27,6 +27,25 @@ const EARLIEST_PENDING_UPLOAD: (i64, i16) = (-6, 11);
 /// The replica id of a consumer.
 const CONSUMER: i32 = -1;
 
+/// Answers the request on the worker if nothing is looked up by time.
+///
+/// # Errors
+/// When the body cannot be read.
+pub fn handle_quickly(
+    shared: &Shared,
+    call: &Call<'_>,
+    body: &mut Reader<'_>,
+    out: &mut Writer,
+) -> Result<bool, DecodeError> {
+    let request: ListOffsetsRequest<'_> = decode(call, body)?;
+    let at_hand = |asked: ListOffsetsPartition| matches!(asked.timestamp, LATEST | EARLIEST);
+    let quick = request.topics.iter().all(|topic| topic.partitions.iter().all(at_hand));
+    if quick {
+        answer(shared, call, &request, out);
+    }
+    Ok(quick)
+}
+
 /// Answers the request.
 ///
 /// # Errors
@@ -38,16 +57,21 @@ pub fn handle(
     out: &mut Writer,
 ) -> Result<(), DecodeError> {
     let request: ListOffsetsRequest<'_> = decode(call, body)?;
+    answer(controller.shared(), call, &request, out);
+    Ok(())
+}
+
+fn answer(shared: &Shared, call: &Call<'_>, request: &ListOffsetsRequest<'_>, out: &mut Writer) {
     let mut mentions: BTreeMap<(&str, i32), usize> = BTreeMap::new();
     for topic in request.topics.iter() {
         for asked in topic.partitions.iter() {
             *mentions.entry((topic.name, asked.partition_index)).or_default() += 1;
         }
     }
-    let bound = bound_of(&request);
+    let bound = bound_of(request);
     let mut answers = Vec::with_capacity(request.topics.len());
     for topic in request.topics.iter() {
-        let known = controller.shared().topics.by_name(topic.name);
+        let known = shared.topics.by_name(topic.name);
         let mut rows = Vec::with_capacity(topic.partitions.len());
         for asked in topic.partitions.iter() {
             // A partition that is listed twice gets one row, and that says so.
@@ -70,7 +94,6 @@ pub fn handle(
         topics.push(ListOffsetsTopicResponse { name, partitions: Array::from(rows) });
     }
     respond(call, &ListOffsetsResponse { topics: Array::from(&topics), ..Default::default() }, out);
-    Ok(())
 }
 
 fn bound_of(request: &ListOffsetsRequest<'_>) -> Result<Bound, ErrorCode> {

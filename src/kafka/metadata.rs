@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::call::{Call, decode, respond};
 use crate::broker::Shared;
-use crate::catalog::{Image, NewTopic, TopicImage, is_internal, validate_topic_name};
+use crate::catalog::{Image, TopicImage, is_internal, validate_topic_name};
 use crate::wire::codec::{Array, DecodeError, Reader, Writer};
 use crate::wire::error::ErrorCode;
 use crate::wire::messages::metadata::{
@@ -215,22 +215,5 @@ fn create_missing(
     let unknown =
         missing.iter().filter(|topic| topic.error_code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
     let names = unknown.filter_map(|topic| topic.name).filter(|name| !is_internal(name));
-    for name in names.map(str::to_owned) {
-        let job = move |controller: &mut crate::broker::Controller| {
-            let topic = NewTopic {
-                name: &name,
-                num_partitions: -1,
-                replication_factor: -1,
-                ..Default::default()
-            };
-            match controller.create_topic(&topic, false) {
-                Ok(_) => ::log::info!("topic {name} was created because a client asked for it"),
-                Err(why) => ::log::debug!("topic {name} is not created: {why}"),
-            }
-        };
-        if let Err(why) = shared.on_controller(job) {
-            ::log::debug!("a topic is not created: {why}");
-            return;
-        }
-    }
+    names.for_each(|name| shared.create_soon(name));
 }

@@ -6,6 +6,7 @@
 //! failed its connection is closed, so that the client learns to ask for metadata again.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::call::{Call, decode, respond};
@@ -23,6 +24,7 @@ use crate::wire::messages::produce::{
     ProduceResponse, TopicProduceData, TopicProduceResponse,
 };
 use crate::wire::records::Batch;
+use crate::wire::uuid::Uuid;
 
 /// The client id whose bearer may write internal topics (Kafka's `AdminUtils.ADMIN_CLIENT_ID`).
 const ADMIN_CLIENT_ID: &str = "__admin_client";
@@ -67,15 +69,17 @@ pub fn serve(
         Ok(request) => request,
         Err(why) => return refuse(call, &why),
     };
-    let refusal = refuse_whole(&request);
-    let (partitions_repeat, topics_repeat) = (partitions_repeat(&request), topics_repeat(&request));
+    let asked: Vec<TopicProduceData<'_>> = request.topic_data.iter().collect();
+    let refusal = refuse_whole(&request, &asked);
+    let mentions = LastMentions::of(&asked);
+    let mut places: HashMap<TopicKey<'_>, usize> = HashMap::new();
     let mut failed = false;
-    let mut topics = Vec::with_capacity(request.topic_data.len());
-    for (at, topic) in request.topic_data.iter().enumerate() {
+    let mut topics = Vec::with_capacity(asked.len());
+    for (at, &topic) in asked.iter().enumerate() {
         if topic.partition_data.is_empty() {
             continue;
         }
-        let is_last = |index| !partitions_repeat || is_last_mention(&request, at, &topic, index);
+        let is_last = |partition, index| mentions.is_last(&topic, partition, (at, index));
         let mut append = Append {
             shared: &service.shared,
             wakes: &mut service.wakes,
@@ -85,9 +89,13 @@ pub fn serve(
         };
         let outcomes = append.topic(&topic, refusal, is_last);
         failed |= outcomes.iter().any(|outcome| outcome.code != ErrorCode::NONE);
-        let same = |(known, _): &&mut (TopicProduceData<'_>, Vec<Outcome>)| is_same(known, &topic);
-        match topics.iter_mut().find(|row| topics_repeat && same(row)) {
-            Some((_, rows)) => rows.extend(outcomes), // One row for a topic, however often named.
+        // One row for a topic, however often named.
+        let place = match asked.len() {
+            1 => topics.len(),
+            _ => *places.entry(key(&topic)).or_insert(topics.len()),
+        };
+        match topics.get_mut(place) {
+            Some((_, rows)) => Vec::extend(rows, outcomes),
             None => topics.push((topic, outcomes)),
         }
     }
@@ -101,9 +109,9 @@ pub fn serve(
 }
 
 /// Errors that concern every partition of a request.
-fn refuse_whole(request: &ProduceRequest<'_>) -> Option<ErrorCode> {
+fn refuse_whole(request: &ProduceRequest<'_>, asked: &[TopicProduceData<'_>]) -> Option<ErrorCode> {
     let transactional = || {
-        let batches = request.topic_data.iter().flat_map(|topic| topic.partition_data.iter());
+        let batches = asked.iter().flat_map(|topic| topic.partition_data.iter());
         batches
             .filter_map(|data| match data.records {
                 Some(Records::Bytes(bytes)) => Batch::parse(bytes).ok(),
@@ -117,51 +125,36 @@ fn refuse_whole(request: &ProduceRequest<'_>) -> Option<ErrorCode> {
     None
 }
 
-/// Whether some partition is named twice. No client does that; the check must cost next to nothing.
-fn partitions_repeat(request: &ProduceRequest<'_>) -> bool {
-    let count: usize = request.topic_data.iter().map(|topic| topic.partition_data.len()).sum();
-    if count < 2 {
-        return false;
-    }
-    let mut named = Vec::with_capacity(count);
-    for topic in request.topic_data.iter() {
-        named.extend(
-            topic.partition_data.iter().map(|data| (topic.name, topic.topic_id, data.index)),
-        );
-    }
-    named.sort_unstable();
-    named.windows(2).any(|pair| pair[0] == pair[1])
+type TopicKey<'r> = (&'r str, Uuid);
+
+fn key<'r>(topic: &TopicProduceData<'r>) -> TopicKey<'r> {
+    (topic.name, topic.topic_id)
 }
 
-/// Whether some topic is named twice.
-fn topics_repeat(request: &ProduceRequest<'_>) -> bool {
-    if request.topic_data.len() < 2 {
-        return false;
+/// Where each partition is named last, if some is named twice: it counts once, as it is named last,
+/// for Kafka keeps a map. No client does that; the check must cost next to nothing.
+#[derive(Default)]
+struct LastMentions<'r>(Option<HashMap<(TopicKey<'r>, i32), (usize, usize)>>);
+
+impl<'r> LastMentions<'r> {
+    fn of(asked: &[TopicProduceData<'r>]) -> Self {
+        let count: usize = asked.iter().map(|topic| topic.partition_data.len()).sum();
+        if count < 2 {
+            return Self::default();
+        }
+        let mut places = HashMap::with_capacity(count);
+        for (at, topic) in asked.iter().enumerate() {
+            for (index, data) in topic.partition_data.iter().enumerate() {
+                places.insert((key(topic), data.index), (at, index));
+            }
+        }
+        Self((places.len() < count).then_some(places))
     }
-    let mut named: Vec<_> =
-        request.topic_data.iter().map(|topic| (topic.name, topic.topic_id)).collect();
-    named.sort_unstable();
-    named.windows(2).any(|pair| pair[0] == pair[1])
-}
 
-fn is_same(one: &TopicProduceData<'_>, other: &TopicProduceData<'_>) -> bool {
-    one.name == other.name && one.topic_id == other.topic_id
-}
-
-/// A partition that is named twice counts once, as it is named last (Kafka keeps a map).
-fn is_last_mention(
-    request: &ProduceRequest<'_>,
-    at: usize,
-    topic: &TopicProduceData<'_>,
-    index: usize,
-) -> bool {
-    let Some(partition) = topic.partition_data.iter().nth(index).map(|data| data.index) else {
-        return true;
-    };
-    let again = |data: &PartitionProduceData<'_>| data.index == partition;
-    let later_here = topic.partition_data.iter().skip(index + 1).any(|data| again(&data));
-    let mut later = request.topic_data.iter().skip(at + 1).filter(|other| is_same(other, topic));
-    !later_here && !later.any(|other| other.partition_data.iter().any(|data| again(&data)))
+    fn is_last(&self, topic: &TopicProduceData<'r>, partition: i32, place: (usize, usize)) -> bool {
+        let Some(places) = &self.0 else { return true };
+        places.get(&(key(topic), partition)) == Some(&place)
+    }
 }
 
 struct Append<'a> {
@@ -177,13 +170,13 @@ impl Append<'_> {
         &mut self,
         data: &TopicProduceData<'_>,
         refusal: Option<ErrorCode>,
-        is_last: impl Fn(usize) -> bool,
+        is_last: impl Fn(i32, usize) -> bool,
     ) -> Vec<Outcome> {
         let topic = refusal.map_or_else(|| self.find(data), Err);
         let config = topic.as_ref().ok().map(|topic| topic.config());
         let mut outcomes = Vec::with_capacity(data.partition_data.len());
         for (at, partition) in data.partition_data.iter().enumerate() {
-            if !is_last(at) {
+            if !is_last(partition.index, at) {
                 continue;
             }
             outcomes.push(match (&topic, &config) {
@@ -269,7 +262,9 @@ impl Append<'_> {
             },
             Err(None) => Outcome::failed(index, ErrorCode::KAFKA_STORAGE_ERROR),
             Err(Some(why)) => {
-                ::log::debug!("{}-{index}: an append was refused: {why}", topic.name);
+                if why.code() == ErrorCode::KAFKA_STORAGE_ERROR && partition.may_report(now_ms) {
+                    ::log::error!("{}-{index}: {why}", topic.name);
+                }
                 Outcome { log_start_offset: log_start(), ..Outcome::failed(index, why.code()) }
             }
         }

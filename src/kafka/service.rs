@@ -20,6 +20,9 @@ use crate::wire::api::ApiKey;
 use crate::wire::codec::{DecodeError, Reader, Writer};
 use crate::wire::header::RequestHeader;
 
+/// The largest request that carries no records. What it makes us hold is a multiple of its size, so
+/// it must not be as large as one that does.
+const MAX_WITHOUT_RECORDS: usize = 16 << 20;
 /// The bytes of a frame's size field.
 const SIZE: usize = 4;
 
@@ -92,9 +95,21 @@ impl KafkaService {
                 "a {name} request of version {version}, which is not served"
             )));
         }
+        if api.key != ApiKey::Produce && frame.len() > MAX_WITHOUT_RECORDS {
+            let (name, size) = (api.key.name(), frame.len());
+            return Flow::Close(Cow::Owned(format!(
+                "a {name} request of {size} bytes; without records {MAX_WITHOUT_RECORDS} are enough"
+            )));
+        }
         let outcome = match api.handler {
             Handler::Inline(handler) => handler(&self.shared, &call, &mut reader, &mut self.out),
             Handler::Offloaded(_) => return self.offload(slot, session.origin, frame),
+            Handler::Either(quick, _) => {
+                match quick(&self.shared, &call, &mut reader, &mut self.out) {
+                    Ok(false) => return self.offload(slot, session.origin, frame),
+                    outcome => outcome.map(drop),
+                }
+            }
             Handler::Service if api.key == ApiKey::Produce => {
                 return produce::serve(self, cx, &call, slot, &mut reader);
             }
@@ -109,6 +124,7 @@ impl KafkaService {
     /// Sends the frame that is in `out`.
     pub(super) fn answer(&mut self, cx: &mut Context<'_>, slot: Slot) -> Flow {
         cx.reply(slot, &[Part::Bytes(self.out.bytes())]);
+        self.out.clear(); // A large answer's memory is given back.
         Flow::Next
     }
 
@@ -121,7 +137,7 @@ impl KafkaService {
         let job = move |controller: &mut crate::broker::Controller| {
             let answer = run_offloaded(controller, origin, &frame);
             drop((frame, claim));
-            controller.shared().tell(worker, WorkerMessage::Answer(slot, answer));
+            controller.shared().tell_answer(worker, WorkerMessage::Answer(slot, answer));
         };
         match self.shared.on_controller(job) {
             Ok(()) => Flow::Hold,
@@ -239,12 +255,12 @@ impl Service for KafkaService {
         }
     }
 
-    fn closed(&mut self, _cx: &mut Context<'_>, conn: ConnId, _session: Session) {
+    fn closed(&mut self, cx: &mut Context<'_>, conn: ConnId, _session: Session) {
         // Long polls of a connection that is gone: give their registrations back now, not at their
         // timeout, or a client that reconnects in a loop would pile them up.
         for key in self.parked.keys_where(|parked| parked.conn() == conn) {
             if let Some(parked) = self.parked.take(key) {
-                parked.forget();
+                parked.forget(cx);
             }
         }
     }

@@ -14,7 +14,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use socket2::SockRef;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -76,14 +76,11 @@ impl Acceptor {
         })
     }
 
-    /// Accepts until it is told to stop.
-    pub(crate) fn run(&mut self) {
+    /// Accepts until it is told to stop. An error is why it ended before.
+    pub(crate) fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(64);
         while !self.is_stopped() {
-            if let Err(error) = self.wait(&mut events) {
-                ::log::error!(target: "barnabas::net", "no more connections are accepted: {error}");
-                return;
-            }
+            self.wait(&mut events)?;
             for event in &events {
                 if let Some(listener) = self.listeners.get_mut(event.token().0) {
                     listener.ready = true;
@@ -95,6 +92,7 @@ impl Acceptor {
                 (0..self.listeners.len()).for_each(|at| self.accept_all(at, now));
             }
         }
+        Ok(())
     }
 
     fn is_stopped(&mut self) -> bool {
@@ -122,7 +120,7 @@ impl Acceptor {
     fn accept_all(&mut self, at: usize, now: Instant) {
         while self.listeners[at].ready && self.paused.is_none() {
             match self.listeners[at].socket.accept() {
-                Ok((socket, remote)) => self.hand_over(socket, remote, at, now),
+                Ok((socket, remote)) => self.hand_over(socket, canonical(remote), at, now),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.listeners[at].ready = false;
                 }
@@ -173,7 +171,16 @@ impl Acceptor {
         if let Some(bytes) = self.receive_buffer {
             options.set_recv_buffer_size(bytes)?;
         }
-        socket.local_addr()
+        socket.local_addr().map(canonical)
+    }
+}
+
+/// An address as people and clients write it: who comes over IPv4 to a listener of both families has
+/// an IPv6 address that stands for the IPv4 one, and a client with IPv4 only could not use that.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        IpAddr::V4(ip) => SocketAddr::new(ip.into(), address.port()),
+        IpAddr::V6(_) => address, // with its scope
     }
 }
 

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub const WINDOW: usize = 256 * 1024;
 /// The smallest ring.
 const SMALLEST: usize = 16 * 1024;
-/// Bytes of unused rings that a worker keeps.
+/// Bytes of rings, lent or not, that a worker keeps however few it has needed of late.
 const KEPT: usize = 4 * 1024 * 1024;
 /// Unused vectors for output that a worker keeps, and the largest that it keeps.
 const KEPT_VECTORS: usize = 64;
@@ -59,6 +59,10 @@ pub struct Pool {
     free: Vec<Box<Ring>>,
     free_bytes: usize,
     lent: usize,
+    lent_bytes: usize,
+    /// The most that was lent at once since [`Pool::age`], and in the time before.
+    peak: usize,
+    last_peak: usize,
     vectors: Vec<Vec<u8>>,
     /// Unsent bytes that the budget has been told of.
     output: usize,
@@ -74,6 +78,9 @@ impl Pool {
             free: Vec::new(),
             free_bytes: 0,
             lent: 0,
+            lent_bytes: 0,
+            peak: 0,
+            last_peak: 0,
             vectors: Vec::new(),
             output: 0,
             overdraft: false,
@@ -125,30 +132,63 @@ impl Pool {
         if let Some(at) = self.best(wish).or_else(|| self.best(least)) {
             let ring = self.free.swap_remove(at);
             self.free_bytes -= ring.capacity();
+            self.note_lent(ring.capacity());
             return ring;
         }
         let capacity = least.max(SMALLEST).next_power_of_two();
         self.budget.add(capacity);
+        self.note_lent(capacity);
         Box::new(Ring::new(capacity))
     }
 
-    /// The smallest unused ring of at least `least` bytes.
+    fn note_lent(&mut self, capacity: usize) {
+        self.lent_bytes += capacity;
+        self.peak = self.peak.max(self.lent_bytes);
+    }
+
+    /// The smallest unused ring of at least `least` bytes; of those the one that came back last,
+    /// whose memory is most likely in cache.
     fn best(&self, least: usize) -> Option<usize> {
-        let fits = self.free.iter().enumerate().filter(|(_, ring)| ring.capacity() >= least);
+        let free = self.free.iter().enumerate().rev();
+        let fits = free.filter(|(_, ring)| ring.capacity() >= least);
         fits.min_by_key(|(_, ring)| ring.capacity()).map(|(at, _)| at)
     }
 
-    /// Takes a ring back.
+    /// Takes a ring back. A new one costs a hundred times as much as one that was kept (its pages
+    /// are faulted in anew), so as many are kept as were lent at once of late.
     pub(crate) fn put(&mut self, mut ring: Box<Ring>) {
         assert!(self.lent > 0, "more rings come back than were lent");
         self.lent -= 1;
+        self.lent_bytes -= ring.capacity();
         ring.consume(ring.len());
-        if self.free_bytes + ring.capacity() <= KEPT {
-            self.free_bytes += ring.capacity();
-            self.free.push(ring);
-        } else {
-            self.budget.sub(ring.capacity());
+        self.free_bytes += ring.capacity();
+        self.free.push(ring);
+        self.drop_beyond(KEPT.max(self.peak).max(self.last_peak));
+    }
+
+    /// A while has passed: forgets the need of the time before the last.
+    pub(crate) fn age(&mut self) {
+        self.last_peak = std::mem::replace(&mut self.peak, self.lent_bytes);
+        self.drop_beyond(KEPT.max(self.last_peak));
+    }
+
+    /// Drops unused rings, those first that came back first, until all rings take `kept` bytes.
+    fn drop_beyond(&mut self, kept: usize) {
+        let mut over = (self.free_bytes + self.lent_bytes).saturating_sub(kept);
+        if over == 0 {
+            return;
         }
+        let mut dropped = 0;
+        self.free.retain(|ring| {
+            let goes = over > 0;
+            if goes {
+                over = over.saturating_sub(ring.capacity());
+                dropped += ring.capacity();
+            }
+            !goes
+        });
+        self.free_bytes -= dropped;
+        self.budget.sub(dropped);
     }
 
     /// An empty vector, with capacity if one is at hand.
@@ -176,6 +216,7 @@ impl Pool {
 
     /// Gives back all that nobody uses.
     pub(crate) fn trim(&mut self) {
+        (self.peak, self.last_peak) = (self.lent_bytes, self.lent_bytes);
         self.drop_rings();
         self.vectors = Vec::new();
     }
@@ -220,6 +261,27 @@ mod tests {
         let rings: Vec<_> = (0..8).map(|_| pool.ring(1 << 20, 1 << 20)).collect();
         assert_eq!(budget.used(), 8 << 20);
         rings.into_iter().for_each(|ring| pool.put(ring));
+        pool.age();
+        pool.age();
+        assert_eq!(budget.used(), KEPT);
+    }
+
+    #[test]
+    fn as_many_rings_are_kept_as_were_lent_of_late() {
+        let budget = Budget::new(1 << 30);
+        let mut pool = Pool::new(budget.clone());
+        for _ in 0..3 {
+            let rings: Vec<_> = (0..64).map(|_| pool.ring(1 << 20, 1 << 20)).collect();
+            rings.into_iter().for_each(|ring| pool.put(ring));
+            assert_eq!(budget.used(), 64 << 20, "none goes, and no new one is made");
+        }
+        pool.age();
+        assert_eq!(budget.used(), 64 << 20, "that was just now");
+        let few: Vec<_> = (0..8).map(|_| pool.ring(1 << 20, 1 << 20)).collect();
+        few.into_iter().for_each(|ring| pool.put(ring));
+        pool.age();
+        assert_eq!(budget.used(), 8 << 20);
+        pool.age();
         assert_eq!(budget.used(), KEPT);
     }
 

@@ -27,7 +27,7 @@ impl Slot {
     }
 }
 
-/// Who is at the other end.
+/// Who is at the other end. An IPv4 address is one, to whatever listener it came.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Peer {
     /// The peer's address.

@@ -80,11 +80,6 @@ impl Plan {
         self.records.push(record.to_bytes());
     }
 
-    /// Adds all records of another plan behind this one's.
-    pub fn extend(&mut self, other: Plan) {
-        self.records.extend(other.records);
-    }
-
     /// Whether nothing would change.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()

@@ -94,6 +94,10 @@ pub fn delete_topic(image: &Image, id: Uuid) -> Result<Plan, ApiError> {
 fn check_name(image: &Image, topic: &str) -> Result<(), ApiError> {
     name::validate(topic)
         .map_err(|why| ApiError::new(ErrorCode::INVALID_TOPIC_EXCEPTION, why.to_string()))?;
+    if topic == name::CLUSTER_METADATA {
+        let message = format!("Creation of internal topic {topic} is prohibited.");
+        return Err(ApiError::new(ErrorCode::INVALID_REQUEST, message));
+    }
     if image.topic(topic).is_some() {
         let message = format!("Topic '{topic}' already exists.");
         return Err(ApiError::new(ErrorCode::TOPIC_ALREADY_EXISTS, message));

@@ -12,7 +12,7 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Longest the broker itself retries on CONCURRENT_TRANSACTIONS."),
     int("add.partitions.to.txn.retry.backoff.ms").default("20").at_least(1).later()
         .doc("Pause between those retries."),
-    int("producer.id.expiration.ms").default("86400000").at_least(1).cluster_wide().later()
+    int("producer.id.expiration.ms").default("86400000").at_least(1).cluster_wide().used()
         .doc("Idle time after which a partition forgets a producer id."),
     int("share.coordinator.append.linger.ms").default("-1").at_least(-1)
         .doc("How long share coordinator writes are batched; -1 adapts."),

@@ -23,13 +23,17 @@ impl ParkedFetch {
         self.slot.conn()
     }
 
-    /// Gives the registrations back, without an answer.
-    pub fn forget(self) {
-        for (partition, key) in self.registered {
-            partition.waiters().remove(key);
+    /// Gives the registrations and the timer back, without an answer.
+    pub fn forget(self, cx: &mut Context<'_>) {
+        if let Some(timer) = self.timer {
+            cx.cancel_timer(timer);
         }
+        unregister(self.registered);
     }
 }
+
+/// How often a fetch looks while bytes keep coming before it waits for any.
+const LOOKS: usize = 3;
 
 /// Why a parked fetch is looked at again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +44,11 @@ pub enum Why {
     Timeout,
 }
 
-/// Parks a fetch, unless data came between the first look and the registration.
+/// Parks a fetch, unless there is enough by now.
+///
+/// It is registered first and looks once more then, so that no append falls between. Where bytes
+/// keep coming, yet not enough, it gives up counting them and waits for the next ones, whatever their
+/// number.
 pub fn park(
     service: &mut KafkaService,
     cx: &mut Context<'_>,
@@ -48,22 +56,37 @@ pub fn park(
     fetch: Fetch,
     seen: Outcome,
 ) {
-    let key = service.parked.reserve();
-    let waiter = Waiter::new(service.worker, key, fetch.min_bytes - seen.bytes);
-    let partitions = fetch.targets.iter().filter_map(|target| target.partition.as_ref().ok());
-    let register = |partition: &Arc<Partition>| {
-        (partition.clone(), partition.waiters().register(waiter.clone()))
-    };
-    let registered = partitions.map(register).collect();
-    let mut parked = ParkedFetch { slot, fetch, registered, timer: None };
-    let again = parked.fetch.read();
-    if again.bytes != seen.bytes || again.urgent || is_gone(service, &parked.fetch) {
+    let mut seen = seen.bytes;
+    for look in 1.. {
+        let last_look = look == LOOKS;
+        let missing = if last_look { 1 } else { fetch.min_bytes - seen };
+        let key = service.parked.reserve();
+        let registered = register(&fetch, &Waiter::new(service.worker, key, missing));
+        let again = fetch.read();
+        if fetch.is_satisfied_by(&again) || is_gone(service, &fetch) {
+            service.parked.take(key);
+            unregister(registered);
+            return answer::send(service, cx, slot, fetch, again);
+        }
+        if again.bytes == seen || last_look {
+            let timer = fetch.deadline.map(|deadline| cx.set_timer(deadline, key));
+            return service.parked.put(key, ParkedFetch { slot, fetch, registered, timer });
+        }
+        seen = again.bytes;
         service.parked.take(key);
-        finish_or_repark(service, cx, parked, again);
-        return;
+        unregister(registered);
     }
-    parked.timer = parked.fetch.deadline.map(|deadline| cx.set_timer(deadline, key));
-    service.parked.put(key, parked);
+}
+
+fn register(fetch: &Fetch, waiter: &Arc<Waiter>) -> Vec<(Arc<Partition>, WaiterKey)> {
+    let partitions = fetch.targets.iter().filter_map(|target| target.partition.as_ref().ok());
+    partitions.map(|one| (one.clone(), one.waiters().register(waiter.clone()))).collect()
+}
+
+fn unregister(registered: Vec<(Arc<Partition>, WaiterKey)>) {
+    for (partition, key) in registered {
+        partition.waiters().remove(key);
+    }
 }
 
 /// Looks at a parked fetch again.
@@ -73,21 +96,10 @@ pub fn resume(service: &mut KafkaService, cx: &mut Context<'_>, mut parked: Park
         (Why::Timeout, _) => parked.fetch.deadline = None,
         (Why::Data, None) => {}
     }
-    refresh(service, &mut parked.fetch);
-    let outcome = parked.fetch.read();
-    finish_or_repark(service, cx, parked, outcome);
-}
-
-fn finish_or_repark(
-    service: &mut KafkaService,
-    cx: &mut Context<'_>,
-    parked: ParkedFetch,
-    outcome: Outcome,
-) {
-    let ParkedFetch { slot, fetch, registered, .. } = parked;
-    for (partition, key) in registered {
-        partition.waiters().remove(key);
-    }
+    let ParkedFetch { slot, mut fetch, registered, .. } = parked;
+    unregister(registered);
+    refresh(service, &mut fetch);
+    let outcome = fetch.read();
     if service.draining || fetch.is_satisfied_by(&outcome) {
         answer::send(service, cx, slot, fetch, outcome);
     } else {

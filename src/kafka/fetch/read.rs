@@ -1,6 +1,7 @@
 //! Reading the partitions of a fetch within its limits (Kafka's `ReplicaManager.readFromLog`).
 
 use super::target::{Fetch, Target};
+use crate::broker::now_ms;
 use crate::catalog::Partition;
 use crate::log::{Bound, Log, ReadError};
 use crate::net::FileRange;
@@ -129,7 +130,8 @@ impl Fetch {
                 records: read.range,
             },
             Err(why) => {
-                if !matches!(why, ReadError::OutOfRange { .. }) {
+                let of_storage = !matches!(why, ReadError::OutOfRange { .. });
+                if of_storage && partition.may_report(now_ms()) {
                     ::log::error!("{}-{}: {why}", target.name, asked.index);
                 }
                 Row::failed(why.code(), false)

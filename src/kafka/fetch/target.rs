@@ -14,6 +14,8 @@ use crate::wire::uuid::Uuid;
 
 /// From this version on topics are named by id.
 const IDS_FROM: i16 = 13;
+/// Partitions that one fetch may name: more than a broker holds.
+const MAX_PARTITIONS: usize = 200_000;
 /// The replica id of a consumer.
 const CONSUMER: i32 = -1;
 /// The replica id of a debugging consumer, which reads to the end of the log.
@@ -90,6 +92,10 @@ impl Fetch {
         now: Instant,
     ) -> Result<Self, ErrorCode> {
         let read_committed = check_isolation(request.isolation_level)?;
+        let asked: usize = request.topics.iter().map(|topic| topic.partitions.len()).sum();
+        if asked > MAX_PARTITIONS {
+            return Err(ErrorCode::INVALID_REQUEST);
+        }
         let uses_ids = call.version() >= IDS_FROM;
         let (asked, mode) = open_mode(shared, request, uses_ids, now)?;
         let mut names = Names { shared, uses_ids, known: HashMap::new() };

@@ -28,6 +28,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 /// The first step of a reserve, and the largest.
 const FIRST_STEP: u64 = 16 * 1024;
 const LARGEST_STEP: u64 = 32 << 20;
+/// Pages are faulted in by so many bytes at once: by the preparer, and by the tail that has outrun
+/// it. One call for many pages costs a tenth of as many faults.
+const PIECE_AHEAD: u64 = 1 << 20;
+const PIECE_OUTRUN: u64 = 256 << 10;
 
 /// The kernel has no MADV_POPULATE_WRITE (before 5.14): pages are touched instead.
 static NO_POPULATE: AtomicBool = AtomicBool::new(false);
@@ -39,6 +43,9 @@ pub(crate) struct GrowingFile {
     map: OnceLock<MmapRaw>,
     len: AtomicU64,
     reserve: AtomicU64,
+    /// Up to here pages were faulted in, or need not be: the first ones are left to be faulted in
+    /// when they are needed, for most logs stay small. Only a hint.
+    ready: AtomicU64,
     /// Held while the file changes its size; false inside once no tail writes any more.
     growing: Mutex<bool>,
     /// Write-back was started up to here.
@@ -56,6 +63,7 @@ impl GrowingFile {
             map: OnceLock::new(),
             len: AtomicU64::new(len),
             reserve: AtomicU64::new(reserve),
+            ready: AtomicU64::new(len.max(FIRST_STEP)),
             growing: Mutex::new(growing),
             written_back: AtomicU64::new(0),
             asked: AtomicBool::new(false),
@@ -128,12 +136,14 @@ impl GrowingFile {
         self.growing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks for a larger reserve once half of the last step is used. True at most once per
-    /// growth: then the caller must see to it that [`GrowingFile::grow_ahead`] is called.
+    /// Asks for more once half of the last step is used, be it reserve or pages. True at most once
+    /// per growth: then the caller must see to it that [`GrowingFile::grow_ahead`] is called.
     pub(crate) fn should_grow(&self, len: u64) -> bool {
         let reserve = self.reserve.load(Ordering::Relaxed);
-        reserve < self.capacity
-            && reserve - len < step(reserve) / 2
+        // The tail is past `ready` when it has outrun the preparer.
+        let ready = self.ready.load(Ordering::Relaxed).min(reserve);
+        ready < self.capacity
+            && ready.saturating_sub(len) < step(reserve) / 2
             && !self.asked.swap(true, Ordering::AcqRel)
     }
 
@@ -144,19 +154,39 @@ impl GrowingFile {
 
     /// Grows the reserve by a step and faults the new pages in. Blocks; for the preparer.
     pub(crate) fn grow_ahead(&self) -> io::Result<()> {
-        let grown = self.grow_ahead_by(step(self.reserve()));
+        let (reserve, step) = (self.reserve(), step(self.reserve()));
+        // Where the tail had to grow the reserve itself, only pages are lacking.
+        let lacks = reserve.saturating_sub(self.len()) < step / 2;
+        let grown = self.grow_ahead_by(if lacks { step } else { 0 });
         self.unask();
         grown
     }
 
     /// The same by a step of the caller's choice.
     pub(crate) fn grow_ahead_by(&self, step: u64) -> io::Result<()> {
-        self.grow(self.reserve() + step, true)
+        let map = self.map()?;
+        self.grow(self.reserve() + step, Some(map))?;
+        let to = self.reserve();
+        loop {
+            // The tail may be faster: what it has passed is none of our business any more.
+            let from = self.ready.load(Ordering::Relaxed).max(self.len());
+            if from >= to {
+                return Ok(());
+            }
+            self.fault_in(map, from, to.min(from + PIECE_AHEAD));
+        }
     }
 
-    /// Grows the reserve to `to` bytes, or as far as the capacity lets it.
-    fn grow(&self, to: u64, ahead: bool) -> io::Result<()> {
-        let map = if ahead { Some(self.map()?) } else { None };
+    /// Faults pages in, with one call.
+    fn fault_in(&self, map: &MmapRaw, from: u64, to: u64) {
+        populate(map, from, to);
+        // Even if it failed: it is not tried twice.
+        self.ready.fetch_max(to, Ordering::Relaxed);
+    }
+
+    /// Grows the reserve to `to` bytes, or as far as the capacity lets it. The mapping is given by
+    /// who has the time to fault its pages in.
+    fn grow(&self, to: u64, ahead: Option<&MmapRaw>) -> io::Result<()> {
         let may_grow = self.lock();
         let from = self.reserve();
         let to = to.next_multiple_of(PAGE).min(self.capacity);
@@ -164,14 +194,10 @@ impl GrowingFile {
             return Ok(());
         }
         sys::reserve(&self.file, from, to)?;
-        if let Some(map) = map.filter(|_| NO_POPULATE.load(Ordering::Relaxed)) {
+        if let Some(map) = ahead.filter(|_| NO_POPULATE.load(Ordering::Relaxed)) {
             touch(map, from, to);
         }
         self.reserve.store(to, Ordering::Release);
-        drop(may_grow);
-        if let Some(map) = map {
-            populate(map, from, to);
-        }
         Ok(())
     }
 
@@ -207,7 +233,7 @@ fn populate(map: &MmapRaw, from: u64, to: u64) {
     if NO_POPULATE.load(Ordering::Relaxed) {
         return;
     }
-    let from = from / PAGE * PAGE;
+    let (from, to) = (from / PAGE * PAGE, to.next_multiple_of(PAGE));
     if let Err(error) = map.advise_range(Advice::PopulateWrite, from as usize, (to - from) as usize)
         && error.raw_os_error() == Some(libc::EINVAL)
     {
@@ -279,10 +305,16 @@ impl Tail {
         if need > reserve {
             let step = reserve + step(reserve);
             // A step may not fit on the disk where the bytes themselves do.
-            let grown = self.shared.grow(need.max(step), false);
-            grown.or_else(|_| self.shared.grow(need, false))?;
+            let grown = self.shared.grow(need.max(step), None);
+            grown.or_else(|_| self.shared.grow(need, None))?;
         }
-        self.shared.map().map(drop)
+        let map = self.shared.map()?;
+        let ready = self.shared.ready.load(Ordering::Relaxed);
+        if need > ready {
+            let to = (need + PIECE_OUTRUN).min(self.shared.reserve());
+            self.shared.fault_in(map, ready.max(self.len), to);
+        }
+        Ok(())
     }
 
     /// Copies the bytes behind the end, where no reader looks yet, and gives them back to be
@@ -312,5 +344,52 @@ impl Tail {
     pub(crate) fn seal(self) -> Arc<GrowingFile> {
         *self.shared.lock() = false;
         self.shared
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tail() -> Tail {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let unique = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("barnabas-growing-{}-{unique}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let mut options = File::options();
+        let file = options.read(true).write(true).create_new(true).open(&path).unwrap();
+        std::fs::remove_file(path).unwrap();
+        Tail::new(file, 0, 64 << 20).unwrap()
+    }
+
+    #[test]
+    fn a_tail_that_outruns_the_preparer_faults_in_a_piece() {
+        let mut tail = tail();
+        tail.make_room(1 << 20).unwrap();
+        let (ready, reserve) = (tail.shared.ready.load(Ordering::Relaxed), tail.shared.reserve());
+        assert_eq!(ready, reserve.min((1 << 20) + PIECE_OUTRUN));
+        tail.stage(&vec![7; 1 << 20]);
+        tail.publish(1 << 20);
+        assert!(tail.shared.should_grow(tail.len()));
+        assert!(!tail.shared.should_grow(tail.len()), "asked once");
+    }
+
+    #[test]
+    fn the_preparer_makes_pages_where_the_tail_has_made_a_reserve() {
+        let mut tail = tail();
+        tail.shared.grow(8 << 20, None).unwrap();
+        tail.make_room(1 << 20).unwrap();
+        assert!(tail.shared.should_grow(tail.len()));
+        tail.shared.grow_ahead().unwrap();
+        assert_eq!(tail.shared.reserve(), 8 << 20, "there was enough");
+        assert_eq!(tail.shared.ready.load(Ordering::Relaxed), 8 << 20);
+        assert!(!tail.shared.should_grow(tail.len()), "nothing is lacking");
+        tail.make_room(5 << 20).unwrap();
+        tail.stage(&vec![7; 5 << 20]);
+        tail.publish(5 << 20);
+        assert!(tail.shared.should_grow(tail.len()), "half of it is used");
+        tail.shared.grow_ahead().unwrap();
+        assert_eq!(tail.shared.reserve(), 16 << 20);
+        assert_eq!(tail.shared.ready.load(Ordering::Relaxed), 16 << 20);
     }
 }

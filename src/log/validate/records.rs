@@ -15,7 +15,7 @@ use super::{
 };
 use crate::wire::records::{
     Batch, BatchHeader, Codec, CompressError, Decoder, NO_PRODUCER_EPOCH, NO_PRODUCER_ID,
-    NO_TIMESTAMP, Rebuilder, RecordIter, RecordStream, StreamError, TimestampType,
+    NO_TIMESTAMP, Rebuilder, RecordIter, RecordStream, StreamError, Sweep, TimestampType, sweep,
 };
 
 /// Walks the records, and keeps the batch or writes it anew.
@@ -50,8 +50,14 @@ struct Walk {
     consecutive: bool,
 }
 
+/// One sweep over all records; one by one only if something is wrong with one of them.
 fn walk_in_place(batch: &Batch<'_>, rules: &Rules<'_>) -> Result<Walk, Invalid> {
     let mut checker = Checker::new(batch.header(), rules, "DefaultRecord");
+    let sweep = sweep(batch.records_bytes(), batch.record_count());
+    let sweep = sweep.map_err(|error| unreadable(error.into(), rules))?;
+    if let Some(walk) = checker.check_all(&sweep) {
+        return Ok(walk);
+    }
     for record in RecordIter::new(batch.records_bytes(), batch.record_count()) {
         let record = record.map_err(|error| unreadable(error.into(), rules))?;
         checker.check(&Facts {
@@ -290,6 +296,30 @@ impl<'r> Checker<'r> {
         }
         self.max_timestamp = self.max_timestamp.max(facts.timestamp);
         self.consecutive &= facts.offset_delta == index;
+    }
+
+    /// The walk over records that are certainly all good; `None` where a closer look is needed.
+    fn check_all(&self, sweep: &Sweep) -> Option<Walk> {
+        let (least, most) = sweep.timestamp_deltas;
+        let first = self.base_timestamp.checked_add(least)?;
+        let last = self.base_timestamp.checked_add(most)?;
+        if self.claimed_append_time.is_some()
+            || self.rules.config.cleanup_policy.compact && sweep.keyless
+            || self.create_time && !self.is_range_allowed(first, last)
+        {
+            return None;
+        }
+        let max_timestamp = last.max(NO_TIMESTAMP);
+        Some(Walk { max_timestamp, consecutive: sweep.consecutive })
+    }
+
+    /// All timestamps from one to the other are allowed.
+    fn is_range_allowed(&self, first: i64, last: i64) -> bool {
+        let (config, now) = (self.rules.config, self.rules.now_ms);
+        let oldest = now.checked_sub(first);
+        let youngest = last.checked_sub(now);
+        oldest.is_some_and(|age| age <= config.message_timestamp_before_max_ms)
+            && youngest.is_some_and(|ahead| ahead <= config.message_timestamp_after_max_ms)
     }
 
     fn end(self) -> Result<Walk, Invalid> {

@@ -17,6 +17,7 @@ pub mod patch;
 pub mod rebuild;
 pub mod record;
 pub mod stream;
+pub mod sweep;
 mod varint;
 
 pub use attributes::{Attributes, TimestampType};
@@ -27,6 +28,7 @@ pub use header::BatchHeader;
 pub use rebuild::Rebuilder;
 pub use record::{Header, Headers, Record, RecordError, RecordIter};
 pub use stream::{RecordStream, StreamError, Tap};
+pub use sweep::{Sweep, sweep};
 
 /// Bytes of a batch's header, that is, of a batch without records.
 pub const HEADER_LEN: usize = 61;

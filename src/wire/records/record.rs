@@ -129,6 +129,11 @@ impl<'a> RecordIter<'a> {
         Self { bytes, left: count }
     }
 
+    /// What is not read yet: bytes, and records.
+    pub(super) fn rest(&self) -> (&'a [u8], i32) {
+        (self.bytes, self.left)
+    }
+
     #[inline]
     fn read(&mut self) -> Result<Record<'a>, RecordError> {
         if self.left < 0 {

@@ -1,0 +1,83 @@
+//! Clients that ask for what is not theirs, or for too much of what is.
+
+mod broker_support;
+
+use barnabas::wire::codec::Array;
+use barnabas::wire::error::ErrorCode;
+use barnabas::wire::messages::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
+use barnabas::wire::uuid::Uuid;
+use broker_support::*;
+
+/// The topic that holds the cluster's metadata.
+const METADATA: &str = "__cluster_metadata";
+
+/// Asks for topics by name, to be created where they are missing. None of them is there yet.
+fn wish(client: &mut Client, names: &[&str]) {
+    let mut topics = Vec::new();
+    for name in names {
+        topics.push(MetadataRequestTopic { topic_id: Uuid::ZERO, name: Some(name) });
+    }
+    let request = MetadataRequest { topics: Some(Array::from(&topics)), ..Default::default() };
+    let answer = client.call(12, &request);
+    let topics = answer.read::<MetadataResponse<'_>>().topics;
+    assert_eq!(topics.len(), names.len());
+    let missing = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+    assert!(topics.iter().all(|topic| topic.error_code == missing));
+}
+
+#[test]
+fn no_client_reaches_the_metadata_log() {
+    let dir = TempDir::new();
+    let broker = Broker::start(dir.path(), &[]);
+    let mut client = broker.client();
+    client.create("kept", 2);
+    let offset = client.append(("kept", 1), &batch(1, 3, 10));
+    // Asked for by name, it would be created on demand; the job runs before the next creation.
+    wish(&mut client, &[METADATA]);
+    let sent = client.send_create(METADATA, 1, &[]);
+    assert_eq!(client.created(sent), Err(ErrorCode::INVALID_REQUEST));
+    client.create("behind", 1);
+    broker.stop_cleanly();
+    let broker = Broker::start(dir.path(), &[]);
+    let mut client = broker.client();
+    let mut names: Vec<String> = client.cluster().topics.into_keys().collect();
+    names.sort();
+    assert_eq!(names, ["behind", "kept"]);
+    assert_eq!(batches(&client.fetch_all(("kept", 1))).len(), 1);
+    assert_eq!(offset, 0);
+    broker.stop_cleanly();
+}
+
+#[test]
+fn thousands_of_names_asked_for_hold_nobody_up() {
+    let dir = TempDir::new();
+    let broker = Broker::start(dir.path(), &[]);
+    let names: Vec<String> = (0..20_000).map(|n| format!("wished-{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut greedy = broker.client();
+    wish(&mut greedy, &names[..10_000]);
+    // Whoever needs the controller now stands behind a hundred creations at most.
+    let mut other = broker.client();
+    other.create("mine", 1);
+    let count = other.cluster().topics.len();
+    assert!((2..=101).contains(&count), "{count} topics");
+    // What is still wished for when the broker stops does not keep it.
+    wish(&mut greedy, &names[10_000..]);
+    broker.stop_cleanly();
+}
+
+#[test]
+fn a_request_without_records_may_not_be_as_large_as_one_with_them() {
+    let dir = TempDir::new();
+    let broker = Broker::start(dir.path(), &[]);
+    let mut client = broker.client();
+    let (mut frame, _) = client.metadata_frame(Some(&["t"]));
+    let size = 17 << 20;
+    frame.resize(size + 4, 0);
+    frame[..4].copy_from_slice(&(size as u32).to_be_bytes());
+    client.send_bytes(&frame);
+    client.assert_closed();
+    broker.logged(&["Metadata request of 17825792 bytes"]);
+    broker.client().api_versions();
+    broker.stop_cleanly();
+}
