@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::controller::{Controller, Job};
 use super::fetch_sessions::FetchSessions;
@@ -116,7 +116,7 @@ impl Shared {
         };
         let mut undelivered = sender.send(message);
         while let Err(SendError::Full(message)) = undelivered {
-            std::thread::sleep(Duration::from_millis(1));
+            std::thread::yield_now(); // A million messages wait: the worker is at them.
             undelivered = sender.send(message);
         }
     }
