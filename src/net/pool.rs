@@ -214,6 +214,14 @@ impl Pool {
         self.output = unsent;
     }
 
+    /// Notes unsent bytes that have become many since they were noted last; the budget is shared
+    /// by all workers, so it is not asked for each answer.
+    pub(crate) fn note_large_output(&mut self, unsent: usize) {
+        if unsent.abs_diff(self.output) > WINDOW {
+            self.note_output(unsent);
+        }
+    }
+
     /// Gives back all that nobody uses.
     pub(crate) fn trim(&mut self) {
         (self.peak, self.last_peak) = (self.lent_bytes, self.lent_bytes);
