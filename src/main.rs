@@ -12,7 +12,7 @@ use barnabas::config::flags::{self, Command, Start};
 use barnabas::config::{self, Config};
 use barnabas::kafka::KafkaService;
 use barnabas::net;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 /// What a broker exits with if it cannot start with what it was given.
@@ -53,8 +53,8 @@ fn run(start: Start) -> Result<ExitCode, String> {
         log::warn!("the limit on open files stays as it is: {why}");
     }
     // From here on a signal is kept until somebody looks, so that none falls between.
-    let mut signals =
-        Signals::new([SIGINT, SIGTERM]).map_err(|why| format!("cannot wait for signals: {why}"))?;
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])
+        .map_err(|why| format!("cannot wait for signals: {why}"))?;
     let options = options(&config)?;
     let bound = net::bind::<WorkerMessage>(&options).map_err(|why| why.to_string())?;
     // A broker without one of its threads would take connections and not serve them.
@@ -67,7 +67,16 @@ fn run(start: Start) -> Result<ExitCode, String> {
     broker.attach(bound.senders(), endpoints);
     let shared = broker.shared().clone();
     let running = bound.start(move |worker| KafkaService::new(shared.clone(), worker));
-    let running = running.map_err(|why| format!("cannot start the threads: {why}"))?;
+    let running = match running {
+        Ok(running) => running,
+        Err(why) => {
+            // What was open is left as it was found: closed cleanly.
+            if let Err(also) = broker.close() {
+                log::error!("not everything could be closed: {also}");
+            }
+            return Err(format!("cannot start the threads: {why}"));
+        }
+    };
     announce(&config, &addresses);
     broker.settle();
     let signal = signals.forever().next();

@@ -150,3 +150,24 @@ fn what_no_topic_owns_is_set_aside_however_long_its_name_is() {
     kept.sort();
     assert_eq!(kept, ["stray-0".to_owned(), long]);
 }
+
+#[test]
+fn partitions_without_their_metadata_are_left_alone() {
+    let dir = TempDir::new();
+    let data = dir.join("data");
+    let broker = Broker::start(&data, &[]);
+    let mut client = broker.client();
+    client.create("t", 1);
+    client.append(("t", 0), &batch(1, 2, 100));
+    broker.stop_cleanly();
+    let aside = dir.join("metadata");
+    std::fs::rename(data.join("__cluster_metadata-0"), &aside).unwrap();
+    let before = picture(&data);
+    let refused = refused(command(&["--port", "0", "--data-dir", data.to_str().unwrap()]));
+    assert!(refused.stderr.contains("there is the partition t-0"), "{}", refused.stderr);
+    assert_eq!(picture(&data), before);
+    std::fs::rename(&aside, data.join("__cluster_metadata-0")).unwrap();
+    let broker = Broker::start(&data, &[]);
+    assert_eq!(batches(&broker.client().fetch_all(("t", 0))).len(), 1);
+    broker.stop_cleanly();
+}

@@ -116,6 +116,13 @@ impl DataDir {
         &self.path
     }
 
+    /// The name of some partition's directory, if there is one.
+    pub fn any_partition(&self) -> Option<String> {
+        let names = fs::read_dir(&self.path).into_iter().flatten().flatten();
+        let mut names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names.find(|name| super::partition_dir::parse(name).is_some())
+    }
+
     /// Whose it is.
     pub fn meta(&self) -> &Meta {
         &self.meta

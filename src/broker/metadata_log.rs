@@ -52,6 +52,10 @@ impl MetadataLog {
                 tell_losses(&dir, &report);
                 log
             })
+        } else if let Some(partition) = data_dir.any_partition() {
+            // Without it every partition would be nobody's.
+            let why = format!("it is missing, although there is the partition {partition}");
+            return Err(StartError::Metadata(dir, why));
         } else {
             Log::create(dir.clone(), config, preparer)
         };
