@@ -143,7 +143,7 @@ impl Broker {
             offloaded: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
             creating: Mutex::default(),
-            static_config: Mutex::new(config),
+            static_config: config,
         });
         let mut state = Controller { shared: shared.clone(), metadata };
         if !data_dir.was_clean() {
@@ -280,7 +280,7 @@ impl Shared {
 
     /// Puts the dynamic broker settings of the image in force, in all topics too.
     pub(crate) fn apply_dynamic_config(&self) {
-        let effective = Arc::new(dynamic_config(&self.image(), &self.static_config()));
+        let effective = Arc::new(dynamic_config(&self.image(), &self.static_config));
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = effective;
         for topic in self.topics.all() {
             topic.set_config(Arc::new(self.resolve(&topic.name)));
