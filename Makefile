@@ -1,7 +1,7 @@
 # make run     build a release and start a broker on 127.0.0.1:9092, its data in ./data (ARGS: more flags)
 # make test    everything: Rust's tests, real clients, Apache Kafka beside it; installs into .cache
 # make lint    format, clippy with and without default features, the style of the house, shell syntax
-# make bench   measurements (BENCH: only these)
+# make bench   measurements, see docs/PERFORMANCE.md (BENCH: only these; BENCH_ARGS: only these sections)
 # make fuzz    every fuzz target for FUZZ_SECONDS, or those in FUZZ
 # make setup   only install what the tests need (make kafka: only Apache Kafka)
 # make docs    make generated documents again
@@ -10,7 +10,8 @@
 
 CARGO ?= cargo
 ARGS ?=
-BENCH ?=
+BENCH ?= broker log net
+BENCH_ARGS ?=
 FUZZ ?=
 FUZZ_SECONDS ?= 60
 
@@ -54,7 +55,7 @@ lint:
 	for script in $(SCRIPTS); do bash -n "$$script" || exit 1; done
 
 bench: build
-	$(CARGO) bench --locked $(BENCH)
+	set -e; for bench in $(BENCH); do $(CARGO) bench --locked --bench "$$bench" -- $(BENCH_ARGS); done
 
 # Stable Rust with the switches of a nightly one: libFuzzer needs them, the product does not.
 fuzz: export RUSTC_BOOTSTRAP = 1

@@ -66,8 +66,10 @@ struct Run {
     all: f64,
     /// MB/s, floor and broker.
     speed: [f64; 2],
-    /// Page faults of the worker for each MB.
+    /// Page faults of the worker for each MB, those that it takes ahead of need included.
     faults: f64,
+    /// System calls for each request, floor and broker.
+    calls: [f64; 2],
 }
 
 fn batch_of(case: &Case) -> (Vec<u8>, usize) {
@@ -79,7 +81,7 @@ fn batch_of(case: &Case) -> (Vec<u8>, usize) {
 fn columns(what: &str) {
     heading(what);
     println!(
-        "{:<46} {:>7} {:>7} {:>6} {:>9} {:>7} {:>6} {:>12} {:>9}",
+        "{:<46} {:>7} {:>7} {:>6} {:>9} {:>7} {:>6} {:>12} {:>9} {:>9}",
         "processor seconds per GB",
         "floor",
         "worker",
@@ -88,14 +90,15 @@ fn columns(what: &str) {
         "all",
         "ratio",
         "MB/s",
-        "faults/MB"
+        "faults/MB",
+        "calls/req"
     );
 }
 
 fn report(case: &Case, runs: &[Run]) {
     let ratio = |a: fn(&Run) -> f64, b: fn(&Run) -> f64| median(runs, |run| a(run) / b(run));
     println!(
-        "{:<46} {:>7.3} {:>7.3} {:>6.2} {:>9.3} {:>7.3} {:>6.2} {:>5.0}/{:<6.0} {:>9.2}",
+        "{:<46} {:>7.3} {:>7.3} {:>6.2} {:>9.3} {:>7.3} {:>6.2} {:>5.0}/{:<6.0} {:>9.1} {:>4.1}/{:<4.1}",
         case.name,
         median(runs, |run| run.floor),
         median(runs, |run| run.worker),
@@ -106,6 +109,8 @@ fn report(case: &Case, runs: &[Run]) {
         median(runs, |run| run.speed[0]),
         median(runs, |run| run.speed[1]),
         median(runs, |run| run.faults),
+        median(runs, |run| run.calls[0]),
+        median(runs, |run| run.calls[1]),
     );
 }
 
@@ -114,20 +119,33 @@ struct Driven {
     cpu: Cpu,
     wall: f64,
     faults: u64,
+    /// For each request; not a number where they cannot be counted.
+    calls: f64,
 }
 
-/// Runs a load against a server.
+/// Runs a load against a server, and then a part of it again to count system calls, which costs.
 fn drive(server: &Server, load: &Load<'_>) -> Driven {
     let mut conns = load.connect();
     server.settle();
     let (before, faults) = (server.cpu(), server.faults());
     let wall = load.run(&mut conns);
-    Driven { cpu: server.cpu().since(before), wall, faults: server.faults() - faults }
+    let (cpu, faults) = (server.cpu().since(before), server.faults() - faults);
+    let counted = counted(load);
+    let calls = server.syscalls().map_or(f64::NAN, |mut counter| {
+        counted.run(&mut conns);
+        counter.count() as f64 / counted.total() as f64
+    });
+    Driven { cpu, wall, faults, calls }
+}
+
+/// The part of a load for which system calls are counted.
+fn counted<'a>(load: &Load<'a>) -> Load<'a> {
+    Load { total: (load.total / 8).max(load.conns), ..*load }
 }
 
 /// Runs the floor on a load; what that has cost, and nanoseconds of faulting in before.
 fn drive_floor(floor: Floor, load: &Load<'_>) -> (Driven, f64) {
-    let server = Server::start(floor.command());
+    let server = Server::start(floor.command()).pinned();
     let prefault = server.line.split_whitespace().nth(2).and_then(|n| n.parse().ok());
     let load = Load { address: server.address, ..*load };
     (drive(&server, &load), prefault.expect("the floor says it"))
@@ -137,7 +155,7 @@ fn drive_floor(floor: Floor, load: &Load<'_>) -> (Driven, f64) {
 pub fn produce() {
     columns("produce: acks=all, one partition, no compression, no idempotence");
     let data = Scratch::new("produce");
-    let broker = Server::broker(data.path());
+    let broker = Server::pinned_broker(data.path());
     let mut client = Client::connect(broker.address);
     for case in PRODUCE.iter().filter(|case| process::wanted(case.name)) {
         let runs: Vec<Run> = (0..process::runs())
@@ -170,14 +188,13 @@ fn produce_run(case: &Case, broker: &Server, client: &mut Client) -> Run {
     let floor = Floor { kind: Kind::Sink, answer: load.answer, range: 0, file };
     let floor = drive_floor(floor, &load);
     let begin = Load { total: case.begun / request.len(), ..load };
-    if case.begun > 0 {
-        drive(broker, &begin);
-    }
+    begin.run(&mut begin.connect());
     process::warm(LOG + LOG / 2);
+    let before = client.end_of(TOPIC);
     let driven = drive(broker, &load);
-    let begun = if case.begun > 0 { begin.total() } else { 0 };
-    let stored = (1 + begun + load.total()) * records;
-    assert_eq!(client.end_of(TOPIC), stored as i64, "all is stored");
+    let counted = if driven.calls.is_nan() { 0 } else { counted(&load).total() };
+    let stored = (load.total() + counted) * records;
+    assert_eq!(client.end_of(TOPIC) - before, stored as i64, "all is stored");
     client.delete(TOPIC);
     broker.settle();
     run_of(load.total() * request.len(), &floor, &driven)
@@ -193,6 +210,7 @@ fn run_of(bytes: usize, (floor, prefault): &(Driven, f64), broker: &Driven) -> R
         all: broker.cpu.all as f64 / bytes,
         speed: [bytes / floor.wall / 1e6, bytes / broker.wall / 1e6],
         faults: broker.faults as f64 / bytes * 1e6,
+        calls: [floor.calls, broker.calls],
     }
 }
 
@@ -200,7 +218,7 @@ fn run_of(bytes: usize, (floor, prefault): &(Driven, f64), broker: &Driven) -> R
 pub fn fetch() {
     columns("fetch: one partition, no session, the load discards");
     let data = Scratch::new("fetch");
-    let broker = Server::broker(data.path());
+    let broker = Server::pinned_broker(data.path());
     let mut client = Client::connect(broker.address);
     let mut logs: HashMap<usize, Log> = HashMap::new();
     for case in FETCH.iter().filter(|case| process::wanted(case.name)) {

@@ -1,6 +1,7 @@
 //! The load: one thread, one epoll, requests made beforehand, answers counted by their size and
 //! thrown away in the kernel. It must cost less than whoever serves, so that the server saturates.
 
+use super::process;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use std::io::Write;
@@ -62,11 +63,12 @@ impl Load<'_> {
 
     /// Sends everything and takes all answers; seconds that it took.
     pub fn run(&self, conns: &mut Conns) -> f64 {
+        process::pin(0, process::LOAD_CPU);
         let began = Instant::now();
         let each = (self.total / self.conns) as u64;
         let all = each * self.answer as u64;
         let mut events = Events::with_capacity(256);
-        let mut busy = conns.conns.len();
+        let mut busy = if each > 0 { conns.conns.len() } else { 0 };
         for conn in &mut conns.conns {
             (conn.sent, conn.received) = (0, 0);
             self.fill(conn, each);

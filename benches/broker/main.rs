@@ -36,7 +36,6 @@ fn main() {
     }
     let wanted: Vec<&String> = arguments.iter().filter(|a| !a.starts_with('-')).collect();
     machine();
-    process::pin(0, process::LOAD_CPU);
     for (name, section) in SECTIONS {
         if wanted.is_empty() || wanted.iter().any(|filter| name.contains(filter.as_str())) {
             let began = std::time::Instant::now();

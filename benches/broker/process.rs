@@ -91,11 +91,18 @@ pub struct Server {
 }
 
 impl Server {
-    /// The broker on a data directory, with one worker, on processor 0.
+    /// The broker on a data directory, as it comes, but for a free port.
     pub fn broker(data: &Path) -> Server {
         let mut command = broker_command(data);
-        command.args(["--port", "0", "--workers", "1"]);
+        command.args(["--port", "0"]);
         Server::start(command)
+    }
+
+    /// The broker with one worker, alone on its processor.
+    pub fn pinned_broker(data: &Path) -> Server {
+        let mut command = broker_command(data);
+        command.args(["--port", "0", "--workers", "1"]);
+        Server::start(command).pinned()
     }
 
     /// Starts a process and waits for its line, whose last word ends in its address.
@@ -109,12 +116,16 @@ impl Server {
             word.rsplit("//").next()?.parse().ok()
         });
         let address = address.unwrap_or_else(|| panic!("no address in {line:?}"));
-        let server = Server { child, address, line, _out: out };
-        for thread in counters::threads(server.pid()) {
-            let serves = thread.id == server.serving_thread();
+        Server { child, address, line, _out: out }
+    }
+
+    /// Gives the thread that serves a processor, and the other one to all others.
+    pub fn pinned(self) -> Server {
+        for thread in counters::threads(self.pid()) {
+            let serves = thread.id == self.serving_thread();
             pin(thread.id, if serves { SERVER_CPU } else { LOAD_CPU });
         }
-        server
+        self
     }
 
     pub fn pid(&self) -> u32 {

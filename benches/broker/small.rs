@@ -28,7 +28,7 @@ pub fn run() {
         "", "floor us", "us", "ratio", "f.calls", "calls", "f.req/s", "req/s"
     );
     let data = Scratch::new("small");
-    let broker = Server::broker(data.path());
+    let broker = Server::pinned_broker(data.path());
     let mut client = Client::connect(broker.address);
     client.create("bench");
     let produce = frames::produce("bench", &frames::batch(1, 100));
@@ -65,7 +65,7 @@ pub fn run() {
 fn compare(name: &str, broker: &Server, floor: Floor, load: &Load<'_>) {
     let (mut least, mut ours) = (Vec::new(), Vec::new());
     for _ in 0..process::runs() {
-        let server = Server::start(floor.command());
+        let server = Server::start(floor.command()).pinned();
         least.push(measure(&server, &Load { address: server.address, ..*load }));
         ours.push(measure(broker, load));
     }
