@@ -31,10 +31,10 @@ impl Core {
         let Some(entry) = self.live(id) else { return };
         entry.idle_timer = None;
         let conn = &entry.conn;
-        // Where it waits for us, it is not the peer that is idle.
-        let waits = conn.held
-            || conn.inbox.may_have_frame()
-            || conn.outbox.open_slots() > 0 && conn.inbox.is_empty();
+        // Where it waits for us, it is not the peer that is idle; but one that will send no more may
+        // be gone for good, so a request that is parked does not keep its connection for ever.
+        let parked = conn.outbox.open_slots() > 0 && conn.inbox.is_empty();
+        let waits = conn.held || conn.inbox.may_have_frame() || parked && !conn.ended;
         let ours = waits && !conn.outbox.has_output();
         let from = if ours && !conn.closing { now } else { entry.active };
         if now.saturating_duration_since(from) < timeout {
