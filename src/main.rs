@@ -2,7 +2,7 @@
 //! signal ends it.
 
 use std::io::Write;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use barnabas::config::flags::{self, Command, Start};
 use barnabas::config::{self, Config};
 use barnabas::kafka::KafkaService;
 use barnabas::net;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 /// What a broker exits with if it cannot start with what it was given.
@@ -53,10 +53,13 @@ fn run(start: Start) -> Result<ExitCode, String> {
         log::warn!("the limit on open files stays as it is: {why}");
     }
     // From here on a signal is kept until somebody looks, so that none falls between.
-    let mut signals =
-        Signals::new([SIGINT, SIGTERM]).map_err(|why| format!("cannot wait for signals: {why}"))?;
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])
+        .map_err(|why| format!("cannot wait for signals: {why}"))?;
     let options = options(&config)?;
     let bound = net::bind::<WorkerMessage>(&options).map_err(|why| why.to_string())?;
+    // A broker without one of its threads would take connections and not serve them.
+    let watched = signals.handle();
+    let bound = bound.on_failure(move || watched.close());
     let place = if start.ephemeral { Place::Temporary } else { Place::Kept };
     let broker = Broker::open(config.clone(), place).map_err(|why| why.to_string())?;
     let endpoints = endpoints(&config, bound.addresses());
@@ -64,11 +67,22 @@ fn run(start: Start) -> Result<ExitCode, String> {
     broker.attach(bound.senders(), endpoints);
     let shared = broker.shared().clone();
     let running = bound.start(move |worker| KafkaService::new(shared.clone(), worker));
-    let running = running.map_err(|why| format!("cannot start the threads: {why}"))?;
+    let running = match running {
+        Ok(running) => running,
+        Err(why) => {
+            // What was open is left as it was found: closed cleanly.
+            if let Err(also) = broker.close() {
+                log::error!("not everything could be closed: {also}");
+            }
+            return Err(format!("cannot start the threads: {why}"));
+        }
+    };
     announce(&config, &addresses);
     broker.settle();
-    if let Some(signal) = signals.forever().next() {
-        log::info!("signal {signal}: stopping");
+    let signal = signals.forever().next();
+    match signal {
+        Some(signal) => log::info!("signal {signal}: stopping"),
+        None => log::error!("a thread that serves connections has ended: stopping"),
     }
     // Whoever asks again does not want to wait.
     std::thread::spawn(move || {
@@ -78,7 +92,8 @@ fn run(start: Start) -> Result<ExitCode, String> {
     });
     running.stop(Instant::now() + DRAIN);
     match broker.close() {
-        Ok(()) => Ok(ExitCode::SUCCESS),
+        Ok(()) if signal.is_some() => Ok(ExitCode::SUCCESS),
+        Ok(()) => Ok(ExitCode::FAILURE),
         Err(why) => {
             log::error!("not everything could be closed; the next start will recover: {why}");
             Ok(ExitCode::FAILURE)
@@ -138,12 +153,8 @@ fn backlog(config: &Config) -> u32 {
 
 /// The address to listen on.
 fn resolve(listener: &config::Endpoint) -> Result<SocketAddr, String> {
-    if listener.host.is_empty() {
-        return Ok(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), listener.port));
-    }
-    let found = (listener.host.as_str(), listener.port).to_socket_addrs();
-    let mut found = found.map_err(|why| format!("cannot listen on {listener}: {why}"))?;
-    found.next().ok_or_else(|| format!("cannot listen on {listener}: the name has no address"))
+    let found = net::resolve(&listener.host, listener.port);
+    found.map_err(|why| format!("cannot listen on {listener}: {why}"))
 }
 
 /// What clients are told, with the ports that the system chose. An empty host stands for the

@@ -59,6 +59,19 @@ fn a_wildcard_tells_each_client_the_address_that_it_came_to() {
 }
 
 #[test]
+fn a_wildcard_serves_ipv4_where_there_is_no_ipv6() {
+    let dir = TempDir::new();
+    let mut command = with_data(&dir.join("data"), &["--host", ""]);
+    let argument = Some((0, libc::AF_INET6 as u32));
+    deny(&mut command, &[Denied { call: libc::SYS_socket, argument, error: libc::EAFNOSUPPORT }]);
+    let broker = Broker::spawn(command);
+    assert!(broker.address.is_ipv4(), "{}", broker.line);
+    let mut client = Client::connect(SocketAddr::from(([127, 0, 0, 1], broker.address.port())));
+    assert_eq!(client.cluster().brokers[0].1, "127.0.0.1");
+    broker.stop_cleanly();
+}
+
+#[test]
 fn help_and_version_go_to_stdout_and_start_nothing() {
     let dir = TempDir::new();
     for flag in ["--help", "--version"] {
@@ -236,6 +249,35 @@ fn unusable_flags_are_refused_with_one_line() {
 }
 
 #[test]
+fn a_worker_that_cannot_have_its_memory_is_refused() {
+    let dir = TempDir::new();
+    let mut command = with_data(&dir.join("data"), &["--workers", "2"]);
+    let argument = Some((1, u32::try_from(barnabas::net::WINDOW).unwrap()));
+    deny(&mut command, &[Denied { call: libc::SYS_mmap, argument, error: libc::ENOMEM }]);
+    assert_refused(command, dir.path(), &["worker", "receive window"]);
+    assert!(dir.names().is_empty());
+}
+
+#[test]
+fn a_broker_whose_threads_cannot_wait_ends_with_an_error() {
+    let dir = TempDir::new();
+    let calls = [
+        libc::SYS_epoll_pwait,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_epoll_wait,
+    ];
+    let denied = calls.map(|call| Denied { call, argument: None, error: libc::EBADF });
+    let mut command = with_data(&dir.join("data"), &[]);
+    deny(&mut command, &denied);
+    let ended = refused(command);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    for part in ["a worker ends", "a thread that serves connections has ended: stopping"] {
+        assert!(ended.stderr.contains(part), "{part} in {ended:?}");
+    }
+    Broker::start(&dir.join("data"), &[]).stop_cleanly();
+}
+
+#[test]
 fn a_port_that_is_taken_is_refused_before_the_data_directory_is_made() {
     let dir = TempDir::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -287,7 +329,10 @@ fn the_directory_of_another_node_or_a_running_broker_is_refused_untouched() {
 fn a_directory_that_cannot_be_written_is_refused() {
     let dir = TempDir::new();
     let own = dir.join("barnabas");
-    std::fs::copy(binary(), &own).unwrap();
+    // Not by ourselves: a child that another test forks meanwhile would hold the copy open for
+    // writing, and such a file cannot be run.
+    let copied = Command::new("cp").arg(binary()).arg(&own).status().unwrap();
+    assert!(copied.success());
     let mode = |path: &Path, mode| {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     };

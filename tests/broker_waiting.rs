@@ -191,7 +191,7 @@ fn pipelined_produces_run_in_order_also_behind_slow_requests() {
     client.create("t", 1);
     let (producer, epoch) = client.producer_id();
     // One write: a producer that is idempotent is refused if anything comes out of order.
-    let (mut all, mut sent, mut expected) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut all, mut sent, mut also, mut expected) = (vec![], vec![], vec![], vec![]);
     for n in 0..300 {
         let batch = sequenced(producer, epoch, n, n as u64, 1, 100);
         let (bytes, produce) = client.produce_frame(("t", 0), -1, &batch);
@@ -199,16 +199,22 @@ fn pipelined_produces_run_in_order_also_behind_slow_requests() {
         sent.push((n, produce));
         expected.extend(stored(&batch, i64::from(n), 0));
         if n % 50 == 0 {
-            // Works on another thread, and what is behind it waits.
-            let (bytes, _) = client.create_frame(&format!("t{n}"), 1, &[]);
-            all.extend(bytes);
+            // Another thread works on it, and what is behind it must wait: it needs the topic.
+            let name = format!("t{n}");
+            let (bytes, created) = client.create_frame(&name, 1, &[]);
+            let (more, first) = client.produce_frame((&name, 0), -1, &batch);
+            all.extend([bytes, more].concat());
+            also.push((created, first));
         }
     }
     client.send_bytes(&all);
+    let mut also = also.into_iter();
     for (n, produce) in sent {
         assert_eq!(client.produced(produce).base_offset, i64::from(n));
         if n % 50 == 0 {
-            client.receive().unwrap();
+            let (created, first) = also.next().unwrap();
+            assert!(client.created(created).is_ok());
+            assert_eq!(client.append_answer(first), 0);
         }
     }
     assert!(client.fetch_all(("t", 0)) == expected);

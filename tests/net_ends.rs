@@ -9,6 +9,7 @@ use socket2::SockRef;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -161,4 +162,25 @@ fn stop_ends_at_its_deadline_whoever_does_not_read() {
     until("it is answered", || server.shared.frames.load(Ordering::SeqCst) == 1);
     server.running.take().unwrap().stop(Instant::now() + Duration::from_millis(100));
     assert_eq!(server.shared.closed.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_worker_that_panics_is_told_and_one_that_is_stopped_is_not() {
+    let start = |failures: mpsc::Sender<()>| {
+        let bound = barnabas::net::bind::<Message>(&options()).unwrap();
+        let address = bound.addresses()[0];
+        let bound = bound.on_failure(move || failures.send(()).unwrap());
+        let running = bound.start(|_| Echo::new(Arc::default(), None)).unwrap();
+        (running, Client::connect(address))
+    };
+    let (failures, told) = mpsc::channel();
+    let (running, mut client) = start(failures.clone());
+    client.send(PARK, b"short");
+    told.recv_timeout(Duration::from_secs(60)).expect("it was told");
+    drop(running);
+
+    let (running, mut client) = start(failures);
+    assert_eq!(client.call(ECHO, b"hello"), b"hello");
+    running.stop(Instant::now() + Duration::from_secs(20));
+    assert_eq!(told.iter().count(), 0, "nothing more is told");
 }

@@ -98,12 +98,12 @@ fn a_client_that_reads_nothing_is_closed_after_the_idle_timeout() {
 
 #[test]
 fn idle_connections_and_unfinished_frames_are_closed_and_waiting_ones_are_not() {
-    let server = serve(limits(|limits| limits.idle_timeout = Duration::from_millis(200)));
+    let server = serve(limits(|limits| limits.idle_timeout = Duration::from_millis(1_000)));
     let (mut idle, mut unfinished) = (server.connect(), server.connect());
     let (mut waiting, mut held) = (server.connect(), server.connect());
     held.stream.write_all(&[frame(HOLD, b"held"), frame(ECHO, b"next")].concat()).unwrap();
     unfinished.stream.write_all(&frame(ECHO, b"half of it")[..8]).unwrap();
-    waiting.send(TIMER, &1_000u64.to_be_bytes());
+    waiting.send(TIMER, &2_500u64.to_be_bytes());
     idle.assert_closed();
     unfinished.assert_closed();
     assert_eq!(waiting.receive(), b"timer", "we owed it an answer: it was not idle");

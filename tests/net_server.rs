@@ -155,6 +155,31 @@ fn ipv4_is_ipv4_on_a_listener_of_both_families() {
 }
 
 #[test]
+fn a_listener_of_both_families_stays_one_beside_ipv4_on_another_port() {
+    let listeners = ["[::]:0", "127.0.0.1:0"].map(|a| a.parse().unwrap()).to_vec();
+    let server = serve(Options { listeners, ..options() });
+    for (at, address) in server.addresses.iter().enumerate() {
+        assert_eq!(Client::connect(over_ipv4(*address)).call(ECHO, b"hello"), b"hello");
+        assert_eq!(server.shared.peers.lock().unwrap()[at].listener, at);
+    }
+}
+
+#[test]
+fn each_family_can_have_a_listener_of_its_own_on_one_port() {
+    let bound = |listeners: Vec<SocketAddr>| {
+        barnabas::net::bind::<()>(&Options { listeners, ..options() })
+            .map_err(|why| why.to_string())
+    };
+    // Somebody else may take the port between the two binds.
+    let attempts = (0..10).map(|_| {
+        let wildcard = bound(vec!["[::]:0".parse().unwrap()])?.addresses()[0];
+        bound(vec![wildcard, over_ipv4(wildcard)])
+    });
+    let errors: Vec<_> = attempts.map_while(|attempt| attempt.err()).collect();
+    assert!(errors.len() < 10, "{errors:?}");
+}
+
+#[test]
 fn an_address_in_use_is_an_error_that_names_it() {
     let server = serve(options());
     let taken = Options { listeners: vec![server.address], ..options() };

@@ -5,16 +5,17 @@
 //! `.kafka_cleanshutdown`, there only between a clean stop and the next start. A directory that is
 //! not ours is never touched.
 
-use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::data_dir_error::DataDirError;
 use crate::wire::uuid::Uuid;
 
-const META: &str = "meta.properties";
+/// Whose the directory is.
+pub const META: &str = "meta.properties";
 const LOCK: &str = ".lock";
 const CLEAN: &str = ".kafka_cleanshutdown";
 /// How the directories of ephemeral brokers begin, from when they are locked.
@@ -25,53 +26,6 @@ const STARTING: &str = "barnabas-starting-";
 const START_LIMIT: Duration = Duration::from_secs(600);
 /// What may lie in a directory that is about to become ours.
 const HARMLESS: [&str; 2] = [LOCK, "lost+found"];
-
-/// Why a data directory cannot be used; its text says what to do.
-#[derive(Debug)]
-pub enum DataDirError {
-    /// A system call failed.
-    Io(PathBuf, &'static str, io::Error),
-    /// Another process holds the lock.
-    Locked(PathBuf),
-    /// There are files, but none that say whose they are.
-    NotOurs(PathBuf, String),
-    /// `meta.properties` does not make sense.
-    Meta(PathBuf, String),
-    /// The directory belongs to another node.
-    OtherNode(PathBuf, i32, i32),
-}
-
-impl fmt::Display for DataDirError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io(path, what, why) => {
-                write!(f, "data directory {}: cannot {what}: {why}", path.display())
-            }
-            Self::Locked(path) => write!(
-                f,
-                "data directory {}: another broker is using it; stop that one or choose another --data-dir",
-                path.display()
-            ),
-            Self::NotOurs(path, file) => write!(
-                f,
-                "data directory {}: it holds '{file}' but no {META}, so it is not a broker's; choose an empty \
-                 or a new directory",
-                path.display()
-            ),
-            Self::Meta(path, why) => {
-                write!(f, "data directory {}: {META} is not usable: {why}", path.display())
-            }
-            Self::OtherNode(path, theirs, ours) => write!(
-                f,
-                "data directory {}: it belongs to node {theirs}, but this is node {ours}; start with \
-                 --node-id {theirs} or choose another --data-dir",
-                path.display()
-            ),
-        }
-    }
-}
-
-impl std::error::Error for DataDirError {}
 
 /// What `meta.properties` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,11 +81,7 @@ impl DataDir {
                 meta
             }
         };
-        let marker = path.join(CLEAN);
-        let clean = marker.exists();
-        if clean {
-            fs::remove_file(&marker).map_err(fail("remove the clean-shutdown marker in it"))?;
-        }
+        let clean = path.join(CLEAN).exists();
         Ok(Self { path: path.to_owned(), meta, clean, temporary: false, _lock: lock })
     }
 
@@ -166,14 +116,41 @@ impl DataDir {
         &self.path
     }
 
+    /// The name of some partition's directory, if there is one.
+    pub fn any_partition(&self) -> Option<String> {
+        let names = fs::read_dir(&self.path).into_iter().flatten().flatten();
+        let mut names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names.find(|name| super::partition_dir::parse(name).is_some())
+    }
+
     /// Whose it is.
     pub fn meta(&self) -> &Meta {
         &self.meta
     }
 
+    /// Whether it goes when this value does: then nothing in it is worth a flush.
+    pub fn is_temporary(&self) -> bool {
+        self.temporary
+    }
+
     /// Whether the last stop was clean: then logs need no recovery.
     pub fn was_clean(&self) -> bool {
         self.clean
+    }
+
+    /// Takes the clean-shutdown marker away, before anything is written to a log of a partition: a
+    /// crash from here on costs a recovery, a start that was refused before does not.
+    ///
+    /// # Errors
+    /// See [`DataDirError`].
+    pub fn mark_in_use(&self) -> Result<(), DataDirError> {
+        match fs::remove_file(self.path.join(CLEAN)) {
+            Err(why) if why.kind() != io::ErrorKind::NotFound => {
+                let doing = "remove the clean-shutdown marker in it";
+                Err(DataDirError::Io(self.path.clone(), doing, why))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Says that everything is closed: the next start needs no recovery.
@@ -194,6 +171,9 @@ impl DataDir {
     /// # Errors
     /// When the disk fails.
     pub fn sync(&self) -> io::Result<()> {
+        if self.temporary {
+            return Ok(());
+        }
         File::open(self.path.join(META))?.sync_all()?;
         File::open(&self.path)?.sync_all()
     }
@@ -345,6 +325,11 @@ mod tests {
         assert_eq!(second.meta(), &meta);
         assert!(second.was_clean());
         drop(second);
+        let third = DataDir::open(&path, 1).unwrap();
+        assert!(third.was_clean(), "nothing was written");
+        third.mark_in_use().unwrap();
+        third.mark_in_use().unwrap();
+        drop(third);
         assert!(!DataDir::open(&path, 1).unwrap().was_clean(), "the marker counts once");
         fs::remove_dir_all(&path).unwrap();
     }

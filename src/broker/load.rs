@@ -4,6 +4,7 @@
 //! the catalog does not know, or that belongs to an earlier topic with the same name, is moved
 //! aside as `…-stray` (Kafka does the same) and never read; a missing one is made anew.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use super::metadata_log::DIRECTORY as METADATA_DIRECTORY;
 use super::{StartError, partition_dir};
 use crate::catalog::{Image, Partition, ResourceKind, Topic, TopicImage, Topics};
 use crate::config::{Config, TopicConfig};
-use crate::log::{Log, Preparer, Recovery};
+use crate::log::{Log, Preparer, Recovery, RecoveryReport, aside_dir_name};
 use crate::wire::uuid::Uuid;
 
 /// What is needed to open partitions.
@@ -66,9 +67,10 @@ impl Loader<'_> {
             ::log::warn!("{}: the directory is missing; the partition starts empty", dir.display());
             return make_log(&dir, topic.id, config, self.config, self.preparer);
         }
-        let opened = Log::open(dir, config.clone(), self.recovery, self.preparer.clone());
+        let opened = Log::open(dir.clone(), config.clone(), self.recovery, self.preparer.clone());
         let (log, report) = opened.map_err(|why| why.to_string())?;
         ::log::debug!("{}-{index}: {report:?}", topic.name);
+        tell_losses(&dir, &report);
         log.set_producer_expiration(i64::from(self.config.producer_id_expiration_ms()));
         log.advance_high_watermark(log.offsets().log_end);
         Ok(log)
@@ -110,10 +112,23 @@ impl Loader<'_> {
     }
 }
 
+/// Tells the operator what opening a log has cut off.
+pub fn tell_losses(dir: &Path, report: &RecoveryReport) {
+    if report.has_losses() {
+        let (dir, end) = (dir.display(), report.log_end);
+        ::log::warn!("{dir}: records were lost, it ends at offset {end} now: {}", report.losses());
+    }
+}
+
 fn set_aside(dir: &Path) {
-    let to = format!("{}.{:?}-stray", dir.display(), random_uuid());
+    let name = dir.file_name().unwrap_or_default().to_string_lossy();
+    let to = dir.with_file_name(aside_dir_name(&name, &random_uuid().to_string(), "-stray"));
     match fs::rename(dir, &to) {
-        Ok(()) => ::log::warn!("{}: no topic of the catalog owns it; moved to {to}", dir.display()),
+        Ok(()) => ::log::warn!(
+            "{}: no topic of the catalog owns it; moved to {}, remove that if it is not needed",
+            dir.display(),
+            to.display()
+        ),
         Err(why) => {
             ::log::error!("{}: no topic owns it, and it cannot be moved: {why}", dir.display())
         }
@@ -136,12 +151,55 @@ pub fn make_log(
     Ok(log)
 }
 
-/// The effective settings of a topic. Overrides were checked when they were set; if the table has
-/// become stricter since, the topic keeps the defaults rather than keeping the broker down.
+/// The effective settings of a topic. Overrides were checked when they were set; one that the table
+/// refuses now, or that contradicts those before it, is left out rather than keeping the broker down.
 pub fn resolve(image: &Image, config: &Config, topic: &str) -> TopicConfig {
     let overrides = image.configs(ResourceKind::Topic, topic);
-    TopicConfig::resolve(overrides, config).unwrap_or_else(|why| {
-        ::log::error!("topic {topic}: {why}; its settings are ignored");
-        TopicConfig::resolve(&std::collections::BTreeMap::new(), config).unwrap_or_default()
+    TopicConfig::resolve(overrides, config).unwrap_or_else(|_| {
+        let mut usable = BTreeMap::new();
+        for (name, value) in overrides {
+            usable.insert(name.clone(), value.clone());
+            if let Err(why) = TopicConfig::resolve(&usable, config) {
+                ::log::error!("topic {topic}: {name} is ignored: {why}");
+                usable.remove(name);
+            }
+        }
+        TopicConfig::resolve(&usable, config).unwrap_or_default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::metadata_records::{ConfigRecord, MetadataRecord};
+
+    #[test]
+    fn only_the_overrides_that_cannot_be_used_are_left_out() {
+        let mut image = Image::new();
+        for (name, value) in [
+            ("cleanup.policy", "shred"),
+            ("max.message.bytes", "7000"),
+            // The two lags contradict each other: the first one stays.
+            ("max.compaction.lag.ms", "10"),
+            ("min.compaction.lag.ms", "20"),
+            ("no.such.setting", "1"),
+            ("retention.ms", "-1"),
+        ] {
+            let record = ConfigRecord {
+                resource_type: ResourceKind::Topic as i8,
+                resource_name: "t",
+                name,
+                value: Some(value),
+            };
+            image.replay(&MetadataRecord::ConfigRecord(record)).unwrap();
+        }
+        let defaults = TopicConfig::default();
+        let expected = TopicConfig {
+            max_message_bytes: 7000,
+            max_compaction_lag_ms: 10,
+            retention_ms: -1,
+            ..defaults
+        };
+        assert_eq!(resolve(&image, &Config::default(), "t"), expected);
+    }
 }

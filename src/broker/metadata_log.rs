@@ -4,13 +4,14 @@
 //! page cache, which survives a crash of the process. The catalog's image is what replaying this
 //! log from its start gives, nothing else.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::StartError;
+use super::data_dir::DataDir;
+use super::load::tell_losses;
 use crate::catalog::{Image, Plan};
 use crate::config::TopicConfig;
-use crate::log::{AppendError, Bound, Log, Preparer, Recovery};
+use crate::log::{AppendError, Bound, Damage, Log, Preparer, Recovery};
 use crate::wire::metadata_records::MetadataRecord;
 use crate::wire::records::{Batch, BatchBuilder};
 
@@ -26,29 +27,42 @@ const READ_BYTES: u32 = 1 << 20;
 /// The metadata log, open for appending.
 pub struct MetadataLog {
     log: Log,
+    temporary: bool,
 }
 
 impl MetadataLog {
-    /// Opens or makes the log below `data_dir` and replays it.
+    /// Opens or makes the log below `data_dir` and replays it. An end that a crash left unfinished
+    /// is cut off; a log that is damaged elsewhere is not touched: with the catalog, topics would go.
     ///
     /// # Errors
-    /// When the log cannot be opened or what it says makes no sense.
+    /// When the log cannot be opened, is damaged, or what it says makes no sense.
     pub fn open(
-        data_dir: &Path,
+        data_dir: &DataDir,
         recovery: Recovery,
         preparer: Preparer,
     ) -> Result<(Self, Image), StartError> {
-        let dir = data_dir.join(DIRECTORY);
+        let dir = data_dir.path().join(DIRECTORY);
         let config = Arc::new(TopicConfig::default());
         let log = if dir.exists() {
-            Log::open(dir.clone(), config, recovery, preparer).map(|(log, _)| log)
+            if let Some(damage) = Damage::find(&dir).map_err(StartError::Log)? {
+                return Err(StartError::Metadata(dir, damage.to_string()));
+            }
+            let opened = Log::open(dir.clone(), config, recovery, preparer);
+            opened.map(|(log, report)| {
+                tell_losses(&dir, &report);
+                log
+            })
+        } else if let Some(partition) = data_dir.any_partition() {
+            // Without it every partition would be nobody's.
+            let why = format!("it is missing, although there is the partition {partition}");
+            return Err(StartError::Metadata(dir, why));
         } else {
             Log::create(dir.clone(), config, preparer)
         };
         let log = log.map_err(StartError::Log)?;
         log.advance_high_watermark(log.offsets().log_end);
         let image = replay(&log).map_err(|why| StartError::Metadata(dir, why))?;
-        Ok((Self { log }, image))
+        Ok((Self { log, temporary: data_dir.is_temporary() }, image))
     }
 
     /// Appends the records of a plan as one batch: all of them survive a crash, or none.
@@ -68,12 +82,12 @@ impl MetadataLog {
         Ok(())
     }
 
-    /// Closes the log cleanly.
+    /// Closes the log cleanly, unless its directory is about to be removed.
     ///
     /// # Errors
     /// When the disk fails.
     pub fn close(&self) -> Result<(), crate::log::LogError> {
-        self.log.close()
+        if self.temporary { Ok(()) } else { self.log.close() }
     }
 }
 

@@ -12,6 +12,7 @@
 
 mod controller;
 mod data_dir;
+mod data_dir_error;
 mod fetch_session;
 mod fetch_sessions;
 mod load;
@@ -27,12 +28,13 @@ use std::thread::JoinHandle;
 use std::{fmt, io};
 
 pub use controller::Controller;
-pub use data_dir::{DataDirError, random_uuid};
+pub use data_dir::random_uuid;
+pub use data_dir_error::DataDirError;
 pub use fetch_session::{Session, SessionPartition, Told, TopicKey};
 pub use fetch_sessions::{FetchSessions, SharedSession};
 pub use shared::{Endpoint, OffloadClaim, Shared, WorkerMessage, now_ms};
 
-use crate::catalog::{NodeView, ResourceKind, Topics, elect_leaders_on_start};
+use crate::catalog::{NodeView, Partition, ResourceKind, Topic, Topics, elect_leaders_on_start};
 use crate::config::{Config, TopicConfig};
 use crate::log::{LogError, Preparer, Recovery};
 use crate::net::mailbox::{Mailbox, Sender};
@@ -53,6 +55,8 @@ pub enum StartError {
     Log(LogError),
     /// The metadata log cannot be understood.
     Metadata(PathBuf, String),
+    /// The metadata log takes no new leader epochs.
+    Election(PathBuf, String),
     /// A system call failed.
     Io(PathBuf, io::Error),
 }
@@ -65,6 +69,11 @@ impl fmt::Display for StartError {
             Self::Metadata(path, why) => write!(
                 f,
                 "{}: the metadata log cannot be replayed: {why}; restore the directory from a copy",
+                path.display()
+            ),
+            Self::Election(path, why) => write!(
+                f,
+                "{}: the leader epochs that a start without a clean stop needs cannot be written: {why}",
                 path.display()
             ),
             Self::Io(path, why) => write!(f, "{}: {why}", path.display()),
@@ -106,7 +115,8 @@ impl Broker {
         let preparer =
             Preparer::spawn().map_err(|why| StartError::Io(data_dir.path().to_owned(), why))?;
         let recovery = if data_dir.was_clean() { Recovery::Clean } else { Recovery::Unclean };
-        let (metadata, image) = MetadataLog::open(data_dir.path(), recovery, preparer.clone())?;
+        let (metadata, image) = MetadataLog::open(&data_dir, recovery, preparer.clone())?;
+        data_dir.mark_in_use().map_err(StartError::DataDir)?;
         let effective = Arc::new(dynamic_config(&image, &config));
         let topics = Topics::default();
         let loader =
@@ -133,7 +143,7 @@ impl Broker {
             offloaded: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
             creating: Mutex::default(),
-            static_config: Mutex::new(config),
+            static_config: config,
         });
         let mut state = Controller { shared: shared.clone(), metadata };
         if !data_dir.was_clean() {
@@ -141,7 +151,13 @@ impl Broker {
         }
         let thread = std::thread::Builder::new().name("controller".into());
         let thread = thread.spawn(move || state.run(jobs));
-        let thread = thread.map_err(|why| StartError::Io(data_dir.path().to_owned(), why))?;
+        let thread = thread.map_err(|why| {
+            // After a clean stop nothing has been appended yet: it still counts.
+            if data_dir.was_clean() && shared.offline().is_none() {
+                let _ = data_dir.mark_clean();
+            }
+            StartError::Io(data_dir.path().to_owned(), why)
+        })?;
         Ok(Self { shared, data_dir, controller: Some(thread), preparer })
     }
 
@@ -181,7 +197,7 @@ impl Broker {
         self.preparer.stop();
         outcome = outcome.and(closed);
         outcome?;
-        if let Some(offline) = self.offline() {
+        if let Some(offline) = self.shared.offline() {
             // Its files may need the recovery that a clean stop spares all of them.
             ::log::warn!("partition {offline} is offline: the next start checks all logs");
             return Ok(());
@@ -189,21 +205,17 @@ impl Broker {
         let path = self.data_dir.path().to_owned();
         self.data_dir.mark_clean().map_err(|why| StartError::Io(path, why))
     }
-
-    /// The name of a partition that cannot be used, if there is any.
-    fn offline(&self) -> Option<String> {
-        let topics = self.shared.topics.all();
-        let mut partitions = topics.iter().flat_map(|topic| topic.partitions());
-        let offline = partitions.find(|partition| partition.log().is_none())?;
-        Some(format!("{}-{}", offline.topic, offline.index))
-    }
 }
 
 impl Broker {
     /// Closes all partitions. Few are flushed one by one, many with one call for the volume: a stop
-    /// must not take a disk's time per partition.
+    /// must not take a disk's time per partition. Those that are about to be removed are left as they
+    /// are: a flush of the whole volume is the business of others there.
     fn close_logs(&self) -> Result<(), StartError> {
         const FEW: usize = 16;
+        if self.data_dir.is_temporary() {
+            return Ok(());
+        }
         let partitions: Vec<_> =
             self.shared.topics.all().iter().flat_map(|topic| topic.partitions().to_vec()).collect();
         let few = partitions.len() <= FEW;
@@ -223,20 +235,33 @@ impl Broker {
 }
 
 impl Controller {
-    /// New leader epochs after an unclean stop.
+    /// New leader epochs after an unclean stop. A partition that cannot note its own is offline.
     fn elect_leaders(&mut self) -> Result<(), StartError> {
         let plan = elect_leaders_on_start(&self.shared.image(), self.shared.node);
         let directory = self.shared.data_dir.join(metadata_log::DIRECTORY);
-        self.commit(&plan).map_err(|why| StartError::Metadata(directory, why.to_string()))?;
+        self.commit(&plan).map_err(|why| StartError::Election(directory, why.to_string()))?;
         let image = self.shared.image();
         for topic in image.topics() {
             let Some(running) = self.shared.topics.by_name(&topic.name) else { continue };
-            for (partition, registered) in running.partitions().iter().zip(&topic.partitions) {
-                partition.lead(registered.leader_epoch).map_err(StartError::Log)?;
-            }
+            let partitions: Vec<Arc<Partition>> = running
+                .partitions()
+                .iter()
+                .zip(&topic.partitions)
+                .map(|(partition, registered)| led(partition, registered.leader_epoch))
+                .collect();
+            let (name, id, config) = (running.name.clone(), running.id, running.config());
+            self.shared.topics.insert(Arc::new(Topic::new(name, id, config, partitions)));
         }
         Ok(())
     }
+}
+
+/// The partition under its new epoch, or one in its place that is offline.
+fn led(partition: &Arc<Partition>, epoch: i32) -> Arc<Partition> {
+    let Err(why) = partition.lead(epoch) else { return partition.clone() };
+    let (topic, index) = (partition.topic.clone(), partition.index);
+    ::log::error!("partition {topic}-{index} is offline: {why}");
+    Arc::new(Partition::new(topic, index, epoch, None))
 }
 
 impl Shared {
@@ -245,9 +270,17 @@ impl Shared {
         load::resolve(&self.image(), &self.config(), topic)
     }
 
+    /// The name of a partition that cannot be used, if there is any.
+    fn offline(&self) -> Option<String> {
+        let topics = self.topics.all();
+        let mut partitions = topics.iter().flat_map(|topic| topic.partitions());
+        let offline = partitions.find(|partition| partition.log().is_none())?;
+        Some(format!("{}-{}", offline.topic, offline.index))
+    }
+
     /// Puts the dynamic broker settings of the image in force, in all topics too.
     pub(crate) fn apply_dynamic_config(&self) {
-        let effective = Arc::new(dynamic_config(&self.image(), &self.static_config()));
+        let effective = Arc::new(dynamic_config(&self.image(), &self.static_config));
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = effective;
         for topic in self.topics.all() {
             topic.set_config(Arc::new(self.resolve(&topic.name)));

@@ -7,8 +7,8 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::controller::{Controller, Job};
 use super::fetch_sessions::FetchSessions;
@@ -70,18 +70,13 @@ pub struct Shared {
     pub(super) stopping: AtomicBool,
     /// Names of topics that the controller is asked to create because clients asked for them.
     pub(super) creating: Mutex<HashSet<String>>,
-    pub(super) static_config: Mutex<Arc<Config>>,
+    pub(super) static_config: Arc<Config>,
 }
 
 impl Shared {
     /// The effective broker settings, dynamic ones included.
     pub fn config(&self) -> Arc<Config> {
         self.config.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// The broker settings as of the start, without dynamic ones.
-    pub fn static_config(&self) -> MutexGuard<'_, Arc<Config>> {
-        self.static_config.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The metadata, for reading; hold it briefly.
@@ -116,7 +111,7 @@ impl Shared {
         };
         let mut undelivered = sender.send(message);
         while let Err(SendError::Full(message)) = undelivered {
-            std::thread::sleep(Duration::from_millis(1));
+            std::thread::yield_now(); // A million messages wait: the worker is at them.
             undelivered = sender.send(message);
         }
     }

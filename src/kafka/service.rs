@@ -173,7 +173,7 @@ fn run_offloaded(
     let mut reader = Reader::new(frame);
     let header = RequestHeader::decode(&mut reader).map_err(|why| why.to_string())?;
     let api = apis::find(header.api_key).map(|api| (api.key, api.handler));
-    let Some((api, Handler::Offloaded(handler))) = api else {
+    let Some((api, Handler::Offloaded(handler) | Handler::Either(_, handler))) = api else {
         return Err(format!("a request for API {}, which is not served", header.api_key));
     };
     let call = Call { api, header, origin };

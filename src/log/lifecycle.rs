@@ -14,7 +14,8 @@ use std::sync::{Arc, PoisonError};
 
 impl Log {
     /// Moves the log start offset forward to `offset`, but not beyond the high watermark; going
-    /// back is ignored. It is on disk when this returns. Gives the log start.
+    /// back is ignored. Gives the log start. It survives a crash of the process; a power cut soon
+    /// after may bring deleted records back, until the disk has the checkpoint file.
     pub fn delete_records_before(&self, offset: i64) -> Result<i64, LogError> {
         let mut writer = self.lock_writer();
         let published = self.marks.get();

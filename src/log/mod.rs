@@ -8,7 +8,7 @@
 //!  ├ Producers   idempotence, transactions, .snapshot              producers, producer_snapshot
 //!  ├ LeaderEpochs  leader-epoch-checkpoint                         epochs
 //!  └ Preparer    grows and faults in ahead of need (a keeper)      preparer
-//! open, listing, recover: from a directory to a log, also after a crash
+//! open, listing, recover: from a directory to a log, also after a crash; damage: only looking
 //! ```
 //!
 //! The promise: what was appended is in the shared mapping, hence in the page cache, before
@@ -22,6 +22,7 @@
 mod active;
 mod append;
 mod checkpoint;
+mod damage;
 mod epochs;
 mod error;
 mod file;
@@ -46,7 +47,9 @@ pub mod validate;
 pub mod volume;
 
 pub use append::Appended;
+pub use damage::Damage;
 pub use error::{AppendError, LogError, ReadError, StorageError};
+pub use names::aside_dir_name;
 pub use offsets::{Bound, Offsets};
 
 pub use preparer::Preparer;

@@ -92,9 +92,15 @@ pub(crate) fn log_start_file(dir: &Path) -> PathBuf {
     dir.join("log-start-offset-checkpoint")
 }
 
-/// `<topic>-<partition>.<id>-delete`, the topic cut so that the whole is a valid name.
+/// `<topic>-<partition>.<id>-delete`, see [`aside_dir_name`].
 pub(crate) fn delete_dir_name(name: &str, id: &str) -> String {
-    let suffix = format!(".{id}{DELETE_DIR_SUFFIX}");
+    aside_dir_name(name, id, DELETE_DIR_SUFFIX)
+}
+
+/// The name that a partition's directory gets when it is no partition's any more:
+/// `<topic>-<partition>.<id><suffix>`, the topic cut so that the whole is a valid name.
+pub fn aside_dir_name(name: &str, id: &str, suffix: &str) -> String {
+    let suffix = format!(".{id}{suffix}");
     let (topic, partition) = match name.rsplit_once('-') {
         Some((topic, partition)) => (topic, format!("-{partition}")),
         None => (name, String::new()),

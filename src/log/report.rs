@@ -39,4 +39,13 @@ impl RecoveryReport {
     pub fn has_losses(&self) -> bool {
         !self.cuts.is_empty() || self.removed_segments > 0
     }
+
+    /// What [`RecoveryReport::has_losses`] is about, for the operator; empty if it has none.
+    pub fn losses(&self) -> String {
+        let mut losses: Vec<String> = self.cuts.iter().map(ToString::to_string).collect();
+        if self.removed_segments > 0 {
+            losses.push(format!("{} segments removed behind a cut", self.removed_segments));
+        }
+        losses.join("; ")
+    }
 }

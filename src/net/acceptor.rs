@@ -76,14 +76,11 @@ impl Acceptor {
         })
     }
 
-    /// Accepts until it is told to stop.
-    pub(crate) fn run(&mut self) {
+    /// Accepts until it is told to stop. An error is why it ended before.
+    pub(crate) fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(64);
         while !self.is_stopped() {
-            if let Err(error) = self.wait(&mut events) {
-                ::log::error!(target: "barnabas::net", "no more connections are accepted: {error}");
-                return;
-            }
+            self.wait(&mut events)?;
             for event in &events {
                 if let Some(listener) = self.listeners.get_mut(event.token().0) {
                     listener.ready = true;
@@ -95,6 +92,7 @@ impl Acceptor {
                 (0..self.listeners.len()).for_each(|at| self.accept_all(at, now));
             }
         }
+        Ok(())
     }
 
     fn is_stopped(&mut self) -> bool {

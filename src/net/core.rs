@@ -209,6 +209,8 @@ impl Core {
         let before = entry.conn.outbox.memory();
         let filled = fill(&mut entry.conn, &mut self.pool);
         self.unsent = self.unsent + entry.conn.outbox.memory() - before;
+        // Within a turn too, or each of a thousand connections could fill its own limit in one.
+        self.pool.note_large_output(self.unsent);
         if !filled {
             ::log::error!(target: "barnabas::net", "a slot was answered twice: {slot:?}");
             return false;

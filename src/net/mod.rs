@@ -4,20 +4,21 @@
 //! above the driver knows of readiness:
 //!
 //! ```text
-//! server     binds, starts and stops the threads
+//! server     binds, starts and stops the threads       address  what a listener binds
 //! acceptor   one thread: accepts and hands over        admission  who may come in
 //! worker     N threads: the turn of the loop           timers     without a tick
 //! engine     bytes -> frames -> service                core, patience  what a worker knows
 //! driver     the seam; epoll behind it, io_uring later sys        system calls
 //! connection pure: inbox (frames in place), outbox (replies in order)
 //! ring, mirror, pool   circular buffers, mapped twice, lent while a frame is unfinished
-//! mailbox    messages between threads; wakes only who sleeps
+//! mailbox    messages between threads; wakes only who sleeps   watch  ends that nobody ordered
 //! region     ranges of files on their way to a socket
 //! ```
 //!
 //! Every queue, buffer and table here has a limit; see [`Limits`].
 
 mod acceptor;
+mod address;
 mod admission;
 mod connection;
 mod context;
@@ -41,8 +42,10 @@ mod slab;
 mod stats;
 mod sys;
 mod timers;
+mod watch;
 mod worker;
 
+pub use address::resolve;
 pub use connection::{Connection, Input};
 pub use context::Context;
 pub use inbox::{Next, Starved};

@@ -16,6 +16,8 @@ pub const WINDOW: usize = 256 * 1024;
 const SMALLEST: usize = 16 * 1024;
 /// Bytes of rings, lent or not, that a worker keeps however few it has needed of late.
 const KEPT: usize = 4 * 1024 * 1024;
+/// The largest ring that is kept: a producer's usual batches fit.
+const LARGEST_KEPT: usize = 2 * 1024 * 1024;
 /// Unused vectors for output that a worker keeps, and the largest that it keeps.
 const KEPT_VECTORS: usize = 64;
 const KEPT_VECTOR: usize = 64 * 1024;
@@ -142,6 +144,9 @@ impl Pool {
     }
 
     fn note_lent(&mut self, capacity: usize) {
+        if capacity > LARGEST_KEPT {
+            return; // It will not be kept.
+        }
         self.lent_bytes += capacity;
         self.peak = self.peak.max(self.lent_bytes);
     }
@@ -155,10 +160,14 @@ impl Pool {
     }
 
     /// Takes a ring back. A new one costs a hundred times as much as one that was kept (its pages
-    /// are faulted in anew), so as many are kept as were lent at once of late.
+    /// are faulted in anew), so as many are kept as were lent at once of late; but not one that a
+    /// single large frame needed.
     pub(crate) fn put(&mut self, mut ring: Box<Ring>) {
         assert!(self.lent > 0, "more rings come back than were lent");
         self.lent -= 1;
+        if ring.capacity() > LARGEST_KEPT {
+            return self.budget.sub(ring.capacity());
+        }
         self.lent_bytes -= ring.capacity();
         ring.consume(ring.len());
         self.free_bytes += ring.capacity();
@@ -212,6 +221,14 @@ impl Pool {
             None => self.budget.sub(self.output - unsent),
         }
         self.output = unsent;
+    }
+
+    /// Notes unsent bytes that have become many since they were noted last; the budget is shared
+    /// by all workers, so it is not asked for each answer.
+    pub(crate) fn note_large_output(&mut self, unsent: usize) {
+        if unsent.abs_diff(self.output) > WINDOW {
+            self.note_output(unsent);
+        }
     }
 
     /// Gives back all that nobody uses.

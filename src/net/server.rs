@@ -5,10 +5,11 @@ use super::admission::Admissions;
 use super::core::Core;
 use super::epoll::{self, Epoll};
 use super::mailbox::{Bell, DEFAULT_LIMIT, Mailbox, Receiver, Sender};
-use super::options::{DriverKind, Options};
+use super::options::{DriverKind, Limits, Options};
 use super::pool::Budget;
 use super::service::Service;
 use super::stats::Stats;
+use super::watch::{Failure, watched};
 use super::worker::{Control, Mail, Worker};
 use mio::net::TcpListener;
 use mio::{Poll, Waker};
@@ -28,11 +29,12 @@ pub struct Bound<M: Send + 'static> {
     workers: Vec<Seat<M>>,
     budget: Arc<Budget>,
     admissions: Arc<Admissions>,
+    failure: Failure,
 }
 
 /// A worker that does not run yet.
 struct Seat<M> {
-    poll: Poll,
+    driver: Epoll,
     mail: Mail<M>,
     control: Sender<Control>,
     sender: Sender<M>,
@@ -57,10 +59,11 @@ pub fn bind<M: Send + 'static>(options: &Options) -> io::Result<Bound<M>> {
     Ok(Bound {
         sockets,
         addresses,
-        workers: (0..options.workers).map(|_| seat()).collect::<io::Result<_>>()?,
+        workers: (0..options.workers).map(|_| seat(options)).collect::<io::Result<_>>()?,
         budget: Budget::new(limits.max_memory),
         admissions: Admissions::new(max, max_per_ip, options.workers),
         options: options.clone(),
+        failure: Arc::new(|| {}),
     })
 }
 
@@ -69,8 +72,9 @@ fn listen(address: SocketAddr, options: &Options) -> io::Result<TcpListener> {
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
-        // [::] serves IPv4 too, unless a listener of its own does.
-        let ipv4 = options.listeners.iter().any(|other| other.is_ipv4());
+        // [::] serves IPv4 too, unless a listener of its own does on this port.
+        let on_port = |other: &SocketAddr| other.port() == address.port() && address.port() != 0;
+        let ipv4 = options.listeners.iter().any(|other| other.is_ipv4() && on_port(other));
         socket.set_only_v6(ipv4 || !address.ip().is_unspecified())?;
     }
     socket.set_nonblocking(true)?;
@@ -79,13 +83,21 @@ fn listen(address: SocketAddr, options: &Options) -> io::Result<TcpListener> {
     Ok(TcpListener::from_std(socket.into()))
 }
 
-fn seat<M: Send>() -> io::Result<Seat<M>> {
+/// All that can fail of a worker is made here, so that one that was started works.
+fn seat<M: Send>(options: &Options) -> io::Result<Seat<M>> {
     let poll = Poll::new()?;
     let bell = bell(&poll, epoll::WAKE)?;
     let (control, control_receiver) = Mailbox::with_bell(bell.clone(), DEFAULT_LIMIT);
     let (sender, messages) = Mailbox::with_bell(bell.clone(), DEFAULT_LIMIT);
     let mail = Mail { bell, control: control_receiver, messages };
-    Ok(Seat { poll, mail, control, sender, stats: Arc::new(Stats::default()) })
+    let (limits, stats) = (&options.limits, Arc::new(Stats::default()));
+    let driver = match options.driver {
+        DriverKind::Mio => Epoll::new(poll, limits.turn_bytes, limits.turn_written, stats.clone()),
+    };
+    let driver = driver.map_err(|error| {
+        io::Error::new(error.kind(), format!("a worker cannot have its receive window: {error}"))
+    })?;
+    Ok(Seat { driver, mail, control, sender, stats })
 }
 
 /// A bell that ends the waits of `poll`.
@@ -119,6 +131,14 @@ impl<M: Send + 'static> Bound<M> {
         self.budget.clone()
     }
 
+    /// What to do when one of the threads ends though nobody has stopped it: it is logged, and
+    /// who had to do with that thread is not served any more. Called on the thread that ends; it
+    /// cannot stop the server itself, but tell somebody to.
+    pub fn on_failure(mut self, failure: impl Fn() + Send + Sync + 'static) -> Bound<M> {
+        self.failure = Arc::new(failure);
+        self
+    }
+
     /// Starts all threads. `service` is called once on each worker's thread.
     pub fn start<S, F>(self, service: F) -> io::Result<Running>
     where
@@ -142,14 +162,18 @@ impl<M: Send + 'static> Bound<M> {
         let mut running =
             Running { orders, controls, acceptor: None, workers: Vec::new(), admissions };
         for (index, seat) in self.workers.into_iter().enumerate() {
-            let (service, options, budget) =
-                (service.clone(), self.options.clone(), self.budget.clone());
+            let (service, limits, budget) =
+                (service.clone(), self.options.limits.clone(), self.budget.clone());
+            let failure = self.failure.clone();
             let thread = thread::Builder::new().name(format!("worker-{index}"));
-            let worker = move || work(seat, &options, budget, || service(index));
+            let worker = move || work(seat, limits, budget, || service(index));
+            let worker = move || watched(failure, "a worker", worker);
             running.workers.push(thread.spawn(worker)?);
         }
         let thread = thread::Builder::new().name("acceptor".into());
-        running.acceptor = Some(thread.spawn(move || acceptor.run())?);
+        let failure = self.failure;
+        let accept = move || watched(failure, "the acceptor", || acceptor.run());
+        running.acceptor = Some(thread.spawn(accept)?);
         Ok(running)
     }
 }
@@ -166,23 +190,14 @@ fn acceptor_seat() -> io::Result<AcceptorSeat> {
 /// The whole life of a worker thread.
 fn work<S: Service>(
     seat: Seat<S::Message>,
-    options: &Options,
+    limits: Limits,
     budget: Arc<Budget>,
     service: impl FnOnce() -> S,
-) {
-    let Seat { poll, mail, control, sender, stats } = seat;
+) -> io::Result<()> {
+    let Seat { driver, mail, control, sender, stats } = seat;
     drop((control, sender));
-    let limits = &options.limits;
-    let core = Core::new(limits.clone(), budget, stats.clone());
-    let driver = match options.driver {
-        DriverKind::Mio => Epoll::new(poll, limits.turn_bytes, limits.turn_written, stats),
-    };
-    match driver {
-        Ok(driver) => Worker::new(core, service(), driver, mail).run(),
-        Err(error) => {
-            ::log::error!(target: "barnabas::net", "a worker has no receive window: {error}");
-        }
-    }
+    let core = Core::new(limits, budget, stats);
+    Worker::new(core, service(), driver, mail).run()
 }
 
 /// The running threads.

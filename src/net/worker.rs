@@ -15,6 +15,7 @@ use super::sys;
 use super::timers::TimerId;
 use mio::net::TcpStream;
 use std::collections::VecDeque;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -82,20 +83,23 @@ impl<S: Service, D: Driver> Worker<S, D> {
         }
     }
 
-    /// Turns until it is told to stop and all is answered or the deadline has passed.
-    pub(crate) fn run(&mut self) {
-        while self.stage != Stage::Done {
-            self.turn();
+    /// Turns until it is told to stop and all is answered or the deadline has passed. An error is
+    /// why it ended before.
+    pub(crate) fn run(&mut self) -> io::Result<()> {
+        let mut result = Ok(());
+        while self.stage != Stage::Done && result.is_ok() {
+            result = self.turn();
         }
         let all: Vec<_> = self.engine.core.conns.keys().map(ConnId).collect();
         all.iter().for_each(|id| self.engine.core.abort(*id, Why::ordinary("we are stopping")));
         self.close_doomed();
         self.engine.core.note();
+        result
     }
 
-    fn turn(&mut self) {
+    fn turn(&mut self) -> io::Result<()> {
         self.feed_leftovers();
-        self.wait();
+        self.wait()?;
         self.read_mail();
         self.fire_timers();
         self.engine.end_of_turn();
@@ -105,6 +109,7 @@ impl<S: Service, D: Driver> Worker<S, D> {
         self.plan_trim();
         self.engine.core.note();
         self.engine.core.stats.turns.add(1);
+        Ok(())
     }
 
     /// Frames that were left in their connections' own buffers.
@@ -119,7 +124,7 @@ impl<S: Service, D: Driver> Worker<S, D> {
     }
 
     /// Waits, unless there is something to do, and receives.
-    fn wait(&mut self) {
+    fn wait(&mut self) -> io::Result<()> {
         let mut timeout = self.timeout();
         if timeout != Some(Duration::ZERO) {
             self.mail.bell.about_to_sleep();
@@ -131,11 +136,7 @@ impl<S: Service, D: Driver> Worker<S, D> {
         }
         let result = self.driver.wait(&mut self.engine, timeout);
         self.mail.bell.awake();
-        if let Err(error) = result {
-            // The poll itself is broken: nothing can be served any more.
-            ::log::error!(target: "barnabas::net", "a worker ends, its wait has failed: {error}");
-            self.stage = Stage::Done;
-        }
+        result
     }
 
     /// How long to wait; `None` is for ever.

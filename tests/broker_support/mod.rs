@@ -12,6 +12,7 @@ mod bystander;
 mod calls;
 mod client;
 mod data;
+mod deny;
 mod directory;
 mod process;
 mod topics;
@@ -20,6 +21,7 @@ pub use bystander::*;
 pub use calls::*;
 pub use client::*;
 pub use data::*;
+pub use deny::*;
 pub use directory::*;
 pub use process::*;
 pub use topics::*;
@@ -29,9 +31,9 @@ use std::time::Duration;
 /// How long anything may take before a test gives up: much more than it needs on a busy machine.
 pub const GUARD: Duration = Duration::from_secs(60);
 
-/// How long a long poll waits that is meant to be woken: less than the guard, so that one that is
-/// not woken is seen as an empty answer.
-pub const LONG_POLL_MS: i32 = 40_000;
+/// How long a long poll waits that is meant to be woken: longer than the guard, so that one that is
+/// not woken is seen.
+pub const LONG_POLL_MS: i32 = 600_000;
 
 /// What `socket.request.max.bytes` allows by default.
 pub const LARGEST_FRAME: usize = 100 << 20;

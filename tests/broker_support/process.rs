@@ -226,9 +226,21 @@ pub struct Refused {
     pub stderr: String,
 }
 
-/// Runs a broker that must not start.
+/// Runs a broker that must not start. One that does is ended when the guard time is over.
 pub fn refused(mut command: Command) -> Refused {
-    let output = command.output().unwrap();
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = i32::try_from(child.id()).unwrap();
+    let (done, output) = std::sync::mpsc::channel();
+    let wait = std::thread::spawn(move || {
+        // Nobody listens any more when it has taken too long.
+        let _ = done.send(child.wait_with_output().unwrap());
+    });
+    let output = output.recv_timeout(GUARD).unwrap_or_else(|_| {
+        // SAFETY: our own child, whose end nobody has seen yet.
+        unsafe { libc::kill(pid, libc::SIGKILL) };
+        panic!("it runs: {command:?}");
+    });
+    wait.join().unwrap();
     Refused {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).unwrap(),

@@ -8,6 +8,10 @@ use crate::config::{self, Config, TopicConfig};
 use crate::wire::error::ErrorCode;
 use crate::wire::metadata_records::{ConfigRecord, MetadataRecord};
 
+/// The longest value that is kept, as in Kafka. No request can bring a longer one, but appending to a
+/// list can make one.
+const MAX_VALUE_BYTES: usize = i16::MAX as usize;
+
 /// What IncrementalAlterConfigs does to one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConfigOp {
@@ -106,6 +110,7 @@ fn alter_configs(
     name: &str,
     target: BTreeMap<String, String>,
 ) -> Result<Plan, ApiError> {
+    check_lengths(&target)?;
     check(image, config, kind, name, &target)?;
     let current = image.configs(kind, name);
     let mut plan = Plan::default();
@@ -126,6 +131,20 @@ fn alter_configs(
         push(key, None);
     }
     Ok(plan)
+}
+
+/// Refuses values that would be cut on their way into the metadata log.
+fn check_lengths(configs: &BTreeMap<String, String>) -> Result<(), ApiError> {
+    match configs.iter().find(|(_, value)| value.len() > MAX_VALUE_BYTES) {
+        None => Ok(()),
+        Some((key, _)) => Err(ApiError::new(
+            ErrorCode::INVALID_CONFIG,
+            format!(
+                "The value of {key} cannot be added because it exceeds the maximum value size of \
+                 {MAX_VALUE_BYTES} bytes."
+            ),
+        )),
+    }
 }
 
 fn check(
@@ -207,5 +226,43 @@ fn default_list(config: &Config, kind: ResourceKind, key: &str) -> String {
     match kind {
         ResourceKind::Topic => config::topic_default(key, config).unwrap_or_default(),
         _ => config.get(key).unwrap_or_default().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{NewTopic, NodeView, create_topic};
+    use super::*;
+    use crate::wire::uuid::Uuid;
+
+    const KEY: &str = "leader.replication.throttled.replicas";
+
+    #[test]
+    fn a_list_does_not_grow_beyond_what_can_be_kept() {
+        let (mut image, config) = (Image::new(), Config::default());
+        let mut apply = |plan: &Plan| {
+            for record in &plan.records {
+                image.replay(&MetadataRecord::decode(record).unwrap()).unwrap();
+            }
+            image.clone()
+        };
+        let new =
+            NewTopic { name: "t", num_partitions: 1, replication_factor: -1, ..Default::default() };
+        let node = NodeView { node_id: 1, directory_id: Uuid::from_bytes([9; 16]) };
+        let created = create_topic(&Image::new(), &config, node, &new, Uuid::new_v4_from([1; 16]));
+        let image = apply(&created.unwrap().plan);
+        let alter = |image: &Image, op, value: &str| {
+            let change = ConfigChange { key: KEY, op, value: Some(value) };
+            incremental_alter_configs(image, &config, ResourceKind::Topic, "t", &[change])
+        };
+        // Items of eight bytes with their commas: 4096 of them are 32,767 bytes.
+        let items: Vec<String> = (1_000..5_096).map(|number| format!("{number}:11")).collect();
+        let full = items.join(",");
+        assert_eq!(full.len(), MAX_VALUE_BYTES);
+        let image = apply(&alter(&image, ConfigOp::Set, &full).unwrap());
+        assert_eq!(image.configs(ResourceKind::Topic, "t")[KEY], full);
+        let refused = alter(&image, ConfigOp::Append, "0:0").unwrap_err();
+        assert_eq!(refused.code, ErrorCode::INVALID_CONFIG);
+        assert!(alter(&image, ConfigOp::Append, &items[7]).unwrap().is_empty());
     }
 }
