@@ -4,6 +4,12 @@ mod broker_support;
 
 use barnabas::wire::codec::Array;
 use barnabas::wire::error::ErrorCode;
+use barnabas::wire::messages::describe_configs::{
+    DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResponse,
+};
+use barnabas::wire::messages::describe_producers::{
+    DescribeProducersRequest, DescribeProducersResponse, TopicRequest,
+};
 use barnabas::wire::messages::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
 use barnabas::wire::uuid::Uuid;
 use broker_support::*;
@@ -79,5 +85,44 @@ fn a_request_without_records_may_not_be_as_large_as_one_with_them() {
     client.assert_closed();
     broker.logged(&["Metadata request of 17825792 bytes"]);
     broker.client().api_versions();
+    broker.stop_cleanly();
+}
+
+/// Asks for the configs of this broker so many times in one request.
+fn configs_of_the_broker(count: usize) -> (i16, Vec<DescribeConfigsResource<'static>>) {
+    let broker =
+        DescribeConfigsResource { resource_type: 4, resource_name: "1", ..Default::default() };
+    (4, vec![broker; count])
+}
+
+#[test]
+fn a_small_request_for_an_enormous_answer_gets_none() {
+    let dir = TempDir::new();
+    let broker = Broker::start(dir.path(), &[]);
+    let mut client = broker.client();
+    let (version, few) = configs_of_the_broker(2);
+    let request = DescribeConfigsRequest { resources: Array::from(&few), ..Default::default() };
+    let answer = client.call(version, &request);
+    assert_eq!(answer.read::<DescribeConfigsResponse<'_>>().results.len(), 2);
+    let (version, many) = configs_of_the_broker(20_000);
+    let request = DescribeConfigsRequest { resources: Array::from(&many), ..Default::default() };
+    client.send(version, &request);
+    client.assert_closed();
+    broker.logged(&["DescribeConfigs"]);
+    broker.stop_cleanly();
+}
+
+#[test]
+fn a_partition_that_is_asked_for_again_and_again_is_told_once() {
+    let dir = TempDir::new();
+    let broker = Broker::start(dir.path(), &[]);
+    let mut client = broker.client();
+    client.create("t", 2);
+    let indexes: Vec<i32> = (0..100_000).map(|n| n % 2).collect();
+    let topics = [TopicRequest { name: "t", partition_indexes: Array::from(&indexes) }];
+    let answer = client.call(0, &DescribeProducersRequest { topics: Array::from(&topics) });
+    let response: DescribeProducersResponse<'_> = answer.read();
+    let partitions = response.topics.iter().next().unwrap().partitions;
+    assert_eq!(partitions.iter().map(|row| row.partition_index).collect::<Vec<_>>(), [0, 1]);
     broker.stop_cleanly();
 }

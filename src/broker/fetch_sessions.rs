@@ -28,13 +28,16 @@ struct Entry {
 /// All sessions of the broker.
 pub struct FetchSessions {
     slots: usize,
+    /// Partitions that all sessions together may remember.
+    partitions: usize,
     entries: Mutex<HashMap<i32, Entry>>,
 }
 
 impl FetchSessions {
     /// A cache for so many sessions; 0 turns sessions off.
     pub fn new(slots: i32) -> Self {
-        Self { slots: usize::try_from(slots).unwrap_or(0), entries: Mutex::default() }
+        let slots = usize::try_from(slots).unwrap_or(0);
+        Self { slots, partitions: MAX_PARTITIONS, entries: Mutex::default() }
     }
 
     fn entries(&self) -> MutexGuard<'_, HashMap<i32, Entry>> {
@@ -69,8 +72,7 @@ impl FetchSessions {
         partitions.into_iter().for_each(|partition| session.upsert(partition));
         let size = session.len();
         let mut entries = self.entries();
-        let held: usize = entries.values().map(|entry| entry.size).sum();
-        if held.saturating_add(size) > MAX_PARTITIONS {
+        if held(&entries).saturating_add(size) > self.partitions {
             return None; // The client goes on with full fetches.
         }
         if entries.len() >= self.slots {
@@ -114,10 +116,21 @@ impl FetchSessions {
             return Ok(None);
         }
         session.advance();
-        (entry.last_used, entry.size) = (now, session.len());
+        let before = std::mem::replace(&mut entry.size, session.len());
+        entry.last_used = now;
+        // Looked at only where it matters: a session that stays as it is costs no sum.
+        if session.len() > before && held(&entries) > self.partitions {
+            entries.remove(&id);
+            return Err(ErrorCode::FETCH_SESSION_ID_NOT_FOUND); // On with full fetches.
+        }
         drop(session);
         Ok(Some(shared))
     }
+}
+
+/// Partitions that these sessions remember.
+fn held(entries: &HashMap<i32, Entry>) -> usize {
+    entries.values().map(|entry| entry.size).sum()
 }
 
 fn pick_victim(
@@ -181,6 +194,23 @@ mod tests {
         let ended = sessions.resume(id, 1, false, now, |s| s.forget(&key(), 0)).unwrap();
         assert!(ended.is_none());
         assert!(sessions.is_empty());
+    }
+
+    #[test]
+    fn all_sessions_together_remember_a_bounded_number_of_partitions() {
+        let sessions = FetchSessions { partitions: 5, ..FetchSessions::new(10) };
+        let now = Instant::now();
+        let open = |n: i32| sessions.open(false, false, (0..n).map(partition), now);
+        let id = open(3).unwrap().lock().unwrap().id;
+        assert!(open(3).is_none(), "3 and 3 are more than 5");
+        assert!(open(1).is_some());
+        let grow = |epoch, index| {
+            sessions.resume(id, epoch, false, now, |session| session.upsert(partition(index)))
+        };
+        assert!(grow(1, 3).unwrap().is_some(), "4 and 1 are 5");
+        assert!(grow(2, 3).unwrap().is_some(), "nothing new");
+        assert_eq!(grow(3, 4).unwrap_err(), ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
+        assert_eq!(sessions.len(), 1, "the one that grew too much is gone");
     }
 
     #[test]

@@ -354,8 +354,6 @@ accessors! {
     socket_request_max_bytes: i32 = "socket.request.max.bytes";
     /// `socket.send.buffer.bytes`; -1: the system's default
     socket_send_buffer_bytes: i32 = "socket.send.buffer.bytes";
-    /// `transaction.max.timeout.ms`
-    transaction_max_timeout_ms: i32 = "transaction.max.timeout.ms";
 }
 
 #[cfg(test)]

@@ -4,9 +4,10 @@
 //! README's table are made, so that nothing is advertised that has no handler. [`service`] is what
 //! a worker runs: it frames, decodes headers, dispatches, parks and wakes.
 //!
-//! Two kinds of handlers. *Inline* ones run on the worker and never block. *Offloaded* ones change
+//! Kinds of handlers. *Inline* ones run on the worker and never block. *Offloaded* ones change
 //! metadata or may wait for a disk: they run on the controller thread, one after the other, and the
-//! connection waits for them (as Kafka executes one request of a connection at a time).
+//! connection waits for them (as Kafka executes one request of a connection at a time). Some are
+//! *either*: answered on the worker where nothing needs waiting, else offloaded.
 
 mod alter_configs;
 mod api_versions;
