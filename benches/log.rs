@@ -10,7 +10,7 @@
 
 use barnabas::config::TopicConfig;
 use barnabas::log::validate::{Patch, Validated};
-use barnabas::log::{Bound, Log, Preparer};
+use barnabas::log::{Bound, Keepers, Log};
 use barnabas::wire::records::{BatchBuilder, BatchHeader, HEADER_LEN};
 use std::borrow::Cow;
 use std::path::Path;
@@ -50,14 +50,14 @@ fn batch(size: usize) -> Vec<u8> {
     builder.finish()
 }
 
-fn create(dir: &Path, name: &str, preparer: &Preparer) -> Log {
+fn create(dir: &Path, name: &str, keepers: &Keepers) -> Log {
     let config = TopicConfig { segment_bytes: 256 << 20, ..TopicConfig::default() };
-    Log::create(dir.join(name), Arc::new(config), preparer.clone()).expect("a log")
+    Log::create(dir.join(name), Arc::new(config), keepers.clone()).expect("a log")
 }
 
 fn appends(dir: &Path, size: usize, paced: bool) {
-    let preparer = Preparer::spawn().expect("a thread");
-    let log = create(dir, &format!("appends-{size}"), &preparer);
+    let keepers = Keepers::spawn().expect("a thread");
+    let log = create(dir, &format!("appends-{size}"), &keepers);
     let bytes = batch(size);
     let header = BatchHeader::read(bytes.first_chunk().expect("a header"));
     let validated = Validated {
@@ -93,12 +93,12 @@ fn appends(dir: &Path, size: usize, paced: bool) {
         all.saturating_sub(own) as f64 / kib,
     );
     log.mark_deleted().and_then(|()| log.remove()).expect("removed");
-    preparer.stop();
+    keepers.stop();
 }
 
 fn reads(dir: &Path) {
-    let preparer = Preparer::spawn().expect("a thread");
-    let log = create(dir, "reads-0", &preparer);
+    let keepers = Keepers::spawn().expect("a thread");
+    let log = create(dir, "reads-0", &keepers);
     let bytes = batch(1 << 10);
     for _ in 0..256 << 10 {
         let appended = log.append_internal(&bytes, 0).expect("appended");
@@ -137,7 +137,7 @@ fn reads(dir: &Path) {
     });
     measure("offsets", &mut |_| log.offsets().log_end as u64);
     log.mark_deleted().and_then(|()| log.remove()).expect("removed");
-    preparer.stop();
+    keepers.stop();
 }
 
 fn thread_ns() -> u64 {

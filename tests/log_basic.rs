@@ -162,5 +162,5 @@ fn an_empty_partition_costs_next_to_nothing() {
     assert!(blocks(&dir.partition()) < 8 << 10);
     append(&log, &batch(1, 10, 1));
     assert!(blocks(&dir.partition()) < 100 << 10, "{}", blocks(&dir.partition()));
-    assert!(matches!(Log::create(dir.partition(), settings, preparer()), Err(LogError::Exists(_))));
+    assert!(matches!(Log::create(dir.partition(), settings, keepers()), Err(LogError::Exists(_))));
 }

@@ -9,7 +9,7 @@
 
 mod log_support;
 
-use barnabas::log::{Bound, Log, Preparer, Recovery};
+use barnabas::log::{Bound, Keepers, Log, Recovery};
 use barnabas::wire::records::BatchBuilder;
 use log_support::*;
 use std::io::{BufRead, BufReader, Write};
@@ -40,8 +40,8 @@ fn child() {
     let Some(dir) = std::env::var_os(CHILD).map(PathBuf::from) else {
         return; // Started as a test of its own, it has nothing to do.
     };
-    let preparer = Preparer::spawn().unwrap();
-    let (log, _) = Log::open(dir, settings(), Recovery::Unclean, preparer).unwrap();
+    let keepers = Keepers::spawn().unwrap();
+    let (log, _) = Log::open(dir, settings(), Recovery::Unclean, keepers).unwrap();
     let mut next = read_all(&log, 0, Bound::LogEnd).len() as i64;
     let mut out = std::io::stdout().lock();
     loop {

@@ -62,7 +62,7 @@ fn idle_partitions_hold_nothing_and_busy_ones_little() {
     read_all(&log, 0, Bound::HighWatermark);
     assert!(open_files() > files_before + 50, "{}", open_files());
     append(&log, &batch(2, 400, 1));
-    preparer().stop(); // It has files in its hands too.
+    keepers().stop(); // It has files in its hands too.
     // The active segment, the one before it, and perhaps one that was made ahead.
     assert!(open_files() <= files_before + 6, "{}", open_files() - files_before);
     assert!(mappings() <= 6, "{}", mappings());

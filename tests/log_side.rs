@@ -211,19 +211,19 @@ fn the_default_settings_make_no_large_files() {
 }
 
 #[test]
-fn a_log_can_be_written_without_a_preparer() {
+fn a_log_can_be_written_without_a_keepers() {
     let dir = TempDir::new("alone");
-    let preparer = barnabas::log::Preparer::spawn().unwrap();
-    preparer.stop();
-    let log = Log::create(dir.partition(), config(100_000, 1_000), preparer.clone()).unwrap();
+    let keepers = barnabas::log::Keepers::spawn().unwrap();
+    keepers.stop();
+    let log = Log::create(dir.partition(), config(100_000, 1_000), keepers.clone()).unwrap();
     for _ in 0..100 {
         append(&log, &batch(2, 3_000, 1));
     }
     assert_eq!(read_all(&log, 0, Bound::HighWatermark).len(), 100);
     log.close().unwrap();
-    preparer.stop();
+    keepers.stop();
     let (log, report) =
-        Log::open(dir.partition(), config(100_000, 1_000), Recovery::Clean, preparer).unwrap();
+        Log::open(dir.partition(), config(100_000, 1_000), Recovery::Clean, keepers).unwrap();
     assert!(!report.checked, "rolled segments are trimmed: {report:?}");
     assert_eq!(log.offsets().log_end, 200);
 }

@@ -8,16 +8,16 @@
 #![no_main]
 
 use barnabas::config::TopicConfig;
-use barnabas::log::{Bound, Log, Preparer, Recovery};
+use barnabas::log::{Bound, Keepers, Log, Recovery};
 use barnabas::wire::records::BatchBuilder;
 use barnabas::wire::records::crc::crc32c;
 use libfuzzer_sys::fuzz_target;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-fn preparer() -> Preparer {
-    static ONE: OnceLock<Preparer> = OnceLock::new();
-    ONE.get_or_init(|| Preparer::spawn().expect("a thread")).clone()
+fn keepers() -> Keepers {
+    static ONE: OnceLock<Keepers> = OnceLock::new();
+    ONE.get_or_init(|| Keepers::spawn().expect("a thread")).clone()
 }
 
 fn directory() -> PathBuf {
@@ -80,7 +80,7 @@ fuzz_target!(|input: &[u8]| {
         ..TopicConfig::default()
     });
     let (log, report) =
-        Log::open(dir.clone(), config.clone(), how, preparer()).expect("any bytes are a log");
+        Log::open(dir.clone(), config.clone(), how, keepers()).expect("any bytes are a log");
     log.advance_high_watermark(report.log_end);
     let _ = log.read(report.log_start, 1 << 20, true, Bound::HighWatermark);
     let _ = log.offset_for_timestamp(0, Bound::HighWatermark);
@@ -94,7 +94,7 @@ fuzz_target!(|input: &[u8]| {
         log.close().expect("closed");
         drop(log);
         let (log, again) =
-            Log::open(dir, config, Recovery::Clean, preparer()).expect("what was closed opens");
+            Log::open(dir, config, Recovery::Clean, keepers()).expect("what was closed opens");
         assert!(!again.has_losses(), "{again:?}");
         assert_eq!(log.offsets().log_end, appended.next_offset);
     }

@@ -250,7 +250,7 @@ impl Controller {
                 std::fs::create_dir(&dir).map_err(|why| format!("{}: {why}", dir.display()));
             let is_ours = begun.is_ok();
             let made = begun.and_then(|()| {
-                make_log(&dir, id, config, &self.shared.config(), &self.shared.preparer)
+                make_log(&dir, id, config, &self.shared.config(), &self.shared.keepers)
             });
             let led = made
                 .and_then(|log| log.assign_epoch(0).map(|()| log).map_err(|why| why.to_string()));

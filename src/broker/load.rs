@@ -14,7 +14,7 @@ use super::metadata_log::DIRECTORY as METADATA_DIRECTORY;
 use super::{StartError, partition_dir};
 use crate::catalog::{Image, Partition, ResourceKind, Topic, TopicImage, Topics};
 use crate::config::{Config, TopicConfig};
-use crate::log::{Log, Preparer, Recovery, RecoveryReport, aside_dir_name};
+use crate::log::{Keepers, Log, Recovery, RecoveryReport, aside_dir_name};
 use crate::wire::uuid::Uuid;
 
 /// What is needed to open partitions.
@@ -26,7 +26,7 @@ pub struct Loader<'a> {
     /// Whether logs must be checked.
     pub recovery: Recovery,
     /// The keeper that logs need.
-    pub preparer: &'a Preparer,
+    pub keepers: &'a Keepers,
 }
 
 impl Loader<'_> {
@@ -65,9 +65,9 @@ impl Loader<'_> {
         let dir = partition_dir::path(self.data_dir, &topic.name, index);
         if !dir.exists() {
             ::log::warn!("{}: the directory is missing; the partition starts empty", dir.display());
-            return make_log(&dir, topic.id, config, self.config, self.preparer);
+            return make_log(&dir, topic.id, config, self.config, self.keepers);
         }
-        let opened = Log::open(dir.clone(), config.clone(), self.recovery, self.preparer.clone());
+        let opened = Log::open(dir.clone(), config.clone(), self.recovery, self.keepers.clone());
         let (log, report) = opened.map_err(|why| why.to_string())?;
         ::log::debug!("{}-{index}: {report:?}", topic.name);
         tell_losses(&dir, &report);
@@ -141,9 +141,9 @@ pub fn make_log(
     topic_id: Uuid,
     topic_config: &Arc<TopicConfig>,
     config: &Config,
-    preparer: &Preparer,
+    keepers: &Keepers,
 ) -> Result<Log, String> {
-    let log = Log::create(dir.to_owned(), topic_config.clone(), preparer.clone());
+    let log = Log::create(dir.to_owned(), topic_config.clone(), keepers.clone());
     let log = log.map_err(|why| why.to_string())?;
     log.set_producer_expiration(i64::from(config.producer_id_expiration_ms()));
     let noted = partition_dir::write_metadata(dir, topic_id);

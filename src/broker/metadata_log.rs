@@ -11,7 +11,7 @@ use super::data_dir::DataDir;
 use super::load::tell_losses;
 use crate::catalog::{Image, Plan};
 use crate::config::TopicConfig;
-use crate::log::{AppendError, Bound, Damage, Log, Preparer, Recovery};
+use crate::log::{AppendError, Bound, Damage, Keepers, Log, Recovery};
 use crate::wire::metadata_records::MetadataRecord;
 use crate::wire::records::{Batch, BatchBuilder};
 
@@ -39,7 +39,7 @@ impl MetadataLog {
     pub fn open(
         data_dir: &DataDir,
         recovery: Recovery,
-        preparer: Preparer,
+        keepers: Keepers,
     ) -> Result<(Self, Image), StartError> {
         let dir = data_dir.path().join(DIRECTORY);
         let config = Arc::new(TopicConfig::default());
@@ -47,7 +47,7 @@ impl MetadataLog {
             if let Some(damage) = Damage::find(&dir).map_err(StartError::Log)? {
                 return Err(StartError::Metadata(dir, damage.to_string()));
             }
-            let opened = Log::open(dir.clone(), config, recovery, preparer);
+            let opened = Log::open(dir.clone(), config, recovery, keepers);
             opened.map(|(log, report)| {
                 tell_losses(&dir, &report);
                 log
@@ -57,7 +57,7 @@ impl MetadataLog {
             let why = format!("it is missing, although there is the partition {partition}");
             return Err(StartError::Metadata(dir, why));
         } else {
-            Log::create(dir.clone(), config, preparer)
+            Log::create(dir.clone(), config, keepers)
         };
         let log = log.map_err(StartError::Log)?;
         log.advance_high_watermark(log.offsets().log_end);

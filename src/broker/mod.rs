@@ -1,7 +1,7 @@
 //! The running broker: its shared state, its threads, start and stop.
 //!
 //! ```text
-//! main ── opens ──> Broker ── owns ──> data directory (locked), controller thread, preparer thread
+//! main ── opens ──> Broker ── owns ──> data directory (locked), controller thread, keeper threads
 //!                     │
 //!                  Shared <── read by workers (requests), written by the controller (metadata)
 //! ```
@@ -36,7 +36,7 @@ pub use shared::{Endpoint, OffloadClaim, Shared, WorkerMessage, now_ms};
 
 use crate::catalog::{NodeView, Partition, ResourceKind, Topic, Topics, elect_leaders_on_start};
 use crate::config::{Config, TopicConfig};
-use crate::log::{LogError, Preparer, Recovery};
+use crate::log::{Keepers, LogError, Recovery};
 use crate::net::mailbox::{Mailbox, Sender};
 use controller::Job;
 use data_dir::DataDir;
@@ -97,7 +97,7 @@ pub struct Broker {
     shared: Arc<Shared>,
     data_dir: DataDir,
     controller: Option<JoinHandle<Result<(), LogError>>>,
-    preparer: Preparer,
+    keepers: Keepers,
 }
 
 impl Broker {
@@ -112,15 +112,15 @@ impl Broker {
             DataDir::open(config.data_dir(), config.node_id())
         };
         let data_dir = data_dir.map_err(StartError::DataDir)?;
-        let preparer =
-            Preparer::spawn().map_err(|why| StartError::Io(data_dir.path().to_owned(), why))?;
+        let keepers =
+            Keepers::spawn().map_err(|why| StartError::Io(data_dir.path().to_owned(), why))?;
         let recovery = if data_dir.was_clean() { Recovery::Clean } else { Recovery::Unclean };
-        let (metadata, image) = MetadataLog::open(&data_dir, recovery, preparer.clone())?;
+        let (metadata, image) = MetadataLog::open(&data_dir, recovery, keepers.clone())?;
         data_dir.mark_in_use().map_err(StartError::DataDir)?;
         let effective = Arc::new(dynamic_config(&image, &config));
         let topics = Topics::default();
         let loader =
-            Loader { data_dir: data_dir.path(), config: &effective, recovery, preparer: &preparer };
+            Loader { data_dir: data_dir.path(), config: &effective, recovery, keepers: &keepers };
         loader.load(&image, &topics)?;
         let node = NodeView {
             node_id: data_dir.meta().node_id,
@@ -134,7 +134,7 @@ impl Broker {
             node,
             cluster_id: data_dir.meta().cluster_id.clone(),
             data_dir: data_dir.path().to_owned(),
-            preparer: preparer.clone(),
+            keepers: keepers.clone(),
             image: RwLock::new(image),
             config: RwLock::new(effective),
             controller,
@@ -158,7 +158,7 @@ impl Broker {
             }
             StartError::Io(data_dir.path().to_owned(), why)
         })?;
-        Ok(Self { shared, data_dir, controller: Some(thread), preparer })
+        Ok(Self { shared, data_dir, controller: Some(thread), keepers })
     }
 
     /// What the broker's threads share.
@@ -194,7 +194,7 @@ impl Broker {
             outcome = thread.join().unwrap_or(Ok(())).map_err(StartError::Log);
         }
         let closed = self.close_logs();
-        self.preparer.stop();
+        self.keepers.stop();
         outcome = outcome.and(closed);
         outcome?;
         if let Some(offline) = self.shared.offline() {

@@ -15,7 +15,7 @@ use super::fetch_sessions::FetchSessions;
 use super::producer_ids::ProducerIds;
 use crate::catalog::{ApiError, Image, NodeView, Topics};
 use crate::config::Config;
-use crate::log::Preparer;
+use crate::log::Keepers;
 use crate::net::Slot;
 use crate::net::mailbox::{SendError, Sender};
 use crate::wire::error::ErrorCode;
@@ -60,7 +60,7 @@ pub struct Shared {
     pub cluster_id: String,
     /// The data directory.
     pub data_dir: PathBuf,
-    pub(super) preparer: Preparer,
+    pub(super) keepers: Keepers,
     pub(super) image: RwLock<Image>,
     pub(super) config: RwLock<Arc<Config>>,
     pub(super) controller: Sender<Job>,

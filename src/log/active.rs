@@ -95,7 +95,7 @@ impl Log {
         let Some(tails) = &writer.active.tails else { return };
         for tail in [&tails.log, &tails.index] {
             if tail.shared().should_grow(tail.len()) {
-                self.preparer.ask(Job::Grow(tail.shared().clone()));
+                self.keepers.preparer.ask(Job::Grow(tail.shared().clone()));
             }
         }
         let capacity = tails.log.shared().capacity();
@@ -103,7 +103,7 @@ impl Log {
         if !writer.active.next_asked && tails.log.room() < ahead {
             writer.active.next_asked = true;
             let order = NextOrder { dir: self.dir(), capacities: capacities(&writer.config) };
-            self.preparer.ask(Job::Next(self.next.clone(), order));
+            self.keepers.preparer.ask(Job::Next(self.next.clone(), order));
         }
     }
 
@@ -121,7 +121,7 @@ impl Log {
             let snapshot = producer_snapshot::encode(&writer.producers);
             let snapshot = (names::snapshot_file(&dir, base), snapshot);
             match self.backlog.push(Rolled { files, snapshot }) {
-                true => self.preparer.ask(Job::Finish(self.backlog.clone())),
+                true => self.keepers.preparer.ask(Job::Finish(self.backlog.clone())),
                 false => self.backlog.help(),
             }
             writer.snapshot_at = base;

@@ -27,6 +27,7 @@ mod epochs;
 mod error;
 mod file;
 mod index;
+mod keepers;
 mod lifecycle;
 pub mod limits;
 mod listing;
@@ -49,6 +50,7 @@ pub mod volume;
 pub use append::Appended;
 pub use damage::Damage;
 pub use error::{AppendError, LogError, ReadError, StorageError};
+pub use keepers::Keepers;
 pub use names::aside_dir_name;
 pub use offsets::{Bound, Offsets};
 
@@ -86,7 +88,7 @@ pub struct Log {
     flushed: AtomicI64,
     next: Arc<NextSegment>,
     backlog: Arc<Backlog>,
-    preparer: Preparer,
+    keepers: Keepers,
 }
 
 /// What is known of a producer that wrote to this partition.

@@ -10,11 +10,11 @@ use super::append::{PRODUCER_EXPIRATION_MS, Writer};
 use super::epochs::LeaderEpochs;
 use super::error::{LogError, StorageError};
 use super::index::{ENTRY, Entries};
+use super::keepers::Keepers;
 use super::listing::Listing;
 use super::marker::marker_of;
 use super::names;
 use super::offsets::{Position, Published, Watermarks};
-use super::preparer::Preparer;
 use super::producers::Producers;
 use super::recover::{self, Checked, Cut, Depth};
 use super::report::{Recovery, RecoveryReport};
@@ -49,7 +49,7 @@ impl Log {
     pub fn create(
         dir: PathBuf,
         config: Arc<TopicConfig>,
-        preparer: Preparer,
+        keepers: Keepers,
     ) -> Result<Log, LogError> {
         fs::create_dir_all(&dir).map_err(StorageError::on("create", &dir))?;
         let listing = Listing::read(&dir).map_err(StorageError::on("list", &dir))?;
@@ -58,7 +58,7 @@ impl Log {
         }
         let mut loader = Loader::new(&dir, &config, &listing);
         loader.begin_at(0)?;
-        Ok(loader.finish(config, preparer, 0)?.0)
+        Ok(loader.finish(config, keepers, 0)?.0)
     }
 
     /// Opens the log in `dir`. Blocks, after a crash for as long as it takes to read everything.
@@ -66,7 +66,7 @@ impl Log {
         dir: PathBuf,
         config: Arc<TopicConfig>,
         recovery: Recovery,
-        preparer: Preparer,
+        keepers: Keepers,
     ) -> Result<(Log, RecoveryReport), LogError> {
         let listing = Listing::read(&dir).map_err(StorageError::on("list", &dir))?;
         let mut loader = Loader::new(&dir, &config, &listing);
@@ -80,7 +80,7 @@ impl Log {
         if loader.segments.is_empty() || log_start > loader.end {
             loader.begin_at(log_start)?;
         }
-        loader.finish(config, preparer, log_start)
+        loader.finish(config, keepers, log_start)
     }
 }
 
@@ -239,7 +239,7 @@ impl<'d> Loader<'d> {
     fn finish(
         mut self,
         config: Arc<TopicConfig>,
-        preparer: Preparer,
+        keepers: Keepers,
         log_start: i64,
     ) -> Result<(Log, RecoveryReport), LogError> {
         self.settle_side_files(log_start)?;
@@ -275,7 +275,7 @@ impl<'d> Loader<'d> {
             flushed: AtomicI64::new(if clean { self.end } else { 0 }),
             next: Arc::default(),
             backlog: Arc::default(),
-            preparer,
+            keepers,
         };
         log.publish(&mut log.lock_writer(), None);
         Ok((log, self.report))

@@ -280,15 +280,15 @@ mod tests {
     fn a_log_whose_reserve_stays_is_not_closed() {
         let name = format!("barnabas-backlog-{}", std::process::id());
         let dir = std::env::temp_dir().join(name).join("t-0");
-        let preparer = Preparer::spawn().unwrap();
+        let keepers = super::super::Keepers::spawn().unwrap();
         let config = Arc::new(TopicConfig::default());
-        let log = Log::create(dir.clone(), config, preparer.clone()).unwrap();
+        let log = Log::create(dir.clone(), config, keepers.clone()).unwrap();
         let tails = Tails { log: tail_that_cannot_be_cut(), index: tail_that_cannot_be_cut() };
         let files = Segment::fresh(0, &tails).seal(tails);
         let snapshot = (dir.join("00000000000000000007.snapshot"), Vec::new());
         log.backlog.push(Rolled { files, snapshot });
-        preparer.ask(Job::Finish(log.backlog.clone()));
-        preparer.stop();
+        keepers.preparer.ask(Job::Finish(log.backlog.clone()));
+        keepers.stop();
         for _ in 0..2 {
             let error = log.close().unwrap_err().to_string();
             assert!(error.contains("00000000000000000007.snapshot"), "{error}");

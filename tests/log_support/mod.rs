@@ -4,7 +4,7 @@
 
 use barnabas::config::TopicConfig;
 use barnabas::log::validate::{Patch, Validated};
-use barnabas::log::{AppendError, Appended, Bound, Log, Preparer, Recovery, RecoveryReport};
+use barnabas::log::{AppendError, Appended, Bound, Keepers, Log, Recovery, RecoveryReport};
 use barnabas::wire::records::{Batch, BatchBuilder, BatchHeader, HEADER_LEN};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -50,18 +50,18 @@ pub fn config(segment_bytes: i32, index_interval_bytes: i32) -> Arc<TopicConfig>
     })
 }
 
-/// One preparer for all tests of a file.
-pub fn preparer() -> Preparer {
-    static ONE: std::sync::OnceLock<Preparer> = std::sync::OnceLock::new();
-    ONE.get_or_init(|| Preparer::spawn().unwrap()).clone()
+/// The keepers of all tests of a file.
+pub fn keepers() -> Keepers {
+    static ONE: std::sync::OnceLock<Keepers> = std::sync::OnceLock::new();
+    ONE.get_or_init(|| Keepers::spawn().unwrap()).clone()
 }
 
 pub fn create(dir: &Path, config: &Arc<TopicConfig>) -> Log {
-    Log::create(dir.to_path_buf(), config.clone(), preparer()).unwrap()
+    Log::create(dir.to_path_buf(), config.clone(), keepers()).unwrap()
 }
 
 pub fn open(dir: &Path, config: &Arc<TopicConfig>, how: Recovery) -> (Log, RecoveryReport) {
-    Log::open(dir.to_path_buf(), config.clone(), how, preparer()).unwrap()
+    Log::open(dir.to_path_buf(), config.clone(), how, keepers()).unwrap()
 }
 
 /// A batch of `count` records of `size` bytes each, the timestamps counting up from `timestamp`.

@@ -1,0 +1,26 @@
+//! The threads that do what a worker must never wait for. Every log has a handle to all of them.
+
+use super::preparer::Preparer;
+use std::io;
+
+/// Handles to the keeper threads that logs need. Clones share the threads.
+#[derive(Clone, Debug)]
+pub struct Keepers {
+    /// Grows files and faults pages in ahead of need.
+    pub preparer: Preparer,
+}
+
+impl Keepers {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn spawn() -> io::Result<Keepers> {
+        Ok(Keepers { preparer: Preparer::spawn()? })
+    }
+
+    /// Does what was asked so far and ends the threads. Logs go on without them.
+    pub fn stop(&self) {
+        self.preparer.stop();
+    }
+}
