@@ -1,11 +1,11 @@
 //! One running partition: its log, its leader epoch, and who waits for its data.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 
 use super::waiters::{Waiter, Waiters};
 use crate::log::validate::Validated;
-use crate::log::{AppendError, Appended, Log, LogError};
+use crate::log::{AppendError, Appended, Log, LogError, StorageError};
 
 /// Between two log lines about one partition's storage.
 const REPORT_INTERVAL_MS: i64 = 10_000;
@@ -18,6 +18,8 @@ pub struct Partition {
     pub index: i32,
     leader_epoch: AtomicI32,
     log: Option<Log>,
+    /// Its storage has failed for good.
+    failed: AtomicBool,
     waiters: Waiters,
     reported_ms: AtomicI64,
 }
@@ -31,6 +33,7 @@ impl Partition {
             index,
             leader_epoch: AtomicI32::new(leader_epoch),
             log,
+            failed: AtomicBool::new(false),
             waiters: Waiters::default(),
             reported_ms: AtomicI64::new(i64::MIN),
         }
@@ -38,7 +41,22 @@ impl Partition {
 
     /// The log, unless the partition is offline.
     pub fn log(&self) -> Option<&Log> {
-        self.log.as_ref()
+        self.log.as_ref().filter(|_| !self.failed.load(Ordering::Acquire))
+    }
+
+    /// Takes the partition offline for the rest of the process's life: its storage has failed in a
+    /// way that trying again does not mend. It is said once.
+    pub fn fail(&self, why: &dyn std::fmt::Display) {
+        if !self.failed.swap(true, Ordering::AcqRel) {
+            ::log::error!("partition {}-{} is offline: {why}", self.topic, self.index);
+        }
+    }
+
+    /// [`Partition::fail`], if the error is one that does not pass.
+    pub fn fail_if_permanent(&self, why: Option<&StorageError>) {
+        if let Some(why) = why.filter(|why| why.is_permanent()) {
+            self.fail(why);
+        }
     }
 
     /// The epoch of this node's leadership.
@@ -58,13 +76,13 @@ impl Partition {
             self.topic,
             self.index
         );
-        self.log.as_ref().map_or(Ok(()), |log| log.assign_epoch(epoch))
+        self.log().map_or(Ok(()), |log| log.assign_epoch(epoch))
     }
 
     /// The largest epoch up to this one that the log knows, and where it ends; −1 each when it
     /// knows none. `None` when the partition is offline.
     pub fn end_offset_for_epoch(&self, epoch: i32) -> Option<(i32, i64)> {
-        self.log.as_ref().map(|log| log.end_offset_for_epoch(epoch))
+        self.log().map(|log| log.end_offset_for_epoch(epoch))
     }
 
     /// Whether an error of this partition's storage may be logged now: one each ten seconds says it
@@ -90,8 +108,10 @@ impl Partition {
         now_ms: i64,
         wake: impl FnMut(&Waiter),
     ) -> Result<Appended, Option<AppendError>> {
-        let log = self.log.as_ref().ok_or(None)?;
-        let appended = log.append(batch, self.leader_epoch(), now_ms).map_err(Some)?;
+        let log = self.log().ok_or(None)?;
+        let appended = log.append(batch, self.leader_epoch(), now_ms);
+        let appended = appended.inspect_err(|why| self.fail_if_permanent(why.storage()));
+        let appended = appended.map_err(Some)?;
         if !appended.duplicate {
             log.advance_high_watermark(appended.next_offset);
             self.waiters.wake(batch.bytes.len() as i64, wake);

@@ -9,6 +9,7 @@ use super::active::{Active, NextBatch, capacities};
 use super::error::{AppendError, StorageError};
 use super::index::{self, IndexEntry};
 use super::marker::{Marker, marker_of};
+use super::names;
 use super::offsets::Position;
 use super::producers::{CachedBatch, Origin, Producers, Verdict};
 use super::validate::{Patch, Validated};
@@ -135,7 +136,7 @@ impl Log {
         let next = NextBatch { size, last_offset, max_timestamp, now_ms };
         self.prepare_active(&mut writer, next)?;
         self.begin_epoch(&mut writer, incoming.leader_epoch)?;
-        let position = self.write(&mut writer, incoming, max_timestamp);
+        let position = self.write(&mut writer, incoming, max_timestamp)?;
         self.account(&mut writer, incoming, position, max_timestamp);
         Ok(Appended {
             base_offset: position.offset,
@@ -170,8 +171,14 @@ impl Log {
         }
     }
 
-    /// Copies the batch into the log and makes it visible up to [`super::Bound::LogEnd`].
-    fn write(&self, writer: &mut Writer, incoming: &Incoming<'_>, max_timestamp: i64) -> Position {
+    /// Copies the batch into the log and makes it visible up to [`super::Bound::LogEnd`]. Fails, and
+    /// shows nothing, if the file turns out not to be there.
+    fn write(
+        &self,
+        writer: &mut Writer,
+        incoming: &Incoming<'_>,
+        max_timestamp: i64,
+    ) -> Result<Position, StorageError> {
         let interval = writer.config.index_interval_bytes;
         let (active, end) = (&mut writer.active, writer.end);
         let Some(tails) = &mut active.tails else { unreachable!("the segment was prepared") };
@@ -187,7 +194,9 @@ impl Log {
         // Last, so that a crash in between leaves a batch whose offset does not fit.
         patch::set_base_offset(staged, end);
         let size = incoming.bytes.len() as u64;
-        tails.log.publish(size);
+        let published = tails.log.publish(size);
+        let path = || names::log_file(&self.dir(), position.segment);
+        published.map_err(|error| StorageError::new("write", &path(), error))?;
         active.segment.appended(tails.log.len(), max_timestamp);
         if position.byte == 0 {
             active.first_timestamp = max_timestamp;
@@ -196,12 +205,13 @@ impl Log {
         if index::entry_is_due(active.since_index, interval) {
             let relative_offset = (last_offset - active.segment.base) as u32;
             let entry = IndexEntry { relative_offset, position: position.byte as u32 };
-            index::append(&mut tails.index, entry);
+            // The batch is there already: an index that is not refuses the next one.
+            let _ = index::append(&mut tails.index, entry);
             active.since_index = 0;
         }
         active.since_index += size;
         self.ask_ahead(writer);
-        position
+        Ok(position)
     }
 
     /// Updates everything that follows from the batch at `position`, and publishes the new end.

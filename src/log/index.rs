@@ -72,9 +72,9 @@ pub(crate) fn entry_is_due(since: u64, interval_bytes: i32) -> bool {
 }
 
 /// Appends an entry to an index that has room for it.
-pub(crate) fn append(tail: &mut Tail, entry: IndexEntry) {
+pub(crate) fn append(tail: &mut Tail, entry: IndexEntry) -> io::Result<()> {
     tail.stage(&entry.to_bytes());
-    tail.publish(ENTRY);
+    tail.publish(ENTRY)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! cheap. Only the last segment of a log grows, through the [`Tails`] that the writer holds.
 
 use super::error::StorageError;
-use super::file::{GrowingFile, Tail};
+use super::file::{GrowingFile, Short, Tail};
 use super::index::{self, Entries, IndexEntry};
 use super::names;
 use super::scan::{Found, Headers};
@@ -141,9 +141,8 @@ impl Segment {
         let log = File::open(&path).map_err(StorageError::on("open", &path))?;
         let size = log.metadata().map_err(StorageError::on("open", &path))?.len();
         if size < self.size() {
-            let why = format!("it has {size} bytes, {} were written to it", self.size());
-            let error = io::Error::new(io::ErrorKind::UnexpectedEof, why);
-            return Err(StorageError::new("read", &path, error));
+            let short = Short { has: size, needs: self.size() };
+            return Err(StorageError::new("read", &path, short.into()));
         }
         let path = names::index_file(dir, self.base);
         let index = File::open(&path).map_err(StorageError::on("open", &path))?;
@@ -231,6 +230,13 @@ impl SegmentFiles {
     /// The entries of the index.
     pub(crate) fn entries(&self) -> Result<Entries<'_>, StorageError> {
         Entries::of(&self.index).map_err(|error| self.failed("index", error))
+    }
+
+    /// An error once a page of the files could not be had: to be asked after the last look at bytes
+    /// of them, and before anything that they said is believed.
+    pub(crate) fn intact(&self) -> Result<(), StorageError> {
+        self.log.intact().map_err(|error| self.failed("log", error))?;
+        self.index.intact().map_err(|error| self.failed("index", error))
     }
 
     fn failed(&self, suffix: &str, error: io::Error) -> StorageError {
