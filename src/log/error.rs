@@ -3,6 +3,7 @@
 //! callers decide that.
 
 use super::file::{Faulted, Short};
+use super::verified::Corrupt;
 use crate::wire::error::ErrorCode;
 use std::fmt;
 use std::io;
@@ -35,6 +36,11 @@ impl StorageError {
         [libc::ENOSPC, libc::EDQUOT, libc::EFBIG].into_iter().any(|no_room| code == Some(no_room))
     }
 
+    /// A batch is not what was written. Those around it are served.
+    pub fn is_corrupt(&self) -> bool {
+        self.source.get_ref().is_some_and(|source| source.is::<Corrupt>())
+    }
+
     /// The disk fails, or a file does not hold any more what was written to it: trying again does
     /// not help, and nothing more may be believed of the log. Its partition goes offline.
     pub fn is_permanent(&self) -> bool {
@@ -56,6 +62,10 @@ impl StorageError {
 
 impl fmt::Display for StorageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let StorageError { doing, path, source } = self;
+        if self.is_corrupt() {
+            return write!(f, "cannot {doing} {}: {source}", path.display());
+        }
         let what_to_do = if self.is_out_of_space() {
             "make room on that disk; writes are taken again as soon as there is some"
         } else if self.is_permanent() {
@@ -63,7 +73,6 @@ impl fmt::Display for StorageError {
         } else {
             "check the disk and the rights on that path"
         };
-        let StorageError { doing, path, source } = self;
         write!(f, "cannot {doing} {}: {source}; {what_to_do}", path.display())
     }
 }
@@ -275,6 +284,7 @@ impl ReadError {
     pub fn code(&self) -> ErrorCode {
         match self {
             ReadError::OutOfRange { .. } => ErrorCode::OFFSET_OUT_OF_RANGE,
+            ReadError::Storage(error) if error.is_corrupt() => ErrorCode::CORRUPT_MESSAGE,
             ReadError::Storage(_) => ErrorCode::KAFKA_STORAGE_ERROR,
         }
     }

@@ -13,7 +13,7 @@ use super::index::{ENTRY, Entries};
 use super::keepers::Keepers;
 use super::listing::Listing;
 use super::marker::marker_of;
-use super::names;
+use super::names::{self, SegmentPaths};
 use super::offsets::{Position, Published, Watermarks};
 use super::producers::Producers;
 use super::recover::{self, Checked, Cut, Depth};
@@ -103,7 +103,7 @@ impl<'d> Loader<'d> {
     fn load_clean(&mut self, listing: &Listing) -> Result<bool, StorageError> {
         for (&base, &size) in &listing.logs {
             let mut size = size;
-            if listing.indexes.binary_search(&base).is_err() {
+            if !listing.is_complete(base) {
                 let checked =
                     recover::check(self.dir, base, self.interval_bytes, Depth::Headers, |_, _| {})?;
                 self.report.rebuilt_indexes += 1;
@@ -200,7 +200,8 @@ impl<'d> Loader<'d> {
                 account(producers, found, bytes);
             })?;
         let segment = Segment::new(base, checked.size);
-        segment.set_opened_max_timestamp(checked.max_timestamp);
+        segment.set_checked();
+        segment.set_opened_largest(checked.largest);
         self.segments.push(Arc::new(segment));
         self.report.rebuilt_indexes += usize::from(checked.index_rebuilt);
         self.report.cuts.extend(checked.cut.filter(Cut::is_a_loss));
@@ -226,7 +227,8 @@ impl<'d> Loader<'d> {
         for segment in self.segments.drain(..) {
             segment.delete(self.dir);
         }
-        for path in [names::log_file(self.dir, offset), names::index_file(self.dir, offset)] {
+        let SegmentPaths { log, index, time } = SegmentPaths::of(self.dir, offset);
+        for path in [log, index, time] {
             File::create(&path).map_err(StorageError::on("create", &path))?;
         }
         self.segments.push(Arc::new(Segment::new(offset, 0)));
@@ -243,6 +245,7 @@ impl<'d> Loader<'d> {
         log_start: i64,
     ) -> Result<(Log, RecoveryReport), LogError> {
         self.settle_side_files(log_start)?;
+        self.tell_segments_where_they_end();
         let Some(last) = self.segments.last().cloned() else { unreachable!("at least one") };
         let end = Position { offset: self.end, segment: last.base, byte: last.size() };
         let start = self.position_of_start(log_start, end)?;
@@ -281,6 +284,12 @@ impl<'d> Loader<'d> {
         Ok((log, self.report))
     }
 
+    /// What readers check of bytes that were found depends on it.
+    fn tell_segments_where_they_end(&self) {
+        let next = self.segments.iter().skip(1).map(|next| next.base).chain([self.end]);
+        self.segments.iter().zip(next).for_each(|(segment, upper)| segment.set_upper(upper));
+    }
+
     /// Makes the side files say nothing that the log does not.
     fn settle_side_files(&mut self, log_start: i64) -> Result<(), StorageError> {
         self.epochs.truncate_from_end(self.end);
@@ -312,8 +321,12 @@ impl<'d> Loader<'d> {
         }
         if log_start > segment.base {
             let files = segment.files(self.dir)?;
-            let found = files.locate(log_start, segment.size())?;
-            start.byte = found.map_or(segment.size(), |found| found.position);
+            start.byte = match files.locate(log_start, segment.size()) {
+                Ok(found) => found.map_or(segment.size(), |found| found.position),
+                // Whoever reads there is told; the other records are none the worse for it.
+                Err(error) if error.is_corrupt() => 0,
+                Err(error) => return Err(error),
+            };
             segment.release_files();
         }
         Ok(start)

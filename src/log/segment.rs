@@ -1,4 +1,5 @@
-//! A segment: one `.log` and its `.index`, from a base offset up to the next segment's.
+//! A segment: one `.log` with its `.index` and `.timeindex`, from a base offset up to the next
+//! segment's.
 //!
 //! Files are opened when they are first needed and mapped when they are first touched, so that an
 //! idle partition holds neither descriptors nor mappings, and opening ten thousand of them is
@@ -6,19 +7,21 @@
 
 use super::error::StorageError;
 use super::file::{GrowingFile, Short, Tail};
-use super::index::{self, Entries, IndexEntry};
-use super::names;
-use super::scan::{Found, Headers};
+use super::index;
+use super::names::SegmentPaths;
+use super::time_index::Largest;
+use super::verified::Verified;
+use super::{names, time_index};
 use crate::wire::records::NO_TIMESTAMP;
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Files of segments that are no longer written to are kept open up to this many in the process
-/// (two descriptors and two mappings each; the kernel allows 65,530 mappings). Beyond it they are
-/// opened for one read and closed when the reply has left.
+/// (three descriptors and up to two mappings each; the kernel allows 65,530 mappings). Beyond it
+/// they are opened for one read and closed when the reply has left.
 const MAX_CACHED: usize = 4096;
 static CACHED: AtomicUsize = AtomicUsize::new(0);
 
@@ -27,6 +30,8 @@ pub(crate) struct SegmentFiles {
     base: i64,
     pub(crate) log: Arc<GrowingFile>,
     pub(crate) index: Arc<GrowingFile>,
+    pub(crate) time: Arc<GrowingFile>,
+    pub(super) verified: Arc<Verified>,
     /// Counted in [`CACHED`].
     counted: bool,
 }
@@ -43,18 +48,29 @@ impl Drop for SegmentFiles {
 pub(crate) struct Tails {
     pub(crate) log: Tail,
     pub(crate) index: Tail,
+    pub(crate) time: Tail,
+}
+
+/// The address space of a segment's files: what they may grow to. It costs nothing until a file is
+/// mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Capacities {
+    pub(crate) log: u64,
+    pub(crate) index: u64,
+    pub(crate) time: u64,
 }
 
 impl Tails {
-    fn files(&self, base: i64) -> SegmentFiles {
-        let (log, index) = (self.log.shared().clone(), self.index.shared().clone());
-        SegmentFiles { base, log, index, counted: false }
+    fn files(&self, base: i64, verified: Arc<Verified>) -> SegmentFiles {
+        let [log, index, time] =
+            [&self.log, &self.index, &self.time].map(|tail| tail.shared().clone());
+        SegmentFiles { base, log, index, time, verified, counted: false }
     }
 
     /// New, empty files at these paths, where none may be.
     pub(crate) fn create(
-        (log, index): (&Path, &Path),
-        (log_capacity, index_capacity): (u64, u64),
+        paths: &SegmentPaths,
+        capacities: Capacities,
     ) -> Result<Tails, StorageError> {
         let create = |path: &Path, capacity| {
             let mut options = File::options();
@@ -62,11 +78,28 @@ impl Tails {
             file.and_then(|file| Tail::new(file, 0, capacity))
                 .map_err(StorageError::on("create", path))
         };
-        let log_tail = create(log, log_capacity)?;
-        let index_tail = create(index, index_capacity).inspect_err(|_| {
-            let _ = fs::remove_file(log);
+        let discard = |path: &Path| {
+            let _ = fs::remove_file(path);
+        };
+        let log = create(&paths.log, capacities.log)?;
+        let index = create(&paths.index, capacities.index).inspect_err(|_| discard(&paths.log))?;
+        let time = create(&paths.time, capacities.time).inspect_err(|_| {
+            discard(&paths.log);
+            discard(&paths.index);
         })?;
-        Ok(Tails { log: log_tail, index: index_tail })
+        Ok(Tails { log, index, time })
+    }
+
+    /// What they can grow to.
+    pub(crate) fn capacities(&self) -> Capacities {
+        let [log, index, time] =
+            [&self.log, &self.index, &self.time].map(|tail| tail.shared().capacity());
+        Capacities { log, index, time }
+    }
+
+    /// Ends writing to all of them.
+    pub(crate) fn seal(self) -> [Arc<GrowingFile>; 3] {
+        [self.log, self.index, self.time].map(Tail::seal)
     }
 }
 
@@ -77,13 +110,19 @@ pub(crate) struct Segment {
     /// Bytes of index entries, once the segment is sealed: its file may have a reserve behind them
     /// still, that goes at any moment. Before that, or if it was found so: all of the file.
     index_size: AtomicU64,
+    /// The same of the time index.
+    time_size: AtomicU64,
     files: Mutex<Option<Arc<SegmentFiles>>>,
     /// The largest timestamp of what was there when the segment was opened, found when it is
-    /// first asked for (by the `.timeindex`, once there is one).
-    opened_size: u64,
-    opened_max_timestamp: OnceLock<i64>,
+    /// first asked for.
+    opened_largest: OnceLock<Largest>,
     /// The largest timestamp of what was appended since.
     appended_max_timestamp: AtomicI64,
+    /// What is known of the bytes that were found; made when the files are first opened.
+    verified: OnceLock<Arc<Verified>>,
+    found: u64,
+    /// No batch that was found has this offset or a later one.
+    upper: AtomicI64,
 }
 
 impl Segment {
@@ -93,17 +132,39 @@ impl Segment {
             base,
             size: AtomicU64::new(size),
             index_size: AtomicU64::new(u64::MAX),
+            time_size: AtomicU64::new(u64::MAX),
             files: Mutex::new(None),
-            opened_size: size,
-            opened_max_timestamp: OnceLock::new(),
+            opened_largest: OnceLock::new(),
             appended_max_timestamp: AtomicI64::new(NO_TIMESTAMP),
+            verified: OnceLock::new(),
+            found: size,
+            upper: AtomicI64::new(i64::MAX),
         }
+    }
+
+    /// Tells where the next segment begins, or the log ends: before the files are opened.
+    pub(crate) fn set_upper(&self, offset: i64) {
+        self.upper.store(offset, Ordering::Relaxed);
+    }
+
+    /// Recovery has checked all of it: readers need not.
+    pub(crate) fn set_checked(&self) {
+        let _ = self.verified.set(Verified::all());
+    }
+
+    fn verified(&self) -> Arc<Verified> {
+        let make = || match self.found {
+            0 => Verified::all(),
+            found => Verified::nothing_of(found, self.upper.load(Ordering::Relaxed)),
+        };
+        self.verified.get_or_init(make).clone()
     }
 
     /// A new segment with files that were made for it.
     pub(crate) fn fresh(base: i64, tails: &Tails) -> Segment {
         let segment = Segment::new(base, 0);
-        *segment.lock() = Some(Arc::new(tails.files(base)));
+        segment.set_opened_largest(Largest::none(base));
+        *segment.lock() = Some(Arc::new(tails.files(base, segment.verified())));
         segment
     }
 
@@ -144,13 +205,18 @@ impl Segment {
             let short = Short { has: size, needs: self.size() };
             return Err(StorageError::new("read", &path, short.into()));
         }
-        let path = names::index_file(dir, self.base);
-        let index = File::open(&path).map_err(StorageError::on("open", &path))?;
-        let entries = index.metadata().map_err(StorageError::on("open", &path))?.len();
-        let entries = entries.min(self.index_size.load(Ordering::Acquire));
-        let index = GrowingFile::sealed(index, entries / index::ENTRY * index::ENTRY);
+        let sealed = |path: &Path, size: &AtomicU64, entry| {
+            let file = File::open(path).map_err(StorageError::on("open", path))?;
+            let there = file.metadata().map_err(StorageError::on("open", path))?.len();
+            let there = there.min(size.load(Ordering::Acquire));
+            Ok::<_, StorageError>(GrowingFile::sealed(file, there / entry * entry))
+        };
+        let index = sealed(&names::index_file(dir, self.base), &self.index_size, index::ENTRY)?;
+        let path = names::time_index_file(dir, self.base);
+        let time = sealed(&path, &self.time_size, time_index::ENTRY)?;
         let log = GrowingFile::sealed(log, self.size());
-        Ok(SegmentFiles { base: self.base, log, index, counted: false })
+        let verified = self.verified();
+        Ok(SegmentFiles { base: self.base, log, index, time, verified, counted: false })
     }
 
     /// Lets go of the files; readers that still send from them keep them.
@@ -162,28 +228,33 @@ impl Segment {
     pub(crate) fn activate(
         &self,
         dir: &Path,
-        (log_capacity, index_capacity): (u64, u64),
+        capacities: Capacities,
     ) -> Result<Tails, StorageError> {
-        let open = |path: PathBuf, len: Option<u64>, capacity| {
-            let file = File::options().read(true).write(true).open(&path);
+        let open = |path: &Path, len: Option<u64>, capacity, slot| {
+            let file = File::options().read(true).write(true).open(path);
             let tail = file.and_then(|file| {
                 let len = len.map_or_else(|| file.metadata().map(|meta| meta.len()), Ok)?;
-                Tail::new(file, len, capacity)
+                Tail::new(file, len, len.saturating_add(slot).max(capacity))
             });
-            tail.map_err(StorageError::on("open", &path))
+            tail.map_err(StorageError::on("open", path))
         };
-        let log = open(names::log_file(dir, self.base), Some(self.size()), log_capacity)?;
-        let index = open(names::index_file(dir, self.base), None, index_capacity)?;
-        let tails = Tails { log, index };
-        *self.lock() = Some(Arc::new(tails.files(self.base)));
+        let paths = SegmentPaths::of(dir, self.base);
+        let log = open(&paths.log, Some(self.size()), capacities.log, 0)?;
+        let index = open(&paths.index, None, capacities.index, 0)?;
+        // One that is full still has the slot for its last entry.
+        let time = open(&paths.time, None, capacities.time, time_index::ENTRY)?;
+        let tails = Tails { log, index, time };
+        *self.lock() = Some(Arc::new(tails.files(self.base, self.verified())));
         Ok(tails)
     }
 
     /// Ends writing to the segment.
     pub(crate) fn seal(&self, tails: Tails) -> Arc<SegmentFiles> {
         self.index_size.store(tails.index.len(), Ordering::Release);
-        let (log, index) = (tails.log.seal(), tails.index.seal());
-        let sealed = SegmentFiles { base: self.base, log, index, counted: false };
+        self.time_size.store(tails.time.len(), Ordering::Release);
+        let [log, index, time] = tails.seal();
+        let verified = self.verified();
+        let sealed = SegmentFiles { base: self.base, log, index, time, verified, counted: false };
         self.lock().insert(Arc::new(sealed)).clone()
     }
 
@@ -195,20 +266,26 @@ impl Segment {
     }
 
     /// Tells what recovery found out on its way.
-    pub(crate) fn set_opened_max_timestamp(&self, timestamp: i64) {
-        let _ = self.opened_max_timestamp.set(timestamp);
+    pub(crate) fn set_opened_largest(&self, largest: Largest) {
+        let _ = self.opened_largest.set(largest);
+    }
+
+    /// The largest timestamp of what was there when the segment was opened: the last entry of its
+    /// time index, for that is complete in a segment that was closed.
+    pub(crate) fn opened_largest(&self, dir: &Path) -> Result<Largest, StorageError> {
+        if let Some(&known) = self.opened_largest.get() {
+            return Ok(known);
+        }
+        let files = self.files(dir)?;
+        let last = time_index::last(&files.time, self.base);
+        let last = last.map_err(|error| files.failed("timeindex", error))?;
+        Ok(*self.opened_largest.get_or_init(|| last.unwrap_or(Largest::none(self.base))))
     }
 
     /// The largest timestamp of any batch, -1 if there is none.
     pub(crate) fn max_timestamp(&self, dir: &Path) -> Result<i64, StorageError> {
         let appended = self.appended_max_timestamp.load(Ordering::Relaxed);
-        if let Some(&opened) = self.opened_max_timestamp.get() {
-            return Ok(opened.max(appended));
-        }
-        let files = self.files(dir)?;
-        let headers = files.headers(0, self.opened_size)?;
-        let max = headers.map(|found| found.header.max_timestamp).max().unwrap_or(NO_TIMESTAMP);
-        Ok((*self.opened_max_timestamp.get_or_init(|| max)).max(appended))
+        Ok(self.opened_largest(dir)?.timestamp.max(appended))
     }
 
     /// Removes the segment's files. Readers that hold them are not disturbed.
@@ -221,68 +298,18 @@ impl Segment {
 }
 
 impl SegmentFiles {
-    /// The headers of the batches in bytes `from..to` of the `.log`.
-    pub(crate) fn headers(&self, from: u64, to: u64) -> Result<Headers<'_>, StorageError> {
-        let bytes = self.log.slice(from, to.saturating_sub(from));
-        Ok(Headers::new(bytes.map_err(|error| self.failed("log", error))?, from))
+    /// Cuts all reserves off.
+    pub(crate) fn trim(&self) -> io::Result<()> {
+        [&self.log, &self.index, &self.time].into_iter().try_for_each(|file| file.trim())
     }
 
-    /// The entries of the index.
-    pub(crate) fn entries(&self) -> Result<Entries<'_>, StorageError> {
-        Entries::of(&self.index).map_err(|error| self.failed("index", error))
+    /// The segment's base offset.
+    pub(super) fn base(&self) -> i64 {
+        self.base
     }
 
-    /// An error once a page of the files could not be had: to be asked after the last look at bytes
-    /// of them, and before anything that they said is believed.
-    pub(crate) fn intact(&self) -> Result<(), StorageError> {
-        self.log.intact().map_err(|error| self.failed("log", error))?;
-        self.index.intact().map_err(|error| self.failed("index", error))
-    }
-
-    fn failed(&self, suffix: &str, error: io::Error) -> StorageError {
+    pub(super) fn failed(&self, suffix: &str, error: io::Error) -> StorageError {
         let name = format!("{:020}.{suffix}", self.base);
-        StorageError::new("map", Path::new(&name), error)
-    }
-
-    /// The first batch that ends at or beyond `offset`, among those in the first `end` bytes.
-    pub(crate) fn locate(&self, offset: i64, end: u64) -> Result<Option<Found>, StorageError> {
-        let relative = u32::try_from(offset.saturating_sub(self.base).max(0)).unwrap_or(u32::MAX);
-        let near = match self.entries()?.floor_by_offset(relative) {
-            Some(entry) => self.believe(entry, end)?,
-            None => None,
-        };
-        let from = near.map_or(0, |near| near.position);
-        Ok(self.headers(from, end)?.find(|found| found.last_offset() >= offset))
-    }
-
-    /// The end of the last batch that lies wholly within `max` bytes from the beginning of
-    /// `first`, and within the first `end` bytes: a batch boundary.
-    pub(crate) fn cut(&self, first: &Found, max: u64, end: u64) -> Result<u64, StorageError> {
-        let limit = first.position.saturating_add(max);
-        if limit >= end {
-            return Ok(end);
-        }
-        let near = match self.entries()?.floor_by_position(limit.min(u64::from(u32::MAX)) as u32) {
-            Some(entry) => self.believe(entry, end)?,
-            None => None,
-        };
-        let from = near.map_or(first.position, |near| near.position.max(first.position));
-        let fits = |found: &Found| found.end() <= limit;
-        Ok(self.headers(from, end)?.take_while(fits).last().map_or(from, |last| last.end()))
-    }
-
-    /// The batch that an index entry points to, if it is the one that the entry describes.
-    fn believe(&self, entry: IndexEntry, end: u64) -> Result<Option<Found>, StorageError> {
-        let position = u64::from(entry.position);
-        if position >= end {
-            return Ok(None);
-        }
-        let described = self.base.saturating_add(i64::from(entry.relative_offset));
-        let found = self.headers(position, end)?.next();
-        let found = found.filter(|found| found.last_offset() == described);
-        if found.is_none() {
-            ::log::warn!("the index of segment {} has a wrong entry: {entry:?}", self.base);
-        }
-        Ok(found)
+        StorageError::new("read", Path::new(&name), error)
     }
 }
