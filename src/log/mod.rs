@@ -8,7 +8,7 @@
 //!  ├ Producers   idempotence, transactions, .snapshot              producers, producer_snapshot
 //!  ├ LeaderEpochs  leader-epoch-checkpoint                         epochs
 //!  └ Preparer    grows and faults in ahead of need (a keeper)      preparer
-//! open, listing, recover: from a directory to a log, also after a crash; damage: only looking
+//! open, listing, trust, recover, rebuild: from a directory to a log, also after a crash; damage: only looking
 //! ```
 //!
 //! The promise: what was appended is in the shared mapping, hence in the page cache, before
@@ -39,11 +39,13 @@ mod preparer;
 mod producer_snapshot;
 mod producers;
 mod read;
+mod rebuild;
 mod recover;
 mod report;
 mod scan;
 mod segment;
 mod times;
+mod trust;
 pub mod validate;
 pub mod volume;
 
@@ -57,7 +59,7 @@ pub use offsets::{Bound, Offsets};
 pub use preparer::Preparer;
 pub use read::Read;
 pub use recover::Cut;
-pub use report::{Recovery, RecoveryReport};
+pub use report::{Missing, Opening, Progress, Recovery, RecoveryReport};
 pub use scan::Bad;
 pub use times::TimestampedOffset;
 
