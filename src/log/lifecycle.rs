@@ -74,6 +74,12 @@ impl Log {
         self.flushed.load(Ordering::Acquire)
     }
 
+    /// Notes that somebody brought the whole volume to the disk after the log was sealed.
+    pub fn note_flushed(&self) {
+        assert!(self.lock_writer().closed, "what is appended to may have grown since");
+        self.flushed.fetch_max(self.marks.get().log_end.offset, Ordering::AcqRel);
+    }
+
     /// Closes the log: [`Log::seal`], then everything is flushed. After it, the log can be opened as
     /// [`super::Recovery::Clean`].
     pub fn close(&self) -> Result<(), LogError> {

@@ -8,7 +8,7 @@
 //!  ├ Producers   idempotence, transactions, .snapshot              producers, producer_snapshot
 //!  ├ LeaderEpochs  leader-epoch-checkpoint                         epochs
 //!  └ Preparer    grows and faults in ahead of need (a keeper)      preparer
-//! open, listing, trust, recover, rebuild: from a directory to a log, also after a crash; damage: only looking
+//! open, listing, trust, recover, state: from a directory to a log, also after a crash; damage: only looking
 //! ```
 //!
 //! The promise: what was appended is in the shared mapping, hence in the page cache, before
@@ -39,11 +39,12 @@ mod preparer;
 mod producer_snapshot;
 mod producers;
 mod read;
-mod rebuild;
+
 mod recover;
 mod report;
 mod scan;
 mod segment;
+mod state;
 mod times;
 mod trust;
 pub mod validate;
@@ -147,6 +148,12 @@ impl Log {
         if self.unstable.load(Ordering::Acquire) {
             self.publish(&mut self.lock_writer(), None);
         }
+    }
+
+    /// The base offset of the first segment.
+    pub fn first_segment(&self) -> i64 {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        segments.first().map_or(0, |first| first.base)
     }
 
     /// Bytes of batches in all segments.
