@@ -13,7 +13,7 @@ use super::epochs::LeaderEpochs;
 use super::error::{LogError, StorageError};
 use super::keepers::Keepers;
 use super::listing::Listing;
-use super::names;
+use super::names::{self, SegmentPaths};
 use super::offsets::{Position, Published, Watermarks};
 use super::producers::Producers;
 use super::recover::{self, Checked, Cut, Depth};
@@ -164,7 +164,7 @@ impl<'d> Loader<'d> {
                 account(producers, found, bytes);
             })?;
         let segment = Segment::new(base, checked.size);
-        segment.set_opened_max_timestamp(checked.max_timestamp);
+        segment.set_opened_largest(checked.largest);
         self.segments.push(Arc::new(segment));
         self.report.rebuilt_indexes += usize::from(checked.index_rebuilt);
         self.report.cuts.extend(checked.cut.filter(Cut::is_a_loss));
@@ -207,7 +207,8 @@ impl<'d> Loader<'d> {
     /// deleted or lost.
     fn begin_at(&mut self, offset: i64) -> Result<(), StorageError> {
         assert!(self.segments.is_empty(), "a log begins where nothing is");
-        for path in [names::log_file(self.dir, offset), names::index_file(self.dir, offset)] {
+        let SegmentPaths { log, index, time } = SegmentPaths::of(self.dir, offset);
+        for path in [log, index, time] {
             File::create(&path).map_err(StorageError::on("create", &path))?;
         }
         self.segments.push(Arc::new(Segment::new(offset, 0)));

@@ -70,7 +70,7 @@ impl Loader<'_> {
         listing: &Listing,
     ) -> Result<Option<Segment>, StorageError> {
         let mut size = listing.logs.get(&base).copied().unwrap_or(0);
-        if listing.indexes.binary_search(&base).is_err() {
+        if !listing.is_complete(base) {
             let checked =
                 recover::check(self.dir, base, self.interval_bytes, Depth::Headers, |_, _| {})?;
             self.report.rebuilt_indexes += 1;
