@@ -12,7 +12,7 @@
 
 use super::error::StorageError;
 use super::index::{Entries, IndexEntry};
-use super::scan::{Found, Headers};
+use super::scan::{Bad, Found, Headers};
 use super::segment::SegmentFiles;
 use super::verified::Corrupt;
 use super::walk::{Anchor, Walk};
@@ -136,7 +136,7 @@ impl SegmentFiles {
                 Err(reason) => reason,
             };
             walk.note()?;
-            let behind = self.behind(walk.at(), end)?;
+            let behind = self.behind(walk.at(), reason, end)?;
             match behind {
                 Some(behind) if behind.offset <= offset => walk = Walk::new(self, behind, end)?,
                 behind => {
@@ -190,7 +190,8 @@ impl SegmentFiles {
         if self.verified.trusts_entry(number) {
             return Ok(self.indexed(number, end)?.unwrap_or(certain));
         }
-        Ok(self.confirmed(number, &certain, end)?.unwrap_or(certain))
+        let confirmed = self.confirmed(number, offset, &certain, end)?;
+        Ok(confirmed.unwrap_or(certain))
     }
 
     /// The batch of an index entry, if it could be that.
@@ -204,10 +205,12 @@ impl SegmentFiles {
         }))
     }
 
-    /// The batch of the entry, or of one shortly before it, that a walk from earlier ones has come to.
+    /// The batch of the entry, or of one shortly before it, that a walk from earlier ones has come to
+    /// on its way to `offset`.
     fn confirmed(
         &self,
         number: usize,
+        offset: i64,
         certain: &Anchor,
         end: u64,
     ) -> Result<Option<Anchor>, StorageError> {
@@ -222,10 +225,11 @@ impl SegmentFiles {
             let mut last = None;
             loop {
                 let at = walk.at();
-                if at.position > earlier.position && self.is_described(&at)? {
+                let on_the_way = at.position > earlier.position && at.offset <= offset;
+                if on_the_way && self.is_described(&at)? {
                     last = Some(at);
                 }
-                if at.position >= to {
+                if at.position >= to || at.offset >= offset {
                     break;
                 }
                 if !matches!(walk.next(), Ok(Some(_))) {
@@ -270,13 +274,13 @@ impl SegmentFiles {
     }
 
     /// The first place behind damage at `bad` where right batches begin again.
-    fn behind(&self, bad: Anchor, end: u64) -> Result<Option<Anchor>, StorageError> {
+    fn behind(&self, bad: Anchor, reason: Bad, end: u64) -> Result<Option<Anchor>, StorageError> {
         let entries = self.entries()?;
-        // Its length may still be right.
+        // Its length may still be right; it is where only the offset is wrong.
         if let Some(found) = self.headers(bad.position, end)?.next()
             && found.end() < end
             && let Some(next) = self.headers(found.end(), end)?.next()
-            && next.header.base_offset == found.last_offset().wrapping_add(1)
+            && (reason == Bad::Offset || may_follow(&found, next.header.base_offset))
             && next.header.base_offset >= bad.offset
         {
             let passed = |number: &usize| {
@@ -302,4 +306,12 @@ impl SegmentFiles {
         }
         Ok(None)
     }
+}
+
+/// Whether a batch that is damaged somewhere can have `offset` behind it, as one of its two numbers
+/// says that tell how many offsets it takes.
+fn may_follow(found: &Found, offset: i64) -> bool {
+    let header = &found.header;
+    let by_count = header.base_offset.checked_add(i64::from(header.record_count));
+    offset == header.next_offset() || by_count == Some(offset)
 }
