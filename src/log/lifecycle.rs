@@ -6,10 +6,10 @@
 use super::Log;
 use super::append::Writer;
 use super::error::{LogError, StorageError};
-use super::{checkpoint, names, producer_snapshot};
-use std::fs::{self, File};
+use super::durability::{FlushListener, FlushTicket};
+use super::{checkpoint, names, producer_snapshot, sync};
+use std::fs;
 use std::path::Path;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 impl Log {
@@ -51,36 +51,46 @@ impl Log {
     /// Brings everything that was appended before the call to the disk; gives the offset up to
     /// which the log is there. Blocks for as long as the disk takes.
     pub fn flush(&self) -> Result<i64, LogError> {
-        let dir = self.dir();
-        let flushed = self.flushed.load(Ordering::Acquire);
-        let end = self.marks.get().log_end.offset;
-        if flushed >= end {
-            return Ok(flushed);
-        }
-        let segments = self.segments();
-        let after = segments.partition_point(|segment| segment.base <= flushed);
-        for segment in &segments[after.saturating_sub(1)..] {
-            let files = segment.files(&dir)?;
-            let path = names::log_file(&dir, segment.base);
-            files.log.file().sync_data().map_err(StorageError::on("flush", &path))?;
-        }
-        sync_dir(&dir)?;
-        self.flushed.fetch_max(end, Ordering::AcqRel);
-        Ok(end)
+        Ok(self.durability.flush(self.keepers.flusher.ground())?)
     }
 
     /// Starts to write what was appended to the active segment to the disk, without waiting and
     /// without a promise: it makes the next flush short. For a keeper, every few MiB.
     pub fn start_write_back(&self) -> Result<(), LogError> {
-        let Some(active) = self.segments().pop() else { return Ok(()) };
-        let Some(files) = active.opened() else { return Ok(()) };
-        let path = names::log_file(&self.dir(), active.base);
-        Ok(files.log.start_write_back().map_err(StorageError::on("write back", &path))?)
+        let started = self.durability.start_write_back();
+        Ok(started.map_err(StorageError::on("write back", &self.dir()))?)
     }
 
-    /// The offset up to which the log is known to be on the disk (Kafka's recovery point).
+    /// The offset up to which the log is on the disk.
     pub fn flushed_offset(&self) -> i64 {
-        self.flushed.load(Ordering::Acquire)
+        self.durability.flushed()
+    }
+
+    /// The offset up to which the log is on the disk in its final form: after a crash nothing
+    /// below needs to be checked (Kafka's recovery point).
+    pub fn recovery_point(&self) -> i64 {
+        self.durability.recovery_point()
+    }
+
+    /// A flush has failed: nothing of this log can be relied on until it is opened again.
+    pub fn has_failed(&self) -> bool {
+        self.durability.has_failed()
+    }
+
+    /// Has `listener` told, and `ticket` settled, when everything that was appended until now is on
+    /// the disk. [`Log::ask_flush`] must follow, once for many of these.
+    pub fn await_flush(
+        &self,
+        bytes: u64,
+        ticket: Option<Arc<FlushTicket>>,
+        listener: Arc<dyn FlushListener>,
+    ) {
+        self.durability.wait(bytes, ticket, listener);
+    }
+
+    /// Asks for a flush at once, without waiting for it.
+    pub fn ask_flush(&self) {
+        self.durability.ask(&self.keepers.flusher);
     }
 
     /// Closes the log: [`Log::seal`], then everything is flushed. After it, the log can be opened as
@@ -91,7 +101,7 @@ impl Log {
             && let Some(files) = active.opened()
         {
             let path = names::index_file(&self.dir(), active.base);
-            files.index.file().sync_data().map_err(StorageError::on("flush", &path))?;
+            sync::file(files.index.file(), &path)?;
         }
         self.flush()?;
         Ok(())
@@ -140,6 +150,7 @@ impl Log {
             StorageError::new("draw a name for the deletion of", &self.dir(), error)
         })?;
         let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.durability.retire();
         // A rolled segment's chores must not reach into a new log of the same name.
         self.backlog.clear();
         self.next.discard();
@@ -177,9 +188,4 @@ impl Drop for Log {
             tails.index.seal();
         }
     }
-}
-
-/// Makes renames and new files in a directory last.
-fn sync_dir(dir: &Path) -> Result<(), StorageError> {
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(StorageError::on("flush", dir))
 }

@@ -23,9 +23,12 @@ mod active;
 mod append;
 mod checkpoint;
 mod damage;
+mod durability;
 mod epochs;
 mod error;
 mod file;
+mod flush;
+mod flusher;
 mod index;
 mod keepers;
 mod lifecycle;
@@ -43,13 +46,16 @@ mod recover;
 mod report;
 mod scan;
 mod segment;
+pub mod sync;
 mod times;
 pub mod validate;
 pub mod volume;
 
 pub use append::Appended;
 pub use damage::Damage;
+pub use durability::{FlushListener, FlushTicket, WakeRequest};
 pub use error::{AppendError, LogError, ReadError, StorageError};
+pub use flusher::{Deliver, Flusher};
 pub use keepers::Keepers;
 pub use names::aside_dir_name;
 pub use offsets::{Bound, Offsets};
@@ -63,12 +69,13 @@ pub use times::TimestampedOffset;
 
 use crate::config::TopicConfig;
 use append::Writer;
+use durability::Durability;
 use epochs::LeaderEpochs;
 use offsets::{Position, Published, Watermarks};
 use preparer::{Backlog, NextSegment};
 use segment::{Segment, SegmentFiles};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// The log of one partition. See the module's documentation.
@@ -76,16 +83,16 @@ pub struct Log {
     /// `<topic>-<partition>`: the directory's name, for messages.
     name: String,
     /// Where it is; changes once, when the log is deleted.
-    dir: RwLock<Arc<Path>>,
+    dir: Arc<RwLock<Arc<Path>>>,
     writer: Mutex<Writer>,
-    marks: Watermarks,
+    marks: Arc<Watermarks>,
     /// In order of their base offsets; never empty; the last one is written to.
-    segments: RwLock<Vec<Arc<Segment>>>,
+    segments: Arc<RwLock<Vec<Arc<Segment>>>>,
     epochs: Mutex<LeaderEpochs>,
     /// Transactions may hold the last stable offset back: moving the high watermark must look.
     unstable: AtomicBool,
-    /// Everything below is on the disk, not only in the page cache.
-    flushed: AtomicI64,
+    /// How far it is on the disk, not only in the page cache.
+    durability: Arc<Durability>,
     next: Arc<NextSegment>,
     backlog: Arc<Backlog>,
     keepers: Keepers,
@@ -154,6 +161,8 @@ impl Log {
 
     /// Takes new settings; those of files count from the next segment on.
     pub fn set_config(&self, config: Arc<TopicConfig>) {
+        let (messages, ms) = (config.flush_messages, config.flush_ms);
+        self.durability.set_rules(messages, ms, &self.keepers.flusher);
         self.lock_writer().config = config;
     }
 

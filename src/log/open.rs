@@ -7,6 +7,7 @@
 
 use super::active::Active;
 use super::append::{PRODUCER_EXPIRATION_MS, Writer};
+use super::durability::{Durability, Parts};
 use super::epochs::LeaderEpochs;
 use super::error::{LogError, StorageError};
 use super::index::{ENTRY, Entries};
@@ -27,7 +28,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, RwLock};
 
 /// A log on its way from its files into memory.
@@ -42,6 +43,8 @@ struct Loader<'d> {
     snapshot_at: i64,
     epochs: LeaderEpochs,
     report: RecoveryReport,
+    /// The directory is new: not even its name is on the disk.
+    made: bool,
 }
 
 impl Log {
@@ -58,6 +61,7 @@ impl Log {
         }
         let mut loader = Loader::new(&dir, &config, &listing);
         loader.begin_at(0)?;
+        loader.made = true;
         Ok(loader.finish(config, keepers, 0)?.0)
     }
 
@@ -96,6 +100,7 @@ impl<'d> Loader<'d> {
             snapshot_at: 0,
             epochs: LeaderEpochs::default(),
             report: RecoveryReport::default(),
+            made: false,
         }
     }
 
@@ -247,6 +252,7 @@ impl<'d> Loader<'d> {
         let end = Position { offset: self.end, segment: last.base, byte: last.size() };
         let start = self.position_of_start(log_start, end)?;
         let clean = !self.report.checked;
+        let made = self.made;
         self.report.log_start = log_start;
         self.report.log_end = self.end;
         self.report.segments = self.segments.len();
@@ -254,7 +260,7 @@ impl<'d> Loader<'d> {
         self.report.producers = self.producers.len();
         let name = self.dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let writer = Writer {
-            config,
+            config: config.clone(),
             active: Active::new(last),
             producers: self.producers,
             end: self.end,
@@ -264,17 +270,33 @@ impl<'d> Loader<'d> {
             snapshot_at: self.snapshot_at,
             closed: false,
         };
+        let parts = Parts {
+            name: name.clone(),
+            dir: Arc::new(RwLock::new(Arc::from(self.dir))),
+            segments: Arc::new(RwLock::new(self.segments)),
+            marks: Arc::new(Watermarks::new(Published::new(start, end))),
+            backlog: Arc::default(),
+        };
+        let born = if clean && !made { 0 } else { keepers.flusher.ground().new_name() };
+        let (dir, marks) = (parts.dir.clone(), parts.marks.clone());
+        let (segments, backlog) = (parts.segments.clone(), parts.backlog.clone());
+        let flushed = if clean { self.end } else { log_start.min(self.end) };
+        let durability = Durability::new(parts, flushed, born);
+        durability.set_rules(config.flush_messages, config.flush_ms, &keepers.flusher);
+        if flushed < self.end {
+            durability.note_dirty(&keepers.flusher);
+        }
         let log = Log {
             name,
-            dir: RwLock::new(Arc::from(self.dir)),
+            dir,
             writer: Mutex::new(writer),
-            marks: Watermarks::new(Published::new(start, end)),
-            segments: RwLock::new(self.segments),
+            marks,
+            segments,
             epochs: Mutex::new(self.epochs),
             unstable: AtomicBool::new(false),
-            flushed: AtomicI64::new(if clean { self.end } else { 0 }),
+            durability,
             next: Arc::default(),
-            backlog: Arc::default(),
+            backlog,
             keepers,
         };
         log.publish(&mut log.lock_writer(), None);
