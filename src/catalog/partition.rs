@@ -6,9 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 
 use super::waiters::{Waiter, Waiters};
 use crate::log::validate::Validated;
-use crate::log::{
-    AppendError, Appended, FlushListener, FlushTicket, Log, LogError, WakeRequest,
-};
+use crate::log::{AppendError, Appended, FlushListener, FlushTicket, Log, LogError, WakeRequest};
 
 /// Between two log lines about one partition's storage.
 const REPORT_INTERVAL_MS: i64 = 10_000;

@@ -189,8 +189,7 @@ impl Durability {
     /// Takes new settings.
     pub(crate) fn set_rules(self: &Arc<Self>, messages: i64, ms: i64, flusher: &Flusher) {
         self.flush_messages.store(messages, Ordering::Relaxed);
-        if self.flush_ms.swap(ms, Ordering::Relaxed) > ms
-            && self.registered.load(Ordering::Relaxed)
+        if self.flush_ms.swap(ms, Ordering::Relaxed) > ms && self.registered.load(Ordering::Relaxed)
         {
             flusher.tell(Job::Dirty(self.clone()));
         }

@@ -10,7 +10,7 @@ use super::durability::{Durability, Waiting, Work};
 use super::error::StorageError;
 use super::flusher::Ground;
 use super::preparer::Finished;
-use super::segment::Segment;
+use super::segment::{Segment, SegmentFiles};
 use super::{names, sync};
 use std::io::ErrorKind;
 use std::path::Path;
@@ -45,6 +45,21 @@ impl Durability {
         }
         let begun = self.begin(work);
         let outcome = begun.sync(ground);
+        begun.commit(outcome, ground)
+    }
+
+    /// Notes that the whole volume was brought to the disk after the last append.
+    ///
+    /// # Errors
+    /// When something of this log was not.
+    pub(crate) fn covered(&self, ground: &Ground) -> Result<i64, StorageError> {
+        let work = self.lock_work();
+        if self.is_over() {
+            drop(work);
+            return self.turn_away(ground);
+        }
+        let begun = self.begin(work);
+        let outcome = begun.check();
         begun.commit(outcome, ground)
     }
 
@@ -108,8 +123,10 @@ impl Begun<'_> {
     /// What a flush of the whole volume has covered is checked for errors that it did not see.
     pub(super) fn check(&self) -> Result<(), StorageError> {
         let dir = self.log.dir();
-        let opened = self.segments().iter().filter_map(|segment| segment.opened()).collect::<Vec<_>>();
-        for files in opened.iter().chain(self.finished.iter().map(|finished| &finished.files)) {
+        let opened =
+            self.segments().iter().filter_map(|segment| segment.opened()).collect::<Vec<_>>();
+        for files in opened.iter().chain(self.finished.iter().filter_map(|one| one.files.as_ref()))
+        {
             let path = names::log_file(&dir, files.base());
             files.log.write_back_error().map_err(StorageError::on("flush", &path))?;
         }
@@ -129,7 +146,7 @@ impl Begun<'_> {
 
     /// Leaves everything to another flush.
     pub(super) fn abandon(self) {
-        self.log.backlog.put_back(self.finished);
+        self.log.backlog.add_finished(self.finished);
         self.log.put_back(self.waiting);
     }
 
@@ -165,9 +182,12 @@ impl Begun<'_> {
         } else if passes(&error) {
             // Nothing was asked of the disk: the next flush is as good. Requests are answered now.
             ::log::warn!("{}: not flushed: {error}", log.name);
-            log.backlog.put_back(finished);
+            log.backlog.add_finished(finished);
             let tickets = std::mem::take(&mut waiting.tickets);
-            log.put_back(std::mem::replace(&mut waiting, Waiting { tickets, ..Waiting::default() }));
+            log.put_back(std::mem::replace(
+                &mut waiting,
+                Waiting { tickets, ..Waiting::default() },
+            ));
         } else {
             let _ = log.failed.set((error.path.clone(), error.source.to_string()));
             ::log::error!(
@@ -202,10 +222,21 @@ fn tell(waiting: Waiting, flushed: Option<i64>, ground: &Ground) {
 impl Finished {
     /// A segment in its final form: all its files. A file that is gone was deleted meanwhile.
     fn sync(&self, dir: &Path) -> Result<(), StorageError> {
-        let base = self.files.base();
-        sync::file(self.files.log.file(), &names::log_file(dir, base))?;
-        sync::file(self.files.index.file(), &names::index_file(dir, base))?;
+        if let Some(files) = &self.files {
+            sync::file(files.log.file(), &names::log_file(dir, files.base()))?;
+            files.sync_indexes(dir)?;
+        }
         there(sync::file_at(&self.snapshot))
+    }
+}
+
+impl SegmentFiles {
+    /// Brings everything but the `.log` to the disk.
+    fn sync_indexes(&self, dir: &Path) -> Result<(), StorageError> {
+        let base = self.base();
+        sync::file(self.index.file(), &names::index_file(dir, base))?;
+        sync::file(self.time.file(), &names::time_index_file(dir, base))?;
+        there(sync::file_at(&names::txn_index_file(dir, base)))
     }
 }
 

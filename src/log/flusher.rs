@@ -68,7 +68,8 @@ impl Flusher {
         let start = |name: &str| {
             let (sender, queue) = Mailbox::for_thread(MAX_JOBS);
             let keeper = Keeper { ground: ground.clone(), due: BTreeMap::new(), count: 0 };
-            let thread = thread::Builder::new().name(name.into()).spawn(move || keeper.run(queue))?;
+            let thread =
+                thread::Builder::new().name(name.into()).spawn(move || keeper.run(queue))?;
             io::Result::Ok((sender, thread))
         };
         let (urgent, first) = start("flusher")?;

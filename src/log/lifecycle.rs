@@ -5,9 +5,11 @@
 
 use super::Log;
 use super::append::Writer;
-use super::error::{LogError, StorageError};
 use super::durability::{FlushListener, FlushTicket};
-use super::{checkpoint, names, producer_snapshot, sync};
+use super::error::{LogError, StorageError};
+use super::preparer::Finished;
+use super::segment::SegmentFiles;
+use super::{checkpoint, names, producer_snapshot};
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
@@ -97,45 +99,60 @@ impl Log {
     /// [`super::Recovery::Clean`].
     pub fn close(&self) -> Result<(), LogError> {
         self.seal()?;
-        if let Some(active) = self.segments().pop()
-            && let Some(files) = active.opened()
-        {
-            let path = names::index_file(&self.dir(), active.base);
-            sync::file(files.index.file(), &path)?;
-        }
         self.flush()?;
         Ok(())
     }
 
+    /// Closes the log after [`Log::seal`] and a flush of the whole volume, see
+    /// [`super::volume::sync`].
+    ///
+    /// # Errors
+    /// When that flush, or one before it, has lost something of this log.
+    pub fn close_flushed(&self) -> Result<(), LogError> {
+        self.durability.covered(self.keepers.flusher.ground())?;
+        Ok(())
+    }
+
     /// Takes no appends any more and brings the files into the form that they keep. Nothing is
-    /// flushed: who seals many logs flushes once, see [`super::volume::sync`]. Reading goes on.
+    /// flushed: who seals many logs flushes once. Reading goes on.
     pub fn seal(&self) -> Result<(), LogError> {
         let mut writer = self.lock_writer();
         writer.closed = true;
+        if let Some(failure) = self.durability.failure() {
+            return Err(failure.into());
+        }
         let dir = self.dir();
         let finished = self.backlog.finish();
         self.next.discard();
-        self.seal_active(&mut writer, &dir)?;
-        if writer.end > writer.snapshot_at {
-            let path = names::snapshot_file(&dir, writer.end);
-            checkpoint::replace(&path, &producer_snapshot::encode(&writer.producers))
-                .map_err(StorageError::on("write", &path))?;
+        let files = self.seal_active(&mut writer, &dir)?;
+        let snapshot = names::snapshot_file(&dir, writer.end);
+        let is_new = writer.end > writer.snapshot_at;
+        if is_new {
+            checkpoint::replace(&snapshot, &producer_snapshot::encode(&writer.producers))
+                .map_err(StorageError::on("write", &snapshot))?;
             writer.snapshot_at = writer.end;
+        }
+        if is_new || files.is_some() {
+            self.backlog.add_finished(vec![Finished { files, snapshot }]);
+            self.durability.note_names();
         }
         Ok(finished?)
     }
 
-    fn seal_active(&self, writer: &mut Writer, dir: &Path) -> Result<(), StorageError> {
+    fn seal_active(
+        &self,
+        writer: &mut Writer,
+        dir: &Path,
+    ) -> Result<Option<Arc<SegmentFiles>>, StorageError> {
+        writer.active.finish_time_index(dir)?;
         let segment = &writer.active.segment;
         if let Some(tails) = writer.active.tails.take() {
             segment.seal(tails);
         }
         // Nothing to do for a segment that was never opened: it is as it was found.
-        let Some(files) = segment.opened() else { return Ok(()) };
-        let path = names::log_file(dir, segment.base);
-        files.log.trim().map_err(StorageError::on("cut", &path))?;
-        let path = names::index_file(dir, segment.base);
-        files.index.trim().map_err(StorageError::on("cut", &path))
+        let Some(files) = segment.opened() else { return Ok(None) };
+        files.trim().map_err(StorageError::on("cut", &names::log_file(dir, segment.base)))?;
+        Ok(Some(files))
     }
 
     /// Takes the partition out of the directory's namespace: nothing is appended any more, and the
@@ -184,8 +201,7 @@ impl Drop for Log {
         self.backlog.clear();
         self.next.discard();
         if let Some(tails) = self.lock_writer().active.tails.take() {
-            tails.log.seal();
-            tails.index.seal();
+            tails.seal();
         }
     }
 }

@@ -58,8 +58,7 @@ pub fn count() -> u64 {
 
 /// Brings the bytes of a file and its size to the disk.
 pub(crate) fn file(file: &File, path: &Path) -> Result<(), StorageError> {
-    observed(Synced::File(path, file), || file.sync_data())
-        .map_err(StorageError::on("flush", path))
+    observed(Synced::File(path, file), || file.sync_data()).map_err(StorageError::on("flush", path))
 }
 
 /// The same for a file that is not open.
@@ -71,8 +70,7 @@ pub(crate) fn file_at(path: &Path) -> Result<(), StorageError> {
 /// Brings the names in a directory to the disk: what was made, renamed and removed in it.
 pub(crate) fn dir(path: &Path) -> Result<(), StorageError> {
     let opened = File::open(path).map_err(StorageError::on("open", path))?;
-    observed(Synced::Directory(path), || opened.sync_all())
-        .map_err(StorageError::on("flush", path))
+    observed(Synced::Directory(path), || opened.sync_all()).map_err(StorageError::on("flush", path))
 }
 
 /// Brings everything on the volume of an open directory to the disk: for many files one call.

@@ -76,5 +76,4 @@ pub fn answer(service: &mut KafkaService, cx: &mut Context<'_>, parked: ParkedPr
 /// it, as after any lost connection.
 pub fn leave(cx: &mut Context<'_>, parked: ParkedProduce) {
     cx.skip(parked.slot);
-    cx.close(parked.slot.conn(), "the broker stops before what it produced is on the disk");
 }
