@@ -10,15 +10,19 @@
 //! (workers attached), *closed* (all logs flushed and closed, the clean-shutdown marker written).
 //! A broker that is dropped without [`Broker::close`] leaves what a crash leaves.
 
+pub mod checkpoints;
 mod controller;
 mod data_dir;
 mod data_dir_error;
 mod fetch_session;
 mod fetch_sessions;
+mod leftovers;
 mod load;
 mod metadata_log;
+mod opener;
 mod partition_dir;
 mod producer_ids;
+mod recovery;
 mod shared;
 
 use std::path::PathBuf;
@@ -38,9 +42,10 @@ use crate::catalog::{NodeView, Partition, ResourceKind, Topic, Topics, elect_lea
 use crate::config::{Config, TopicConfig};
 use crate::log::{Keepers, LogError, Recovery};
 use crate::net::mailbox::{Mailbox, Sender};
+use checkpoints::{Checkpoints, Kind};
 use controller::Job;
 use data_dir::DataDir;
-use load::Loader;
+use leftovers::Removal;
 use metadata_log::MetadataLog;
 
 /// Jobs that may wait for the controller.
@@ -97,6 +102,7 @@ pub struct Broker {
     shared: Arc<Shared>,
     data_dir: DataDir,
     controller: Option<JoinHandle<Result<(), LogError>>>,
+    removal: Option<Removal>,
     keepers: Keepers,
 }
 
@@ -128,22 +134,19 @@ impl Broker {
         metadata.guard(flusher);
         let effective = Arc::new(dynamic_config(&image, &config));
         metadata.set_flush(effective.topic_defaults().flush_messages);
-        let topics = Topics::default();
-        let loader =
-            Loader { data_dir: data_dir.path(), config: &effective, recovery, keepers: &keepers };
-        loader.load(&image, &topics)?;
         let node = NodeView {
             node_id: data_dir.meta().node_id,
             directory_id: data_dir.meta().directory_id,
         };
         let (controller, jobs) = Mailbox::for_thread(CONTROLLER_QUEUE);
         let shared = Arc::new(Shared {
-            topics,
+            topics: Topics::default(),
             sessions: FetchSessions::new(effective.max_incremental_fetch_session_cache_slots()),
             producer_ids: producer_ids::ProducerIds::default(),
             node,
             cluster_id: data_dir.meta().cluster_id.clone(),
             data_dir: data_dir.path().to_owned(),
+            checkpoints: Checkpoints::load(data_dir.path()),
             keepers: keepers.clone(),
             image: RwLock::new(image),
             config: RwLock::new(effective),
@@ -155,6 +158,7 @@ impl Broker {
             creating: Mutex::default(),
             static_config: config,
         });
+        let removal = load::load(&shared, recovery)?;
         let mut state = Controller { shared: shared.clone(), metadata };
         if !data_dir.was_clean() {
             state.elect_leaders()?;
@@ -168,7 +172,7 @@ impl Broker {
             }
             StartError::Io(data_dir.path().to_owned(), why)
         })?;
-        Ok(Self { shared, data_dir, controller: Some(thread), keepers })
+        Ok(Self { shared, data_dir, controller: Some(thread), removal, keepers })
     }
 
     /// What the broker's threads share.
@@ -209,6 +213,9 @@ impl Broker {
         if let Some(thread) = self.controller.take() {
             outcome = thread.join().unwrap_or(Ok(())).map_err(StartError::Log);
         }
+        if let Some(removal) = self.removal.take() {
+            removal.stop();
+        }
         let closed = self.close_logs();
         self.keepers.stop();
         outcome = outcome.and(closed);
@@ -224,7 +231,7 @@ impl Broker {
 }
 
 impl Broker {
-    /// Closes all partitions. Few are flushed one by one, many with one call for the volume: a stop
+    /// Closes all partitions that are open; the others are as a clean stop left them. Few are flushed one by one, many with one call for the volume: a stop
     /// must not take a disk's time per partition. Those that are about to be removed are left as they
     /// are: a flush of the whole volume is the business of others there.
     fn close_logs(&self) -> Result<(), StartError> {
@@ -234,9 +241,10 @@ impl Broker {
         }
         let partitions: Vec<_> =
             self.shared.topics.all().iter().flat_map(|topic| topic.partitions().to_vec()).collect();
-        let few = partitions.len() <= FEW;
+        let open = || partitions.iter().filter_map(|partition| partition.log_if_open());
+        let few = open().count() <= FEW;
         let mut outcome = Ok(());
-        for log in partitions.iter().filter_map(|partition| partition.log()) {
+        for log in open() {
             if let Err(why) = if few { log.close() } else { log.seal() } {
                 outcome = Err(StartError::Log(why));
             }
@@ -245,11 +253,22 @@ impl Broker {
             let directory = &self.shared.data_dir;
             let synced = crate::log::volume::sync(directory);
             synced.map_err(|why| StartError::Io(directory.clone(), why))?;
-            for log in partitions.iter().filter_map(|partition| partition.log()) {
+            for log in open() {
                 outcome = outcome.and(log.close_flushed().map_err(StartError::Log));
             }
         }
-        outcome
+        outcome?;
+        self.write_checkpoints()
+    }
+
+    /// Writes down where the logs are, for the next start.
+    fn write_checkpoints(&self) -> Result<(), StartError> {
+        for kind in [Kind::RecoveryPoint, Kind::LogStart, Kind::HighWatermark] {
+            let written = self.shared.checkpoints.write(kind, &self.shared.topics);
+            let path = || self.shared.data_dir.join(kind.file_name());
+            written.map_err(|why| StartError::Io(path(), why))?;
+        }
+        Ok(())
     }
 }
 
@@ -293,7 +312,7 @@ impl Shared {
     fn offline(&self) -> Option<String> {
         let topics = self.topics.all();
         let mut partitions = topics.iter().flat_map(|topic| topic.partitions());
-        let offline = partitions.find(|partition| partition.log().is_none())?;
+        let offline = partitions.find(|partition| partition.is_offline())?;
         Some(format!("{}-{}", offline.topic, offline.index))
     }
 
@@ -304,7 +323,7 @@ impl Shared {
         for topic in self.topics.all() {
             topic.set_config(Arc::new(self.resolve(&topic.name)));
             let expiration = i64::from(self.config().producer_id_expiration_ms());
-            for log in topic.partitions().iter().filter_map(|partition| partition.log()) {
+            for log in topic.partitions().iter().filter_map(|partition| partition.log_if_open()) {
                 log.set_producer_expiration(expiration);
             }
         }

@@ -21,6 +21,7 @@ use super::flusher::{Flusher, Job};
 use super::offsets::Watermarks;
 use super::preparer::Backlog;
 use super::segment::Segment;
+use crate::config::TopicConfig;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
@@ -124,11 +125,19 @@ pub(crate) struct Parts {
 }
 
 impl Durability {
-    /// Of a log of which everything below `flushed` is on the disk. `born` is 0 for one that was
-    /// closed cleanly: its names are there too.
-    pub(crate) fn new(parts: Parts, flushed: i64, born: u64) -> Arc<Durability> {
+    /// Of a log of which everything below `flushed` is on the disk. Of one that was closed its names
+    /// are there too.
+    pub(crate) fn new(
+        parts: Parts,
+        flushed: i64,
+        is_closed: bool,
+        config: &TopicConfig,
+        flusher: &Flusher,
+    ) -> Arc<Durability> {
+        let born = if is_closed { 0 } else { flusher.ground().new_name() };
         let Parts { name, dir, segments, marks, backlog } = parts;
-        Arc::new(Durability {
+        let is_dirty = flushed < marks.get().log_end.offset;
+        let durability = Arc::new(Durability {
             name,
             dir,
             segments,
@@ -144,14 +153,18 @@ impl Durability {
             born,
             failed: OnceLock::new(),
             retired: AtomicBool::new(false),
-            flush_messages: AtomicI64::new(i64::MAX),
-            flush_ms: AtomicI64::new(i64::MAX),
+            flush_messages: AtomicI64::new(config.flush_messages),
+            flush_ms: AtomicI64::new(config.flush_ms),
             appended: AtomicU64::new(0),
             poked_at: AtomicU64::new(0),
             flushed_bytes: AtomicU64::new(0),
             work: Mutex::default(),
             waiting: Mutex::default(),
-        })
+        });
+        if is_dirty {
+            durability.note_dirty(flusher);
+        }
+        durability
     }
 
     /// Up to here everything is on the disk.

@@ -110,12 +110,17 @@ impl Begun<'_> {
     }
 
     fn sync_records(&self, dir: &Path) -> Result<(), StorageError> {
+        let active = self.log.read_segments().last().map(|active| active.base);
         for segment in self.segments() {
             let files = match segment.files(dir) {
                 Err(error) if is_missing(&error) && !self.has(segment.base) => continue,
                 files => files?,
             };
             sync::file(files.log.file(), &names::log_file(dir, segment.base))?;
+            if Some(segment.base) != active {
+                // Perhaps a recovery has just made them.
+                files.sync_indexes(dir)?;
+            }
         }
         Ok(())
     }
