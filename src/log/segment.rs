@@ -13,7 +13,7 @@ use crate::wire::records::NO_TIMESTAMP;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Files of segments that are no longer written to are kept open up to this many in the process
@@ -78,6 +78,8 @@ pub(crate) struct Segment {
     /// still, that goes at any moment. Before that, or if it was found so: all of the file.
     index_size: AtomicU64,
     files: Mutex<Option<Arc<SegmentFiles>>>,
+    /// The segment is no part of the log any more, and its files bear other names.
+    deleted: AtomicBool,
     /// The largest timestamp of what was there when the segment was opened, found when it is
     /// first asked for (by the `.timeindex`, once there is one).
     opened_size: u64,
@@ -94,6 +96,7 @@ impl Segment {
             size: AtomicU64::new(size),
             index_size: AtomicU64::new(u64::MAX),
             files: Mutex::new(None),
+            deleted: AtomicBool::new(false),
             opened_size: size,
             opened_max_timestamp: OnceLock::new(),
             appended_max_timestamp: AtomicI64::new(NO_TIMESTAMP),
@@ -136,8 +139,13 @@ impl Segment {
         self.lock().clone()
     }
 
+    /// A reader may have found the segment a moment before it was deleted: it finds its files, too.
+    fn path(&self, path: PathBuf) -> PathBuf {
+        if self.deleted.load(Ordering::Acquire) { names::deleted(&path) } else { path }
+    }
+
     fn open(&self, dir: &Path) -> Result<SegmentFiles, StorageError> {
-        let path = names::log_file(dir, self.base);
+        let path = self.path(names::log_file(dir, self.base));
         let log = File::open(&path).map_err(StorageError::on("open", &path))?;
         let size = log.metadata().map_err(StorageError::on("open", &path))?.len();
         if size < self.size() {
@@ -145,7 +153,7 @@ impl Segment {
             let error = io::Error::new(io::ErrorKind::UnexpectedEof, why);
             return Err(StorageError::new("read", &path, error));
         }
-        let path = names::index_file(dir, self.base);
+        let path = self.path(names::index_file(dir, self.base));
         let index = File::open(&path).map_err(StorageError::on("open", &path))?;
         let entries = index.metadata().map_err(StorageError::on("open", &path))?.len();
         let entries = entries.min(self.index_size.load(Ordering::Acquire));
@@ -210,6 +218,36 @@ impl Segment {
         let headers = files.headers(0, self.opened_size)?;
         let max = headers.map(|found| found.header.max_timestamp).max().unwrap_or(NO_TIMESTAMP);
         Ok((*self.opened_max_timestamp.get_or_init(|| max)).max(appended))
+    }
+
+    /// Whether the segment was given up: nothing in it counts any more.
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.deleted.load(Ordering::Acquire)
+    }
+
+    /// Gives the segment's files the names of files that are on their way out, and says which.
+    /// Readers that hold them are not disturbed, those that open them now find them.
+    ///
+    /// # Errors
+    /// When the records' file cannot be renamed. What else is not renamed has no records any more,
+    /// and goes when the log is opened again.
+    pub(crate) fn rename_deleted(&self, dir: &Path) -> Result<Vec<PathBuf>, StorageError> {
+        let mut files = self.lock();
+        let mut renamed = Vec::new();
+        for path in names::segment_files(dir, self.base) {
+            let to = names::deleted(&path);
+            match fs::rename(&path, &to) {
+                Ok(()) => renamed.push(to),
+                Err(error) if renamed.is_empty() => {
+                    return Err(StorageError::new("rename", &path, error));
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => ::log::warn!("cannot rename {}: {error}", path.display()),
+            }
+        }
+        self.deleted.store(true, Ordering::Release);
+        files.take();
+        Ok(renamed)
     }
 
     /// Removes the segment's files. Readers that hold them are not disturbed.
