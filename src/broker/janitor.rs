@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::shared::{Shared, now_ms};
 use crate::catalog::Partition;
-use crate::log::{Deleted, Log};
+use crate::log::{Deleted, Log, LogError};
 
 /// Names of partitions.
 type Key = (Arc<str>, i32);
@@ -85,7 +85,7 @@ impl Shared {
             if self.is_stopping() {
                 return;
             }
-            deleted += delete_old_segments(partition);
+            deleted += delete(partition, Log::delete_old_segments);
         }
         if deleted.segments > 0 {
             let Deleted { segments, bytes } = deleted;
@@ -120,7 +120,7 @@ impl Shared {
         let waiting = &self.chores.below_log_start;
         let waiting = std::mem::take(&mut *waiting.lock().unwrap_or_else(PoisonError::into_inner));
         for partition in waiting.into_values() {
-            delete_old_segments(&partition);
+            delete(&partition, Log::delete_segments_below_log_start);
         }
     }
 
@@ -129,9 +129,12 @@ impl Shared {
     }
 }
 
-fn delete_old_segments(partition: &Partition) -> Deleted {
+fn delete(
+    partition: &Partition,
+    segments: fn(&Log, now_ms: i64) -> Result<Deleted, LogError>,
+) -> Deleted {
     let Some(log) = partition.log() else { return Deleted::default() };
-    log.delete_old_segments(now_ms()).unwrap_or_else(|why| {
+    segments(log, now_ms()).unwrap_or_else(|why| {
         ::log::error!("{}: old segments stay for now: {why}", log.name());
         Deleted::default()
     })

@@ -12,7 +12,6 @@ use super::names;
 use super::offsets::Position;
 use super::segment::Segment;
 use std::fs;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
@@ -34,12 +33,8 @@ impl std::ops::AddAssign for Deleted {
 
 impl Log {
     /// Who holds this may take segments out of the log or put others in their place; nobody else
-    /// does meanwhile. It comes before the writer's lock. Appends and reads go on.
-    pub(super) fn lock_upkeep(&self) -> MutexGuard<'_, ()> {
-        self.upkeep.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The same unless somebody has it.
+    /// does meanwhile. It comes before the writer's lock. Appends and reads go on. `None` if
+    /// somebody has it.
     pub(super) fn try_lock_upkeep(&self) -> Option<MutexGuard<'_, ()>> {
         match self.upkeep.try_lock() {
             Ok(guard) => Some(guard),
@@ -112,7 +107,12 @@ impl Log {
         let (dir, delay) = (self.dir(), self.delete_delay());
         let mut deleted = Deleted::default();
         for segment in segments {
-            let mut files = segment.rename_deleted(&dir)?;
+            let mut files = match segment.rename_deleted(&dir) {
+                Ok(files) => files,
+                // The whole log was deleted meanwhile, and its directory has another name.
+                Err(_) if self.lock_writer().closed => return Ok(deleted),
+                Err(error) => return Err(error.into()),
+            };
             let snapshot = names::snapshot_file(&dir, segment.base);
             let renamed = names::deleted(&snapshot);
             if fs::rename(snapshot, &renamed).is_ok() {
@@ -176,10 +176,5 @@ impl Log {
             }
             _ => Ok(()),
         }
-    }
-
-    /// The offset up to which the log is flushed is never beyond this.
-    pub(super) fn limit_flushed(&self, end: i64) {
-        self.flushed.fetch_min(end, Ordering::AcqRel);
     }
 }

@@ -42,7 +42,19 @@ impl Log {
         Ok(deleted)
     }
 
-    /// Whether [`Log::delete_old_segments`] would find segments that lie below the log start.
+    /// The first of the rules alone: deletes the segments that lie wholly below the log start, for
+    /// after records were deleted.
+    ///
+    /// # Errors
+    /// When a file cannot be renamed or written.
+    pub fn delete_segments_below_log_start(&self, now_ms: i64) -> Result<Deleted, LogError> {
+        match self.try_lock_upkeep() {
+            Some(_upkeep) => self.delete_below_log_start(now_ms),
+            None => Ok(Deleted::default()),
+        }
+    }
+
+    /// Whether there are segments that lie wholly below the log start.
     pub fn has_segments_below_log_start(&self) -> bool {
         let log_start = self.marks.get().log_start;
         self.segments().get(1).is_some_and(|second| second.base <= log_start)
