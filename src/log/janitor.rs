@@ -83,11 +83,10 @@ impl Janitor {
             let grains = due.as_nanos().div_ceil(GRAIN.as_nanos());
             due = GRAIN.saturating_mul(u32::try_from(grains).unwrap_or(u32::MAX));
         }
-        let mut schedule = self.shared.lock();
+        let schedule = self.shared.lock();
         if schedule.removals >= MAX_WAITING {
             due = Duration::ZERO;
         }
-        schedule.removals += 1;
         self.shared.leave(schedule, due, Chore::Remove(paths));
     }
 
@@ -143,6 +142,7 @@ impl Shared {
             return; // Removals are found by the next start.
         }
         schedule.left += 1;
+        schedule.removals += usize::from(chore.is_removal());
         let key = (due, schedule.left);
         schedule.chores.insert(key, chore);
         if schedule.chores.keys().next() == Some(&key) {
@@ -184,7 +184,7 @@ impl Shared {
         let began = Instant::now();
         while began.elapsed() < STOP_BUDGET {
             let Some(chore) = self.lock().pop() else { return };
-            if let Chore::Remove(_) = &chore {
+            if chore.is_removal() {
                 chore.run();
             }
         }
@@ -196,12 +196,16 @@ impl Shared {
 impl Schedule {
     fn pop(&mut self) -> Option<Chore> {
         let (_, chore) = self.chores.pop_first()?;
-        self.removals -= usize::from(matches!(chore, Chore::Remove(_)));
+        self.removals -= usize::from(chore.is_removal());
         Some(chore)
     }
 }
 
 impl Chore {
+    fn is_removal(&self) -> bool {
+        matches!(self, Chore::Remove(_))
+    }
+
     fn run(self) {
         match self {
             Chore::Remove(paths) => paths.iter().for_each(|path| remove(path)),
