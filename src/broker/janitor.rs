@@ -36,6 +36,11 @@ impl Shared {
         self.expire_producers_in(delay);
     }
 
+    /// How long the directory of a deleted partition stays (`log.segment.delete.delay.ms`).
+    pub(super) fn delete_delay(&self) -> Duration {
+        millis(self.config().topic_defaults().file_delete_delay_ms)
+    }
+
     /// Frees what the log start of a partition has passed, soon.
     pub fn free_soon(self: &Arc<Self>, partition: &Arc<Partition>) {
         let log = partition.log();

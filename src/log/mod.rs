@@ -9,7 +9,7 @@
 //!  ├ LeaderEpochs  leader-epoch-checkpoint                         epochs
 //!  ├ Preparer    grows and faults in ahead of need (a keeper)      preparer
 //!  └ Janitor     removes what was given up, later (a keeper)       janitor, delete, retention
-//! open, listing, recover: from a directory to a log, also after a crash; damage: only looking
+//! open, listing, trust, recover, state: from a directory to a log, also after a crash; damage: only looking
 //! ```
 //!
 //! The promise: what was appended is in the shared mapping, hence in the page cache, before
@@ -48,8 +48,10 @@ mod report;
 mod retention;
 mod scan;
 mod segment;
+mod state;
 mod time_index;
 mod times;
+mod trust;
 pub mod validate;
 pub mod volume;
 
@@ -65,7 +67,7 @@ pub use offsets::{Bound, Offsets};
 pub use preparer::Preparer;
 pub use read::Read;
 pub use recover::Cut;
-pub use report::{Recovery, RecoveryReport};
+pub use report::{Missing, Opening, Progress, Recovery, RecoveryReport};
 pub use scan::Bad;
 pub use times::TimestampedOffset;
 
@@ -155,6 +157,12 @@ impl Log {
         if self.unstable.load(Ordering::Acquire) {
             self.publish(&mut self.lock_writer(), None);
         }
+    }
+
+    /// The base offset of the first segment.
+    pub fn first_segment(&self) -> i64 {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        segments.first().map_or(0, |first| first.base)
     }
 
     /// Bytes of batches in all segments.
