@@ -164,6 +164,7 @@ impl Broker {
             }
             StartError::Io(data_dir.path().to_owned(), why)
         })?;
+        shared.watch_changes();
         if !shared.topics.all().is_empty() {
             shared.watch_partitions();
         }

@@ -7,6 +7,7 @@
 //! files. Only a prefix of the log is ever taken here, so that a crash in between leaves a log.
 
 use super::Log;
+use super::changes::Change;
 use super::error::{LogError, StorageError};
 use super::names;
 use super::offsets::Position;
@@ -85,6 +86,7 @@ impl Log {
         });
         self.publish(&mut writer, None);
         drop(writer);
+        self.keepers.janitor.note(Change::LogStart);
         self.forget_old_epochs()
     }
 

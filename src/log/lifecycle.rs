@@ -5,6 +5,7 @@
 
 use super::Log;
 use super::append::Writer;
+use super::changes::Change;
 use super::error::{LogError, StorageError};
 use super::{checkpoint, names, producer_snapshot};
 use std::fs::File;
@@ -28,6 +29,7 @@ impl Log {
         self.marks.set(|published| published.log_start = offset);
         self.publish(&mut writer, None);
         drop(writer);
+        self.keepers.janitor.note(Change::LogStart);
         self.forget_old_epochs()?;
         Ok(offset)
     }
@@ -52,7 +54,9 @@ impl Log {
             files.log.file().sync_data().map_err(StorageError::on("flush", &path))?;
         }
         sync_dir(&dir)?;
-        self.flushed.fetch_max(end, Ordering::AcqRel);
+        if self.flushed.fetch_max(end, Ordering::AcqRel) < end {
+            self.keepers.janitor.note(Change::RecoveryPoint);
+        }
         Ok(end)
     }
 

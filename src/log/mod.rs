@@ -22,6 +22,7 @@
 
 mod active;
 mod append;
+mod changes;
 mod checkpoint;
 mod damage;
 mod delete;
@@ -56,6 +57,7 @@ pub mod validate;
 pub mod volume;
 
 pub use append::Appended;
+pub use changes::Change;
 pub use damage::Damage;
 pub use delete::Deleted;
 pub use error::{AppendError, LogError, ReadError, StorageError};
@@ -157,6 +159,7 @@ impl Log {
         if self.unstable.load(Ordering::Acquire) {
             self.publish(&mut self.lock_writer(), None);
         }
+        self.keepers.janitor.note(Change::HighWatermark);
     }
 
     /// The base offset of the first segment.

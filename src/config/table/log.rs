@@ -67,12 +67,12 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Broker default of flush.messages."),
     long("log.flush.interval.ms").cluster_wide().refused("flushing to disk by time")
         .doc("Broker default of flush.ms."),
-    int("log.flush.offset.checkpoint.interval.ms").default("60000").at_least(0).later()
+    int("log.flush.offset.checkpoint.interval.ms").default("60000").at_least(0).used()
         .doc("Pause between writes of the recovery point checkpoint."),
     long("log.flush.scheduler.interval.ms")
         .default("9223372036854775807").refused("flushing to disk by time")
         .doc("How often the flusher looks for logs to sync."),
-    int("log.flush.start.offset.checkpoint.interval.ms").default("60000").at_least(0).later()
+    int("log.flush.start.offset.checkpoint.interval.ms").default("60000").at_least(0).used()
         .doc("Pause between writes of the log start offset checkpoint."),
     int("log.index.interval.bytes").default("4096").at_least(0).cluster_wide().used()
         .doc("Broker default of index.interval.bytes."),
