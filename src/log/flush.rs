@@ -6,9 +6,10 @@
 //! flushed. The kernel reports a failed write-back once per open file: the segments that are not
 //! flushed stay open until they are.
 
+use super::changes::Change;
 use super::durability::{Durability, Waiting, Work};
 use super::error::StorageError;
-use super::flusher::Ground;
+use super::ground::Ground;
 use super::preparer::Finished;
 use super::segment::{Segment, SegmentFiles};
 use super::{names, sync};
@@ -112,6 +113,9 @@ impl Begun<'_> {
     fn sync_records(&self, dir: &Path) -> Result<(), StorageError> {
         let active = self.log.read_segments().last().map(|active| active.base);
         for segment in self.segments() {
+            if segment.is_deleted() {
+                continue; // What is given up need not be on the disk.
+            }
             let files = match segment.files(dir) {
                 Err(error) if is_missing(&error) && !self.has(segment.base) => continue,
                 files => files?,
@@ -170,7 +174,10 @@ impl Begun<'_> {
         log.flushed.fetch_max(self.end, Ordering::AcqRel);
         log.flushed_bytes.store(self.appended, Ordering::Relaxed);
         if !log.uncut.load(Ordering::Acquire) {
-            log.recovery_point.fetch_max(self.end, Ordering::AcqRel);
+            let before = log.recovery_point.fetch_max(self.end, Ordering::AcqRel);
+            if before < self.end {
+                ground.janitor.note(Change::RecoveryPoint);
+            }
         }
         // Showing what was flushed may take the writer's lock, that others hold while they want
         // this one.

@@ -1,18 +1,18 @@
-//! What happens to a log besides appends and reads: records deleted, flushed, closed, removed.
+//! What happens to a log besides appends and reads: records deleted, flushed, closed.
 //!
 //! All of it may block: it belongs to keepers and to start and stop. Readers are never disturbed:
 //! whoever still sends from a segment keeps its file and its mapping.
 
 use super::Log;
 use super::append::Writer;
+use super::changes::Change;
 use super::durability::{FlushListener, FlushTicket};
 use super::error::{LogError, StorageError};
 use super::preparer::Finished;
 use super::segment::SegmentFiles;
 use super::{checkpoint, names, producer_snapshot};
-use std::fs;
 use std::path::Path;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 impl Log {
     /// Moves the log start offset forward to `offset`, but not beyond the high watermark; going
@@ -28,16 +28,11 @@ impl Log {
         if offset <= published.log_start {
             return Ok(published.log_start);
         }
-        let dir = self.dir();
         self.marks.set(|published| published.log_start = offset);
         self.publish(&mut writer, None);
-        let mut epochs = self.lock_epochs();
-        let mut next = epochs.clone();
-        if next.truncate_from_start(offset) {
-            // A crash before this leaves epochs that no offset has; opening drops them.
-            next.store(&dir)?;
-            *epochs = next;
-        }
+        drop(writer);
+        self.keepers.janitor.note(Change::LogStart);
+        self.forget_old_epochs()?;
         Ok(offset)
     }
 
@@ -150,44 +145,6 @@ impl Log {
         let Some(files) = segment.opened() else { return Ok(None) };
         files.trim().map_err(StorageError::on("cut", &names::log_file(dir, segment.base)))?;
         Ok(Some(files))
-    }
-
-    /// Takes the partition out of the directory's namespace: nothing is appended any more, and the
-    /// directory is renamed, so that a new one of the same name can be made. [`Log::remove`] must
-    /// follow, or the next start of the broker removes what is left.
-    pub fn mark_deleted(&self) -> Result<(), LogError> {
-        let mut writer = self.lock_writer();
-        writer.closed = true;
-        let mut id = [0; 16];
-        getrandom::fill(&mut id).map_err(|error| {
-            let error = std::io::Error::other(error.to_string());
-            StorageError::new("draw a name for the deletion of", &self.dir(), error)
-        })?;
-        let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
-        self.durability.retire();
-        // A rolled segment's chores must not reach into a new log of the same name.
-        self.backlog.clear();
-        self.next.discard();
-        let mut dir = self.dir.write().unwrap_or_else(PoisonError::into_inner);
-        let to = dir.with_file_name(names::delete_dir_name(&self.name, &id));
-        fs::rename(&*dir, &to).map_err(StorageError::on("rename", &dir))?;
-        *dir = Arc::from(to);
-        Ok(())
-    }
-
-    /// Removes the directory and all files in it. Only after [`Log::mark_deleted`].
-    pub fn remove(&self) -> Result<(), LogError> {
-        let mut writer = self.lock_writer();
-        assert!(writer.closed, "a log that takes appends cannot be removed");
-        writer.active.tails = None;
-        self.segments().iter().for_each(|segment| segment.release_files());
-        let dir = self.dir();
-        match fs::remove_dir_all(&*dir) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(StorageError::new("remove", &dir, error).into())
-            }
-            _ => Ok(()),
-        }
     }
 }
 

@@ -269,6 +269,7 @@ impl<'d> Loader<'d> {
             marks,
             segments,
             epochs: Mutex::new(self.epochs),
+            upkeep: Mutex::default(),
             unstable: AtomicBool::new(false),
             durability,
             next: Arc::default(),
