@@ -74,7 +74,7 @@ pub(crate) struct Checked {
 /// See the module's comment.
 pub(crate) struct Verified {
     /// Bytes of the `.log` that were there when it was opened and are to be checked.
-    found: AtomicU64,
+    found: u64,
     /// No batch among them has this offset or a later one.
     upper: AtomicI64,
     /// Verified from here on, and entries from this number on: what this process appends.
@@ -90,7 +90,7 @@ impl Verified {
     pub(crate) fn nothing_of(found: u64, upper: i64) -> Arc<Verified> {
         let nothing = if found == 0 { 0 } else { usize::MAX };
         Arc::new(Verified {
-            found: AtomicU64::new(found),
+            found,
             upper: AtomicI64::new(upper),
             from: AtomicU64::new(found),
             entries_from: AtomicUsize::new(nothing),
@@ -113,7 +113,7 @@ impl Verified {
         let checked = self.lock();
         let around = checked.iter().find(|checked| checked.bytes.contains(&at));
         match around.map(|around| around.bytes.end) {
-            Some(end) if end >= self.found() => u64::MAX,
+            Some(end) if end >= self.found => u64::MAX,
             Some(end) => end,
             None => at,
         }
@@ -144,11 +144,6 @@ impl Verified {
         checked.iter().rev().find(|checked| checked.offsets.start <= offset).cloned()
     }
 
-    /// How many bytes there are to check.
-    pub(crate) fn found(&self) -> u64 {
-        self.found.load(Ordering::Acquire)
-    }
-
     /// No batch that was found has this offset.
     pub(crate) fn upper(&self) -> i64 {
         self.upper.load(Ordering::Relaxed)
@@ -158,7 +153,7 @@ impl Verified {
     pub(crate) fn add(&self, new: Checked) {
         debug_assert!(new.bytes.start < new.bytes.end, "{new:?}");
         let mut checked = self.lock();
-        if new.bytes.start >= self.found() {
+        if new.bytes.start >= self.found {
             return;
         }
         let at = checked.partition_point(|checked| checked.bytes.start <= new.bytes.start);
@@ -171,22 +166,10 @@ impl Verified {
                 checked.remove(least);
             }
         }
-        if let Some(last) = checked.last().filter(|last| last.bytes.end >= self.found()) {
+        if let Some(last) = checked.last().filter(|last| last.bytes.end >= self.found) {
             // A forgotten range may come back as a smaller one: what was said stays said.
             self.from.fetch_min(last.bytes.start, Ordering::Release);
             self.entries_from.fetch_min(last.entries.start, Ordering::Release);
-        }
-    }
-
-    /// Forgets what was found behind the first `size` bytes: the segment is cut there, and what
-    /// follows is this process' own.
-    pub(crate) fn cut(&self, size: u64) {
-        let mut checked = self.lock();
-        checked.retain(|checked| checked.bytes.end <= size);
-        self.found.fetch_min(size, Ordering::Release);
-        self.from.fetch_min(size, Ordering::Release);
-        if size == 0 {
-            self.entries_from.store(0, Ordering::Release);
         }
     }
 
@@ -273,17 +256,6 @@ mod tests {
             assert!(verified.lock().len() <= MAX_RANGES);
         }
         assert!((0..1_000_000).step_by(100).all(|from| !verified.covers(from, from + 20)));
-    }
-
-    #[test]
-    fn what_is_cut_off_is_found_no_more() {
-        let verified = Verified::nothing_of(1_000, 100);
-        verified.add(checked(0, 100));
-        verified.add(checked(400, 600));
-        verified.cut(500);
-        assert!(verified.covers(500, 700) && !verified.covers(400, 500) && verified.covers(0, 100));
-        verified.cut(0);
-        assert!(verified.covers(0, 100) && verified.trusts_entry(0));
     }
 
     #[test]
