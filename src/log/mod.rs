@@ -5,7 +5,8 @@
 //!  ├ Segment     .log, .index, .timeindex of a range of offsets     segment, index, time_index, scan
 //!  │  └ Tail     the one writer of a file; readers share it        file/growing
 //!  ├ Watermarks  the four offsets and their law                    offsets
-//!  ├ Producers   idempotence, transactions, .snapshot              producers, producer_snapshot
+//!  ├ Producers   idempotence, transactions, .snapshot, .txnindex   producers, producer_snapshot,
+//!  │                                                               txn_index
 //!  ├ LeaderEpochs  leader-epoch-checkpoint                         epochs
 //!  └ Preparer    grows and faults in ahead of need (a keeper)      preparer
 //! open, listing, recover: from a directory to a log, also after a crash; damage: only looking
@@ -46,6 +47,8 @@ mod scan;
 mod segment;
 mod time_index;
 mod times;
+mod txn_index;
+mod txn_rebuild;
 pub mod validate;
 pub mod volume;
 
@@ -62,6 +65,7 @@ pub use recover::Cut;
 pub use report::{Recovery, RecoveryReport};
 pub use scan::Bad;
 pub use times::TimestampedOffset;
+pub use txn_index::AbortedTxn;
 
 use crate::config::TopicConfig;
 use append::Writer;

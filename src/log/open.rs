@@ -20,6 +20,7 @@ use super::recover::{self, Checked, Cut, Depth};
 use super::report::{Recovery, RecoveryReport};
 use super::scan::{Found, Scanner};
 use super::segment::Segment;
+use super::txn_rebuild::RebuiltTxns;
 use super::{Log, checkpoint, producer_snapshot};
 use crate::config::TopicConfig;
 use crate::wire::records::{BatchHeader, HEADER_LEN};
@@ -194,13 +195,16 @@ impl<'d> Loader<'d> {
 
     fn check_segment(&mut self, base: i64) -> Result<Checked, StorageError> {
         let (producers, epochs) = (&mut self.producers, &mut self.epochs);
+        let mut txns = RebuiltTxns::new(self.dir, base)?;
         let checked =
             recover::check(self.dir, base, self.interval_bytes, Depth::Whole, |found, bytes| {
+                txns.note(producers, found, bytes);
                 note_epoch(epochs, &found.header);
                 account(producers, found, bytes);
             })?;
         let segment = Segment::new(base, checked.size);
         segment.set_opened_largest(checked.largest);
+        segment.set_txn_size(txns.store(self.dir)?);
         self.segments.push(Arc::new(segment));
         self.report.rebuilt_indexes += usize::from(checked.index_rebuilt);
         self.report.cuts.extend(checked.cut.filter(Cut::is_a_loss));
