@@ -197,6 +197,31 @@ fn they_are_told_after_a_clean_restart() {
 }
 
 #[test]
+fn a_wrong_index_is_noticed_by_a_clean_start() {
+    type Damage = fn(&mut Vec<u8>);
+    let damages: [Damage; 4] = [
+        |bytes| bytes.extend([0; 5]),
+        |bytes| bytes.extend([0; 34]),
+        |bytes| bytes[1] = 1,
+        |bytes| bytes.rotate_left(1),
+    ];
+    for (what, damage) in damages.into_iter().enumerate() {
+        let mut written = Written::new(14, 120);
+        written.log.take().unwrap().close().unwrap();
+        let path = written.bases().iter().map(|&base| written.path(base)).find(|p| p.exists());
+        let path = path.unwrap();
+        let mut bytes = fs::read(&path).unwrap();
+        damage(&mut bytes);
+        fs::write(path, bytes).unwrap();
+        let (log, report) = open(&written.dir.partition(), &written.settings, Recovery::Clean);
+        assert!(report.checked && !report.has_losses(), "{what}: {report:?}");
+        written.log = Some(log);
+        written.expect_files();
+        written.expect_read();
+    }
+}
+
+#[test]
 fn indexes_are_rebuilt_after_a_crash_whatever_is_left_of_them() {
     type Damage = fn(&mut Vec<u8>);
     let damages: [Damage; 6] = [

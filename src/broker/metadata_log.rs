@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::StartError;
 use super::data_dir::DataDir;
-use super::load::tell_losses;
+use super::opener::tell_losses;
 use crate::catalog::{Image, Plan};
 use crate::config::TopicConfig;
 use crate::log::{AppendError, Bound, Damage, Keepers, Log, Recovery};

@@ -14,8 +14,8 @@ use std::sync::{Arc, PoisonError};
 
 impl Log {
     /// Moves the log start offset forward to `offset`, but not beyond the high watermark; going
-    /// back is ignored. Gives the log start. It survives a crash of the process; a power cut soon
-    /// after may bring deleted records back, until the disk has the checkpoint file.
+    /// back is ignored. Gives the log start. It survives this process only if the caller writes it
+    /// down and gives it back by [`super::Opening`].
     pub fn delete_records_before(&self, offset: i64) -> Result<i64, LogError> {
         let mut writer = self.lock_writer();
         let published = self.marks.get();
@@ -27,7 +27,6 @@ impl Log {
             return Ok(published.log_start);
         }
         let dir = self.dir();
-        self.store_log_start(&dir, offset)?;
         self.marks.set(|published| published.log_start = offset);
         self.publish(&mut writer, None);
         let mut epochs = self.lock_epochs();
@@ -38,14 +37,6 @@ impl Log {
             *epochs = next;
         }
         Ok(offset)
-    }
-
-    fn store_log_start(&self, dir: &Path, offset: i64) -> Result<(), StorageError> {
-        let (topic, partition) = self.name.rsplit_once('-').unwrap_or((&self.name, "0"));
-        let line = format!("{topic} {partition} {offset}");
-        let path = names::log_start_file(dir);
-        checkpoint::replace(&path, checkpoint::render([line].into_iter()).as_bytes())
-            .map_err(StorageError::on("write", &path))
     }
 
     /// Brings everything that was appended before the call to the disk; gives the offset up to
@@ -81,6 +72,12 @@ impl Log {
     /// The offset up to which the log is known to be on the disk (Kafka's recovery point).
     pub fn flushed_offset(&self) -> i64 {
         self.flushed.load(Ordering::Acquire)
+    }
+
+    /// Notes that somebody brought the whole volume to the disk after the log was sealed.
+    pub fn note_flushed(&self) {
+        assert!(self.lock_writer().closed, "what is appended to may have grown since");
+        self.flushed.fetch_max(self.marks.get().log_end.offset, Ordering::AcqRel);
     }
 
     /// Closes the log: [`Log::seal`], then everything is flushed. After it, the log can be opened as

@@ -9,7 +9,7 @@
 //!  │                                                               txn_index
 //!  ├ LeaderEpochs  leader-epoch-checkpoint                         epochs
 //!  └ Preparer    grows and faults in ahead of need (a keeper)      preparer
-//! open, listing, recover: from a directory to a log, also after a crash; damage: only looking
+//! open, listing, trust, recover, state: from a directory to a log, also after a crash; damage: only looking
 //! ```
 //!
 //! The promise: what was appended is in the shared mapping, hence in the page cache, before
@@ -43,10 +43,13 @@ mod read;
 mod rebuild;
 mod recover;
 mod report;
+mod sanity;
 mod scan;
 mod segment;
+mod state;
 mod time_index;
 mod times;
+mod trust;
 mod txn_index;
 mod txn_rebuild;
 pub mod validate;
@@ -62,7 +65,7 @@ pub use offsets::{Bound, Offsets};
 pub use preparer::Preparer;
 pub use read::Read;
 pub use recover::Cut;
-pub use report::{Recovery, RecoveryReport};
+pub use report::{Missing, Opening, Progress, Recovery, RecoveryReport};
 pub use scan::Bad;
 pub use times::TimestampedOffset;
 pub use txn_index::AbortedTxn;
@@ -151,6 +154,12 @@ impl Log {
         if self.unstable.load(Ordering::Acquire) {
             self.publish(&mut self.lock_writer(), None);
         }
+    }
+
+    /// The base offset of the first segment.
+    pub fn first_segment(&self) -> i64 {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        segments.first().map_or(0, |first| first.base)
     }
 
     /// Bytes of batches in all segments.
