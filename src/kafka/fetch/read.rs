@@ -146,11 +146,7 @@ impl Fetch {
 }
 
 fn aborted(txn: &AbortedTxn) -> AbortedTransaction {
-    AbortedTransaction {
-        producer_id: txn.producer_id,
-        first_offset: txn.first_offset,
-        ..Default::default()
-    }
+    AbortedTransaction { producer_id: txn.producer_id, first_offset: txn.first_offset }
 }
 
 /// A row that tells the offsets, without records.
