@@ -48,6 +48,11 @@ impl<'a> Entries<'a> {
         self.0.last().copied().map(IndexEntry::from_bytes)
     }
 
+    /// How many there are.
+    pub(crate) fn len(self) -> usize {
+        self.0.len()
+    }
+
     /// The entry of that number, and the number.
     pub(crate) fn get(self, number: usize) -> Option<(usize, IndexEntry)> {
         Some((number, IndexEntry::from_bytes(*self.0.get(number)?)))
@@ -62,6 +67,12 @@ impl<'a> Entries<'a> {
     /// The greatest entry whose offset is at most `relative_offset`, and its number.
     pub(crate) fn floor_by_offset(self, relative_offset: u32) -> Option<(usize, IndexEntry)> {
         self.floor(|entry| entry.relative_offset > relative_offset)
+    }
+
+    /// The smallest entry whose position is at least `position`, and its number.
+    pub(crate) fn ceiling_by_position(self, position: u64) -> Option<(usize, IndexEntry)> {
+        let at = |&bytes: &[u8; ENTRY as usize]| IndexEntry::from_bytes(bytes);
+        self.get(self.0.partition_point(|bytes| u64::from(at(bytes).position) < position))
     }
 
     /// The greatest entry whose position is at most `position`, and its number.
@@ -112,6 +123,11 @@ mod tests {
             [(0, None), (99, None), (100, Some(100)), (299, Some(200)), (300, Some(300))]
         {
             assert_eq!(position(entries.floor_by_position(at)), expected, "position {at}");
+        }
+        for (at, expected) in
+            [(0, Some(100)), (100, Some(100)), (101, Some(200)), (300, Some(300)), (301, None)]
+        {
+            assert_eq!(position(entries.ceiling_by_position(at)), expected, "position {at}");
         }
     }
 

@@ -14,6 +14,7 @@ use super::error::StorageError;
 use super::index::{Entries, IndexEntry};
 use super::scan::{Bad, Found, Headers};
 use super::segment::SegmentFiles;
+use super::time_index;
 use super::verified::Corrupt;
 use super::walk::{Anchor, Walk};
 
@@ -88,6 +89,41 @@ impl SegmentFiles {
         Ok(cut)
     }
 
+    /// Where to look for the first batch with a timestamp of at least `timestamp`, none of which is
+    /// before `from`: all before that have smaller ones (LogSegment.findOffsetByTimestamp).
+    pub(crate) fn locate_by_time(
+        &self,
+        timestamp: i64,
+        from: i64,
+        end: u64,
+    ) -> Result<Option<Found>, StorageError> {
+        let floor = time_index::Entries::of(&self.time, self.base()).floor(timestamp);
+        let floor = floor.map_err(|error| self.failed("timeindex", error))?;
+        if let Some(entry) = floor.filter(|entry| entry.offset > from) {
+            let found = self.locate(entry.offset, end)?;
+            let is_it = |found: &Found| {
+                (found.last_offset(), found.header.max_timestamp) == (entry.offset, entry.timestamp)
+            };
+            if found.as_ref().is_some_and(is_it) {
+                return Ok(found);
+            }
+            ::log::warn!("the time index of segment {} has a wrong entry: {entry:?}", self.base());
+        }
+        self.locate(from, end)
+    }
+
+    /// An offset behind all batches that begin before `position`, as the index knows it
+    /// (OffsetIndex.fetchUpperBoundOffset): the first entry at or behind it says it.
+    pub(crate) fn upper_bound(&self, position: u64, end: u64) -> Result<Option<i64>, StorageError> {
+        let Some((number, entry)) = self.entries()?.ceiling_by_position(position) else {
+            return Ok(None);
+        };
+        if !self.verified.trusts_entry(number) {
+            return Ok(None); // Too small an offset would hide aborted transactions.
+        }
+        Ok(self.believe(entry, end)?.map(|found| found.last_offset()))
+    }
+
     fn relative(&self, offset: i64) -> u32 {
         u32::try_from(offset.saturating_sub(self.base()).max(0)).unwrap_or(u32::MAX)
     }
@@ -149,14 +185,23 @@ impl SegmentFiles {
         }
     }
 
+    /// The batches in bytes `from..to`, where batches begin, each one checked. After damage there are
+    /// no more.
+    pub(crate) fn batches(&self, from: u64, to: u64) -> Result<Batches<'_>, StorageError> {
+        let walk = Walk::new(self, self.anchor_at(from, self.base())?, to.max(from))?;
+        Ok(Batches { files: self, walk, over: false })
+    }
+
+    /// A place where a batch begins, with the index entries that are about it and those behind it.
+    fn anchor_at(&self, position: u64, offset: i64) -> Result<Anchor, StorageError> {
+        let entries = self.entries()?;
+        let behind = entries.ceiling_by_position(position);
+        let entry = behind.map_or(entries.len(), |(number, _)| number);
+        Ok(Anchor { position, offset, entry })
+    }
+
     fn cut_checked(&self, first: &Found, limit: u64, end: u64) -> Result<u64, StorageError> {
-        let entry = match self.entries()?.floor_by_position(first.position) {
-            Some((number, entry)) => {
-                number + usize::from(u64::from(entry.position) < first.position)
-            }
-            None => 0,
-        };
-        let start = Anchor { position: first.position, offset: first.header.base_offset, entry };
+        let start = self.anchor_at(first.position, first.header.base_offset)?;
         let mut walk = Walk::new(self, start, end)?;
         while walk.next_end().is_some_and(|end| end <= limit) && matches!(walk.next(), Ok(Some(_)))
         {
@@ -305,6 +350,37 @@ impl SegmentFiles {
             }
         }
         Ok(None)
+    }
+}
+
+/// See [`SegmentFiles::batches`].
+pub(crate) struct Batches<'f> {
+    files: &'f SegmentFiles,
+    walk: Walk<'f>,
+    over: bool,
+}
+
+impl Iterator for Batches<'_> {
+    type Item = Result<Found, StorageError>;
+
+    fn next(&mut self) -> Option<Result<Found, StorageError>> {
+        if self.over {
+            return None;
+        }
+        let next = self.walk.next();
+        if let Ok(Some(found)) = next {
+            return Some(Ok(found));
+        }
+        self.over = true;
+        let noted = self.walk.note();
+        let position = self.walk.at().position;
+        let corrupt = |reason| Corrupt { position, reason, next: None };
+        match next {
+            Err(reason) if noted.is_ok() => {
+                Some(Err(self.files.failed("log", corrupt(reason).into())))
+            }
+            _ => noted.err().map(Err),
+        }
     }
 }
 

@@ -32,6 +32,8 @@ pub(crate) struct SegmentFiles {
     pub(crate) index: Arc<GrowingFile>,
     pub(crate) time: Arc<GrowingFile>,
     pub(super) verified: Arc<Verified>,
+    /// The transaction index, once it was asked for.
+    pub(super) txn: OnceLock<File>,
     /// Counted in [`CACHED`].
     counted: bool,
 }
@@ -64,7 +66,7 @@ impl Tails {
     fn files(&self, base: i64, verified: Arc<Verified>) -> SegmentFiles {
         let [log, index, time] =
             [&self.log, &self.index, &self.time].map(|tail| tail.shared().clone());
-        SegmentFiles { base, log, index, time, verified, counted: false }
+        SegmentFiles { base, log, index, time, verified, txn: OnceLock::new(), counted: false }
     }
 
     /// New, empty files at these paths, where none may be.
@@ -112,19 +114,22 @@ pub(crate) struct Segment {
     index_size: AtomicU64,
     /// The same of the time index.
     time_size: AtomicU64,
+    /// Bytes of the transaction index, 0 if there is none.
+    pub(super) txn_size: AtomicU64,
     files: Mutex<Option<Arc<SegmentFiles>>>,
     /// The segment is no part of the log any more, and its files bear other names.
     deleted: AtomicBool,
     /// The largest timestamp of what was there when the segment was opened, found when it is
     /// first asked for.
     opened_largest: OnceLock<Largest>,
-    /// The largest timestamp of what was appended since.
+    /// The largest timestamp of what was appended since, if it is larger, and where that is.
     appended_max_timestamp: AtomicI64,
     /// What is known of the bytes that were found; made when the files are first opened.
     verified: OnceLock<Arc<Verified>>,
     found: u64,
     /// No batch that was found has this offset or a later one.
     upper: AtomicI64,
+    appended_max_offset: AtomicI64,
 }
 
 impl Segment {
@@ -135,6 +140,7 @@ impl Segment {
             size: AtomicU64::new(size),
             index_size: AtomicU64::new(u64::MAX),
             time_size: AtomicU64::new(u64::MAX),
+            txn_size: AtomicU64::new(0),
             files: Mutex::new(None),
             deleted: AtomicBool::new(false),
             opened_largest: OnceLock::new(),
@@ -142,6 +148,7 @@ impl Segment {
             verified: OnceLock::new(),
             found: size,
             upper: AtomicI64::new(i64::MAX),
+            appended_max_offset: AtomicI64::new(base),
         }
     }
 
@@ -224,8 +231,8 @@ impl Segment {
         let time = names::time_index_file(dir, self.base);
         let time = sealed(time, &self.time_size, time_index::ENTRY)?;
         let log = GrowingFile::sealed(log, self.size());
-        let verified = self.verified();
-        Ok(SegmentFiles { base: self.base, log, index, time, verified, counted: false })
+        let (base, verified, txn) = (self.base, self.verified(), OnceLock::new());
+        Ok(SegmentFiles { base, log, index, time, verified, txn, counted: false })
     }
 
     /// Lets go of the files; readers that still send from them keep them.
@@ -262,15 +269,18 @@ impl Segment {
         self.index_size.store(tails.index.len(), Ordering::Release);
         self.time_size.store(tails.time.len(), Ordering::Release);
         let [log, index, time] = tails.seal();
-        let verified = self.verified();
-        let sealed = SegmentFiles { base: self.base, log, index, time, verified, counted: false };
+        let (base, verified, txn) = (self.base, self.verified(), OnceLock::new());
+        let sealed = SegmentFiles { base, log, index, time, verified, txn, counted: false };
         self.lock().insert(Arc::new(sealed)).clone()
     }
 
-    /// Notes an append of `len` bytes that has been published in the file.
-    pub(crate) fn appended(&self, size: u64, max_timestamp: i64) {
-        let before = self.appended_max_timestamp.load(Ordering::Relaxed);
-        self.appended_max_timestamp.store(before.max(max_timestamp), Ordering::Relaxed);
+    /// Notes an append that has been published in the file: its size, and the largest timestamp if
+    /// that is a new one.
+    pub(crate) fn appended(&self, size: u64, largest: Option<Largest>) {
+        if let Some(Largest { timestamp, offset }) = largest {
+            self.appended_max_timestamp.store(timestamp, Ordering::Relaxed);
+            self.appended_max_offset.store(offset, Ordering::Release);
+        }
         self.size.store(size, Ordering::Release);
     }
 
@@ -285,10 +295,24 @@ impl Segment {
         if let Some(&known) = self.opened_largest.get() {
             return Ok(known);
         }
-        let files = self.files(dir)?;
-        let last = time_index::last(&files.time, self.base);
-        let last = last.map_err(|error| files.failed("timeindex", error))?;
+        // Retention asks for this of every segment there is: none is opened for it.
+        let path = names::time_index_file(dir, self.base);
+        let last = File::open(&path).and_then(|file| {
+            let size = file.metadata()?.len().min(self.time_size.load(Ordering::Acquire));
+            time_index::Entries::new(&file, size, self.base).last()
+        });
+        let last = last.map_err(StorageError::on("read", &path))?;
         Ok(*self.opened_largest.get_or_init(|| last.unwrap_or(Largest::none(self.base))))
+    }
+
+    /// The largest timestamp of any batch, and that batch's last offset. Of two numbers that an
+    /// append changes one may be the newer: who uses both looks at the batch.
+    pub(crate) fn largest(&self, dir: &Path) -> Result<Largest, StorageError> {
+        let opened = self.opened_largest(dir)?;
+        let offset = self.appended_max_offset.load(Ordering::Acquire);
+        let timestamp = self.appended_max_timestamp.load(Ordering::Relaxed);
+        let appended = timestamp > opened.timestamp;
+        Ok(if appended { Largest { timestamp, offset } } else { opened })
     }
 
     /// The largest timestamp of any batch, -1 if there is none.
