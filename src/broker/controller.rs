@@ -37,18 +37,22 @@ pub enum Job {
 pub struct Controller {
     pub(super) shared: Arc<Shared>,
     pub(super) metadata: MetadataLog,
+    /// The offset of this start's registration, once there is one.
+    pub(super) broker_epoch: Option<i64>,
 }
 
 impl Controller {
-    /// Works on jobs until it is stopped, then closes the metadata log.
-    pub(super) fn run(mut self, mut jobs: Receiver<Job>) -> Result<(), LogError> {
+    /// Works on jobs until it is stopped, then closes the metadata log. Gives the epoch under which this
+    /// node was registered.
+    pub(super) fn run(mut self, mut jobs: Receiver<Job>) -> Result<i64, LogError> {
         while let Some(Job::Run(job)) = jobs.recv() {
             if self.shared.is_stopping() {
                 break; // Who waits for an answer is gone by now.
             }
             job(&mut self);
         }
-        self.metadata.close()
+        let broker_epoch = self.fence();
+        self.metadata.close().map(|()| broker_epoch)
     }
 
     /// What the broker shares.
@@ -213,7 +217,7 @@ impl Controller {
         let mut plan = Plan::default();
         plan.push(&MetadataRecord::ProducerIdsRecord(ProducerIdsRecord {
             broker_id: self.shared.node.node_id,
-            broker_epoch: -1,
+            broker_epoch: self.broker_epoch.unwrap_or(-1),
             next_producer_id: start + BLOCK,
         }));
         self.commit(&plan)?;
@@ -274,7 +278,7 @@ impl Controller {
 }
 
 /// Replays records that planning made a moment ago; that they fit is an invariant.
-fn replay_plan(image: &mut Image, plan: &Plan) {
+pub(super) fn replay_plan(image: &mut Image, plan: &Plan) {
     for record in &plan.records {
         let decoded = MetadataRecord::decode(record).map_err(|why| why.to_string());
         let replayed =

@@ -41,6 +41,7 @@ mod producers;
 mod read;
 mod recover;
 mod report;
+mod reset;
 mod scan;
 mod segment;
 mod times;
@@ -58,6 +59,7 @@ pub use preparer::Preparer;
 pub use read::Read;
 pub use recover::Cut;
 pub use report::{Recovery, RecoveryReport};
+pub use reset::reset_files;
 pub use scan::Bad;
 pub use times::TimestampedOffset;
 

@@ -145,9 +145,10 @@ class ApacheKafka(Broker):
         self.folder.mkdir(parents=True, exist_ok=True)
         properties = self.folder / "server.properties"
         properties.write_text("".join(f"{k}={v}\n" for k, v in self.properties().items()))
-        command = java(
-            "Server", str(properties), self.cluster_id(), extra=[f"-Dlog4j2.configurationFile={LOGGING}"]
-        )
+        # A directory that has an owner already is started as it is, as a user would.
+        formatted = (self.data / "meta.properties").exists()
+        arguments = [str(properties)] if formatted else [str(properties), self.cluster_id()]
+        command = java("Server", *arguments, extra=[f"-Dlog4j2.configurationFile={LOGGING}"])
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self._wait(time.monotonic() + timeout)

@@ -113,7 +113,7 @@ fn alter_configs(
     check_lengths(&target)?;
     check(image, config, kind, name, &target)?;
     let current = image.configs(kind, name);
-    let mut plan = Plan::default();
+    let mut plan = Plan::over(image);
     let mut push = |key: &str, value: Option<&str>| {
         plan.push(&MetadataRecord::ConfigRecord(ConfigRecord {
             resource_type: kind as i8,

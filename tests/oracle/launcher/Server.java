@@ -3,13 +3,21 @@ import java.io.PrintStream;
 
 /**
  * Formats the storage when it is new and starts Apache Kafka, in one JVM: half the time of the two
- * shell scripts of the distribution. Argument: the properties file, the cluster id.
+ * shell scripts of the distribution. Arguments: the properties file, the cluster id; without an id the
+ * storage is taken as it is.
  */
 public final class Server {
     private Server() {
     }
 
     public static void main(String[] args) {
+        if (args.length > 1) {
+            format(args);
+        }
+        kafka.Kafka.main(new String[] {args[0]});
+    }
+
+    private static void format(String[] args) {
         ByteArrayOutputStream said = new ByteArrayOutputStream();
         int code = kafka.tools.StorageTool.execute(
             new String[] {"format", "--ignore-formatted", "--standalone", "-t", args[1], "-c", args[0]},
@@ -18,6 +26,5 @@ public final class Server {
             System.err.println(said);
             System.exit(code);
         }
-        kafka.Kafka.main(new String[] {args[0]});
     }
 }
