@@ -13,12 +13,15 @@ mod replay;
 mod settings;
 mod snapshot;
 mod snapshot_files;
+mod snapshots;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use settings::Settings;
-pub use snapshot::SnapshotId;
+use settings::Settings;
+use snapshots::Unsnapshotted;
 
 use super::StartError;
 use super::data_dir::DataDir;
@@ -47,8 +50,7 @@ pub struct MetadataLog {
     quorum: Quorum,
     /// A transaction of metadata was begun and never ended.
     open_transaction: bool,
-    /// Bytes of records after the latest snapshot.
-    unsnapshotted: u64,
+    unsnapshotted: Unsnapshotted,
     temporary: bool,
 }
 
@@ -98,9 +100,9 @@ impl MetadataLog {
             dir,
             node,
             settings,
-            quorum: found.replay.quorum,
             open_transaction: found.open_transaction,
-            unsnapshotted: found.unsnapshotted,
+            unsnapshotted: found.unsnapshotted(),
+            quorum: found.replay.quorum,
             temporary: data_dir.is_temporary(),
         };
         Ok((metadata, found.replay.image))
@@ -175,7 +177,7 @@ impl MetadataLog {
         }
         let frames = plan.records.iter().map(Vec::as_slice);
         let batch = batches::metadata(0, self.quorum.epoch, now_ms, frames);
-        self.unsnapshotted += batch.len() as u64;
+        self.unsnapshotted.add(batch.len());
         self.append_batch(&batch, now_ms)
     }
 

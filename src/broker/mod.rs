@@ -21,6 +21,7 @@ mod partition_dir;
 mod producer_ids;
 mod registration;
 mod shared;
+mod snapshots;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -158,7 +159,8 @@ impl Broker {
             creating: Mutex::default(),
             static_config: config,
         });
-        let mut state = Controller { shared: shared.clone(), metadata, broker_epoch: None };
+        let mut state =
+            Controller { shared: shared.clone(), metadata, broker_epoch: None, writing: None };
         state.elect_leaders(data_dir.was_clean())?;
         let thread = std::thread::Builder::new().name("controller".into());
         let thread = thread.spawn(move || state.run(jobs));

@@ -10,6 +10,7 @@ use super::quorum_state::QuorumState;
 use super::replay::Replay;
 use super::snapshot::{self, SnapshotId};
 use super::snapshot_files;
+use super::snapshots::Unsnapshotted;
 use crate::broker::StartError;
 use crate::catalog::{Image, NodeView};
 use crate::log::{Damage, reset_files};
@@ -30,7 +31,7 @@ pub struct Existing {
     /// A transaction of metadata was begun and never ended.
     pub open_transaction: bool,
     /// Bytes of records after the latest snapshot.
-    pub unsnapshotted: u64,
+    later_bytes: usize,
     /// The snapshot that the image began with.
     snapshot: Option<SnapshotId>,
     /// The log ends before the snapshot does: it is to begin anew where that ends.
@@ -89,7 +90,7 @@ impl Existing {
                 return;
             }
             if !batch.attributes().is_control() {
-                self.unsnapshotted += bytes.len() as u64;
+                self.later_bytes += bytes.len();
             }
             problem = self.replay.batch(bytes).err();
         });
@@ -107,6 +108,15 @@ impl Existing {
         self.is_behind = end.is_some_and(|end| end < from) || (end.is_none() && from > 0);
         self.next_offset = end.unwrap_or(from).max(from);
         Ok(())
+    }
+
+    /// What the next snapshot has to stand for.
+    pub(super) fn unsnapshotted(&self) -> Unsnapshotted {
+        let mut unsnapshotted = Unsnapshotted::default();
+        if self.later_bytes > 0 {
+            unsnapshotted.add(self.later_bytes);
+        }
+        unsnapshotted
     }
 
     /// Whether this node alone can go on with it; else why not, in words for the operator.

@@ -5,14 +5,18 @@
 //! A file bears its final name only when it is whole and on the disk.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::snapshot::SnapshotId;
+use crate::wire::quorum_records::ControlRecord;
+use crate::wire::records::Batch;
 
 const SUFFIX: &str = ".checkpoint";
 const PARTIAL: &str = ".checkpoint.part";
+/// The first batch is not longer: it names the voters.
+const HEADER_BYTES: u64 = 64 << 10;
 const DELETED: &str = ".checkpoint.deleted";
 
 /// A snapshot's place in the log's directory.
@@ -69,6 +73,19 @@ pub fn remove(dir: &Path, id: SnapshotId) -> io::Result<()> {
 /// A snapshot's size; 0 if it is gone.
 pub fn size(dir: &Path, id: SnapshotId) -> u64 {
     fs::metadata(path(dir, id)).map_or(0, |meta| meta.len())
+}
+
+/// When the last record that a snapshot stands for was appended; `None` if it does not say.
+pub fn last_contained_timestamp(dir: &Path, id: SnapshotId) -> Option<i64> {
+    let mut first = Vec::new();
+    File::open(path(dir, id)).ok()?.take(HEADER_BYTES).read_to_end(&mut first).ok()?;
+    let (batch, _) = Batch::parse(&first).ok()?;
+    let mut scratch = Vec::new();
+    let header = batch.records(&mut scratch, 0).ok()?.next()?.ok()?;
+    match ControlRecord::decode(header.key?, header.value?).ok()? {
+        ControlRecord::SnapshotHeaderRecord(header) => Some(header.last_contained_log_timestamp),
+        _ => None,
+    }
 }
 
 fn names(dir: &Path) -> io::Result<Vec<String>> {
