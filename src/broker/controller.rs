@@ -10,10 +10,10 @@ use std::sync::{Arc, PoisonError};
 
 use super::load::make_log;
 use super::metadata_log::MetadataLog;
-use super::partition_dir;
 use super::producer_ids::BLOCK;
 use super::shared::{Shared, now_ms};
 use super::snapshots::Writing;
+use super::{leftovers, partition_dir};
 use crate::catalog::{
     ApiError, ConfigChange, CreatePartitionsSpec, Created, Image, NewTopic, Partition, Plan,
     ResourceKind, Topic, create_partitions, create_topic, delete_topic, incremental_alter_configs,
@@ -104,7 +104,7 @@ impl Controller {
         );
         let name: Arc<str> = Arc::from(topic.name);
         let partitions = self.make_partitions(&name, id, 0..created.partitions, &effective)?;
-        self.commit(&created.plan).inspect_err(|_| remove_logs(&partitions))?;
+        self.commit(&created.plan).inspect_err(|_| self.remove_logs(&partitions))?;
         self.shared.topics.insert(Arc::new(Topic::new(name, id, effective, partitions)));
         Ok(created)
     }
@@ -138,7 +138,7 @@ impl Controller {
         for (worker, keys) in wakes {
             self.shared.tell(worker, super::WorkerMessage::Wake(keys));
         }
-        remove_logs(topic.partitions());
+        self.remove_logs(topic.partitions());
         Ok(())
     }
 
@@ -160,7 +160,7 @@ impl Controller {
         let have = i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX);
         let config = topic.config();
         let added = self.make_partitions(&topic.name, topic.id, have..spec.count, &config)?;
-        self.commit(&plan).inspect_err(|_| remove_logs(&added))?;
+        self.commit(&plan).inspect_err(|_| self.remove_logs(&added))?;
         let partitions = topic.partitions().iter().cloned().chain(added).collect();
         self.shared.topics.insert(Arc::new(Topic::new(
             topic.name.clone(),
@@ -269,6 +269,11 @@ impl Controller {
         indexes: std::ops::Range<i32>,
         config: &Arc<TopicConfig>,
     ) -> Result<Vec<Arc<Partition>>, ApiError> {
+        // What the checkpoints say is of an earlier topic with this name.
+        self.shared.checkpoints.forget(topic, indexes.clone()).map_err(|why| {
+            ::log::error!("cannot make partitions of {topic}: checkpoints: {why}");
+            ApiError::new(ErrorCode::KAFKA_STORAGE_ERROR, why.to_string())
+        })?;
         let mut partitions = Vec::with_capacity(indexes.len());
         for index in indexes {
             let dir = partition_dir::path(&self.shared.data_dir, topic, index);
@@ -287,7 +292,7 @@ impl Controller {
                 }
                 Err(why) => {
                     ::log::error!("cannot make partition {topic}-{index}: {why}");
-                    remove_logs(&partitions);
+                    self.remove_logs(&partitions);
                     if is_ours {
                         // Left behind, it would be in the way of a retry.
                         let _ = std::fs::remove_dir_all(&dir);
@@ -298,6 +303,25 @@ impl Controller {
         }
         Ok(partitions)
     }
+
+    /// Takes the files of partitions away; what is still being sent from them stays readable.
+    fn remove_logs(&self, partitions: &[Arc<Partition>]) {
+        for partition in partitions {
+            let removed = match partition.retire() {
+                Some(log) => {
+                    log.mark_deleted().and_then(|()| log.remove()).map_err(|why| why.to_string())
+                }
+                None => {
+                    let (data_dir, topic) = (&self.shared.data_dir, &partition.topic);
+                    let dir = partition_dir::path(data_dir, topic, partition.index);
+                    leftovers::delete(&dir).map_err(|why| why.to_string())
+                }
+            };
+            if let Err(why) = removed {
+                ::log::error!("cannot remove {}-{}: {why}", partition.topic, partition.index);
+            }
+        }
+    }
 }
 
 /// Replays records that planning made a moment ago; that they fit is an invariant.
@@ -307,16 +331,5 @@ pub(super) fn replay_plan(image: &mut Image, plan: &Plan) {
         let replayed =
             decoded.and_then(|record| image.replay(&record).map_err(|why| why.to_string()));
         assert!(replayed.is_ok(), "a planned record does not fit: {replayed:?}");
-    }
-}
-
-/// Takes the files of partitions away; what is still being sent from them stays readable.
-fn remove_logs(partitions: &[Arc<Partition>]) {
-    for partition in partitions {
-        if let Some(log) = partition.log()
-            && let Err(why) = log.mark_deleted().and_then(|()| log.remove())
-        {
-            ::log::error!("cannot remove {}-{}: {why}", partition.topic, partition.index);
-        }
     }
 }

@@ -25,7 +25,7 @@ use snapshots::Unsnapshotted;
 
 use super::StartError;
 use super::data_dir::DataDir;
-use super::load::tell_losses;
+use super::opener::tell_losses;
 use super::shared::now_ms;
 use crate::catalog::{Image, NodeView, Plan};
 use crate::config::Config;

@@ -10,15 +10,19 @@
 //! (workers attached), *closed* (all logs flushed and closed, the clean-shutdown marker written).
 //! A broker that is dropped without [`Broker::close`] leaves what a crash leaves.
 
+pub mod checkpoints;
 mod controller;
 mod data_dir;
 mod data_dir_error;
 mod fetch_session;
 mod fetch_sessions;
+mod leftovers;
 mod load;
 mod metadata_log;
+mod opener;
 mod partition_dir;
 mod producer_ids;
+mod recovery;
 mod registration;
 mod shared;
 mod snapshots;
@@ -40,11 +44,12 @@ use crate::catalog::{
     ApiError, NodeView, Partition, ResourceKind, Topic, Topics, elect_leaders_on_start,
 };
 use crate::config::{Config, TopicConfig};
-use crate::log::{Keepers, LogError, Recovery};
+use crate::log::{Keepers, Log, LogError, Recovery};
 use crate::net::mailbox::{Mailbox, Sender};
+use checkpoints::{Checkpoints, Kind};
 use controller::Job;
 use data_dir::DataDir;
-use load::Loader;
+use leftovers::Removal;
 use metadata_log::MetadataLog;
 
 /// Leaders that one batch of metadata elects: Kafka reads batches of up to 8 MiB.
@@ -108,6 +113,7 @@ pub struct Broker {
     shared: Arc<Shared>,
     data_dir: DataDir,
     controller: Option<JoinHandle<Result<i64, LogError>>>,
+    removal: Option<Removal>,
     keepers: Keepers,
 }
 
@@ -132,22 +138,19 @@ impl Broker {
         let first = metadata.lead(&image, &config)?;
         controller::replay_plan(&mut image, &first);
         let effective = Arc::new(dynamic_config(&image, &config));
-        let topics = Topics::default();
-        let loader =
-            Loader { data_dir: data_dir.path(), config: &effective, recovery, keepers: &keepers };
-        loader.load(&image, &topics)?;
         let node = NodeView {
             node_id: data_dir.meta().node_id,
             directory_id: data_dir.meta().directory_id,
         };
         let (controller, jobs) = Mailbox::for_thread(CONTROLLER_QUEUE);
         let shared = Arc::new(Shared {
-            topics,
+            topics: Topics::default(),
             sessions: FetchSessions::new(effective.max_incremental_fetch_session_cache_slots()),
             producer_ids: producer_ids::ProducerIds::default(),
             node,
             cluster_id: data_dir.meta().cluster_id.clone(),
             data_dir: data_dir.path().to_owned(),
+            checkpoints: Checkpoints::load(data_dir.path()),
             keepers: keepers.clone(),
             image: RwLock::new(image),
             config: RwLock::new(effective),
@@ -159,6 +162,7 @@ impl Broker {
             creating: Mutex::default(),
             static_config: config,
         });
+        let removal = load::load(&shared, recovery)?;
         let mut state =
             Controller { shared: shared.clone(), metadata, broker_epoch: None, writing: None };
         state.elect_leaders(data_dir.was_clean())?;
@@ -171,7 +175,7 @@ impl Broker {
             }
             StartError::Io(data_dir.path().to_owned(), why)
         })?;
-        Ok(Self { shared, data_dir, controller: Some(thread), keepers })
+        Ok(Self { shared, data_dir, controller: Some(thread), removal, keepers })
     }
 
     /// What the broker's threads share.
@@ -209,6 +213,9 @@ impl Broker {
         if let Some(thread) = self.controller.take() {
             ended = thread.join().unwrap_or(Ok(-1)).map_err(StartError::Log);
         }
+        if let Some(removal) = self.removal.take() {
+            removal.stop();
+        }
         let closed = self.close_logs();
         self.keepers.stop();
         let broker_epoch = ended.and_then(|epoch| closed.map(|()| epoch))?;
@@ -223,7 +230,7 @@ impl Broker {
 }
 
 impl Broker {
-    /// Closes all partitions. Few are flushed one by one, many with one call for the volume: a stop
+    /// Closes all partitions that are open; the others are as a clean stop left them. Few are flushed one by one, many with one call for the volume: a stop
     /// must not take a disk's time per partition. Those that are about to be removed are left as they
     /// are: a flush of the whole volume is the business of others there.
     fn close_logs(&self) -> Result<(), StartError> {
@@ -233,9 +240,10 @@ impl Broker {
         }
         let partitions: Vec<_> =
             self.shared.topics.all().iter().flat_map(|topic| topic.partitions().to_vec()).collect();
-        let few = partitions.len() <= FEW;
+        let open = || partitions.iter().filter_map(|partition| partition.log_if_open());
+        let few = open().count() <= FEW;
         let mut outcome = Ok(());
-        for log in partitions.iter().filter_map(|partition| partition.log()) {
+        for log in open() {
             if let Err(why) = if few { log.close() } else { log.seal() } {
                 outcome = Err(StartError::Log(why));
             }
@@ -244,8 +252,20 @@ impl Broker {
             let directory = &self.shared.data_dir;
             let synced = crate::log::volume::sync(directory);
             synced.map_err(|why| StartError::Io(directory.clone(), why))?;
+            open().for_each(Log::note_flushed);
         }
-        outcome
+        outcome?;
+        self.write_checkpoints()
+    }
+
+    /// Writes down where the logs are, for the next start.
+    fn write_checkpoints(&self) -> Result<(), StartError> {
+        for kind in [Kind::RecoveryPoint, Kind::LogStart, Kind::HighWatermark] {
+            let written = self.shared.checkpoints.write(kind, &self.shared.topics);
+            let path = || self.shared.data_dir.join(kind.file_name());
+            written.map_err(|why| StartError::Io(path(), why))?;
+        }
+        Ok(())
     }
 }
 
@@ -294,7 +314,7 @@ impl Shared {
     fn offline(&self) -> Option<String> {
         let topics = self.topics.all();
         let mut partitions = topics.iter().flat_map(|topic| topic.partitions());
-        let offline = partitions.find(|partition| partition.log().is_none())?;
+        let offline = partitions.find(|partition| partition.is_offline())?;
         Some(format!("{}-{}", offline.topic, offline.index))
     }
 
@@ -305,7 +325,7 @@ impl Shared {
         for topic in self.topics.all() {
             topic.set_config(Arc::new(self.resolve(&topic.name)));
             let expiration = i64::from(self.config().producer_id_expiration_ms());
-            for log in topic.partitions().iter().filter_map(|partition| partition.log()) {
+            for log in topic.partitions().iter().filter_map(|partition| partition.log_if_open()) {
                 log.set_producer_expiration(expiration);
             }
         }

@@ -1,7 +1,10 @@
 //! One running partition: its log, its leader epoch, and who waits for its data.
+//!
+//! After a clean stop a log is opened when it is first asked for, by whoever asks, once: a start
+//! costs the same with ten partitions or ten thousand.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::waiters::{Waiter, Waiters};
 use crate::log::validate::Validated;
@@ -10,6 +13,30 @@ use crate::log::{AppendError, Appended, Log, LogError};
 /// Between two log lines about one partition's storage.
 const REPORT_INTERVAL_MS: i64 = 10_000;
 
+/// What came of opening a log.
+pub enum Opened {
+    /// It can be used.
+    Ready(Box<Log>),
+    /// It cannot be used until the next start.
+    Offline,
+    /// Not now; whoever asks next tries again.
+    Later,
+}
+
+/// Opens the logs of partitions when they are first needed. What fails it says itself.
+pub trait Opener: Send + Sync {
+    /// Opens the partition's log. Never called again, nor by two threads at a time, unless the
+    /// answer was [`Opened::Later`].
+    fn open(&self, partition: &Partition) -> Opened;
+
+    /// The log is seen by others from now on: what was changed in all open logs meanwhile is to be
+    /// made up for.
+    fn opened(&self, partition: &Partition, log: &Log);
+
+    /// Bytes of records of a partition that is not open.
+    fn size(&self, partition: &Partition) -> u64;
+}
+
 /// A partition that this node leads.
 pub struct Partition {
     /// Its topic's name.
@@ -17,7 +44,12 @@ pub struct Partition {
     /// Its index within the topic.
     pub index: i32,
     leader_epoch: AtomicI32,
-    log: Option<Log>,
+    /// Nothing until it is opened; then the log, or that it cannot be used.
+    log: OnceLock<Option<Box<Log>>>,
+    /// Held while it is opened.
+    opening: Mutex<()>,
+    /// Who opens it.
+    opener: Option<Arc<dyn Opener>>,
     waiters: Waiters,
     reported_ms: AtomicI64,
 }
@@ -26,19 +58,96 @@ impl Partition {
     /// A partition over its log; `None` when the log cannot be used: the partition is offline and
     /// answers KAFKA_STORAGE_ERROR, the others go on.
     pub fn new(topic: Arc<str>, index: i32, leader_epoch: i32, log: Option<Log>) -> Self {
+        let log = OnceLock::from(log.map(Box::new));
+        Self { log, ..Self::closed(topic, index, leader_epoch, None) }
+    }
+
+    /// A partition whose log is opened when it is first asked for.
+    pub fn unopened(
+        topic: Arc<str>,
+        index: i32,
+        leader_epoch: i32,
+        opener: Arc<dyn Opener>,
+    ) -> Self {
+        Self::closed(topic, index, leader_epoch, Some(opener))
+    }
+
+    fn closed(
+        topic: Arc<str>,
+        index: i32,
+        leader_epoch: i32,
+        opener: Option<Arc<dyn Opener>>,
+    ) -> Self {
         Self {
             topic,
             index,
             leader_epoch: AtomicI32::new(leader_epoch),
-            log,
+            log: OnceLock::new(),
+            opening: Mutex::default(),
+            opener,
             waiters: Waiters::default(),
             reported_ms: AtomicI64::new(i64::MIN),
         }
     }
 
-    /// The log, unless the partition is offline.
+    /// The log, opened if it is not, unless the partition is offline. May block for a moment, the
+    /// first time.
     pub fn log(&self) -> Option<&Log> {
-        self.log.as_ref()
+        match self.log.get() {
+            Some(log) => log.as_deref(),
+            None => self.open(),
+        }
+    }
+
+    #[cold]
+    fn open(&self) -> Option<&Log> {
+        let opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(log) = self.log.get() {
+            return log.as_deref(); // Somebody else was quicker.
+        }
+        let opener = self.opener.as_ref()?;
+        let log = match opener.open(self) {
+            Opened::Later => return None,
+            Opened::Offline => None,
+            Opened::Ready(log) => Some(log),
+        };
+        let log = self.log.get_or_init(|| log).as_deref();
+        drop(opening);
+        if let Some(log) = log {
+            opener.opened(self, log);
+        }
+        log
+    }
+
+    /// Opens the log in another way than its opener's, unless it is open.
+    pub fn open_with(&self, open: impl FnOnce() -> Option<Log>) {
+        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        self.log.get_or_init(|| open().map(Box::new));
+    }
+
+    /// The log if it is open: for those who look at all partitions and need not open any.
+    pub fn log_if_open(&self) -> Option<&Log> {
+        self.log.get()?.as_deref()
+    }
+
+    /// Whether the log cannot be used. False while nobody has tried.
+    pub fn is_offline(&self) -> bool {
+        self.log.get().is_some_and(Option::is_none)
+    }
+
+    /// The log if it is open; if not, it never will be: for a partition that ends.
+    pub fn retire(&self) -> Option<&Log> {
+        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        self.log.get_or_init(|| None).as_deref()
+    }
+
+    /// Bytes of records; 0 when the partition is offline. Does not open the log.
+    pub fn size(&self) -> u64 {
+        match (self.log.get(), &self.opener) {
+            (Some(log), _) => log.as_ref().map_or(0, |log| log.size()),
+            (None, Some(opener)) => opener.size(self),
+            (None, None) => 0,
+        }
     }
 
     /// The epoch of this node's leadership.
@@ -58,13 +167,13 @@ impl Partition {
             self.topic,
             self.index
         );
-        self.log.as_ref().map_or(Ok(()), |log| log.assign_epoch(epoch))
+        self.log().map_or(Ok(()), |log| log.assign_epoch(epoch))
     }
 
     /// The largest epoch up to this one that the log knows, and where it ends; −1 each when it
     /// knows none. `None` when the partition is offline.
     pub fn end_offset_for_epoch(&self, epoch: i32) -> Option<(i32, i64)> {
-        self.log.as_ref().map(|log| log.end_offset_for_epoch(epoch))
+        self.log().map(|log| log.end_offset_for_epoch(epoch))
     }
 
     /// Whether an error of this partition's storage may be logged now: one each ten seconds says it
@@ -90,7 +199,7 @@ impl Partition {
         now_ms: i64,
         wake: impl FnMut(&Waiter),
     ) -> Result<Appended, Option<AppendError>> {
-        let log = self.log.as_ref().ok_or(None)?;
+        let log = self.log().ok_or(None)?;
         let appended = log.append(batch, self.leader_epoch(), now_ms).map_err(Some)?;
         if !appended.duplicate {
             log.advance_high_watermark(appended.next_offset);

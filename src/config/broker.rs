@@ -348,6 +348,8 @@ accessors! {
     node_id: i32 = "node.id";
     /// `num.partitions`
     num_partitions: i32 = "num.partitions";
+    /// `num.recovery.threads.per.data.dir`
+    num_recovery_threads_per_data_dir: i32 = "num.recovery.threads.per.data.dir";
     /// `producer.id.expiration.ms`
     producer_id_expiration_ms: i32 = "producer.id.expiration.ms";
     /// `queued.max.request.bytes`; -1: as built in

@@ -175,8 +175,8 @@ mod tests {
         }
     }
 
-    /// What the broker puts in force itself when it changes.
-    const APPLIED: &[&str] = &["producer.id.expiration.ms"];
+    /// What the broker puts in force itself when it changes, or reads with the next start.
+    const APPLIED: &[&str] = &["num.recovery.threads.per.data.dir", "producer.id.expiration.ms"];
 
     /// What is used and may change is a topic's default, read anew for each topic, or put in force by
     /// the broker, or refused here.

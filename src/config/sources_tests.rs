@@ -83,8 +83,7 @@ fn kafkas_own_file_starts_a_broker() {
         sourced.warnings,
         [
             "accepted, but without effect yet: offsets.topic.replication.factor",
-            "accepted, but there is nothing here that they govern: inter.broker.listener.name, \
-             num.recovery.threads.per.data.dir",
+            "accepted, but there is nothing here that they govern: inter.broker.listener.name",
         ]
     );
 }

@@ -14,8 +14,8 @@ use std::sync::{Arc, PoisonError};
 
 impl Log {
     /// Moves the log start offset forward to `offset`, but not beyond the high watermark; going
-    /// back is ignored. Gives the log start. It survives a crash of the process; a power cut soon
-    /// after may bring deleted records back, until the disk has the checkpoint file.
+    /// back is ignored. Gives the log start. It survives this process only if the caller writes it
+    /// down and gives it back by [`super::Opening`].
     pub fn delete_records_before(&self, offset: i64) -> Result<i64, LogError> {
         let mut writer = self.lock_writer();
         let published = self.marks.get();
@@ -27,7 +27,6 @@ impl Log {
             return Ok(published.log_start);
         }
         let dir = self.dir();
-        self.store_log_start(&dir, offset)?;
         self.marks.set(|published| published.log_start = offset);
         self.publish(&mut writer, None);
         let mut epochs = self.lock_epochs();
@@ -38,14 +37,6 @@ impl Log {
             *epochs = next;
         }
         Ok(offset)
-    }
-
-    fn store_log_start(&self, dir: &Path, offset: i64) -> Result<(), StorageError> {
-        let (topic, partition) = self.name.rsplit_once('-').unwrap_or((&self.name, "0"));
-        let line = format!("{topic} {partition} {offset}");
-        let path = names::log_start_file(dir);
-        checkpoint::replace(&path, checkpoint::render([line].into_iter()).as_bytes())
-            .map_err(StorageError::on("write", &path))
     }
 
     /// Brings everything that was appended before the call to the disk; gives the offset up to
@@ -83,6 +74,12 @@ impl Log {
         self.flushed.load(Ordering::Acquire)
     }
 
+    /// Notes that somebody brought the whole volume to the disk after the log was sealed.
+    pub fn note_flushed(&self) {
+        assert!(self.lock_writer().closed, "what is appended to may have grown since");
+        self.flushed.fetch_max(self.marks.get().log_end.offset, Ordering::AcqRel);
+    }
+
     /// Closes the log: [`Log::seal`], then everything is flushed. After it, the log can be opened as
     /// [`super::Recovery::Clean`].
     pub fn close(&self) -> Result<(), LogError> {
@@ -91,7 +88,10 @@ impl Log {
             && let Some(files) = active.opened()
         {
             let path = names::index_file(&self.dir(), active.base);
-            files.index.file().sync_data().map_err(StorageError::on("flush", &path))?;
+            let synced = files.index.file().sync_data();
+            synced
+                .and_then(|()| files.time.file().sync_data())
+                .map_err(StorageError::on("flush", &path))?;
         }
         self.flush()?;
         Ok(())
@@ -116,16 +116,14 @@ impl Log {
     }
 
     fn seal_active(&self, writer: &mut Writer, dir: &Path) -> Result<(), StorageError> {
+        writer.active.finish_time_index(dir)?;
         let segment = &writer.active.segment;
         if let Some(tails) = writer.active.tails.take() {
             segment.seal(tails);
         }
         // Nothing to do for a segment that was never opened: it is as it was found.
         let Some(files) = segment.opened() else { return Ok(()) };
-        let path = names::log_file(dir, segment.base);
-        files.log.trim().map_err(StorageError::on("cut", &path))?;
-        let path = names::index_file(dir, segment.base);
-        files.index.trim().map_err(StorageError::on("cut", &path))
+        files.trim().map_err(StorageError::on("cut", &names::log_file(dir, segment.base)))
     }
 
     /// Takes the partition out of the directory's namespace: nothing is appended any more, and the
@@ -173,8 +171,7 @@ impl Drop for Log {
         self.backlog.clear();
         self.next.discard();
         if let Some(tails) = self.lock_writer().active.tails.take() {
-            tails.log.seal();
-            tails.index.seal();
+            tails.seal();
         }
     }
 }

@@ -2,13 +2,13 @@
 //!
 //! ```text
 //! Log            one writer lock; readers never take it            mod, append, active, read, times
-//!  ├ Segment     .log and .index of a range of offsets             segment, index, scan
+//!  ├ Segment     .log, .index, .timeindex of a range of offsets     segment, index, time_index, scan
 //!  │  └ Tail     the one writer of a file; readers share it        file/growing
 //!  ├ Watermarks  the four offsets and their law                    offsets
 //!  ├ Producers   idempotence, transactions, .snapshot              producers, producer_snapshot
 //!  ├ LeaderEpochs  leader-epoch-checkpoint                         epochs
 //!  └ Preparer    grows and faults in ahead of need (a keeper)      preparer
-//! open, listing, recover: from a directory to a log, also after a crash; damage: only looking
+//! open, listing, trust, recover, state: from a directory to a log, also after a crash; damage: only looking
 //! ```
 //!
 //! The promise: what was appended is in the shared mapping, hence in the page cache, before
@@ -39,12 +39,16 @@ mod preparer;
 mod producer_snapshot;
 mod producers;
 mod read;
+mod rebuild;
 mod recover;
 mod report;
 mod reset;
 mod scan;
 mod segment;
+mod state;
+mod time_index;
 mod times;
+mod trust;
 pub mod validate;
 pub mod volume;
 
@@ -58,7 +62,7 @@ pub use offsets::{Bound, Offsets};
 pub use preparer::Preparer;
 pub use read::Read;
 pub use recover::Cut;
-pub use report::{Recovery, RecoveryReport};
+pub use report::{Missing, Opening, Progress, Recovery, RecoveryReport};
 pub use reset::reset_files;
 pub use scan::Bad;
 pub use times::TimestampedOffset;
@@ -147,6 +151,12 @@ impl Log {
         if self.unstable.load(Ordering::Acquire) {
             self.publish(&mut self.lock_writer(), None);
         }
+    }
+
+    /// The base offset of the first segment.
+    pub fn first_segment(&self) -> i64 {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        segments.first().map_or(0, |first| first.base)
     }
 
     /// Bytes of batches in all segments.

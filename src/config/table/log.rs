@@ -120,7 +120,7 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("ISR size needed for acks=all."),
     int("num.partitions").default("1").at_least(1).used()
         .doc("Partition count of auto-created topics and of CreateTopics with -1."),
-    int("num.recovery.threads.per.data.dir").default("2").at_least(1).cluster_wide()
+    int("num.recovery.threads.per.data.dir").default("2").at_least(1).cluster_wide().used()
         .doc("Threads loading and flushing logs per data directory."),
     boolean("unclean.leader.election.enable").default("false").cluster_wide()
         .doc("Whether a replica outside the ISR may be elected."),

@@ -22,6 +22,7 @@ use memmap2::{Advice, MmapOptions, MmapRaw};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -83,6 +84,11 @@ impl GrowingFile {
     /// Bytes that the mapping covers, the most that the file can hold.
     pub(crate) fn capacity(&self) -> u64 {
         self.capacity
+    }
+
+    /// It was read from or written to through its mapping.
+    pub(crate) fn is_mapped(&self) -> bool {
+        self.map.get().is_some()
     }
 
     /// Bytes on disk, used or not.
@@ -340,6 +346,22 @@ impl Tail {
         self.shared.len.store(len, Ordering::Release);
     }
 
+    /// Writes and publishes a few bytes by a system call, whether the file is mapped or not. For
+    /// what is written once in a while: the kernel keeps mapping and file the same.
+    pub(crate) fn append_by_call(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let end = self.len + bytes.len() as u64;
+        assert!(end <= self.shared.capacity, "{end} bytes into {}", self.shared.capacity);
+        let may_grow = self.shared.lock();
+        self.shared.file.write_all_at(bytes, self.len).inspect_err(|_| {
+            // Without space a part of them may be there, where no trim would look for it.
+            let _ = self.shared.file.set_len(self.shared.reserve());
+        })?;
+        self.shared.reserve.fetch_max(end, Ordering::AcqRel);
+        drop(may_grow);
+        self.publish(bytes.len() as u64);
+        Ok(())
+    }
+
     /// Ends writing: nobody writes to this file again, and its reserve may be trimmed.
     pub(crate) fn seal(self) -> Arc<GrowingFile> {
         *self.shared.lock() = false;
@@ -348,48 +370,5 @@ impl Tail {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn tail() -> Tail {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let unique = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("barnabas-growing-{}-{unique}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        let mut options = File::options();
-        let file = options.read(true).write(true).create_new(true).open(&path).unwrap();
-        std::fs::remove_file(path).unwrap();
-        Tail::new(file, 0, 64 << 20).unwrap()
-    }
-
-    #[test]
-    fn a_tail_that_outruns_the_preparer_faults_in_a_piece() {
-        let mut tail = tail();
-        tail.make_room(1 << 20).unwrap();
-        let (ready, reserve) = (tail.shared.ready.load(Ordering::Relaxed), tail.shared.reserve());
-        assert_eq!(ready, reserve.min((1 << 20) + PIECE_OUTRUN));
-        tail.stage(&vec![7; 1 << 20]);
-        tail.publish(1 << 20);
-        assert!(tail.shared.should_grow(tail.len()));
-        assert!(!tail.shared.should_grow(tail.len()), "asked once");
-    }
-
-    #[test]
-    fn the_preparer_makes_pages_where_the_tail_has_made_a_reserve() {
-        let mut tail = tail();
-        tail.shared.grow(8 << 20, None).unwrap();
-        tail.make_room(1 << 20).unwrap();
-        assert!(tail.shared.should_grow(tail.len()));
-        tail.shared.grow_ahead().unwrap();
-        assert_eq!(tail.shared.reserve(), 8 << 20, "there was enough");
-        assert_eq!(tail.shared.ready.load(Ordering::Relaxed), 8 << 20);
-        assert!(!tail.shared.should_grow(tail.len()), "nothing is lacking");
-        tail.make_room(5 << 20).unwrap();
-        tail.stage(&vec![7; 5 << 20]);
-        tail.publish(5 << 20);
-        assert!(tail.shared.should_grow(tail.len()), "half of it is used");
-        tail.shared.grow_ahead().unwrap();
-        assert_eq!(tail.shared.reserve(), 16 << 20);
-        assert_eq!(tail.shared.ready.load(Ordering::Relaxed), 16 << 20);
-    }
-}
+#[path = "growing_tests.rs"]
+mod tests;
