@@ -102,6 +102,11 @@ impl PartitionImage {
         self.set_rare(rare);
     }
 
+    /// Whether an unclean leader was to repair it.
+    pub fn is_recovering(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.recovery_state != 0)
+    }
+
     /// Forgets the eligible replicas.
     pub(super) fn clear_eligible(&mut self) {
         if let Some(rare) = self.rare.take() {
@@ -111,10 +116,11 @@ impl PartitionImage {
 
     /// Whether a node leads it, alone in sync, with nothing left over from a time without a leader.
     pub fn is_led_by(&self, node: i32) -> bool {
-        let settled = self
-            .rare
-            .as_ref()
-            .is_none_or(|rare| rare.eligible.is_empty() && rare.last_known_eligible.is_empty());
+        let settled = self.rare.as_ref().is_none_or(|rare| {
+            rare.eligible.is_empty()
+                && rare.last_known_eligible.is_empty()
+                && rare.recovery_state == 0
+        });
         self.leader == node && self.isr == [node] && settled
     }
 

@@ -148,6 +148,9 @@ pub fn elect_leaders_on_start(image: &Image, node: NodeView, all: bool) -> Elect
                 leader: node.node_id,
                 ..Default::default()
             };
+            if partition.is_recovering() {
+                record.leader_recovery_state = 0;
+            }
             if !led {
                 record.isr = Some((&isr).into());
                 record.eligible_leader_replicas = nobody();
