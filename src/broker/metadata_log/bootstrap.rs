@@ -12,7 +12,7 @@ use super::replay::Quorum;
 use super::snapshot::{self, SnapshotId};
 use super::snapshot_files;
 use crate::broker::partition_dir;
-use crate::catalog::{Image, NodeView, Plan, ResourceKind};
+use crate::catalog::{ELIGIBLE_REPLICAS, Image, NodeView, Plan, ResourceKind};
 use crate::config::Config;
 use crate::wire::codec::Message;
 use crate::wire::codec::Writer;
@@ -28,7 +28,6 @@ use crate::wire::uuid::Uuid;
 
 /// In the data directory: the records that Kafka's first start writes into an empty log.
 const BOOTSTRAP: &str = "bootstrap.checkpoint";
-const ELIGIBLE_REPLICAS: &str = "eligible.leader.replicas.version";
 /// The features of a new cluster, in the formatter's order.
 const FEATURES: [(&str, i16); 6] = [
     (METADATA_VERSION, NEWEST_LEVEL),
