@@ -9,6 +9,7 @@
 use super::Log;
 use super::active::Active;
 use super::append::{PRODUCER_EXPIRATION_MS, Writer};
+use super::durability::{Durability, Parts};
 use super::epochs::LeaderEpochs;
 use super::error::{LogError, StorageError};
 use super::keepers::Keepers;
@@ -25,7 +26,7 @@ use crate::config::TopicConfig;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, RwLock};
 
 /// A log on its way from its files into memory.
@@ -44,6 +45,8 @@ pub(super) struct Loader<'d> {
     /// Everything below was on the disk before.
     flushed: i64,
     pub(super) report: RecoveryReport,
+    /// The directory is new: not even its name is on the disk.
+    made: bool,
 }
 
 impl Log {
@@ -60,6 +63,7 @@ impl Log {
         }
         let mut loader = Loader::new(&dir, &config, &listing);
         loader.begin_at(0)?;
+        loader.made = true;
         Ok(loader.finish(config, keepers, 0)?.0)
     }
 
@@ -99,6 +103,7 @@ impl<'d> Loader<'d> {
             was_cut: false,
             flushed: 0,
             report: RecoveryReport::default(),
+            made: false,
         }
     }
 
@@ -164,6 +169,7 @@ impl<'d> Loader<'d> {
                 account(producers, found, bytes);
             })?;
         let segment = Segment::new(base, checked.size);
+        segment.set_checked();
         segment.set_opened_largest(checked.largest);
         self.segments.push(Arc::new(segment));
         self.report.rebuilt_indexes += usize::from(checked.index_rebuilt);
@@ -226,6 +232,7 @@ impl<'d> Loader<'d> {
         log_start: i64,
     ) -> Result<(Log, RecoveryReport), LogError> {
         self.settle_side_files(log_start)?;
+        self.tell_segments_where_they_end();
         let Some(last) = self.segments.last().cloned() else { unreachable!("at least one") };
         let end = Position { offset: self.end, segment: last.base, byte: last.size() };
         let start = self.position_of_start(log_start, end)?;
@@ -236,7 +243,7 @@ impl<'d> Loader<'d> {
         self.report.producers = self.producers.len();
         let name = self.dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let writer = Writer {
-            config,
+            config: config.clone(),
             active: Active::new(last),
             producers: self.producers,
             end: self.end,
@@ -246,21 +253,39 @@ impl<'d> Loader<'d> {
             snapshot_at: self.snapshot_at,
             closed: false,
         };
+        let parts = Parts {
+            name: name.clone(),
+            dir: Arc::new(RwLock::new(Arc::from(self.dir))),
+            segments: Arc::new(RwLock::new(self.segments)),
+            marks: Arc::new(Watermarks::new(Published::new(start, end))),
+            backlog: Arc::default(),
+        };
+        let (dir, marks) = (parts.dir.clone(), parts.marks.clone());
+        let (segments, backlog) = (parts.segments.clone(), parts.backlog.clone());
+        let is_closed = !self.made && !self.report.checked;
+        let durability = Durability::new(parts, self.flushed, is_closed, &config, &keepers.flusher);
         let log = Log {
             name,
-            dir: RwLock::new(Arc::from(self.dir)),
+            dir,
             writer: Mutex::new(writer),
-            marks: Watermarks::new(Published::new(start, end)),
-            segments: RwLock::new(self.segments),
+            marks,
+            segments,
             epochs: Mutex::new(self.epochs),
+            upkeep: Mutex::default(),
             unstable: AtomicBool::new(false),
-            flushed: AtomicI64::new(self.flushed),
+            durability,
             next: Arc::default(),
-            backlog: Arc::default(),
+            backlog,
             keepers,
         };
         log.publish(&mut log.lock_writer(), None);
         Ok((log, self.report))
+    }
+
+    /// What readers check of bytes that were found depends on it.
+    fn tell_segments_where_they_end(&self) {
+        let next = self.segments.iter().skip(1).map(|next| next.base).chain([self.end]);
+        self.segments.iter().zip(next).for_each(|(segment, upper)| segment.set_upper(upper));
     }
 
     /// Makes the side files say nothing that the log does not.
@@ -294,8 +319,12 @@ impl<'d> Loader<'d> {
         }
         if log_start > segment.base {
             let files = segment.files(self.dir)?;
-            let found = files.locate(log_start, segment.size())?;
-            start.byte = found.map_or(segment.size(), |found| found.position);
+            start.byte = match files.locate(log_start, segment.size()) {
+                Ok(found) => found.map_or(segment.size(), |found| found.position),
+                // Whoever reads there is told; the other records are none the worse for it.
+                Err(error) if error.is_corrupt() => 0,
+                Err(error) => return Err(error),
+            };
             segment.release_files();
         }
         Ok(start)
