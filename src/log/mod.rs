@@ -22,6 +22,7 @@
 mod active;
 mod append;
 mod checkpoint;
+mod cleaner;
 mod damage;
 mod epochs;
 mod error;
