@@ -1,5 +1,5 @@
 //! Thousands of partitions: what is idle holds no files open and maps nothing; what is written to
-//! holds two of each; old segments that are read do not add up without end.
+//! holds its three files and one mapping; old segments that are read do not add up without end.
 //!
 //! One test only: it counts what the whole process has open.
 
@@ -21,7 +21,9 @@ fn open_files() -> usize {
 /// Mappings of segments.
 fn mappings() -> usize {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-    maps.lines().filter(|line| line.ends_with(".log") || line.ends_with(".index")).count()
+    let of_a_segment =
+        |line: &&str| [".log", ".index", ".timeindex"].iter().any(|suffix| line.ends_with(suffix));
+    maps.lines().filter(of_a_segment).count()
 }
 
 #[test]
@@ -39,7 +41,8 @@ fn idle_partitions_hold_nothing_and_busy_ones_little() {
         append(log, &batch(2, 100, 1));
         assert_eq!(read_all(log, 0, Bound::HighWatermark).len(), 1);
     }
-    assert_eq!((open_files(), mappings()), (files_before + 2 * busy, 2 * busy));
+    // Without an index entry an index is not mapped.
+    assert_eq!((open_files(), mappings()), (files_before + 3 * busy, busy));
     logs.drain(..).for_each(|log| log.close().unwrap());
     assert_eq!((open_files(), mappings()), (files_before, 0), "nothing is left behind");
 
@@ -64,6 +67,6 @@ fn idle_partitions_hold_nothing_and_busy_ones_little() {
     append(&log, &batch(2, 400, 1));
     keepers().stop(); // It has files in its hands too.
     // The active segment, the one before it, and perhaps one that was made ahead.
-    assert!(open_files() <= files_before + 6, "{}", open_files() - files_before);
-    assert!(mappings() <= 6, "{}", mappings());
+    assert!(open_files() <= files_before + 9, "{}", open_files() - files_before);
+    assert!(mappings() <= 9, "{}", mappings());
 }

@@ -9,6 +9,7 @@ mod log_support;
 
 use barnabas::config::TopicConfig;
 use barnabas::log::{Bad, Bound, Log, Recovery, RecoveryReport};
+use barnabas::wire::records::BatchBuilder;
 use log_support::*;
 use std::fs;
 use std::os::unix::fs::FileExt;
@@ -27,10 +28,14 @@ struct Crashed {
 
 impl Crashed {
     fn with(count: usize, settings: Arc<TopicConfig>) -> Crashed {
+        Crashed::of(count, settings, |number| produced(500, 0, number * 2, 2))
+    }
+
+    fn of(count: usize, settings: Arc<TopicConfig>, batch: impl Fn(i32) -> Vec<u8>) -> Crashed {
         let dir = TempDir::new("recovery");
         let log = create(&dir.partition(), &settings);
         let batches = (0..count as i32).map(|number| {
-            let bytes = produced(500, 0, number * 2, 2);
+            let bytes = batch(number);
             let appended = log.append(&validated(&bytes), number / 4, 0).unwrap();
             stored(&bytes, appended.base_offset, number / 4)
         });
@@ -40,6 +45,14 @@ impl Crashed {
 
     fn new(count: usize) -> Crashed {
         Crashed::with(count, config(1 << 20, INTERVAL as i32))
+    }
+
+    /// The timestamps of the batches grow, so that each index entry has one in the time index.
+    fn growing(count: usize) -> Crashed {
+        Crashed::of(count, config(1 << 20, INTERVAL as i32), |number| {
+            let builder = BatchBuilder::new().producer(500, 0, number * 2);
+            fill(builder, 2, 10, 1_000 + i64::from(number) * 100)
+        })
     }
 
     fn size(&self) -> u64 {
@@ -199,16 +212,20 @@ fn an_index_that_is_missing_short_or_wrong_is_rebuilt() {
     let damages: [(&str, Damage); 6] = [
         ("missing", |_, path| fs::remove_file(path).unwrap()),
         ("empty", |crashed, path| crashed.truncate(path, 0)),
-        ("half an entry", |crashed, path| crashed.truncate(path, 12)),
+        ("half an entry", |crashed, path| crashed.truncate(path, 14)),
         ("too short", |crashed, path| crashed.truncate(path, 16)),
         ("a wrong position", |crashed, path| crashed.overwrite(path, 4, &[0, 0, 1, 0])),
         ("beyond the log", |crashed, path| crashed.overwrite(path, 12, &[0x7f; 4])),
     ];
     for (what, damage) in damages {
-        let crashed = Crashed::new(20);
-        damage(&crashed, &crashed.path(0, "index"));
-        let report = crashed.expect(20);
-        assert_eq!((report.rebuilt_indexes, report.cuts.len()), (1, 0), "{what}: {report:?}");
+        for suffix in ["index", "timeindex"] {
+            let crashed = Crashed::growing(20);
+            let path = crashed.path(0, suffix);
+            damage(&crashed, &path);
+            let report = crashed.expect(20);
+            let seen = (report.rebuilt_indexes, report.cuts.len());
+            assert_eq!(seen, (1, 0), "{suffix} {what}: {report:?}");
+        }
     }
 }
 
@@ -280,6 +297,7 @@ fn a_missing_segment_in_the_middle_leaves_a_gap_and_keeps_the_rest() {
     assert_eq!(read_all(&log, 0, Bound::LogEnd), expected);
     assert_eq!(read_all(&log, 10, Bound::LogEnd), crashed.batches[8..]);
     assert!(!crashed.path(8, "index").exists(), "an index without a log goes");
+    assert!(!crashed.path(8, "timeindex").exists(), "a time index without a log goes");
 }
 
 #[test]
@@ -379,7 +397,7 @@ fn leftovers_of_a_crash_go_and_foreign_files_stay() {
     let crashed = Crashed::new(3);
     let dir = crashed.dir.partition();
     let leftovers = ["next-3.log.prepared", "x.tmp", "00000000000000000000.log.deleted"];
-    let foreign = ["partition.metadata", "notes.txt", "00000000000000000000.timeindex"];
+    let foreign = ["partition.metadata", "notes.txt", "00000000000000000000.other"];
     for name in leftovers.iter().chain(&foreign) {
         fs::write(dir.join(name), b"?").unwrap();
     }

@@ -173,7 +173,8 @@ fn segments_roll_when_their_index_is_full() {
     let settings = TopicConfig { segment_index_bytes: 24, ..(*config(1 << 20, 0)).clone() };
     let log = create(&dir.partition(), &Arc::new(settings));
     for _ in 0..9 {
-        append(&log, &batch(1, 10, 1));
+        // Without a timestamp, so that the time index stays empty.
+        append(&log, &batch(1, 10, -1));
     }
     log.close().unwrap();
     // The first batch of a segment has no entry, three more do.
@@ -207,7 +208,7 @@ fn the_default_settings_make_no_large_files() {
     let size = |suffix: &str| {
         std::fs::metadata(dir.partition().join(format!("{:020}.{suffix}", 0))).unwrap().len()
     };
-    assert_eq!((size("log"), size("index")), (log.size(), 0));
+    assert_eq!((size("log"), size("index"), size("timeindex")), (log.size(), 0, 12));
 }
 
 #[test]

@@ -8,12 +8,13 @@ use super::Log;
 use super::append::Writer;
 use super::error::StorageError;
 use super::file::Tail;
+use super::names::SegmentPaths;
 use super::preparer::{Job, NextOrder, Rolled};
-use super::segment::{Segment, Tails};
-use super::{index, names, producer_snapshot};
+use super::segment::{Capacities, Segment, Tails};
+use super::time_index::Largest;
+use super::{index, names, producer_snapshot, time_index};
 use crate::config::TopicConfig;
-use crate::wire::records::HEADER_LEN;
-use std::fs;
+use crate::wire::records::{HEADER_LEN, NO_TIMESTAMP};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
@@ -27,6 +28,9 @@ pub(super) struct Active {
     pub(super) tails: Option<Tails>,
     /// Bytes since the batch that has the last index entry began.
     pub(super) since_index: u64,
+    /// The largest timestamp so far, and the one that the last entry of the time index has.
+    pub(super) largest: Largest,
+    pub(super) time_indexed: i64,
     /// The first batch's timestamp, by which the segment's age is told; -1 if it has none.
     pub(super) first_timestamp: i64,
     /// When the segment was made or opened, if it must be told without timestamps.
@@ -37,6 +41,8 @@ pub(super) struct Active {
 impl Active {
     pub(super) fn new(segment: Arc<Segment>) -> Active {
         Active {
+            largest: Largest::none(segment.base),
+            time_indexed: NO_TIMESTAMP,
             segment,
             tails: None,
             since_index: 0,
@@ -44,6 +50,15 @@ impl Active {
             created_ms: 0,
             next_asked: false,
         }
+    }
+
+    /// Gives the time index its last entry: nothing is appended to the segment any more, or not for
+    /// now (LogSegment.onBecomeInactiveSegment).
+    pub(super) fn finish_time_index(&mut self, dir: &Path) -> Result<(), StorageError> {
+        let Some(tails) = &mut self.tails else { return Ok(()) };
+        let base = self.segment.base;
+        let path = names::time_index_file(dir, base);
+        time_index::append_final(&mut tails.time, &mut self.time_indexed, self.largest, base, &path)
     }
 
     fn is_empty_and_too_small_for(&self, size: u64) -> bool {
@@ -86,15 +101,21 @@ impl Log {
         let failed = |path: PathBuf, error| StorageError::new("extend", &path, error);
         let room = tails.log.make_room(batch.size);
         room.map_err(|error| failed(names::log_file(&self.dir(), base), error))?;
+        // Small logs get no index entries: theirs are never mapped.
+        if !index::entry_is_due(writer.active.since_index, writer.config.index_interval_bytes) {
+            return Ok(());
+        }
         let room = tails.index.make_room(index::ENTRY);
-        room.map_err(|error| failed(names::index_file(&self.dir(), base), error))
+        room.map_err(|error| failed(names::index_file(&self.dir(), base), error))?;
+        let room = tails.time.make_room(time_index::ENTRY);
+        room.map_err(|error| failed(names::time_index_file(&self.dir(), base), error))
     }
 
     /// Asks the preparer for what will be needed soon.
     pub(super) fn ask_ahead(&self, writer: &mut Writer) {
         let Some(tails) = &writer.active.tails else { return };
-        for tail in [&tails.log, &tails.index] {
-            if tail.shared().should_grow(tail.len()) {
+        for tail in [&tails.log, &tails.index, &tails.time] {
+            if tail.shared().is_mapped() && tail.shared().should_grow(tail.len()) {
                 self.keepers.preparer.ask(Job::Grow(tail.shared().clone()));
             }
         }
@@ -111,6 +132,7 @@ impl Log {
     fn roll(&self, writer: &mut Writer, now_ms: i64) -> Result<(), StorageError> {
         let (dir, base) = (self.dir(), writer.end);
         assert!(base > writer.active.segment.base, "an empty segment is not rolled");
+        writer.active.finish_time_index(&dir)?;
         let tails = self.new_files(&dir, base, capacities(&writer.config))?;
         let segment = Arc::new(Segment::fresh(base, &tails));
         let fresh =
@@ -139,27 +161,32 @@ impl Log {
         &self,
         dir: &Path,
         base: i64,
-        capacities: (u64, u64),
+        capacities: Capacities,
     ) -> Result<Tails, StorageError> {
-        let (log, index) = (names::log_file(dir, base), names::index_file(dir, base));
+        let paths = SegmentPaths::of(dir, base);
         if let Some(made) = self.next.take(capacities) {
-            match fs::rename(&made.index, &index).and_then(|()| fs::rename(&made.log, &log)) {
+            match made.paths.rename(&paths) {
                 Ok(()) => return Ok(made.tails),
-                Err(error) => ::log::warn!("cannot use {}: {error}", made.log.display()),
+                Err(error) => ::log::warn!("cannot use {}: {error}", made.paths.log.display()),
             }
         }
         // No segment begins here, so such files can only be what a failed roll left.
-        let _ = fs::remove_file(&log);
-        let _ = fs::remove_file(&index);
-        Tails::create((&log, &index), capacities)
+        paths.remove();
+        Tails::create(&paths, capacities)
     }
 }
 
-/// The address space of a segment's `.log` and `.index`: what they may grow to.
-pub(super) fn capacities(config: &TopicConfig) -> (u64, u64) {
+/// What the files of a segment may grow to: whole entries, and at least one
+/// (AbstractIndex.roundDownToExactMultiple).
+pub(super) fn capacities(config: &TopicConfig) -> Capacities {
     let of = |setting: i32| u64::try_from(setting).unwrap_or(0);
-    let index = of(config.segment_index_bytes) / index::ENTRY * index::ENTRY;
-    (of(config.segment_bytes).max(HEADER_LEN as u64), index.max(index::ENTRY))
+    let index = of(config.segment_index_bytes);
+    let entries = |size: u64| (index / size * size).max(size);
+    Capacities {
+        log: of(config.segment_bytes).max(HEADER_LEN as u64),
+        index: entries(index::ENTRY),
+        time: entries(time_index::ENTRY),
+    }
 }
 
 /// Opens the last segment for writing, at the first append.
@@ -173,6 +200,11 @@ fn activate(writer: &mut Writer, dir: &Path, now_ms: i64) -> Result<(), StorageE
     let first = files.headers(0, tails.log.len())?.next();
     active.first_timestamp = first.map_or(-1, |first| first.header.max_timestamp);
     active.created_ms = now_ms;
+    active.largest = active.segment.opened_largest(dir)?;
+    let indexed = time_index::last(&files.time, active.segment.base);
+    let path = names::time_index_file(dir, active.segment.base);
+    let indexed = indexed.map_err(|error| StorageError::new("read", &path, error))?;
+    active.time_indexed = indexed.map_or(NO_TIMESTAMP, |entry| entry.timestamp);
     active.tails = Some(tails);
     Ok(())
 }
@@ -184,7 +216,7 @@ fn should_roll(writer: &Writer, batch: NextBatch) -> bool {
     if tails.log.len() == 0 {
         return false;
     }
-    let (segment_bytes, _) = capacities(config);
+    let segment_bytes = capacities(config).log;
     let left = segment_bytes.min(tails.log.shared().capacity()).saturating_sub(tails.log.len());
     let age = match active.first_timestamp {
         first if first >= 0 => batch.max_timestamp.saturating_sub(first),
@@ -193,6 +225,7 @@ fn should_roll(writer: &Writer, batch: NextBatch) -> bool {
     batch.size > left
         || age > config.segment_ms - jitter_ms(config, writer.jitter_seed)
         || is_full(&tails.index)
+        || time_index::is_full(&tails.time)
         || batch.last_offset - active.segment.base > i64::from(i32::MAX)
 }
 

@@ -11,6 +11,7 @@ use super::index::{self, IndexEntry};
 use super::marker::{Marker, marker_of};
 use super::offsets::Position;
 use super::producers::{CachedBatch, Origin, Producers, Verdict};
+use super::time_index;
 use super::validate::{Patch, Validated};
 use crate::config::TopicConfig;
 use crate::wire::records::{BatchHeader, HEADER_LEN, MAGIC, patch};
@@ -123,7 +124,7 @@ impl Log {
         if let Verdict::Duplicate(batch) = self.check_producer(&writer, incoming)? {
             return Ok(self.already_appended(batch));
         }
-        let segment_bytes = capacities(&writer.config).0;
+        let segment_bytes = capacities(&writer.config).log;
         if size > segment_bytes {
             return Err(AppendError::TooLarge { size, segment_bytes });
         }
@@ -193,10 +194,13 @@ impl Log {
             active.first_timestamp = max_timestamp;
         }
         let last_offset = end + i64::from(incoming.header.last_offset_delta);
+        active.largest.update(max_timestamp, last_offset);
         if index::entry_is_due(active.since_index, interval) {
             let relative_offset = (last_offset - active.segment.base) as u32;
             let entry = IndexEntry { relative_offset, position: position.byte as u32 };
             index::append(&mut tails.index, entry);
+            let (time, base) = (&mut tails.time, active.segment.base);
+            time_index::append_if_larger(time, &mut active.time_indexed, active.largest, base);
             active.since_index = 0;
         }
         active.since_index += size;

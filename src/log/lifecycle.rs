@@ -91,7 +91,10 @@ impl Log {
             && let Some(files) = active.opened()
         {
             let path = names::index_file(&self.dir(), active.base);
-            files.index.file().sync_data().map_err(StorageError::on("flush", &path))?;
+            let synced = files.index.file().sync_data();
+            synced
+                .and_then(|()| files.time.file().sync_data())
+                .map_err(StorageError::on("flush", &path))?;
         }
         self.flush()?;
         Ok(())
@@ -116,16 +119,14 @@ impl Log {
     }
 
     fn seal_active(&self, writer: &mut Writer, dir: &Path) -> Result<(), StorageError> {
+        writer.active.finish_time_index(dir)?;
         let segment = &writer.active.segment;
         if let Some(tails) = writer.active.tails.take() {
             segment.seal(tails);
         }
         // Nothing to do for a segment that was never opened: it is as it was found.
         let Some(files) = segment.opened() else { return Ok(()) };
-        let path = names::log_file(dir, segment.base);
-        files.log.trim().map_err(StorageError::on("cut", &path))?;
-        let path = names::index_file(dir, segment.base);
-        files.index.trim().map_err(StorageError::on("cut", &path))
+        files.trim().map_err(StorageError::on("cut", &names::log_file(dir, segment.base)))
     }
 
     /// Takes the partition out of the directory's namespace: nothing is appended any more, and the
@@ -173,8 +174,7 @@ impl Drop for Log {
         self.backlog.clear();
         self.next.discard();
         if let Some(tails) = self.lock_writer().active.tails.take() {
-            tails.log.seal();
-            tails.index.seal();
+            tails.seal();
         }
     }
 }

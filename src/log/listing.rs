@@ -12,6 +12,7 @@ pub(super) struct Listing {
     /// Sizes of `.log` files by base offset.
     pub(super) logs: BTreeMap<i64, u64>,
     pub(super) indexes: Vec<i64>,
+    pub(super) time_indexes: Vec<i64>,
     pub(super) snapshots: Vec<i64>,
 }
 
@@ -26,17 +27,28 @@ impl Listing {
                     listing.logs.insert(base, entry.metadata()?.len());
                 }
                 FileKind::Index(base) => listing.indexes.push(base),
+                FileKind::TimeIndex(base) => listing.time_indexes.push(base),
                 FileKind::Snapshot(offset) => listing.snapshots.push(offset),
                 FileKind::Leftover => fs::remove_file(entry.path())?,
                 FileKind::Other => {}
             }
         }
-        let orphans = listing.indexes.iter().filter(|base| !listing.logs.contains_key(base));
-        for &base in orphans {
+        let Listing { logs, indexes, time_indexes, snapshots } = &mut listing;
+        for &base in indexes.iter().filter(|base| !logs.contains_key(base)) {
             fs::remove_file(names::index_file(dir, base))?;
         }
-        listing.indexes.sort_unstable();
-        listing.snapshots.sort_unstable();
+        for &base in time_indexes.iter().filter(|base| !logs.contains_key(base)) {
+            fs::remove_file(names::time_index_file(dir, base))?;
+        }
+        for offsets in [indexes, time_indexes, snapshots] {
+            offsets.sort_unstable();
+        }
         Ok(listing)
+    }
+
+    /// The segment has all the files that every segment has.
+    pub(super) fn is_complete(&self, base: i64) -> bool {
+        let has = |offsets: &[i64]| offsets.binary_search(&base).is_ok();
+        has(&self.indexes) && has(&self.time_indexes)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Log            one writer lock; readers never take it            mod, append, active, read, times
-//!  ├ Segment     .log and .index of a range of offsets             segment, index, scan
+//!  ├ Segment     .log, .index, .timeindex of a range of offsets     segment, index, time_index, scan
 //!  │  └ Tail     the one writer of a file; readers share it        file/growing
 //!  ├ Watermarks  the four offsets and their law                    offsets
 //!  ├ Producers   idempotence, transactions, .snapshot              producers, producer_snapshot
@@ -40,10 +40,12 @@ mod preparer;
 mod producer_snapshot;
 mod producers;
 mod read;
+mod rebuild;
 mod recover;
 mod report;
 mod scan;
 mod segment;
+mod time_index;
 mod times;
 pub mod validate;
 pub mod volume;

@@ -1,6 +1,8 @@
 //! Names of a partition's files and directories: Kafka's (LogFileUtils.java, UnifiedLog.java), so
 //! that either broker finds what the other one wrote.
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Suffixes that Kafka gives to files which are on their way out, and ours for files on their way
@@ -20,6 +22,8 @@ pub(crate) enum FileKind {
     Log(i64),
     /// `<base offset>.index`
     Index(i64),
+    /// `<base offset>.timeindex`
+    TimeIndex(i64),
     /// `<offset>.snapshot`: the producers' state up to that offset.
     Snapshot(i64),
     /// Left behind by a crash; of no use.
@@ -37,6 +41,7 @@ impl FileKind {
         match (offset_of(stem), suffix) {
             (Some(base), "log") => FileKind::Log(base),
             (Some(base), "index") => FileKind::Index(base),
+            (Some(base), "timeindex") => FileKind::TimeIndex(base),
             (Some(offset), "snapshot") => FileKind::Snapshot(offset),
             _ => FileKind::Other,
         }
@@ -65,6 +70,51 @@ pub(crate) fn index_file(dir: &Path, base: i64) -> PathBuf {
     offset_file(dir, base, "index")
 }
 
+/// Its time index.
+pub(crate) fn time_index_file(dir: &Path, base: i64) -> PathBuf {
+    offset_file(dir, base, "timeindex")
+}
+
+/// Where the files are that every segment has.
+#[derive(Clone, Debug)]
+pub(crate) struct SegmentPaths {
+    pub(crate) log: PathBuf,
+    pub(crate) index: PathBuf,
+    pub(crate) time: PathBuf,
+}
+
+impl SegmentPaths {
+    /// Those of the segment that begins at `base`.
+    pub(crate) fn of(dir: &Path, base: i64) -> SegmentPaths {
+        SegmentPaths {
+            log: log_file(dir, base),
+            index: index_file(dir, base),
+            time: time_index_file(dir, base),
+        }
+    }
+
+    /// Those of the next segment before it has a base offset. `unique` keeps two logs apart that
+    /// have the same directory one after the other.
+    pub(crate) fn prepared(dir: &Path, unique: u64) -> SegmentPaths {
+        let path = |kind| dir.join(format!("next-{unique}.{kind}{PREPARED}"));
+        SegmentPaths { log: path("log"), index: path("index"), time: path("timeindex") }
+    }
+
+    /// Gives the files their final names; the `.log` last, for it makes the segment.
+    pub(crate) fn rename(&self, to: &SegmentPaths) -> io::Result<()> {
+        fs::rename(&self.index, &to.index)?;
+        fs::rename(&self.time, &to.time)?;
+        fs::rename(&self.log, &to.log)
+    }
+
+    /// Removes what is there of them.
+    pub(crate) fn remove(&self) {
+        for path in [&self.log, &self.index, &self.time] {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
 /// All files that a segment can have, Kafka's too; its snapshot is the producers'.
 pub(crate) fn segment_files(dir: &Path, base: i64) -> [PathBuf; 4] {
     ["log", "index", "timeindex", "txnindex"].map(|suffix| offset_file(dir, base, suffix))
@@ -73,13 +123,6 @@ pub(crate) fn segment_files(dir: &Path, base: i64) -> [PathBuf; 4] {
 /// The producers' state up to `offset`.
 pub(crate) fn snapshot_file(dir: &Path, offset: i64) -> PathBuf {
     offset_file(dir, offset, "snapshot")
-}
-
-/// The next segment's `.log` and `.index` before they have a base offset. `unique` keeps two logs
-/// apart that have the same directory one after the other.
-pub(crate) fn prepared_files(dir: &Path, unique: u64) -> (PathBuf, PathBuf) {
-    let path = |kind| dir.join(format!("next-{unique}.{kind}{PREPARED}"));
-    (path("log"), path("index"))
 }
 
 /// Where leader epochs begin.
@@ -122,10 +165,12 @@ mod tests {
         let dir = Path::new("/d");
         assert_eq!(log_file(dir, 0), Path::new("/d/00000000000000000000.log"));
         assert_eq!(index_file(dir, i64::MAX), Path::new("/d/09223372036854775807.index"));
+        assert_eq!(time_index_file(dir, 7), Path::new("/d/00000000000000000007.timeindex"));
         assert_eq!(FileKind::of("00000000000000000042.log"), FileKind::Log(42));
         assert_eq!(FileKind::of("00000000000000000042.index"), FileKind::Index(42));
         assert_eq!(FileKind::of("00000000000000000042.snapshot"), FileKind::Snapshot(42));
-        assert_eq!(FileKind::of("00000000000000000042.timeindex"), FileKind::Other);
+        assert_eq!(FileKind::of("00000000000000000042.timeindex"), FileKind::TimeIndex(42));
+        assert_eq!(FileKind::of("00000000000000000042.unknown"), FileKind::Other);
         assert_eq!(FileKind::of("00000000000000000042.log.deleted"), FileKind::Leftover);
         assert_eq!(FileKind::of("next-7.log.prepared"), FileKind::Leftover);
         assert_eq!(FileKind::of("partition.metadata"), FileKind::Other);

@@ -13,7 +13,7 @@ use super::index::{ENTRY, Entries};
 use super::keepers::Keepers;
 use super::listing::Listing;
 use super::marker::marker_of;
-use super::names;
+use super::names::{self, SegmentPaths};
 use super::offsets::{Position, Published, Watermarks};
 use super::producers::Producers;
 use super::recover::{self, Checked, Cut, Depth};
@@ -103,7 +103,7 @@ impl<'d> Loader<'d> {
     fn load_clean(&mut self, listing: &Listing) -> Result<bool, StorageError> {
         for (&base, &size) in &listing.logs {
             let mut size = size;
-            if listing.indexes.binary_search(&base).is_err() {
+            if !listing.is_complete(base) {
                 let checked =
                     recover::check(self.dir, base, self.interval_bytes, Depth::Headers, |_, _| {})?;
                 self.report.rebuilt_indexes += 1;
@@ -200,7 +200,7 @@ impl<'d> Loader<'d> {
                 account(producers, found, bytes);
             })?;
         let segment = Segment::new(base, checked.size);
-        segment.set_opened_max_timestamp(checked.max_timestamp);
+        segment.set_opened_largest(checked.largest);
         self.segments.push(Arc::new(segment));
         self.report.rebuilt_indexes += usize::from(checked.index_rebuilt);
         self.report.cuts.extend(checked.cut.filter(Cut::is_a_loss));
@@ -226,7 +226,8 @@ impl<'d> Loader<'d> {
         for segment in self.segments.drain(..) {
             segment.delete(self.dir);
         }
-        for path in [names::log_file(self.dir, offset), names::index_file(self.dir, offset)] {
+        let SegmentPaths { log, index, time } = SegmentPaths::of(self.dir, offset);
+        for path in [log, index, time] {
             File::create(&path).map_err(StorageError::on("create", &path))?;
         }
         self.segments.push(Arc::new(Segment::new(offset, 0)));

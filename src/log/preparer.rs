@@ -9,11 +9,10 @@
 use super::checkpoint;
 use super::error::StorageError;
 use super::file::GrowingFile;
-use super::names;
-use super::segment::{SegmentFiles, Tails};
+use super::names::SegmentPaths;
+use super::segment::{Capacities, SegmentFiles, Tails};
 use crate::net::{Mailbox, Receiver, SendError, Sender};
 use std::fmt;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -117,14 +116,13 @@ impl Job {
 /// Where the next segment is made, and how large it may get.
 pub(crate) struct NextOrder {
     pub(crate) dir: Arc<Path>,
-    pub(crate) capacities: (u64, u64),
+    pub(crate) capacities: Capacities,
 }
 
 /// A segment's files, made ahead.
 pub(crate) struct Prepared {
     pub(crate) tails: Tails,
-    pub(crate) log: PathBuf,
-    pub(crate) index: PathBuf,
+    pub(crate) paths: SegmentPaths,
 }
 
 /// The place where a log finds its next segment's files, if they were made in time.
@@ -138,13 +136,14 @@ impl NextSegment {
             return;
         }
         let unique = COUNT.fetch_add(1, Ordering::Relaxed);
-        let (log, index) = names::prepared_files(&order.dir, unique);
-        match Tails::create((&log, &index), order.capacities) {
+        let paths = SegmentPaths::prepared(&order.dir, unique);
+        match Tails::create(&paths, order.capacities) {
             Ok(tails) => {
                 // Without space nothing is lost: the appender asks again when it needs some.
                 let _ = tails.log.shared().grow_ahead_by(PREPARED_LOG);
                 let _ = tails.index.shared().grow_ahead();
-                *self.lock() = Some(Prepared { tails, log, index });
+                let _ = tails.time.shared().grow_ahead();
+                *self.lock() = Some(Prepared { tails, paths });
             }
             Err(error) => ::log::debug!("cannot make the next segment ahead of need: {error}"),
         }
@@ -155,10 +154,9 @@ impl NextSegment {
     }
 
     /// The files, if they are there and of the capacities that are wanted (settings change).
-    pub(crate) fn take(&self, capacities: (u64, u64)) -> Option<Prepared> {
+    pub(crate) fn take(&self, capacities: Capacities) -> Option<Prepared> {
         let prepared = self.lock().take()?;
-        let (log, index) = (prepared.tails.log.shared(), prepared.tails.index.shared());
-        match (log.capacity(), index.capacity()) == capacities {
+        match prepared.tails.capacities() == capacities {
             true => Some(prepared),
             false => {
                 prepared.discard();
@@ -177,8 +175,7 @@ impl NextSegment {
 
 impl Prepared {
     fn discard(self) {
-        let _ = fs::remove_file(self.log);
-        let _ = fs::remove_file(self.index);
+        self.paths.remove();
     }
 }
 
@@ -224,7 +221,7 @@ impl Backlog {
         let mut backlog = self.lock();
         let Unfinished { waiting, uncut } = &mut *backlog;
         for Rolled { files, snapshot: (path, bytes) } in waiting.drain(..) {
-            if let Err(error) = files.log.trim().and_then(|()| files.index.trim()) {
+            if let Err(error) = files.trim() {
                 ::log::warn!("cannot cut the segment before {}: {error}", path.display());
                 uncut.get_or_insert((path.clone(), error.to_string()));
             }
@@ -257,7 +254,7 @@ mod tests {
     use super::super::{Log, file::Tail};
     use super::*;
     use crate::config::TopicConfig;
-    use std::fs::File;
+    use std::fs::{self, File};
     use std::os::fd::{AsRawFd, FromRawFd};
 
     /// A file that never gets shorter.
@@ -283,7 +280,11 @@ mod tests {
         let keepers = super::super::Keepers::spawn().unwrap();
         let config = Arc::new(TopicConfig::default());
         let log = Log::create(dir.clone(), config, keepers.clone()).unwrap();
-        let tails = Tails { log: tail_that_cannot_be_cut(), index: tail_that_cannot_be_cut() };
+        let tails = Tails {
+            log: tail_that_cannot_be_cut(),
+            index: tail_that_cannot_be_cut(),
+            time: tail_that_cannot_be_cut(),
+        };
         let files = Segment::fresh(0, &tails).seal(tails);
         let snapshot = (dir.join("00000000000000000007.snapshot"), Vec::new());
         log.backlog.push(Rolled { files, snapshot });

@@ -1,16 +1,16 @@
 //! Checking one segment's files after a crash (LogSegment.recover).
 //!
 //! Every batch is checked: length, record format, CRC, order of offsets. The log is cut at the
-//! first thing that is not a batch; the index is what the log says it must be. What is found tells
-//! the caller whether the segments that follow can be kept.
+//! first thing that is not a batch; the indexes are what the log says they must be. What is found
+//! tells the caller whether the segments that follow can be kept.
 
 use super::error::StorageError;
-use super::index::{self, IndexEntry};
 use super::names;
+use super::rebuild::Rebuilt;
 use super::scan::{Bad, Found, Scanner};
-use crate::wire::records::NO_TIMESTAMP;
+use super::time_index::Largest;
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::Path;
 
 /// Where a log was cut, and why.
@@ -40,7 +40,8 @@ pub(super) struct Checked {
     pub(super) size: u64,
     /// The offset after the last one.
     pub(super) next_offset: i64,
-    pub(super) max_timestamp: i64,
+    /// The largest timestamp, and where it is.
+    pub(super) largest: Largest,
     /// What was cut off, if anything was (a zero tail too).
     pub(super) cut: Option<Cut>,
     pub(super) index_rebuilt: bool,
@@ -69,20 +70,13 @@ pub(super) fn check(
     let file = File::options().read(true).write(true).open(&path).map_err(on("open"))?;
     let file_size = file.metadata().map_err(on("open"))?.len();
     let mut scanner = Scanner::new(&file, file_size, base, depth == Depth::Whole);
-    let mut index = Vec::new();
-    let (mut last_entry, mut max_timestamp) = (0, NO_TIMESTAMP);
+    let mut rebuilt = Rebuilt::new(dir, base, interval_bytes)?;
     let reason = loop {
         match scanner.next().map_err(on("read"))? {
             None => break None,
             Some(Err(bad)) => break Some(bad),
             Some(Ok((found, bytes))) => {
-                max_timestamp = max_timestamp.max(found.header.max_timestamp);
-                if index::entry_is_due(found.position - last_entry, interval_bytes) {
-                    let relative_offset = (found.last_offset() - base) as u32;
-                    let entry = IndexEntry { relative_offset, position: found.position as u32 };
-                    index.extend_from_slice(&entry.to_bytes());
-                    last_entry = found.position;
-                }
+                rebuilt.note(&found);
                 batch(&found, bytes);
             }
         }
@@ -93,17 +87,7 @@ pub(super) fn check(
     if cut.is_some() {
         file.set_len(size).map_err(on("cut"))?;
     }
-    let index_rebuilt = rebuild_index(&names::index_file(dir, base), &index)?;
-    Ok(Checked { size, next_offset, max_timestamp, cut, index_rebuilt })
-}
-
-/// Makes the index what it must be; true if it was anything else (but for a reserve behind it).
-fn rebuild_index(path: &Path, wanted: &[u8]) -> Result<bool, StorageError> {
-    let there = fs::read(path).ok();
-    if there.as_deref() == Some(wanted) {
-        return Ok(false);
-    }
-    fs::write(path, wanted).map_err(StorageError::on("rebuild", path))?;
-    let reserved = |rest: &[u8]| rest.iter().all(|&byte| byte == 0);
-    Ok(!there.is_some_and(|there| there.strip_prefix(wanted).is_some_and(reserved)))
+    let largest = rebuilt.largest;
+    let index_rebuilt = rebuilt.store(dir)?;
+    Ok(Checked { size, next_offset, largest, cut, index_rebuilt })
 }

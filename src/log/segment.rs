@@ -1,4 +1,5 @@
-//! A segment: one `.log` and its `.index`, from a base offset up to the next segment's.
+//! A segment: one `.log` with its `.index` and `.timeindex`, from a base offset up to the next
+//! segment's.
 //!
 //! Files are opened when they are first needed and mapped when they are first touched, so that an
 //! idle partition holds neither descriptors nor mappings, and opening ten thousand of them is
@@ -7,18 +8,20 @@
 use super::error::StorageError;
 use super::file::{GrowingFile, Tail};
 use super::index::{self, Entries, IndexEntry};
-use super::names;
+use super::names::SegmentPaths;
 use super::scan::{Found, Headers};
+use super::time_index::Largest;
+use super::{names, time_index};
 use crate::wire::records::NO_TIMESTAMP;
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Files of segments that are no longer written to are kept open up to this many in the process
-/// (two descriptors and two mappings each; the kernel allows 65,530 mappings). Beyond it they are
-/// opened for one read and closed when the reply has left.
+/// (three descriptors and up to two mappings each; the kernel allows 65,530 mappings). Beyond it
+/// they are opened for one read and closed when the reply has left.
 const MAX_CACHED: usize = 4096;
 static CACHED: AtomicUsize = AtomicUsize::new(0);
 
@@ -27,6 +30,7 @@ pub(crate) struct SegmentFiles {
     base: i64,
     pub(crate) log: Arc<GrowingFile>,
     pub(crate) index: Arc<GrowingFile>,
+    pub(crate) time: Arc<GrowingFile>,
     /// Counted in [`CACHED`].
     counted: bool,
 }
@@ -43,18 +47,29 @@ impl Drop for SegmentFiles {
 pub(crate) struct Tails {
     pub(crate) log: Tail,
     pub(crate) index: Tail,
+    pub(crate) time: Tail,
+}
+
+/// The address space of a segment's files: what they may grow to. It costs nothing until a file is
+/// mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Capacities {
+    pub(crate) log: u64,
+    pub(crate) index: u64,
+    pub(crate) time: u64,
 }
 
 impl Tails {
     fn files(&self, base: i64) -> SegmentFiles {
-        let (log, index) = (self.log.shared().clone(), self.index.shared().clone());
-        SegmentFiles { base, log, index, counted: false }
+        let [log, index, time] =
+            [&self.log, &self.index, &self.time].map(|tail| tail.shared().clone());
+        SegmentFiles { base, log, index, time, counted: false }
     }
 
     /// New, empty files at these paths, where none may be.
     pub(crate) fn create(
-        (log, index): (&Path, &Path),
-        (log_capacity, index_capacity): (u64, u64),
+        paths: &SegmentPaths,
+        capacities: Capacities,
     ) -> Result<Tails, StorageError> {
         let create = |path: &Path, capacity| {
             let mut options = File::options();
@@ -62,11 +77,28 @@ impl Tails {
             file.and_then(|file| Tail::new(file, 0, capacity))
                 .map_err(StorageError::on("create", path))
         };
-        let log_tail = create(log, log_capacity)?;
-        let index_tail = create(index, index_capacity).inspect_err(|_| {
-            let _ = fs::remove_file(log);
+        let discard = |path: &Path| {
+            let _ = fs::remove_file(path);
+        };
+        let log = create(&paths.log, capacities.log)?;
+        let index = create(&paths.index, capacities.index).inspect_err(|_| discard(&paths.log))?;
+        let time = create(&paths.time, capacities.time).inspect_err(|_| {
+            discard(&paths.log);
+            discard(&paths.index);
         })?;
-        Ok(Tails { log: log_tail, index: index_tail })
+        Ok(Tails { log, index, time })
+    }
+
+    /// What they can grow to.
+    pub(crate) fn capacities(&self) -> Capacities {
+        let [log, index, time] =
+            [&self.log, &self.index, &self.time].map(|tail| tail.shared().capacity());
+        Capacities { log, index, time }
+    }
+
+    /// Ends writing to all of them.
+    pub(crate) fn seal(self) -> [Arc<GrowingFile>; 3] {
+        [self.log, self.index, self.time].map(Tail::seal)
     }
 }
 
@@ -77,11 +109,12 @@ pub(crate) struct Segment {
     /// Bytes of index entries, once the segment is sealed: its file may have a reserve behind them
     /// still, that goes at any moment. Before that, or if it was found so: all of the file.
     index_size: AtomicU64,
+    /// The same of the time index.
+    time_size: AtomicU64,
     files: Mutex<Option<Arc<SegmentFiles>>>,
     /// The largest timestamp of what was there when the segment was opened, found when it is
-    /// first asked for (by the `.timeindex`, once there is one).
-    opened_size: u64,
-    opened_max_timestamp: OnceLock<i64>,
+    /// first asked for.
+    opened_largest: OnceLock<Largest>,
     /// The largest timestamp of what was appended since.
     appended_max_timestamp: AtomicI64,
 }
@@ -93,9 +126,9 @@ impl Segment {
             base,
             size: AtomicU64::new(size),
             index_size: AtomicU64::new(u64::MAX),
+            time_size: AtomicU64::new(u64::MAX),
             files: Mutex::new(None),
-            opened_size: size,
-            opened_max_timestamp: OnceLock::new(),
+            opened_largest: OnceLock::new(),
             appended_max_timestamp: AtomicI64::new(NO_TIMESTAMP),
         }
     }
@@ -103,6 +136,7 @@ impl Segment {
     /// A new segment with files that were made for it.
     pub(crate) fn fresh(base: i64, tails: &Tails) -> Segment {
         let segment = Segment::new(base, 0);
+        segment.set_opened_largest(Largest::none(base));
         *segment.lock() = Some(Arc::new(tails.files(base)));
         segment
     }
@@ -145,13 +179,17 @@ impl Segment {
             let error = io::Error::new(io::ErrorKind::UnexpectedEof, why);
             return Err(StorageError::new("read", &path, error));
         }
-        let path = names::index_file(dir, self.base);
-        let index = File::open(&path).map_err(StorageError::on("open", &path))?;
-        let entries = index.metadata().map_err(StorageError::on("open", &path))?.len();
-        let entries = entries.min(self.index_size.load(Ordering::Acquire));
-        let index = GrowingFile::sealed(index, entries / index::ENTRY * index::ENTRY);
+        let sealed = |path: &Path, size: &AtomicU64, entry| {
+            let file = File::open(path).map_err(StorageError::on("open", path))?;
+            let there = file.metadata().map_err(StorageError::on("open", path))?.len();
+            let there = there.min(size.load(Ordering::Acquire));
+            Ok::<_, StorageError>(GrowingFile::sealed(file, there / entry * entry))
+        };
+        let index = sealed(&names::index_file(dir, self.base), &self.index_size, index::ENTRY)?;
+        let path = names::time_index_file(dir, self.base);
+        let time = sealed(&path, &self.time_size, time_index::ENTRY)?;
         let log = GrowingFile::sealed(log, self.size());
-        Ok(SegmentFiles { base: self.base, log, index, counted: false })
+        Ok(SegmentFiles { base: self.base, log, index, time, counted: false })
     }
 
     /// Lets go of the files; readers that still send from them keep them.
@@ -163,19 +201,22 @@ impl Segment {
     pub(crate) fn activate(
         &self,
         dir: &Path,
-        (log_capacity, index_capacity): (u64, u64),
+        capacities: Capacities,
     ) -> Result<Tails, StorageError> {
-        let open = |path: PathBuf, len: Option<u64>, capacity| {
-            let file = File::options().read(true).write(true).open(&path);
+        let open = |path: &Path, len: Option<u64>, capacity, slot| {
+            let file = File::options().read(true).write(true).open(path);
             let tail = file.and_then(|file| {
                 let len = len.map_or_else(|| file.metadata().map(|meta| meta.len()), Ok)?;
-                Tail::new(file, len, capacity)
+                Tail::new(file, len, len.saturating_add(slot).max(capacity))
             });
-            tail.map_err(StorageError::on("open", &path))
+            tail.map_err(StorageError::on("open", path))
         };
-        let log = open(names::log_file(dir, self.base), Some(self.size()), log_capacity)?;
-        let index = open(names::index_file(dir, self.base), None, index_capacity)?;
-        let tails = Tails { log, index };
+        let paths = SegmentPaths::of(dir, self.base);
+        let log = open(&paths.log, Some(self.size()), capacities.log, 0)?;
+        let index = open(&paths.index, None, capacities.index, 0)?;
+        // One that is full still has the slot for its last entry.
+        let time = open(&paths.time, None, capacities.time, time_index::ENTRY)?;
+        let tails = Tails { log, index, time };
         *self.lock() = Some(Arc::new(tails.files(self.base)));
         Ok(tails)
     }
@@ -183,8 +224,9 @@ impl Segment {
     /// Ends writing to the segment.
     pub(crate) fn seal(&self, tails: Tails) -> Arc<SegmentFiles> {
         self.index_size.store(tails.index.len(), Ordering::Release);
-        let (log, index) = (tails.log.seal(), tails.index.seal());
-        let sealed = SegmentFiles { base: self.base, log, index, counted: false };
+        self.time_size.store(tails.time.len(), Ordering::Release);
+        let [log, index, time] = tails.seal();
+        let sealed = SegmentFiles { base: self.base, log, index, time, counted: false };
         self.lock().insert(Arc::new(sealed)).clone()
     }
 
@@ -196,20 +238,26 @@ impl Segment {
     }
 
     /// Tells what recovery found out on its way.
-    pub(crate) fn set_opened_max_timestamp(&self, timestamp: i64) {
-        let _ = self.opened_max_timestamp.set(timestamp);
+    pub(crate) fn set_opened_largest(&self, largest: Largest) {
+        let _ = self.opened_largest.set(largest);
+    }
+
+    /// The largest timestamp of what was there when the segment was opened: the last entry of its
+    /// time index, for that is complete in a segment that was closed.
+    pub(crate) fn opened_largest(&self, dir: &Path) -> Result<Largest, StorageError> {
+        if let Some(&known) = self.opened_largest.get() {
+            return Ok(known);
+        }
+        let files = self.files(dir)?;
+        let last = time_index::last(&files.time, self.base);
+        let last = last.map_err(|error| files.failed("timeindex", error))?;
+        Ok(*self.opened_largest.get_or_init(|| last.unwrap_or(Largest::none(self.base))))
     }
 
     /// The largest timestamp of any batch, -1 if there is none.
     pub(crate) fn max_timestamp(&self, dir: &Path) -> Result<i64, StorageError> {
         let appended = self.appended_max_timestamp.load(Ordering::Relaxed);
-        if let Some(&opened) = self.opened_max_timestamp.get() {
-            return Ok(opened.max(appended));
-        }
-        let files = self.files(dir)?;
-        let headers = files.headers(0, self.opened_size)?;
-        let max = headers.map(|found| found.header.max_timestamp).max().unwrap_or(NO_TIMESTAMP);
-        Ok((*self.opened_max_timestamp.get_or_init(|| max)).max(appended))
+        Ok(self.opened_largest(dir)?.timestamp.max(appended))
     }
 
     /// Removes the segment's files. Readers that hold them are not disturbed.
@@ -231,6 +279,11 @@ impl SegmentFiles {
     /// The entries of the index.
     pub(crate) fn entries(&self) -> Result<Entries<'_>, StorageError> {
         Entries::of(&self.index).map_err(|error| self.failed("index", error))
+    }
+
+    /// Cuts all reserves off.
+    pub(crate) fn trim(&self) -> io::Result<()> {
+        [&self.log, &self.index, &self.time].into_iter().try_for_each(|file| file.trim())
     }
 
     fn failed(&self, suffix: &str, error: io::Error) -> StorageError {

@@ -22,6 +22,7 @@ use memmap2::{Advice, MmapOptions, MmapRaw};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -83,6 +84,11 @@ impl GrowingFile {
     /// Bytes that the mapping covers, the most that the file can hold.
     pub(crate) fn capacity(&self) -> u64 {
         self.capacity
+    }
+
+    /// It was read from or written to through its mapping.
+    pub(crate) fn is_mapped(&self) -> bool {
+        self.map.get().is_some()
     }
 
     /// Bytes on disk, used or not.
@@ -338,6 +344,22 @@ impl Tail {
         assert!(len <= self.shared.reserve.load(Ordering::Relaxed), "published beyond the reserve");
         self.len = len;
         self.shared.len.store(len, Ordering::Release);
+    }
+
+    /// Writes and publishes a few bytes by a system call, whether the file is mapped or not. For
+    /// what is written once in a while: the kernel keeps mapping and file the same.
+    pub(crate) fn append_by_call(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let end = self.len + bytes.len() as u64;
+        assert!(end <= self.shared.capacity, "{end} bytes into {}", self.shared.capacity);
+        let may_grow = self.shared.lock();
+        self.shared.file.write_all_at(bytes, self.len).inspect_err(|_| {
+            // Without space a part of them may be there, where no trim would look for it.
+            let _ = self.shared.file.set_len(self.shared.reserve());
+        })?;
+        self.shared.reserve.fetch_max(end, Ordering::AcqRel);
+        drop(may_grow);
+        self.publish(bytes.len() as u64);
+        Ok(())
     }
 
     /// Ends writing: nobody writes to this file again, and its reserve may be trimmed.

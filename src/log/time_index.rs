@@ -1,0 +1,134 @@
+//! The time index of a segment: Kafka's TimeIndex.java, byte for byte.
+//!
+//! Entries of 12 bytes, big endian: the largest timestamp of any batch so far, and the last offset
+//! of the batch that has it, minus the segment's base offset. Timestamps grow strictly. An entry is
+//! due whenever the offset index gets one, and once more when the segment is sealed, so that the last
+//! entry of a sealed segment tells its largest timestamp. A slot is kept free for that one.
+//!
+//! Rarely read, hence read by `pread`: it needs no mapping until its first entry is written.
+
+use super::error::StorageError;
+use super::file::{GrowingFile, Tail};
+use crate::wire::records::NO_TIMESTAMP;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+/// Bytes of an entry.
+pub(crate) const ENTRY: u64 = 12;
+
+/// The largest timestamp of a segment so far, and the last offset of the batch that has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Largest {
+    pub(crate) timestamp: i64,
+    pub(crate) offset: i64,
+}
+
+impl Largest {
+    /// That of a segment without timestamps.
+    pub(crate) fn none(base: i64) -> Largest {
+        Largest { timestamp: NO_TIMESTAMP, offset: base }
+    }
+
+    /// Takes a batch into account; true if it has the largest timestamp now. Of equal ones the
+    /// first stays.
+    pub(crate) fn update(&mut self, timestamp: i64, last_offset: i64) -> bool {
+        let larger = timestamp > self.timestamp;
+        if larger {
+            *self = Largest { timestamp, offset: last_offset };
+        }
+        larger
+    }
+}
+
+/// One entry, in the bytes that it has in the file.
+pub(crate) fn to_bytes(largest: Largest, base: i64) -> [u8; ENTRY as usize] {
+    let mut bytes = [0; ENTRY as usize];
+    let (timestamp, offset) = bytes.split_at_mut(8);
+    timestamp.copy_from_slice(&largest.timestamp.to_be_bytes());
+    let relative = largest.offset - base;
+    debug_assert!((0..=i64::from(i32::MAX)).contains(&relative), "offset {relative} in an index");
+    offset.copy_from_slice(&(relative as u32).to_be_bytes());
+    bytes
+}
+
+/// The entry in those bytes.
+pub(crate) fn from_bytes(bytes: &[u8; ENTRY as usize], base: i64) -> Largest {
+    let [t0, t1, t2, t3, t4, t5, t6, t7, o0, o1, o2, o3] = *bytes;
+    let relative = u32::from_be_bytes([o0, o1, o2, o3]);
+    Largest {
+        timestamp: i64::from_be_bytes([t0, t1, t2, t3, t4, t5, t6, t7]),
+        offset: base.saturating_add(i64::from(relative)),
+    }
+}
+
+/// Appends the entry, unless the last one says the same already. There is room and reserve for it.
+pub(crate) fn append_if_larger(tail: &mut Tail, last: &mut i64, largest: Largest, base: i64) {
+    if largest.timestamp > *last {
+        tail.stage(&to_bytes(largest, base));
+        tail.publish(ENTRY);
+        *last = largest.timestamp;
+    }
+}
+
+/// The same for the last entry of a segment, by a system call: no mapping is made for one entry.
+pub(crate) fn append_final(
+    tail: &mut Tail,
+    last: &mut i64,
+    largest: Largest,
+    base: i64,
+    path: &Path,
+) -> Result<(), StorageError> {
+    if largest.timestamp > *last {
+        let written = tail.append_by_call(&to_bytes(largest, base));
+        written.map_err(StorageError::on("write", path))?;
+        *last = largest.timestamp;
+    }
+    Ok(())
+}
+
+/// Only the slot for the last entry is left: the segment must be rolled.
+pub(crate) fn is_full(tail: &Tail) -> bool {
+    tail.room() < 2 * ENTRY
+}
+
+/// The last entry, if there is one.
+pub(crate) fn last(file: &GrowingFile, base: i64) -> io::Result<Option<Largest>> {
+    match entries(file) {
+        0 => Ok(None),
+        count => entry(file, count - 1, base).map(Some),
+    }
+}
+
+fn entries(file: &GrowingFile) -> u64 {
+    file.len() / ENTRY
+}
+
+fn entry(file: &GrowingFile, number: u64, base: i64) -> io::Result<Largest> {
+    let mut bytes = [0; ENTRY as usize];
+    file.file().read_exact_at(&mut bytes, number * ENTRY)?;
+    Ok(from_bytes(&bytes, base))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_a_timestamp_and_a_relative_offset() {
+        let largest = Largest { timestamp: 0x0102_0304_0506_0708, offset: 1_000 + 0x0a0b };
+        let bytes = to_bytes(largest, 1_000);
+        assert_eq!(bytes, [1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0x0a, 0x0b]);
+        assert_eq!(from_bytes(&bytes, 1_000), largest);
+    }
+
+    #[test]
+    fn of_equal_timestamps_the_first_stays() {
+        let mut largest = Largest::none(7);
+        assert!(!largest.update(NO_TIMESTAMP, 8), "no timestamp is none");
+        assert!(largest.update(100, 9));
+        assert!(!largest.update(100, 10));
+        assert!(!largest.update(99, 11));
+        assert_eq!(largest, Largest { timestamp: 100, offset: 9 });
+    }
+}
