@@ -5,7 +5,8 @@
 //! cleaner removes only what it understood.
 
 use super::offset_map::OffsetMap;
-use super::transactions::{AbortedTxn, CleanedTransactions};
+use super::aborted::AbortedTxn;
+use super::transactions::CleanedTransactions;
 use crate::wire::records::{
     Batch, BatchHeader, Codec, CompressError, Record, RecordError, RecordIter, emptied, retain,
 };

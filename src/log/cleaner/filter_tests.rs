@@ -2,7 +2,8 @@
 
 use super::filter::{Filtered, LastOfProducer, Rules, Unreadable, Work};
 use super::offset_map::{Capacity, OffsetMap};
-use super::transactions::{AbortedTxn, CleanedTransactions};
+use super::aborted::AbortedTxn;
+use super::transactions::CleanedTransactions;
 use crate::wire::records::{Attributes, Batch, BatchBuilder, Codec, HEADER_LEN, Record};
 use std::collections::HashMap;
 

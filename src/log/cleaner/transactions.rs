@@ -4,23 +4,11 @@
 //! A marker must stay while anything of its transaction does: without it a read_committed
 //! consumer would take aborted records for committed ones, or wait for an end that never comes.
 
+use super::aborted::AbortedTxn;
 use crate::log::marker::marker_of;
 use crate::wire::records::Batch;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
-
-/// An aborted transaction, as an entry of a `.txnindex` tells it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct AbortedTxn {
-    /// The offset of its first batch. First, for the order.
-    pub(crate) first_offset: i64,
-    /// The producer that it was a transaction of.
-    pub(crate) producer_id: i64,
-    /// The offset of its marker.
-    pub(crate) last_offset: i64,
-    /// The last stable offset when it was aborted.
-    pub(crate) last_stable_offset: i64,
-}
 
 /// What becomes of a marker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
