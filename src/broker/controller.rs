@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use super::load::make_log;
 use super::metadata_log::MetadataLog;
@@ -19,7 +20,7 @@ use crate::catalog::{
     replace_configs,
 };
 use crate::config::TopicConfig;
-use crate::log::LogError;
+use crate::log::{Log, LogError};
 use crate::net::mailbox::Receiver;
 use crate::wire::error::ErrorCode;
 use crate::wire::metadata_records::{MetadataRecord, ProducerIdsRecord};
@@ -79,6 +80,7 @@ impl Controller {
         let partitions = self.make_partitions(&name, id, 0..created.partitions, &effective)?;
         self.commit(&created.plan).inspect_err(|_| remove_logs(&partitions))?;
         self.shared.topics.insert(Arc::new(Topic::new(name, id, effective, partitions)));
+        self.shared.watch_partitions();
         Ok(created)
     }
 
@@ -111,7 +113,12 @@ impl Controller {
         for (worker, keys) in wakes {
             self.shared.tell(worker, super::WorkerMessage::Wake(keys));
         }
-        remove_logs(topic.partitions());
+        let delay = self.shared.config().topic_defaults().file_delete_delay_ms;
+        let delay = Duration::from_millis(u64::try_from(delay).unwrap_or(0));
+        give_up_logs(topic.partitions(), |log| {
+            log.remove_later(delay);
+            Ok(())
+        });
         Ok(())
     }
 
@@ -283,11 +290,17 @@ fn replay_plan(image: &mut Image, plan: &Plan) {
     }
 }
 
-/// Takes the files of partitions away; what is still being sent from them stays readable.
+/// Takes the files of partitions away that nobody has used yet.
 fn remove_logs(partitions: &[Arc<Partition>]) {
+    give_up_logs(partitions, Log::remove);
+}
+
+/// Renames the directories of partitions at once, so that there can be new ones of the same names, and
+/// then has `remove` remove them; what is still being sent from them stays readable.
+fn give_up_logs(partitions: &[Arc<Partition>], remove: impl Fn(&Log) -> Result<(), LogError>) {
     for partition in partitions {
         if let Some(log) = partition.log()
-            && let Err(why) = log.mark_deleted().and_then(|()| log.remove())
+            && let Err(why) = log.mark_deleted().and_then(|()| remove(log))
         {
             ::log::error!("cannot remove {}-{}: {why}", partition.topic, partition.index);
         }

@@ -15,6 +15,7 @@ mod data_dir;
 mod data_dir_error;
 mod fetch_session;
 mod fetch_sessions;
+mod janitor;
 mod load;
 mod metadata_log;
 mod partition_dir;
@@ -143,6 +144,7 @@ impl Broker {
             offloaded: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
             creating: Mutex::default(),
+            chores: janitor::Chores::default(),
             static_config: config,
         });
         let mut state = Controller { shared: shared.clone(), metadata };
@@ -158,6 +160,9 @@ impl Broker {
             }
             StartError::Io(data_dir.path().to_owned(), why)
         })?;
+        if !shared.topics.all().is_empty() {
+            shared.watch_partitions();
+        }
         Ok(Self { shared, data_dir, controller: Some(thread), keepers })
     }
 
@@ -193,6 +198,8 @@ impl Broker {
         if let Some(thread) = self.controller.take() {
             outcome = thread.join().unwrap_or(Ok(())).map_err(StartError::Log);
         }
+        // No segment goes while logs are closed.
+        self.keepers.janitor.stop();
         let closed = self.close_logs();
         self.keepers.stop();
         outcome = outcome.and(closed);

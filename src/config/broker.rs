@@ -328,6 +328,10 @@ accessors! {
     delete_topic_enable: bool = "delete.topic.enable";
     /// `fetch.max.bytes`
     fetch_max_bytes: i32 = "fetch.max.bytes";
+    /// `log.initial.task.delay.ms`
+    log_initial_task_delay_ms: i64 = "log.initial.task.delay.ms";
+    /// `log.retention.check.interval.ms`
+    log_retention_check_interval_ms: i64 = "log.retention.check.interval.ms";
     /// `max.connections`
     max_connections: i32 = "max.connections";
     /// `max.connections.per.ip`
@@ -342,6 +346,8 @@ accessors! {
     node_id: i32 = "node.id";
     /// `num.partitions`
     num_partitions: i32 = "num.partitions";
+    /// `producer.id.expiration.check.interval.ms`
+    producer_id_expiration_check_interval_ms: i32 = "producer.id.expiration.check.interval.ms";
     /// `producer.id.expiration.ms`
     producer_id_expiration_ms: i32 = "producer.id.expiration.ms";
     /// `queued.max.request.bytes`; -1: as built in

@@ -1,8 +1,10 @@
 //! DeleteRecords (PROTOCOL 5.3; Kafka's `ReplicaManager.deleteRecordsOnLocalLog`): moves the log
 //! start offset; what lies below is gone for readers.
 
+use std::sync::Arc;
+
 use super::call::{Call, decode, respond};
-use crate::broker::Controller;
+use crate::broker::{Controller, Shared};
 use crate::catalog::Topic;
 use crate::wire::codec::{Array, DecodeError, Reader, Writer};
 use crate::wire::error::ErrorCode;
@@ -30,7 +32,8 @@ pub fn handle(
         let known = controller.shared().topics.by_name(topic.name);
         let row = |asked: DeleteRecordsPartition| {
             let known = known.as_deref().ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
-            let (low_watermark, error_code) = match known.and_then(|topic| delete(topic, &asked)) {
+            let deleted = known.and_then(|topic| delete(controller.shared(), topic, &asked));
+            let (low_watermark, error_code) = match deleted {
                 Ok(low_watermark) => (low_watermark, ErrorCode::NONE),
                 Err(code) => (-1, code),
             };
@@ -54,7 +57,11 @@ pub fn handle(
     Ok(())
 }
 
-fn delete(topic: &Topic, asked: &DeleteRecordsPartition) -> Result<i64, ErrorCode> {
+fn delete(
+    shared: &Arc<Shared>,
+    topic: &Topic,
+    asked: &DeleteRecordsPartition,
+) -> Result<i64, ErrorCode> {
     let partition =
         topic.partition(asked.partition_index).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
     if topic.internal {
@@ -74,5 +81,6 @@ fn delete(topic: &Topic, asked: &DeleteRecordsPartition) -> Result<i64, ErrorCod
         ::log::error!("{}-{}: {why}", partition.topic, partition.index);
         why.code()
     })?;
+    shared.free_soon(partition);
     Ok(log.offsets().log_start)
 }

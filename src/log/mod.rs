@@ -7,7 +7,8 @@
 //!  ├ Watermarks  the four offsets and their law                    offsets
 //!  ├ Producers   idempotence, transactions, .snapshot              producers, producer_snapshot
 //!  ├ LeaderEpochs  leader-epoch-checkpoint                         epochs
-//!  └ Preparer    grows and faults in ahead of need (a keeper)      preparer
+//!  ├ Preparer    grows and faults in ahead of need (a keeper)      preparer
+//!  └ Janitor     removes what was given up, later (a keeper)       janitor, delete, retention
 //! open, listing, recover: from a directory to a log, also after a crash; damage: only looking
 //! ```
 //!
@@ -24,10 +25,12 @@ mod append;
 mod checkpoint;
 mod cleaner;
 mod damage;
+mod delete;
 mod epochs;
 mod error;
 mod file;
 mod index;
+mod janitor;
 mod keepers;
 mod lifecycle;
 pub mod limits;
@@ -43,6 +46,7 @@ mod read;
 mod rebuild;
 mod recover;
 mod report;
+mod retention;
 mod scan;
 mod segment;
 mod time_index;
@@ -52,7 +56,9 @@ pub mod volume;
 
 pub use append::Appended;
 pub use damage::Damage;
+pub use delete::Deleted;
 pub use error::{AppendError, LogError, ReadError, StorageError};
+pub use janitor::Janitor;
 pub use keepers::Keepers;
 pub use names::aside_dir_name;
 pub use offsets::{Bound, Offsets};
@@ -85,6 +91,8 @@ pub struct Log {
     /// In order of their base offsets; never empty; the last one is written to.
     segments: RwLock<Vec<Arc<Segment>>>,
     epochs: Mutex<LeaderEpochs>,
+    /// Held by who takes segments away or puts others in their place; before the writer's.
+    upkeep: Mutex<()>,
     /// Transactions may hold the last stable offset back: moving the high watermark must look.
     unstable: AtomicBool,
     /// Everything below is on the disk, not only in the page cache.

@@ -272,6 +272,7 @@ impl<'d> Loader<'d> {
             marks: Watermarks::new(Published::new(start, end)),
             segments: RwLock::new(self.segments),
             epochs: Mutex::new(self.epochs),
+            upkeep: Mutex::default(),
             unstable: AtomicBool::new(false),
             flushed: AtomicI64::new(if clean { self.end } else { 0 }),
             next: Arc::default(),

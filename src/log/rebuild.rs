@@ -45,7 +45,7 @@ impl Rebuilt {
     /// Takes the next batch into account.
     pub(super) fn note(&mut self, found: &Found) {
         if self.largest.update(found.header.max_timestamp, found.last_offset()) {
-            self.found_time.expect(time_index::to_bytes(self.largest, self.base));
+            self.found_time.confirm(time_index::to_bytes(self.largest, self.base));
         }
         if index::entry_is_due(found.position - self.last_entry, self.interval_bytes) {
             let relative_offset = (found.last_offset() - self.base) as u32;
@@ -94,7 +94,7 @@ impl FoundTime {
     }
 
     /// This is what an entry may say here.
-    fn expect(&mut self, entry: [u8; time_index::ENTRY as usize]) {
+    fn confirm(&mut self, entry: [u8; time_index::ENTRY as usize]) {
         if self.entries().get(self.confirmed) == Some(&entry) {
             self.confirmed += 1;
         }
