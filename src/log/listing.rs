@@ -1,5 +1,6 @@
 //! What lies in a partition's directory.
 
+use super::cleaner::complete_swaps;
 use super::names::{self, FileKind};
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,6 +21,7 @@ impl Listing {
     /// Lists the files, and removes what a crash left behind.
     pub(super) fn read(dir: &Path) -> io::Result<Listing> {
         let mut listing = Listing::default();
+        let mut swaps = false;
         for entry in fs::read_dir(dir)? {
             let entry = entry?;
             match FileKind::of(&entry.file_name().to_string_lossy()) {
@@ -29,9 +31,15 @@ impl Listing {
                 FileKind::Index(base) => listing.indexes.push(base),
                 FileKind::TimeIndex(base) => listing.time_indexes.push(base),
                 FileKind::Snapshot(offset) => listing.snapshots.push(offset),
+                FileKind::TxnIndex(_) => {}
+                FileKind::Swap => swaps = true,
                 FileKind::Leftover => fs::remove_file(entry.path())?,
                 FileKind::Other => {}
             }
+        }
+        if swaps {
+            complete_swaps(dir)?;
+            return Listing::read(dir);
         }
         let Listing { logs, indexes, time_indexes, snapshots } = &mut listing;
         for &base in indexes.iter().filter(|base| !logs.contains_key(base)) {

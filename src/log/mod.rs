@@ -55,6 +55,7 @@ pub mod validate;
 pub mod volume;
 
 pub use append::Appended;
+pub use cleaner::{CleanError, Cleanable, Cleaned, CleanerLimits, Pace};
 pub use damage::Damage;
 pub use delete::Deleted;
 pub use error::{AppendError, LogError, ReadError, StorageError};
@@ -261,7 +262,7 @@ impl Log {
         let end = published.log_end;
         let mut at = offset;
         while let Some((segment, next)) = self.segment_of(at) {
-            let len = if segment.base == end.segment { end.byte } else { segment.size() };
+            let len = read::visible(&segment, end);
             let files = self.files_of(&segment);
             match (files.and_then(|files| files.locate(offset, len)), next) {
                 (Ok(Some(found)), _) => {

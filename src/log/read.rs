@@ -126,7 +126,10 @@ impl Log {
 }
 
 /// Bytes of a segment that lie below a bound.
-fn visible(segment: &Segment, bound: Position) -> u64 {
+pub(super) fn visible(segment: &Segment, bound: Position) -> u64 {
+    if segment.is_stable() {
+        return segment.size();
+    }
     match segment.base.cmp(&bound.segment) {
         std::cmp::Ordering::Less => segment.size(),
         std::cmp::Ordering::Equal => bound.byte,

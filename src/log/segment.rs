@@ -5,6 +5,7 @@
 //! idle partition holds neither descriptors nor mappings, and opening ten thousand of them is
 //! cheap. Only the last segment of a log grows, through the [`Tails`] that the writer holds.
 
+use super::cleaner::steps;
 use super::error::StorageError;
 use super::file::{GrowingFile, Tail};
 use super::index::{self, Entries, IndexEntry};
@@ -114,6 +115,12 @@ pub(crate) struct Segment {
     files: Mutex<Option<Arc<SegmentFiles>>>,
     /// The segment is no part of the log any more, and its files bear other names.
     deleted: AtomicBool,
+    /// A compacted one has taken its place: whoever has found this one keeps its files.
+    replaced: AtomicBool,
+    /// It was compacted since the log was opened: all of it is stable.
+    compacted: AtomicBool,
+    /// Its files still bear the names of a swap.
+    swapping: AtomicBool,
     /// The largest timestamp of what was there when the segment was opened, found when it is
     /// first asked for.
     opened_largest: OnceLock<Largest>,
@@ -131,6 +138,9 @@ impl Segment {
             time_size: AtomicU64::new(u64::MAX),
             files: Mutex::new(None),
             deleted: AtomicBool::new(false),
+            replaced: AtomicBool::new(false),
+            compacted: AtomicBool::new(false),
+            swapping: AtomicBool::new(false),
             opened_largest: OnceLock::new(),
             appended_max_timestamp: AtomicI64::new(NO_TIMESTAMP),
         }
@@ -175,7 +185,11 @@ impl Segment {
 
     /// A reader may have found the segment a moment before it was deleted: it finds its files, too.
     fn path(&self, path: PathBuf) -> PathBuf {
-        if self.deleted.load(Ordering::Acquire) { names::deleted(&path) } else { path }
+        match (self.deleted.load(Ordering::Acquire), self.swapping.load(Ordering::Acquire)) {
+            (true, _) => names::deleted(&path),
+            (false, true) => names::swapped(&path),
+            (false, false) => path,
+        }
     }
 
     fn open(&self, dir: &Path) -> Result<SegmentFiles, StorageError> {
@@ -201,9 +215,13 @@ impl Segment {
         Ok(SegmentFiles { base: self.base, log, index, time, counted: false })
     }
 
-    /// Lets go of the files; readers that still send from them keep them.
+    /// Lets go of the files; readers that still send from them keep them. While a swap is under way
+    /// they could not be found again.
     pub(crate) fn release_files(&self) {
-        self.lock().take();
+        let in_swap = [&self.replaced, &self.swapping].map(|flag| flag.load(Ordering::Acquire));
+        if in_swap == [false, false] {
+            self.lock().take();
+        }
     }
 
     /// Opens the files for writing. Only for the last segment, by the writer.
@@ -227,6 +245,7 @@ impl Segment {
         let time = open(&paths.time, None, capacities.time, time_index::ENTRY)?;
         let tails = Tails { log, index, time };
         *self.lock() = Some(Arc::new(tails.files(self.base)));
+        self.compacted.store(false, Ordering::Release);
         Ok(tails)
     }
 
@@ -284,7 +303,8 @@ impl Segment {
         let mut files = self.lock();
         let mut renamed = Vec::new();
         for path in names::segment_files(dir, self.base) {
-            let to = names::deleted(&path);
+            steps::reached(dir);
+            let (path, to) = (self.path(path.clone()), names::deleted(&path));
             match fs::rename(&path, &to) {
                 Ok(()) => renamed.push(to),
                 Err(error) if renamed.is_empty() => {
@@ -295,8 +315,77 @@ impl Segment {
             }
         }
         self.deleted.store(true, Ordering::Release);
-        files.take();
+        if !self.replaced.load(Ordering::Acquire) {
+            files.take();
+        }
         Ok(renamed)
+    }
+
+    /// A compacted segment whose files still bear the names of a swap.
+    ///
+    /// # Errors
+    /// When they cannot be opened.
+    pub(crate) fn swapping(
+        dir: &Path,
+        base: i64,
+        size: u64,
+        largest: Largest,
+    ) -> Result<Segment, StorageError> {
+        let segment = Segment::new(base, size);
+        segment.set_opened_largest(largest);
+        segment.compacted.store(true, Ordering::Release);
+        segment.swapping.store(true, Ordering::Release);
+        *segment.lock() = Some(Arc::new(segment.open(dir)?));
+        Ok(segment)
+    }
+
+    /// Gives its files their final names, the `.log` last: with it the swap is complete.
+    ///
+    /// # Errors
+    /// When a file cannot be renamed. It is read as before; the next start completes the swap.
+    pub(crate) fn complete_swap(&self, dir: &Path) -> Result<(), StorageError> {
+        let mut files = self.lock();
+        let [log, others @ ..] = names::segment_files(dir, self.base);
+        for path in others.iter().chain([&log]) {
+            steps::reached(dir);
+            match fs::rename(names::swapped(path), path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && *path != log => {}
+                done => done.map_err(StorageError::on("rename", path))?,
+            }
+        }
+        self.swapping.store(false, Ordering::Release);
+        files.take();
+        Ok(())
+    }
+
+    /// Keeps the files open for those who have found the segment: another one takes its place.
+    ///
+    /// # Errors
+    /// When they cannot be opened.
+    pub(crate) fn keep_files(&self, dir: &Path) -> Result<(), StorageError> {
+        let mut files = self.lock();
+        if files.is_none() {
+            *files = Some(Arc::new(self.open(dir)?));
+        }
+        self.replaced.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// No compacted segment takes its place after all.
+    pub(crate) fn is_kept(&self) {
+        self.replaced.store(false, Ordering::Release);
+    }
+
+    /// Whether a compacted one has taken its place: what it says of aborted transactions is out of
+    /// date.
+    pub(crate) fn is_replaced(&self) -> bool {
+        self.replaced.load(Ordering::Acquire)
+    }
+
+    /// All of it is below the last stable offset. A bound from before it was compacted, which names
+    /// a byte of the segment that was here then, says nothing of this one.
+    pub(crate) fn is_stable(&self) -> bool {
+        self.compacted.load(Ordering::Acquire)
     }
 
     /// Removes the segment's files. Readers that hold them are not disturbed.

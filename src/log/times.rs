@@ -9,6 +9,7 @@
 use super::Log;
 use super::error::ReadError;
 use super::offsets::Bound;
+use super::read::visible;
 use super::scan::Found;
 use super::segment::SegmentFiles;
 use crate::wire::records::{Batch, NO_TIMESTAMP, TimestampType};
@@ -39,10 +40,7 @@ impl Log {
         let bound = published.bound(bound);
         let dir = self.dir();
         for segment in self.segments() {
-            let end = match segment.base == bound.segment {
-                true => bound.byte,
-                false => segment.size(),
-            };
+            let end = visible(&segment, bound);
             if segment.base > bound.segment {
                 break;
             }

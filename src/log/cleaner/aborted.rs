@@ -39,7 +39,8 @@ pub(super) fn to_bytes(txn: AbortedTxn) -> [u8; ENTRY] {
 /// The entry in those bytes; `None` if it is of an unknown version.
 fn from_bytes(bytes: &[u8; ENTRY]) -> Option<AbortedTxn> {
     let ([0, 0], fields) = bytes.split_first_chunk::<2>()? else { return None };
-    let ([producer_id, first_offset, last_offset, last_stable_offset], []) = fields.as_chunks::<8>()
+    let ([producer_id, first_offset, last_offset, last_stable_offset], []) =
+        fields.as_chunks::<8>()
     else {
         return None;
     };
@@ -122,9 +123,8 @@ mod tests {
         write(0, &[a]);
         write(10, &[b, c]);
         write(20, &[d]);
-        let of = |bases: &[i64], from, to| {
-            overlapping(&dir, bases.iter().copied(), from, to).unwrap()
-        };
+        let of =
+            |bases: &[i64], from, to| overlapping(&dir, bases.iter().copied(), from, to).unwrap();
         assert_eq!(of(&[0, 10, 20], 0, 10), [a, b], "the first entry of 10 says enough");
         assert_eq!(of(&[10, 20], 10, 20), [b, c]);
         assert_eq!(of(&[0, 5, 10, 20], 5, 30), [b, c, d], "and there is no file for 5");

@@ -8,7 +8,6 @@
 //! where what it was to replace is still there; otherwise it is what is left, and recovery judges
 //! it. Doing this again after a crash in between leads to the same.
 
-use super::files::{CLEANED, SWAP, with_suffix};
 use crate::log::names::{self, FileKind};
 use crate::log::scan::Scanner;
 use std::fs::{self, File};
@@ -23,27 +22,23 @@ struct Left {
     path: PathBuf,
 }
 
-/// Completes or takes back interrupted swaps in a log's directory; says whether there were any.
+/// Completes or takes back interrupted swaps in a log's directory.
 ///
 /// # Errors
 /// When a file cannot be looked at, removed or renamed. What is there is then left for the next try.
-pub(crate) fn complete_swaps(dir: &Path) -> io::Result<bool> {
-    let cleaned = files(dir, CLEANED)?;
-    let mut swap = files(dir, SWAP)?;
-    if cleaned.is_empty() && swap.is_empty() {
-        return Ok(false);
-    }
+pub(crate) fn complete_swaps(dir: &Path) -> io::Result<()> {
+    let cleaned = files(dir, names::CLEANED)?;
+    let swap = files(dir, names::SWAP)?;
     let first_cleaned = cleaned.iter().map(|left| left.base).min().unwrap_or(i64::MAX);
     let (interrupted, whole): (Vec<Left>, Vec<Left>) =
-        swap.drain(..).partition(|left| left.base >= first_cleaned);
+        swap.into_iter().partition(|left| left.base >= first_cleaned);
     // The swaps first: without the `.cleaned` files they would look complete.
     for left in interrupted.iter().chain(&cleaned) {
         ::log::info!("{}: left by an interrupted compaction; removed", left.path.display());
         fs::remove_file(&left.path)?;
     }
     complete(dir, &whole)?;
-    File::open(dir)?.sync_all()?;
-    Ok(true)
+    File::open(dir)?.sync_all()
 }
 
 /// Puts whole swaps in their places.
@@ -81,11 +76,8 @@ fn complete(dir: &Path, swap: &[Left]) -> io::Result<()> {
 fn remove_segments(dir: &Path, replaced: &Range<i64>) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
-        let kind = FileKind::of(&entry.file_name().to_string_lossy());
-        let base = match kind {
-            FileKind::Log(base) | FileKind::Index(base) | FileKind::TimeIndex(base) => base,
-            FileKind::TxnIndex(base) => base,
-            _ => continue,
+        let Some(base) = FileKind::of(&entry.file_name().to_string_lossy()).segment() else {
+            continue;
         };
         if replaced.contains(&base) {
             ::log::info!("{}: was compacted; removed", entry.path().display());
@@ -116,13 +108,7 @@ fn files(dir: &Path, suffix: &str) -> io::Result<Vec<Left>> {
         let name = entry.file_name();
         let name = name.to_string_lossy();
         let Some(kind) = name.strip_suffix(suffix).map(FileKind::of) else { continue };
-        let base = match kind {
-            FileKind::Log(base)
-            | FileKind::Index(base)
-            | FileKind::TimeIndex(base)
-            | FileKind::TxnIndex(base) => base,
-            _ => continue,
-        };
+        let Some(base) = kind.segment() else { continue };
         found.push(Left { base, kind, path: entry.path() });
     }
     found.sort_by_key(|left| left.base);

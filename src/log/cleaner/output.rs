@@ -6,7 +6,7 @@
 
 use super::aborted::{self, AbortedTxn};
 use super::error::CleanError;
-use super::files::{CLEANED, with_suffix};
+use super::steps;
 use crate::log::error::StorageError;
 use crate::log::index::{self, IndexEntry};
 use crate::log::names;
@@ -42,6 +42,7 @@ pub(super) struct Output {
 
 /// A cleaned segment that is on the disk.
 pub(super) struct Finished {
+    pub(super) dir: Arc<Path>,
     pub(super) base: i64,
     pub(super) size: u64,
     pub(super) largest: Largest,
@@ -55,7 +56,7 @@ impl Output {
         interval_bytes: i32,
     ) -> Result<Output, StorageError> {
         remove(&dir, base);
-        let path = with_suffix(&names::log_file(&dir, base), CLEANED);
+        let path = names::cleaned(&names::log_file(&dir, base));
         let log = File::options().write(true).create_new(true).open(&path);
         let log = log.map_err(StorageError::on("create", &path))?;
         Ok(Output {
@@ -85,8 +86,7 @@ impl Output {
         }
         self.largest.update(header.max_timestamp, last_offset);
         if index::entry_is_due(position - self.last_entry, self.interval_bytes) {
-            let entry =
-                IndexEntry { relative_offset: relative as u32, position: position as u32 };
+            let entry = IndexEntry { relative_offset: relative as u32, position: position as u32 };
             self.index.extend_from_slice(&entry.to_bytes());
             self.last_entry = position;
             self.add_time_entry();
@@ -115,7 +115,7 @@ impl Output {
     }
 
     fn write(&mut self) -> Result<u64, StorageError> {
-        let path = with_suffix(&names::log_file(&self.dir, self.base), CLEANED);
+        let path = names::cleaned(&names::log_file(&self.dir, self.base));
         self.log.write_all(&self.buffer).map_err(StorageError::on("write", &path))?;
         let written = self.buffer.len() as u64;
         self.buffer.clear();
@@ -137,14 +137,15 @@ impl Output {
             let done = file.set_modified(modified).and_then(|()| file.sync_all());
             done.map_err(StorageError::on("flush", path))
         };
-        let path = with_suffix(&names::log_file(&self.dir, self.base), CLEANED);
+        let path = names::cleaned(&names::log_file(&self.dir, self.base));
         sync(&self.log, &path)?;
         let [_, index, time, aborted] = names::segment_files(&self.dir, self.base);
         for (path, bytes) in [(index, &self.index), (time, &self.time), (aborted, &self.aborted)] {
             if bytes.is_empty() && path.extension().is_some_and(|kind| kind == "txnindex") {
                 continue;
             }
-            let path = with_suffix(&path, CLEANED);
+            steps::reached(&self.dir);
+            let path = names::cleaned(&path);
             let file = File::create(&path).and_then(|mut file| {
                 file.write_all(bytes)?;
                 Ok(file)
@@ -152,7 +153,8 @@ impl Output {
             sync(&file.map_err(StorageError::on("write", &path))?, &path)?;
         }
         self.finished = true;
-        Ok(Finished { base: self.base, size: self.len, largest: self.largest })
+        let dir = self.dir.clone();
+        Ok(Finished { dir, base: self.base, size: self.len, largest: self.largest })
     }
 }
 
@@ -167,6 +169,6 @@ impl Drop for Output {
 /// Removes the cleaned files of a segment, if there are any.
 pub(super) fn remove(dir: &Path, base: i64) {
     for path in names::segment_files(dir, base) {
-        let _ = fs::remove_file(with_suffix(&path, CLEANED));
+        let _ = fs::remove_file(names::cleaned(&path));
     }
 }

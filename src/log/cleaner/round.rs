@@ -290,13 +290,15 @@ impl Round<'_> {
             producers: self.log.last_of_producers(),
         };
         let mut output = self.log.begin_output(first.base)?;
+        let mut old = Vec::with_capacity(group.len());
         for (segment, next) in self.ranges_from(first.base, self.end_of(last)) {
+            old.push((segment.clone(), segment.size()));
             walk.add_aborted(self.aborted(segment.base, next)?);
             self.clean_segment(&segment, &rules, walk, &mut output)?;
         }
         let size = output.len();
         let finished = output.finish(modified(&self.log.files_of(last)?.log))?;
-        self.log.swap_in(finished, group)?;
+        self.log.swap_in(&finished, &old)?;
         self.done.bytes.1 += size;
         self.done.segments.0 += group.len();
         self.done.segments.1 += 1;
