@@ -93,7 +93,7 @@ impl Log {
             checkpoint,
             now_ms,
         };
-        let largest = |base| of_base(base).map_or(Ok(-1), |segment| segment.max_timestamp(&dir));
+        let largest = |base| of_base(base).map_or(Ok(-1), |one| self.largest_timestamp(one));
         let first = |base| of_base(base).map_or(Ok(-1), |one| first_timestamp(one, &dir));
         Ok(situation.cleanable(&config, largest, first)?)
     }
