@@ -29,6 +29,15 @@ fn ending_in(dir: &Path, suffix: &str) -> Vec<String> {
     names(dir).into_iter().filter(|name| name.ends_with(suffix)).collect()
 }
 
+/// Asks the broker something until it is so.
+fn until(client: &mut Client, is_so: impl Fn(&mut Client) -> bool) {
+    let end = std::time::Instant::now() + GUARD;
+    while !is_so(client) {
+        assert!(std::time::Instant::now() < end, "it does not come to that");
+        client.cluster();
+    }
+}
+
 #[test]
 fn old_segments_go_and_consumers_see_it_at_once() {
     let dir = TempDir::new();
@@ -116,8 +125,8 @@ fn a_deleted_topics_directories_are_renamed_at_once_and_removed_later() {
     assert!(!names(&data).contains(&"t-0".to_owned()));
     broker.kill();
     let broker = Broker::start(&data, &[]);
-    assert_eq!(ending_in(&data, "-delete"), [""; 0], "the next start removes them");
     let mut client = broker.client();
+    until(&mut client, |_| ending_in(&data, "-delete").is_empty());
     client.create("t", 3);
     client.delete("t");
     broker.stop_cleanly();
@@ -132,11 +141,7 @@ fn the_delay_of_deletions_is_the_brokers() {
     let mut client = broker.client();
     client.create("t", 100);
     client.delete("t");
-    let until = std::time::Instant::now() + GUARD;
-    while !ending_in(&data, "-delete").is_empty() {
-        assert!(std::time::Instant::now() < until, "they stay");
-        client.cluster();
-    }
+    until(&mut client, |_| ending_in(&data, "-delete").is_empty());
     broker.stop_cleanly();
 }
 
@@ -149,9 +154,38 @@ fn idle_producers_are_forgotten_without_anybody_writing() {
     client.create_with("t", 1, &[("retention.ms", "-1")]);
     let (id, epoch) = client.producer_id();
     client.append(AT, &sequenced(id, epoch, 0, 1, 3, 10));
-    let until = std::time::Instant::now() + GUARD;
-    while !client.producers(AT).is_empty() {
-        assert!(std::time::Instant::now() < until, "they stay");
+    until(&mut client, |client| client.producers(AT).is_empty());
+    broker.stop_cleanly();
+}
+
+#[test]
+fn what_changed_is_written_down_while_the_broker_runs() {
+    let dir = TempDir::new();
+    let data = dir.join("data");
+    let interval = "replica.high.watermark.checkpoint.interval.ms=1";
+    let broker = Broker::start(&data, &["--set", interval]);
+    let mut client = broker.client();
+    client.create("t", 2);
+    let file = data.join("replication-offset-checkpoint");
+    for round in 1..4 {
+        client.append(AT, &batch(1, 1, 10));
+        let line = format!("t 0 {round}");
+        until(&mut client, |_| {
+            std::fs::read_to_string(&file).is_ok_and(|text| text.lines().any(|l| l == line))
+        });
     }
+    broker.stop_cleanly();
+}
+
+#[test]
+fn logs_that_nobody_has_opened_since_the_start_are_looked_at_too() {
+    let dir = TempDir::new();
+    let broker = Broker::start(&dir.join("data"), &[]);
+    let mut client = broker.client();
+    client.create_with("t", 1, &[SMALL]);
+    fill(&mut client);
+    broker.stop_cleanly();
+    let broker = start(&dir, &[]);
+    broker.logged(&["t-0: deleted 3 segments", "due to retention.ms=604800000"]);
     broker.stop_cleanly();
 }

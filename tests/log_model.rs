@@ -225,11 +225,15 @@ impl World {
             self.log().close().unwrap();
             self.log().close().unwrap();
         }
+        let flushed = self.log().flushed_offset();
+        assert!(!clean || flushed == self.end(), "a log that is closed is on the disk");
         // A crash is like a drop without a close: the page cache has everything.
         self.log = None;
         let how = if clean { Recovery::Clean } else { Recovery::Unclean };
         self.config = random_config(&mut self.random);
-        let (log, report) = open(&self.dir.partition(), &self.config, how);
+        let mut opening = beginning_at(how, self.log_start);
+        opening.recovery_point = Some(flushed);
+        let (log, report) = open(&self.dir.partition(), &self.config, opening);
         assert!(!report.has_losses() && report.checked != clean, "{report:?}");
         assert_eq!(log.offsets().high_watermark, self.log_start);
         log.advance_high_watermark(self.high_watermark);

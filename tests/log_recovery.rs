@@ -419,14 +419,19 @@ fn a_directory_without_segments_opens_as_an_empty_log() {
 }
 
 #[test]
-fn a_log_start_that_the_log_no_longer_reaches_begins_anew_there() {
+fn a_log_start_that_the_log_no_longer_reaches_begins_anew_there_and_keeps_what_there_was() {
     let crashed = Crashed::new(10);
-    let (log, _) = crashed.open();
-    log.advance_high_watermark(20);
-    log.delete_records_before(17).unwrap();
-    drop(log);
-    crashed.truncate(&crashed.log_file(), 5 * crashed.size());
-    let (log, report) = crashed.open();
-    assert_eq!((report.log_start, report.log_end), (17, 17));
-    assert_eq!(append(&log, &batch(1, 10, 1)).base_offset, 17);
+    crashed.open().0.close().unwrap();
+    let before = fs::read(crashed.log_file()).unwrap();
+    for how in [Recovery::Unclean, Recovery::Clean] {
+        let opening = beginning_at(how, 27);
+        let (log, report) = open(&crashed.dir.partition(), &crashed.settings, opening);
+        assert_eq!((report.log_start, report.log_end), (27, 27));
+        assert_eq!(append(&log, &batch(1, 10, 1)).base_offset, 27);
+        assert_eq!(report.segments_aside, usize::from(how == Recovery::Unclean));
+        assert_eq!(report.has_losses(), how == Recovery::Unclean, "{}", report.losses());
+        drop(log);
+        fs::remove_file(crashed.path(27, "log")).unwrap();
+    }
+    assert_eq!(fs::read(crashed.path(0, "log.aside")).unwrap(), before);
 }

@@ -102,7 +102,7 @@ fn append_time_and_corrected_timestamps_are_written_with_a_new_crc() {
 }
 
 #[test]
-fn the_log_start_moves_forward_only_and_survives() {
+fn the_log_start_moves_forward_only_and_is_what_opening_is_told() {
     let dir = TempDir::new("start");
     let settings = config(400, 100);
     let mut log = create(&dir.partition(), &settings);
@@ -121,7 +121,7 @@ fn the_log_start_moves_forward_only_and_survives() {
         if how == Recovery::Clean {
             log.close().unwrap();
         }
-        log = open(&dir.partition(), &settings, how).0;
+        log = open(&dir.partition(), &settings, beginning_at(how, 7)).0;
         assert_eq!((log.offsets().log_start, log.offsets().high_watermark), (7, 7));
         log.advance_high_watermark(20);
     }

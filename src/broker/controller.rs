@@ -11,16 +11,16 @@ use std::time::Duration;
 
 use super::load::make_log;
 use super::metadata_log::MetadataLog;
-use super::partition_dir;
 use super::producer_ids::BLOCK;
 use super::shared::{Shared, now_ms};
+use super::{leftovers, partition_dir};
 use crate::catalog::{
     ApiError, ConfigChange, CreatePartitionsSpec, Created, Image, NewTopic, Partition, Plan,
     ResourceKind, Topic, create_partitions, create_topic, delete_topic, incremental_alter_configs,
     replace_configs,
 };
 use crate::config::TopicConfig;
-use crate::log::{Log, LogError};
+use crate::log::{AppendError, LogError};
 use crate::net::mailbox::Receiver;
 use crate::wire::error::ErrorCode;
 use crate::wire::metadata_records::{MetadataRecord, ProducerIdsRecord};
@@ -78,7 +78,7 @@ impl Controller {
         );
         let name: Arc<str> = Arc::from(topic.name);
         let partitions = self.make_partitions(&name, id, 0..created.partitions, &effective)?;
-        self.commit(&created.plan).inspect_err(|_| remove_logs(&partitions))?;
+        self.commit(&created.plan).inspect_err(|_| self.remove_logs(&partitions))?;
         self.shared.topics.insert(Arc::new(Topic::new(name, id, effective, partitions)));
         self.shared.watch_partitions();
         Ok(created)
@@ -113,12 +113,7 @@ impl Controller {
         for (worker, keys) in wakes {
             self.shared.tell(worker, super::WorkerMessage::Wake(keys));
         }
-        let delay = self.shared.config().topic_defaults().file_delete_delay_ms;
-        let delay = Duration::from_millis(u64::try_from(delay).unwrap_or(0));
-        give_up_logs(topic.partitions(), |log| {
-            log.remove_later(delay);
-            Ok(())
-        });
+        self.give_up_logs(topic.partitions(), self.shared.delete_delay());
         Ok(())
     }
 
@@ -140,7 +135,7 @@ impl Controller {
         let have = i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX);
         let config = topic.config();
         let added = self.make_partitions(&topic.name, topic.id, have..spec.count, &config)?;
-        self.commit(&plan).inspect_err(|_| remove_logs(&added))?;
+        self.commit(&plan).inspect_err(|_| self.remove_logs(&added))?;
         let partitions = topic.partitions().iter().cloned().chain(added).collect();
         self.shared.topics.insert(Arc::new(Topic::new(
             topic.name.clone(),
@@ -224,6 +219,9 @@ impl Controller {
             next_producer_id: start + BLOCK,
         }));
         self.commit(&plan)?;
+        // A power cut must not have ids given out twice: then idempotence would drop records of one
+        // producer for those of another.
+        self.metadata.flush().map_err(storage_error)?;
         self.shared.producer_ids.refill(start..start + BLOCK);
         self.shared
             .producer_ids
@@ -233,10 +231,7 @@ impl Controller {
 
     /// Appends records and replays them: the only way in which metadata changes.
     pub(super) fn commit(&mut self, plan: &Plan) -> Result<(), ApiError> {
-        self.metadata.append(plan, now_ms()).map_err(|why| {
-            ::log::error!("metadata log: {why}");
-            ApiError::new(ErrorCode::KAFKA_STORAGE_ERROR, why.to_string())
-        })?;
+        self.metadata.append(plan, now_ms()).map_err(storage_error)?;
         let mut image = self.shared.image.write().unwrap_or_else(PoisonError::into_inner);
         replay_plan(&mut image, plan);
         Ok(())
@@ -249,6 +244,11 @@ impl Controller {
         indexes: std::ops::Range<i32>,
         config: &Arc<TopicConfig>,
     ) -> Result<Vec<Arc<Partition>>, ApiError> {
+        // What the checkpoints say is of an earlier topic with this name.
+        self.shared.checkpoints.forget(topic, indexes.clone()).map_err(|why| {
+            ::log::error!("cannot make partitions of {topic}: checkpoints: {why}");
+            ApiError::new(ErrorCode::KAFKA_STORAGE_ERROR, why.to_string())
+        })?;
         let mut partitions = Vec::with_capacity(indexes.len());
         for index in indexes {
             let dir = partition_dir::path(&self.shared.data_dir, topic, index);
@@ -267,7 +267,7 @@ impl Controller {
                 }
                 Err(why) => {
                     ::log::error!("cannot make partition {topic}-{index}: {why}");
-                    remove_logs(&partitions);
+                    self.remove_logs(&partitions);
                     if is_ours {
                         // Left behind, it would be in the way of a retry.
                         let _ = std::fs::remove_dir_all(&dir);
@@ -278,6 +278,37 @@ impl Controller {
         }
         Ok(partitions)
     }
+
+    /// Takes the files of partitions away that nobody has used yet.
+    fn remove_logs(&self, partitions: &[Arc<Partition>]) {
+        self.give_up_logs(partitions, Duration::ZERO);
+    }
+
+    /// Renames the directories of partitions at once, so that there can be new ones of the same
+    /// names, and has them removed after a delay; what is still being sent from them stays readable.
+    fn give_up_logs(&self, partitions: &[Arc<Partition>], delay: Duration) {
+        for partition in partitions {
+            let renamed = match partition.retire() {
+                Some(log) => log.mark_deleted().map(|()| Some(log.dir().to_path_buf())),
+                None => {
+                    let (data_dir, topic) = (&self.shared.data_dir, &partition.topic);
+                    let dir = partition_dir::path(data_dir, topic, partition.index);
+                    leftovers::rename_deleted(&dir).map_err(LogError::from)
+                }
+            };
+            match renamed {
+                Ok(dir) => self.shared.keepers.janitor.remove(dir.into_iter().collect(), delay),
+                Err(why) => {
+                    ::log::error!("cannot remove {}-{}: {why}", partition.topic, partition.index);
+                }
+            }
+        }
+    }
+}
+
+fn storage_error(why: AppendError) -> ApiError {
+    ::log::error!("metadata log: {why}");
+    ApiError::new(ErrorCode::KAFKA_STORAGE_ERROR, why.to_string())
 }
 
 /// Replays records that planning made a moment ago; that they fit is an invariant.
@@ -287,22 +318,5 @@ fn replay_plan(image: &mut Image, plan: &Plan) {
         let replayed =
             decoded.and_then(|record| image.replay(&record).map_err(|why| why.to_string()));
         assert!(replayed.is_ok(), "a planned record does not fit: {replayed:?}");
-    }
-}
-
-/// Takes the files of partitions away that nobody has used yet.
-fn remove_logs(partitions: &[Arc<Partition>]) {
-    give_up_logs(partitions, Log::remove);
-}
-
-/// Renames the directories of partitions at once, so that there can be new ones of the same names, and
-/// then has `remove` remove them; what is still being sent from them stays readable.
-fn give_up_logs(partitions: &[Arc<Partition>], remove: impl Fn(&Log) -> Result<(), LogError>) {
-    for partition in partitions {
-        if let Some(log) = partition.log()
-            && let Err(why) = log.mark_deleted().and_then(|()| remove(log))
-        {
-            ::log::error!("cannot remove {}-{}: {why}", partition.topic, partition.index);
-        }
     }
 }

@@ -11,12 +11,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use super::checkpoints::Kind;
 use super::shared::{Shared, now_ms};
 use crate::catalog::Partition;
-use crate::log::{Deleted, Log, LogError};
+use crate::log::{Change, Deleted, Log, LogError};
 
 /// Names of partitions.
 type Key = (Arc<str>, i32);
+
+/// Closed logs that one check of retention opens: they stay open, so that each has its turn.
+const OPENED_PER_CHECK: usize = 1_000;
 
 /// What is asked of the janitor already.
 #[derive(Default)]
@@ -36,9 +40,58 @@ impl Shared {
         self.expire_producers_in(delay);
     }
 
+    /// From now on what changes in the logs is written down after the intervals that are set for it
+    /// (`LogManager.checkpointLogRecoveryOffsets` and its like). Where nothing changes nothing is
+    /// written.
+    pub(super) fn watch_changes(self: &Arc<Self>) {
+        let shared = Arc::downgrade(self);
+        self.keepers.janitor.on_change(move |change| {
+            if let Some(shared) = shared.upgrade() {
+                let (after, write) = shared.checkpoint_of(change);
+                shared.on_janitor(after, write);
+            }
+        });
+    }
+
+    fn checkpoint_of(&self, change: Change) -> (Duration, fn(&Arc<Shared>)) {
+        let config = self.config();
+        let (after_ms, write): (i64, fn(&Arc<Shared>)) = match change {
+            Change::RecoveryPoint => {
+                (config.log_flush_offset_checkpoint_interval_ms().into(), |shared| {
+                    shared.write_checkpoint(Change::RecoveryPoint, Kind::RecoveryPoint)
+                })
+            }
+            Change::LogStart => {
+                (config.log_flush_start_offset_checkpoint_interval_ms().into(), |shared| {
+                    shared.write_checkpoint(Change::LogStart, Kind::LogStart)
+                })
+            }
+            Change::HighWatermark => {
+                (config.replica_high_watermark_checkpoint_interval_ms(), |shared| {
+                    shared.write_checkpoint(Change::HighWatermark, Kind::HighWatermark)
+                })
+            }
+        };
+        (millis(after_ms), write)
+    }
+
+    fn write_checkpoint(&self, change: Change, kind: Kind) {
+        self.keepers.janitor.take(change);
+        if let Err(why) = self.checkpoints.write(kind, &self.topics) {
+            let path = self.data_dir.join(kind.file_name());
+            ::log::error!("cannot write {}: {why}; it is tried again later", path.display());
+            self.keepers.janitor.note(change);
+        }
+    }
+
+    /// How long the directory of a deleted partition stays (`log.segment.delete.delay.ms`).
+    pub(super) fn delete_delay(&self) -> Duration {
+        millis(self.config().topic_defaults().file_delete_delay_ms)
+    }
+
     /// Frees what the log start of a partition has passed, soon.
     pub fn free_soon(self: &Arc<Self>, partition: &Arc<Partition>) {
-        let log = partition.log();
+        let log = partition.log_if_open();
         if !log.is_some_and(Log::has_segments_below_log_start) {
             return;
         }
@@ -81,9 +134,16 @@ impl Shared {
         self.chores.retention.store(false, Ordering::Release);
         let partitions = self.partitions();
         let mut deleted = Deleted::default();
+        let mut closed = 0;
         for partition in &partitions {
             if self.is_stopping() {
                 return;
+            }
+            if partition.log_if_open().is_none() {
+                closed += 1;
+                if closed > OPENED_PER_CHECK || !self.may_have_old_segments(partition) {
+                    continue;
+                }
             }
             deleted += delete(partition, Log::delete_old_segments);
         }
@@ -96,12 +156,19 @@ impl Shared {
         }
     }
 
+    /// Whether retention may find something in a log that nobody has opened since a clean stop.
+    fn may_have_old_segments(&self, partition: &Partition) -> bool {
+        let Some(topic) = self.topics.by_name(&partition.topic) else { return false };
+        let config = topic.config();
+        config.cleanup_policy.delete && (config.retention_ms >= 0 || config.retention_bytes >= 0)
+    }
+
     /// Forgets idle producers in all partitions (`producer.id.expiration.ms`).
     fn expire_producers(self: &Arc<Self>) {
         self.chores.producers.store(false, Ordering::Release);
         let expiration_ms = i64::from(self.config().producer_id_expiration_ms());
         let partitions = self.partitions();
-        for log in partitions.iter().filter_map(|partition| partition.log()) {
+        for log in partitions.iter().filter_map(|partition| partition.log_if_open()) {
             if self.is_stopping() {
                 return;
             }

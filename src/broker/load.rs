@@ -1,136 +1,103 @@
 //! From the metadata image to running partitions, at the start.
 //!
-//! The catalog says which partitions exist; the directories only hold their bytes. A directory that
-//! the catalog does not know, or that belongs to an earlier topic with the same name, is moved
-//! aside as `…-stray` (Kafka does the same) and never read; a missing one is made anew.
+//! The catalog says which partitions exist; the directories only hold their bytes. After a clean
+//! stop no partition's directory is looked into: logs are opened when they are first needed. After
+//! anything else all of them are opened and checked before the broker serves. A directory that is
+//! missing is made anew (Kafka does the same).
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::data_dir::random_uuid;
-use super::metadata_log::DIRECTORY as METADATA_DIRECTORY;
-use super::{StartError, partition_dir};
-use crate::catalog::{Image, Partition, ResourceKind, Topic, TopicImage, Topics};
+use super::leftovers::{Found, Removal};
+use super::shared::Shared;
+use super::{StartError, opener, partition_dir, recovery};
+use crate::catalog::{Image, Partition, ResourceKind, Topic, TopicImage};
 use crate::config::{Config, TopicConfig};
-use crate::log::{Keepers, Log, Recovery, RecoveryReport, aside_dir_name};
+use crate::log::{Keepers, Log, Recovery};
 use crate::wire::uuid::Uuid;
 
-/// What is needed to open partitions.
-pub struct Loader<'a> {
-    /// The data directory.
-    pub data_dir: &'a Path,
-    /// The effective broker settings.
-    pub config: &'a Config,
-    /// Whether logs must be checked.
-    pub recovery: Recovery,
-    /// The keeper that logs need.
-    pub keepers: &'a Keepers,
+/// Fills the table of running topics from the image. What interrupted deletions left is removed
+/// behind the start.
+///
+/// # Errors
+/// When the data directory cannot be listed. A partition that cannot be opened is offline.
+pub fn load(shared: &Arc<Shared>, recovery: Recovery) -> Result<Option<Removal>, StartError> {
+    let image = shared.image();
+    let found = Found::list(&shared.data_dir, &image)
+        .map_err(|why| StartError::Io(shared.data_dir.clone(), why))?;
+    found.set_aside();
+    let opener = opener::lazy(shared);
+    let config = shared.config();
+    let mut missing = Missing::default();
+    for topic in image.topics() {
+        let settings = Arc::new(resolve(&image, &config, &topic.name));
+        let partition = |(index, registered): (usize, &crate::catalog::PartitionImage)| {
+            let index = i32::try_from(index).unwrap_or(i32::MAX);
+            let (name, epoch) = (topic.name.clone(), registered.leader_epoch);
+            if found.partitions.contains(OsStr::new(&partition_dir::name(&name, index))) {
+                return Partition::unopened(name, index, epoch, opener.clone());
+            }
+            let log = missing.make(shared, topic, index, &settings);
+            Partition::new(name, index, epoch, log)
+        };
+        let partitions = topic.partitions.iter().enumerate().map(partition).map(Arc::new).collect();
+        shared.topics.insert(Arc::new(Topic::new(
+            topic.name.clone(),
+            topic.id,
+            settings,
+            partitions,
+        )));
+    }
+    missing.tell();
+    drop(image);
+    if recovery == Recovery::Unclean {
+        recovery::recover(shared);
+    }
+    Ok(Removal::spawn(found.deleted))
 }
 
-impl Loader<'_> {
-    /// Opens all partitions of the image.
-    ///
-    /// # Errors
-    /// When the data directory cannot be listed. A partition that cannot be opened is offline.
-    pub fn load(&self, image: &Image, topics: &Topics) -> Result<(), StartError> {
-        self.clear_away(image)?;
-        for topic in image.topics() {
-            topics.insert(Arc::new(self.open_topic(image, topic)));
-        }
-        Ok(())
-    }
+/// Partitions without a directory.
+#[derive(Default)]
+struct Missing {
+    count: usize,
+    first: String,
+}
 
-    fn open_topic(&self, image: &Image, topic: &TopicImage) -> Topic {
-        let config = Arc::new(resolve(image, self.config, &topic.name));
-        let open = |(index, registered): (usize, &crate::catalog::PartitionImage)| {
-            let index = i32::try_from(index).unwrap_or(i32::MAX);
-            let log = self.open_log(topic, index, &config);
-            let log = log.inspect_err(|why| {
-                ::log::error!("partition {}-{index} is offline: {why}", topic.name);
-            });
-            Arc::new(Partition::new(topic.name.clone(), index, registered.leader_epoch, log.ok()))
-        };
-        let partitions = topic.partitions.iter().enumerate().map(open).collect();
-        Topic::new(topic.name.clone(), topic.id, config, partitions)
-    }
-
-    fn open_log(
-        &self,
+impl Missing {
+    fn make(
+        &mut self,
+        shared: &Shared,
         topic: &TopicImage,
         index: i32,
-        config: &Arc<TopicConfig>,
-    ) -> Result<Log, String> {
-        let dir = partition_dir::path(self.data_dir, &topic.name, index);
-        if !dir.exists() {
-            ::log::warn!("{}: the directory is missing; the partition starts empty", dir.display());
-            return make_log(&dir, topic.id, config, self.config, self.keepers);
+        settings: &Arc<TopicConfig>,
+    ) -> Option<Log> {
+        let name = partition_dir::name(&topic.name, index);
+        let dir = shared.data_dir.join(&name);
+        // What is noted of the lost log does not hold for the new one.
+        let forgotten = shared.checkpoints.forget(&topic.name, index..index.saturating_add(1));
+        let made = forgotten
+            .map_err(|why| why.to_string())
+            .and_then(|()| make_log(&dir, topic.id, settings, &shared.config(), &shared.keepers));
+        self.count += 1;
+        if self.first.is_empty() {
+            self.first.clone_from(&name);
         }
-        let opened = Log::open(dir.clone(), config.clone(), self.recovery, self.keepers.clone());
-        let (log, report) = opened.map_err(|why| why.to_string())?;
-        ::log::debug!("{}-{index}: {report:?}", topic.name);
-        tell_losses(&dir, &report);
-        log.set_producer_expiration(i64::from(self.config.producer_id_expiration_ms()));
-        log.advance_high_watermark(log.offsets().log_end);
-        Ok(log)
+        made.inspect_err(|why| {
+            ::log::error!(
+                "partition {name} is offline: it has no directory, and none can be made: {why}"
+            );
+        })
+        .ok()
     }
 
-    fn clear_away(&self, image: &Image) -> Result<(), StartError> {
-        let entries = fs::read_dir(self.data_dir);
-        for entry in entries.map_err(|why| StartError::Io(self.data_dir.to_owned(), why))?.flatten()
-        {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.ends_with("-delete") && entry.path().is_dir() {
-                if let Err(why) = fs::remove_dir_all(entry.path()) {
-                    ::log::warn!(
-                        "{}: cannot remove what a deleted topic left: {why}",
-                        entry.path().display()
-                    );
-                }
-                continue;
-            }
-            if name != METADATA_DIRECTORY && self.is_stray(image, &name) {
-                set_aside(&entry.path());
-            }
-        }
-        Ok(())
-    }
-
-    fn is_stray(&self, image: &Image, name: &str) -> bool {
-        let Some((topic, index)) = partition_dir::parse(name) else { return false };
-        let dir = self.data_dir.join(name);
-        if !dir.is_dir() {
-            return false;
-        }
-        let written: Option<Uuid> = partition_dir::read_metadata(&dir).unwrap_or_default();
-        let known = image
-            .topic(topic)
-            .filter(|t| usize::try_from(index).is_ok_and(|i| i < t.partitions.len()));
-        // A crash can fall between making the directory and writing the id: empty, so no loss.
-        known.is_none_or(|topic| written.is_some_and(|id| id != topic.id))
-    }
-}
-
-/// Tells the operator what opening a log has cut off.
-pub fn tell_losses(dir: &Path, report: &RecoveryReport) {
-    if report.has_losses() {
-        let (dir, end) = (dir.display(), report.log_end);
-        ::log::warn!("{dir}: records were lost, it ends at offset {end} now: {}", report.losses());
-    }
-}
-
-fn set_aside(dir: &Path) {
-    let name = dir.file_name().unwrap_or_default().to_string_lossy();
-    let to = dir.with_file_name(aside_dir_name(&name, &random_uuid().to_string(), "-stray"));
-    match fs::rename(dir, &to) {
-        Ok(()) => ::log::warn!(
-            "{}: no topic of the catalog owns it; moved to {}, remove that if it is not needed",
-            dir.display(),
-            to.display()
-        ),
-        Err(why) => {
-            ::log::error!("{}: no topic owns it, and it cannot be moved: {why}", dir.display())
+    fn tell(&self) {
+        if self.count > 0 {
+            let (count, first) = (self.count, &self.first);
+            ::log::warn!(
+                "{count} partitions had no directory ({first} and the like): they start empty"
+            );
         }
     }
 }

@@ -10,16 +10,20 @@
 //! (workers attached), *closed* (all logs flushed and closed, the clean-shutdown marker written).
 //! A broker that is dropped without [`Broker::close`] leaves what a crash leaves.
 
+pub mod checkpoints;
 mod controller;
 mod data_dir;
 mod data_dir_error;
 mod fetch_session;
 mod fetch_sessions;
 mod janitor;
+mod leftovers;
 mod load;
 mod metadata_log;
+mod opener;
 mod partition_dir;
 mod producer_ids;
+mod recovery;
 mod shared;
 
 use std::path::PathBuf;
@@ -39,9 +43,10 @@ use crate::catalog::{NodeView, Partition, ResourceKind, Topic, Topics, elect_lea
 use crate::config::{Config, TopicConfig};
 use crate::log::{Keepers, LogError, Recovery};
 use crate::net::mailbox::{Mailbox, Sender};
+use checkpoints::{Checkpoints, Kind};
 use controller::Job;
 use data_dir::DataDir;
-use load::Loader;
+use leftovers::Removal;
 use metadata_log::MetadataLog;
 
 /// Jobs that may wait for the controller.
@@ -98,6 +103,7 @@ pub struct Broker {
     shared: Arc<Shared>,
     data_dir: DataDir,
     controller: Option<JoinHandle<Result<(), LogError>>>,
+    removal: Option<Removal>,
     keepers: Keepers,
 }
 
@@ -115,26 +121,33 @@ impl Broker {
         let data_dir = data_dir.map_err(StartError::DataDir)?;
         let keepers =
             Keepers::spawn().map_err(|why| StartError::Io(data_dir.path().to_owned(), why))?;
+        let flusher = &keepers.flusher;
+        match place {
+            Place::Temporary => flusher.switch_off(),
+            Place::Kept => flusher.set_pace(config.flush_ms(), config.flush_bytes()),
+        }
+        flusher.set_data_dir(data_dir.path());
         let recovery = if data_dir.was_clean() { Recovery::Clean } else { Recovery::Unclean };
         let (metadata, image) = MetadataLog::open(&data_dir, recovery, keepers.clone())?;
         data_dir.mark_in_use().map_err(StartError::DataDir)?;
+        // A marker that comes back after a power cut would have files trusted that it found.
+        flusher.note_names();
+        metadata.guard(flusher);
         let effective = Arc::new(dynamic_config(&image, &config));
-        let topics = Topics::default();
-        let loader =
-            Loader { data_dir: data_dir.path(), config: &effective, recovery, keepers: &keepers };
-        loader.load(&image, &topics)?;
+        metadata.set_flush(effective.topic_defaults().flush_messages);
         let node = NodeView {
             node_id: data_dir.meta().node_id,
             directory_id: data_dir.meta().directory_id,
         };
         let (controller, jobs) = Mailbox::for_thread(CONTROLLER_QUEUE);
         let shared = Arc::new(Shared {
-            topics,
+            topics: Topics::default(),
             sessions: FetchSessions::new(effective.max_incremental_fetch_session_cache_slots()),
             producer_ids: producer_ids::ProducerIds::default(),
             node,
             cluster_id: data_dir.meta().cluster_id.clone(),
             data_dir: data_dir.path().to_owned(),
+            checkpoints: Checkpoints::load(data_dir.path()),
             keepers: keepers.clone(),
             image: RwLock::new(image),
             config: RwLock::new(effective),
@@ -147,6 +160,7 @@ impl Broker {
             chores: janitor::Chores::default(),
             static_config: config,
         });
+        let removal = load::load(&shared, recovery)?;
         let mut state = Controller { shared: shared.clone(), metadata };
         if !data_dir.was_clean() {
             state.elect_leaders()?;
@@ -160,10 +174,11 @@ impl Broker {
             }
             StartError::Io(data_dir.path().to_owned(), why)
         })?;
+        shared.watch_changes();
         if !shared.topics.all().is_empty() {
             shared.watch_partitions();
         }
-        Ok(Self { shared, data_dir, controller: Some(thread), keepers })
+        Ok(Self { shared, data_dir, controller: Some(thread), removal, keepers })
     }
 
     /// What the broker's threads share.
@@ -173,6 +188,12 @@ impl Broker {
 
     /// Connects the workers, before they start.
     pub fn attach(&self, workers: Vec<Sender<WorkerMessage>>, endpoints: Vec<Endpoint>) {
+        let wakes = workers.clone();
+        self.keepers.flusher.set_delivery(Box::new(move |worker, keys| {
+            if let Some(worker) = wakes.get(worker) {
+                shared::send_for_sure(worker, WorkerMessage::Wake(keys));
+            }
+        }));
         let attached = self.shared.workers.set(workers).is_ok()
             && self.shared.endpoints.set(endpoints).is_ok();
         assert!(attached, "workers are attached once");
@@ -200,6 +221,9 @@ impl Broker {
         }
         // No segment goes while logs are closed.
         self.keepers.janitor.stop();
+        if let Some(removal) = self.removal.take() {
+            removal.stop();
+        }
         let closed = self.close_logs();
         self.keepers.stop();
         outcome = outcome.and(closed);
@@ -215,7 +239,7 @@ impl Broker {
 }
 
 impl Broker {
-    /// Closes all partitions. Few are flushed one by one, many with one call for the volume: a stop
+    /// Closes all partitions that are open; the others are as a clean stop left them. Few are flushed one by one, many with one call for the volume: a stop
     /// must not take a disk's time per partition. Those that are about to be removed are left as they
     /// are: a flush of the whole volume is the business of others there.
     fn close_logs(&self) -> Result<(), StartError> {
@@ -225,9 +249,10 @@ impl Broker {
         }
         let partitions: Vec<_> =
             self.shared.topics.all().iter().flat_map(|topic| topic.partitions().to_vec()).collect();
-        let few = partitions.len() <= FEW;
+        let open = || partitions.iter().filter_map(|partition| partition.log_if_open());
+        let few = open().count() <= FEW;
         let mut outcome = Ok(());
-        for log in partitions.iter().filter_map(|partition| partition.log()) {
+        for log in open() {
             if let Err(why) = if few { log.close() } else { log.seal() } {
                 outcome = Err(StartError::Log(why));
             }
@@ -236,8 +261,22 @@ impl Broker {
             let directory = &self.shared.data_dir;
             let synced = crate::log::volume::sync(directory);
             synced.map_err(|why| StartError::Io(directory.clone(), why))?;
+            for log in open() {
+                outcome = outcome.and(log.close_flushed().map_err(StartError::Log));
+            }
         }
-        outcome
+        outcome?;
+        self.write_checkpoints()
+    }
+
+    /// Writes down where the logs are, for the next start.
+    fn write_checkpoints(&self) -> Result<(), StartError> {
+        for kind in [Kind::RecoveryPoint, Kind::LogStart, Kind::HighWatermark] {
+            let written = self.shared.checkpoints.write(kind, &self.shared.topics);
+            let path = || self.shared.data_dir.join(kind.file_name());
+            written.map_err(|why| StartError::Io(path(), why))?;
+        }
+        Ok(())
     }
 }
 
@@ -281,7 +320,7 @@ impl Shared {
     fn offline(&self) -> Option<String> {
         let topics = self.topics.all();
         let mut partitions = topics.iter().flat_map(|topic| topic.partitions());
-        let offline = partitions.find(|partition| partition.log().is_none())?;
+        let offline = partitions.find(|partition| partition.is_offline())?;
         Some(format!("{}-{}", offline.topic, offline.index))
     }
 
@@ -292,7 +331,7 @@ impl Shared {
         for topic in self.topics.all() {
             topic.set_config(Arc::new(self.resolve(&topic.name)));
             let expiration = i64::from(self.config().producer_id_expiration_ms());
-            for log in topic.partitions().iter().filter_map(|partition| partition.log()) {
+            for log in topic.partitions().iter().filter_map(|partition| partition.log_if_open()) {
                 log.set_producer_expiration(expiration);
             }
         }

@@ -10,9 +10,14 @@ use crate::wire::uuid::Uuid;
 
 const METADATA: &str = "partition.metadata";
 
+/// The name of a partition's directory.
+pub fn name(topic: &str, index: i32) -> String {
+    format!("{topic}-{index}")
+}
+
 /// The directory of a partition.
 pub fn path(data_dir: &Path, topic: &str, index: i32) -> PathBuf {
-    data_dir.join(format!("{topic}-{index}"))
+    data_dir.join(name(topic, index))
 }
 
 /// Splits a directory's name into topic and index; `None` for other directories.

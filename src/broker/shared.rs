@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::checkpoints::Checkpoints;
 use super::controller::{Controller, Job};
 use super::fetch_sessions::FetchSessions;
 use super::janitor::Chores;
@@ -61,6 +62,8 @@ pub struct Shared {
     pub cluster_id: String,
     /// The data directory.
     pub data_dir: PathBuf,
+    /// The data directory's checkpoint files.
+    pub checkpoints: Checkpoints,
     pub(super) keepers: Keepers,
     pub(super) image: RwLock<Image>,
     pub(super) config: RwLock<Arc<Config>>,
@@ -111,11 +114,7 @@ impl Shared {
         let Some(sender) = self.workers.get().and_then(|workers| workers.get(worker)) else {
             return;
         };
-        let mut undelivered = sender.send(message);
-        while let Err(SendError::Full(message)) = undelivered {
-            std::thread::yield_now(); // A million messages wait: the worker is at them.
-            undelivered = sender.send(message);
-        }
+        send_for_sure(sender, message);
     }
 
     /// Whether the broker stops: nothing new is begun.
@@ -184,6 +183,15 @@ impl Drop for OffloadClaim {
     fn drop(&mut self) {
         let before = self.shared.offloaded.fetch_sub(self.bytes, Ordering::AcqRel);
         assert!(before >= self.bytes, "no more is given back than was claimed");
+    }
+}
+
+/// Sends a message that must not be lost, waiting for room. For keepers only.
+pub(super) fn send_for_sure(sender: &Sender<WorkerMessage>, message: WorkerMessage) {
+    let mut undelivered = sender.send(message);
+    while let Err(SendError::Full(message)) = undelivered {
+        std::thread::yield_now(); // A million messages wait: the worker is at them.
+        undelivered = sender.send(message);
     }
 }
 

@@ -1,14 +1,42 @@
 //! One running partition: its log, its leader epoch, and who waits for its data.
+//!
+//! After a clean stop a log is opened when it is first asked for, by whoever asks, once: a start
+//! costs the same with ten partitions or ten thousand.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
+use std::fmt::Display;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::waiters::{Waiter, Waiters};
 use crate::log::validate::Validated;
-use crate::log::{AppendError, Appended, Log, LogError};
+use crate::log::{AppendError, Appended, FlushListener, FlushTicket, Log, LogError, WakeRequest};
 
 /// Between two log lines about one partition's storage.
 const REPORT_INTERVAL_MS: i64 = 10_000;
+
+/// What came of opening a log.
+pub enum Opened {
+    /// It can be used.
+    Ready(Box<Log>),
+    /// It cannot be used until the next start.
+    Offline,
+    /// Not now; whoever asks next tries again.
+    Later,
+}
+
+/// Opens the logs of partitions when they are first needed. What fails it says itself.
+pub trait Opener: Send + Sync {
+    /// Opens the partition's log. Never called again, nor by two threads at a time, unless the
+    /// answer was [`Opened::Later`].
+    fn open(&self, partition: &Partition) -> Opened;
+
+    /// The log is seen by others from now on: what was changed in all open logs meanwhile is to be
+    /// made up for.
+    fn opened(&self, partition: &Partition, log: &Log);
+
+    /// Bytes of records of a partition that is not open.
+    fn size(&self, partition: &Partition) -> u64;
+}
 
 /// A partition that this node leads.
 pub struct Partition {
@@ -17,7 +45,14 @@ pub struct Partition {
     /// Its index within the topic.
     pub index: i32,
     leader_epoch: AtomicI32,
-    log: Option<Log>,
+    /// Nothing until it is opened; then the log, or that it cannot be used.
+    log: OnceLock<Option<Box<Log>>>,
+    /// Held while it is opened.
+    opening: Mutex<()>,
+    /// Who opens it.
+    opener: Option<Arc<dyn Opener>>,
+    /// Something has happened to its disk since.
+    failed: AtomicBool,
     waiters: Waiters,
     reported_ms: AtomicI64,
 }
@@ -26,19 +61,110 @@ impl Partition {
     /// A partition over its log; `None` when the log cannot be used: the partition is offline and
     /// answers KAFKA_STORAGE_ERROR, the others go on.
     pub fn new(topic: Arc<str>, index: i32, leader_epoch: i32, log: Option<Log>) -> Self {
+        let log = OnceLock::from(log.map(Box::new));
+        Self { log, ..Self::closed(topic, index, leader_epoch, None) }
+    }
+
+    /// A partition whose log is opened when it is first asked for.
+    pub fn unopened(
+        topic: Arc<str>,
+        index: i32,
+        leader_epoch: i32,
+        opener: Arc<dyn Opener>,
+    ) -> Self {
+        Self::closed(topic, index, leader_epoch, Some(opener))
+    }
+
+    fn closed(
+        topic: Arc<str>,
+        index: i32,
+        leader_epoch: i32,
+        opener: Option<Arc<dyn Opener>>,
+    ) -> Self {
         Self {
             topic,
             index,
             leader_epoch: AtomicI32::new(leader_epoch),
-            log,
+            log: OnceLock::new(),
+            opening: Mutex::default(),
+            opener,
+            failed: AtomicBool::new(false),
             waiters: Waiters::default(),
             reported_ms: AtomicI64::new(i64::MIN),
         }
     }
 
-    /// The log, unless the partition is offline.
+    /// The log, opened if it is not, unless the partition is offline. May block for a moment, the
+    /// first time.
     pub fn log(&self) -> Option<&Log> {
-        self.log.as_ref()
+        match self.log.get() {
+            Some(log) => self.unless_failed(log.as_deref()),
+            None => self.open(),
+        }
+    }
+
+    #[cold]
+    fn open(&self) -> Option<&Log> {
+        let opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(log) = self.log.get() {
+            return log.as_deref(); // Somebody else was quicker.
+        }
+        let opener = self.opener.as_ref()?;
+        let log = match opener.open(self) {
+            Opened::Later => return None,
+            Opened::Offline => None,
+            Opened::Ready(log) => Some(log),
+        };
+        let log = self.log.get_or_init(|| log).as_deref();
+        drop(opening);
+        if let Some(log) = log {
+            opener.opened(self, log);
+        }
+        log
+    }
+
+    /// Opens the log in another way than its opener's, unless it is open.
+    pub fn open_with(&self, open: impl FnOnce() -> Option<Log>) {
+        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        self.log.get_or_init(|| open().map(Box::new));
+    }
+
+    fn unless_failed<'l>(&self, log: Option<&'l Log>) -> Option<&'l Log> {
+        log.filter(|log| !log.has_failed() && !self.failed.load(Ordering::Acquire))
+    }
+
+    /// The log if it is open and can be used: for those who look at all partitions and need not
+    /// open any.
+    pub fn log_if_open(&self) -> Option<&Log> {
+        self.unless_failed(self.log.get()?.as_deref())
+    }
+
+    /// Whether the log cannot be used. False while nobody has tried.
+    pub fn is_offline(&self) -> bool {
+        self.log.get().is_some() && self.log_if_open().is_none()
+    }
+
+    /// The log if it is open; if not, it never will be: for a partition that ends.
+    pub fn retire(&self) -> Option<&Log> {
+        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        self.log.get_or_init(|| None).as_deref()
+    }
+
+    /// Bytes of records; 0 when the partition is offline. Does not open the log.
+    pub fn size(&self) -> u64 {
+        match (self.log.get(), &self.opener) {
+            (Some(log), _) => log.as_ref().map_or(0, |log| log.size()),
+            (None, Some(opener)) => opener.size(self),
+            (None, None) => 0,
+        }
+    }
+
+    /// Takes the partition offline: it answers KAFKA_STORAGE_ERROR until the broker is started
+    /// again, for reads too, since nobody knows what the disk still has. The others go on.
+    pub fn fail(&self, why: &dyn Display) {
+        if !self.failed.swap(true, Ordering::AcqRel) {
+            ::log::error!("partition {}-{} is offline: {why}", self.topic, self.index);
+        }
     }
 
     /// The epoch of this node's leadership.
@@ -58,13 +184,13 @@ impl Partition {
             self.topic,
             self.index
         );
-        self.log.as_ref().map_or(Ok(()), |log| log.assign_epoch(epoch))
+        self.log().map_or(Ok(()), |log| log.assign_epoch(epoch))
     }
 
     /// The largest epoch up to this one that the log knows, and where it ends; −1 each when it
     /// knows none. `None` when the partition is offline.
     pub fn end_offset_for_epoch(&self, epoch: i32) -> Option<(i32, i64)> {
-        self.log.as_ref().map(|log| log.end_offset_for_epoch(epoch))
+        self.log().map(|log| log.end_offset_for_epoch(epoch))
     }
 
     /// Whether an error of this partition's storage may be logged now: one each ten seconds says it
@@ -80,7 +206,9 @@ impl Partition {
     }
 
     /// Appends a produced batch and makes it visible, since on a single node the leader is the
-    /// whole in-sync set; then calls `wake` for each waiter whose need is met by it.
+    /// whole in-sync set; then calls `wake` for each waiter whose need is met by it. Where
+    /// `flush_to` is set it is not visible before it is on the disk: [`Partition::await_flush`]
+    /// must follow.
     ///
     /// # Errors
     /// What the log says; `None` when the partition is offline.
@@ -90,12 +218,41 @@ impl Partition {
         now_ms: i64,
         wake: impl FnMut(&Waiter),
     ) -> Result<Appended, Option<AppendError>> {
-        let log = self.log.as_ref().ok_or(None)?;
+        let log = self.log().ok_or(None)?;
         let appended = log.append(batch, self.leader_epoch(), now_ms).map_err(Some)?;
-        if !appended.duplicate {
+        if !appended.duplicate && appended.flush_to.is_none() {
             log.advance_high_watermark(appended.next_offset);
             self.waiters.wake(batch.bytes.len() as i64, wake);
         }
         Ok(appended)
+    }
+
+    /// Has `ticket` settled, and what was appended shown, when it is on the disk.
+    /// [`Partition::ask_flush`] must follow, once for many of these.
+    pub fn await_flush(self: &Arc<Self>, bytes: u64, ticket: Option<Arc<FlushTicket>>) {
+        if let Some(log) = self.log_if_open() {
+            log.await_flush(bytes, ticket, self.clone());
+        }
+    }
+
+    /// Asks for a flush at once, without waiting for it.
+    pub fn ask_flush(&self) {
+        if let Some(log) = self.log_if_open() {
+            log.ask_flush();
+        }
+    }
+
+    /// Whether everything below `offset` is on the disk.
+    pub fn is_flushed(&self, offset: i64) -> bool {
+        self.log_if_open().is_some_and(|log| log.flushed_offset() >= offset)
+    }
+}
+
+impl FlushListener for Partition {
+    fn flushed(&self, offset: i64, bytes: u64, wake: WakeRequest<'_>) {
+        let Some(log) = self.log_if_open() else { return };
+        log.advance_high_watermark(offset);
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.waiters.wake(bytes, |waiter| wake(waiter.worker, waiter.key));
     }
 }

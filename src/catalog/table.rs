@@ -55,7 +55,7 @@ impl Topic {
     /// Puts new settings in force, in the logs too.
     pub fn set_config(&self, config: Arc<TopicConfig>) {
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = config.clone();
-        for log in self.partitions.iter().filter_map(|partition| partition.log()) {
+        for log in self.partitions.iter().filter_map(|partition| partition.log_if_open()) {
             log.set_config(config.clone());
         }
     }

@@ -167,7 +167,6 @@ mod tests {
         for pair in [
             ("listeners", "PLAINTEXT://:1"),
             ("listener.name.plaintext.ssl.keystore.location", "x"),
-            ("log.flush.interval.messages", "1"),
             ("max.connection.creation.rate", "5"),
         ] {
             let error = check(&[pair], false).unwrap_err();
@@ -175,8 +174,8 @@ mod tests {
         }
     }
 
-    /// What the broker puts in force itself when it changes.
-    const APPLIED: &[&str] = &["producer.id.expiration.ms"];
+    /// What the broker puts in force itself when it changes, or reads with the next start.
+    const APPLIED: &[&str] = &["num.recovery.threads.per.data.dir", "producer.id.expiration.ms"];
 
     /// What is used and may change is a topic's default, read anew for each topic, or put in force by
     /// the broker, or refused here.

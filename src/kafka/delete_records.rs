@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use super::call::{Call, decode, respond};
-use crate::broker::{Controller, Shared};
-use crate::catalog::Topic;
+use crate::broker::Controller;
+use crate::catalog::{Partition, Topic};
 use crate::wire::codec::{Array, DecodeError, Reader, Writer};
 use crate::wire::error::ErrorCode;
 use crate::wire::messages::delete_records::{
@@ -27,14 +27,18 @@ pub fn handle(
     out: &mut Writer,
 ) -> Result<(), DecodeError> {
     let request: DeleteRecordsRequest<'_> = decode(call, body)?;
+    let shared = controller.shared();
     let mut answers = Vec::with_capacity(request.topics.len());
+    let mut moved = Vec::new();
     for topic in request.topics.iter() {
-        let known = controller.shared().topics.by_name(topic.name);
-        let row = |asked: DeleteRecordsPartition| {
+        let known = shared.topics.by_name(topic.name);
+        let mut row = |asked: DeleteRecordsPartition| {
             let known = known.as_deref().ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
-            let deleted = known.and_then(|topic| delete(controller.shared(), topic, &asked));
-            let (low_watermark, error_code) = match deleted {
-                Ok(low_watermark) => (low_watermark, ErrorCode::NONE),
+            let (low_watermark, error_code) = match known.and_then(|topic| delete(topic, &asked)) {
+                Ok((partition, low_watermark)) => {
+                    moved.push(partition);
+                    (low_watermark, ErrorCode::NONE)
+                }
                 Err(code) => (-1, code),
             };
             DeleteRecordsPartitionResult {
@@ -43,8 +47,18 @@ pub fn handle(
                 error_code,
             }
         };
-        answers.push((topic.name, topic.partitions.iter().map(row).collect::<Vec<_>>()));
+        answers.push((topic.name, topic.partitions.iter().map(&mut row).collect::<Vec<_>>()));
     }
+    // What is answered outlives this process: one write for all partitions of the request.
+    if let Err(why) = shared.checkpoints.write_log_starts_of(moved.iter().map(|moved| &**moved)) {
+        ::log::error!("{}: cannot write where logs begin: {why}", shared.data_dir.display());
+        for row in answers.iter_mut().flat_map(|(_, rows)| rows) {
+            if row.error_code == ErrorCode::NONE {
+                (row.low_watermark, row.error_code) = (-1, ErrorCode::KAFKA_STORAGE_ERROR);
+            }
+        }
+    }
+    moved.iter().for_each(|partition| shared.free_soon(partition));
     let mut topics = Vec::with_capacity(answers.len());
     for (name, rows) in &answers {
         topics.push(DeleteRecordsTopicResult { name, partitions: Array::from(rows) });
@@ -58,10 +72,9 @@ pub fn handle(
 }
 
 fn delete(
-    shared: &Arc<Shared>,
     topic: &Topic,
     asked: &DeleteRecordsPartition,
-) -> Result<i64, ErrorCode> {
+) -> Result<(Arc<Partition>, i64), ErrorCode> {
     let partition =
         topic.partition(asked.partition_index).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
     if topic.internal {
@@ -81,6 +94,5 @@ fn delete(
         ::log::error!("{}-{}: {why}", partition.topic, partition.index);
         why.code()
     })?;
-    shared.free_soon(partition);
-    Ok(log.offsets().log_start)
+    Ok((partition.clone(), log.offsets().log_start))
 }

@@ -66,7 +66,7 @@ pub fn handle(
 }
 
 fn row(partition: &Arc<Partition>) -> DescribeLogDirsPartition {
-    let size = partition.log().map_or(0, |log| log.size());
+    let size = partition.size();
     DescribeLogDirsPartition {
         partition_index: partition.index,
         partition_size: i64::try_from(size).unwrap_or(i64::MAX),

@@ -149,11 +149,14 @@ impl Log {
             }
             writer.snapshot_at = base;
         }
+        self.durability.note_names();
         let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
         // Readers of old segments come and go; those of the last two are the rule.
         let old = segments.len().saturating_sub(1);
         segments[..old].iter().for_each(|segment| segment.release_files());
         segments.push(segment);
+        drop(segments);
+        self.durability.note_roll(&self.keepers.flusher);
         Ok(())
     }
 

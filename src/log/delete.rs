@@ -7,6 +7,7 @@
 //! files. Only a prefix of the log is ever taken here, so that a crash in between leaves a log.
 
 use super::Log;
+use super::changes::Change;
 use super::error::{LogError, StorageError};
 use super::names;
 use super::offsets::Position;
@@ -85,6 +86,7 @@ impl Log {
         });
         self.publish(&mut writer, None);
         drop(writer);
+        self.keepers.janitor.note(Change::LogStart);
         self.forget_old_epochs()
     }
 
@@ -126,8 +128,8 @@ impl Log {
 
     /// Takes the partition out of the directory's namespace: nothing is appended any more, and the
     /// directory is renamed, so that a new one of the same name can be made. Its files are let go
-    /// of. Either [`Log::remove`] or [`Log::remove_later`] must follow, or the next start of the
-    /// broker removes what is left.
+    /// of. [`Log::remove`] must follow, or the janitor be told, or the next start of the broker
+    /// removes what is left.
     ///
     /// # Errors
     /// When the directory cannot be renamed.
@@ -140,6 +142,7 @@ impl Log {
             StorageError::new("draw a name for the deletion of", &self.dir(), error)
         })?;
         let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.durability.retire();
         // A rolled segment's chores must not reach into a new log of the same name.
         self.backlog.clear();
         self.next.discard();
@@ -153,13 +156,6 @@ impl Log {
         }
         self.segments().iter().for_each(|segment| segment.release_files());
         Ok(())
-    }
-
-    /// Has the directory and all files in it removed after a delay. Only after
-    /// [`Log::mark_deleted`].
-    pub fn remove_later(&self, delay: Duration) {
-        assert!(self.lock_writer().closed, "a log that takes appends cannot be removed");
-        self.keepers.janitor.remove(vec![self.dir().to_path_buf()], delay);
     }
 
     /// Removes the directory and all files in it. Only after [`Log::mark_deleted`].

@@ -6,6 +6,7 @@
 //! never hold up anybody: leaving a chore takes a lock for a moment. What it has not removed when
 //! the process ends bears a name by which the next start finds it.
 
+use super::changes::{Change, Changes};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
@@ -34,6 +35,7 @@ struct Shared {
     began: Instant,
     schedule: Mutex<Schedule>,
     changed: Condvar,
+    changes: Changes,
 }
 
 #[derive(Default)]
@@ -65,6 +67,7 @@ impl Janitor {
             began: Instant::now(),
             schedule: Mutex::default(),
             changed: Condvar::new(),
+            changes: Changes::default(),
         });
         let of_thread = shared.clone();
         let thread = thread::Builder::new().name("janitor".into());
@@ -95,6 +98,22 @@ impl Janitor {
     pub fn run(&self, delay: Duration, chore: impl FnOnce() + Send + 'static) {
         let due = self.shared.due(delay);
         self.shared.leave(self.shared.lock(), due, Chore::Run(Box::new(chore)));
+    }
+
+    /// Has `listener` called when something changed for the first time since [`Janitor::take`], by
+    /// the thread that changed it: it must not wait. Only once.
+    pub fn on_change(&self, listener: impl Fn(Change) + Send + Sync + 'static) {
+        self.shared.changes.listen(Box::new(listener));
+    }
+
+    /// Something changed in a log that is written down from time to time. Costs a load.
+    pub fn note(&self, change: Change) {
+        self.shared.changes.note(change);
+    }
+
+    /// Takes note of a change, before the logs are looked at; false if there was none.
+    pub fn take(&self, change: Change) -> bool {
+        self.shared.changes.take(change)
     }
 
     /// Removals that wait for their time.

@@ -9,7 +9,7 @@
 //!  ├ LeaderEpochs  leader-epoch-checkpoint                         epochs
 //!  ├ Preparer    grows and faults in ahead of need (a keeper)      preparer
 //!  └ Janitor     removes what was given up, later (a keeper)       janitor, delete, retention
-//! open, listing, recover: from a directory to a log, also after a crash; damage: only looking
+//! open, listing, trust, recover, state: from a directory to a log, also after a crash; damage: only looking
 //! ```
 //!
 //! The promise: what was appended is in the shared mapping, hence in the page cache, before
@@ -22,13 +22,18 @@
 
 mod active;
 mod append;
+mod changes;
 mod checkpoint;
 mod cleaner;
 mod damage;
 mod delete;
+mod durability;
 mod epochs;
 mod error;
 mod file;
+mod flush;
+mod flusher;
+mod ground;
 mod index;
 mod janitor;
 mod keepers;
@@ -49,16 +54,22 @@ mod report;
 mod retention;
 mod scan;
 mod segment;
+mod state;
+pub mod sync;
 mod time_index;
 mod times;
+mod trust;
 pub mod validate;
 pub mod volume;
 
 pub use append::Appended;
+pub use changes::Change;
 pub use cleaner::{CleanError, Cleanable, Cleaned, CleanerLimits, Pace};
 pub use damage::Damage;
 pub use delete::Deleted;
+pub use durability::{FlushListener, FlushTicket, WakeRequest};
 pub use error::{AppendError, LogError, ReadError, StorageError};
+pub use flusher::{Deliver, Flusher};
 pub use janitor::Janitor;
 pub use keepers::Keepers;
 pub use names::aside_dir_name;
@@ -67,18 +78,19 @@ pub use offsets::{Bound, Offsets};
 pub use preparer::Preparer;
 pub use read::Read;
 pub use recover::Cut;
-pub use report::{Recovery, RecoveryReport};
+pub use report::{Missing, Opening, Progress, Recovery, RecoveryReport};
 pub use scan::Bad;
 pub use times::TimestampedOffset;
 
 use crate::config::TopicConfig;
 use append::Writer;
+use durability::Durability;
 use epochs::LeaderEpochs;
 use offsets::{Position, Published, Watermarks};
 use preparer::{Backlog, NextSegment};
 use segment::{Segment, SegmentFiles};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// The log of one partition. See the module's documentation.
@@ -86,18 +98,18 @@ pub struct Log {
     /// `<topic>-<partition>`: the directory's name, for messages.
     name: String,
     /// Where it is; changes once, when the log is deleted.
-    dir: RwLock<Arc<Path>>,
+    dir: Arc<RwLock<Arc<Path>>>,
     writer: Mutex<Writer>,
-    marks: Watermarks,
+    marks: Arc<Watermarks>,
     /// In order of their base offsets; never empty; the last one is written to.
-    segments: RwLock<Vec<Arc<Segment>>>,
+    segments: Arc<RwLock<Vec<Arc<Segment>>>>,
     epochs: Mutex<LeaderEpochs>,
     /// Held by who takes segments away or puts others in their place; before the writer's.
     upkeep: Mutex<()>,
     /// Transactions may hold the last stable offset back: moving the high watermark must look.
     unstable: AtomicBool,
-    /// Everything below is on the disk, not only in the page cache.
-    flushed: AtomicI64,
+    /// How far it is on the disk, not only in the page cache.
+    durability: Arc<Durability>,
     next: Arc<NextSegment>,
     backlog: Arc<Backlog>,
     keepers: Keepers,
@@ -157,6 +169,13 @@ impl Log {
         if self.unstable.load(Ordering::Acquire) {
             self.publish(&mut self.lock_writer(), None);
         }
+        self.keepers.janitor.note(Change::HighWatermark);
+    }
+
+    /// The base offset of the first segment.
+    pub fn first_segment(&self) -> i64 {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        segments.first().map_or(0, |first| first.base)
     }
 
     /// Bytes of batches in all segments.
@@ -166,6 +185,8 @@ impl Log {
 
     /// Takes new settings; those of files count from the next segment on.
     pub fn set_config(&self, config: Arc<TopicConfig>) {
+        let (messages, ms) = (config.flush_messages, config.flush_ms);
+        self.durability.set_rules(messages, ms, &self.keepers.flusher);
         self.lock_writer().config = config;
     }
 

@@ -16,6 +16,8 @@ pub(crate) const CLEANED: &str = ".cleaned";
 pub(crate) const SWAP: &str = ".swap";
 /// A segment's files made ahead of need, before their base offset is known.
 pub(crate) const PREPARED: &str = ".prepared";
+/// The end of a segment's file that is in the way, but may be all that is left of something.
+pub(crate) const ASIDE: &str = ".aside";
 /// The end of a deleted partition's directory name.
 pub(crate) const DELETE_DIR_SUFFIX: &str = "-delete";
 /// The file system's limit for one name, and with it Kafka's for a directory to delete.
@@ -103,6 +105,11 @@ pub(crate) fn time_index_file(dir: &Path, base: i64) -> PathBuf {
     offset_file(dir, base, "timeindex")
 }
 
+/// Its aborted transactions, if there are any.
+pub(crate) fn txn_index_file(dir: &Path, base: i64) -> PathBuf {
+    offset_file(dir, base, "txnindex")
+}
+
 /// Where the files are that every segment has.
 #[derive(Clone, Debug)]
 pub(crate) struct SegmentPaths {
@@ -177,11 +184,6 @@ pub(crate) fn snapshot_file(dir: &Path, offset: i64) -> PathBuf {
 /// Where leader epochs begin.
 pub(crate) fn leader_epoch_file(dir: &Path) -> PathBuf {
     dir.join("leader-epoch-checkpoint")
-}
-
-/// The log start offset, where it is not the first segment's base offset.
-pub(crate) fn log_start_file(dir: &Path) -> PathBuf {
-    dir.join("log-start-offset-checkpoint")
 }
 
 /// `<topic>-<partition>.<id>-delete`, see [`aside_dir_name`].

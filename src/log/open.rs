@@ -1,47 +1,52 @@
 //! From a directory to a log (LogLoader.java).
 //!
 //! After a clean close the files are believed: sizes are looked up, and the batches after the last
-//! index entry are walked to find the end. After anything else, or where that walk meets something
-//! unexpected, every batch is checked; the log is cut at the first bad byte, and what follows a
-//! loss goes. Nothing is ever overwritten that was not looked at first.
+//! index entry are walked to find the end. After anything else, or where the log does not end as a
+//! close leaves it, every batch is checked from the segment on that holds the recovery point; the
+//! log is cut at the first bad byte, and what follows a loss goes. Nothing is ever overwritten that
+//! was not looked at first.
 
+use super::Log;
 use super::active::Active;
 use super::append::{PRODUCER_EXPIRATION_MS, Writer};
+use super::durability::{Durability, Parts};
 use super::epochs::LeaderEpochs;
 use super::error::{LogError, StorageError};
-use super::index::{ENTRY, Entries};
 use super::keepers::Keepers;
 use super::listing::Listing;
-use super::marker::marker_of;
 use super::names::{self, SegmentPaths};
 use super::offsets::{Position, Published, Watermarks};
 use super::producers::Producers;
 use super::recover::{self, Checked, Cut, Depth};
-use super::report::{Recovery, RecoveryReport};
-use super::scan::{Found, Scanner};
+use super::report::{Missing, Opening, Progress, Recovery, RecoveryReport};
 use super::segment::Segment;
-use super::{Log, checkpoint, producer_snapshot};
+use super::state::{account, note_epoch};
+use super::trust::Trust;
 use crate::config::TopicConfig;
-use crate::wire::records::{BatchHeader, HEADER_LEN};
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, RwLock};
 
 /// A log on its way from its files into memory.
-struct Loader<'d> {
-    dir: &'d Path,
-    interval_bytes: i32,
-    snapshots: Vec<i64>,
-    segments: Vec<Arc<Segment>>,
-    end: i64,
-    producers: Producers,
+pub(super) struct Loader<'d> {
+    pub(super) dir: &'d Path,
+    pub(super) interval_bytes: i32,
+    pub(super) snapshots: Vec<i64>,
+    pub(super) segments: Vec<Arc<Segment>>,
+    pub(super) end: i64,
+    pub(super) producers: Producers,
     /// Where the snapshot is that the producers' state began with.
-    snapshot_at: i64,
-    epochs: LeaderEpochs,
-    report: RecoveryReport,
+    pub(super) snapshot_at: i64,
+    pub(super) epochs: LeaderEpochs,
+    /// Bytes were cut off, if only unused reserve.
+    pub(super) was_cut: bool,
+    /// Everything below was on the disk before.
+    flushed: i64,
+    pub(super) report: RecoveryReport,
+    /// The directory is new: not even its name is on the disk.
+    made: bool,
 }
 
 impl Log {
@@ -58,26 +63,26 @@ impl Log {
         }
         let mut loader = Loader::new(&dir, &config, &listing);
         loader.begin_at(0)?;
+        loader.made = true;
         Ok(loader.finish(config, keepers, 0)?.0)
     }
 
-    /// Opens the log in `dir`. Blocks, after a crash for as long as it takes to read everything.
+    /// Opens the log in `dir`. Blocks, after a crash for as long as it takes to read what is not
+    /// known to be on the disk.
     pub fn open(
         dir: PathBuf,
         config: Arc<TopicConfig>,
-        recovery: Recovery,
+        opening: impl Into<Opening>,
         keepers: Keepers,
     ) -> Result<(Log, RecoveryReport), LogError> {
+        let opening = opening.into();
         let listing = Listing::read(&dir).map_err(StorageError::on("list", &dir))?;
         let mut loader = Loader::new(&dir, &config, &listing);
-        let known_start = log_start_checkpoint(&dir);
-        if recovery == Recovery::Unclean || !loader.load_clean(&listing)? {
-            loader = Loader::new(&dir, &config, &listing);
-            loader.load_checked(&listing)?;
-        }
+        loader.load(&listing, &opening)?;
         let base = loader.segments.first().map_or(0, |first| first.base);
-        let log_start = known_start.unwrap_or(base).max(base);
+        let log_start = opening.log_start.unwrap_or(base).max(base);
         if loader.segments.is_empty() || log_start > loader.end {
+            loader.set_aside()?;
             loader.begin_at(log_start)?;
         }
         loader.finish(config, keepers, log_start)
@@ -95,107 +100,71 @@ impl<'d> Loader<'d> {
             producers: Producers::default(),
             snapshot_at: 0,
             epochs: LeaderEpochs::default(),
+            was_cut: false,
+            flushed: 0,
             report: RecoveryReport::default(),
+            made: false,
         }
     }
 
-    /// Believes the files; false if they are not those of a log that was closed.
-    fn load_clean(&mut self, listing: &Listing) -> Result<bool, StorageError> {
-        for (&base, &size) in &listing.logs {
-            let mut size = size;
-            if !listing.is_complete(base) {
-                let checked =
-                    recover::check(self.dir, base, self.interval_bytes, Depth::Headers, |_, _| {})?;
-                self.report.rebuilt_indexes += 1;
-                if checked.cut.is_some() {
-                    return Ok(false);
-                }
-                size = checked.size;
-            }
-            self.segments.push(Arc::new(Segment::new(base, size)));
+    /// Finds out what can be believed, checks the rest.
+    fn load(&mut self, listing: &Listing, opening: &Opening) -> Result<(), StorageError> {
+        let bases: Vec<i64> = listing.logs.keys().copied().collect();
+        let trust = match opening.recovery {
+            Recovery::Clean => Trust { segments: bases.len(), verify: false },
+            Recovery::Unclean => Trust { segments: holder(&bases, opening), verify: true },
+        };
+        let mut trusted = self.trust(&bases, trust, listing)?;
+        let was_closed = opening.recovery == Recovery::Clean
+            && trusted == bases.len()
+            && opening.recovery_point.is_none_or(|point| point == self.end);
+        if opening.recovery == Recovery::Clean && !was_closed {
+            // Not what a close leaves: a power cut may bring back the sign of an earlier one.
+            self.segments.clear();
+            let trust = Trust { segments: holder(&bases, opening), verify: true };
+            trusted = self.trust(&bases, trust, listing)?;
         }
-        let Some(last) = self.segments.last() else { return Ok(true) };
-        let path = names::log_file(self.dir, last.base);
-        let end = end_of(self.dir, last).map_err(StorageError::on("read", &path))?;
-        let Some(end) = end else { return Ok(false) };
-        self.end = end;
-        let epochs = LeaderEpochs::load(self.dir);
-        let mut rebuilt = epochs.is_none().then(LeaderEpochs::default);
-        self.producers = self.latest_snapshot();
-        self.snapshot_at = self.producers.end();
-        let from = if rebuilt.is_some() { i64::MIN } else { self.producers.end() };
-        self.replay(from, &mut rebuilt)?;
-        self.epochs = epochs.or(rebuilt).unwrap_or_default();
-        Ok(true)
-    }
-
-    /// The producers' state of the latest snapshot that can be believed, or that of nobody.
-    fn latest_snapshot(&self) -> Producers {
-        let not_beyond = self.snapshots.iter().rev().filter(|&&offset| offset <= self.end);
-        let start = self.segments.first().map_or(0, |first| first.base);
-        not_beyond
-            .filter(|&&offset| offset >= start)
-            .find_map(|&offset| self.read_snapshot(offset))
-            .unwrap_or_else(|| Producers::starting_at(start))
-    }
-
-    fn read_snapshot(&self, offset: i64) -> Option<Producers> {
-        let path = names::snapshot_file(self.dir, offset);
-        let producers = producer_snapshot::decode(&fs::read(&path).ok()?, offset);
-        if producers.is_none() {
-            ::log::warn!("{} is damaged; it is not used", path.display());
+        self.rebuild(!was_closed)?;
+        if !was_closed {
+            self.check_from(&bases, trusted, &opening.progress)?;
         }
-        producers
-    }
-
-    /// Walks the batches from offset `from` on, for the producers and, if wanted, the epochs.
-    fn replay(&mut self, from: i64, epochs: &mut Option<LeaderEpochs>) -> Result<(), StorageError> {
-        if from >= self.end {
-            return Ok(());
-        }
-        let after = self.segments.partition_point(|segment| segment.base <= from);
-        for segment in &self.segments[after.saturating_sub(1)..] {
-            let path = names::log_file(self.dir, segment.base);
-            let on = |doing| StorageError::on(doing, &path);
-            let file = File::open(&path).map_err(on("open"))?;
-            let mut scanner = Scanner::new(&file, segment.size(), segment.base, false);
-            while let Some(Ok((found, bytes))) = scanner.next().map_err(on("read"))? {
-                if let Some(epochs) = epochs {
-                    note_epoch(epochs, &found.header);
-                }
-                account(&mut self.producers, &found, bytes);
-            }
-        }
+        let known = if was_closed { Some(self.end) } else { opening.recovery_point };
+        self.flushed = known.map_or(0, |point| point.min(self.end));
+        let lost = |&point: &i64| point > self.end;
+        let missing = |recovery_point| Missing { log_end: self.end, recovery_point };
+        self.report.missing = opening.recovery_point.filter(lost).map(missing);
         Ok(())
     }
 
-    /// Checks everything, cuts the log where it stops being one, and rebuilds what follows from it.
-    fn load_checked(&mut self, listing: &Listing) -> Result<(), StorageError> {
+    /// Checks the segments from one on, cuts the log where it stops being one, and rebuilds what
+    /// follows from it.
+    fn check_from(
+        &mut self,
+        bases: &[i64],
+        first: usize,
+        progress: &Progress,
+    ) -> Result<(), StorageError> {
         self.report.checked = true;
-        let first = listing.logs.keys().next().copied().unwrap_or(0);
-        let known = self.snapshots.contains(&first).then(|| self.read_snapshot(first)).flatten();
-        self.producers = known.unwrap_or_else(|| Producers::starting_at(first));
-        self.end = first;
-        let mut was_cut = false;
-        let bases: Vec<i64> = listing.logs.keys().copied().collect();
-        for (at, &base) in bases.iter().enumerate() {
+        self.report.checked_from = self.end;
+        for (at, &base) in bases.iter().enumerate().skip(first) {
             // After a cut only a segment that follows without a gap can still be believed: an
             // earlier one that ends in its unused reserve is the rule after a crash.
-            if base < self.end || (was_cut && base != self.end) {
+            if base < self.end || (self.was_cut && base != self.end) {
                 self.remove(&bases[at..]);
                 break;
             }
-            let checked = self.check_segment(base)?;
-            was_cut |= checked.cut.is_some();
+            let checked = self.check_segment(base, progress)?;
+            self.was_cut |= checked.cut.is_some();
             self.end = checked.next_offset;
         }
         Ok(())
     }
 
-    fn check_segment(&mut self, base: i64) -> Result<Checked, StorageError> {
+    fn check_segment(&mut self, base: i64, progress: &Progress) -> Result<Checked, StorageError> {
         let (producers, epochs) = (&mut self.producers, &mut self.epochs);
         let checked =
             recover::check(self.dir, base, self.interval_bytes, Depth::Whole, |found, bytes| {
+                progress.add(found.header.size());
                 note_epoch(epochs, &found.header);
                 account(producers, found, bytes);
             })?;
@@ -220,18 +189,36 @@ impl<'d> Loader<'d> {
         self.report.removed_segments += bases.len();
     }
 
-    /// Leaves one empty segment that begins at `offset`: for a new log, or one whose data were
-    /// all deleted or lost.
-    fn begin_at(&mut self, offset: i64) -> Result<(), StorageError> {
+    /// Renames segments that lie wholly below the log start although none follows them. Either the
+    /// end of the log was lost, or whoever says where it begins is wrong: they may be all there is.
+    fn set_aside(&mut self) -> Result<(), StorageError> {
+        self.report.segments_aside = self.segments.len();
         for segment in self.segments.drain(..) {
-            segment.delete(self.dir);
+            for path in names::segment_files(self.dir, segment.base) {
+                let mut aside = path.clone().into_os_string();
+                aside.push(names::ASIDE);
+                match fs::rename(&path, aside) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        return Err(StorageError::new("set aside", &path, error));
+                    }
+                    _ => {}
+                }
+            }
         }
+        Ok(())
+    }
+
+    /// Makes one empty segment that begins at `offset`: for a new log, or one whose data were all
+    /// deleted or lost.
+    fn begin_at(&mut self, offset: i64) -> Result<(), StorageError> {
+        assert!(self.segments.is_empty(), "a log begins where nothing is");
         let SegmentPaths { log, index, time } = SegmentPaths::of(self.dir, offset);
         for path in [log, index, time] {
             File::create(&path).map_err(StorageError::on("create", &path))?;
         }
         self.segments.push(Arc::new(Segment::new(offset, 0)));
         self.end = offset;
+        self.flushed = offset;
         self.producers = Producers::starting_at(offset);
         self.snapshot_at = offset;
         Ok(())
@@ -247,7 +234,6 @@ impl<'d> Loader<'d> {
         let Some(last) = self.segments.last().cloned() else { unreachable!("at least one") };
         let end = Position { offset: self.end, segment: last.base, byte: last.size() };
         let start = self.position_of_start(log_start, end)?;
-        let clean = !self.report.checked;
         self.report.log_start = log_start;
         self.report.log_end = self.end;
         self.report.segments = self.segments.len();
@@ -255,7 +241,7 @@ impl<'d> Loader<'d> {
         self.report.producers = self.producers.len();
         let name = self.dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let writer = Writer {
-            config,
+            config: config.clone(),
             active: Active::new(last),
             producers: self.producers,
             end: self.end,
@@ -265,18 +251,29 @@ impl<'d> Loader<'d> {
             snapshot_at: self.snapshot_at,
             closed: false,
         };
+        let parts = Parts {
+            name: name.clone(),
+            dir: Arc::new(RwLock::new(Arc::from(self.dir))),
+            segments: Arc::new(RwLock::new(self.segments)),
+            marks: Arc::new(Watermarks::new(Published::new(start, end))),
+            backlog: Arc::default(),
+        };
+        let (dir, marks) = (parts.dir.clone(), parts.marks.clone());
+        let (segments, backlog) = (parts.segments.clone(), parts.backlog.clone());
+        let is_closed = !self.made && !self.report.checked;
+        let durability = Durability::new(parts, self.flushed, is_closed, &config, &keepers.flusher);
         let log = Log {
             name,
-            dir: RwLock::new(Arc::from(self.dir)),
+            dir,
             writer: Mutex::new(writer),
-            marks: Watermarks::new(Published::new(start, end)),
-            segments: RwLock::new(self.segments),
+            marks,
+            segments,
             epochs: Mutex::new(self.epochs),
             upkeep: Mutex::default(),
             unstable: AtomicBool::new(false),
-            flushed: AtomicI64::new(if clean { self.end } else { 0 }),
+            durability,
             next: Arc::default(),
-            backlog: Arc::default(),
+            backlog,
             keepers,
         };
         log.publish(&mut log.lock_writer(), None);
@@ -322,46 +319,16 @@ impl<'d> Loader<'d> {
     }
 }
 
-impl Cut {
-    /// More than unused reserve went.
-    fn is_a_loss(&self) -> bool {
-        self.reason != super::Bad::ZeroTail
-    }
+/// The index of the segment that holds the recovery point; the first one's if nothing is known.
+fn holder(bases: &[i64], opening: &Opening) -> usize {
+    let point = opening.recovery_point.unwrap_or(i64::MIN);
+    bases.partition_point(|&base| base <= point).saturating_sub(1)
 }
 
-/// The offset after the last batch of a segment that was closed, found from its last index entry
-/// on; `None` if its files are not in that state.
-fn end_of(dir: &Path, segment: &Segment) -> io::Result<Option<i64>> {
-    let log = File::open(names::log_file(dir, segment.base))?;
-    let index = File::open(names::index_file(dir, segment.base))?;
-    let index_size = index.metadata()?.len();
-    let mut scanner = Scanner::new(&log, segment.size(), segment.base, false);
-    if !index_size.is_multiple_of(ENTRY) {
-        return Ok(None);
-    }
-    if index_size > 0 {
-        let mut last = [0; ENTRY as usize];
-        index.read_exact_at(&mut last, index_size - ENTRY)?;
-        let Some(entry) = Entries::new(&last).last() else { return Ok(None) };
-        let position = u64::from(entry.position);
-        if position + HEADER_LEN as u64 > segment.size() {
-            return Ok(None);
-        }
-        let mut header = [0; HEADER_LEN];
-        log.read_exact_at(&mut header, position)?;
-        let header = BatchHeader::read(&header);
-        let described = segment.base.saturating_add(i64::from(entry.relative_offset));
-        if header.last_offset() != described || header.base_offset < segment.base {
-            return Ok(None);
-        }
-        scanner = scanner.starting_at(position, header.base_offset);
-    }
-    loop {
-        match scanner.next()? {
-            None => return Ok(Some(scanner.next_offset())),
-            Some(Ok(_)) => {}
-            Some(Err(_)) => return Ok(None),
-        }
+impl Cut {
+    /// More than unused reserve went.
+    pub(super) fn is_a_loss(&self) -> bool {
+        self.reason != super::Bad::ZeroTail
     }
 }
 
@@ -369,29 +336,4 @@ fn end_of(dir: &Path, segment: &Segment) -> io::Result<Option<i64>> {
 fn seed_of(name: &str) -> u64 {
     let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     name.bytes().fold(0xcbf2_9ce4_8422_2325, mix)
-}
-
-/// Notes the epoch that a batch carries.
-fn note_epoch(epochs: &mut LeaderEpochs, header: &BatchHeader) {
-    let epoch = header.partition_leader_epoch;
-    if epoch >= 0 && epochs.latest().is_none_or(|latest| epoch > latest) {
-        epochs.assign(epoch, header.base_offset);
-    }
-}
-
-/// Accounts for a batch that the producers' state does not have yet.
-fn account(producers: &mut Producers, found: &Found, bytes: &[u8]) {
-    if found.header.base_offset >= producers.end() {
-        let is_control = found.header.attributes.is_control();
-        let marker = is_control.then(|| marker_of(bytes)).flatten();
-        producers.appended(&found.header, marker, None);
-    }
-}
-
-/// The log start offset that was set by deleting records, if there is a file that says so.
-fn log_start_checkpoint(dir: &Path) -> Option<i64> {
-    let text = fs::read_to_string(names::log_start_file(dir)).ok()?;
-    let offset = |line: &str| line.rsplit_once(' ')?.1.parse::<i64>().ok();
-    let entries = checkpoint::parse(&text, offset)?;
-    entries.first().copied().filter(|&offset| offset >= 0)
 }

@@ -1,21 +1,78 @@
 //! What opening a log is told, and what it tells.
 
 use super::recover::Cut;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What is known of how the log was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recovery {
     /// It was closed; its files can be believed.
     Clean,
-    /// The process or the machine died: everything is checked.
+    /// The process or the machine died: what is not known to be on the disk is checked.
     Unclean,
+}
+
+/// What is known of a log before its files are looked at.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// How it was left.
+    pub recovery: Recovery,
+    /// Everything below is on the disk and was checked before. Without it everything is checked
+    /// after a crash. A closed log that does not end here is treated like one that was not closed.
+    pub recovery_point: Option<i64>,
+    /// Where the log begins, if not with its first segment.
+    pub log_start: Option<i64>,
+    /// Counts the bytes that were checked, for whoever waits.
+    pub progress: Progress,
+}
+
+impl From<Recovery> for Opening {
+    fn from(recovery: Recovery) -> Opening {
+        let progress = Progress::default();
+        Opening { recovery, recovery_point: None, log_start: None, progress }
+    }
+}
+
+/// A count of bytes that were checked so far; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Progress(Arc<AtomicU64>);
+
+impl Progress {
+    /// The bytes so far.
+    pub fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn add(&self, bytes: usize) {
+        self.0.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
+
+/// A log that ends before an offset up to which it was on the disk once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// The offset that the next record gets.
+    pub log_end: i64,
+    /// Where the log ended once, at least.
+    pub recovery_point: i64,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Missing { log_end, recovery_point } = self;
+        write!(f, "offsets {log_end} to {recovery_point} were on the disk once and are missing")
+    }
 }
 
 /// What opening found and did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecoveryReport {
-    /// Every batch was checked.
+    /// Batches were checked, not only believed.
     pub checked: bool,
+    /// The base offset of the first segment that was checked.
+    pub checked_from: i64,
     /// The first and the next offset.
     pub log_start: i64,
     /// The offset that the next record gets.
@@ -28,6 +85,10 @@ pub struct RecoveryReport {
     pub cuts: Vec<Cut>,
     /// Segments that were removed because the log was cut before them.
     pub removed_segments: usize,
+    /// Segments that were set aside because the log begins behind their end.
+    pub segments_aside: usize,
+    /// The log ends before the recovery point.
+    pub missing: Option<Missing>,
     /// Offset indexes that were missing or wrong.
     pub rebuilt_indexes: usize,
     /// Producers that are remembered.
@@ -37,7 +98,10 @@ pub struct RecoveryReport {
 impl RecoveryReport {
     /// Something was there that a crash of the process alone cannot have caused, or that was lost.
     pub fn has_losses(&self) -> bool {
-        !self.cuts.is_empty() || self.removed_segments > 0
+        !self.cuts.is_empty()
+            || self.removed_segments > 0
+            || self.segments_aside > 0
+            || self.missing.is_some()
     }
 
     /// What [`RecoveryReport::has_losses`] is about, for the operator; empty if it has none.
@@ -45,6 +109,14 @@ impl RecoveryReport {
         let mut losses: Vec<String> = self.cuts.iter().map(ToString::to_string).collect();
         if self.removed_segments > 0 {
             losses.push(format!("{} segments removed behind a cut", self.removed_segments));
+        }
+        losses.extend(self.missing.map(|missing| missing.to_string()));
+        if self.segments_aside > 0 {
+            losses.push(format!(
+                "{} segments lie below the log start and were renamed to *.aside; remove them if \
+                 they are not needed",
+                self.segments_aside
+            ));
         }
         losses.join("; ")
     }

@@ -398,6 +398,11 @@ impl Segment {
 }
 
 impl SegmentFiles {
+    /// The segment's base offset.
+    pub(crate) fn base(&self) -> i64 {
+        self.base
+    }
+
     /// The headers of the batches in bytes `from..to` of the `.log`.
     pub(crate) fn headers(&self, from: u64, to: u64) -> Result<Headers<'_>, StorageError> {
         let bytes = self.log.slice(from, to.saturating_sub(from));

@@ -4,7 +4,9 @@
 
 use barnabas::config::TopicConfig;
 use barnabas::log::validate::{Patch, Validated};
-use barnabas::log::{AppendError, Appended, Bound, Keepers, Log, Recovery, RecoveryReport};
+use barnabas::log::{
+    AppendError, Appended, Bound, Keepers, Log, Opening, Recovery, RecoveryReport,
+};
 use barnabas::wire::records::{Batch, BatchBuilder, BatchHeader, HEADER_LEN};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -60,8 +62,23 @@ pub fn create(dir: &Path, config: &Arc<TopicConfig>) -> Log {
     Log::create(dir.to_path_buf(), config.clone(), keepers()).unwrap()
 }
 
-pub fn open(dir: &Path, config: &Arc<TopicConfig>, how: Recovery) -> (Log, RecoveryReport) {
+/// Opens a log that was left in this way, with what is known of it besides.
+pub fn open(
+    dir: &Path,
+    config: &Arc<TopicConfig>,
+    how: impl Into<Opening>,
+) -> (Log, RecoveryReport) {
     Log::open(dir.to_path_buf(), config.clone(), how, keepers()).unwrap()
+}
+
+/// What is known of a log whose records below `log_start` were deleted.
+pub fn beginning_at(how: Recovery, log_start: i64) -> Opening {
+    Opening { log_start: Some(log_start), ..Opening::from(how) }
+}
+
+/// What is known of a log that is on the disk up to `recovery_point`.
+pub fn flushed_to(how: Recovery, recovery_point: i64) -> Opening {
+    Opening { recovery_point: Some(recovery_point), ..Opening::from(how) }
 }
 
 /// A batch of `count` records of `size` bytes each, the timestamps counting up from `timestamp`.

@@ -1,0 +1,162 @@
+//! What lies in the data directory besides the partitions of the catalog.
+//!
+//! The directory is listed once, at the start, by names alone. `…-delete` is what an interrupted
+//! deletion left: it goes, behind the start. A directory that the catalog does not know is renamed to
+//! `…-stray` and never touched again, nor is any that bears that name already, or `…-future`
+//! (Kafka's LogManager.loadLog). What is not a partition's is nobody's business.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use super::data_dir::random_uuid;
+use super::metadata_log::DIRECTORY as METADATA_DIRECTORY;
+use super::partition_dir;
+use crate::catalog::Image;
+use crate::log::{StorageError, aside_dir_name};
+
+const DELETE: &str = "-delete";
+const STRAY: &str = "-stray";
+
+/// The directories of a data directory, by what they are.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Partitions of the catalog.
+    pub partitions: HashSet<OsString>,
+    /// What interrupted deletions left.
+    pub deleted: Vec<PathBuf>,
+    /// Partitions that the catalog does not know.
+    pub unknown: Vec<PathBuf>,
+    /// What was set aside before.
+    pub strays: Vec<OsString>,
+}
+
+impl Found {
+    /// Lists a data directory.
+    ///
+    /// # Errors
+    /// When it cannot be listed.
+    pub fn list(data_dir: &Path, image: &Image) -> io::Result<Self> {
+        let mut found = Self::default();
+        for entry in fs::read_dir(data_dir)? {
+            let entry = entry?;
+            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                continue;
+            }
+            let os_name = entry.file_name();
+            let name = os_name.to_string_lossy();
+            if is_aside(&name, DELETE) {
+                found.deleted.push(entry.path());
+            } else if is_aside(&name, STRAY) {
+                found.strays.push(os_name);
+            } else if let Some((topic, index)) = partition_dir::parse(&name) {
+                if is_known(image, topic, index) {
+                    found.partitions.insert(os_name);
+                } else if name != METADATA_DIRECTORY {
+                    found.unknown.push(entry.path());
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Renames what the catalog does not know, and says what lies aside.
+    pub fn set_aside(&self) {
+        self.unknown.iter().for_each(|dir| set_aside(dir));
+        if let Some(first) = self.strays.first() {
+            ::log::warn!(
+                "{} directories that no topic owns were set aside earlier ({} and the like); remove \
+                 them if they are not needed",
+                self.strays.len(),
+                first.to_string_lossy()
+            );
+        }
+    }
+}
+
+/// `<topic>-<partition>.<id><suffix>`, as Kafka and we name what is no partition any more.
+fn is_aside(name: &str, suffix: &str) -> bool {
+    let Some(rest) = name.strip_suffix(suffix) else { return false };
+    let Some((partition, id)) = rest.rsplit_once('.') else { return false };
+    partition_dir::parse(partition).is_some() && !id.is_empty()
+}
+
+fn is_known(image: &Image, topic: &str, index: i32) -> bool {
+    let known = image.topic(topic);
+    known.is_some_and(|topic| usize::try_from(index).is_ok_and(|i| i < topic.partitions.len()))
+}
+
+/// Takes a directory out of the partitions' namespace.
+pub fn set_aside(dir: &Path) {
+    let name = dir.file_name().unwrap_or_default().to_string_lossy();
+    let to = dir.with_file_name(aside_dir_name(&name, &random_uuid().to_string(), STRAY));
+    match fs::rename(dir, &to) {
+        Ok(()) => ::log::warn!(
+            "{}: no topic of the catalog owns it; moved to {}, remove that if it is not needed",
+            dir.display(),
+            to.display()
+        ),
+        Err(why) => {
+            ::log::error!("{}: no topic owns it, and it cannot be moved: {why}", dir.display())
+        }
+    }
+}
+
+/// Gives the directory of a deleted partition whose log is not open the name of one that is to be
+/// removed, and says which; `None` if there is none.
+///
+/// # Errors
+/// When it cannot be renamed.
+pub fn rename_deleted(dir: &Path) -> Result<Option<PathBuf>, StorageError> {
+    let name = dir.file_name().unwrap_or_default().to_string_lossy();
+    let id = u128::from_be_bytes(*random_uuid().as_bytes());
+    let to = dir.with_file_name(aside_dir_name(&name, &format!("{id:032x}"), DELETE));
+    match fs::rename(dir, &to) {
+        Ok(()) => Ok(Some(to)),
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(StorageError { doing: "rename", path: dir.to_owned(), source }),
+    }
+}
+
+/// A thread that removes what interrupted deletions left.
+#[derive(Debug)]
+pub struct Removal {
+    thread: JoinHandle<()>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Removal {
+    /// Begins to remove these directories; `None` when there are none, or no thread: the next start
+    /// finds them then.
+    pub fn spawn(deleted: Vec<PathBuf>) -> Option<Self> {
+        if deleted.is_empty() {
+            return None;
+        }
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let remove = move || {
+            for dir in deleted {
+                if stopped.load(Ordering::Acquire) {
+                    return;
+                }
+                if let Err(why) = fs::remove_dir_all(&dir) {
+                    let dir = dir.display();
+                    ::log::warn!("{dir}: cannot remove what a deleted topic left: {why}");
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("leftovers".into()).spawn(remove);
+        Some(Self { thread: thread.ok()?, stop })
+    }
+
+    /// Ends after the directory that it is at.
+    pub fn stop(self) {
+        self.stop.store(true, Ordering::Release);
+        let _ = self.thread.join();
+    }
+}

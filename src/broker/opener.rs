@@ -1,0 +1,130 @@
+//! Opening one partition's log: whose directory it is, what the checkpoints say of it, and what to
+//! tell the operator.
+//!
+//! At a start after a crash all logs are opened by [`super::recovery`]; after a clean stop each one
+//! when it is first needed, by a worker then, which is why no more is looked at than must be. A log
+//! that cannot be opened takes its partition offline, and nothing else.
+
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Weak};
+
+use super::checkpoints::Kind;
+use super::load::make_log;
+use super::shared::Shared;
+use super::{leftovers, partition_dir};
+use crate::catalog::{Opened, Opener, Partition, Topic};
+use crate::log::{Log, Opening, Progress, Recovery, RecoveryReport};
+
+/// Opens logs when they are first needed.
+pub struct LazyOpener {
+    /// Partitions are part of what is shared.
+    pub shared: Weak<Shared>,
+}
+
+impl Opener for LazyOpener {
+    fn open(&self, partition: &Partition) -> Opened {
+        let Some(shared) = self.shared.upgrade() else { return Opened::Later };
+        // A topic that is being deleted: its partition is retired in a moment.
+        let Some(topic) = shared.topics.by_name(&partition.topic) else { return Opened::Later };
+        let opened = shared.open_log(&topic, partition.index, Recovery::Clean, Progress::default());
+        match opened {
+            Ok(log) => Opened::Ready(Box::new(log)),
+            Err(why) => {
+                ::log::error!("{why}");
+                Opened::Offline
+            }
+        }
+    }
+
+    fn opened(&self, partition: &Partition, log: &Log) {
+        let Some(shared) = self.shared.upgrade() else { return };
+        if let Some(topic) = shared.topics.by_name(&partition.topic) {
+            log.set_config(topic.config());
+        }
+        log.set_producer_expiration(i64::from(shared.config().producer_id_expiration_ms()));
+    }
+
+    fn size(&self, partition: &Partition) -> u64 {
+        let Some(shared) = self.shared.upgrade() else { return 0 };
+        let dir = partition_dir::path(&shared.data_dir, &partition.topic, partition.index);
+        let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+        let logs = entries.filter(|entry| entry.file_name().as_encoded_bytes().ends_with(b".log"));
+        logs.filter_map(|entry| entry.metadata().ok()).map(|meta| meta.len()).sum()
+    }
+}
+
+impl Shared {
+    /// Opens the log of a partition of this topic.
+    ///
+    /// # Errors
+    /// What is wrong, and what to do about it.
+    pub(super) fn open_log(
+        &self,
+        topic: &Topic,
+        index: i32,
+        recovery: Recovery,
+        progress: Progress,
+    ) -> Result<Log, String> {
+        let dir = partition_dir::path(&self.data_dir, &topic.name, index);
+        let get = |kind| self.checkpoints.get(kind, &topic.name, index);
+        let offline = |why: String| {
+            let (name, dir) = (&topic.name, dir.display());
+            let reached = get(Kind::HighWatermark).or(get(Kind::RecoveryPoint)).unwrap_or(0);
+            format!(
+                "partition {name}-{index}, which had reached offset {reached}, is offline: {why}; \
+                 mend that and start again, or move {dir} away to begin the partition anew"
+            )
+        };
+        if self.is_of_another_topic(&dir, topic) {
+            leftovers::set_aside(&dir);
+            return make_log(&dir, topic.id, &topic.config(), &self.config(), &self.keepers)
+                .map_err(offline);
+        }
+        let opening = Opening {
+            recovery_point: get(Kind::RecoveryPoint),
+            log_start: get(Kind::LogStart),
+            progress,
+            ..Opening::from(recovery)
+        };
+        let opened = Log::open(dir.clone(), topic.config(), opening, self.keepers.clone());
+        let (log, report) = opened.map_err(|why| offline(why.to_string()))?;
+        ::log::debug!("{}-{index}: {report:?}", topic.name);
+        tell_losses(&dir, &report);
+        log.set_producer_expiration(i64::from(self.config().producer_id_expiration_ms()));
+        log.advance_high_watermark(log.offsets().log_end);
+        Ok(log)
+    }
+
+    /// Whether the bytes are those of an earlier topic with the same name. A directory that does not
+    /// say is taken for the partition's, and says it from now on: a crash fell between making it and
+    /// writing the id.
+    fn is_of_another_topic(&self, dir: &Path, topic: &Topic) -> bool {
+        match partition_dir::read_metadata(dir) {
+            Ok(Some(id)) => id != topic.id,
+            Ok(None) => {
+                if let Err(why) = partition_dir::write_metadata(dir, topic.id) {
+                    ::log::debug!("{}: cannot write whose it is: {why}", dir.display());
+                }
+                false
+            }
+            Err(why) => {
+                ::log::warn!("{}: cannot read whose it is: {why}", dir.display());
+                false
+            }
+        }
+    }
+}
+
+/// Tells the operator what opening a log has cut off.
+pub fn tell_losses(dir: &Path, report: &RecoveryReport) {
+    if report.has_losses() {
+        let (dir, end) = (dir.display(), report.log_end);
+        ::log::warn!("{dir}: records were lost, it ends at offset {end} now: {}", report.losses());
+    }
+}
+
+/// A way to open logs later.
+pub fn lazy(shared: &Arc<Shared>) -> Arc<dyn Opener> {
+    Arc::new(LazyOpener { shared: Arc::downgrade(shared) })
+}

@@ -1,0 +1,122 @@
+//! Segments that need no check, because the log was closed or because they were on the disk before
+//! the crash (LogLoader.java, LogSegment.sanityCheck).
+//!
+//! They are believed, not read: only their names and sizes are looked up. After a crash, and for the
+//! last segment of a log that was closed, the batches behind the last index entry are walked too:
+//! that they end with the file shows that nobody was writing to it.
+
+use super::error::StorageError;
+use super::index::{ENTRY, Entries};
+use super::listing::Listing;
+use super::names;
+use super::open::Loader;
+use super::recover::{self, Cut, Depth};
+use super::scan::Scanner;
+use super::segment::Segment;
+use crate::wire::records::{BatchHeader, HEADER_LEN};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What is to be believed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trust {
+    /// So many of the segments, from the first on.
+    pub(super) segments: usize,
+    /// Their ends are looked at, not only the last one's.
+    pub(super) verify: bool,
+}
+
+impl Loader<'_> {
+    /// Believes the first segments, as far as they are what they should be; gives how many. The
+    /// log ends behind them then, or where the first one begins that is to be checked.
+    pub(super) fn trust(
+        &mut self,
+        bases: &[i64],
+        trust: Trust,
+        listing: &Listing,
+    ) -> Result<usize, StorageError> {
+        self.end = bases.first().copied().unwrap_or(0);
+        for (at, &base) in bases[..trust.segments].iter().enumerate() {
+            let next = bases.get(at + 1).copied();
+            let Some(segment) = self.whole_index(base, listing)? else {
+                self.end = base;
+                return Ok(at);
+            };
+            if trust.verify || next.is_none() {
+                let path = names::log_file(self.dir, base);
+                let end = end_of(self.dir, &segment).map_err(StorageError::on("read", &path))?;
+                match end.filter(|&end| next.is_none_or(|next| end <= next)) {
+                    Some(end) => self.end = end,
+                    None => {
+                        self.end = base;
+                        return Ok(at);
+                    }
+                }
+            }
+            self.segments.push(Arc::new(segment));
+            // What follows without a gap begins here; a gap is what compaction leaves.
+            self.end = next.unwrap_or(self.end);
+        }
+        Ok(trust.segments)
+    }
+
+    /// A segment that has an index, if need be a new one; `None` if it has to be cut.
+    fn whole_index(
+        &mut self,
+        base: i64,
+        listing: &Listing,
+    ) -> Result<Option<Segment>, StorageError> {
+        let mut size = listing.logs.get(&base).copied().unwrap_or(0);
+        if !listing.is_complete(base) {
+            let checked =
+                recover::check(self.dir, base, self.interval_bytes, Depth::Headers, |_, _| {})?;
+            self.report.rebuilt_indexes += 1;
+            if checked.cut.is_some() {
+                self.was_cut = true;
+                self.report.cuts.extend(checked.cut.filter(Cut::is_a_loss));
+                return Ok(None);
+            }
+            size = checked.size;
+        }
+        Ok(Some(Segment::new(base, size)))
+    }
+}
+
+/// The offset after the last batch of a segment that was closed, found from its last index entry
+/// on; `None` if its files are not in that state.
+fn end_of(dir: &Path, segment: &Segment) -> io::Result<Option<i64>> {
+    let log = File::open(names::log_file(dir, segment.base))?;
+    let index = File::open(names::index_file(dir, segment.base))?;
+    let index_size = index.metadata()?.len();
+    let mut scanner = Scanner::new(&log, segment.size(), segment.base, false);
+    if !index_size.is_multiple_of(ENTRY) {
+        return Ok(None);
+    }
+    if index_size > 0 {
+        let mut last = [0; ENTRY as usize];
+        index.read_exact_at(&mut last, index_size - ENTRY)?;
+        let Some(entry) = Entries::new(&last).last() else { return Ok(None) };
+        let position = u64::from(entry.position);
+        if position + HEADER_LEN as u64 > segment.size() {
+            return Ok(None);
+        }
+        let mut header = [0; HEADER_LEN];
+        log.read_exact_at(&mut header, position)?;
+        let header = BatchHeader::read(&header);
+        let described = segment.base.saturating_add(i64::from(entry.relative_offset));
+        if header.last_offset() != described || header.base_offset < segment.base {
+            return Ok(None);
+        }
+        scanner = scanner.starting_at(position, header.base_offset);
+    }
+    loop {
+        match scanner.next()? {
+            None => return Ok(Some(scanner.next_offset())),
+            Some(Ok(_)) => {}
+            Some(Err(_)) => return Ok(None),
+        }
+    }
+}
