@@ -196,3 +196,47 @@ fn a_log_that_has_no_time_index_gets_it_when_it_is_opened() {
     let after: Vec<_> = bases(&dir).iter().map(|&base| read(&dir, base, "timeindex")).collect();
     assert_eq!(after, before);
 }
+
+#[test]
+fn a_clean_start_notices_indexes_that_cannot_be_and_makes_them_anew() {
+    type Damage = fn(&mut Vec<u8>);
+    let damages: [(&str, &str, Damage); 7] = [
+        ("index", "half an entry", |bytes| bytes.truncate(12)),
+        ("index", "a reserve", |bytes| bytes.extend([0; 3])),
+        ("index", "a negative offset", |bytes| *bytes.iter_mut().rev().nth(7).unwrap() = 0x80),
+        ("timeindex", "empty", |bytes| bytes.clear()),
+        ("timeindex", "half an entry", |bytes| bytes.truncate(18)),
+        ("timeindex", "a reserve", |bytes| bytes.extend([0; 24])),
+        ("timeindex", "time goes back", |bytes| bytes[0] = 0x7f),
+    ];
+    for (suffix, what, damage) in damages {
+        let dir = TempDir::new("sanity");
+        let settings = config(1_500, INTERVAL as i32);
+        let log = create(&dir.partition(), &settings);
+        append_at(&log, &(1..40).map(|number| number * 100).collect::<Vec<_>>());
+        log.close().unwrap();
+        // Of the first segment, at whose end nobody looks.
+        let mut bytes = read(&dir, 0, suffix);
+        damage(&mut bytes);
+        fs::write(path(&dir, 0, suffix), bytes).unwrap();
+        let (log, report) = open(&dir.partition(), &settings, Recovery::Clean);
+        assert!(!report.checked, "{suffix}, {what}: {report:?}");
+        // Zeros behind the entries are not wrong, but in the way.
+        assert_eq!(report.rebuilt_indexes, usize::from(what != "a reserve"), "{suffix}, {what}");
+        log.close().unwrap();
+        expect_kafkas_indexes(&dir);
+    }
+}
+
+#[test]
+fn a_clean_start_that_finds_less_than_an_index_knows_of_checks_the_segment() {
+    let dir = TempDir::new("lost");
+    let settings = config(1_500, INTERVAL as i32);
+    let log = create(&dir.partition(), &settings);
+    append_at(&log, &(1..40).map(|number| number * 100).collect::<Vec<_>>());
+    log.close().unwrap();
+    let file = fs::File::options().write(true).open(path(&dir, 0, "log")).unwrap();
+    file.set_len(file.metadata().unwrap().len() / 2 + 1).unwrap();
+    let (_, report) = open(&dir.partition(), &settings, Recovery::Clean);
+    assert!(report.checked && report.has_losses(), "{report:?}");
+}

@@ -105,7 +105,7 @@ pub(crate) fn time_index_file(dir: &Path, base: i64) -> PathBuf {
     offset_file(dir, base, "timeindex")
 }
 
-/// Its aborted transactions, if there are any.
+/// Its transaction index.
 pub(crate) fn txn_index_file(dir: &Path, base: i64) -> PathBuf {
     offset_file(dir, base, "txnindex")
 }
@@ -221,6 +221,7 @@ mod tests {
         assert_eq!(FileKind::of("00000000000000000042.index"), FileKind::Index(42));
         assert_eq!(FileKind::of("00000000000000000042.snapshot"), FileKind::Snapshot(42));
         assert_eq!(FileKind::of("00000000000000000042.timeindex"), FileKind::TimeIndex(42));
+        assert_eq!(FileKind::of("00000000000000000042.txnindex"), FileKind::TxnIndex(42));
         assert_eq!(FileKind::of("00000000000000000042.unknown"), FileKind::Other);
         assert_eq!(FileKind::of("00000000000000000042.log.deleted"), FileKind::Leftover);
         assert_eq!(FileKind::of("next-7.log.prepared"), FileKind::Leftover);

@@ -5,20 +5,26 @@
 //! idle partition holds neither descriptors nor mappings, and opening ten thousand of them is
 //! cheap. Only the last segment of a log grows, through the [`Tails`] that the writer holds.
 
-use super::cleaner::steps;
+mod swap;
+
 use super::error::StorageError;
 use super::file::{GrowingFile, Tail};
 use super::index::{self, Entries, IndexEntry};
 use super::names::SegmentPaths;
 use super::scan::{Found, Headers};
 use super::time_index::Largest;
-use super::{names, time_index};
+use super::txn_index::{AbortedTxn, TxnIndex};
+use super::{names, time_index, txn_index};
 use crate::wire::records::NO_TIMESTAMP;
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+pub(crate) use swap::Compacted;
+use swap::Passage;
 
 /// Files of segments that are no longer written to are kept open up to this many in the process
 /// (three descriptors and up to two mappings each; the kernel allows 65,530 mappings). Beyond it
@@ -32,6 +38,8 @@ pub(crate) struct SegmentFiles {
     pub(crate) log: Arc<GrowingFile>,
     pub(crate) index: Arc<GrowingFile>,
     pub(crate) time: Arc<GrowingFile>,
+    /// The transaction index, once it was asked for.
+    txn: OnceLock<File>,
     /// Counted in [`CACHED`].
     counted: bool,
 }
@@ -64,7 +72,7 @@ impl Tails {
     fn files(&self, base: i64) -> SegmentFiles {
         let [log, index, time] =
             [&self.log, &self.index, &self.time].map(|tail| tail.shared().clone());
-        SegmentFiles { base, log, index, time, counted: false }
+        SegmentFiles { base, log, index, time, txn: OnceLock::new(), counted: false }
     }
 
     /// New, empty files at these paths, where none may be.
@@ -112,15 +120,10 @@ pub(crate) struct Segment {
     index_size: AtomicU64,
     /// The same of the time index.
     time_size: AtomicU64,
+    /// Bytes of the transaction index, 0 if there is none.
+    txn_size: AtomicU64,
     files: Mutex<Option<Arc<SegmentFiles>>>,
-    /// The segment is no part of the log any more, and its files bear other names.
-    deleted: AtomicBool,
-    /// A compacted one has taken its place: whoever has found this one keeps its files.
-    replaced: AtomicBool,
-    /// It was compacted since the log was opened: all of it is stable.
-    compacted: AtomicBool,
-    /// Its files still bear the names of a swap.
-    swapping: AtomicBool,
+    passage: Passage,
     /// The largest timestamp of what was there when the segment was opened, found when it is
     /// first asked for.
     opened_largest: OnceLock<Largest>,
@@ -136,11 +139,9 @@ impl Segment {
             size: AtomicU64::new(size),
             index_size: AtomicU64::new(u64::MAX),
             time_size: AtomicU64::new(u64::MAX),
+            txn_size: AtomicU64::new(0),
             files: Mutex::new(None),
-            deleted: AtomicBool::new(false),
-            replaced: AtomicBool::new(false),
-            compacted: AtomicBool::new(false),
-            swapping: AtomicBool::new(false),
+            passage: Passage::default(),
             opened_largest: OnceLock::new(),
             appended_max_timestamp: AtomicI64::new(NO_TIMESTAMP),
         }
@@ -183,15 +184,6 @@ impl Segment {
         self.lock().clone()
     }
 
-    /// A reader may have found the segment a moment before it was deleted: it finds its files, too.
-    fn path(&self, path: PathBuf) -> PathBuf {
-        match (self.deleted.load(Ordering::Acquire), self.swapping.load(Ordering::Acquire)) {
-            (true, _) => names::deleted(&path),
-            (false, true) => names::swapped(&path),
-            (false, false) => path,
-        }
-    }
-
     fn open(&self, dir: &Path) -> Result<SegmentFiles, StorageError> {
         let path = self.path(names::log_file(dir, self.base));
         let log = File::open(&path).map_err(StorageError::on("open", &path))?;
@@ -212,15 +204,16 @@ impl Segment {
         let time = names::time_index_file(dir, self.base);
         let time = sealed(time, &self.time_size, time_index::ENTRY)?;
         let log = GrowingFile::sealed(log, self.size());
-        Ok(SegmentFiles { base: self.base, log, index, time, counted: false })
+        let (base, txn) = (self.base, OnceLock::new());
+        Ok(SegmentFiles { base, log, index, time, txn, counted: false })
     }
 
     /// Lets go of the files; readers that still send from them keep them. While a swap is under way
     /// they could not be found again.
     pub(crate) fn release_files(&self) {
-        let in_swap = [&self.replaced, &self.swapping].map(|flag| flag.load(Ordering::Acquire));
-        if in_swap == [false, false] {
-            self.lock().take();
+        let mut files = self.lock();
+        if !self.must_stay_open() {
+            files.take();
         }
     }
 
@@ -245,7 +238,7 @@ impl Segment {
         let time = open(&paths.time, None, capacities.time, time_index::ENTRY)?;
         let tails = Tails { log, index, time };
         *self.lock() = Some(Arc::new(tails.files(self.base)));
-        self.compacted.store(false, Ordering::Release);
+        self.passage.compacted.store(false, Ordering::Release);
         Ok(tails)
     }
 
@@ -254,7 +247,8 @@ impl Segment {
         self.index_size.store(tails.index.len(), Ordering::Release);
         self.time_size.store(tails.time.len(), Ordering::Release);
         let [log, index, time] = tails.seal();
-        let sealed = SegmentFiles { base: self.base, log, index, time, counted: false };
+        let (base, txn) = (self.base, OnceLock::new());
+        let sealed = SegmentFiles { base, log, index, time, txn, counted: false };
         self.lock().insert(Arc::new(sealed)).clone()
     }
 
@@ -288,104 +282,59 @@ impl Segment {
         Ok(self.opened_largest(dir)?.timestamp.max(appended))
     }
 
-    /// Whether the segment was given up: nothing in it counts any more.
-    pub(crate) fn is_deleted(&self) -> bool {
-        self.deleted.load(Ordering::Acquire)
+    /// There is something in its transaction index.
+    pub(crate) fn has_aborted(&self) -> bool {
+        self.txn_size.load(Ordering::Acquire) > 0
     }
 
-    /// Gives the segment's files the names of files that are on their way out, and says which.
-    /// Readers that hold them are not disturbed, those that open them now find them.
-    ///
-    /// # Errors
-    /// When the records' file cannot be renamed. What else is not renamed has no records any more,
-    /// and goes when the log is opened again.
-    pub(crate) fn rename_deleted(&self, dir: &Path) -> Result<Vec<PathBuf>, StorageError> {
-        let mut files = self.lock();
-        let mut renamed = Vec::new();
-        for path in names::segment_files(dir, self.base) {
-            steps::reached(dir);
-            let (path, to) = (self.path(path.clone()), names::deleted(&path));
-            match fs::rename(&path, &to) {
-                Ok(()) => renamed.push(to),
-                Err(error) if renamed.is_empty() => {
-                    return Err(StorageError::new("rename", &path, error));
-                }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => ::log::warn!("cannot rename {}: {error}", path.display()),
-            }
-        }
-        self.deleted.store(true, Ordering::Release);
-        if !self.replaced.load(Ordering::Acquire) {
-            files.take();
-        }
-        Ok(renamed)
+    /// Says how large its transaction index is.
+    pub(crate) fn set_txn_size(&self, size: u64) {
+        self.txn_size.store(size, Ordering::Release);
     }
 
-    /// A compacted segment whose files still bear the names of a swap.
-    ///
-    /// # Errors
-    /// When they cannot be opened.
-    pub(crate) fn swapping(
+    /// Writes the entry behind the others in the transaction index, where nobody looks before
+    /// [`Segment::publish_aborted`]. By the writer, before it appends the marker: what fails here
+    /// must leave no marker without its entry.
+    pub(crate) fn stage_aborted(&self, dir: &Path, txn: AbortedTxn) -> Result<(), StorageError> {
+        let path = names::txn_index_file(dir, self.base);
+        let mut options = File::options();
+        let file = options.write(true).create(true).truncate(false).open(&path);
+        let at = self.txn_size.load(Ordering::Acquire);
+        let written = file.and_then(|file| file.write_all_at(&txn.to_bytes(), at));
+        written.map_err(StorageError::on("write", &path))
+    }
+
+    /// Shows the entry that was staged.
+    pub(crate) fn publish_aborted(&self) {
+        self.txn_size.fetch_add(txn_index::ENTRY as u64, Ordering::AcqRel);
+    }
+
+    fn open_txn<'f>(&self, dir: &Path, files: &'f SegmentFiles) -> Result<&'f File, StorageError> {
+        let path = self.path(names::txn_index_file(dir, self.base));
+        let file = File::open(&path).map_err(StorageError::on("open", &path))?;
+        Ok(files.txn.get_or_init(|| file))
+    }
+
+    /// Adds the aborted transactions of its index that overlap the offsets `from..to`; true if no
+    /// later segment can have any more of them.
+    pub(crate) fn collect_aborted(
+        &self,
         dir: &Path,
-        base: i64,
-        size: u64,
-        largest: Largest,
-    ) -> Result<Segment, StorageError> {
-        let segment = Segment::new(base, size);
-        segment.set_opened_largest(largest);
-        segment.compacted.store(true, Ordering::Release);
-        segment.swapping.store(true, Ordering::Release);
-        *segment.lock() = Some(Arc::new(segment.open(dir)?));
-        Ok(segment)
-    }
-
-    /// Gives its files their final names, the `.log` last: with it the swap is complete.
-    ///
-    /// # Errors
-    /// When a file cannot be renamed. It is read as before; the next start completes the swap.
-    pub(crate) fn complete_swap(&self, dir: &Path) -> Result<(), StorageError> {
-        let mut files = self.lock();
-        let [log, others @ ..] = names::segment_files(dir, self.base);
-        for path in others.iter().chain([&log]) {
-            steps::reached(dir);
-            match fs::rename(names::swapped(path), path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound && *path != log => {}
-                done => done.map_err(StorageError::on("rename", path))?,
+        (from, to): (i64, i64),
+        found: &mut Vec<AbortedTxn>,
+    ) -> Result<bool, StorageError> {
+        let size = self.txn_size.load(Ordering::Acquire);
+        let path = names::txn_index_file(dir, self.base);
+        let files = self.files(dir)?;
+        let file = match files.txn.get() {
+            Some(file) => file,
+            None => {
+                // Nobody renames it meanwhile.
+                let _renaming = self.lock();
+                self.open_txn(dir, &files)?
             }
-        }
-        self.swapping.store(false, Ordering::Release);
-        files.take();
-        Ok(())
-    }
-
-    /// Keeps the files open for those who have found the segment: another one takes its place.
-    ///
-    /// # Errors
-    /// When they cannot be opened.
-    pub(crate) fn keep_files(&self, dir: &Path) -> Result<(), StorageError> {
-        let mut files = self.lock();
-        if files.is_none() {
-            *files = Some(Arc::new(self.open(dir)?));
-        }
-        self.replaced.store(true, Ordering::Release);
-        Ok(())
-    }
-
-    /// No compacted segment takes its place after all.
-    pub(crate) fn is_kept(&self) {
-        self.replaced.store(false, Ordering::Release);
-    }
-
-    /// Whether a compacted one has taken its place: what it says of aborted transactions is out of
-    /// date.
-    pub(crate) fn is_replaced(&self) -> bool {
-        self.replaced.load(Ordering::Acquire)
-    }
-
-    /// All of it is below the last stable offset. A bound from before it was compacted, which names
-    /// a byte of the segment that was here then, says nothing of this one.
-    pub(crate) fn is_stable(&self) -> bool {
-        self.compacted.load(Ordering::Acquire)
+        };
+        TxnIndex::new(file, size).collect(from, to, found).map_err(StorageError::on("read", &path))
     }
 
     /// Removes the segment's files. Readers that hold them are not disturbed.
@@ -449,6 +398,14 @@ impl SegmentFiles {
         let from = near.map_or(first.position, |near| near.position.max(first.position));
         let fits = |found: &Found| found.end() <= limit;
         Ok(self.headers(from, end)?.take_while(fits).last().map_or(from, |last| last.end()))
+    }
+
+    /// An offset behind all batches that begin before `position`, as the index knows it
+    /// (OffsetIndex.fetchUpperBoundOffset): the first entry at or behind it says it.
+    pub(crate) fn upper_bound(&self, position: u64, end: u64) -> Result<Option<i64>, StorageError> {
+        let position = u32::try_from(position).unwrap_or(u32::MAX);
+        let Some(entry) = self.entries()?.ceiling_by_position(position) else { return Ok(None) };
+        Ok(self.believe(entry, end)?.map(|found| found.last_offset()))
     }
 
     /// The batch that an index entry points to, if it is the one that the entry describes.

@@ -4,9 +4,9 @@
 //! is copied as it is. What cannot be read is an error, and then nothing of it is judged: the
 //! cleaner removes only what it understood.
 
-use super::aborted::AbortedTxn;
 use super::offset_map::OffsetMap;
 use super::transactions::CleanedTransactions;
+use crate::log::AbortedTxn;
 use crate::wire::records::{
     Batch, BatchHeader, Codec, CompressError, Record, RecordError, RecordIter, emptied, retain,
 };

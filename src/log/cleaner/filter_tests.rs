@@ -1,9 +1,9 @@
 //! Each rule of what stays, on single batches.
 
-use super::aborted::AbortedTxn;
 use super::filter::{Filtered, LastOfProducer, Rules, Unreadable, Work};
 use super::offset_map::{Capacity, OffsetMap};
 use super::transactions::CleanedTransactions;
+use crate::log::AbortedTxn;
 use crate::wire::records::{Attributes, Batch, BatchBuilder, Codec, HEADER_LEN, Record};
 use std::collections::HashMap;
 

@@ -8,14 +8,13 @@
 //! filter       what stays of one batch                     pure
 //! grouping     which segments become one                   pure
 //! round        one cleaning of a log, from keys to segments
-//! output       the segment that is written; aborted, its index of aborted transactions
+//! output       the segment that is written
 //! swap         puts it in the place of the old ones        crash-safe with leftovers
 //! ```
 //!
 //! It must never lose the last record of a key, change an offset, touch what is above the last
 //! stable offset or in the segment that is written to, nor remove what it cannot read.
 
-mod aborted;
 mod error;
 mod filter;
 #[cfg(test)]

@@ -4,12 +4,13 @@
 //! Until then nobody else knows these files; what a crash leaves of them is removed at the next
 //! start. What is not finished is removed when it is dropped.
 
-use super::aborted::{self, AbortedTxn};
 use super::error::CleanError;
 use super::steps;
+use crate::log::AbortedTxn;
 use crate::log::error::StorageError;
 use crate::log::index::{self, IndexEntry};
 use crate::log::names;
+use crate::log::segment::Compacted;
 use crate::log::time_index::{self, Largest};
 use crate::wire::records::BatchHeader;
 use std::fs::{self, File};
@@ -43,9 +44,7 @@ pub(super) struct Output {
 /// A cleaned segment that is on the disk.
 pub(super) struct Finished {
     pub(super) dir: Arc<Path>,
-    pub(super) base: i64,
-    pub(super) size: u64,
-    pub(super) largest: Largest,
+    pub(super) segment: Compacted,
 }
 
 impl Output {
@@ -96,7 +95,7 @@ impl Output {
 
     /// Accounts for an aborted transaction of which something is left.
     pub(super) fn note_aborted(&mut self, txn: AbortedTxn) {
-        self.aborted.extend_from_slice(&aborted::to_bytes(txn));
+        self.aborted.extend_from_slice(&txn.to_bytes());
     }
 
     fn add_time_entry(&mut self) {
@@ -154,7 +153,13 @@ impl Output {
         }
         self.finished = true;
         let dir = self.dir.clone();
-        Ok(Finished { dir, base: self.base, size: self.len, largest: self.largest })
+        let segment = Compacted {
+            base: self.base,
+            size: self.len,
+            txn_size: self.aborted.len() as u64,
+            largest: self.largest,
+        };
+        Ok(Finished { dir, segment })
     }
 }
 

@@ -5,7 +5,6 @@
 //! read and is on the disk. Appends and reads of the log go on; the writer's lock is taken for
 //! moments only.
 
-use super::aborted;
 use super::error::CleanError;
 use super::filter::{LastOfProducer, Rules, Work};
 use super::grouping::{self, Limits, Sizes};
@@ -17,7 +16,7 @@ use crate::config::TopicConfig;
 use crate::log::error::{LogError, StorageError};
 use crate::log::scan::Scanner;
 use crate::log::segment::Segment;
-use crate::log::{Log, names};
+use crate::log::{AbortedTxn, Log, names};
 use crate::wire::records::Batch;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -249,10 +248,17 @@ impl Round<'_> {
         Ok(scanner.position() - begin)
     }
 
-    fn aborted(&self, from: i64, to: i64) -> Result<Vec<aborted::AbortedTxn>, StorageError> {
+    /// The aborted transactions that overlap with offsets, by the indexes of the segments from the
+    /// one on that holds `from`.
+    fn aborted(&self, from: i64, to: i64) -> Result<Vec<AbortedTxn>, StorageError> {
         let first = self.segments.partition_point(|segment| segment.base <= from).saturating_sub(1);
-        let bases = self.segments.iter().skip(first).map(|segment| segment.base);
-        aborted::overlapping(&self.dir, bases, from, to)
+        let mut found = Vec::new();
+        for segment in self.segments.iter().skip(first).filter(|segment| segment.has_aborted()) {
+            if segment.collect_aborted(&self.dir, (from, to), &mut found)? {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     /// The segments to be cleaned into one each, up to offset `up_to`.

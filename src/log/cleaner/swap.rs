@@ -50,8 +50,8 @@ impl Log {
             return Err(CleanError::Stopped);
         }
         let segment = prepare(&dir, new, old).inspect_err(|_| {
-            old.iter().for_each(|(segment, _)| segment.is_kept());
-            forget_swap(&dir, new.base);
+            old.iter().for_each(|(segment, _)| segment.let_go_of_files());
+            forget_swap(&dir, new.segment.base);
         })?;
         self.put_in_place(&segment, old);
         steps::reached(&dir);
@@ -60,7 +60,7 @@ impl Log {
         self.backlog.help();
         for (segment, _) in old {
             let mut files = segment.rename_deleted(&dir)?;
-            if segment.base != new.base {
+            if segment.base != new.segment.base {
                 files.extend(delete_snapshot(&dir, segment.base));
             }
             steps::reached(&dir);
@@ -74,7 +74,7 @@ impl Log {
     /// Whether the log still has just these segments there, and is not written to in any of them.
     fn may_replace(&self, dir: &Path, new: &Finished, old: &[(Arc<Segment>, u64)]) -> bool {
         let segments = self.segments();
-        let at = segments.partition_point(|segment| segment.base < new.base);
+        let at = segments.partition_point(|segment| segment.base < new.segment.base);
         let there = segments.get(at..).unwrap_or_default();
         let same = |(there, (old, size)): (&Arc<Segment>, &(Arc<Segment>, u64))| {
             Arc::ptr_eq(there, old) && old.size() == *size
@@ -87,6 +87,7 @@ impl Log {
     fn put_in_place(&self, new: &Arc<Segment>, old: &[(Arc<Segment>, u64)]) {
         let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
         let at = segments.partition_point(|segment| segment.base < new.base);
+        old.iter().for_each(|(segment, _)| segment.set_replaced());
         // The log may only have grown meanwhile, for whoever takes segments away needs the upkeep.
         let gone: Vec<_> = segments.splice(at..at + old.len(), [new.clone()]).collect();
         let same = |(gone, (old, _)): (&Arc<Segment>, &(Arc<Segment>, u64))| Arc::ptr_eq(gone, old);
@@ -101,8 +102,8 @@ fn prepare(
     new: &Finished,
     old: &[(Arc<Segment>, u64)],
 ) -> Result<Arc<Segment>, StorageError> {
-    become_swap(dir, new.base)?;
-    let segment = Segment::swapping(dir, new.base, new.size, new.largest)?;
+    become_swap(dir, new.segment.base)?;
+    let segment = Segment::swapping(dir, &new.segment)?;
     old.iter().try_for_each(|(segment, _)| segment.keep_files(dir))?;
     Ok(Arc::new(segment))
 }
@@ -142,6 +143,6 @@ fn sync_dir(dir: &Path) -> Result<(), StorageError> {
 /// What was never swapped in goes.
 impl Drop for Finished {
     fn drop(&mut self) {
-        output::remove(&self.dir, self.base);
+        output::remove(&self.dir, self.segment.base);
     }
 }

@@ -4,11 +4,10 @@
 //! A marker must stay while anything of its transaction does: without it a read_committed
 //! consumer would take aborted records for committed ones, or wait for an end that never comes.
 
-use super::aborted::AbortedTxn;
+use crate::log::AbortedTxn;
 use crate::log::marker::marker_of;
 use crate::wire::records::Batch;
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What becomes of a marker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,14 +31,15 @@ struct Aborted {
 pub(super) struct CleanedTransactions {
     committed: HashSet<i64>,
     aborted: HashMap<i64, Aborted>,
-    /// Aborted ones that begin further on.
-    upcoming: BinaryHeap<Reverse<AbortedTxn>>,
+    /// Aborted ones that begin further on, by first offset and producer.
+    upcoming: BTreeMap<(i64, i64), AbortedTxn>,
 }
 
 impl CleanedTransactions {
     /// Learns of aborted transactions that overlap with what is walked next. One may come again.
     pub(super) fn add_aborted(&mut self, aborted: impl IntoIterator<Item = AbortedTxn>) {
-        self.upcoming.extend(aborted.into_iter().map(Reverse));
+        let key = |txn: AbortedTxn| ((txn.first_offset, txn.producer_id), txn);
+        self.upcoming.extend(aborted.into_iter().map(key));
     }
 
     /// The walk is at this batch of data: whether it belongs to an aborted transaction.
@@ -82,10 +82,10 @@ impl CleanedTransactions {
     }
 
     fn begin_up_to(&mut self, offset: i64) {
-        while let Some(&Reverse(txn)) = self.upcoming.peek()
-            && txn.first_offset <= offset
+        while let Some(first) = self.upcoming.first_entry()
+            && first.key().0 <= offset
         {
-            self.upcoming.pop();
+            let txn = first.remove();
             self.aborted.entry(txn.producer_id).or_insert(Aborted { txn, seen: false });
         }
     }
