@@ -251,10 +251,19 @@ fn should_roll(writer: &Writer, batch: NextBatch) -> bool {
         _ => batch.now_ms.saturating_sub(active.created_ms),
     };
     batch.size > left
-        || age > config.segment_ms - jitter_ms(config, writer.jitter_seed)
+        || age > max_segment_ms(config) - jitter_ms(config, writer.jitter_seed)
         || is_full(&tails.index)
         || time_index::is_full(&tails.time)
         || batch.last_offset - active.segment.base > i64::from(i32::MAX)
+}
+
+/// The age at which a segment is rolled: so that what is in it can be compacted in time
+/// (LogConfig.maxSegmentMs).
+fn max_segment_ms(config: &TopicConfig) -> i64 {
+    match config.cleanup_policy.compact && config.max_compaction_lag_ms > 0 {
+        true => config.segment_ms.min(config.max_compaction_lag_ms),
+        false => config.segment_ms,
+    }
 }
 
 /// `segment.jitter.ms`, as far as this log is concerned: it keeps logs that were made at the same

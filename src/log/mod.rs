@@ -111,6 +111,8 @@ pub struct Log {
     epochs: Mutex<LeaderEpochs>,
     /// Held by who takes segments away or puts others in their place; before the writer's.
     upkeep: Mutex<()>,
+    /// `cleanup.policy` has compact.
+    compacts: AtomicBool,
     /// Transactions may hold the last stable offset back: moving the high watermark must look.
     unstable: AtomicBool,
     /// How far it is on the disk, not only in the page cache.
@@ -175,6 +177,7 @@ impl Log {
             self.publish(&mut self.lock_writer(), None);
         }
         self.keepers.janitor.note(Change::HighWatermark);
+        self.note_dirty();
     }
 
     /// The base offset of the first segment.
@@ -192,7 +195,16 @@ impl Log {
     pub fn set_config(&self, config: Arc<TopicConfig>) {
         let (messages, ms) = (config.flush_messages, config.flush_ms);
         self.durability.set_rules(messages, ms, &self.keepers.flusher);
+        self.compacts.store(config.cleanup_policy.compact, Ordering::Release);
         self.lock_writer().config = config;
+        self.note_dirty();
+    }
+
+    /// Has the cleaner look at the log some time, if it is compacted.
+    fn note_dirty(&self) {
+        if self.compacts.load(Ordering::Acquire) {
+            self.keepers.janitor.note(Change::Dirty);
+        }
     }
 
     /// The producers that are remembered, in no particular order.

@@ -1,7 +1,7 @@
 //! Why a round of cleaning ended before its end. The log is as it was: what is not swapped in is
 //! thrown away.
 
-use crate::log::StorageError;
+use crate::log::{LogError, StorageError};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -12,6 +12,8 @@ pub enum CleanError {
     Stopped,
     /// A file operation failed.
     Storage(StorageError),
+    /// It could not even be found out whether it is due.
+    Log(LogError),
     /// A batch cannot be read. Nothing was removed, and the next try would end here too.
     Unreadable {
         /// The file.
@@ -35,6 +37,7 @@ impl CleanError {
         match self {
             CleanError::Stopped => false,
             CleanError::Storage(error) => !error.is_out_of_space(),
+            CleanError::Log(_) => true,
             CleanError::Unreadable { .. } | CleanError::TooLarge { .. } => true,
         }
     }
@@ -45,6 +48,7 @@ impl fmt::Display for CleanError {
         match self {
             CleanError::Stopped => f.write_str("stopped"),
             CleanError::Storage(error) => error.fmt(f),
+            CleanError::Log(error) => error.fmt(f),
             CleanError::Unreadable { path, position, why } => write!(
                 f,
                 "cannot read the batch at byte {position} of {}: {why}; nothing was removed, and \
@@ -65,6 +69,7 @@ impl std::error::Error for CleanError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             CleanError::Storage(error) => Some(error),
+            CleanError::Log(error) => Some(error),
             _ => None,
         }
     }

@@ -42,6 +42,8 @@ pub struct Cleanable {
     pub checkpoint_was_wrong: bool,
     /// The oldest dirty record is older than `max.compaction.lag.ms`.
     pub overdue: bool,
+    /// From this moment on more can be cleaned, or it must be, without another append.
+    pub changes_at_ms: Option<i64>,
 }
 
 impl Cleanable {
@@ -74,23 +76,30 @@ impl Situation<'_> {
         let mut end = self.last_stable.min(self.active_base);
         let dirty = self.from(first_dirty);
         let lag = config.min_compaction_lag_ms.max(0);
+        let mut changes_at_ms = None;
         if lag > 0 {
             for segment in dirty {
-                if largest(segment.base)? > self.now_ms.saturating_sub(lag) {
+                let timestamp = largest(segment.base)?;
+                if timestamp > self.now_ms.saturating_sub(lag) {
                     end = end.min(segment.base);
+                    changes_at_ms = Some(timestamp.saturating_add(lag));
                     break;
                 }
             }
         }
         let end = self.segment_of(end.max(first_dirty));
-        let until = self.now_ms.saturating_sub(config.max_compaction_lag_ms.max(0));
-        let mut overdue = false;
-        if until > 0 {
+        let max_lag = config.max_compaction_lag_ms.max(0);
+        let mut oldest = None;
+        if max_lag < i64::MAX {
             for segment in dirty {
                 let timestamp = first(segment.base)?;
-                overdue |= timestamp > 0 && timestamp < until;
+                oldest = oldest.into_iter().chain([timestamp]).filter(|&ms| ms > 0).min();
             }
         }
+        let due_at_ms = oldest.map(|oldest| max_lag.saturating_add(oldest).saturating_add(1));
+        let overdue = due_at_ms.is_some_and(|due| due <= self.now_ms);
+        let due_later = due_at_ms.filter(|_| !overdue);
+        changes_at_ms = changes_at_ms.into_iter().chain(due_later).min();
         let sizes = |segments: &[Sealed]| segments.iter().map(|segment| segment.size).sum();
         let below = |offset: i64| self.sealed.partition_point(|segment| segment.base < offset);
         let from = self.floor(first_dirty.min(end));
@@ -101,6 +110,7 @@ impl Situation<'_> {
             dirty_bytes: sizes(self.sealed.get(from..below(end)).unwrap_or_default()),
             checkpoint_was_wrong,
             overdue,
+            changes_at_ms,
         })
     }
 
@@ -200,6 +210,10 @@ mod tests {
         // 1000 s - 980 s: the third segment's largest timestamp is 25 s.
         let some = cleanable(&situation(None), &config);
         assert_eq!((some.end, some.dirty_bytes), (20, 300));
+        // It can when its youngest record is old enough.
+        assert_eq!(some.changes_at_ms, Some(25_000 + 980_000));
+        let then = Situation { now_ms: 1_005_000, ..situation(None) };
+        assert_eq!(cleanable(&then, &config).end, 30);
         let config = TopicConfig { min_compaction_lag_ms: 999_000, ..TopicConfig::default() };
         assert_eq!(cleanable(&situation(None), &config).dirty_bytes, 0);
     }
@@ -210,6 +224,9 @@ mod tests {
         let overdue = |ms| cleanable(&situation(Some(30)), &lag(ms)).overdue;
         assert!(!overdue(970_000), "first dirty record: 30 s");
         assert!(overdue(969_999));
+        let later = cleanable(&situation(Some(30)), &lag(970_000)).changes_at_ms;
+        assert_eq!(later, Some(1_000_001), "due then, without another record");
+        assert_eq!(cleanable(&situation(Some(30)), &lag(i64::MAX)).changes_at_ms, None);
         let some = cleanable(&situation(Some(30)), &lag(1));
         assert!(some.is_due(1.0) && some.dirty_bytes == 400);
         assert!(!cleanable(&situation(Some(40)), &lag(1)).overdue);
