@@ -226,12 +226,12 @@ impl Log {
         patch::set_base_offset(staged, end);
         let size = incoming.bytes.len() as u64;
         tails.log.publish(size);
-        active.segment.appended(tails.log.len(), max_timestamp);
+        let last_offset = end + i64::from(incoming.header.last_offset_delta);
+        let is_largest = active.largest.update(max_timestamp, last_offset);
+        active.segment.appended(tails.log.len(), is_largest.then_some(active.largest));
         if position.byte == 0 {
             active.first_timestamp = max_timestamp;
         }
-        let last_offset = end + i64::from(incoming.header.last_offset_delta);
-        active.largest.update(max_timestamp, last_offset);
         if index::entry_is_due(active.since_index, interval) {
             let relative_offset = (last_offset - active.segment.base) as u32;
             let entry = IndexEntry { relative_offset, position: position.byte as u32 };

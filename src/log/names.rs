@@ -105,7 +105,7 @@ pub(crate) fn time_index_file(dir: &Path, base: i64) -> PathBuf {
     offset_file(dir, base, "timeindex")
 }
 
-/// Its transaction index.
+/// Its aborted transactions, if there are any.
 pub(crate) fn txn_index_file(dir: &Path, base: i64) -> PathBuf {
     offset_file(dir, base, "txnindex")
 }

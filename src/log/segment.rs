@@ -127,8 +127,9 @@ pub(crate) struct Segment {
     /// The largest timestamp of what was there when the segment was opened, found when it is
     /// first asked for.
     opened_largest: OnceLock<Largest>,
-    /// The largest timestamp of what was appended since.
+    /// The largest timestamp of what was appended since, if it is larger, and where that is.
     appended_max_timestamp: AtomicI64,
+    appended_max_offset: AtomicI64,
 }
 
 impl Segment {
@@ -144,6 +145,7 @@ impl Segment {
             passage: Passage::default(),
             opened_largest: OnceLock::new(),
             appended_max_timestamp: AtomicI64::new(NO_TIMESTAMP),
+            appended_max_offset: AtomicI64::new(base),
         }
     }
 
@@ -252,10 +254,13 @@ impl Segment {
         self.lock().insert(Arc::new(sealed)).clone()
     }
 
-    /// Notes an append of `len` bytes that has been published in the file.
-    pub(crate) fn appended(&self, size: u64, max_timestamp: i64) {
-        let before = self.appended_max_timestamp.load(Ordering::Relaxed);
-        self.appended_max_timestamp.store(before.max(max_timestamp), Ordering::Relaxed);
+    /// Notes an append that has been published in the file: its size, and the largest timestamp if
+    /// that is a new one.
+    pub(crate) fn appended(&self, size: u64, largest: Option<Largest>) {
+        if let Some(Largest { timestamp, offset }) = largest {
+            self.appended_max_timestamp.store(timestamp, Ordering::Relaxed);
+            self.appended_max_offset.store(offset, Ordering::Release);
+        }
         self.size.store(size, Ordering::Release);
     }
 
@@ -270,10 +275,24 @@ impl Segment {
         if let Some(&known) = self.opened_largest.get() {
             return Ok(known);
         }
-        let files = self.files(dir)?;
-        let last = time_index::last(&files.time, self.base);
-        let last = last.map_err(|error| files.failed("timeindex", error))?;
+        // Retention asks for this of every segment there is: none is opened for it.
+        let path = names::time_index_file(dir, self.base);
+        let last = File::open(&path).and_then(|file| {
+            let size = file.metadata()?.len().min(self.time_size.load(Ordering::Acquire));
+            time_index::Entries::new(&file, size, self.base).last()
+        });
+        let last = last.map_err(StorageError::on("read", &path))?;
         Ok(*self.opened_largest.get_or_init(|| last.unwrap_or(Largest::none(self.base))))
+    }
+
+    /// The largest timestamp of any batch, and that batch's last offset. Of two numbers that an
+    /// append changes one may be the newer: who uses both looks at the batch.
+    pub(crate) fn largest(&self, dir: &Path) -> Result<Largest, StorageError> {
+        let opened = self.opened_largest(dir)?;
+        let offset = self.appended_max_offset.load(Ordering::Acquire);
+        let timestamp = self.appended_max_timestamp.load(Ordering::Relaxed);
+        let appended = timestamp > opened.timestamp;
+        Ok(if appended { Largest { timestamp, offset } } else { opened })
     }
 
     /// The largest timestamp of any batch, -1 if there is none.
@@ -371,6 +390,29 @@ impl SegmentFiles {
     fn failed(&self, suffix: &str, error: io::Error) -> StorageError {
         let name = format!("{:020}.{suffix}", self.base);
         StorageError::new("map", Path::new(&name), error)
+    }
+
+    /// Where to look for the first batch with a timestamp of at least `timestamp`, none of which is
+    /// before `from`: all before that have smaller ones (LogSegment.findOffsetByTimestamp).
+    pub(crate) fn locate_by_time(
+        &self,
+        timestamp: i64,
+        from: i64,
+        end: u64,
+    ) -> Result<Option<Found>, StorageError> {
+        let floor = time_index::Entries::of(&self.time, self.base).floor(timestamp);
+        let floor = floor.map_err(|error| self.failed("timeindex", error))?;
+        if let Some(entry) = floor.filter(|entry| entry.offset > from) {
+            let found = self.locate(entry.offset, end)?;
+            let is_it = |found: &Found| {
+                (found.last_offset(), found.header.max_timestamp) == (entry.offset, entry.timestamp)
+            };
+            if found.as_ref().is_some_and(is_it) {
+                return Ok(found);
+            }
+            ::log::warn!("the time index of segment {} has a wrong entry: {entry:?}", self.base);
+        }
+        self.locate(from, end)
     }
 
     /// The first batch that ends at or beyond `offset`, among those in the first `end` bytes.
