@@ -71,8 +71,11 @@ impl<'a> Entries<'a> {
 
     /// The smallest entry whose position is at least `position`, and its number.
     pub(crate) fn ceiling_by_position(self, position: u64) -> Option<(usize, IndexEntry)> {
-        let at = |&bytes: &[u8; ENTRY as usize]| IndexEntry::from_bytes(bytes);
-        self.get(self.0.partition_point(|bytes| u64::from(at(bytes).position) < position))
+        let before = |&bytes: &[u8; ENTRY as usize]| {
+            u64::from(IndexEntry::from_bytes(bytes).position) < position
+        };
+        let first = self.0.partition_point(before);
+        self.get(first)
     }
 
     /// The greatest entry whose position is at most `position`, and its number.

@@ -115,13 +115,14 @@ impl SegmentFiles {
     /// An offset behind all batches that begin before `position`, as the index knows it
     /// (OffsetIndex.fetchUpperBoundOffset): the first entry at or behind it says it.
     pub(crate) fn upper_bound(&self, position: u64, end: u64) -> Result<Option<i64>, StorageError> {
-        let Some((number, entry)) = self.entries()?.ceiling_by_position(position) else {
-            return Ok(None);
+        let next = self.entries()?.ceiling_by_position(position);
+        let Some((_, entry)) = next.filter(|&(number, _)| self.verified.trusts_entry(number))
+        else {
+            return Ok(None); // Nothing that is certain.
         };
-        if !self.verified.trusts_entry(number) {
-            return Ok(None); // Too small an offset would hide aborted transactions.
-        }
-        Ok(self.believe(entry, end)?.map(|found| found.last_offset()))
+        let found = self.believe(entry, end)?;
+        self.intact()?;
+        Ok(found.map(|found| found.last_offset()))
     }
 
     fn relative(&self, offset: i64) -> u32 {

@@ -5,19 +5,26 @@
 //! idle partition holds neither descriptors nor mappings, and opening ten thousand of them is
 //! cheap. Only the last segment of a log grows, through the [`Tails`] that the writer holds.
 
+mod swap;
+
 use super::error::StorageError;
 use super::file::{GrowingFile, Short, Tail};
 use super::index;
 use super::names::SegmentPaths;
 use super::time_index::Largest;
+use super::txn_index::{AbortedTxn, TxnIndex};
 use super::verified::Verified;
-use super::{names, time_index};
+use super::{names, time_index, txn_index};
 use crate::wire::records::NO_TIMESTAMP;
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+pub(crate) use swap::Compacted;
+use swap::Passage;
 
 /// Files of segments that are no longer written to are kept open up to this many in the process
 /// (three descriptors and up to two mappings each; the kernel allows 65,530 mappings). Beyond it
@@ -31,9 +38,9 @@ pub(crate) struct SegmentFiles {
     pub(crate) log: Arc<GrowingFile>,
     pub(crate) index: Arc<GrowingFile>,
     pub(crate) time: Arc<GrowingFile>,
-    pub(super) verified: Arc<Verified>,
     /// The transaction index, once it was asked for.
-    pub(super) txn: OnceLock<File>,
+    txn: OnceLock<File>,
+    pub(super) verified: Arc<Verified>,
     /// Counted in [`CACHED`].
     counted: bool,
 }
@@ -66,7 +73,7 @@ impl Tails {
     fn files(&self, base: i64, verified: Arc<Verified>) -> SegmentFiles {
         let [log, index, time] =
             [&self.log, &self.index, &self.time].map(|tail| tail.shared().clone());
-        SegmentFiles { base, log, index, time, verified, txn: OnceLock::new(), counted: false }
+        SegmentFiles { base, log, index, time, txn: OnceLock::new(), verified, counted: false }
     }
 
     /// New, empty files at these paths, where none may be.
@@ -115,21 +122,20 @@ pub(crate) struct Segment {
     /// The same of the time index.
     time_size: AtomicU64,
     /// Bytes of the transaction index, 0 if there is none.
-    pub(super) txn_size: AtomicU64,
+    txn_size: AtomicU64,
     files: Mutex<Option<Arc<SegmentFiles>>>,
-    /// The segment is no part of the log any more, and its files bear other names.
-    deleted: AtomicBool,
+    passage: Passage,
     /// The largest timestamp of what was there when the segment was opened, found when it is
     /// first asked for.
     opened_largest: OnceLock<Largest>,
     /// The largest timestamp of what was appended since, if it is larger, and where that is.
     appended_max_timestamp: AtomicI64,
+    appended_max_offset: AtomicI64,
     /// What is known of the bytes that were found; made when the files are first opened.
     verified: OnceLock<Arc<Verified>>,
     found: u64,
     /// No batch that was found has this offset or a later one.
     upper: AtomicI64,
-    appended_max_offset: AtomicI64,
 }
 
 impl Segment {
@@ -142,13 +148,13 @@ impl Segment {
             time_size: AtomicU64::new(u64::MAX),
             txn_size: AtomicU64::new(0),
             files: Mutex::new(None),
-            deleted: AtomicBool::new(false),
+            passage: Passage::default(),
             opened_largest: OnceLock::new(),
             appended_max_timestamp: AtomicI64::new(NO_TIMESTAMP),
+            appended_max_offset: AtomicI64::new(base),
             verified: OnceLock::new(),
             found: size,
             upper: AtomicI64::new(i64::MAX),
-            appended_max_offset: AtomicI64::new(base),
         }
     }
 
@@ -207,11 +213,6 @@ impl Segment {
         self.lock().clone()
     }
 
-    /// A reader may have found the segment a moment before it was deleted: it finds its files, too.
-    fn path(&self, path: PathBuf) -> PathBuf {
-        if self.deleted.load(Ordering::Acquire) { names::deleted(&path) } else { path }
-    }
-
     fn open(&self, dir: &Path) -> Result<SegmentFiles, StorageError> {
         let path = self.path(names::log_file(dir, self.base));
         let log = File::open(&path).map_err(StorageError::on("open", &path))?;
@@ -231,13 +232,17 @@ impl Segment {
         let time = names::time_index_file(dir, self.base);
         let time = sealed(time, &self.time_size, time_index::ENTRY)?;
         let log = GrowingFile::sealed(log, self.size());
-        let (base, verified, txn) = (self.base, self.verified(), OnceLock::new());
-        Ok(SegmentFiles { base, log, index, time, verified, txn, counted: false })
+        let (base, txn, verified) = (self.base, OnceLock::new(), self.verified());
+        Ok(SegmentFiles { base, log, index, time, txn, verified, counted: false })
     }
 
-    /// Lets go of the files; readers that still send from them keep them.
+    /// Lets go of the files; readers that still send from them keep them. While a swap is under way
+    /// they could not be found again.
     pub(crate) fn release_files(&self) {
-        self.lock().take();
+        let mut files = self.lock();
+        if !self.must_stay_open() {
+            files.take();
+        }
     }
 
     /// Opens the files for writing. Only for the last segment, by the writer.
@@ -261,6 +266,7 @@ impl Segment {
         let time = open(&paths.time, None, capacities.time, time_index::ENTRY)?;
         let tails = Tails { log, index, time };
         *self.lock() = Some(Arc::new(tails.files(self.base, self.verified())));
+        self.passage.compacted.store(false, Ordering::Release);
         Ok(tails)
     }
 
@@ -269,8 +275,8 @@ impl Segment {
         self.index_size.store(tails.index.len(), Ordering::Release);
         self.time_size.store(tails.time.len(), Ordering::Release);
         let [log, index, time] = tails.seal();
-        let (base, verified, txn) = (self.base, self.verified(), OnceLock::new());
-        let sealed = SegmentFiles { base, log, index, time, verified, txn, counted: false };
+        let (base, txn, verified) = (self.base, OnceLock::new(), self.verified());
+        let sealed = SegmentFiles { base, log, index, time, txn, verified, counted: false };
         self.lock().insert(Arc::new(sealed)).clone()
     }
 
@@ -321,34 +327,59 @@ impl Segment {
         Ok(self.opened_largest(dir)?.timestamp.max(appended))
     }
 
-    /// Whether the segment was given up: nothing in it counts any more.
-    pub(crate) fn is_deleted(&self) -> bool {
-        self.deleted.load(Ordering::Acquire)
+    /// There is something in its transaction index.
+    pub(crate) fn has_aborted(&self) -> bool {
+        self.txn_size.load(Ordering::Acquire) > 0
     }
 
-    /// Gives the segment's files the names of files that are on their way out, and says which.
-    /// Readers that hold them are not disturbed, those that open them now find them.
-    ///
-    /// # Errors
-    /// When the records' file cannot be renamed. What else is not renamed has no records any more,
-    /// and goes when the log is opened again.
-    pub(crate) fn rename_deleted(&self, dir: &Path) -> Result<Vec<PathBuf>, StorageError> {
-        let mut files = self.lock();
-        let mut renamed = Vec::new();
-        for path in names::segment_files(dir, self.base) {
-            let to = names::deleted(&path);
-            match fs::rename(&path, &to) {
-                Ok(()) => renamed.push(to),
-                Err(error) if renamed.is_empty() => {
-                    return Err(StorageError::new("rename", &path, error));
-                }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => ::log::warn!("cannot rename {}: {error}", path.display()),
+    /// Says how large its transaction index is.
+    pub(crate) fn set_txn_size(&self, size: u64) {
+        self.txn_size.store(size, Ordering::Release);
+    }
+
+    /// Writes the entry behind the others in the transaction index, where nobody looks before
+    /// [`Segment::publish_aborted`]. By the writer, before it appends the marker: what fails here
+    /// must leave no marker without its entry.
+    pub(crate) fn stage_aborted(&self, dir: &Path, txn: AbortedTxn) -> Result<(), StorageError> {
+        let path = names::txn_index_file(dir, self.base);
+        let mut options = File::options();
+        let file = options.write(true).create(true).truncate(false).open(&path);
+        let at = self.txn_size.load(Ordering::Acquire);
+        let written = file.and_then(|file| file.write_all_at(&txn.to_bytes(), at));
+        written.map_err(StorageError::on("write", &path))
+    }
+
+    /// Shows the entry that was staged.
+    pub(crate) fn publish_aborted(&self) {
+        self.txn_size.fetch_add(txn_index::ENTRY as u64, Ordering::AcqRel);
+    }
+
+    fn open_txn<'f>(&self, dir: &Path, files: &'f SegmentFiles) -> Result<&'f File, StorageError> {
+        let path = self.path(names::txn_index_file(dir, self.base));
+        let file = File::open(&path).map_err(StorageError::on("open", &path))?;
+        Ok(files.txn.get_or_init(|| file))
+    }
+
+    /// Adds the aborted transactions of its index that overlap the offsets `from..to`; true if no
+    /// later segment can have any more of them.
+    pub(crate) fn collect_aborted(
+        &self,
+        dir: &Path,
+        (from, to): (i64, i64),
+        found: &mut Vec<AbortedTxn>,
+    ) -> Result<bool, StorageError> {
+        let size = self.txn_size.load(Ordering::Acquire);
+        let path = names::txn_index_file(dir, self.base);
+        let files = self.files(dir)?;
+        let file = match files.txn.get() {
+            Some(file) => file,
+            None => {
+                // Nobody renames it meanwhile.
+                let _renaming = self.lock();
+                self.open_txn(dir, &files)?
             }
-        }
-        self.deleted.store(true, Ordering::Release);
-        files.take();
-        Ok(renamed)
+        };
+        TxnIndex::new(file, size).collect(from, to, found).map_err(StorageError::on("read", &path))
     }
 
     /// Removes the segment's files. Readers that hold them are not disturbed.
