@@ -42,6 +42,7 @@ mod read;
 mod rebuild;
 mod recover;
 mod report;
+mod rest;
 mod scan;
 mod segment;
 mod state;
@@ -81,7 +82,7 @@ pub struct Log {
     name: String,
     /// Where it is; changes once, when the log is deleted.
     dir: RwLock<Arc<Path>>,
-    writer: Mutex<Writer>,
+    writer: Arc<Mutex<Writer>>,
     marks: Watermarks,
     /// In order of their base offsets; never empty; the last one is written to.
     segments: RwLock<Vec<Arc<Segment>>>,

@@ -244,12 +244,14 @@ impl<'d> Loader<'d> {
             next_expiry_ms: 0,
             jitter_seed: seed_of(&name),
             snapshot_at: self.snapshot_at,
+            used: false,
+            listed: false,
             closed: false,
         };
         let log = Log {
             name,
             dir: RwLock::new(Arc::from(self.dir)),
-            writer: Mutex::new(writer),
+            writer: Arc::new(Mutex::new(writer)),
             marks: Watermarks::new(Published::new(start, end)),
             segments: RwLock::new(self.segments),
             epochs: Mutex::new(self.epochs),

@@ -11,7 +11,7 @@ use super::index::{self, Entries, IndexEntry};
 use super::names::SegmentPaths;
 use super::scan::{Found, Headers};
 use super::time_index::Largest;
-use super::{names, time_index};
+use super::{limits, names, time_index};
 use crate::wire::records::NO_TIMESTAMP;
 use std::fs::{self, File};
 use std::io;
@@ -19,10 +19,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// Files of segments that are no longer written to are kept open up to this many in the process
-/// (three descriptors and up to two mappings each; the kernel allows 65,530 mappings). Beyond it
-/// they are opened for one read and closed when the reply has left.
-const MAX_CACHED: usize = 4096;
+/// Segments that are only read from whose files are kept open. Beyond
+/// [`super::limits::open_segments`] they are opened for one read and closed when the reply has left.
 static CACHED: AtomicUsize = AtomicUsize::new(0);
 
 /// The open files of a segment.
@@ -157,7 +155,7 @@ impl Segment {
             return Ok(files.clone());
         }
         let mut opened = self.open(dir)?;
-        opened.counted = CACHED.fetch_add(1, Ordering::Relaxed) < MAX_CACHED;
+        opened.counted = CACHED.fetch_add(1, Ordering::Relaxed) < limits::open_segments();
         if !opened.counted {
             CACHED.fetch_sub(1, Ordering::Relaxed);
             return Ok(Arc::new(opened));
