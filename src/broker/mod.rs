@@ -174,7 +174,6 @@ impl Broker {
             stopping: AtomicBool::new(false),
             creating: Mutex::default(),
             chores: janitor::Chores::default(),
-            cleaner: cleaner::Cleaner::default(),
             static_config: config,
         });
         let removal = load::load(&shared, recovery)?;
@@ -193,7 +192,6 @@ impl Broker {
         shared.watch_changes();
         if !shared.topics.all().is_empty() {
             shared.watch_partitions();
-            shared.look_for_dirty_logs_in(shared.config().log_initial_task_delay_ms());
         }
         Ok(Self { shared, data_dir, controller: Some(thread), removal, keepers })
     }
@@ -241,7 +239,7 @@ impl Broker {
         }
         // No segment goes while logs are closed.
         self.keepers.janitor.stop();
-        self.shared.cleaner.join();
+        self.shared.chores.cleaner.join();
         if let Some(removal) = self.removal.take() {
             removal.stop();
         }
