@@ -142,7 +142,12 @@ impl Log {
         let next = NextBatch { size, last_offset, max_timestamp, now_ms };
         self.prepare_active(&mut writer, next)?;
         self.begin_epoch(&mut writer, incoming.leader_epoch)?;
+        let aborted = self.stage_aborted(&writer, incoming)?;
         let position = self.write(&mut writer, incoming, max_timestamp);
+        if aborted {
+            // Before the end moves: nobody may read past a marker and miss what it aborted.
+            writer.active.segment.publish_aborted();
+        }
         self.account(&mut writer, incoming, position, max_timestamp);
         let flush_to = self.flush_to(last_offset + 1);
         if flush_to.is_none() {
@@ -176,6 +181,20 @@ impl Log {
         Ok(verdict)
     }
 
+    /// Writes down the transaction that the batch aborts, before the batch itself; false if there
+    /// is none.
+    fn stage_aborted(
+        &self,
+        writer: &Writer,
+        incoming: &Incoming<'_>,
+    ) -> Result<bool, StorageError> {
+        let header = BatchHeader { base_offset: writer.end, ..incoming.header };
+        let aborted = writer.producers.aborted_by(&header, incoming.marker);
+        let Some(aborted) = aborted else { return Ok(false) };
+        writer.active.segment.stage_aborted(&self.dir(), aborted)?;
+        Ok(true)
+    }
+
     fn already_appended(&self, batch: CachedBatch) -> Appended {
         Appended {
             base_offset: batch.first_offset(),
@@ -207,12 +226,12 @@ impl Log {
         patch::set_base_offset(staged, end);
         let size = incoming.bytes.len() as u64;
         tails.log.publish(size);
-        active.segment.appended(tails.log.len(), max_timestamp);
+        let last_offset = end + i64::from(incoming.header.last_offset_delta);
+        let is_largest = active.largest.update(max_timestamp, last_offset);
+        active.segment.appended(tails.log.len(), is_largest.then_some(active.largest));
         if position.byte == 0 {
             active.first_timestamp = max_timestamp;
         }
-        let last_offset = end + i64::from(incoming.header.last_offset_delta);
-        active.largest.update(max_timestamp, last_offset);
         if index::entry_is_due(active.since_index, interval) {
             let relative_offset = (last_offset - active.segment.base) as u32;
             let entry = IndexEntry { relative_offset, position: position.byte as u32 };

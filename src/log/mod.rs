@@ -5,7 +5,8 @@
 //!  ├ Segment     .log, .index, .timeindex of a range of offsets     segment, index, time_index, scan
 //!  │  └ Tail     the one writer of a file; readers share it        file/growing
 //!  ├ Watermarks  the four offsets and their law                    offsets
-//!  ├ Producers   idempotence, transactions, .snapshot              producers, producer_snapshot
+//!  ├ Producers   idempotence, transactions, .snapshot, .txnindex   producers, producer_snapshot,
+//!  │                                                               txn_index
 //!  ├ LeaderEpochs  leader-epoch-checkpoint                         epochs
 //!  ├ Preparer    grows and faults in ahead of need (a keeper)      preparer
 //!  └ Janitor     removes what was given up, later (a keeper)       janitor, delete, retention
@@ -51,6 +52,7 @@ mod rebuild;
 mod recover;
 mod report;
 mod retention;
+mod sanity;
 mod scan;
 mod segment;
 mod state;
@@ -58,6 +60,8 @@ pub mod sync;
 mod time_index;
 mod times;
 mod trust;
+mod txn_index;
+mod txn_rebuild;
 pub mod validate;
 pub mod volume;
 
@@ -79,6 +83,7 @@ pub use recover::Cut;
 pub use report::{Missing, Opening, Progress, Recovery, RecoveryReport};
 pub use scan::Bad;
 pub use times::TimestampedOffset;
+pub use txn_index::AbortedTxn;
 
 use crate::config::TopicConfig;
 use append::Writer;

@@ -22,6 +22,7 @@ use super::report::{Missing, Opening, Progress, Recovery, RecoveryReport};
 use super::segment::Segment;
 use super::state::{account, note_epoch};
 use super::trust::Trust;
+use super::txn_rebuild::RebuiltTxns;
 use crate::config::TopicConfig;
 use std::fs::{self, File};
 use std::io;
@@ -162,14 +163,17 @@ impl<'d> Loader<'d> {
 
     fn check_segment(&mut self, base: i64, progress: &Progress) -> Result<Checked, StorageError> {
         let (producers, epochs) = (&mut self.producers, &mut self.epochs);
+        let mut txns = RebuiltTxns::new(self.dir, base)?;
         let checked =
             recover::check(self.dir, base, self.interval_bytes, Depth::Whole, |found, bytes| {
                 progress.add(found.header.size());
+                txns.note(producers, found, bytes);
                 note_epoch(epochs, &found.header);
                 account(producers, found, bytes);
             })?;
         let segment = Segment::new(base, checked.size);
         segment.set_opened_largest(checked.largest);
+        segment.set_txn_size(txns.store(self.dir)?);
         self.segments.push(Arc::new(segment));
         self.report.rebuilt_indexes += usize::from(checked.index_rebuilt);
         self.report.cuts.extend(checked.cut.filter(Cut::is_a_loss));
