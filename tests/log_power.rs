@@ -5,9 +5,9 @@
 //! `LOG_POWER_SEED=<n>` replays one, `LOG_POWER_SEEDS=<n>` tries more.
 #![allow(clippy::unwrap_used)]
 
+mod power_support;
 #[path = "log_support/mod.rs"]
 mod support;
-mod power_support;
 
 use barnabas::config::TopicConfig;
 use barnabas::log::{Bound, Keepers, Log, Opening, Recovery};
@@ -36,7 +36,7 @@ struct World {
 impl World {
     fn new(seed: u64) -> World {
         let mut random = Random::new(seed);
-        let dir = TempDir::new("power");
+        let dir = TempDir::in_memory("power");
         let root = dir.path().join("data");
         std::fs::create_dir(&root).unwrap();
         let disk = Disk::watch(&root, &dir.path().join("left"));
@@ -57,7 +57,17 @@ impl World {
         let log = Log::create(root.join("topic-0"), config.clone(), keepers.clone()).unwrap();
         let batches = Vec::new();
         let (recovery_point, log_start) = (0, 0);
-        World { dir, random, config, keepers, disk, log: Some(log), batches, recovery_point, log_start }
+        World {
+            dir,
+            random,
+            config,
+            keepers,
+            disk,
+            log: Some(log),
+            batches,
+            recovery_point,
+            log_start,
+        }
     }
 
     fn log(&self) -> &Log {
@@ -150,7 +160,10 @@ impl World {
             }
         }
         let (point, start) = (self.recovery_point, self.log_start);
-        println!("promised {promised}, recovery point {point}, log start {start}, {:?}", self.config);
+        println!(
+            "promised {promised}, recovery point {point}, log start {start}, {:?}",
+            self.config
+        );
         let ends: Vec<i64> = self.batches.iter().map(|batch| batch.1).collect();
         println!("batches end at {ends:?}");
     }
@@ -205,6 +218,11 @@ fn assert_same(world: &World, log: &Log) {
         assert!(read == *written, "other bytes before offset {next}");
         assert!(header(&read).base_offset <= at, "a gap at offset {at}");
         at = *next;
+        // By the index as well.
+        let found =
+            log.read(header(&read).base_offset.max(offsets.log_start), 1, true, Bound::LogEnd);
+        let found = found.unwrap().range.unwrap();
+        assert!(found.bytes().unwrap() == read, "not found by the index: offset {next}");
     }
     assert_eq!(at, offsets.log_end, "{offsets:?}");
 }
