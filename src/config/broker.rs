@@ -110,6 +110,12 @@ impl Config {
         Config::build(Layers { fixed: set, ..Layers::default() })
     }
 
+    /// The effective value of a setting that is a whole number.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<i64> {
+        self.layers.value(name)?.as_i64()
+    }
+
     /// The same broker with these dynamic values: the cluster's defaults and this node's own. Values that
     /// the table does not allow are left out: what was stored once must never stop a broker.
     #[must_use]

@@ -177,6 +177,7 @@ impl<'d> Loader<'d> {
                 account(producers, found, bytes);
             })?;
         let segment = Segment::new(base, checked.size);
+        segment.set_checked();
         segment.set_opened_largest(checked.largest);
         segment.set_txn_size(txns.store(self.dir)?);
         self.segments.push(Arc::new(segment));
@@ -240,6 +241,7 @@ impl<'d> Loader<'d> {
         log_start: i64,
     ) -> Result<(Log, RecoveryReport), LogError> {
         self.settle_side_files(log_start)?;
+        self.tell_segments_where_they_end();
         let Some(last) = self.segments.last().cloned() else { unreachable!("at least one") };
         let end = Position { offset: self.end, segment: last.base, byte: last.size() };
         let start = self.position_of_start(log_start, end)?;
@@ -289,6 +291,12 @@ impl<'d> Loader<'d> {
         Ok((log, self.report))
     }
 
+    /// What readers check of bytes that were found depends on it.
+    fn tell_segments_where_they_end(&self) {
+        let next = self.segments.iter().skip(1).map(|next| next.base).chain([self.end]);
+        self.segments.iter().zip(next).for_each(|(segment, upper)| segment.set_upper(upper));
+    }
+
     /// Makes the side files say nothing that the log does not.
     fn settle_side_files(&mut self, log_start: i64) -> Result<(), StorageError> {
         self.epochs.truncate_from_end(self.end);
@@ -320,8 +328,12 @@ impl<'d> Loader<'d> {
         }
         if log_start > segment.base {
             let files = segment.files(self.dir)?;
-            let found = files.locate(log_start, segment.size())?;
-            start.byte = found.map_or(segment.size(), |found| found.position);
+            start.byte = match files.locate(log_start, segment.size()) {
+                Ok(found) => found.map_or(segment.size(), |found| found.position),
+                // Whoever reads there is told; the other records are none the worse for it.
+                Err(error) if error.is_corrupt() => 0,
+                Err(error) => return Err(error),
+            };
             segment.release_files();
         }
         Ok(start)
