@@ -251,6 +251,7 @@ impl<'d> Loader<'d> {
         self.report.bytes = self.segments.iter().map(|segment| segment.size()).sum();
         self.report.producers = self.producers.len();
         let name = self.dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let compacts = config.cleanup_policy.compact;
         let writer = Writer {
             config: config.clone(),
             active: Active::new(last),
@@ -281,6 +282,7 @@ impl<'d> Loader<'d> {
             segments,
             epochs: Mutex::new(self.epochs),
             upkeep: Mutex::default(),
+            compacts: AtomicBool::new(compacts),
             unstable: AtomicBool::new(false),
             durability,
             next: Arc::default(),

@@ -5,6 +5,8 @@
 //! idle partition holds neither descriptors nor mappings, and opening ten thousand of them is
 //! cheap. Only the last segment of a log grows, through the [`Tails`] that the writer holds.
 
+mod swap;
+
 use super::error::StorageError;
 use super::file::{GrowingFile, Short, Tail};
 use super::index;
@@ -18,8 +20,11 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+pub(crate) use swap::Compacted;
+use swap::Passage;
 
 /// Files of segments that are no longer written to are kept open up to this many in the process
 /// (three descriptors and up to two mappings each; the kernel allows 65,530 mappings). Beyond it
@@ -119,8 +124,7 @@ pub(crate) struct Segment {
     /// Bytes of the transaction index, 0 if there is none.
     txn_size: AtomicU64,
     files: Mutex<Option<Arc<SegmentFiles>>>,
-    /// The segment is no part of the log any more, and its files bear other names.
-    deleted: AtomicBool,
+    passage: Passage,
     /// The largest timestamp of what was there when the segment was opened, found when it is
     /// first asked for.
     opened_largest: OnceLock<Largest>,
@@ -144,7 +148,7 @@ impl Segment {
             time_size: AtomicU64::new(u64::MAX),
             txn_size: AtomicU64::new(0),
             files: Mutex::new(None),
-            deleted: AtomicBool::new(false),
+            passage: Passage::default(),
             opened_largest: OnceLock::new(),
             appended_max_timestamp: AtomicI64::new(NO_TIMESTAMP),
             appended_max_offset: AtomicI64::new(base),
@@ -209,11 +213,6 @@ impl Segment {
         self.lock().clone()
     }
 
-    /// A reader may have found the segment a moment before it was deleted: it finds its files, too.
-    fn path(&self, path: PathBuf) -> PathBuf {
-        if self.deleted.load(Ordering::Acquire) { names::deleted(&path) } else { path }
-    }
-
     fn open(&self, dir: &Path) -> Result<SegmentFiles, StorageError> {
         let path = self.path(names::log_file(dir, self.base));
         let log = File::open(&path).map_err(StorageError::on("open", &path))?;
@@ -237,9 +236,13 @@ impl Segment {
         Ok(SegmentFiles { base, log, index, time, txn, verified, counted: false })
     }
 
-    /// Lets go of the files; readers that still send from them keep them.
+    /// Lets go of the files; readers that still send from them keep them. While a swap is under way
+    /// they could not be found again.
     pub(crate) fn release_files(&self) {
-        self.lock().take();
+        let mut files = self.lock();
+        if !self.must_stay_open() {
+            files.take();
+        }
     }
 
     /// Opens the files for writing. Only for the last segment, by the writer.
@@ -263,6 +266,7 @@ impl Segment {
         let time = open(&paths.time, None, capacities.time, time_index::ENTRY)?;
         let tails = Tails { log, index, time };
         *self.lock() = Some(Arc::new(tails.files(self.base, self.verified())));
+        self.passage.compacted.store(false, Ordering::Release);
         Ok(tails)
     }
 
@@ -323,36 +327,6 @@ impl Segment {
         Ok(self.opened_largest(dir)?.timestamp.max(appended))
     }
 
-    /// Whether the segment was given up: nothing in it counts any more.
-    pub(crate) fn is_deleted(&self) -> bool {
-        self.deleted.load(Ordering::Acquire)
-    }
-
-    /// Gives the segment's files the names of files that are on their way out, and says which.
-    /// Readers that hold them are not disturbed, those that open them now find them.
-    ///
-    /// # Errors
-    /// When the records' file cannot be renamed. What else is not renamed has no records any more,
-    /// and goes when the log is opened again.
-    pub(crate) fn rename_deleted(&self, dir: &Path) -> Result<Vec<PathBuf>, StorageError> {
-        let mut files = self.lock();
-        let mut renamed = Vec::new();
-        for path in names::segment_files(dir, self.base) {
-            let to = names::deleted(&path);
-            match fs::rename(&path, &to) {
-                Ok(()) => renamed.push(to),
-                Err(error) if renamed.is_empty() => {
-                    return Err(StorageError::new("rename", &path, error));
-                }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => ::log::warn!("cannot rename {}: {error}", path.display()),
-            }
-        }
-        self.deleted.store(true, Ordering::Release);
-        files.take();
-        Ok(renamed)
-    }
-
     /// There is something in its transaction index.
     pub(crate) fn has_aborted(&self) -> bool {
         self.txn_size.load(Ordering::Acquire) > 0
@@ -380,6 +354,12 @@ impl Segment {
         self.txn_size.fetch_add(txn_index::ENTRY as u64, Ordering::AcqRel);
     }
 
+    fn open_txn<'f>(&self, dir: &Path, files: &'f SegmentFiles) -> Result<&'f File, StorageError> {
+        let path = self.path(names::txn_index_file(dir, self.base));
+        let file = File::open(&path).map_err(StorageError::on("open", &path))?;
+        Ok(files.txn.get_or_init(|| file))
+    }
+
     /// Adds the aborted transactions of its index that overlap the offsets `from..to`; true if no
     /// later segment can have any more of them.
     pub(crate) fn collect_aborted(
@@ -394,8 +374,9 @@ impl Segment {
         let file = match files.txn.get() {
             Some(file) => file,
             None => {
-                let file = File::open(&path).map_err(StorageError::on("open", &path))?;
-                files.txn.get_or_init(|| file)
+                // Nobody renames it meanwhile.
+                let _renaming = self.lock();
+                self.open_txn(dir, &files)?
             }
         };
         TxnIndex::new(file, size).collect(from, to, found).map_err(StorageError::on("read", &path))
