@@ -328,6 +328,11 @@ impl Controller {
 /// The partition under its new epoch, or one in its place that is offline.
 fn led(partition: &Arc<Partition>, epoch: i32) -> Arc<Partition> {
     let Err(why) = partition.lead(epoch) else { return partition.clone() };
+    if matches!(&why, LogError::Storage(why) if why.is_out_of_space()) {
+        // It can be read; the first append notes the epoch, when there is room for one.
+        ::log::warn!("partition {}-{}: {why}", partition.topic, partition.index);
+        return partition.clone();
+    }
     let (topic, index) = (partition.topic.clone(), partition.index);
     ::log::error!("partition {topic}-{index} is offline: {why}");
     Arc::new(Partition::new(topic, index, epoch, None))
