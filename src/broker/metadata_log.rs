@@ -28,8 +28,8 @@ use super::data_dir::DataDir;
 use super::opener::tell_losses;
 use super::shared::now_ms;
 use crate::catalog::{Image, NodeView, Plan};
-use crate::config::Config;
-use crate::log::{AppendError, Keepers, Log, Recovery};
+use crate::config::{Config, TopicConfig};
+use crate::log::{AppendError, Flusher, Keepers, Log, LogError, Recovery};
 use crate::wire::metadata_records::{AbortTransactionRecord, TRANSACTION_LEVEL};
 use crate::wire::quorum_records::{
     ControlRecord, KRaftVersionRecord, LeaderChangeMessage, LeaderVoter, VotersRecord,
@@ -76,7 +76,7 @@ impl MetadataLog {
             let found = Existing::read(&dir)?;
             found.check(node).map_err(|why| StartError::Foreign(dir.clone(), why))?;
             found.prepare(&dir).map_err(|why| StartError::Io(dir.clone(), why))?;
-            let opened = Log::open(dir.clone(), settings.of_log(), recovery, keepers);
+            let opened = Log::open(dir.clone(), Arc::new(settings.of_log()), recovery, keepers);
             let (log, report) = opened.map_err(StartError::Log)?;
             tell_losses(&dir, &report);
             (log, found)
@@ -85,7 +85,7 @@ impl MetadataLog {
             let why = format!("it is missing, although there is the partition {partition}");
             return Err(broken(why));
         } else {
-            let log = Log::create(dir.clone(), settings.of_log(), keepers);
+            let log = Log::create(dir.clone(), Arc::new(settings.of_log()), keepers);
             (log.map_err(StartError::Log)?, Existing::default())
         };
         let end = log.offsets().log_end;
@@ -183,6 +183,9 @@ impl MetadataLog {
 
     fn append_batch(&mut self, batch: &[u8], now_ms: i64) -> Result<i64, AppendError> {
         let appended = self.log.append_internal(batch, self.quorum.epoch)?;
+        if appended.flush_to.is_some() {
+            self.flush()?;
+        }
         self.log.advance_high_watermark(appended.next_offset);
         self.quorum.timestamp = now_ms;
         Ok(appended.base_offset)
@@ -191,6 +194,32 @@ impl MetadataLog {
     /// The offset that the next record gets.
     pub fn next_offset(&self) -> i64 {
         self.log.offsets().log_end
+    }
+
+    /// Brings all records to the disk. Blocks.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn flush(&self) -> Result<(), AppendError> {
+        if self.temporary {
+            return Ok(());
+        }
+        match self.log.flush() {
+            Ok(_) => Ok(()),
+            Err(LogError::Storage(why)) => Err(AppendError::Storage(why)),
+            Err(why) => Err(AppendError::Closed(why.to_string())),
+        }
+    }
+
+    /// Partitions' records count as flushed only with this log's.
+    pub fn guard(&self, flusher: &Flusher) {
+        flusher.set_catalog(&self.log);
+    }
+
+    /// After how many records an append waits for the disk (`log.flush.interval.messages`).
+    pub fn set_flush(&self, flush_messages: i64) {
+        let config = TopicConfig { flush_messages, ..self.settings.of_log() };
+        self.log.set_config(Arc::new(config));
     }
 
     /// Closes the log cleanly, unless its directory is about to be removed.

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 /// Suffixes that Kafka gives to files which are on their way out, and ours for files on their way
 /// in. What bears one of them when a log is opened was left behind by a crash.
-pub(crate) const LEFTOVERS: [&str; 4] = [".deleted", ".cleaned", ".tmp", PREPARED];
+pub(crate) const LEFTOVERS: [&str; 4] = [DELETED, ".cleaned", ".tmp", PREPARED];
+/// A file that is no part of the log any more and is removed after a delay.
+const DELETED: &str = ".deleted";
 /// A segment's files made ahead of need, before their base offset is known.
 pub(crate) const PREPARED: &str = ".prepared";
 /// The end of a segment's file that is in the way, but may be all that is left of something.
@@ -26,6 +28,8 @@ pub(crate) enum FileKind {
     Index(i64),
     /// `<base offset>.timeindex`
     TimeIndex(i64),
+    /// `<base offset>.txnindex`
+    TxnIndex(i64),
     /// `<offset>.snapshot`: the producers' state up to that offset.
     Snapshot(i64),
     /// Left behind by a crash; of no use.
@@ -44,6 +48,7 @@ impl FileKind {
             (Some(base), "log") => FileKind::Log(base),
             (Some(base), "index") => FileKind::Index(base),
             (Some(base), "timeindex") => FileKind::TimeIndex(base),
+            (Some(base), "txnindex") => FileKind::TxnIndex(base),
             (Some(offset), "snapshot") => FileKind::Snapshot(offset),
             _ => FileKind::Other,
         }
@@ -75,6 +80,11 @@ pub(crate) fn index_file(dir: &Path, base: i64) -> PathBuf {
 /// Its time index.
 pub(crate) fn time_index_file(dir: &Path, base: i64) -> PathBuf {
     offset_file(dir, base, "timeindex")
+}
+
+/// Its aborted transactions, if there are any.
+pub(crate) fn txn_index_file(dir: &Path, base: i64) -> PathBuf {
+    offset_file(dir, base, "txnindex")
 }
 
 /// Where the files are that every segment has.
@@ -122,6 +132,13 @@ pub(crate) fn segment_files(dir: &Path, base: i64) -> [PathBuf; 4] {
     ["log", "index", "timeindex", "txnindex"].map(|suffix| offset_file(dir, base, suffix))
 }
 
+/// The name that a file has between its deletion and its removal.
+pub(crate) fn deleted(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(DELETED);
+    PathBuf::from(name)
+}
+
 /// The producers' state up to `offset`.
 pub(crate) fn snapshot_file(dir: &Path, offset: i64) -> PathBuf {
     offset_file(dir, offset, "snapshot")
@@ -167,6 +184,7 @@ mod tests {
         assert_eq!(FileKind::of("00000000000000000042.index"), FileKind::Index(42));
         assert_eq!(FileKind::of("00000000000000000042.snapshot"), FileKind::Snapshot(42));
         assert_eq!(FileKind::of("00000000000000000042.timeindex"), FileKind::TimeIndex(42));
+        assert_eq!(FileKind::of("00000000000000000042.txnindex"), FileKind::TxnIndex(42));
         assert_eq!(FileKind::of("00000000000000000042.unknown"), FileKind::Other);
         assert_eq!(FileKind::of("00000000000000000042.log.deleted"), FileKind::Leftover);
         assert_eq!(FileKind::of("next-7.log.prepared"), FileKind::Leftover);

@@ -1,7 +1,5 @@
 //! The settings of the metadata log (`MetadataLogConfig.java`). They do not change while it runs.
 
-use std::sync::Arc;
-
 use crate::config::{Config, TopicConfig};
 
 /// The most bytes of one batch of metadata, as in Kafka.
@@ -43,14 +41,14 @@ impl Settings {
     }
 
     /// The settings of the log itself. Snapshots, not its own age, say what of it may go.
-    pub fn of_log(&self) -> Arc<TopicConfig> {
-        Arc::new(TopicConfig {
+    pub fn of_log(&self) -> TopicConfig {
+        TopicConfig {
             segment_bytes: self.metadata_log_segment_bytes,
             segment_ms: self.metadata_log_segment_ms,
             max_message_bytes: MAX_BATCH_BYTES,
             retention_ms: -1,
             retention_bytes: -1,
             ..TopicConfig::default()
-        })
+        }
     }
 }

@@ -90,6 +90,7 @@ impl MetadataLog {
                 break;
             }
             self.log.delete_records_before(next.offset).map_err(|why| why.to_string())?;
+            self.log.delete_segments_below_log_start(now_ms).map_err(|why| why.to_string())?;
             snapshot_files::remove(&self.dir, *oldest).map_err(|why| why.to_string())?;
             ::log::info!("{}: the snapshot at offset {} went", self.dir.display(), oldest.offset);
         }
