@@ -11,6 +11,8 @@
 //! A broker that is dropped without [`Broker::close`] leaves what a crash leaves.
 
 pub mod checkpoints;
+mod cleaner;
+mod cleaner_pace;
 mod controller;
 mod data_dir;
 mod data_dir_error;
@@ -181,6 +183,7 @@ impl Broker {
             stopping: AtomicBool::new(false),
             creating: Mutex::default(),
             chores: janitor::Chores::default(),
+            cleaner: cleaner::Cleaner::default(),
             static_config: config,
         });
         let removal = load::load(&shared, recovery)?;
@@ -199,6 +202,7 @@ impl Broker {
         shared.watch_changes();
         if !shared.topics.all().is_empty() {
             shared.watch_partitions();
+            shared.look_for_dirty_logs_in(shared.config().log_initial_task_delay_ms());
         }
         Ok(Self { shared, data_dir, controller: Some(thread), removal, keepers })
     }
@@ -246,6 +250,7 @@ impl Broker {
         }
         // No segment goes while logs are closed.
         self.keepers.janitor.stop();
+        self.shared.cleaner.join();
         if let Some(removal) = self.removal.take() {
             removal.stop();
         }
