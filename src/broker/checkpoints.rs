@@ -15,7 +15,7 @@ use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::catalog::{Partition, Topics};
+use crate::catalog::{CLUSTER_METADATA, Partition, Topics};
 use crate::log::{Log, volume};
 
 /// The largest file that is believed: a bound on what a damaged one can make us read. A million
@@ -207,7 +207,7 @@ impl Checkpoint {
         let all = topics.all();
         let names: HashSet<&str> = all.iter().map(|topic| &*topic.name).collect();
         let before = self.entries.len();
-        self.entries.retain(|name, _| names.contains(name.as_str()));
+        self.entries.retain(|name, _| names.contains(name.as_str()) || name == CLUSTER_METADATA);
         self.is_stale |= self.entries.len() != before;
         for topic in &all {
             for partition in topic.partitions() {

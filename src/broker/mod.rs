@@ -44,16 +44,17 @@ pub use fetch_sessions::{FetchSessions, SharedSession};
 pub use shared::{Endpoint, OffloadClaim, Shared, WorkerMessage, now_ms};
 
 use crate::catalog::{
-    ApiError, NodeView, Partition, ResourceKind, Topic, Topics, elect_leaders_on_start,
+    ApiError, CLUSTER_METADATA, NodeView, Partition, ResourceKind, Topic, Topics,
+    elect_leaders_on_start,
 };
 use crate::config::{Config, TopicConfig};
-use crate::log::{Keepers, LogError, Recovery};
+use crate::log::{AppendError, Keepers, LogError, Recovery};
 use crate::net::mailbox::{Mailbox, Sender};
 use checkpoints::{Checkpoints, Kind};
 use controller::Job;
 use data_dir::DataDir;
 use leftovers::Removal;
-use metadata_log::MetadataLog;
+use metadata_log::{Left, MetadataLog};
 
 /// Leaders that one batch of metadata elects: Kafka reads batches of up to 8 MiB.
 const MAX_ELECTED: usize = 50_000;
@@ -141,12 +142,20 @@ impl Broker {
         }
         flusher.set_data_dir(data_dir.path());
         let recovery = if data_dir.was_clean() { Recovery::Clean } else { Recovery::Unclean };
+        let checkpoints = Checkpoints::load(data_dir.path());
+        let recovery_point = checkpoints.get(Kind::RecoveryPoint, CLUSTER_METADATA, 0);
+        let left = Left { recovery, recovery_point };
         let (mut metadata, mut image) =
-            MetadataLog::open(&data_dir, &config, recovery, keepers.clone())?;
+            MetadataLog::open(&data_dir, &config, left, keepers.clone())?;
         data_dir.mark_in_use().map_err(StartError::DataDir)?;
         // A marker that comes back after a power cut would have files trusted that it found.
         flusher.note_names();
         metadata.guard(flusher);
+        if recovery == Recovery::Unclean {
+            let directory = || data_dir.path().join(metadata_log::DIRECTORY);
+            let failed = |why: AppendError| StartError::Election(directory(), why.to_string());
+            metadata.flush().map_err(failed)?;
+        }
         let first = metadata.lead(&image, &config)?;
         controller::replay_plan(&mut image, &first);
         let effective = Arc::new(dynamic_config(&image, &config));
@@ -163,7 +172,7 @@ impl Broker {
             node,
             cluster_id: data_dir.meta().cluster_id.clone(),
             data_dir: data_dir.path().to_owned(),
-            checkpoints: Checkpoints::load(data_dir.path()),
+            checkpoints,
             keepers: keepers.clone(),
             image: RwLock::new(image),
             config: RwLock::new(effective),
