@@ -45,7 +45,9 @@ impl Found {
         let mut found = Self::default();
         for entry in fs::read_dir(data_dir)? {
             let entry = entry?;
-            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            // A partition may live elsewhere, behind a link.
+            let kind = entry.file_type()?;
+            if !(kind.is_dir() || kind.is_symlink() && entry.path().is_dir()) {
                 continue;
             }
             let os_name = entry.file_name();

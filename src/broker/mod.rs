@@ -18,6 +18,7 @@ mod fetch_session;
 mod fetch_sessions;
 mod leftovers;
 mod load;
+mod meta_properties;
 mod metadata_log;
 mod opener;
 mod partition_dir;

@@ -25,6 +25,7 @@ mod checkpoint;
 mod damage;
 mod epochs;
 mod error;
+mod exclusive;
 mod file;
 mod index;
 mod keepers;
@@ -50,10 +51,12 @@ mod times;
 mod trust;
 pub mod validate;
 pub mod volume;
+mod whole_file;
 
 pub use append::Appended;
 pub use damage::Damage;
 pub use error::{AppendError, LogError, ReadError, StorageError};
+pub use exclusive::lock_exclusively;
 pub use keepers::Keepers;
 pub use names::aside_dir_name;
 pub use offsets::{Bound, Offsets};
@@ -64,6 +67,7 @@ pub use recover::Cut;
 pub use report::{Missing, Opening, Progress, Recovery, RecoveryReport};
 pub use scan::Bad;
 pub use times::TimestampedOffset;
+pub use whole_file::{read_text, read_whole};
 
 use crate::config::TopicConfig;
 use append::Writer;

@@ -10,9 +10,13 @@ use super::marker::marker_of;
 use super::open::Loader;
 use super::producers::Producers;
 use super::scan::{Found, Scanner};
+use super::whole_file::read_whole;
 use super::{names, producer_snapshot};
 use crate::wire::records::BatchHeader;
-use std::fs::{self, File};
+use std::fs::File;
+
+/// The largest snapshot that is read: a million producers have 46 MB.
+const MAX_SNAPSHOT: u64 = 256 << 20;
 
 impl Loader<'_> {
     /// The producers' state and the leader epochs as of the end of the segments that are believed.
@@ -48,7 +52,7 @@ impl Loader<'_> {
 
     fn read_snapshot(&self, offset: i64) -> Option<Producers> {
         let path = names::snapshot_file(self.dir, offset);
-        let producers = producer_snapshot::decode(&fs::read(&path).ok()?, offset);
+        let producers = producer_snapshot::decode(&read_whole(&path, MAX_SNAPSHOT).ok()?, offset);
         if producers.is_none() {
             ::log::warn!("{} is damaged; it is not used", path.display());
         }
