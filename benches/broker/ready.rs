@@ -49,6 +49,11 @@ fn nothing() -> f64 {
 
 /// One start, and a stop that is not measured; milliseconds.
 fn start(data: &Path) -> f64 {
+    ended_by(data, libc::SIGTERM)
+}
+
+/// One start, and an end that is not measured; milliseconds.
+pub fn ended_by(data: &Path, signal: i32) -> f64 {
     let address = free_address();
     let mut command = broker_command(data);
     command.args(["--port", &address.port().to_string()]).stdout(Stdio::null());
@@ -67,7 +72,7 @@ fn start(data: &Path) -> f64 {
     stream.read_exact(&mut [0; 4]).expect("an answer");
     let took = began.elapsed().as_secs_f64() * 1e3;
     // SAFETY: a plain system call; the child is not reaped, so the number is its own.
-    unsafe { libc::kill(child.id() as i32, libc::SIGTERM) };
+    unsafe { libc::kill(child.id() as i32, signal) };
     child.wait().expect("it ends");
     took
 }
