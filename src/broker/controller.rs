@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use super::load::make_log;
 use super::metadata_log::MetadataLog;
@@ -79,6 +80,7 @@ impl Controller {
         let partitions = self.make_partitions(&name, id, 0..created.partitions, &effective)?;
         self.commit(&created.plan).inspect_err(|_| self.remove_logs(&partitions))?;
         self.shared.topics.insert(Arc::new(Topic::new(name, id, effective, partitions)));
+        self.shared.watch_partitions();
         Ok(created)
     }
 
@@ -111,7 +113,7 @@ impl Controller {
         for (worker, keys) in wakes {
             self.shared.tell(worker, super::WorkerMessage::Wake(keys));
         }
-        self.remove_logs(topic.partitions());
+        self.give_up_logs(topic.partitions(), self.shared.delete_delay());
         Ok(())
     }
 
@@ -277,21 +279,28 @@ impl Controller {
         Ok(partitions)
     }
 
-    /// Takes the files of partitions away; what is still being sent from them stays readable.
+    /// Takes the files of partitions away that nobody has used yet.
     fn remove_logs(&self, partitions: &[Arc<Partition>]) {
+        self.give_up_logs(partitions, Duration::ZERO);
+    }
+
+    /// Renames the directories of partitions at once, so that there can be new ones of the same
+    /// names, and has them removed after a delay; what is still being sent from them stays readable.
+    fn give_up_logs(&self, partitions: &[Arc<Partition>], delay: Duration) {
         for partition in partitions {
-            let removed = match partition.retire() {
-                Some(log) => {
-                    log.mark_deleted().and_then(|()| log.remove()).map_err(|why| why.to_string())
-                }
+            let renamed = match partition.retire() {
+                Some(log) => log.mark_deleted().map(|()| Some(log.dir().to_path_buf())),
                 None => {
                     let (data_dir, topic) = (&self.shared.data_dir, &partition.topic);
                     let dir = partition_dir::path(data_dir, topic, partition.index);
-                    leftovers::delete(&dir).map_err(|why| why.to_string())
+                    leftovers::rename_deleted(&dir).map_err(LogError::from)
                 }
             };
-            if let Err(why) = removed {
-                ::log::error!("cannot remove {}-{}: {why}", partition.topic, partition.index);
+            match renamed {
+                Ok(dir) => self.shared.keepers.janitor.remove(dir.into_iter().collect(), delay),
+                Err(why) => {
+                    ::log::error!("cannot remove {}-{}: {why}", partition.topic, partition.index);
+                }
             }
         }
     }

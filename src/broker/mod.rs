@@ -16,6 +16,7 @@ mod data_dir;
 mod data_dir_error;
 mod fetch_session;
 mod fetch_sessions;
+mod janitor;
 mod leftovers;
 mod load;
 mod meta_properties;
@@ -147,6 +148,7 @@ impl Broker {
             offloaded: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
             creating: Mutex::default(),
+            chores: janitor::Chores::default(),
             static_config: config,
         });
         let removal = load::load(&shared, recovery)?;
@@ -163,6 +165,10 @@ impl Broker {
             }
             StartError::Io(data_dir.path().to_owned(), why)
         })?;
+        shared.watch_changes();
+        if !shared.topics.all().is_empty() {
+            shared.watch_partitions();
+        }
         Ok(Self { shared, data_dir, controller: Some(thread), removal, keepers })
     }
 
@@ -198,6 +204,8 @@ impl Broker {
         if let Some(thread) = self.controller.take() {
             outcome = thread.join().unwrap_or(Ok(())).map_err(StartError::Log);
         }
+        // No segment goes while logs are closed.
+        self.keepers.janitor.stop();
         if let Some(removal) = self.removal.take() {
             removal.stop();
         }

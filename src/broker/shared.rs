@@ -13,6 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::checkpoints::Checkpoints;
 use super::controller::{Controller, Job};
 use super::fetch_sessions::FetchSessions;
+use super::janitor::Chores;
 use super::producer_ids::ProducerIds;
 use crate::catalog::{ApiError, Image, NodeView, Topics};
 use crate::config::Config;
@@ -73,6 +74,7 @@ pub struct Shared {
     pub(super) stopping: AtomicBool,
     /// Names of topics that the controller is asked to create because clients asked for them.
     pub(super) creating: Mutex<HashSet<String>>,
+    pub(super) chores: Chores,
     pub(super) static_config: Arc<Config>,
 }
 

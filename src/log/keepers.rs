@@ -1,5 +1,6 @@
 //! The threads that do what a worker must never wait for. Every log has a handle to all of them.
 
+use super::janitor::Janitor;
 use super::preparer::Preparer;
 use std::io;
 
@@ -8,6 +9,8 @@ use std::io;
 pub struct Keepers {
     /// Grows files and faults pages in ahead of need.
     pub preparer: Preparer,
+    /// Removes files some time after they were given up.
+    pub janitor: Janitor,
 }
 
 impl Keepers {
@@ -16,11 +19,12 @@ impl Keepers {
     /// # Errors
     /// When the system gives no thread.
     pub fn spawn() -> io::Result<Keepers> {
-        Ok(Keepers { preparer: Preparer::spawn()? })
+        Ok(Keepers { preparer: Preparer::spawn()?, janitor: Janitor::spawn()? })
     }
 
     /// Does what was asked so far and ends the threads. Logs go on without them.
     pub fn stop(&self) {
         self.preparer.stop();
+        self.janitor.stop();
     }
 }

@@ -1,16 +1,16 @@
-//! What happens to a log besides appends and reads: records deleted, flushed, closed, removed.
+//! What happens to a log besides appends and reads: records deleted, flushed, closed.
 //!
 //! All of it may block: it belongs to keepers and to start and stop. Readers are never disturbed:
 //! whoever still sends from a segment keeps its file and its mapping.
 
 use super::Log;
 use super::append::Writer;
+use super::changes::Change;
 use super::error::{LogError, StorageError};
 use super::{checkpoint, names, producer_snapshot};
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 
 impl Log {
     /// Moves the log start offset forward to `offset`, but not beyond the high watermark; going
@@ -26,16 +26,11 @@ impl Log {
         if offset <= published.log_start {
             return Ok(published.log_start);
         }
-        let dir = self.dir();
         self.marks.set(|published| published.log_start = offset);
         self.publish(&mut writer, None);
-        let mut epochs = self.lock_epochs();
-        let mut next = epochs.clone();
-        if next.truncate_from_start(offset) {
-            // A crash before this leaves epochs that no offset has; opening drops them.
-            next.store(&dir)?;
-            *epochs = next;
-        }
+        drop(writer);
+        self.keepers.janitor.note(Change::LogStart);
+        self.forget_old_epochs()?;
         Ok(offset)
     }
 
@@ -51,12 +46,17 @@ impl Log {
         let segments = self.segments();
         let after = segments.partition_point(|segment| segment.base <= flushed);
         for segment in &segments[after.saturating_sub(1)..] {
+            if segment.is_deleted() {
+                continue; // What is given up need not be on the disk.
+            }
             let files = segment.files(&dir)?;
             let path = names::log_file(&dir, segment.base);
             files.log.file().sync_data().map_err(StorageError::on("flush", &path))?;
         }
         sync_dir(&dir)?;
-        self.flushed.fetch_max(end, Ordering::AcqRel);
+        if self.flushed.fetch_max(end, Ordering::AcqRel) < end {
+            self.keepers.janitor.note(Change::RecoveryPoint);
+        }
         Ok(end)
     }
 
@@ -124,43 +124,6 @@ impl Log {
         // Nothing to do for a segment that was never opened: it is as it was found.
         let Some(files) = segment.opened() else { return Ok(()) };
         files.trim().map_err(StorageError::on("cut", &names::log_file(dir, segment.base)))
-    }
-
-    /// Takes the partition out of the directory's namespace: nothing is appended any more, and the
-    /// directory is renamed, so that a new one of the same name can be made. [`Log::remove`] must
-    /// follow, or the next start of the broker removes what is left.
-    pub fn mark_deleted(&self) -> Result<(), LogError> {
-        let mut writer = self.lock_writer();
-        writer.closed = true;
-        let mut id = [0; 16];
-        getrandom::fill(&mut id).map_err(|error| {
-            let error = std::io::Error::other(error.to_string());
-            StorageError::new("draw a name for the deletion of", &self.dir(), error)
-        })?;
-        let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
-        // A rolled segment's chores must not reach into a new log of the same name.
-        self.backlog.clear();
-        self.next.discard();
-        let mut dir = self.dir.write().unwrap_or_else(PoisonError::into_inner);
-        let to = dir.with_file_name(names::delete_dir_name(&self.name, &id));
-        fs::rename(&*dir, &to).map_err(StorageError::on("rename", &dir))?;
-        *dir = Arc::from(to);
-        Ok(())
-    }
-
-    /// Removes the directory and all files in it. Only after [`Log::mark_deleted`].
-    pub fn remove(&self) -> Result<(), LogError> {
-        let mut writer = self.lock_writer();
-        assert!(writer.closed, "a log that takes appends cannot be removed");
-        writer.active.tails = None;
-        self.segments().iter().for_each(|segment| segment.release_files());
-        let dir = self.dir();
-        match fs::remove_dir_all(&*dir) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(StorageError::new("remove", &dir, error).into())
-            }
-            _ => Ok(()),
-        }
     }
 }
 

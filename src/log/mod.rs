@@ -7,7 +7,8 @@
 //!  ├ Watermarks  the four offsets and their law                    offsets
 //!  ├ Producers   idempotence, transactions, .snapshot              producers, producer_snapshot
 //!  ├ LeaderEpochs  leader-epoch-checkpoint                         epochs
-//!  └ Preparer    grows and faults in ahead of need (a keeper)      preparer
+//!  ├ Preparer    grows and faults in ahead of need (a keeper)      preparer
+//!  └ Janitor     removes what was given up, later (a keeper)       janitor, delete, retention
 //! open, listing, trust, recover, state: from a directory to a log, also after a crash; damage: only looking
 //! ```
 //!
@@ -21,13 +22,16 @@
 
 mod active;
 mod append;
+mod changes;
 mod checkpoint;
 mod damage;
+mod delete;
 mod epochs;
 mod error;
 mod exclusive;
 mod file;
 mod index;
+mod janitor;
 mod keepers;
 mod lifecycle;
 pub mod limits;
@@ -43,6 +47,7 @@ mod read;
 mod rebuild;
 mod recover;
 mod report;
+mod retention;
 mod scan;
 mod segment;
 mod state;
@@ -54,9 +59,12 @@ pub mod volume;
 mod whole_file;
 
 pub use append::Appended;
+pub use changes::Change;
 pub use damage::Damage;
+pub use delete::Deleted;
 pub use error::{AppendError, LogError, ReadError, StorageError};
 pub use exclusive::lock_exclusively;
+pub use janitor::Janitor;
 pub use keepers::Keepers;
 pub use names::aside_dir_name;
 pub use offsets::{Bound, Offsets};
@@ -90,6 +98,8 @@ pub struct Log {
     /// In order of their base offsets; never empty; the last one is written to.
     segments: RwLock<Vec<Arc<Segment>>>,
     epochs: Mutex<LeaderEpochs>,
+    /// Held by who takes segments away or puts others in their place; before the writer's.
+    upkeep: Mutex<()>,
     /// Transactions may hold the last stable offset back: moving the high watermark must look.
     unstable: AtomicBool,
     /// Everything below is on the disk, not only in the page cache.
@@ -153,6 +163,7 @@ impl Log {
         if self.unstable.load(Ordering::Acquire) {
             self.publish(&mut self.lock_writer(), None);
         }
+        self.keepers.janitor.note(Change::HighWatermark);
     }
 
     /// The base offset of the first segment.

@@ -253,6 +253,7 @@ impl<'d> Loader<'d> {
             marks: Watermarks::new(Published::new(start, end)),
             segments: RwLock::new(self.segments),
             epochs: Mutex::new(self.epochs),
+            upkeep: Mutex::default(),
             unstable: AtomicBool::new(false),
             flushed: AtomicI64::new(self.flushed),
             next: Arc::default(),
