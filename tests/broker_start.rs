@@ -7,7 +7,9 @@ mod broker_support;
 use barnabas::wire::error::ErrorCode;
 use broker_support::*;
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 const LOG_STARTS: &str = "log-start-offset-checkpoint";
@@ -276,15 +278,29 @@ fn what_interrupted_deletions_left_goes_and_nothing_else() {
         fs::create_dir(filled.data.join(name)).unwrap();
         fs::write(filled.data.join(name).join("00000000000000000000.log"), "x").unwrap();
     }
-    fs::create_dir(filled.data.join("unknown-3")).unwrap();
+    // Unknown ones: with records, with a file that is not a partition's, and two that a crash left of
+    // a topic's creation.
+    let unknown = [("a-3", "00000000000000000000.log", "x"), ("b-3", "notes.txt", "")];
+    let created = [("c-3", "00000000000000000000.log", ""), ("d-3", "partition.metadata", "x")];
+    for (name, file, text) in unknown.iter().chain(&created) {
+        fs::create_dir(filled.data.join(name)).unwrap();
+        fs::write(filled.data.join(name).join(file), text).unwrap();
+    }
     let broker = Broker::start(&filled.data, &[]);
-    broker.logged(&["WARN", "unknown-3", "no topic of the catalog owns it", "remove that"]);
+    for (name, ..) in unknown {
+        broker.logged(&["WARN", name, "no topic of the catalog owns it", "remove that if"]);
+    }
     broker.logged(&["WARN", "1 directories", "t-1.abc-stray", "remove them"]);
     broker.stop_cleanly();
     assert!(!gone.exists());
     let left = names(&filled.data);
     assert!(kept.iter().all(|name| left.contains(&(*name).to_owned())), "{left:?}");
-    assert!(left.iter().any(|name| name.starts_with("unknown-3.")), "{left:?}");
+    for (name, file, text) in unknown {
+        let aside = left.iter().find(|left| left.starts_with(&format!("{name}."))).unwrap();
+        assert_eq!(fs::read_to_string(filled.data.join(aside).join(file)).unwrap(), text);
+    }
+    let of_created = |left: &&String| created.iter().any(|(name, ..)| left.starts_with(name));
+    assert_eq!(left.iter().find(of_created), None, "{left:?}");
 }
 
 #[test]
@@ -308,7 +324,7 @@ fn a_directory_of_an_earlier_topic_is_set_aside_when_it_is_opened() {
     let broker = Broker::start(&filled.data, &[]);
     let mut client = broker.client();
     assert_eq!(client.append(("t", 1), &batch(1, 2, 10)), 0);
-    broker.logged(&["WARN", "t-1", "no topic of the catalog owns it"]);
+    broker.logged(&["WARN", "t-1", "it is that of an earlier topic", "remove that"]);
     drop(client);
     broker.stop_cleanly();
     let aside = names(&filled.data).into_iter().find(|name| name.ends_with("-stray")).unwrap();
@@ -316,4 +332,107 @@ fn a_directory_of_an_earlier_topic_is_set_aside_when_it_is_opened() {
         fs::read_to_string(filled.data.join(aside).join("partition.metadata")).unwrap(),
         foreign
     );
+}
+
+/// So many empty files that looking through them takes longer than any test.
+fn endless_recovery(filled: &Filled) {
+    let log = filled.logs(0).pop().unwrap();
+    let file = fs::File::options().write(true).open(log).unwrap();
+    file.set_len(4 << 40).unwrap();
+}
+
+#[test]
+fn a_recovery_says_each_second_how_far_it_is_and_can_be_stopped() {
+    let filled = Filled::new();
+    Broker::start(&filled.data, &[]).kill();
+    endless_recovery(&filled);
+    let data = filled.data.to_str().unwrap();
+    let threads = ["--set", "num.recovery.threads.per.data.dir=1", "--log-level", "info"];
+    let mut command = command(&[&["--port", "0", "--data-dir", data][..], &threads].concat());
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    // One thread, and it is at the first one.
+    for _ in 0..2 {
+        lines.find(|line| line.contains("recovering: 0 of 3 partitions")).unwrap();
+    }
+    let pid = i32::try_from(child.id()).unwrap();
+    // SAFETY: it signals our own child, which has not been waited for.
+    assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0);
+    lines.find(|line| line.contains("stopping before all logs are open")).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let mut out = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    assert_eq!(out, "", "it was not ready");
+    assert!(!filled.data.join(".kafka_cleanshutdown").exists());
+}
+
+#[test]
+fn partitions_are_recovered_beside_each_other() {
+    let filled = Filled::new();
+    Broker::start(&filled.data, &[]).kill();
+    endless_recovery(&filled);
+    let data = filled.data.to_str().unwrap();
+    let mut command = command(&["--port", "0", "--data-dir", data, "--log-level", "info"]);
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    // By default there are two threads: one is held up, the other does the rest.
+    lines.find(|line| line.contains("recovering: 2 of 3 partitions")).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_stop_does_not_wait_for_thousands_of_partitions_that_are_being_made() {
+    let dir = TempDir::new();
+    let data = dir.join("data");
+    let broker = Broker::start(&data, &[]);
+    let mut client = broker.client();
+    client.send_create("big", PARTITIONS, &[]);
+    wait_for(&data.join("big-50"));
+    broker.stop_cleanly();
+    let left = names(&data);
+    let made = left.iter().filter(|name| name.starts_with("big-")).count();
+    assert!(made < PARTITIONS as usize / 2, "{made} directories are left of {PARTITIONS}");
+    assert_eq!(left.iter().find(|name| partition_of_big(name)), None, "none is a partition's");
+    let broker = Broker::start(&data, &[]);
+    assert!(broker.client().cluster().topics.is_empty());
+    assert!(broker.log().is_empty(), "nothing to tell: {:#?}", broker.log());
+    broker.stop_cleanly();
+    assert_eq!(names(&data).iter().find(|name| name.starts_with("big-")), None);
+}
+
+/// As many as one request may ask for.
+const PARTITIONS: i32 = 10_000;
+
+/// Waits until there is something at this path.
+fn wait_for(path: &Path) {
+    let until = Instant::now() + GUARD;
+    while !path.exists() {
+        assert!(Instant::now() < until, "there is no {}", path.display());
+        std::thread::yield_now();
+    }
+}
+
+fn partition_of_big(name: &str) -> bool {
+    name.strip_prefix("big-").is_some_and(|index| index.parse::<u32>().is_ok())
+}
+
+#[test]
+fn what_a_kill_leaves_of_a_topics_creation_goes() {
+    let dir = TempDir::new();
+    let data = dir.join("data");
+    let broker = Broker::start(&data, &[]);
+    let mut client = broker.client();
+    client.send_create("big", PARTITIONS, &[]);
+    wait_for(&data.join("big-50"));
+    broker.kill();
+    let broker = Broker::start(&data, &[]);
+    let mut client = broker.client();
+    client.create("big", 1);
+    assert_eq!(client.append(("big", 0), &batch(1, 2, 10)), 0, "the name is free");
+    drop(client);
+    let aside = |line: &String| line.contains("no topic of the catalog owns it");
+    assert!(!broker.log().iter().any(aside), "{:#?}", broker.log());
+    broker.stop_cleanly();
+    assert!(!names(&data).iter().any(|name| name.ends_with("-stray")));
 }

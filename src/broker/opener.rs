@@ -77,7 +77,15 @@ impl Shared {
             )
         };
         if self.is_of_another_topic(&dir, topic) {
-            leftovers::set_aside(&dir);
+            let to = leftovers::set_aside(&dir).map_err(|why| {
+                offline(format!("it is that of an earlier topic and cannot be moved: {why}"))
+            })?;
+            ::log::warn!(
+                "{}: it is that of an earlier topic with the same name; moved to {}, remove that if \
+                 it is not needed",
+                dir.display(),
+                to.display()
+            );
             return make_log(&dir, topic.id, &topic.config(), &self.config(), &self.keepers)
                 .map_err(offline);
         }

@@ -9,7 +9,8 @@ use std::{fs, io};
 use crate::log::read_text;
 use crate::wire::uuid::Uuid;
 
-const METADATA: &str = "partition.metadata";
+/// Says in a partition's directory whose it is.
+pub const METADATA: &str = "partition.metadata";
 /// More than this the file never has.
 const MAX_BYTES: u64 = 1 << 16;
 
