@@ -42,7 +42,7 @@ pub use shared::{Endpoint, OffloadClaim, Shared, WorkerMessage, now_ms};
 
 use crate::catalog::{NodeView, Partition, ResourceKind, Topic, Topics, elect_leaders_on_start};
 use crate::config::{Config, TopicConfig};
-use crate::log::{Keepers, Log, LogError, Recovery};
+use crate::log::{Keepers, LogError, Recovery};
 use crate::net::mailbox::{Mailbox, Sender};
 use checkpoints::{Checkpoints, Kind};
 use controller::Job;
@@ -122,10 +122,20 @@ impl Broker {
         let data_dir = data_dir.map_err(StartError::DataDir)?;
         let keepers =
             Keepers::spawn().map_err(|why| StartError::Io(data_dir.path().to_owned(), why))?;
+        let flusher = &keepers.flusher;
+        match place {
+            Place::Temporary => flusher.switch_off(),
+            Place::Kept => flusher.set_pace(config.flush_ms(), config.flush_bytes()),
+        }
+        flusher.set_data_dir(data_dir.path());
         let recovery = if data_dir.was_clean() { Recovery::Clean } else { Recovery::Unclean };
         let (metadata, image) = MetadataLog::open(&data_dir, recovery, keepers.clone())?;
         data_dir.mark_in_use().map_err(StartError::DataDir)?;
+        // A marker that comes back after a power cut would have files trusted that it found.
+        flusher.note_names();
+        metadata.guard(flusher);
         let effective = Arc::new(dynamic_config(&image, &config));
+        metadata.set_flush(effective.topic_defaults().flush_messages);
         let node = NodeView {
             node_id: data_dir.meta().node_id,
             directory_id: data_dir.meta().directory_id,
@@ -179,6 +189,12 @@ impl Broker {
 
     /// Connects the workers, before they start.
     pub fn attach(&self, workers: Vec<Sender<WorkerMessage>>, endpoints: Vec<Endpoint>) {
+        let wakes = workers.clone();
+        self.keepers.flusher.set_delivery(Box::new(move |worker, keys| {
+            if let Some(worker) = wakes.get(worker) {
+                shared::send_for_sure(worker, WorkerMessage::Wake(keys));
+            }
+        }));
         let attached = self.shared.workers.set(workers).is_ok()
             && self.shared.endpoints.set(endpoints).is_ok();
         assert!(attached, "workers are attached once");
@@ -224,9 +240,10 @@ impl Broker {
 }
 
 impl Broker {
-    /// Closes all partitions that are open; the others are as a clean stop left them. Few are flushed one by one, many with one call for the volume: a stop
-    /// must not take a disk's time per partition. Those that are about to be removed are left as they
-    /// are: a flush of the whole volume is the business of others there.
+    /// Closes all partitions that are open; the others are as a clean stop left them. Few are flushed
+    /// one by one, many with one call for the volume: a stop must not take a disk's time per
+    /// partition. Those that are about to be removed are left as they are: a flush of the whole
+    /// volume is the business of others there.
     fn close_logs(&self) -> Result<(), StartError> {
         const FEW: usize = 16;
         if self.data_dir.is_temporary() {
@@ -246,10 +263,12 @@ impl Broker {
             let directory = &self.shared.data_dir;
             let synced = crate::log::volume::sync(directory);
             synced.map_err(|why| StartError::Io(directory.clone(), why))?;
-            open().for_each(Log::note_flushed);
+            for log in open() {
+                outcome = outcome.and(log.close_flushed().map_err(StartError::Log));
+            }
         }
-        outcome?;
-        self.write_checkpoints()
+        // What is on the disk need not be checked again, whatever became of the others.
+        outcome.and(self.write_checkpoints())
     }
 
     /// Writes down where the logs are, for the next start.
