@@ -10,6 +10,7 @@
 //! (workers attached), *closed* (all logs flushed and closed, the clean-shutdown marker written).
 //! A broker that is dropped without [`Broker::close`] leaves what a crash leaves.
 
+mod checker;
 pub mod checkpoints;
 mod controller;
 mod data_dir;
@@ -149,6 +150,7 @@ impl Broker {
             cluster_id: data_dir.meta().cluster_id.clone(),
             data_dir: data_dir.path().to_owned(),
             checkpoints: Checkpoints::load(data_dir.path()),
+            checker: Default::default(),
             keepers: keepers.clone(),
             image: RwLock::new(image),
             config: RwLock::new(effective),
