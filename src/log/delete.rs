@@ -12,6 +12,7 @@ use super::error::{LogError, StorageError};
 use super::names;
 use super::offsets::Position;
 use super::segment::Segment;
+use crate::config::TopicConfig;
 use std::fs;
 use std::sync::{Arc, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
@@ -32,22 +33,25 @@ impl std::ops::AddAssign for Deleted {
     }
 }
 
+/// `file.delete.delay.ms`
+pub(super) fn delete_delay(config: &TopicConfig) -> Duration {
+    Duration::from_millis(u64::try_from(config.file_delete_delay_ms).unwrap_or(0))
+}
+
 impl Log {
     /// Who holds this may take segments out of the log or put others in their place; nobody else
-    /// does meanwhile. It comes before the writer's lock. Appends and reads go on. `None` if
-    /// somebody has it.
+    /// does meanwhile. It comes before the writer's lock. Appends and reads go on.
+    pub(super) fn lock_upkeep(&self) -> MutexGuard<'_, ()> {
+        self.upkeep.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same; `None` if somebody has it.
     pub(super) fn try_lock_upkeep(&self) -> Option<MutexGuard<'_, ()>> {
         match self.upkeep.try_lock() {
             Ok(guard) => Some(guard),
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         }
-    }
-
-    /// `file.delete.delay.ms`
-    pub(super) fn delete_delay(&self) -> Duration {
-        let delay = self.lock_writer().config.file_delete_delay_ms;
-        Duration::from_millis(u64::try_from(delay).unwrap_or(0))
     }
 
     /// Takes the oldest segments out of the log, all of `going`, which are not the last one. The log
@@ -69,7 +73,12 @@ impl Log {
         assert!(segments.drain(..going.len()).zip(going).all(same), "only a prefix goes");
         assert!(!segments.is_empty(), "a log has a segment");
         drop(segments);
-        self.give_up(going)
+        let delay = delete_delay(&self.lock_writer().config);
+        match self.give_up(going, delay) {
+            // The whole log was deleted meanwhile, and its directory has another name.
+            Err(_) if self.lock_writer().closed => Ok(Deleted::default()),
+            done => done,
+        }
     }
 
     /// Moves the log start to where a segment begins, unless it is beyond that already, and the
@@ -105,16 +114,15 @@ impl Log {
 
     /// Renames the files of segments that are out of the log already, in this order, and has them
     /// removed later.
-    pub(super) fn give_up(&self, segments: &[Arc<Segment>]) -> Result<Deleted, LogError> {
-        let (dir, delay) = (self.dir(), self.delete_delay());
+    pub(super) fn give_up(
+        &self,
+        segments: &[Arc<Segment>],
+        delay: Duration,
+    ) -> Result<Deleted, LogError> {
+        let dir = self.dir();
         let mut deleted = Deleted::default();
         for segment in segments {
-            let mut files = match segment.rename_deleted(&dir) {
-                Ok(files) => files,
-                // The whole log was deleted meanwhile, and its directory has another name.
-                Err(_) if self.lock_writer().closed => return Ok(deleted),
-                Err(error) => return Err(error.into()),
-            };
+            let mut files = segment.rename_deleted(&dir)?;
             let snapshot = names::snapshot_file(&dir, segment.base);
             let renamed = names::deleted(&snapshot);
             if fs::rename(snapshot, &renamed).is_ok() {

@@ -8,7 +8,7 @@
 //!  ├ Producers   idempotence, transactions, .snapshot              producers, producer_snapshot
 //!  ├ LeaderEpochs  leader-epoch-checkpoint                         epochs
 //!  ├ Preparer    grows and faults in ahead of need (a keeper)      preparer
-//!  └ Janitor     removes what was given up, later (a keeper)       janitor, delete, retention
+//!  └ Janitor     removes what was given up, later (a keeper)       janitor, delete, retention, truncate
 //! open, listing, trust, recover, state: from a directory to a log, also after a crash; damage: only looking
 //! ```
 //!
@@ -52,6 +52,7 @@ mod segment;
 mod state;
 mod time_index;
 mod times;
+mod truncate;
 mod trust;
 pub mod validate;
 pub mod volume;

@@ -62,6 +62,23 @@ impl Log {
         at_least_one: bool,
         bound: Bound,
     ) -> Result<Read, ReadError> {
+        loop {
+            let before = self.marks.retractions();
+            let read = self.read_once(offset, max_bytes, at_least_one, bound);
+            // A log that was truncated meanwhile is read again: the bound was one of the longer log.
+            if self.marks.retractions() == before {
+                return read;
+            }
+        }
+    }
+
+    fn read_once(
+        &self,
+        offset: i64,
+        max_bytes: u32,
+        at_least_one: bool,
+        bound: Bound,
+    ) -> Result<Read, ReadError> {
         let published = self.in_range(offset)?;
         let start = self.start_at(offset, published.bound(bound));
         // What was deleted meanwhile is not broken but out of range.

@@ -168,6 +168,12 @@ impl Segment {
         Ok(files.insert(Arc::new(opened)).clone())
     }
 
+    /// The segment's files, which it keeps from now on: it will have no others.
+    pub(crate) fn keep_files(&self, dir: &Path) -> Result<Arc<SegmentFiles>, StorageError> {
+        let files = self.files(dir)?;
+        Ok(self.lock().get_or_insert(files).clone())
+    }
+
     /// The files if they are open.
     pub(crate) fn opened(&self) -> Option<Arc<SegmentFiles>> {
         self.lock().clone()
