@@ -12,6 +12,7 @@ use super::error::{LogError, StorageError};
 use super::names;
 use super::offsets::Position;
 use super::segment::Segment;
+use super::{checkpoint, producer_snapshot};
 use crate::config::TopicConfig;
 use std::fs;
 use std::sync::{Arc, MutexGuard, PoisonError, TryLockError};
@@ -67,6 +68,7 @@ impl Log {
         };
         // A snapshot that is still to be written must not come back after it was deleted.
         self.backlog.help();
+        self.keep_producers(going, new_start)?;
         self.start_at_segment(new_start)?;
         let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
         let same = |(gone, deleted): (Arc<Segment>, &Arc<Segment>)| Arc::ptr_eq(&gone, deleted);
@@ -79,6 +81,21 @@ impl Log {
             Err(_) if self.lock_writer().closed => Ok(Deleted::default()),
             done => done,
         }
+    }
+
+    /// Sees to it that there is a snapshot of the producers' state where the log will begin: what
+    /// went into it before cannot be read again. After a crash there may be none, for a roll writes it
+    /// behind.
+    fn keep_producers(&self, going: &[Arc<Segment>], new_start: i64) -> Result<(), LogError> {
+        let path = names::snapshot_file(&self.dir(), new_start);
+        if path.exists() {
+            return Ok(());
+        }
+        let last_size = going.last().map_or(0, |last| last.size());
+        let producers = self.producers_at(going, last_size, new_start)?;
+        checkpoint::replace(&path, &producer_snapshot::encode(&producers))
+            .map_err(StorageError::on("write", &path))?;
+        Ok(())
     }
 
     /// Moves the log start to where a segment begins, unless it is beyond that already, and the

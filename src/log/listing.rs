@@ -29,7 +29,11 @@ impl Listing {
                 FileKind::Index(base) => listing.indexes.push(base),
                 FileKind::TimeIndex(base) => listing.time_indexes.push(base),
                 FileKind::Snapshot(offset) => listing.snapshots.push(offset),
-                FileKind::Leftover => fs::remove_file(entry.path())?,
+                FileKind::Leftover => match fs::remove_file(entry.path()) {
+                    // The janitor was quicker.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    removed => removed?,
+                },
                 FileKind::Other => {}
             }
         }

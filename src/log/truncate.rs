@@ -41,7 +41,6 @@ struct Plan {
     /// The log's new end.
     end: i64,
     producers: Producers,
-    snapshot_at: i64,
 }
 
 impl Log {
@@ -116,40 +115,38 @@ impl Log {
         // A batch that begins before the offset goes, too.
         let end = found.map_or(offset, |found| found.header.base_offset.min(offset));
         assert!(end <= writer.end && cut <= last.size(), "{end} and {cut} are within the log");
-        let mut plan =
-            Plan { kept, last, cut, end, producers: Producers::default(), snapshot_at: 0 };
-        self.restore_producers(&mut plan, &segments)?;
-        Ok(plan)
+        let producers = self.producers_at(&segments[..=kept], cut, end)?;
+        Ok(Plan { kept, last, cut, end, producers })
     }
 
-    /// The producers' state as of the new end: a snapshot, and what lies between it and the end.
-    fn restore_producers(
+    /// The producers' state as of `end`: that of a snapshot, and what lies between it and the end of
+    /// these segments, which are the log's first ones; of the last one only so many bytes count.
+    pub(super) fn producers_at(
         &self,
-        plan: &mut Plan,
         segments: &[Arc<Segment>],
-    ) -> Result<(), LogError> {
-        let (dir, first) = (self.dir(), segments[0].base);
+        last_size: u64,
+        end: i64,
+    ) -> Result<Producers, LogError> {
+        let (dir, first) = (self.dir(), segments.first().map_or(end, |first| first.base));
         let snapshots = snapshots(&dir).map_err(StorageError::on("list", &dir))?;
-        let usable = snapshots.into_iter().rev().filter(|at| (first..=plan.end).contains(at));
+        let usable = snapshots.into_iter().rev().filter(|at| (first..=end).contains(at));
         let mut read = usable.filter_map(|at| {
             producer_snapshot::decode(&fs::read(names::snapshot_file(&dir, at)).ok()?, at)
         });
-        plan.producers = read.next().unwrap_or_else(|| Producers::starting_at(first));
-        plan.snapshot_at = plan.producers.end();
-        let from = plan.snapshot_at;
-        let behind = segments.partition_point(|segment| segment.base <= from);
-        for at in behind.saturating_sub(1)..=plan.kept {
-            let segment = &segments[at];
-            let size = if at == plan.kept { plan.cut } else { segment.size() };
+        let mut producers = read.next().unwrap_or_else(|| Producers::starting_at(first));
+        let behind = segments.partition_point(|segment| segment.base <= producers.end());
+        for (at, segment) in segments.iter().enumerate().skip(behind.saturating_sub(1)) {
+            let is_last = at + 1 == segments.len();
+            let size = if is_last { last_size } else { segment.size() };
             let path = names::log_file(&dir, segment.base);
             let file = File::open(&path).map_err(StorageError::on("open", &path))?;
             let mut scanner = Scanner::new(&file, size, segment.base, false);
             while let Some(step) = scanner.next().map_err(StorageError::on("read", &path))? {
                 let Ok((found, bytes)) = step else { break };
-                account(&mut plan.producers, &found, bytes);
+                account(&mut producers, &found, bytes);
             }
         }
-        Ok(())
+        Ok(producers)
     }
 
     /// A copy of what is kept of the cut segment, on the disk; `None` if it stays whole.
@@ -180,14 +177,15 @@ impl Log {
         plan: Plan,
         copy: Option<PathBuf>,
     ) -> Result<(), LogError> {
-        let Plan { kept, last, cut, end, mut producers, snapshot_at } = plan;
+        let Plan { kept, last, cut, end, mut producers } = plan;
         self.retract(&mut producers, Position { offset: end, segment: last.base, byte: cut });
         if let Some(tails) = writer.active.tails.take() {
             writer.active.segment.seal(tails);
         }
         writer.end = end;
         writer.producers = producers;
-        writer.snapshot_at = snapshot_at;
+        // The close of the log writes one if nothing does before.
+        writer.snapshot_at = writer.snapshot_at.min((end - 1).max(0));
         let dir = self.dir();
         let segments = self.segments();
         self.give_up_from_the_end(writer, &segments[kept + 1..])?;
