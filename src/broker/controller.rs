@@ -20,7 +20,7 @@ use crate::catalog::{
     replace_configs,
 };
 use crate::config::TopicConfig;
-use crate::log::LogError;
+use crate::log::{AppendError, LogError};
 use crate::net::mailbox::Receiver;
 use crate::wire::error::ErrorCode;
 use crate::wire::metadata_records::{MetadataRecord, ProducerIdsRecord};
@@ -219,6 +219,9 @@ impl Controller {
             next_producer_id: start + BLOCK,
         }));
         self.commit(&plan)?;
+        // A power cut must not have ids given out twice: then idempotence would drop records of one
+        // producer for those of another.
+        self.metadata.flush().map_err(storage_error)?;
         self.shared.producer_ids.refill(start..start + BLOCK);
         self.shared
             .producer_ids
@@ -228,10 +231,7 @@ impl Controller {
 
     /// Appends records and replays them: the only way in which metadata changes.
     pub(super) fn commit(&mut self, plan: &Plan) -> Result<(), ApiError> {
-        self.metadata.append(plan, now_ms()).map_err(|why| {
-            ::log::error!("metadata log: {why}");
-            ApiError::new(ErrorCode::KAFKA_STORAGE_ERROR, why.to_string())
-        })?;
+        self.metadata.append(plan, now_ms()).map_err(storage_error)?;
         let mut image = self.shared.image.write().unwrap_or_else(PoisonError::into_inner);
         replay_plan(&mut image, plan);
         Ok(())
@@ -304,6 +304,11 @@ impl Controller {
             }
         }
     }
+}
+
+fn storage_error(why: AppendError) -> ApiError {
+    ::log::error!("metadata log: {why}");
+    ApiError::new(ErrorCode::KAFKA_STORAGE_ERROR, why.to_string())
 }
 
 /// Replays records that planning made a moment ago; that they fit is an invariant.

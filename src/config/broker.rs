@@ -320,6 +320,10 @@ accessors! {
     connection_max_requests: i32 = "barnabas.connection.max.requests";
     /// `barnabas.connection.max.unsent.bytes`
     connection_max_unsent_bytes: i32 = "barnabas.connection.max.unsent.bytes";
+    /// `barnabas.flush.bytes`; -1: as the system does
+    flush_bytes: i64 = "barnabas.flush.bytes";
+    /// `barnabas.flush.ms`; -1: as the system does
+    flush_ms: i64 = "barnabas.flush.ms";
     /// `connections.max.idle.ms`; negative: never closed for being idle
     connections_max_idle_ms: i64 = "connections.max.idle.ms";
     /// `default.replication.factor`

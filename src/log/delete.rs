@@ -167,6 +167,7 @@ impl Log {
             StorageError::new("draw a name for the deletion of", &self.dir(), error)
         })?;
         let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.durability.retire();
         // A rolled segment's chores must not reach into a new log of the same name.
         self.backlog.clear();
         self.next.discard();

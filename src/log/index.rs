@@ -59,6 +59,13 @@ impl<'a> Entries<'a> {
         self.floor(|entry| entry.relative_offset > relative_offset)
     }
 
+    /// The smallest entry whose position is at least `position`.
+    pub(crate) fn ceiling_by_position(self, position: u32) -> Option<IndexEntry> {
+        let at = |&bytes: &[u8; ENTRY as usize]| IndexEntry::from_bytes(bytes);
+        let first = self.0.partition_point(|bytes| at(bytes).position < position);
+        self.0.get(first).map(at)
+    }
+
     /// The greatest entry whose position is at most `position`.
     pub(crate) fn floor_by_position(self, position: u32) -> Option<IndexEntry> {
         self.floor(|entry| entry.position > position)
@@ -107,6 +114,11 @@ mod tests {
             [(0, None), (99, None), (100, Some(100)), (299, Some(200)), (300, Some(300))]
         {
             assert_eq!(position(entries.floor_by_position(at)), expected, "position {at}");
+        }
+        for (at, expected) in
+            [(0, Some(100)), (100, Some(100)), (101, Some(200)), (300, Some(300)), (301, None)]
+        {
+            assert_eq!(position(entries.ceiling_by_position(at)), expected, "position {at}");
         }
     }
 

@@ -13,6 +13,8 @@ pub(super) struct Listing {
     pub(super) logs: BTreeMap<i64, u64>,
     pub(super) indexes: Vec<i64>,
     pub(super) time_indexes: Vec<i64>,
+    /// Few segments have one.
+    pub(super) txn_indexes: Vec<i64>,
     pub(super) snapshots: Vec<i64>,
 }
 
@@ -28,6 +30,7 @@ impl Listing {
                 }
                 FileKind::Index(base) => listing.indexes.push(base),
                 FileKind::TimeIndex(base) => listing.time_indexes.push(base),
+                FileKind::TxnIndex(base) => listing.txn_indexes.push(base),
                 FileKind::Snapshot(offset) => listing.snapshots.push(offset),
                 FileKind::Leftover => match fs::remove_file(entry.path()) {
                     // The janitor was quicker.
@@ -37,14 +40,18 @@ impl Listing {
                 FileKind::Other => {}
             }
         }
-        let Listing { logs, indexes, time_indexes, snapshots } = &mut listing;
-        for &base in indexes.iter().filter(|base| !logs.contains_key(base)) {
+        let Listing { logs, indexes, time_indexes, txn_indexes, snapshots } = &mut listing;
+        let orphan = |base: &&i64| !logs.contains_key(base);
+        for &base in indexes.iter().filter(orphan) {
             fs::remove_file(names::index_file(dir, base))?;
         }
-        for &base in time_indexes.iter().filter(|base| !logs.contains_key(base)) {
+        for &base in time_indexes.iter().filter(orphan) {
             fs::remove_file(names::time_index_file(dir, base))?;
         }
-        for offsets in [indexes, time_indexes, snapshots] {
+        for &base in txn_indexes.iter().filter(orphan) {
+            fs::remove_file(names::txn_index_file(dir, base))?;
+        }
+        for offsets in [indexes, time_indexes, txn_indexes, snapshots] {
             offsets.sort_unstable();
         }
         Ok(listing)

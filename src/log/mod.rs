@@ -5,7 +5,8 @@
 //!  ├ Segment     .log, .index, .timeindex of a range of offsets     segment, index, time_index, scan
 //!  │  └ Tail     the one writer of a file; readers share it        file/growing
 //!  ├ Watermarks  the four offsets and their law                    offsets
-//!  ├ Producers   idempotence, transactions, .snapshot              producers, producer_snapshot
+//!  ├ Producers   idempotence, transactions, .snapshot, .txnindex   producers, producer_snapshot,
+//!  │                                                               txn_index
 //!  ├ LeaderEpochs  leader-epoch-checkpoint                         epochs
 //!  ├ Preparer    grows and faults in ahead of need (a keeper)      preparer
 //!  └ Janitor     removes what was given up, later (a keeper)       janitor, delete, retention, truncate
@@ -26,9 +27,13 @@ mod changes;
 mod checkpoint;
 mod damage;
 mod delete;
+mod durability;
 mod epochs;
 mod error;
 mod file;
+mod flush;
+mod flusher;
+mod ground;
 mod index;
 mod janitor;
 mod keepers;
@@ -47,13 +52,17 @@ mod rebuild;
 mod recover;
 mod report;
 mod retention;
+mod sanity;
 mod scan;
 mod segment;
 mod state;
+pub mod sync;
 mod time_index;
 mod times;
 mod truncate;
 mod trust;
+mod txn_index;
+mod txn_rebuild;
 pub mod validate;
 pub mod volume;
 
@@ -61,7 +70,9 @@ pub use append::Appended;
 pub use changes::Change;
 pub use damage::Damage;
 pub use delete::Deleted;
+pub use durability::{FlushListener, FlushTicket, WakeRequest};
 pub use error::{AppendError, LogError, ReadError, StorageError};
+pub use flusher::{Deliver, Flusher};
 pub use janitor::Janitor;
 pub use keepers::Keepers;
 pub use names::aside_dir_name;
@@ -73,15 +84,17 @@ pub use recover::Cut;
 pub use report::{Missing, Opening, Progress, Recovery, RecoveryReport};
 pub use scan::Bad;
 pub use times::TimestampedOffset;
+pub use txn_index::AbortedTxn;
 
 use crate::config::TopicConfig;
 use append::Writer;
+use durability::Durability;
 use epochs::LeaderEpochs;
 use offsets::{Position, Published, Watermarks};
 use preparer::{Backlog, NextSegment};
 use segment::{Segment, SegmentFiles};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// The log of one partition. See the module's documentation.
@@ -89,18 +102,18 @@ pub struct Log {
     /// `<topic>-<partition>`: the directory's name, for messages.
     name: String,
     /// Where it is; changes once, when the log is deleted.
-    dir: RwLock<Arc<Path>>,
+    dir: Arc<RwLock<Arc<Path>>>,
     writer: Mutex<Writer>,
-    marks: Watermarks,
+    marks: Arc<Watermarks>,
     /// In order of their base offsets; never empty; the last one is written to.
-    segments: RwLock<Vec<Arc<Segment>>>,
+    segments: Arc<RwLock<Vec<Arc<Segment>>>>,
     epochs: Mutex<LeaderEpochs>,
     /// Held by who takes segments away or puts others in their place; before the writer's.
     upkeep: Mutex<()>,
     /// Transactions may hold the last stable offset back: moving the high watermark must look.
     unstable: AtomicBool,
-    /// Everything below is on the disk, not only in the page cache.
-    flushed: AtomicI64,
+    /// How far it is on the disk, not only in the page cache.
+    durability: Arc<Durability>,
     next: Arc<NextSegment>,
     backlog: Arc<Backlog>,
     keepers: Keepers,
@@ -176,6 +189,8 @@ impl Log {
 
     /// Takes new settings; those of files count from the next segment on.
     pub fn set_config(&self, config: Arc<TopicConfig>) {
+        let (messages, ms) = (config.flush_messages, config.flush_ms);
+        self.durability.set_rules(messages, ms, &self.keepers.flusher);
         self.lock_writer().config = config;
     }
 

@@ -28,6 +28,8 @@ pub(crate) enum FileKind {
     Index(i64),
     /// `<base offset>.timeindex`
     TimeIndex(i64),
+    /// `<base offset>.txnindex`
+    TxnIndex(i64),
     /// `<offset>.snapshot`: the producers' state up to that offset.
     Snapshot(i64),
     /// Left behind by a crash; of no use.
@@ -46,6 +48,7 @@ impl FileKind {
             (Some(base), "log") => FileKind::Log(base),
             (Some(base), "index") => FileKind::Index(base),
             (Some(base), "timeindex") => FileKind::TimeIndex(base),
+            (Some(base), "txnindex") => FileKind::TxnIndex(base),
             (Some(offset), "snapshot") => FileKind::Snapshot(offset),
             _ => FileKind::Other,
         }
@@ -77,6 +80,11 @@ pub(crate) fn index_file(dir: &Path, base: i64) -> PathBuf {
 /// Its time index.
 pub(crate) fn time_index_file(dir: &Path, base: i64) -> PathBuf {
     offset_file(dir, base, "timeindex")
+}
+
+/// Its aborted transactions, if there are any.
+pub(crate) fn txn_index_file(dir: &Path, base: i64) -> PathBuf {
+    offset_file(dir, base, "txnindex")
 }
 
 /// Where the files are that every segment has.
@@ -183,6 +191,7 @@ mod tests {
         assert_eq!(FileKind::of("00000000000000000042.index"), FileKind::Index(42));
         assert_eq!(FileKind::of("00000000000000000042.snapshot"), FileKind::Snapshot(42));
         assert_eq!(FileKind::of("00000000000000000042.timeindex"), FileKind::TimeIndex(42));
+        assert_eq!(FileKind::of("00000000000000000042.txnindex"), FileKind::TxnIndex(42));
         assert_eq!(FileKind::of("00000000000000000042.unknown"), FileKind::Other);
         assert_eq!(FileKind::of("00000000000000000042.log.deleted"), FileKind::Leftover);
         assert_eq!(FileKind::of("next-7.log.prepared"), FileKind::Leftover);

@@ -1,16 +1,15 @@
 //! Looking records up by their timestamps (UnifiedLog.fetchOffsetByTimestamp, LogSegment
 //! findOffsetByTimestamp).
 //!
-//! Segments whose largest timestamp is too small are passed over, then batches by their headers,
-//! and only one batch is opened. Until there is a `.timeindex`, the largest timestamp of a segment
-//! that was there when the log was opened is found by walking its headers once, which may have to
-//! wait for a disk.
+//! Segments whose largest timestamp is too small are passed over, then batches by the time index,
+//! those that are left by their headers, and only one batch is opened.
 
 use super::Log;
 use super::error::ReadError;
 use super::offsets::Bound;
 use super::scan::Found;
 use super::segment::SegmentFiles;
+use super::time_index::Largest;
 use crate::wire::records::{Batch, NO_TIMESTAMP, TimestampType};
 use std::cmp::Reverse;
 
@@ -50,7 +49,8 @@ impl Log {
                 continue;
             }
             let files = self.files_of(&segment)?;
-            let from = files.locate(published.log_start, end)?.map_or(end, |first| first.position);
+            let from = files.locate_by_time(timestamp, published.log_start, end)?;
+            let from = from.map_or(end, |first| first.position);
             let late = |found: &Found| found.header.max_timestamp >= timestamp;
             for batch in files.headers(from, end)?.filter(late) {
                 let wanted =
@@ -70,15 +70,18 @@ impl Log {
         let log_start = self.marks.get().log_start;
         let mut segments = Vec::new();
         for segment in self.segments() {
-            segments.push((segment.max_timestamp(&dir)?, segment));
+            segments.push((segment.largest(&dir)?, segment));
         }
-        segments.sort_by_key(|(max, segment)| (Reverse(*max), segment.base));
+        segments.sort_by_key(|(largest, segment)| (Reverse(largest.timestamp), segment.base));
         let mut best: Option<TimestampedOffset> = None;
-        for (max, segment) in segments {
-            if max <= timestamp_of(best) {
+        for (largest, segment) in segments {
+            if largest.timestamp <= timestamp_of(best) {
                 break;
             }
             let (files, end) = (self.files_of(&segment)?, segment.size());
+            if let Some(found) = at_largest(&files, largest, end, log_start)? {
+                return Ok(Some(found));
+            }
             let from = files.locate(log_start, end)?.map_or(end, |first| first.position);
             best = max_in(&files, (from, end), log_start, best)?;
         }
@@ -88,6 +91,24 @@ impl Log {
 
 fn timestamp_of(best: Option<TimestampedOffset>) -> i64 {
     best.map_or(NO_TIMESTAMP, |best| best.timestamp)
+}
+
+/// The first record with the largest timestamp of a segment, if it is where the segment's books say:
+/// it need not be in the log any more, after a compaction or below the log start.
+fn at_largest(
+    files: &SegmentFiles,
+    largest: Largest,
+    end: u64,
+    log_start: i64,
+) -> Result<Option<TimestampedOffset>, ReadError> {
+    if largest.offset < log_start {
+        return Ok(None);
+    }
+    let batch = files.locate(largest.offset, end)?;
+    let batch = batch.filter(|batch| batch.header.max_timestamp == largest.timestamp);
+    Ok(batch.and_then(|batch| {
+        first_record(files, &batch, |at, offset| at == largest.timestamp && offset >= log_start)
+    }))
 }
 
 /// The record with the largest timestamp in a range of a segment, if that beats `best`. One batch

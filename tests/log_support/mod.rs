@@ -91,6 +91,21 @@ pub fn produced(id: i64, epoch: i16, sequence: i32, count: i32) -> Vec<u8> {
     fill(BatchBuilder::new().producer(id, epoch, sequence), count, 10, 1_000)
 }
 
+/// The end of a transaction.
+pub fn marker(id: i64, epoch: i16, coordinator_epoch: i32, commit: bool) -> Vec<u8> {
+    let mut builder = BatchBuilder::new().producer(id, epoch, -1).transactional(true).control(true);
+    let key = [0, 0, 0, u8::from(commit)];
+    let mut value = vec![0, 0];
+    value.extend_from_slice(&coordinator_epoch.to_be_bytes());
+    builder.append(2_000, Some(&key), Some(&value), &[]);
+    builder.finish()
+}
+
+/// A batch of a transaction.
+pub fn transactional(id: i64, epoch: i16, sequence: i32, count: i32) -> Vec<u8> {
+    fill(BatchBuilder::new().producer(id, epoch, sequence).transactional(true), count, 10, 1_000)
+}
+
 pub fn fill(mut builder: BatchBuilder, count: i32, size: usize, timestamp: i64) -> Vec<u8> {
     for number in 0..count {
         let value = vec![b'a' + (number % 26) as u8; size];

@@ -63,15 +63,15 @@ pub(super) static ROWS: &[Setting] = &[
     list("log.dirs").any_items().not_empty().used()
         .doc("Data directories."),
     long("log.flush.interval.messages")
-        .default("9223372036854775807").at_least(1).cluster_wide().refused("flushing to disk by count")
+        .default("9223372036854775807").at_least(1).cluster_wide().used()
         .doc("Broker default of flush.messages."),
-    long("log.flush.interval.ms").cluster_wide().refused("flushing to disk by time")
+    long("log.flush.interval.ms").cluster_wide().used()
         .doc("Broker default of flush.ms."),
     int("log.flush.offset.checkpoint.interval.ms").default("60000").at_least(0).used()
         .doc("Pause between writes of the recovery point checkpoint."),
     long("log.flush.scheduler.interval.ms")
-        .default("9223372036854775807").refused("flushing to disk by time")
-        .doc("How often the flusher looks for logs to sync."),
+        .default("9223372036854775807").used()
+        .doc("Default of log.flush.interval.ms; the flusher itself needs no interval to look for logs to sync."),
     int("log.flush.start.offset.checkpoint.interval.ms").default("60000").at_least(0).used()
         .doc("Pause between writes of the log start offset checkpoint."),
     int("log.index.interval.bytes").default("4096").at_least(0).cluster_wide().used()

@@ -23,9 +23,9 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("How long tombstones and transaction markers survive compaction."),
     long("file.delete.delay.ms").default("60000").at_least(0).used()
         .doc("Pause between renaming a file to .deleted and removing it."),
-    long("flush.messages").default("9223372036854775807").at_least(1).later()
+    long("flush.messages").default("9223372036854775807").at_least(1).used()
         .doc("Messages after which the log is fsynced."),
-    long("flush.ms").default("9223372036854775807").at_least(0).later()
+    long("flush.ms").default("9223372036854775807").at_least(0).used()
         .doc("Time after which the log is fsynced."),
     list("follower.replication.throttled.replicas").default("").throttled_replicas()
         .doc("Replicas throttled on the follower: partition:broker list or *."),
