@@ -15,6 +15,9 @@ use super::segment::Segment;
 use super::{checkpoint, producer_snapshot};
 use crate::config::TopicConfig;
 use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
@@ -197,5 +200,42 @@ impl Log {
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl Segment {
+    /// A reader may have found the segment a moment before it was deleted: it finds its files, too.
+    pub(super) fn path(&self, path: PathBuf) -> PathBuf {
+        if self.deleted.load(Ordering::Acquire) { names::deleted(&path) } else { path }
+    }
+
+    /// Whether the segment was given up: nothing in it counts any more.
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.deleted.load(Ordering::Acquire)
+    }
+
+    /// Gives the segment's files the names of files that are on their way out, and says which.
+    /// Readers that hold them are not disturbed, those that open them now find them.
+    ///
+    /// # Errors
+    /// When the records' file cannot be renamed. What else is not renamed has no records any more,
+    /// and goes when the log is opened again.
+    pub(crate) fn rename_deleted(&self, dir: &Path) -> Result<Vec<PathBuf>, StorageError> {
+        let mut files = self.lock();
+        let mut renamed = Vec::new();
+        for path in names::segment_files(dir, self.base) {
+            let to = names::deleted(&path);
+            match fs::rename(&path, &to) {
+                Ok(()) => renamed.push(to),
+                Err(error) if renamed.is_empty() => {
+                    return Err(StorageError::new("rename", &path, error));
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => ::log::warn!("cannot rename {}: {error}", path.display()),
+            }
+        }
+        self.deleted.store(true, Ordering::Release);
+        files.take();
+        Ok(renamed)
     }
 }

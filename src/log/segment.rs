@@ -119,7 +119,7 @@ pub(crate) struct Segment {
     txn_size: AtomicU64,
     files: Mutex<Option<Arc<SegmentFiles>>>,
     /// The segment is no part of the log any more, and its files bear other names.
-    deleted: AtomicBool,
+    pub(super) deleted: AtomicBool,
     /// The largest timestamp of what was there when the segment was opened, found when it is
     /// first asked for.
     opened_largest: OnceLock<Largest>,
@@ -158,7 +158,7 @@ impl Segment {
         self.size.load(Ordering::Acquire)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Arc<SegmentFiles>>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Option<Arc<SegmentFiles>>> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -177,20 +177,9 @@ impl Segment {
         Ok(files.insert(Arc::new(opened)).clone())
     }
 
-    /// The segment's files, which it keeps from now on: it will have no others.
-    pub(crate) fn keep_files(&self, dir: &Path) -> Result<Arc<SegmentFiles>, StorageError> {
-        let files = self.files(dir)?;
-        Ok(self.lock().get_or_insert(files).clone())
-    }
-
     /// The files if they are open.
     pub(crate) fn opened(&self) -> Option<Arc<SegmentFiles>> {
         self.lock().clone()
-    }
-
-    /// A reader may have found the segment a moment before it was deleted: it finds its files, too.
-    fn path(&self, path: PathBuf) -> PathBuf {
-        if self.deleted.load(Ordering::Acquire) { names::deleted(&path) } else { path }
     }
 
     fn open(&self, dir: &Path) -> Result<SegmentFiles, StorageError> {
@@ -278,7 +267,7 @@ impl Segment {
             return Ok(known);
         }
         // Retention asks for this of every segment there is: none is opened for it.
-        let path = names::time_index_file(dir, self.base);
+        let path = self.path(names::time_index_file(dir, self.base));
         let last = File::open(&path).and_then(|file| {
             let size = file.metadata()?.len().min(self.time_size.load(Ordering::Acquire));
             time_index::Entries::new(&file, size, self.base).last()
@@ -301,36 +290,6 @@ impl Segment {
     pub(crate) fn max_timestamp(&self, dir: &Path) -> Result<i64, StorageError> {
         let appended = self.appended_max_timestamp.load(Ordering::Relaxed);
         Ok(self.opened_largest(dir)?.timestamp.max(appended))
-    }
-
-    /// Whether the segment was given up: nothing in it counts any more.
-    pub(crate) fn is_deleted(&self) -> bool {
-        self.deleted.load(Ordering::Acquire)
-    }
-
-    /// Gives the segment's files the names of files that are on their way out, and says which.
-    /// Readers that hold them are not disturbed, those that open them now find them.
-    ///
-    /// # Errors
-    /// When the records' file cannot be renamed. What else is not renamed has no records any more,
-    /// and goes when the log is opened again.
-    pub(crate) fn rename_deleted(&self, dir: &Path) -> Result<Vec<PathBuf>, StorageError> {
-        let mut files = self.lock();
-        let mut renamed = Vec::new();
-        for path in names::segment_files(dir, self.base) {
-            let to = names::deleted(&path);
-            match fs::rename(&path, &to) {
-                Ok(()) => renamed.push(to),
-                Err(error) if renamed.is_empty() => {
-                    return Err(StorageError::new("rename", &path, error));
-                }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => ::log::warn!("cannot rename {}: {error}", path.display()),
-            }
-        }
-        self.deleted.store(true, Ordering::Release);
-        files.take();
-        Ok(renamed)
     }
 
     /// There is something in its transaction index.
@@ -369,8 +328,8 @@ impl Segment {
         found: &mut Vec<AbortedTxn>,
     ) -> Result<bool, StorageError> {
         let size = self.txn_size.load(Ordering::Acquire);
-        let path = names::txn_index_file(dir, self.base);
         let files = self.files(dir)?;
+        let path = self.path(names::txn_index_file(dir, self.base));
         let file = match files.txn.get() {
             Some(file) => file,
             None => {

@@ -23,7 +23,7 @@ use super::producer_snapshot;
 use super::producers::Producers;
 use super::recover::{self, Depth};
 use super::scan::Scanner;
-use super::segment::Segment;
+use super::segment::{Segment, SegmentFiles};
 use super::state::account;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -36,8 +36,9 @@ struct Plan {
     /// The segments that stay whole, and then the one that becomes the last.
     kept: usize,
     last: Arc<Segment>,
-    /// How many of the last segment's bytes stay.
+    /// How many of the last segment's bytes stay, and which of its aborted transactions.
     cut: u64,
+    aborted: Vec<u8>,
     /// The log's new end.
     end: i64,
     producers: Producers,
@@ -96,6 +97,7 @@ impl Log {
         if done.is_err() {
             writer.closed = true;
         }
+        self.durability.note_names();
         for change in Change::ALL {
             self.keepers.janitor.note(change);
         }
@@ -116,7 +118,8 @@ impl Log {
         let end = found.map_or(offset, |found| found.header.base_offset.min(offset));
         assert!(end <= writer.end && cut <= last.size(), "{end} and {cut} are within the log");
         let producers = self.producers_at(&segments[..=kept], cut, end)?;
-        Ok(Plan { kept, last, cut, end, producers })
+        let aborted = last.aborted_before(&dir, end)?;
+        Ok(Plan { kept, last, cut, aborted, end, producers })
     }
 
     /// The producers' state as of `end`: that of a snapshot, and what lies between it and the end of
@@ -177,7 +180,7 @@ impl Log {
         plan: Plan,
         copy: Option<PathBuf>,
     ) -> Result<(), LogError> {
-        let Plan { kept, last, cut, end, mut producers } = plan;
+        let Plan { kept, last, cut, aborted, end, mut producers } = plan;
         self.retract(&mut producers, Position { offset: end, segment: last.base, byte: cut });
         if let Some(tails) = writer.active.tails.take() {
             writer.active.segment.seal(tails);
@@ -190,9 +193,10 @@ impl Log {
         let segments = self.segments();
         self.give_up_from_the_end(writer, &segments[kept + 1..])?;
         let replaced = match copy {
-            Some(copy) => self.put_in_place(writer, &last, &copy)?,
+            Some(copy) => self.put_in_place(writer, &last, &copy, &aborted)?,
             None => Segment::new(last.base, cut),
         };
+        replaced.set_txn_size(aborted.len() as u64);
         let replaced = Arc::new(replaced);
         self.replace_segments(kept, replaced.clone());
         writer.active = Active::new(replaced);
@@ -204,7 +208,6 @@ impl Log {
 
     /// Shows readers the shorter log, before its files are: they never look beyond what is shown.
     fn retract(&self, producers: &mut Producers, end: Position) {
-        self.flushed.fetch_min(end.offset, Ordering::AcqRel);
         let mut published = self.marks.get();
         published.log_end = end;
         published.log_start = published.log_start.min(end.offset);
@@ -217,6 +220,7 @@ impl Log {
             first.map(|(offset, _)| self.position_of(offset.max(published.log_start), &published));
         self.unstable.store(first.is_some(), Ordering::Release);
         self.marks.retract(published);
+        self.durability.truncated_to(end.offset);
     }
 
     /// Puts the copy in the place of the segment's file, with indexes of its own.
@@ -225,6 +229,7 @@ impl Log {
         writer: &Writer,
         last: &Segment,
         copy: &Path,
+        aborted: &[u8],
     ) -> Result<Segment, LogError> {
         let dir = self.dir();
         let paths = SegmentPaths::of(&dir, last.base);
@@ -239,6 +244,10 @@ impl Log {
             }
         }
         self.keepers.janitor.remove(outdated, delete_delay(&writer.config));
+        if !aborted.is_empty() {
+            let path = names::txn_index_file(&dir, last.base);
+            fs::write(&path, aborted).map_err(StorageError::on("write", &path))?;
+        }
         let interval = writer.config.index_interval_bytes;
         let checked = recover::check(&dir, last.base, interval, Depth::Headers, |_, _| {})?;
         let segment = Segment::new(last.base, checked.size);
@@ -248,9 +257,9 @@ impl Log {
 
     fn replace_all(&self, writer: &mut Writer, offset: i64) -> Result<(), LogError> {
         let end = Position { offset, segment: offset, byte: 0 };
-        self.flushed.fetch_min(offset, Ordering::AcqRel);
         self.unstable.store(false, Ordering::Release);
         self.marks.retract(Published::new(end, end));
+        self.durability.truncated_to(offset);
         if let Some(tails) = writer.active.tails.take() {
             writer.active.segment.seal(tails);
         }
@@ -299,6 +308,24 @@ impl Log {
             *epochs = next;
         }
         Ok(())
+    }
+}
+
+impl Segment {
+    /// The segment's files, which it keeps from now on: it will have no others.
+    pub(crate) fn keep_files(&self, dir: &Path) -> Result<Arc<SegmentFiles>, StorageError> {
+        let files = self.files(dir)?;
+        Ok(self.lock().get_or_insert(files).clone())
+    }
+
+    /// The transaction index as far as it is about transactions that ended before `end`.
+    pub(crate) fn aborted_before(&self, dir: &Path, end: i64) -> Result<Vec<u8>, StorageError> {
+        let mut found = Vec::new();
+        if self.has_aborted() {
+            self.collect_aborted(dir, (self.base, i64::MAX), &mut found)?;
+        }
+        let ended = found.iter().filter(|txn| txn.last_offset < end);
+        Ok(ended.flat_map(|txn| txn.to_bytes()).collect())
     }
 }
 

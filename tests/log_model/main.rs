@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use world::World;
 
 /// Histories that are tried, and steps in each.
-const SEEDS: u64 = 400;
+const SEEDS: u64 = 250;
 const STEPS: u64 = 150;
 
 fn history(seed: u64) {

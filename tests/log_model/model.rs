@@ -11,8 +11,8 @@ pub struct Sender {
     pub id: i64,
     pub epoch: i16,
     pub transactional: bool,
-    /// The coordinator's epoch, if the batch ends a transaction.
-    pub marker: Option<i32>,
+    /// The coordinator's epoch and whether it commits, if the batch ends a transaction.
+    pub marker: Option<(i32, bool)>,
 }
 
 /// One batch, as it lies in the log, with the timestamps of its records.
@@ -46,8 +46,8 @@ pub struct ModelProducer {
     pub last: Option<(i64, i32, i32)>,
 }
 
-/// A transaction: its first offset, and that of its marker.
-type Transaction = (i64, Option<i64>);
+/// A transaction: its first offset, and that of its marker and whether it commits.
+type Transaction = (i64, Option<(i64, bool)>);
 
 /// Why segments go.
 #[derive(Clone, Copy, Debug)]
@@ -105,11 +105,11 @@ impl Model {
                 producer.last = None;
             }
             (producer.epoch, producer.last_timestamp) = (sender.epoch, batch.time());
-            if let Some(coordinator_epoch) = sender.marker {
+            if let Some((coordinator_epoch, commit)) = sender.marker {
                 producer.coordinator_epoch = coordinator_epoch;
                 if let Some(first) = producer.transaction.take() {
                     let open = transactions.iter_mut().find(|(begin, _)| *begin == first);
-                    open.unwrap().1 = Some(batch.base);
+                    open.unwrap().1 = Some((batch.base, commit));
                 }
                 continue;
             }
@@ -138,7 +138,7 @@ impl Model {
 
     /// The last stable offset.
     pub fn last_stable(&self) -> i64 {
-        let holds = |&(_, end): &Transaction| end.is_none_or(|end| end >= self.high_watermark);
+        let holds = |&(_, end): &Transaction| end.is_none_or(|(end, _)| end >= self.high_watermark);
         let first = self.replay().1.into_iter().filter(holds).map(|(first, _)| first).min();
         first
             .map_or(self.high_watermark, |first| first.max(self.log_start).min(self.high_watermark))
@@ -147,8 +147,17 @@ impl Model {
     /// The end of the last transaction that is over, but not below the high watermark: a log that is
     /// made anew from a snapshot does not know of it.
     pub fn unreplicated_end(&self) -> Option<i64> {
-        let ends = self.replay().1.into_iter().filter_map(|(_, end)| end);
+        let ends = self.replay().1.into_iter().filter_map(|(_, end)| Some(end?.0));
         ends.filter(|&end| end >= self.high_watermark).max()
+    }
+
+    /// The aborted transactions, by first offset and marker.
+    pub fn aborted(&self) -> Vec<(i64, i64)> {
+        let aborted = |(first, end): Transaction| {
+            let (marker, commit) = end?;
+            (!commit).then_some((first, marker))
+        };
+        self.replay().1.into_iter().filter_map(aborted).collect()
     }
 
     /// The batches that a reader from `offset` sees up to the bound: whole ones only. An offset at

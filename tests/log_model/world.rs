@@ -3,7 +3,7 @@
 use crate::log_support::*;
 use crate::model::{Model, ModelBatch, Rule, Sender};
 use barnabas::config::{CleanupPolicy, TopicConfig};
-use barnabas::log::{AppendError, Appended, Bound, Log, ReadError, Recovery};
+use barnabas::log::{AppendError, Appended, Bound, Log, Read, ReadError, Recovery};
 use barnabas::wire::records::{BatchBuilder, Codec};
 use std::sync::Arc;
 
@@ -215,7 +215,8 @@ impl World {
         builder.append(time, Some(&key), Some(&value), &[]);
         let bytes = builder.finish();
         let appended = self.log().append_internal(&bytes, self.epoch).unwrap();
-        let sender = Sender { id, epoch, transactional: true, marker: Some(coordinator_epoch) };
+        let sender =
+            Sender { id, epoch, transactional: true, marker: Some((coordinator_epoch, commit)) };
         self.taken(&bytes, vec![time], Some(sender), appended);
     }
 
@@ -246,6 +247,9 @@ impl World {
         }
         assert!(read.len() <= max || (at_least_one && got.len() == 1), "{} of {max}", read.len());
         assert!(read.size_available >= u64::from(read.len()));
+        if bound == Bound::LastStable && !got.is_empty() {
+            self.check_aborted(&read, offset, expected[got.len() - 1].next());
+        }
         let Some(first) = expected.first() else { return };
         assert_eq!(read.base_offset, if got.is_empty() { offset } else { first.base });
         if at_least_one {
@@ -255,6 +259,18 @@ impl World {
         if read.size_available > u64::from(read.len()) {
             let next = expected[got.len()].bytes.len() as u32;
             assert!(read.len() + next > max, "{} + {next} fit into {max}", read.len());
+        }
+    }
+
+    /// A consumer is told of all transactions that it must pass over, and of no other.
+    fn check_aborted(&self, read: &Read, offset: i64, end: i64) {
+        let told: Vec<(i64, i64)> =
+            read.aborted.iter().map(|txn| (txn.first_offset, txn.last_offset)).collect();
+        let aborted = self.model.aborted();
+        assert!(told.iter().all(|txn| aborted.contains(txn)), "{told:?} of {aborted:?}");
+        let concerns = |txn: &&(i64, i64)| txn.0 < end && txn.1 >= offset;
+        for txn in aborted.iter().filter(concerns) {
+            assert!(told.contains(txn), "{txn:?} in {told:?}, from {offset} to {end}");
         }
     }
 
