@@ -15,9 +15,6 @@ use super::segment::Segment;
 use super::{checkpoint, producer_snapshot};
 use crate::config::TopicConfig;
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
@@ -58,6 +55,11 @@ impl Log {
         }
     }
 
+    /// `file.delete.delay.ms`
+    pub(super) fn delete_delay(&self) -> Duration {
+        delete_delay(&self.lock_writer().config)
+    }
+
     /// Takes the oldest segments out of the log, all of `going`, which are not the last one. The log
     /// start moves to what remains. Needs the lock for upkeep.
     ///
@@ -78,7 +80,7 @@ impl Log {
         assert!(segments.drain(..going.len()).zip(going).all(same), "only a prefix goes");
         assert!(!segments.is_empty(), "a log has a segment");
         drop(segments);
-        let delay = delete_delay(&self.lock_writer().config);
+        let delay = self.delete_delay();
         match self.give_up(going, delay) {
             // The whole log was deleted meanwhile, and its directory has another name.
             Err(_) if self.lock_writer().closed => Ok(Deleted::default()),
@@ -200,42 +202,5 @@ impl Log {
             }
             _ => Ok(()),
         }
-    }
-}
-
-impl Segment {
-    /// A reader may have found the segment a moment before it was deleted: it finds its files, too.
-    pub(super) fn path(&self, path: PathBuf) -> PathBuf {
-        if self.deleted.load(Ordering::Acquire) { names::deleted(&path) } else { path }
-    }
-
-    /// Whether the segment was given up: nothing in it counts any more.
-    pub(crate) fn is_deleted(&self) -> bool {
-        self.deleted.load(Ordering::Acquire)
-    }
-
-    /// Gives the segment's files the names of files that are on their way out, and says which.
-    /// Readers that hold them are not disturbed, those that open them now find them.
-    ///
-    /// # Errors
-    /// When the records' file cannot be renamed. What else is not renamed has no records any more,
-    /// and goes when the log is opened again.
-    pub(crate) fn rename_deleted(&self, dir: &Path) -> Result<Vec<PathBuf>, StorageError> {
-        let mut files = self.lock();
-        let mut renamed = Vec::new();
-        for path in names::segment_files(dir, self.base) {
-            let to = names::deleted(&path);
-            match fs::rename(&path, &to) {
-                Ok(()) => renamed.push(to),
-                Err(error) if renamed.is_empty() => {
-                    return Err(StorageError::new("rename", &path, error));
-                }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => ::log::warn!("cannot rename {}: {error}", path.display()),
-            }
-        }
-        self.deleted.store(true, Ordering::Release);
-        files.take();
-        Ok(renamed)
     }
 }

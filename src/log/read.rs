@@ -74,26 +74,30 @@ impl Log {
     ) -> Result<Read, ReadError> {
         loop {
             let before = self.marks.retractions();
-            let read = self.read_once(offset, max_bytes, at_least_one, bound);
+            let read = self.try_read(offset, max_bytes, at_least_one, bound);
             // What was deleted meanwhile is not broken but out of range.
             let read = read.or_else(|error| self.in_range(offset).and(Err(error)));
             // A log that was truncated meanwhile is read again: the bound was one of the longer log.
-            if self.marks.retractions() == before {
-                return read;
+            if self.marks.retractions() != before {
+                continue;
+            }
+            if let Some(read) = read? {
+                return Ok(read);
             }
         }
     }
 
-    fn read_once(
+    /// The same; `None` if compaction came between the records and the aborted transactions.
+    fn try_read(
         &self,
         offset: i64,
         max_bytes: u32,
         at_least_one: bool,
         bound: Bound,
-    ) -> Result<Read, ReadError> {
+    ) -> Result<Option<Read>, ReadError> {
         let published = self.in_range(offset)?;
         let Some(start) = self.start_at(offset, published.bound(bound))? else {
-            return Ok(Read::nothing(offset, &published));
+            return Ok(Some(Read::nothing(offset, &published)));
         };
         let Start { segment, files, first, end } = start;
         let fitting = files.cut(&first, u64::from(max_bytes), end)?;
@@ -108,9 +112,12 @@ impl Log {
             read.range = Some(FileRange { region, start: first.position, len });
             if bound == Bound::LastStable {
                 read.aborted = self.aborted(offset, &segment, &files, to)?;
+                if segment.is_replaced() {
+                    return Ok(None);
+                }
             }
         }
-        Ok(read)
+        Ok(Some(read))
     }
 
     /// The aborted transactions that may have records from `offset` on, up to byte `to` of the
@@ -192,7 +199,10 @@ impl Log {
 }
 
 /// Bytes of a segment that lie below a bound.
-fn visible(segment: &Segment, bound: Position) -> u64 {
+pub(super) fn visible(segment: &Segment, bound: Position) -> u64 {
+    if segment.is_stable() {
+        return segment.size();
+    }
     match segment.base.cmp(&bound.segment) {
         std::cmp::Ordering::Less => segment.size(),
         std::cmp::Ordering::Equal => bound.byte,

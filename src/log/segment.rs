@@ -5,21 +5,26 @@
 //! idle partition holds neither descriptors nor mappings, and opening ten thousand of them is
 //! cheap. Only the last segment of a log grows, through the [`Tails`] that the writer holds.
 
+mod swap;
+
 use super::error::StorageError;
-use super::file::{GrowingFile, Tail};
-use super::index::{self, Entries, IndexEntry};
+use super::file::{GrowingFile, Short, Tail};
+use super::index;
 use super::names::SegmentPaths;
-use super::scan::{Found, Headers};
 use super::time_index::Largest;
 use super::txn_index::{AbortedTxn, TxnIndex};
+use super::verified::Verified;
 use super::{names, time_index, txn_index};
 use crate::wire::records::NO_TIMESTAMP;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+pub(crate) use swap::Compacted;
+use swap::Passage;
 
 /// Files of segments that are no longer written to are kept open up to this many in the process
 /// (three descriptors and up to two mappings each; the kernel allows 65,530 mappings). Beyond it
@@ -35,6 +40,7 @@ pub(crate) struct SegmentFiles {
     pub(crate) time: Arc<GrowingFile>,
     /// The transaction index, once it was asked for.
     txn: OnceLock<File>,
+    pub(super) verified: Arc<Verified>,
     /// Counted in [`CACHED`].
     counted: bool,
 }
@@ -64,10 +70,10 @@ pub(crate) struct Capacities {
 }
 
 impl Tails {
-    fn files(&self, base: i64) -> SegmentFiles {
+    fn files(&self, base: i64, verified: Arc<Verified>) -> SegmentFiles {
         let [log, index, time] =
             [&self.log, &self.index, &self.time].map(|tail| tail.shared().clone());
-        SegmentFiles { base, log, index, time, txn: OnceLock::new(), counted: false }
+        SegmentFiles { base, log, index, time, txn: OnceLock::new(), verified, counted: false }
     }
 
     /// New, empty files at these paths, where none may be.
@@ -118,14 +124,18 @@ pub(crate) struct Segment {
     /// Bytes of the transaction index, 0 if there is none.
     txn_size: AtomicU64,
     files: Mutex<Option<Arc<SegmentFiles>>>,
-    /// The segment is no part of the log any more, and its files bear other names.
-    pub(super) deleted: AtomicBool,
+    passage: Passage,
     /// The largest timestamp of what was there when the segment was opened, found when it is
     /// first asked for.
     opened_largest: OnceLock<Largest>,
     /// The largest timestamp of what was appended since, if it is larger, and where that is.
     appended_max_timestamp: AtomicI64,
     appended_max_offset: AtomicI64,
+    /// What is known of the bytes that were found; made when the files are first opened.
+    verified: OnceLock<Arc<Verified>>,
+    found: u64,
+    /// No batch that was found has this offset or a later one.
+    upper: AtomicI64,
 }
 
 impl Segment {
@@ -138,18 +148,39 @@ impl Segment {
             time_size: AtomicU64::new(u64::MAX),
             txn_size: AtomicU64::new(0),
             files: Mutex::new(None),
-            deleted: AtomicBool::new(false),
+            passage: Passage::default(),
             opened_largest: OnceLock::new(),
             appended_max_timestamp: AtomicI64::new(NO_TIMESTAMP),
             appended_max_offset: AtomicI64::new(base),
+            verified: OnceLock::new(),
+            found: size,
+            upper: AtomicI64::new(i64::MAX),
         }
+    }
+
+    /// Tells where the next segment begins, or the log ends: before the files are opened.
+    pub(crate) fn set_upper(&self, offset: i64) {
+        self.upper.store(offset, Ordering::Relaxed);
+    }
+
+    /// Recovery has checked all of it: readers need not.
+    pub(crate) fn set_checked(&self) {
+        let _ = self.verified.set(Verified::all());
+    }
+
+    fn verified(&self) -> Arc<Verified> {
+        let make = || match self.found {
+            0 => Verified::all(),
+            found => Verified::nothing_of(found, self.upper.load(Ordering::Relaxed)),
+        };
+        self.verified.get_or_init(make).clone()
     }
 
     /// A new segment with files that were made for it.
     pub(crate) fn fresh(base: i64, tails: &Tails) -> Segment {
         let segment = Segment::new(base, 0);
         segment.set_opened_largest(Largest::none(base));
-        *segment.lock() = Some(Arc::new(tails.files(base)));
+        *segment.lock() = Some(Arc::new(tails.files(base, segment.verified())));
         segment
     }
 
@@ -158,7 +189,7 @@ impl Segment {
         self.size.load(Ordering::Acquire)
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Option<Arc<SegmentFiles>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<SegmentFiles>>> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -187,9 +218,8 @@ impl Segment {
         let log = File::open(&path).map_err(StorageError::on("open", &path))?;
         let size = log.metadata().map_err(StorageError::on("open", &path))?.len();
         if size < self.size() {
-            let why = format!("it has {size} bytes, {} were written to it", self.size());
-            let error = io::Error::new(io::ErrorKind::UnexpectedEof, why);
-            return Err(StorageError::new("read", &path, error));
+            let short = Short { has: size, needs: self.size() };
+            return Err(StorageError::new("read", &path, short.into()));
         }
         let sealed = |path: PathBuf, size: &AtomicU64, entry| {
             let path = self.path(path);
@@ -202,13 +232,17 @@ impl Segment {
         let time = names::time_index_file(dir, self.base);
         let time = sealed(time, &self.time_size, time_index::ENTRY)?;
         let log = GrowingFile::sealed(log, self.size());
-        let (base, txn) = (self.base, OnceLock::new());
-        Ok(SegmentFiles { base, log, index, time, txn, counted: false })
+        let (base, txn, verified) = (self.base, OnceLock::new(), self.verified());
+        Ok(SegmentFiles { base, log, index, time, txn, verified, counted: false })
     }
 
-    /// Lets go of the files; readers that still send from them keep them.
+    /// Lets go of the files; readers that still send from them keep them. While a swap is under way
+    /// they could not be found again.
     pub(crate) fn release_files(&self) {
-        self.lock().take();
+        let mut files = self.lock();
+        if !self.must_stay_open() {
+            files.take();
+        }
     }
 
     /// Opens the files for writing. Only for the last segment, by the writer.
@@ -231,7 +265,8 @@ impl Segment {
         // One that is full still has the slot for its last entry.
         let time = open(&paths.time, None, capacities.time, time_index::ENTRY)?;
         let tails = Tails { log, index, time };
-        *self.lock() = Some(Arc::new(tails.files(self.base)));
+        *self.lock() = Some(Arc::new(tails.files(self.base, self.verified())));
+        self.passage.compacted.store(false, Ordering::Release);
         Ok(tails)
     }
 
@@ -240,8 +275,8 @@ impl Segment {
         self.index_size.store(tails.index.len(), Ordering::Release);
         self.time_size.store(tails.time.len(), Ordering::Release);
         let [log, index, time] = tails.seal();
-        let (base, txn) = (self.base, OnceLock::new());
-        let sealed = SegmentFiles { base, log, index, time, txn, counted: false };
+        let (base, txn, verified) = (self.base, OnceLock::new(), self.verified());
+        let sealed = SegmentFiles { base, log, index, time, txn, verified, counted: false };
         self.lock().insert(Arc::new(sealed)).clone()
     }
 
@@ -319,6 +354,12 @@ impl Segment {
         self.txn_size.fetch_add(txn_index::ENTRY as u64, Ordering::AcqRel);
     }
 
+    fn open_txn<'f>(&self, dir: &Path, files: &'f SegmentFiles) -> Result<&'f File, StorageError> {
+        let path = self.path(names::txn_index_file(dir, self.base));
+        let file = File::open(&path).map_err(StorageError::on("open", &path))?;
+        Ok(files.txn.get_or_init(|| file))
+    }
+
     /// Adds the aborted transactions of its index that overlap the offsets `from..to`; true if no
     /// later segment can have any more of them.
     pub(crate) fn collect_aborted(
@@ -333,8 +374,9 @@ impl Segment {
         let file = match files.txn.get() {
             Some(file) => file,
             None => {
-                let file = File::open(&path).map_err(StorageError::on("open", &path))?;
-                files.txn.get_or_init(|| file)
+                // Nobody renames it meanwhile.
+                let _renaming = self.lock();
+                self.open_txn(dir, &files)?
             }
         };
         TxnIndex::new(file, size).collect(from, to, found).map_err(StorageError::on("read", &path))
@@ -350,102 +392,18 @@ impl Segment {
 }
 
 impl SegmentFiles {
-    /// The segment's base offset.
-    pub(crate) fn base(&self) -> i64 {
-        self.base
-    }
-
-    /// The headers of the batches in bytes `from..to` of the `.log`.
-    pub(crate) fn headers(&self, from: u64, to: u64) -> Result<Headers<'_>, StorageError> {
-        let bytes = self.log.slice(from, to.saturating_sub(from));
-        Ok(Headers::new(bytes.map_err(|error| self.failed("log", error))?, from))
-    }
-
-    /// The entries of the index.
-    pub(crate) fn entries(&self) -> Result<Entries<'_>, StorageError> {
-        Entries::of(&self.index).map_err(|error| self.failed("index", error))
-    }
-
     /// Cuts all reserves off.
     pub(crate) fn trim(&self) -> io::Result<()> {
         [&self.log, &self.index, &self.time].into_iter().try_for_each(|file| file.trim())
     }
 
-    fn failed(&self, suffix: &str, error: io::Error) -> StorageError {
+    /// The segment's base offset.
+    pub(super) fn base(&self) -> i64 {
+        self.base
+    }
+
+    pub(super) fn failed(&self, suffix: &str, error: io::Error) -> StorageError {
         let name = format!("{:020}.{suffix}", self.base);
-        StorageError::new("map", Path::new(&name), error)
-    }
-
-    /// Where to look for the first batch with a timestamp of at least `timestamp`, none of which is
-    /// before `from`: all before that have smaller ones (LogSegment.findOffsetByTimestamp).
-    pub(crate) fn locate_by_time(
-        &self,
-        timestamp: i64,
-        from: i64,
-        end: u64,
-    ) -> Result<Option<Found>, StorageError> {
-        let floor = time_index::Entries::of(&self.time, self.base).floor(timestamp);
-        let floor = floor.map_err(|error| self.failed("timeindex", error))?;
-        if let Some(entry) = floor.filter(|entry| entry.offset > from) {
-            let found = self.locate(entry.offset, end)?;
-            let is_it = |found: &Found| {
-                (found.last_offset(), found.header.max_timestamp) == (entry.offset, entry.timestamp)
-            };
-            if found.as_ref().is_some_and(is_it) {
-                return Ok(found);
-            }
-            ::log::warn!("the time index of segment {} has a wrong entry: {entry:?}", self.base);
-        }
-        self.locate(from, end)
-    }
-
-    /// The first batch that ends at or beyond `offset`, among those in the first `end` bytes.
-    pub(crate) fn locate(&self, offset: i64, end: u64) -> Result<Option<Found>, StorageError> {
-        let relative = u32::try_from(offset.saturating_sub(self.base).max(0)).unwrap_or(u32::MAX);
-        let near = match self.entries()?.floor_by_offset(relative) {
-            Some(entry) => self.believe(entry, end)?,
-            None => None,
-        };
-        let from = near.map_or(0, |near| near.position);
-        Ok(self.headers(from, end)?.find(|found| found.last_offset() >= offset))
-    }
-
-    /// The end of the last batch that lies wholly within `max` bytes from the beginning of
-    /// `first`, and within the first `end` bytes: a batch boundary.
-    pub(crate) fn cut(&self, first: &Found, max: u64, end: u64) -> Result<u64, StorageError> {
-        let limit = first.position.saturating_add(max);
-        if limit >= end {
-            return Ok(end);
-        }
-        let near = match self.entries()?.floor_by_position(limit.min(u64::from(u32::MAX)) as u32) {
-            Some(entry) => self.believe(entry, end)?,
-            None => None,
-        };
-        let from = near.map_or(first.position, |near| near.position.max(first.position));
-        let fits = |found: &Found| found.end() <= limit;
-        Ok(self.headers(from, end)?.take_while(fits).last().map_or(from, |last| last.end()))
-    }
-
-    /// An offset behind all batches that begin before `position`, as the index knows it
-    /// (OffsetIndex.fetchUpperBoundOffset): the first entry at or behind it says it.
-    pub(crate) fn upper_bound(&self, position: u64, end: u64) -> Result<Option<i64>, StorageError> {
-        let position = u32::try_from(position).unwrap_or(u32::MAX);
-        let Some(entry) = self.entries()?.ceiling_by_position(position) else { return Ok(None) };
-        Ok(self.believe(entry, end)?.map(|found| found.last_offset()))
-    }
-
-    /// The batch that an index entry points to, if it is the one that the entry describes.
-    fn believe(&self, entry: IndexEntry, end: u64) -> Result<Option<Found>, StorageError> {
-        let position = u64::from(entry.position);
-        if position >= end {
-            return Ok(None);
-        }
-        let described = self.base.saturating_add(i64::from(entry.relative_offset));
-        let found = self.headers(position, end)?.next();
-        let found = found.filter(|found| found.last_offset() == described);
-        if found.is_none() {
-            ::log::warn!("the index of segment {} has a wrong entry: {entry:?}", self.base);
-        }
-        Ok(found)
+        StorageError::new("read", Path::new(&name), error)
     }
 }

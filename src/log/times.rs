@@ -7,6 +7,7 @@
 use super::Log;
 use super::error::ReadError;
 use super::offsets::Bound;
+use super::read::visible;
 use super::scan::Found;
 use super::segment::SegmentFiles;
 use super::time_index::Largest;
@@ -38,10 +39,7 @@ impl Log {
         let bound = published.bound(bound);
         let dir = self.dir();
         for segment in self.segments() {
-            let end = match segment.base == bound.segment {
-                true => bound.byte,
-                false => segment.size(),
-            };
+            let end = visible(&segment, bound);
             if segment.base > bound.segment {
                 break;
             }

@@ -23,7 +23,7 @@ use super::producer_snapshot;
 use super::producers::Producers;
 use super::recover::{self, Depth};
 use super::scan::Scanner;
-use super::segment::{Segment, SegmentFiles};
+use super::segment::Segment;
 use super::state::account;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -110,8 +110,7 @@ impl Log {
         let kept = segments.partition_point(|segment| segment.base <= offset) - 1;
         let last = segments[kept].clone();
         let dir = self.dir();
-        // Whoever has the segment keeps the file that it has now.
-        let files = last.keep_files(&dir)?;
+        let files = last.files(&dir)?;
         let found = files.locate(offset, last.size())?;
         let cut = found.map_or(last.size(), |found| found.position);
         // A batch that begins before the offset goes, too.
@@ -190,13 +189,16 @@ impl Log {
         // The close of the log writes one if nothing does before.
         writer.snapshot_at = writer.snapshot_at.min((end - 1).max(0));
         let dir = self.dir();
+        // Whoever has found the segment finds the file that it has now.
+        last.keep_files(&dir)?;
         let segments = self.segments();
         self.give_up_from_the_end(writer, &segments[kept + 1..])?;
         let replaced = match copy {
-            Some(copy) => self.put_in_place(writer, &last, &copy, &aborted)?,
+            Some(copy) => self.put_copy_in_place(writer, &last, &copy, &aborted)?,
             None => Segment::new(last.base, cut),
         };
         replaced.set_txn_size(aborted.len() as u64);
+        replaced.set_upper(end);
         let replaced = Arc::new(replaced);
         self.replace_segments(kept, replaced.clone());
         writer.active = Active::new(replaced);
@@ -224,7 +226,7 @@ impl Log {
     }
 
     /// Puts the copy in the place of the segment's file, with indexes of its own.
-    fn put_in_place(
+    fn put_copy_in_place(
         &self,
         writer: &Writer,
         last: &Segment,
@@ -312,12 +314,6 @@ impl Log {
 }
 
 impl Segment {
-    /// The segment's files, which it keeps from now on: it will have no others.
-    pub(crate) fn keep_files(&self, dir: &Path) -> Result<Arc<SegmentFiles>, StorageError> {
-        let files = self.files(dir)?;
-        Ok(self.lock().get_or_insert(files).clone())
-    }
-
     /// The transaction index as far as it is about transactions that ended before `end`.
     pub(crate) fn aborted_before(&self, dir: &Path, end: i64) -> Result<Vec<u8>, StorageError> {
         let mut found = Vec::new();
