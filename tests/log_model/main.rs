@@ -8,6 +8,7 @@
 #[path = "../log_support/mod.rs"]
 mod log_support;
 mod model;
+mod questions;
 mod world;
 
 use std::sync::atomic::{AtomicU64, Ordering};
