@@ -9,7 +9,7 @@
 //!  │                                                               txn_index
 //!  ├ LeaderEpochs  leader-epoch-checkpoint                         epochs
 //!  ├ Preparer    grows and faults in ahead of need (a keeper)      preparer
-//!  └ Janitor     removes what was given up, later (a keeper)       janitor, delete, retention
+//!  └ Janitor     removes what was given up, later (a keeper)       janitor, delete, retention, truncate
 //! open, listing, trust, recover, state: from a directory to a log, also after a crash; damage: only looking
 //! ```
 //!
@@ -63,6 +63,7 @@ mod state;
 pub mod sync;
 mod time_index;
 mod times;
+mod truncate;
 mod trust;
 mod txn_index;
 mod txn_rebuild;
