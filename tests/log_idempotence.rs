@@ -7,7 +7,6 @@ mod log_support;
 
 use barnabas::log::{AppendError, Log, Recovery};
 use barnabas::wire::error::ErrorCode;
-use barnabas::wire::records::BatchBuilder;
 use log_support::*;
 
 const ID: i64 = 7_000;
@@ -46,19 +45,6 @@ fn refused(log: &Log, bytes: &[u8], code: ErrorCode) -> AppendError {
     assert_eq!(error.code(), code, "{error}");
     assert_eq!(log.offsets().log_end, end, "nothing is appended");
     error
-}
-
-fn marker(id: i64, epoch: i16, coordinator_epoch: i32, commit: bool) -> Vec<u8> {
-    let mut builder = BatchBuilder::new().producer(id, epoch, -1).transactional(true).control(true);
-    let key = [0, 0, 0, u8::from(commit)];
-    let mut value = vec![0, 0];
-    value.extend_from_slice(&coordinator_epoch.to_be_bytes());
-    builder.append(2_000, Some(&key), Some(&value), &[]);
-    builder.finish()
-}
-
-fn transactional(id: i64, epoch: i16, sequence: i32, count: i32) -> Vec<u8> {
-    fill(BatchBuilder::new().producer(id, epoch, sequence).transactional(true), count, 10, 1_000)
 }
 
 #[test]

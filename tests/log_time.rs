@@ -4,8 +4,8 @@
 
 mod log_support;
 
-use barnabas::config::TopicConfig;
-use barnabas::log::{Log, Recovery};
+use barnabas::config::{CleanupPolicy, TopicConfig};
+use barnabas::log::{Bound, Log, Recovery};
 use log_support::*;
 use std::fs;
 use std::path::PathBuf;
@@ -195,4 +195,160 @@ fn a_log_that_has_no_time_index_gets_it_when_it_is_opened() {
     log.close().unwrap();
     let after: Vec<_> = bases(&dir).iter().map(|&base| read(&dir, base, "timeindex")).collect();
     assert_eq!(after, before);
+}
+
+#[test]
+fn a_clean_start_notices_indexes_that_cannot_be_and_makes_them_anew() {
+    type Damage = fn(&mut Vec<u8>);
+    let damages: [(&str, &str, Damage); 7] = [
+        ("index", "half an entry", |bytes| bytes.truncate(12)),
+        ("index", "a reserve", |bytes| bytes.extend([0; 3])),
+        ("index", "a negative offset", |bytes| *bytes.iter_mut().rev().nth(7).unwrap() = 0x80),
+        ("timeindex", "empty", |bytes| bytes.clear()),
+        ("timeindex", "half an entry", |bytes| bytes.truncate(18)),
+        ("timeindex", "a reserve", |bytes| bytes.extend([0; 24])),
+        ("timeindex", "time goes back", |bytes| bytes[0] = 0x7f),
+    ];
+    for (suffix, what, damage) in damages {
+        let dir = TempDir::new("sanity");
+        let settings = config(1_500, INTERVAL as i32);
+        let log = create(&dir.partition(), &settings);
+        append_at(&log, &(1..40).map(|number| number * 100).collect::<Vec<_>>());
+        log.close().unwrap();
+        // Of the first segment, at whose end nobody looks.
+        let mut bytes = read(&dir, 0, suffix);
+        damage(&mut bytes);
+        fs::write(path(&dir, 0, suffix), bytes).unwrap();
+        let (log, report) = open(&dir.partition(), &settings, Recovery::Clean);
+        assert!(!report.checked, "{suffix}, {what}: {report:?}");
+        // Zeros behind the entries are not wrong, but in the way.
+        assert_eq!(report.rebuilt_indexes, usize::from(what != "a reserve"), "{suffix}, {what}");
+        log.close().unwrap();
+        expect_kafkas_indexes(&dir);
+    }
+}
+
+#[test]
+fn a_clean_start_that_finds_less_than_an_index_knows_of_checks_the_segment() {
+    let dir = TempDir::new("lost");
+    let settings = config(1_500, INTERVAL as i32);
+    let log = create(&dir.partition(), &settings);
+    append_at(&log, &(1..40).map(|number| number * 100).collect::<Vec<_>>());
+    log.close().unwrap();
+    let file = fs::File::options().write(true).open(path(&dir, 0, "log")).unwrap();
+    file.set_len(file.metadata().unwrap().len() / 2 + 1).unwrap();
+    let (_, report) = open(&dir.partition(), &settings, Recovery::Clean);
+    assert!(report.checked && report.has_losses(), "{report:?}");
+}
+
+/// The first record, by offset, with a timestamp of at least this.
+fn first_at(records: &[(i64, i64)], timestamp: i64, from: i64) -> Option<(i64, i64)> {
+    records.iter().copied().find(|&(at, offset)| at >= timestamp && offset >= from)
+}
+
+/// The records of a log: timestamps and offsets.
+fn records(dir: &TempDir) -> Vec<(i64, i64)> {
+    let bases = bases(dir);
+    let batches = bases.iter().flat_map(|&base| split(&read(dir, base, "log")));
+    batches
+        .flat_map(|bytes| {
+            let header = header(&bytes);
+            let at = move |n| (header.base_timestamp + n, header.base_offset + n);
+            (0..2).map(at).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+#[test]
+fn records_are_found_by_time_in_any_order_of_timestamps() {
+    let mut random = Random::new(7);
+    for round in 0..20 {
+        let dir = TempDir::new("by-time");
+        let settings = config([1 << 20, 900][round % 2], INTERVAL as i32);
+        let log = create(&dir.partition(), &settings);
+        let timestamps: Vec<i64> = (0..60)
+            .map(|number| match round / 2 {
+                0 => number * 10 + 1,
+                1 => 1_000 - number * 10,
+                2 => 50,
+                _ => random.below(1_000) as i64,
+            })
+            .collect();
+        append_at(&log, &timestamps);
+        log.close().unwrap();
+        let records = records(&dir);
+        let (log, _) = open(&dir.partition(), &settings, Recovery::Clean);
+        log.advance_high_watermark(120);
+        for start in [0, 37] {
+            log.delete_records_before(start).unwrap();
+            for timestamp in 0..1_010 {
+                let found = log.offset_for_timestamp(timestamp, Bound::HighWatermark).unwrap();
+                let found = found.map(|found| (found.timestamp, found.offset));
+                let expected = first_at(&records, timestamp, start);
+                assert_eq!(found, expected, "round {round}: {timestamp} from {start}");
+            }
+            let in_log = records.iter().filter(|(_, offset)| *offset >= start);
+            let largest = in_log.max_by_key(|&&(at, offset)| (at, -offset));
+            let found = log.max_timestamp().unwrap().map(|found| (found.timestamp, found.offset));
+            assert_eq!(found, largest.copied(), "round {round}: the largest from {start}");
+        }
+    }
+}
+
+#[test]
+fn a_wrong_entry_of_the_time_index_hides_nothing() {
+    let dir = TempDir::new("wrong-entry");
+    let settings = config(1 << 20, INTERVAL as i32);
+    let log = create(&dir.partition(), &settings);
+    append_at(&log, &(1..40).map(|number| number * 100).collect::<Vec<_>>());
+    log.close().unwrap();
+    let mut bytes = read(&dir, 0, "timeindex");
+    // An entry in the middle points behind records with that time.
+    bytes[2 * 12 + 11] += 20;
+    fs::write(path(&dir, 0, "timeindex"), bytes).unwrap();
+    let records = records(&dir);
+    let (log, _) = open(&dir.partition(), &settings, Recovery::Clean);
+    log.advance_high_watermark(78);
+    for timestamp in (0..3_900).step_by(10) {
+        let found = log.offset_for_timestamp(timestamp, Bound::HighWatermark).unwrap();
+        let found = found.map(|found| (found.timestamp, found.offset));
+        assert_eq!(found, first_at(&records, timestamp, 0), "{timestamp}");
+    }
+}
+
+#[test]
+fn the_time_index_spares_a_look_at_what_is_older() {
+    let dir = TempDir::new("spares");
+    let settings = config(1 << 20, INTERVAL as i32);
+    let log = create(&dir.partition(), &settings);
+    append_at(&log, &(1..400).map(|number| number * 100).collect::<Vec<_>>());
+    log.close().unwrap();
+    // The first half of the log is not looked at, or this would be noticed.
+    let mut bytes = read(&dir, 0, "log");
+    let half = bytes.len() / 2;
+    bytes[..half].fill(0xee);
+    fs::write(path(&dir, 0, "log"), bytes).unwrap();
+    let (log, report) = open(&dir.partition(), &settings, Recovery::Clean);
+    assert!(!report.checked, "{report:?}");
+    log.advance_high_watermark(798);
+    let found = log.offset_for_timestamp(39_000, Bound::HighWatermark).unwrap().unwrap();
+    assert_eq!((found.timestamp, found.offset), (39_000, 779));
+    let largest = log.max_timestamp().unwrap().unwrap();
+    assert_eq!((largest.timestamp, largest.offset), (39_900, 797));
+}
+
+#[test]
+fn compacted_logs_roll_in_time_for_the_cleaner() {
+    let settings = |compact: bool| TopicConfig {
+        segment_ms: 10_000,
+        max_compaction_lag_ms: 1_000,
+        cleanup_policy: CleanupPolicy { delete: !compact, compact },
+        ..(*config(1 << 20, 4096)).clone()
+    };
+    for (compact, expected) in [(true, 2), (false, 1)] {
+        let dir = TempDir::new("lag");
+        let log = create(&dir.partition(), &Arc::new(settings(compact)));
+        append_at(&log, &[5_000, 6_000, 6_001]);
+        assert_eq!(bases(&dir).len(), expected, "compact: {compact}");
+    }
 }

@@ -7,20 +7,23 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
+use super::checkpoints::Kind;
 use super::load::make_log;
 use super::metadata_log::MetadataLog;
 use super::producer_ids::BLOCK;
 use super::shared::{Shared, now_ms};
+use super::snapshots::Writing;
 use super::{leftovers, partition_dir};
 use crate::catalog::{
-    ApiError, ConfigChange, CreatePartitionsSpec, Created, Image, NewTopic, Partition, Plan,
-    ResourceKind, Topic, create_partitions, create_topic, delete_topic, incremental_alter_configs,
-    replace_configs,
+    ApiError, CLUSTER_METADATA, ConfigChange, CreatePartitionsSpec, Created, Image, NewTopic,
+    Partition, Plan, ResourceKind, Topic, create_partitions, create_topic, delete_topic,
+    incremental_alter_configs, replace_configs,
 };
 use crate::config::TopicConfig;
-use crate::log::LogError;
-use crate::net::mailbox::Receiver;
+use crate::log::{AppendError, LogError};
+use crate::net::mailbox::{Received, Receiver};
 use crate::wire::error::ErrorCode;
 use crate::wire::metadata_records::{MetadataRecord, ProducerIdsRecord};
 use crate::wire::uuid::Uuid;
@@ -29,6 +32,8 @@ use crate::wire::uuid::Uuid;
 pub enum Job {
     /// Something that changes metadata or may block.
     Run(Box<dyn FnOnce(&mut Controller) + Send>),
+    /// Look whether a snapshot is due.
+    Look,
     /// Close the metadata log and end.
     Stop,
 }
@@ -37,18 +42,44 @@ pub enum Job {
 pub struct Controller {
     pub(super) shared: Arc<Shared>,
     pub(super) metadata: MetadataLog,
+    /// The offset of this start's registration, once there is one.
+    pub(super) broker_epoch: Option<i64>,
+    /// The snapshot of the metadata that is being written.
+    pub(super) writing: Option<Writing>,
 }
 
 impl Controller {
-    /// Works on jobs until it is stopped, then closes the metadata log.
-    pub(super) fn run(mut self, mut jobs: Receiver<Job>) -> Result<(), LogError> {
-        while let Some(Job::Run(job)) = jobs.recv() {
+    /// Works on jobs until it is stopped, then closes the metadata log. Gives the epoch under which this
+    /// node was registered.
+    pub(super) fn run(mut self, mut jobs: Receiver<Job>) -> Result<i64, LogError> {
+        while let Some(next) = self.next_job(&mut jobs) {
             if self.shared.is_stopping() {
                 break; // Who waits for an answer is gone by now.
             }
-            job(&mut self);
+            match next {
+                Job::Run(job) => job(&mut self),
+                Job::Look => {}
+                Job::Stop => break,
+            }
+            self.snapshot_if_due();
         }
-        self.metadata.close()
+        self.finish_snapshot();
+        let broker_epoch = self.fence();
+        self.metadata.close()?;
+        self.note_recovery_point();
+        Ok(broker_epoch)
+    }
+
+    /// The next job, or the time of a snapshot.
+    fn next_job(&self, jobs: &mut Receiver<Job>) -> Option<Job> {
+        // While one is written, its end is announced.
+        let deadline = self.metadata.snapshot_deadline().filter(|_| self.writing.is_none());
+        let Some(deadline) = deadline else { return jobs.recv() };
+        match jobs.recv_deadline(deadline) {
+            Received::Message(job) => Some(job),
+            Received::TimedOut => Some(Job::Look),
+            Received::Closed => None,
+        }
     }
 
     /// What the broker shares.
@@ -79,6 +110,7 @@ impl Controller {
         let partitions = self.make_partitions(&name, id, 0..created.partitions, &effective)?;
         self.commit(&created.plan).inspect_err(|_| self.remove_logs(&partitions))?;
         self.shared.topics.insert(Arc::new(Topic::new(name, id, effective, partitions)));
+        self.shared.watch_partitions();
         Ok(created)
     }
 
@@ -111,7 +143,7 @@ impl Controller {
         for (worker, keys) in wakes {
             self.shared.tell(worker, super::WorkerMessage::Wake(keys));
         }
-        self.remove_logs(topic.partitions());
+        self.give_up_logs(topic.partitions(), self.shared.delete_delay());
         Ok(())
     }
 
@@ -213,10 +245,13 @@ impl Controller {
         let mut plan = Plan::default();
         plan.push(&MetadataRecord::ProducerIdsRecord(ProducerIdsRecord {
             broker_id: self.shared.node.node_id,
-            broker_epoch: -1,
+            broker_epoch: self.broker_epoch.unwrap_or(-1),
             next_producer_id: start + BLOCK,
         }));
         self.commit(&plan)?;
+        // A power cut must not have ids given out twice: then idempotence would drop records of one
+        // producer for those of another.
+        self.metadata.flush().map_err(storage_error)?;
         self.shared.producer_ids.refill(start..start + BLOCK);
         self.shared
             .producer_ids
@@ -226,13 +261,18 @@ impl Controller {
 
     /// Appends records and replays them: the only way in which metadata changes.
     pub(super) fn commit(&mut self, plan: &Plan) -> Result<(), ApiError> {
-        self.metadata.append(plan, now_ms()).map_err(|why| {
-            ::log::error!("metadata log: {why}");
-            ApiError::new(ErrorCode::KAFKA_STORAGE_ERROR, why.to_string())
-        })?;
+        self.metadata.append(plan, now_ms()).map_err(storage_error)?;
         let mut image = self.shared.image.write().unwrap_or_else(PoisonError::into_inner);
         replay_plan(&mut image, plan);
+        drop(image);
+        self.note_recovery_point();
         Ok(())
+    }
+
+    /// Notes how far the metadata is on the disk; what lies below must be there at the next start.
+    fn note_recovery_point(&self) {
+        let offset = self.metadata.recovery_point();
+        self.shared.checkpoints.set(Kind::RecoveryPoint, CLUSTER_METADATA, 0, offset);
     }
 
     fn make_partitions(
@@ -249,6 +289,14 @@ impl Controller {
         })?;
         let mut partitions = Vec::with_capacity(indexes.len());
         for index in indexes {
+            if self.shared.is_stopping() {
+                // Thousands of them must not hold up a stop.
+                self.remove_logs(&partitions);
+                return Err(ApiError::new(
+                    ErrorCode::REQUEST_TIMED_OUT,
+                    "The broker stops; the partitions were not made.",
+                ));
+            }
             let dir = partition_dir::path(&self.shared.data_dir, topic, index);
             // Only what this call makes may it take away again.
             let begun =
@@ -277,28 +325,40 @@ impl Controller {
         Ok(partitions)
     }
 
-    /// Takes the files of partitions away; what is still being sent from them stays readable.
+    /// Takes the files of partitions away that nobody has used yet.
     fn remove_logs(&self, partitions: &[Arc<Partition>]) {
+        self.give_up_logs(partitions, Duration::ZERO);
+    }
+
+    /// Renames the directories of partitions at once, so that there can be new ones of the same
+    /// names, and has them removed after a delay; what is still being sent from them stays readable.
+    fn give_up_logs(&self, partitions: &[Arc<Partition>], delay: Duration) {
         for partition in partitions {
-            let removed = match partition.retire() {
-                Some(log) => {
-                    log.mark_deleted().and_then(|()| log.remove()).map_err(|why| why.to_string())
-                }
+            let renamed = match partition.retire() {
+                Some(log) => log.mark_deleted().map(|()| Some(log.dir().to_path_buf())),
                 None => {
                     let (data_dir, topic) = (&self.shared.data_dir, &partition.topic);
                     let dir = partition_dir::path(data_dir, topic, partition.index);
-                    leftovers::delete(&dir).map_err(|why| why.to_string())
+                    leftovers::rename_deleted(&dir).map_err(LogError::from)
                 }
             };
-            if let Err(why) = removed {
-                ::log::error!("cannot remove {}-{}: {why}", partition.topic, partition.index);
+            match renamed {
+                Ok(dir) => self.shared.keepers.janitor.remove(dir.into_iter().collect(), delay),
+                Err(why) => {
+                    ::log::error!("cannot remove {}-{}: {why}", partition.topic, partition.index);
+                }
             }
         }
     }
 }
 
+fn storage_error(why: AppendError) -> ApiError {
+    ::log::error!("metadata log: {why}");
+    ApiError::new(ErrorCode::KAFKA_STORAGE_ERROR, why.to_string())
+}
+
 /// Replays records that planning made a moment ago; that they fit is an invariant.
-fn replay_plan(image: &mut Image, plan: &Plan) {
+pub(super) fn replay_plan(image: &mut Image, plan: &Plan) {
     for record in &plan.records {
         let decoded = MetadataRecord::decode(record).map_err(|why| why.to_string());
         let replayed =

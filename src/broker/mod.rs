@@ -10,20 +10,27 @@
 //! (workers attached), *closed* (all logs flushed and closed, the clean-shutdown marker written).
 //! A broker that is dropped without [`Broker::close`] leaves what a crash leaves.
 
+mod checker;
 pub mod checkpoints;
+mod cleaner;
+mod cleaner_pace;
 mod controller;
 mod data_dir;
 mod data_dir_error;
 mod fetch_session;
 mod fetch_sessions;
+mod janitor;
 mod leftovers;
 mod load;
+mod meta_properties;
 mod metadata_log;
 mod opener;
 mod partition_dir;
 mod producer_ids;
 mod recovery;
+mod registration;
 mod shared;
+mod snapshots;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -38,16 +45,21 @@ pub use fetch_session::{Session, SessionPartition, Told, TopicKey};
 pub use fetch_sessions::{FetchSessions, SharedSession};
 pub use shared::{Endpoint, OffloadClaim, Shared, WorkerMessage, now_ms};
 
-use crate::catalog::{NodeView, Partition, ResourceKind, Topic, Topics, elect_leaders_on_start};
+use crate::catalog::{
+    ApiError, CLUSTER_METADATA, NodeView, Partition, ResourceKind, Topic, Topics,
+    elect_leaders_on_start,
+};
 use crate::config::{Config, TopicConfig};
-use crate::log::{Keepers, Log, LogError, Recovery};
+use crate::log::{AppendError, Keepers, LogError, Recovery};
 use crate::net::mailbox::{Mailbox, Sender};
 use checkpoints::{Checkpoints, Kind};
 use controller::Job;
 use data_dir::DataDir;
 use leftovers::Removal;
-use metadata_log::MetadataLog;
+use metadata_log::{Left, MetadataLog};
 
+/// Leaders that one batch of metadata elects: Kafka reads batches of up to 8 MiB.
+const MAX_ELECTED: usize = 50_000;
 /// Jobs that may wait for the controller.
 const CONTROLLER_QUEUE: usize = 100_000;
 
@@ -60,6 +72,8 @@ pub enum StartError {
     Log(LogError),
     /// The metadata log cannot be understood.
     Metadata(PathBuf, String),
+    /// The metadata log is of a cluster that this node cannot be alone.
+    Foreign(PathBuf, String),
     /// The metadata log takes no new leader epochs.
     Election(PathBuf, String),
     /// A system call failed.
@@ -76,9 +90,12 @@ impl fmt::Display for StartError {
                 "{}: the metadata log cannot be replayed: {why}; restore the directory from a copy",
                 path.display()
             ),
+            Self::Foreign(path, why) => {
+                write!(f, "{}: this cluster cannot be taken over: {why}", path.display())
+            }
             Self::Election(path, why) => write!(
                 f,
-                "{}: the leader epochs that a start without a clean stop needs cannot be written: {why}",
+                "{}: the leader epochs that this start needs cannot be written: {why}",
                 path.display()
             ),
             Self::Io(path, why) => write!(f, "{}: {why}", path.display()),
@@ -101,7 +118,7 @@ pub enum Place {
 pub struct Broker {
     shared: Arc<Shared>,
     data_dir: DataDir,
-    controller: Option<JoinHandle<Result<(), LogError>>>,
+    controller: Option<JoinHandle<Result<i64, LogError>>>,
     removal: Option<Removal>,
     keepers: Keepers,
 }
@@ -120,10 +137,31 @@ impl Broker {
         let data_dir = data_dir.map_err(StartError::DataDir)?;
         let keepers =
             Keepers::spawn().map_err(|why| StartError::Io(data_dir.path().to_owned(), why))?;
+        let flusher = &keepers.flusher;
+        match place {
+            Place::Temporary => flusher.switch_off(),
+            Place::Kept => flusher.set_pace(config.flush_ms(), config.flush_bytes()),
+        }
+        flusher.set_data_dir(data_dir.path());
         let recovery = if data_dir.was_clean() { Recovery::Clean } else { Recovery::Unclean };
-        let (metadata, image) = MetadataLog::open(&data_dir, recovery, keepers.clone())?;
+        let checkpoints = Checkpoints::load(data_dir.path());
+        let recovery_point = checkpoints.get(Kind::RecoveryPoint, CLUSTER_METADATA, 0);
+        let left = Left { recovery, recovery_point };
+        let (mut metadata, mut image) =
+            MetadataLog::open(&data_dir, &config, left, keepers.clone())?;
         data_dir.mark_in_use().map_err(StartError::DataDir)?;
+        // A marker that comes back after a power cut would have files trusted that it found.
+        flusher.note_names();
+        metadata.guard(flusher);
+        if recovery == Recovery::Unclean {
+            let directory = || data_dir.path().join(metadata_log::DIRECTORY);
+            let failed = |why: AppendError| StartError::Election(directory(), why.to_string());
+            metadata.flush().map_err(failed)?;
+        }
+        let first = metadata.lead(&image, &config)?;
+        controller::replay_plan(&mut image, &first);
         let effective = Arc::new(dynamic_config(&image, &config));
+        metadata.set_flush(effective.topic_defaults().flush_messages);
         let node = NodeView {
             node_id: data_dir.meta().node_id,
             directory_id: data_dir.meta().directory_id,
@@ -136,7 +174,8 @@ impl Broker {
             node,
             cluster_id: data_dir.meta().cluster_id.clone(),
             data_dir: data_dir.path().to_owned(),
-            checkpoints: Checkpoints::load(data_dir.path()),
+            checkpoints,
+            checker: Default::default(),
             keepers: keepers.clone(),
             image: RwLock::new(image),
             config: RwLock::new(effective),
@@ -146,22 +185,26 @@ impl Broker {
             offloaded: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
             creating: Mutex::default(),
+            chores: janitor::Chores::default(),
             static_config: config,
         });
         let removal = load::load(&shared, recovery)?;
-        let mut state = Controller { shared: shared.clone(), metadata };
-        if !data_dir.was_clean() {
-            state.elect_leaders()?;
-        }
+        let mut state =
+            Controller { shared: shared.clone(), metadata, broker_epoch: None, writing: None };
+        state.elect_leaders(data_dir.was_clean())?;
         let thread = std::thread::Builder::new().name("controller".into());
         let thread = thread.spawn(move || state.run(jobs));
         let thread = thread.map_err(|why| {
             // After a clean stop nothing has been appended yet: it still counts.
             if data_dir.was_clean() && shared.offline().is_none() {
-                let _ = data_dir.mark_clean();
+                let _ = data_dir.mark_clean(-1);
             }
             StartError::Io(data_dir.path().to_owned(), why)
         })?;
+        shared.watch_changes();
+        if !shared.topics.all().is_empty() {
+            shared.watch_partitions();
+        }
         Ok(Self { shared, data_dir, controller: Some(thread), removal, keepers })
     }
 
@@ -172,9 +215,18 @@ impl Broker {
 
     /// Connects the workers, before they start.
     pub fn attach(&self, workers: Vec<Sender<WorkerMessage>>, endpoints: Vec<Endpoint>) {
+        let wakes = workers.clone();
+        self.keepers.flusher.set_delivery(Box::new(move |worker, keys| {
+            if let Some(worker) = wakes.get(worker) {
+                shared::send_for_sure(worker, WorkerMessage::Wake(keys));
+            }
+        }));
+        let registered = endpoints.clone();
         let attached = self.shared.workers.set(workers).is_ok()
             && self.shared.endpoints.set(endpoints).is_ok();
         assert!(attached, "workers are attached once");
+        // The first job, hence done before any that a client asks for.
+        let _ = self.shared.on_controller(move |controller| controller.register(&registered));
     }
 
     /// Brings the directory's own files to the disk, behind the start.
@@ -193,31 +245,34 @@ impl Broker {
         // looks at the flag before each.
         self.shared.stopping.store(true, Ordering::Release);
         let _ = self.shared.controller.send(Job::Stop);
-        let mut outcome = Ok(());
+        let mut ended = Ok(-1);
         if let Some(thread) = self.controller.take() {
-            outcome = thread.join().unwrap_or(Ok(())).map_err(StartError::Log);
+            ended = thread.join().unwrap_or(Ok(-1)).map_err(StartError::Log);
         }
+        // No segment goes while logs are closed.
+        self.keepers.janitor.stop();
+        self.shared.chores.cleaner.join();
         if let Some(removal) = self.removal.take() {
             removal.stop();
         }
         let closed = self.close_logs();
         self.keepers.stop();
-        outcome = outcome.and(closed);
-        outcome?;
+        let broker_epoch = ended.and_then(|epoch| closed.map(|()| epoch))?;
         if let Some(offline) = self.shared.offline() {
             // Its files may need the recovery that a clean stop spares all of them.
             ::log::warn!("partition {offline} is offline: the next start checks all logs");
             return Ok(());
         }
         let path = self.data_dir.path().to_owned();
-        self.data_dir.mark_clean().map_err(|why| StartError::Io(path, why))
+        self.data_dir.mark_clean(broker_epoch).map_err(|why| StartError::Io(path, why))
     }
 }
 
 impl Broker {
-    /// Closes all partitions that are open; the others are as a clean stop left them. Few are flushed one by one, many with one call for the volume: a stop
-    /// must not take a disk's time per partition. Those that are about to be removed are left as they
-    /// are: a flush of the whole volume is the business of others there.
+    /// Closes all partitions that are open; the others are as a clean stop left them. Few are flushed
+    /// one by one, many with one call for the volume: a stop must not take a disk's time per
+    /// partition. Those that are about to be removed are left as they are: a flush of the whole
+    /// volume is the business of others there.
     fn close_logs(&self) -> Result<(), StartError> {
         const FEW: usize = 16;
         if self.data_dir.is_temporary() {
@@ -237,10 +292,12 @@ impl Broker {
             let directory = &self.shared.data_dir;
             let synced = crate::log::volume::sync(directory);
             synced.map_err(|why| StartError::Io(directory.clone(), why))?;
-            open().for_each(Log::note_flushed);
+            for log in open() {
+                outcome = outcome.and(log.close_flushed().map_err(StartError::Log));
+            }
         }
-        outcome?;
-        self.write_checkpoints()
+        // What is on the disk need not be checked again, whatever became of the others.
+        outcome.and(self.write_checkpoints())
     }
 
     /// Writes down where the logs are, for the next start.
@@ -255,14 +312,19 @@ impl Broker {
 }
 
 impl Controller {
-    /// New leader epochs after an unclean stop. A partition that cannot note its own is offline.
-    fn elect_leaders(&mut self) -> Result<(), StartError> {
-        let plan = elect_leaders_on_start(&self.shared.image(), self.shared.node);
+    /// New leader epochs: for all partitions after an unclean stop, else for those that have another
+    /// leader or none, as after a stop of Kafka. A partition that cannot note its own is offline.
+    fn elect_leaders(&mut self, clean: bool) -> Result<(), StartError> {
+        let elected = elect_leaders_on_start(&self.shared.image(), self.shared.node, !clean);
         let directory = self.shared.data_dir.join(metadata_log::DIRECTORY);
-        self.commit(&plan).map_err(|why| StartError::Election(directory, why.to_string()))?;
+        for plan in elected.plan.split(MAX_ELECTED) {
+            let election = |why: ApiError| StartError::Election(directory.clone(), why.to_string());
+            self.commit(&plan).map_err(election)?;
+        }
         let image = self.shared.image();
-        for topic in image.topics() {
-            let Some(running) = self.shared.topics.by_name(&topic.name) else { continue };
+        for id in elected.topics {
+            let Some(topic) = image.topic_by_id(id) else { continue };
+            let Some(running) = self.shared.topics.by_id(id) else { continue };
             let partitions: Vec<Arc<Partition>> = running
                 .partitions()
                 .iter()
@@ -279,6 +341,11 @@ impl Controller {
 /// The partition under its new epoch, or one in its place that is offline.
 fn led(partition: &Arc<Partition>, epoch: i32) -> Arc<Partition> {
     let Err(why) = partition.lead(epoch) else { return partition.clone() };
+    if matches!(&why, LogError::Storage(why) if why.is_out_of_space()) {
+        // It can be read; the first append notes the epoch, when there is room for one.
+        ::log::warn!("partition {}-{}: {why}", partition.topic, partition.index);
+        return partition.clone();
+    }
     let (topic, index) = (partition.topic.clone(), partition.index);
     ::log::error!("partition {topic}-{index} is offline: {why}");
     Arc::new(Partition::new(topic, index, epoch, None))

@@ -10,9 +10,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::checker::Checker;
 use super::checkpoints::Checkpoints;
 use super::controller::{Controller, Job};
 use super::fetch_sessions::FetchSessions;
+use super::janitor::Chores;
 use super::producer_ids::ProducerIds;
 use crate::catalog::{ApiError, Image, NodeView, Topics};
 use crate::config::Config;
@@ -63,6 +65,7 @@ pub struct Shared {
     pub data_dir: PathBuf,
     /// The data directory's checkpoint files.
     pub checkpoints: Checkpoints,
+    pub(super) checker: Checker,
     pub(super) keepers: Keepers,
     pub(super) image: RwLock<Image>,
     pub(super) config: RwLock<Arc<Config>>,
@@ -73,6 +76,7 @@ pub struct Shared {
     pub(super) stopping: AtomicBool,
     /// Names of topics that the controller is asked to create because clients asked for them.
     pub(super) creating: Mutex<HashSet<String>>,
+    pub(super) chores: Chores,
     pub(super) static_config: Arc<Config>,
 }
 
@@ -112,11 +116,7 @@ impl Shared {
         let Some(sender) = self.workers.get().and_then(|workers| workers.get(worker)) else {
             return;
         };
-        let mut undelivered = sender.send(message);
-        while let Err(SendError::Full(message)) = undelivered {
-            std::thread::yield_now(); // A million messages wait: the worker is at them.
-            undelivered = sender.send(message);
-        }
+        send_for_sure(sender, message);
     }
 
     /// Whether the broker stops: nothing new is begun.
@@ -185,6 +185,15 @@ impl Drop for OffloadClaim {
     fn drop(&mut self) {
         let before = self.shared.offloaded.fetch_sub(self.bytes, Ordering::AcqRel);
         assert!(before >= self.bytes, "no more is given back than was claimed");
+    }
+}
+
+/// Sends a message that must not be lost, waiting for room. For keepers only.
+pub(super) fn send_for_sure(sender: &Sender<WorkerMessage>, message: WorkerMessage) {
+    let mut undelivered = sender.send(message);
+    while let Err(SendError::Full(message)) = undelivered {
+        std::thread::yield_now(); // A million messages wait: the worker is at them.
+        undelivered = sender.send(message);
     }
 }
 

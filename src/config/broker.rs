@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::cross;
 use super::listeners::{self, Endpoint, Endpoints, Texts};
+use super::scalar::Scalar;
 use super::setting::Setting;
 use super::table;
 use super::topic::TopicConfig;
@@ -108,6 +109,12 @@ impl Config {
             value::parse(setting, text)?;
         }
         Config::build(Layers { fixed: set, ..Layers::default() })
+    }
+
+    /// The effective value of a setting that is a whole number.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<i64> {
+        self.layers.value(name)?.as_i64()
     }
 
     /// The same broker with these dynamic values: the cluster's defaults and this node's own. Values that
@@ -265,29 +272,6 @@ pub fn topic_default(name: &str, config: &Config) -> Option<String> {
     super::topic::inherited(setting, &|name| config.value(name)).ok().map(|value| value.to_string())
 }
 
-/// How a typed accessor takes its value.
-trait Scalar: Sized {
-    fn from_value(value: &Value) -> Option<Self>;
-}
-
-impl Scalar for bool {
-    fn from_value(value: &Value) -> Option<bool> {
-        if let Value::Boolean(value) = value { Some(*value) } else { None }
-    }
-}
-
-impl Scalar for i32 {
-    fn from_value(value: &Value) -> Option<i32> {
-        if let Value::Int(value) = value { Some(*value) } else { None }
-    }
-}
-
-impl Scalar for i64 {
-    fn from_value(value: &Value) -> Option<i64> {
-        if let Value::Long(value) = value { Some(*value) } else { None }
-    }
-}
-
 macro_rules! accessors {
     ($( $(#[$doc:meta])* $field:ident: $type:ty = $name:literal; )*) => {
         #[derive(Debug, Clone, Copy)]
@@ -320,6 +304,10 @@ accessors! {
     connection_max_requests: i32 = "barnabas.connection.max.requests";
     /// `barnabas.connection.max.unsent.bytes`
     connection_max_unsent_bytes: i32 = "barnabas.connection.max.unsent.bytes";
+    /// `barnabas.flush.bytes`; -1: as the system does
+    flush_bytes: i64 = "barnabas.flush.bytes";
+    /// `barnabas.flush.ms`; -1: as the system does
+    flush_ms: i64 = "barnabas.flush.ms";
     /// `connections.max.idle.ms`; negative: never closed for being idle
     connections_max_idle_ms: i64 = "connections.max.idle.ms";
     /// `default.replication.factor`
@@ -328,6 +316,27 @@ accessors! {
     delete_topic_enable: bool = "delete.topic.enable";
     /// `fetch.max.bytes`
     fetch_max_bytes: i32 = "fetch.max.bytes";
+    /// `log.cleaner.backoff.ms`
+    log_cleaner_backoff_ms: i64 = "log.cleaner.backoff.ms";
+    /// `log.cleaner.dedupe.buffer.size`
+    log_cleaner_dedupe_buffer_size: i64 = "log.cleaner.dedupe.buffer.size";
+    /// `log.cleaner.enable`
+    log_cleaner_enable: bool = "log.cleaner.enable";
+    /// `log.cleaner.io.buffer.load.factor`
+    log_cleaner_io_buffer_load_factor: f64 = "log.cleaner.io.buffer.load.factor";
+    /// `log.cleaner.io.max.bytes.per.second`
+    log_cleaner_io_max_bytes_per_second: f64 = "log.cleaner.io.max.bytes.per.second";
+    /// `log.cleaner.threads`
+    log_cleaner_threads: i32 = "log.cleaner.threads";
+    /// `log.flush.offset.checkpoint.interval.ms`
+    log_flush_offset_checkpoint_interval_ms: i32 = "log.flush.offset.checkpoint.interval.ms";
+    /// `log.flush.start.offset.checkpoint.interval.ms`
+    log_flush_start_offset_checkpoint_interval_ms: i32 =
+        "log.flush.start.offset.checkpoint.interval.ms";
+    /// `log.initial.task.delay.ms`
+    log_initial_task_delay_ms: i64 = "log.initial.task.delay.ms";
+    /// `log.retention.check.interval.ms`
+    log_retention_check_interval_ms: i64 = "log.retention.check.interval.ms";
     /// `max.connections`
     max_connections: i32 = "max.connections";
     /// `max.connections.per.ip`
@@ -344,10 +353,15 @@ accessors! {
     num_partitions: i32 = "num.partitions";
     /// `num.recovery.threads.per.data.dir`
     num_recovery_threads_per_data_dir: i32 = "num.recovery.threads.per.data.dir";
+    /// `producer.id.expiration.check.interval.ms`
+    producer_id_expiration_check_interval_ms: i32 = "producer.id.expiration.check.interval.ms";
     /// `producer.id.expiration.ms`
     producer_id_expiration_ms: i32 = "producer.id.expiration.ms";
     /// `queued.max.request.bytes`; -1: as built in
     queued_max_request_bytes: i64 = "queued.max.request.bytes";
+    /// `replica.high.watermark.checkpoint.interval.ms`
+    replica_high_watermark_checkpoint_interval_ms: i64 =
+        "replica.high.watermark.checkpoint.interval.ms";
     /// `socket.listen.backlog.size`
     socket_listen_backlog_size: i32 = "socket.listen.backlog.size";
     /// `socket.receive.buffer.bytes`; -1: the system's default

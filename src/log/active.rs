@@ -9,6 +9,7 @@ use super::append::Writer;
 use super::error::StorageError;
 use super::file::Tail;
 use super::names::SegmentPaths;
+use super::offsets::Position;
 use super::preparer::{Job, NextOrder, Rolled};
 use super::rest;
 use super::segment::{Capacities, Segment, Tails};
@@ -162,11 +163,38 @@ impl Log {
             }
             writer.snapshot_at = base;
         }
+        self.durability.note_names();
         let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
         // Readers of old segments come and go; those of the last two are the rule.
         let old = segments.len().saturating_sub(1);
         segments[..old].iter().for_each(|segment| segment.release_files());
         segments.push(segment);
+        drop(segments);
+        self.durability.note_roll(&self.keepers.flusher);
+        Ok(())
+    }
+
+    /// Begins a new segment at the end of the log without a batch for it, because all others go.
+    /// A log that nobody has written to is left without open files again.
+    pub(super) fn roll_now(&self, writer: &mut Writer, now_ms: i64) -> Result<(), StorageError> {
+        let was_open = writer.active.tails.is_some();
+        if !was_open {
+            activate(writer, &self.dir(), now_ms)?;
+        }
+        self.roll(writer, now_ms)?;
+        let end = Position { offset: writer.end, segment: writer.end, byte: 0 };
+        self.marks.set(|published| {
+            if published.high_watermark.offset == end.offset {
+                published.high_watermark = end;
+            }
+            published.log_end = end;
+        });
+        if !was_open && let Some(tails) = writer.active.tails.take() {
+            let files = writer.active.segment.seal(tails);
+            let path = names::log_file(&self.dir(), end.segment);
+            files.trim().map_err(StorageError::on("cut", &path))?;
+            writer.active.segment.release_files();
+        }
         Ok(())
     }
 
@@ -219,7 +247,7 @@ fn activate(writer: &mut Writer, dir: &Path, now_ms: i64) -> Result<(), StorageE
     active.first_timestamp = first.map_or(-1, |first| first.header.max_timestamp);
     active.created_ms = now_ms;
     active.largest = active.segment.opened_largest(dir)?;
-    let indexed = time_index::last(&files.time, active.segment.base);
+    let indexed = time_index::Entries::of(&files.time, active.segment.base).last();
     let path = names::time_index_file(dir, active.segment.base);
     let indexed = indexed.map_err(|error| StorageError::new("read", &path, error))?;
     active.time_indexed = indexed.map_or(NO_TIMESTAMP, |entry| entry.timestamp);
@@ -241,10 +269,19 @@ fn should_roll(writer: &Writer, batch: NextBatch) -> bool {
         _ => batch.now_ms.saturating_sub(active.created_ms),
     };
     batch.size > left
-        || age > config.segment_ms - jitter_ms(config, writer.jitter_seed)
+        || age > max_segment_ms(config) - jitter_ms(config, writer.jitter_seed)
         || is_full(&tails.index)
         || time_index::is_full(&tails.time)
         || batch.last_offset - active.segment.base > i64::from(i32::MAX)
+}
+
+/// The age at which a segment is rolled: where the log is compacted, in time for the cleaner, which
+/// leaves the active segment alone (LogConfig.maxSegmentMs).
+fn max_segment_ms(config: &TopicConfig) -> i64 {
+    match config.max_compaction_lag_ms {
+        lag if config.cleanup_policy.compact && lag > 0 => lag.min(config.segment_ms),
+        _ => config.segment_ms,
+    }
 }
 
 /// `segment.jitter.ms`, as far as this log is concerned: it keeps logs that were made at the same

@@ -9,6 +9,7 @@ use super::active::{Active, NextBatch, capacities};
 use super::error::{AppendError, StorageError};
 use super::index::{self, IndexEntry};
 use super::marker::{Marker, marker_of};
+use super::names;
 use super::offsets::Position;
 use super::producers::{CachedBatch, Origin, Producers, Verdict};
 use super::time_index;
@@ -61,6 +62,9 @@ pub struct Appended {
     pub log_start_offset: i64,
     /// The batch was in the log already; nothing was appended.
     pub duplicate: bool,
+    /// `flush.messages` asks that everything below this offset is on the disk before the answer
+    /// leaves and before consumers see the batch: see [`Log::await_flush`].
+    pub flush_to: Option<i64>,
 }
 
 /// A batch on its way into the log.
@@ -124,6 +128,9 @@ impl Log {
         if writer.closed {
             return Err(AppendError::Closed(self.name.clone()));
         }
+        if let Some(failure) = self.durability.failure() {
+            return Err(AppendError::Storage(failure));
+        }
         expire_producers(&mut writer, incoming.now_ms);
         if let Verdict::Duplicate(batch) = self.check_producer(&writer, incoming)? {
             return Ok(self.already_appended(batch));
@@ -140,8 +147,17 @@ impl Log {
         let next = NextBatch { size, last_offset, max_timestamp, now_ms };
         self.prepare_active(&mut writer, next)?;
         self.begin_epoch(&mut writer, incoming.leader_epoch)?;
-        let position = self.write(&mut writer, incoming, max_timestamp);
+        let aborted = self.stage_aborted(&writer, incoming)?;
+        let position = self.write(&mut writer, incoming, max_timestamp)?;
+        if aborted {
+            // Before the end moves: nobody may read past a marker and miss what it aborted.
+            writer.active.segment.publish_aborted();
+        }
         self.account(&mut writer, incoming, position, max_timestamp);
+        let flush_to = self.flush_to(last_offset + 1);
+        if flush_to.is_none() {
+            self.durability.note_append(size, &self.keepers.flusher);
+        }
         Ok(Appended {
             base_offset: position.offset,
             last_offset,
@@ -149,7 +165,13 @@ impl Log {
             log_append_time_ms: incoming.log_append_time_ms,
             log_start_offset: self.marks.get().log_start,
             duplicate: false,
+            flush_to,
         })
+    }
+
+    fn flush_to(&self, next_offset: i64) -> Option<i64> {
+        let must = self.durability.must_flush(next_offset, &self.keepers.flusher);
+        must.then_some(next_offset)
     }
 
     fn check_producer(
@@ -164,6 +186,20 @@ impl Log {
         Ok(verdict)
     }
 
+    /// Writes down the transaction that the batch aborts, before the batch itself; false if there
+    /// is none.
+    fn stage_aborted(
+        &self,
+        writer: &Writer,
+        incoming: &Incoming<'_>,
+    ) -> Result<bool, StorageError> {
+        let header = BatchHeader { base_offset: writer.end, ..incoming.header };
+        let aborted = writer.producers.aborted_by(&header, incoming.marker);
+        let Some(aborted) = aborted else { return Ok(false) };
+        writer.active.segment.stage_aborted(&self.dir(), aborted)?;
+        Ok(true)
+    }
+
     fn already_appended(&self, batch: CachedBatch) -> Appended {
         Appended {
             base_offset: batch.first_offset(),
@@ -172,11 +208,19 @@ impl Log {
             log_append_time_ms: batch.timestamp,
             log_start_offset: self.marks.get().log_start,
             duplicate: true,
+            // The answer to the first attempt may still wait for the disk.
+            flush_to: self.flush_to(batch.last_offset + 1),
         }
     }
 
-    /// Copies the batch into the log and makes it visible up to [`super::Bound::LogEnd`].
-    fn write(&self, writer: &mut Writer, incoming: &Incoming<'_>, max_timestamp: i64) -> Position {
+    /// Copies the batch into the log and makes it visible up to [`super::Bound::LogEnd`]. Fails, and
+    /// shows nothing, if the file turns out not to be there.
+    fn write(
+        &self,
+        writer: &mut Writer,
+        incoming: &Incoming<'_>,
+        max_timestamp: i64,
+    ) -> Result<Position, StorageError> {
         let interval = writer.config.index_interval_bytes;
         let (active, end) = (&mut writer.active, writer.end);
         let Some(tails) = &mut active.tails else { unreachable!("the segment was prepared") };
@@ -192,24 +236,27 @@ impl Log {
         // Last, so that a crash in between leaves a batch whose offset does not fit.
         patch::set_base_offset(staged, end);
         let size = incoming.bytes.len() as u64;
-        tails.log.publish(size);
-        active.segment.appended(tails.log.len(), max_timestamp);
+        let published = tails.log.publish(size);
+        let path = || names::log_file(&self.dir(), position.segment);
+        published.map_err(|error| StorageError::new("write", &path(), error))?;
+        let last_offset = end + i64::from(incoming.header.last_offset_delta);
+        let is_largest = active.largest.update(max_timestamp, last_offset);
+        active.segment.appended(tails.log.len(), is_largest.then_some(active.largest));
         if position.byte == 0 {
             active.first_timestamp = max_timestamp;
         }
-        let last_offset = end + i64::from(incoming.header.last_offset_delta);
-        active.largest.update(max_timestamp, last_offset);
         if index::entry_is_due(active.since_index, interval) {
             let relative_offset = (last_offset - active.segment.base) as u32;
             let entry = IndexEntry { relative_offset, position: position.byte as u32 };
-            index::append(&mut tails.index, entry);
+            // The batch is there already: an index that is not refuses the next one.
+            let _ = index::append(&mut tails.index, entry);
             let (time, base) = (&mut tails.time, active.segment.base);
             time_index::append_if_larger(time, &mut active.time_indexed, active.largest, base);
             active.since_index = 0;
         }
         active.since_index += size;
         self.ask_ahead(writer);
-        position
+        Ok(position)
     }
 
     /// Updates everything that follows from the batch at `position`, and publishes the new end.
@@ -242,6 +289,7 @@ impl Log {
         if next.assign(epoch, writer.end) {
             next.store(&self.dir())?;
             *epochs = next;
+            self.durability.note_names();
         }
         Ok(())
     }

@@ -31,6 +31,8 @@ pub enum Damage {
         position: u64,
         /// What is wrong there.
         reason: Bad,
+        /// The offset that a batch should have there.
+        offset: i64,
     },
     /// A segment does not begin where the one before it ends.
     Gap {
@@ -44,7 +46,7 @@ pub enum Damage {
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Damage::Within { segment, position, reason } => write!(
+            Damage::Within { segment, position, reason, .. } => write!(
                 f,
                 "{segment:020}.log is damaged at byte {position} ({reason}), and to cut it there \
                  would lose the intact records behind it"
@@ -58,18 +60,39 @@ impl fmt::Display for Damage {
 }
 
 impl Damage {
-    /// Reads all of the log in `dir`. An end that a crash left unfinished is no damage.
+    /// The first offset that is not there or cannot be believed.
+    pub fn offset(&self) -> i64 {
+        match *self {
+            Damage::Within { offset, .. } => offset,
+            Damage::Gap { expected, .. } => expected,
+        }
+    }
+
+    /// Keeps a copy of the file that opening the log will cut, since more than an unfinished batch
+    /// goes; gives its name. Nothing is lost by a gap: later files are whole.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep_copy(&self, dir: &Path) -> io::Result<Option<String>> {
+        let Damage::Within { segment, offset, .. } = *self else { return Ok(None) };
+        let name = format!("{segment:020}.log.cut-at-{offset}");
+        fs::copy(names::log_file(dir, segment), dir.join(&name))?;
+        Ok(Some(name))
+    }
+
+    /// Reads all of the log in `dir` and shows each whole batch to `visit`, until the first that is
+    /// none. An end that a crash left unfinished is no damage.
     ///
     /// # Errors
     /// When the files cannot be read.
-    pub fn find(dir: &Path) -> Result<Option<Damage>, LogError> {
+    pub fn find(dir: &Path, visit: &mut dyn FnMut(&[u8])) -> Result<Option<Damage>, LogError> {
         let mut expected = None;
         for segment in bases(dir).map_err(StorageError::on("list", dir))? {
             if let Some(expected) = expected.filter(|&expected| expected != segment) {
                 return Ok(Some(Damage::Gap { segment, expected }));
             }
             let path = names::log_file(dir, segment);
-            match look_through(&path, segment).map_err(StorageError::on("read", &path))? {
+            match look_through(&path, segment, visit).map_err(StorageError::on("read", &path))? {
                 Ok(next_offset) => expected = Some(next_offset),
                 Err(damage) => return Ok(Some(damage)),
             }
@@ -90,7 +113,11 @@ fn bases(dir: &Path) -> io::Result<Vec<i64>> {
 }
 
 /// The offset after a segment's last batch, or its damage.
-fn look_through(path: &Path, segment: i64) -> io::Result<Result<i64, Damage>> {
+fn look_through(
+    path: &Path,
+    segment: i64,
+    visit: &mut dyn FnMut(&[u8]),
+) -> io::Result<Result<i64, Damage>> {
     let file = File::open(path)?;
     let size = file.metadata()?.len();
     let mut scanner = Scanner::new(&file, size, segment, true);
@@ -102,7 +129,10 @@ fn look_through(path: &Path, segment: i64) -> io::Result<Result<i64, Damage>> {
             Some(Ok((found, _))) if found.header.base_offset != next_offset => {
                 break (position, Bad::Offset);
             }
-            Some(Ok((found, _))) => next_offset = found.last_offset() + 1,
+            Some(Ok((found, bytes))) => {
+                next_offset = found.last_offset() + 1;
+                visit(bytes);
+            }
             None | Some(Err(Bad::ZeroTail)) => return Ok(Ok(next_offset)),
             Some(Err(bad)) => break (position, bad),
         }
@@ -112,7 +142,7 @@ fn look_through(path: &Path, segment: i64) -> io::Result<Result<i64, Damage>> {
         let mut there =
             Scanner::new(&file, size, segment, true).starting_at(candidate, next_offset);
         if let Some(Ok(_)) = there.next()? {
-            return Ok(Err(Damage::Within { segment, position, reason }));
+            return Ok(Err(Damage::Within { segment, position, reason, offset: next_offset }));
         }
         at = candidate + 1;
     }
@@ -161,7 +191,7 @@ mod tests {
         for (base, bytes) in segments {
             fs::write(names::log_file(&dir, *base), bytes).unwrap();
         }
-        let found = Damage::find(&dir).unwrap();
+        let found = Damage::find(&dir, &mut |_| {}).unwrap();
         fs::remove_dir_all(&dir).unwrap();
         found
     }

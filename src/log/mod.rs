@@ -5,9 +5,11 @@
 //!  ├ Segment     .log, .index, .timeindex of a range of offsets     segment, index, time_index, scan
 //!  │  └ Tail     the one writer of a file; readers share it        file/growing
 //!  ├ Watermarks  the four offsets and their law                    offsets
-//!  ├ Producers   idempotence, transactions, .snapshot              producers, producer_snapshot
+//!  ├ Producers   idempotence, transactions, .snapshot, .txnindex   producers, producer_snapshot,
+//!  │                                                               txn_index
 //!  ├ LeaderEpochs  leader-epoch-checkpoint                         epochs
-//!  └ Preparer    grows and faults in ahead of need (a keeper)      preparer
+//!  ├ Preparer    grows and faults in ahead of need (a keeper)      preparer
+//!  └ Janitor     removes what was given up, later (a keeper)       janitor, delete, retention, truncate
 //! open, listing, trust, recover, state: from a directory to a log, also after a crash; damage: only looking
 //! ```
 //!
@@ -21,16 +23,26 @@
 
 mod active;
 mod append;
+mod changes;
 mod checkpoint;
+mod cleaner;
 mod damage;
+mod delete;
+mod durability;
 mod epochs;
 mod error;
+mod exclusive;
 mod file;
+mod flush;
+mod flusher;
+mod ground;
 mod index;
+mod janitor;
 mod keepers;
 mod lifecycle;
 pub mod limits;
 mod listing;
+mod lookup;
 mod marker;
 mod names;
 mod offsets;
@@ -42,19 +54,36 @@ mod read;
 mod rebuild;
 mod recover;
 mod report;
+mod reset;
 mod rest;
+mod retention;
+mod sanity;
 mod scan;
 mod segment;
 mod state;
+pub mod sync;
 mod time_index;
 mod times;
+mod truncate;
 mod trust;
+mod txn_index;
+mod txn_rebuild;
 pub mod validate;
+mod verified;
 pub mod volume;
+mod walk;
+mod whole_file;
 
 pub use append::Appended;
+pub use changes::Change;
+pub use cleaner::{CleanError, Cleanable, Cleaned, CleanerLimits, Pace};
 pub use damage::Damage;
+pub use delete::Deleted;
+pub use durability::{FlushListener, FlushTicket, WakeRequest};
 pub use error::{AppendError, LogError, ReadError, StorageError};
+pub use exclusive::lock_exclusively;
+pub use flusher::{Deliver, Flusher};
+pub use janitor::Janitor;
 pub use keepers::Keepers;
 pub use names::aside_dir_name;
 pub use offsets::{Bound, Offsets};
@@ -63,17 +92,21 @@ pub use preparer::Preparer;
 pub use read::Read;
 pub use recover::Cut;
 pub use report::{Missing, Opening, Progress, Recovery, RecoveryReport};
+pub use reset::reset_files;
 pub use scan::Bad;
 pub use times::TimestampedOffset;
+pub use txn_index::AbortedTxn;
+pub use whole_file::{read_text, read_whole};
 
 use crate::config::TopicConfig;
 use append::Writer;
+use durability::Durability;
 use epochs::LeaderEpochs;
 use offsets::{Position, Published, Watermarks};
 use preparer::{Backlog, NextSegment};
 use segment::{Segment, SegmentFiles};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// The log of one partition. See the module's documentation.
@@ -81,16 +114,20 @@ pub struct Log {
     /// `<topic>-<partition>`: the directory's name, for messages.
     name: String,
     /// Where it is; changes once, when the log is deleted.
-    dir: RwLock<Arc<Path>>,
+    dir: Arc<RwLock<Arc<Path>>>,
     writer: Arc<Mutex<Writer>>,
-    marks: Watermarks,
+    marks: Arc<Watermarks>,
     /// In order of their base offsets; never empty; the last one is written to.
-    segments: RwLock<Vec<Arc<Segment>>>,
+    segments: Arc<RwLock<Vec<Arc<Segment>>>>,
     epochs: Mutex<LeaderEpochs>,
+    /// Held by who takes segments away or puts others in their place; before the writer's.
+    upkeep: Mutex<()>,
+    /// `cleanup.policy` has compact.
+    compacts: AtomicBool,
     /// Transactions may hold the last stable offset back: moving the high watermark must look.
     unstable: AtomicBool,
-    /// Everything below is on the disk, not only in the page cache.
-    flushed: AtomicI64,
+    /// How far it is on the disk, not only in the page cache.
+    durability: Arc<Durability>,
     next: Arc<NextSegment>,
     backlog: Arc<Backlog>,
     keepers: Keepers,
@@ -150,6 +187,8 @@ impl Log {
         if self.unstable.load(Ordering::Acquire) {
             self.publish(&mut self.lock_writer(), None);
         }
+        self.keepers.janitor.note(Change::HighWatermark);
+        self.note_dirty();
     }
 
     /// The base offset of the first segment.
@@ -165,7 +204,18 @@ impl Log {
 
     /// Takes new settings; those of files count from the next segment on.
     pub fn set_config(&self, config: Arc<TopicConfig>) {
+        let (messages, ms) = (config.flush_messages, config.flush_ms);
+        self.durability.set_rules(messages, ms, &self.keepers.flusher);
+        self.compacts.store(config.cleanup_policy.compact, Ordering::Release);
         self.lock_writer().config = config;
+        self.note_dirty();
+    }
+
+    /// Has the cleaner look at the log some time, if it is compacted.
+    fn note_dirty(&self) {
+        if self.compacts.load(Ordering::Acquire) {
+            self.keepers.janitor.note(Change::Dirty);
+        }
     }
 
     /// The producers that are remembered, in no particular order.
@@ -261,7 +311,7 @@ impl Log {
         let end = published.log_end;
         let mut at = offset;
         while let Some((segment, next)) = self.segment_of(at) {
-            let len = if segment.base == end.segment { end.byte } else { segment.size() };
+            let len = read::visible(&segment, end);
             let files = self.files_of(&segment);
             match (files.and_then(|files| files.locate(offset, len)), next) {
                 (Ok(Some(found)), _) => {

@@ -9,6 +9,7 @@
 use super::Log;
 use super::active::Active;
 use super::append::{PRODUCER_EXPIRATION_MS, Writer};
+use super::durability::{Durability, Parts};
 use super::epochs::LeaderEpochs;
 use super::error::{LogError, StorageError};
 use super::keepers::Keepers;
@@ -21,11 +22,12 @@ use super::report::{Missing, Opening, Progress, Recovery, RecoveryReport};
 use super::segment::Segment;
 use super::state::{account, note_epoch};
 use super::trust::Trust;
+use super::txn_rebuild::RebuiltTxns;
 use crate::config::TopicConfig;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, RwLock};
 
 /// A log on its way from its files into memory.
@@ -39,11 +41,17 @@ pub(super) struct Loader<'d> {
     /// Where the snapshot is that the producers' state began with.
     pub(super) snapshot_at: i64,
     pub(super) epochs: LeaderEpochs,
+    /// There is no time to read the log.
+    pub(super) quick: bool,
     /// Bytes were cut off, if only unused reserve.
     pub(super) was_cut: bool,
     /// Everything below was on the disk before.
     flushed: i64,
     pub(super) report: RecoveryReport,
+    /// The directory is new: not even its name is on the disk.
+    made: bool,
+    /// Segments follow each other without gaps: nothing was compacted.
+    gapless: bool,
 }
 
 impl Log {
@@ -60,6 +68,7 @@ impl Log {
         }
         let mut loader = Loader::new(&dir, &config, &listing);
         loader.begin_at(0)?;
+        loader.made = true;
         Ok(loader.finish(config, keepers, 0)?.0)
     }
 
@@ -74,6 +83,7 @@ impl Log {
         let opening = opening.into();
         let listing = Listing::read(&dir).map_err(StorageError::on("list", &dir))?;
         let mut loader = Loader::new(&dir, &config, &listing);
+        loader.quick = opening.quick;
         loader.load(&listing, &opening)?;
         let base = loader.segments.first().map_or(0, |first| first.base);
         let log_start = opening.log_start.unwrap_or(base).max(base);
@@ -96,14 +106,17 @@ impl<'d> Loader<'d> {
             producers: Producers::default(),
             snapshot_at: 0,
             epochs: LeaderEpochs::default(),
+            quick: false,
             was_cut: false,
             flushed: 0,
             report: RecoveryReport::default(),
+            made: false,
+            gapless: !config.cleanup_policy.compact,
         }
     }
 
     /// Finds out what can be believed, checks the rest.
-    fn load(&mut self, listing: &Listing, opening: &Opening) -> Result<(), StorageError> {
+    fn load(&mut self, listing: &Listing, opening: &Opening) -> Result<(), LogError> {
         let bases: Vec<i64> = listing.logs.keys().copied().collect();
         let trust = match opening.recovery {
             Recovery::Clean => Trust { segments: bases.len(), verify: false },
@@ -115,6 +128,7 @@ impl<'d> Loader<'d> {
             && opening.recovery_point.is_none_or(|point| point == self.end);
         if opening.recovery == Recovery::Clean && !was_closed {
             // Not what a close leaves: a power cut may bring back the sign of an earlier one.
+            self.may_read()?;
             self.segments.clear();
             let trust = Trust { segments: holder(&bases, opening), verify: true };
             trusted = self.trust(&bases, trust, listing)?;
@@ -131,6 +145,11 @@ impl<'d> Loader<'d> {
         Ok(())
     }
 
+    /// Before anything that takes long.
+    pub(super) fn may_read(&self) -> Result<(), LogError> {
+        if self.quick { Err(LogError::Slow(self.dir.to_owned())) } else { Ok(()) }
+    }
+
     /// Checks the segments from one on, cuts the log where it stops being one, and rebuilds what
     /// follows from it.
     fn check_from(
@@ -143,8 +162,10 @@ impl<'d> Loader<'d> {
         self.report.checked_from = self.end;
         for (at, &base) in bases.iter().enumerate().skip(first) {
             // After a cut only a segment that follows without a gap can still be believed: an
-            // earlier one that ends in its unused reserve is the rule after a crash.
-            if base < self.end || (self.was_cut && base != self.end) {
+            // earlier one that ends in its unused reserve is the rule after a crash. Without
+            // compaction there are no gaps: the end of a file that was not on the disk is lost
+            // without a trace in it.
+            if base < self.end || ((self.was_cut || self.gapless) && base != self.end) {
                 self.remove(&bases[at..]);
                 break;
             }
@@ -157,14 +178,18 @@ impl<'d> Loader<'d> {
 
     fn check_segment(&mut self, base: i64, progress: &Progress) -> Result<Checked, StorageError> {
         let (producers, epochs) = (&mut self.producers, &mut self.epochs);
+        let mut txns = RebuiltTxns::new(self.dir, base)?;
         let checked =
             recover::check(self.dir, base, self.interval_bytes, Depth::Whole, |found, bytes| {
                 progress.add(found.header.size());
+                txns.note(producers, found, bytes);
                 note_epoch(epochs, &found.header);
                 account(producers, found, bytes);
             })?;
         let segment = Segment::new(base, checked.size);
+        segment.set_checked();
         segment.set_opened_largest(checked.largest);
+        segment.set_txn_size(txns.store(self.dir)?);
         self.segments.push(Arc::new(segment));
         self.report.rebuilt_indexes += usize::from(checked.index_rebuilt);
         self.report.cuts.extend(checked.cut.filter(Cut::is_a_loss));
@@ -226,6 +251,7 @@ impl<'d> Loader<'d> {
         log_start: i64,
     ) -> Result<(Log, RecoveryReport), LogError> {
         self.settle_side_files(log_start)?;
+        self.tell_segments_where_they_end();
         let Some(last) = self.segments.last().cloned() else { unreachable!("at least one") };
         let end = Position { offset: self.end, segment: last.base, byte: last.size() };
         let start = self.position_of_start(log_start, end)?;
@@ -235,8 +261,9 @@ impl<'d> Loader<'d> {
         self.report.bytes = self.segments.iter().map(|segment| segment.size()).sum();
         self.report.producers = self.producers.len();
         let name = self.dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let compacts = config.cleanup_policy.compact;
         let writer = Writer {
-            config,
+            config: config.clone(),
             active: Active::new(last),
             producers: self.producers,
             end: self.end,
@@ -248,21 +275,40 @@ impl<'d> Loader<'d> {
             listed: false,
             closed: false,
         };
+        let parts = Parts {
+            name: name.clone(),
+            dir: Arc::new(RwLock::new(Arc::from(self.dir))),
+            segments: Arc::new(RwLock::new(self.segments)),
+            marks: Arc::new(Watermarks::new(Published::new(start, end))),
+            backlog: Arc::default(),
+        };
+        let (dir, marks) = (parts.dir.clone(), parts.marks.clone());
+        let (segments, backlog) = (parts.segments.clone(), parts.backlog.clone());
+        let is_closed = !self.made && !self.report.checked;
+        let durability = Durability::new(parts, self.flushed, is_closed, &config, &keepers.flusher);
         let log = Log {
             name,
-            dir: RwLock::new(Arc::from(self.dir)),
+            dir,
             writer: Arc::new(Mutex::new(writer)),
-            marks: Watermarks::new(Published::new(start, end)),
-            segments: RwLock::new(self.segments),
+            marks,
+            segments,
             epochs: Mutex::new(self.epochs),
+            upkeep: Mutex::default(),
+            compacts: AtomicBool::new(compacts),
             unstable: AtomicBool::new(false),
-            flushed: AtomicI64::new(self.flushed),
+            durability,
             next: Arc::default(),
-            backlog: Arc::default(),
+            backlog,
             keepers,
         };
         log.publish(&mut log.lock_writer(), None);
         Ok((log, self.report))
+    }
+
+    /// What readers check of bytes that were found depends on it.
+    fn tell_segments_where_they_end(&self) {
+        let next = self.segments.iter().skip(1).map(|next| next.base).chain([self.end]);
+        self.segments.iter().zip(next).for_each(|(segment, upper)| segment.set_upper(upper));
     }
 
     /// Makes the side files say nothing that the log does not.
@@ -296,8 +342,12 @@ impl<'d> Loader<'d> {
         }
         if log_start > segment.base {
             let files = segment.files(self.dir)?;
-            let found = files.locate(log_start, segment.size())?;
-            start.byte = found.map_or(segment.size(), |found| found.position);
+            start.byte = match files.locate(log_start, segment.size()) {
+                Ok(found) => found.map_or(segment.size(), |found| found.position),
+                // Whoever reads there is told; the other records are none the worse for it.
+                Err(error) if error.is_corrupt() => 0,
+                Err(error) => return Err(error),
+            };
             segment.release_files();
         }
         Ok(start)

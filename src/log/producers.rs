@@ -8,6 +8,7 @@
 use super::error::AppendError;
 use super::marker::Marker;
 use super::offsets::Position;
+use super::txn_index::AbortedTxn;
 use crate::wire::records::{BatchHeader, NO_PRODUCER_EPOCH, NO_SEQUENCE};
 use std::collections::{BTreeMap, HashMap};
 
@@ -267,6 +268,23 @@ impl Producers {
             let transaction = Transaction { producer_id: id, position: at, last_offset: None };
             self.unstable.insert(first, transaction);
         }
+    }
+
+    /// The transaction that this batch aborts, if it does; to be asked before the batch is
+    /// accounted for (ProducerStateManager.lastStableOffset).
+    pub(crate) fn aborted_by(
+        &self,
+        header: &BatchHeader,
+        marker: Option<Marker>,
+    ) -> Option<AbortedTxn> {
+        marker.filter(|marker| !marker.commit)?;
+        let (producer_id, last_offset) = (header.producer_id, header.base_offset);
+        let first_offset = self.get(producer_id)?.transaction?;
+        let mut open = self.unstable.iter().filter(|(_, transaction)| {
+            transaction.last_offset.is_none() && transaction.producer_id != producer_id
+        });
+        let last_stable_offset = open.next().map_or(last_offset + 1, |(&first, _)| first);
+        Some(AbortedTxn { producer_id, first_offset, last_offset, last_stable_offset })
     }
 
     fn end_transaction(&mut self, header: &BatchHeader, marker: Marker) {

@@ -7,8 +7,9 @@ use super::error::ReadError;
 use super::offsets::{Bound, Offsets, Position, Published};
 use super::scan::Found;
 use super::segment::{Segment, SegmentFiles};
+use super::txn_index::AbortedTxn;
 use crate::net::{FileRange, Region};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// What a read found.
 #[derive(Clone, Debug)]
@@ -20,13 +21,22 @@ pub struct Read {
     pub base_offset: i64,
     /// The offsets, as of the moment of the read.
     pub offsets: Offsets,
+    /// Transactions that were aborted and may have records in the range. Only a read_committed
+    /// reader is told of them.
+    pub aborted: Vec<AbortedTxn>,
     /// Bytes that this read could have given, had it been asked for more: those of its segment.
     pub size_available: u64,
 }
 
 impl Read {
     fn nothing(offset: i64, published: &Published) -> Read {
-        Read { range: None, base_offset: offset, offsets: published.offsets(), size_available: 0 }
+        Read {
+            range: None,
+            base_offset: offset,
+            offsets: published.offsets(),
+            aborted: Vec::new(),
+            size_available: 0,
+        }
     }
 
     /// Bytes in the range.
@@ -62,11 +72,34 @@ impl Log {
         at_least_one: bool,
         bound: Bound,
     ) -> Result<Read, ReadError> {
+        loop {
+            let before = self.marks.retractions();
+            let read = self.try_read(offset, max_bytes, at_least_one, bound);
+            // What was deleted meanwhile is not broken but out of range.
+            let read = read.or_else(|error| self.in_range(offset).and(Err(error)));
+            // A log that was truncated meanwhile is read again: the bound was one of the longer log.
+            if self.marks.retractions() != before {
+                continue;
+            }
+            if let Some(read) = read? {
+                return Ok(read);
+            }
+        }
+    }
+
+    /// The same; `None` if compaction came between the records and the aborted transactions.
+    fn try_read(
+        &self,
+        offset: i64,
+        max_bytes: u32,
+        at_least_one: bool,
+        bound: Bound,
+    ) -> Result<Option<Read>, ReadError> {
         let published = self.in_range(offset)?;
         let Some(start) = self.start_at(offset, published.bound(bound))? else {
-            return Ok(Read::nothing(offset, &published));
+            return Ok(Some(Read::nothing(offset, &published)));
         };
-        let Start { files, first, end, .. } = start;
+        let Start { segment, files, first, end } = start;
         let fitting = files.cut(&first, u64::from(max_bytes), end)?;
         let to = if at_least_one { fitting.max(first.end()) } else { fitting };
         debug_assert!(to <= end, "cut at {to}, beyond the bound at {end}");
@@ -77,8 +110,49 @@ impl Log {
             let len = u32::try_from(to - first.position).unwrap_or(u32::MAX);
             let region: Arc<dyn Region> = files.log.clone();
             read.range = Some(FileRange { region, start: first.position, len });
+            if bound == Bound::LastStable {
+                read.aborted = self.aborted(offset, &segment, &files, to)?;
+                if segment.is_replaced() {
+                    return Ok(None);
+                }
+            }
         }
-        Ok(read)
+        Ok(Some(read))
+    }
+
+    /// The aborted transactions that may have records from `offset` on, up to byte `to` of the
+    /// segment (LocalLog.addAbortedTransactions). Costs next to nothing where none are.
+    fn aborted(
+        &self,
+        offset: i64,
+        segment: &Segment,
+        files: &SegmentFiles,
+        to: u64,
+    ) -> Result<Vec<AbortedTxn>, ReadError> {
+        let (with_aborted, next) = self.with_aborted_from(segment.base);
+        let mut found = Vec::new();
+        if with_aborted.is_empty() {
+            return Ok(found);
+        }
+        let in_segment = files.upper_bound(to, segment.size())?;
+        let upper = in_segment.or(next).unwrap_or_else(|| self.marks.get().log_end.offset);
+        let dir = self.dir();
+        for segment in with_aborted {
+            if segment.collect_aborted(&dir, (offset, upper), &mut found)? {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// The segments from the one at `base` on that have aborted transactions, and where the one
+    /// after it begins.
+    fn with_aborted_from(&self, base: i64) -> (Vec<Arc<Segment>>, Option<i64>) {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        let after = segments.partition_point(|segment| segment.base <= base);
+        let from = segments.get(after.saturating_sub(1)..).unwrap_or_default();
+        let with_aborted = from.iter().filter(|segment| segment.has_aborted()).cloned().collect();
+        (with_aborted, segments.get(after).map(|next| next.base))
     }
 
     /// How many bytes there are from the batch that holds `offset` up to the bound, counted up to
@@ -125,7 +199,10 @@ impl Log {
 }
 
 /// Bytes of a segment that lie below a bound.
-fn visible(segment: &Segment, bound: Position) -> u64 {
+pub(super) fn visible(segment: &Segment, bound: Position) -> u64 {
+    if segment.is_stable() {
+        return segment.size();
+    }
     match segment.base.cmp(&bound.segment) {
         std::cmp::Ordering::Less => segment.size(),
         std::cmp::Ordering::Equal => bound.byte,

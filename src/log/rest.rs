@@ -51,7 +51,7 @@ pub(super) fn opened(writer: &Arc<Mutex<Writer>>, next: &Arc<NextSegment>, prepa
     if count > limit && !ASKED.swap(true, Ordering::AcqRel) {
         preparer.ask(Job::Rest);
     }
-    if count > 2 * limit {
+    if count > limit + limit / 4 {
         look(1); // The preparer is outrun, or gone.
     }
 }

@@ -5,22 +5,29 @@
 //! idle partition holds neither descriptors nor mappings, and opening ten thousand of them is
 //! cheap. Only the last segment of a log grows, through the [`Tails`] that the writer holds.
 
+mod swap;
+
 use super::error::StorageError;
-use super::file::{GrowingFile, Tail};
-use super::index::{self, Entries, IndexEntry};
+use super::file::{GrowingFile, Short, Tail};
+use super::index;
 use super::names::SegmentPaths;
-use super::scan::{Found, Headers};
 use super::time_index::Largest;
-use super::{limits, names, time_index};
+use super::txn_index::{AbortedTxn, TxnIndex};
+use super::verified::Verified;
+use super::{limits, names, time_index, txn_index};
 use crate::wire::records::NO_TIMESTAMP;
 use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// Segments that are only read from whose files are kept open. Beyond
-/// [`super::limits::open_segments`] they are opened for one read and closed when the reply has left.
+pub(crate) use swap::Compacted;
+use swap::Passage;
+
+/// Segments that are only read from whose files are kept open. Beyond [`limits::open_segments`] they
+/// are opened for one read and closed when the reply has left.
 static CACHED: AtomicUsize = AtomicUsize::new(0);
 
 /// The open files of a segment.
@@ -29,6 +36,9 @@ pub(crate) struct SegmentFiles {
     pub(crate) log: Arc<GrowingFile>,
     pub(crate) index: Arc<GrowingFile>,
     pub(crate) time: Arc<GrowingFile>,
+    /// The transaction index, once it was asked for.
+    txn: OnceLock<File>,
+    pub(super) verified: Arc<Verified>,
     /// Counted in [`CACHED`].
     counted: bool,
 }
@@ -58,10 +68,10 @@ pub(crate) struct Capacities {
 }
 
 impl Tails {
-    fn files(&self, base: i64) -> SegmentFiles {
+    fn files(&self, base: i64, verified: Arc<Verified>) -> SegmentFiles {
         let [log, index, time] =
             [&self.log, &self.index, &self.time].map(|tail| tail.shared().clone());
-        SegmentFiles { base, log, index, time, counted: false }
+        SegmentFiles { base, log, index, time, txn: OnceLock::new(), verified, counted: false }
     }
 
     /// New, empty files at these paths, where none may be.
@@ -109,12 +119,21 @@ pub(crate) struct Segment {
     index_size: AtomicU64,
     /// The same of the time index.
     time_size: AtomicU64,
+    /// Bytes of the transaction index, 0 if there is none.
+    txn_size: AtomicU64,
     files: Mutex<Option<Arc<SegmentFiles>>>,
+    passage: Passage,
     /// The largest timestamp of what was there when the segment was opened, found when it is
     /// first asked for.
     opened_largest: OnceLock<Largest>,
-    /// The largest timestamp of what was appended since.
+    /// The largest timestamp of what was appended since, if it is larger, and where that is.
     appended_max_timestamp: AtomicI64,
+    appended_max_offset: AtomicI64,
+    /// What is known of the bytes that were found; made when the files are first opened.
+    verified: OnceLock<Arc<Verified>>,
+    found: u64,
+    /// No batch that was found has this offset or a later one.
+    upper: AtomicI64,
 }
 
 impl Segment {
@@ -125,17 +144,41 @@ impl Segment {
             size: AtomicU64::new(size),
             index_size: AtomicU64::new(u64::MAX),
             time_size: AtomicU64::new(u64::MAX),
+            txn_size: AtomicU64::new(0),
             files: Mutex::new(None),
+            passage: Passage::default(),
             opened_largest: OnceLock::new(),
             appended_max_timestamp: AtomicI64::new(NO_TIMESTAMP),
+            appended_max_offset: AtomicI64::new(base),
+            verified: OnceLock::new(),
+            found: size,
+            upper: AtomicI64::new(i64::MAX),
         }
+    }
+
+    /// Tells where the next segment begins, or the log ends: before the files are opened.
+    pub(crate) fn set_upper(&self, offset: i64) {
+        self.upper.store(offset, Ordering::Relaxed);
+    }
+
+    /// Recovery has checked all of it: readers need not.
+    pub(crate) fn set_checked(&self) {
+        let _ = self.verified.set(Verified::all());
+    }
+
+    fn verified(&self) -> Arc<Verified> {
+        let make = || match self.found {
+            0 => Verified::all(),
+            found => Verified::nothing_of(found, self.upper.load(Ordering::Relaxed)),
+        };
+        self.verified.get_or_init(make).clone()
     }
 
     /// A new segment with files that were made for it.
     pub(crate) fn fresh(base: i64, tails: &Tails) -> Segment {
         let segment = Segment::new(base, 0);
         segment.set_opened_largest(Largest::none(base));
-        *segment.lock() = Some(Arc::new(tails.files(base)));
+        *segment.lock() = Some(Arc::new(tails.files(base, segment.verified())));
         segment
     }
 
@@ -169,30 +212,35 @@ impl Segment {
     }
 
     fn open(&self, dir: &Path) -> Result<SegmentFiles, StorageError> {
-        let path = names::log_file(dir, self.base);
+        let path = self.path(names::log_file(dir, self.base));
         let log = File::open(&path).map_err(StorageError::on("open", &path))?;
         let size = log.metadata().map_err(StorageError::on("open", &path))?.len();
         if size < self.size() {
-            let why = format!("it has {size} bytes, {} were written to it", self.size());
-            let error = io::Error::new(io::ErrorKind::UnexpectedEof, why);
-            return Err(StorageError::new("read", &path, error));
+            let short = Short { has: size, needs: self.size() };
+            return Err(StorageError::new("read", &path, short.into()));
         }
-        let sealed = |path: &Path, size: &AtomicU64, entry| {
-            let file = File::open(path).map_err(StorageError::on("open", path))?;
-            let there = file.metadata().map_err(StorageError::on("open", path))?.len();
+        let sealed = |path: PathBuf, size: &AtomicU64, entry| {
+            let path = self.path(path);
+            let file = File::open(&path).map_err(StorageError::on("open", &path))?;
+            let there = file.metadata().map_err(StorageError::on("open", &path))?.len();
             let there = there.min(size.load(Ordering::Acquire));
             Ok::<_, StorageError>(GrowingFile::sealed(file, there / entry * entry))
         };
-        let index = sealed(&names::index_file(dir, self.base), &self.index_size, index::ENTRY)?;
-        let path = names::time_index_file(dir, self.base);
-        let time = sealed(&path, &self.time_size, time_index::ENTRY)?;
+        let index = sealed(names::index_file(dir, self.base), &self.index_size, index::ENTRY)?;
+        let time = names::time_index_file(dir, self.base);
+        let time = sealed(time, &self.time_size, time_index::ENTRY)?;
         let log = GrowingFile::sealed(log, self.size());
-        Ok(SegmentFiles { base: self.base, log, index, time, counted: false })
+        let (base, txn, verified) = (self.base, OnceLock::new(), self.verified());
+        Ok(SegmentFiles { base, log, index, time, txn, verified, counted: false })
     }
 
-    /// Lets go of the files; readers that still send from them keep them.
+    /// Lets go of the files; readers that still send from them keep them. While a swap is under way
+    /// they could not be found again.
     pub(crate) fn release_files(&self) {
-        self.lock().take();
+        let mut files = self.lock();
+        if !self.must_stay_open() {
+            files.take();
+        }
     }
 
     /// Opens the files for writing. Only for the last segment, by the writer.
@@ -215,7 +263,8 @@ impl Segment {
         // One that is full still has the slot for its last entry.
         let time = open(&paths.time, None, capacities.time, time_index::ENTRY)?;
         let tails = Tails { log, index, time };
-        *self.lock() = Some(Arc::new(tails.files(self.base)));
+        *self.lock() = Some(Arc::new(tails.files(self.base, self.verified())));
+        self.passage.compacted.store(false, Ordering::Release);
         Ok(tails)
     }
 
@@ -224,14 +273,18 @@ impl Segment {
         self.index_size.store(tails.index.len(), Ordering::Release);
         self.time_size.store(tails.time.len(), Ordering::Release);
         let [log, index, time] = tails.seal();
-        let sealed = SegmentFiles { base: self.base, log, index, time, counted: false };
+        let (base, txn, verified) = (self.base, OnceLock::new(), self.verified());
+        let sealed = SegmentFiles { base, log, index, time, txn, verified, counted: false };
         self.lock().insert(Arc::new(sealed)).clone()
     }
 
-    /// Notes an append of `len` bytes that has been published in the file.
-    pub(crate) fn appended(&self, size: u64, max_timestamp: i64) {
-        let before = self.appended_max_timestamp.load(Ordering::Relaxed);
-        self.appended_max_timestamp.store(before.max(max_timestamp), Ordering::Relaxed);
+    /// Notes an append that has been published in the file: its size, and the largest timestamp if
+    /// that is a new one.
+    pub(crate) fn appended(&self, size: u64, largest: Option<Largest>) {
+        if let Some(Largest { timestamp, offset }) = largest {
+            self.appended_max_timestamp.store(timestamp, Ordering::Relaxed);
+            self.appended_max_offset.store(offset, Ordering::Release);
+        }
         self.size.store(size, Ordering::Release);
     }
 
@@ -246,16 +299,85 @@ impl Segment {
         if let Some(&known) = self.opened_largest.get() {
             return Ok(known);
         }
-        let files = self.files(dir)?;
-        let last = time_index::last(&files.time, self.base);
-        let last = last.map_err(|error| files.failed("timeindex", error))?;
+        // Retention asks for this of every segment there is: none is opened for it.
+        let path = self.path(names::time_index_file(dir, self.base));
+        let last = File::open(&path).and_then(|file| {
+            let size = file.metadata()?.len().min(self.time_size.load(Ordering::Acquire));
+            time_index::Entries::new(&file, size, self.base).last()
+        });
+        let last = last.map_err(StorageError::on("read", &path))?;
         Ok(*self.opened_largest.get_or_init(|| last.unwrap_or(Largest::none(self.base))))
+    }
+
+    /// The largest timestamp of any batch, and that batch's last offset. Of two numbers that an
+    /// append changes one may be the newer: who uses both looks at the batch.
+    pub(crate) fn largest(&self, dir: &Path) -> Result<Largest, StorageError> {
+        let opened = self.opened_largest(dir)?;
+        let offset = self.appended_max_offset.load(Ordering::Acquire);
+        let timestamp = self.appended_max_timestamp.load(Ordering::Relaxed);
+        let appended = timestamp > opened.timestamp;
+        Ok(if appended { Largest { timestamp, offset } } else { opened })
     }
 
     /// The largest timestamp of any batch, -1 if there is none.
     pub(crate) fn max_timestamp(&self, dir: &Path) -> Result<i64, StorageError> {
         let appended = self.appended_max_timestamp.load(Ordering::Relaxed);
         Ok(self.opened_largest(dir)?.timestamp.max(appended))
+    }
+
+    /// There is something in its transaction index.
+    pub(crate) fn has_aborted(&self) -> bool {
+        self.txn_size.load(Ordering::Acquire) > 0
+    }
+
+    /// Says how large its transaction index is.
+    pub(crate) fn set_txn_size(&self, size: u64) {
+        self.txn_size.store(size, Ordering::Release);
+    }
+
+    /// Writes the entry behind the others in the transaction index, where nobody looks before
+    /// [`Segment::publish_aborted`]. By the writer, before it appends the marker: what fails here
+    /// must leave no marker without its entry.
+    pub(crate) fn stage_aborted(&self, dir: &Path, txn: AbortedTxn) -> Result<(), StorageError> {
+        let path = names::txn_index_file(dir, self.base);
+        let mut options = File::options();
+        let file = options.write(true).create(true).truncate(false).open(&path);
+        let at = self.txn_size.load(Ordering::Acquire);
+        let written = file.and_then(|file| file.write_all_at(&txn.to_bytes(), at));
+        written.map_err(StorageError::on("write", &path))
+    }
+
+    /// Shows the entry that was staged.
+    pub(crate) fn publish_aborted(&self) {
+        self.txn_size.fetch_add(txn_index::ENTRY as u64, Ordering::AcqRel);
+    }
+
+    fn open_txn<'f>(&self, dir: &Path, files: &'f SegmentFiles) -> Result<&'f File, StorageError> {
+        let path = self.path(names::txn_index_file(dir, self.base));
+        let file = File::open(&path).map_err(StorageError::on("open", &path))?;
+        Ok(files.txn.get_or_init(|| file))
+    }
+
+    /// Adds the aborted transactions of its index that overlap the offsets `from..to`; true if no
+    /// later segment can have any more of them.
+    pub(crate) fn collect_aborted(
+        &self,
+        dir: &Path,
+        (from, to): (i64, i64),
+        found: &mut Vec<AbortedTxn>,
+    ) -> Result<bool, StorageError> {
+        let size = self.txn_size.load(Ordering::Acquire);
+        let files = self.files(dir)?;
+        let path = self.path(names::txn_index_file(dir, self.base));
+        let file = match files.txn.get() {
+            Some(file) => file,
+            None => {
+                // Nobody renames it meanwhile.
+                let _renaming = self.lock();
+                self.open_txn(dir, &files)?
+            }
+        };
+        TxnIndex::new(file, size).collect(from, to, found).map_err(StorageError::on("read", &path))
     }
 
     /// Removes the segment's files. Readers that hold them are not disturbed.
@@ -268,66 +390,18 @@ impl Segment {
 }
 
 impl SegmentFiles {
-    /// The headers of the batches in bytes `from..to` of the `.log`.
-    pub(crate) fn headers(&self, from: u64, to: u64) -> Result<Headers<'_>, StorageError> {
-        let bytes = self.log.slice(from, to.saturating_sub(from));
-        Ok(Headers::new(bytes.map_err(|error| self.failed("log", error))?, from))
-    }
-
-    /// The entries of the index.
-    pub(crate) fn entries(&self) -> Result<Entries<'_>, StorageError> {
-        Entries::of(&self.index).map_err(|error| self.failed("index", error))
-    }
-
     /// Cuts all reserves off.
     pub(crate) fn trim(&self) -> io::Result<()> {
         [&self.log, &self.index, &self.time].into_iter().try_for_each(|file| file.trim())
     }
 
-    fn failed(&self, suffix: &str, error: io::Error) -> StorageError {
+    /// The segment's base offset.
+    pub(super) fn base(&self) -> i64 {
+        self.base
+    }
+
+    pub(super) fn failed(&self, suffix: &str, error: io::Error) -> StorageError {
         let name = format!("{:020}.{suffix}", self.base);
-        StorageError::new("map", Path::new(&name), error)
-    }
-
-    /// The first batch that ends at or beyond `offset`, among those in the first `end` bytes.
-    pub(crate) fn locate(&self, offset: i64, end: u64) -> Result<Option<Found>, StorageError> {
-        let relative = u32::try_from(offset.saturating_sub(self.base).max(0)).unwrap_or(u32::MAX);
-        let near = match self.entries()?.floor_by_offset(relative) {
-            Some(entry) => self.believe(entry, end)?,
-            None => None,
-        };
-        let from = near.map_or(0, |near| near.position);
-        Ok(self.headers(from, end)?.find(|found| found.last_offset() >= offset))
-    }
-
-    /// The end of the last batch that lies wholly within `max` bytes from the beginning of
-    /// `first`, and within the first `end` bytes: a batch boundary.
-    pub(crate) fn cut(&self, first: &Found, max: u64, end: u64) -> Result<u64, StorageError> {
-        let limit = first.position.saturating_add(max);
-        if limit >= end {
-            return Ok(end);
-        }
-        let near = match self.entries()?.floor_by_position(limit.min(u64::from(u32::MAX)) as u32) {
-            Some(entry) => self.believe(entry, end)?,
-            None => None,
-        };
-        let from = near.map_or(first.position, |near| near.position.max(first.position));
-        let fits = |found: &Found| found.end() <= limit;
-        Ok(self.headers(from, end)?.take_while(fits).last().map_or(from, |last| last.end()))
-    }
-
-    /// The batch that an index entry points to, if it is the one that the entry describes.
-    fn believe(&self, entry: IndexEntry, end: u64) -> Result<Option<Found>, StorageError> {
-        let position = u64::from(entry.position);
-        if position >= end {
-            return Ok(None);
-        }
-        let described = self.base.saturating_add(i64::from(entry.relative_offset));
-        let found = self.headers(position, end)?.next();
-        let found = found.filter(|found| found.last_offset() == described);
-        if found.is_none() {
-            ::log::warn!("the index of segment {} has a wrong entry: {entry:?}", self.base);
-        }
-        Ok(found)
+        StorageError::new("read", Path::new(&name), error)
     }
 }

@@ -10,6 +10,7 @@
 use super::error::StorageError;
 use super::file::{GrowingFile, Tail};
 use crate::wire::records::NO_TIMESTAMP;
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -66,7 +67,8 @@ pub(crate) fn from_bytes(bytes: &[u8; ENTRY as usize], base: i64) -> Largest {
 pub(crate) fn append_if_larger(tail: &mut Tail, last: &mut i64, largest: Largest, base: i64) {
     if largest.timestamp > *last {
         tail.stage(&to_bytes(largest, base));
-        tail.publish(ENTRY);
+        // An index that is not there refuses the next append; this one is there already.
+        let _ = tail.publish(ENTRY);
         *last = largest.timestamp;
     }
 }
@@ -92,22 +94,51 @@ pub(crate) fn is_full(tail: &Tail) -> bool {
     tail.room() < 2 * ENTRY
 }
 
-/// The last entry, if there is one.
-pub(crate) fn last(file: &GrowingFile, base: i64) -> io::Result<Option<Largest>> {
-    match entries(file) {
-        0 => Ok(None),
-        count => entry(file, count - 1, base).map(Some),
+/// The entries in the first bytes of a file.
+pub(crate) struct Entries<'f> {
+    file: &'f File,
+    count: u64,
+    base: i64,
+}
+
+impl<'f> Entries<'f> {
+    /// What is left of an incomplete entry at the end is ignored.
+    pub(crate) fn new(file: &'f File, len: u64, base: i64) -> Entries<'f> {
+        Entries { file, count: len / ENTRY, base }
     }
-}
 
-fn entries(file: &GrowingFile) -> u64 {
-    file.len() / ENTRY
-}
+    /// The published entries of a segment's time index.
+    pub(crate) fn of(file: &'f GrowingFile, base: i64) -> Entries<'f> {
+        Entries::new(file.file(), file.len(), base)
+    }
 
-fn entry(file: &GrowingFile, number: u64, base: i64) -> io::Result<Largest> {
-    let mut bytes = [0; ENTRY as usize];
-    file.file().read_exact_at(&mut bytes, number * ENTRY)?;
-    Ok(from_bytes(&bytes, base))
+    /// The last entry, if there is one.
+    pub(crate) fn last(&self) -> io::Result<Option<Largest>> {
+        self.count.checked_sub(1).map(|last| self.entry(last)).transpose()
+    }
+
+    /// The greatest entry whose timestamp is at most `timestamp` (TimeIndex.lookup): no batch
+    /// before the one that it tells of has a larger timestamp than that.
+    pub(crate) fn floor(&self, timestamp: i64) -> io::Result<Option<Largest>> {
+        let (mut low, mut high) = (0, self.count);
+        let mut found = None;
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let entry = self.entry(middle)?;
+            if entry.timestamp > timestamp {
+                high = middle;
+            } else {
+                (low, found) = (middle + 1, Some(entry));
+            }
+        }
+        Ok(found)
+    }
+
+    fn entry(&self, number: u64) -> io::Result<Largest> {
+        let mut bytes = [0; ENTRY as usize];
+        self.file.read_exact_at(&mut bytes, number * ENTRY)?;
+        Ok(from_bytes(&bytes, self.base))
+    }
 }
 
 #[cfg(test)]
@@ -120,6 +151,27 @@ mod tests {
         let bytes = to_bytes(largest, 1_000);
         assert_eq!(bytes, [1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0x0a, 0x0b]);
         assert_eq!(from_bytes(&bytes, 1_000), largest);
+    }
+
+    #[test]
+    fn floors_are_the_greatest_entry_at_or_below() {
+        let entries = [(10, 4), (20, 9), (30, 14)];
+        let largest = |(timestamp, offset)| Largest { timestamp, offset };
+        let bytes: Vec<u8> = entries.iter().flat_map(|&e| to_bytes(largest(e), 0)).collect();
+        let path = std::env::temp_dir().join(format!("barnabas-time-{}", std::process::id()));
+        std::fs::write(&path, &bytes).unwrap();
+        let file = File::open(&path).unwrap();
+        std::fs::remove_file(path).unwrap();
+        let index = Entries::new(&file, bytes.len() as u64 + 11, 0);
+        let floor = |timestamp| index.floor(timestamp).unwrap().map(|entry| entry.offset);
+        for (timestamp, expected) in
+            [(9, None), (10, Some(4)), (19, Some(4)), (20, Some(9)), (30, Some(14)), (99, Some(14))]
+        {
+            assert_eq!(floor(timestamp), expected, "timestamp {timestamp}");
+        }
+        assert_eq!(index.last().unwrap(), Some(largest((30, 14))));
+        assert_eq!(Entries::new(&file, 0, 0).last().unwrap(), None);
+        assert_eq!(Entries::new(&file, 0, 0).floor(99).unwrap(), None);
     }
 
     #[test]

@@ -1,16 +1,16 @@
 //! Looking records up by their timestamps (UnifiedLog.fetchOffsetByTimestamp, LogSegment
 //! findOffsetByTimestamp).
 //!
-//! Segments whose largest timestamp is too small are passed over, then batches by their headers,
-//! and only one batch is opened. Until there is a `.timeindex`, the largest timestamp of a segment
-//! that was there when the log was opened is found by walking its headers once, which may have to
-//! wait for a disk.
+//! Segments whose largest timestamp is too small are passed over, then batches by the time index,
+//! those that are left by their headers, and only one batch is opened.
 
 use super::Log;
-use super::error::ReadError;
+use super::error::{ReadError, StorageError};
 use super::offsets::Bound;
+use super::read::visible;
 use super::scan::Found;
 use super::segment::SegmentFiles;
+use super::time_index::Largest;
 use crate::wire::records::{Batch, NO_TIMESTAMP, TimestampType};
 use std::cmp::Reverse;
 
@@ -39,10 +39,7 @@ impl Log {
         let bound = published.bound(bound);
         let dir = self.dir();
         for segment in self.segments() {
-            let end = match segment.base == bound.segment {
-                true => bound.byte,
-                false => segment.size(),
-            };
+            let end = visible(&segment, bound);
             if segment.base > bound.segment {
                 break;
             }
@@ -50,12 +47,13 @@ impl Log {
                 continue;
             }
             let files = self.files_of(&segment)?;
-            let from = files.locate(published.log_start, end)?.map_or(end, |first| first.position);
+            let from = files.locate_by_time(timestamp, published.log_start, end)?;
+            let from = from.map_or(end, |first| first.position);
             let late = |found: &Found| found.header.max_timestamp >= timestamp;
-            for batch in files.headers(from, end)?.filter(late) {
-                let wanted =
-                    |at: i64, offset: i64| at >= timestamp && offset >= published.log_start;
-                if let Some(record) = first_record(&files, &batch, wanted) {
+            let wanted = |at: i64, offset: i64| at >= timestamp && offset >= published.log_start;
+            for batch in files.batches(from, end)? {
+                let Some(batch) = Some(batch?).filter(late) else { continue };
+                if let Some(record) = first_record(&files, &batch, wanted)? {
                     return Ok(Some(record).filter(|record| record.offset < bound.offset));
                 }
             }
@@ -70,15 +68,18 @@ impl Log {
         let log_start = self.marks.get().log_start;
         let mut segments = Vec::new();
         for segment in self.segments() {
-            segments.push((segment.max_timestamp(&dir)?, segment));
+            segments.push((segment.largest(&dir)?, segment));
         }
-        segments.sort_by_key(|(max, segment)| (Reverse(*max), segment.base));
+        segments.sort_by_key(|(largest, segment)| (Reverse(largest.timestamp), segment.base));
         let mut best: Option<TimestampedOffset> = None;
-        for (max, segment) in segments {
-            if max <= timestamp_of(best) {
+        for (largest, segment) in segments {
+            if largest.timestamp <= timestamp_of(best) {
                 break;
             }
             let (files, end) = (self.files_of(&segment)?, segment.size());
+            if let Some(found) = at_largest(&files, largest, end, log_start)? {
+                return Ok(Some(found));
+            }
             let from = files.locate(log_start, end)?.map_or(end, |first| first.position);
             best = max_in(&files, (from, end), log_start, best)?;
         }
@@ -88,6 +89,24 @@ impl Log {
 
 fn timestamp_of(best: Option<TimestampedOffset>) -> i64 {
     best.map_or(NO_TIMESTAMP, |best| best.timestamp)
+}
+
+/// The first record with the largest timestamp of a segment, if it is where the segment's books say:
+/// it need not be in the log any more, after a compaction or below the log start.
+fn at_largest(
+    files: &SegmentFiles,
+    largest: Largest,
+    end: u64,
+    log_start: i64,
+) -> Result<Option<TimestampedOffset>, ReadError> {
+    if largest.offset < log_start {
+        return Ok(None);
+    }
+    let batch = files.locate(largest.offset, end)?;
+    let batch = batch.filter(|batch| batch.header.max_timestamp == largest.timestamp);
+    let Some(batch) = batch else { return Ok(None) };
+    let wanted = |at, offset| at == largest.timestamp && offset >= log_start;
+    Ok(first_record(files, &batch, wanted)?)
 }
 
 /// The record with the largest timestamp in a range of a segment, if that beats `best`. One batch
@@ -102,11 +121,17 @@ fn max_in(
     let order = |found: &Found| (Reverse(found.header.max_timestamp), found.position);
     let mut tried = None;
     loop {
-        let next = files.headers(from, end)?.filter(|found| {
-            found.header.max_timestamp > timestamp_of(best)
-                && tried.is_none_or(|tried| order(found) > tried)
-        });
-        let Some(batch) = next.min_by_key(order) else { return Ok(best) };
+        let mut next: Option<Found> = None;
+        for found in files.batches(from, end)? {
+            let found = found?;
+            if found.header.max_timestamp > timestamp_of(best)
+                && tried.is_none_or(|tried| order(&found) > tried)
+                && next.is_none_or(|next| order(&found) < order(&next))
+            {
+                next = Some(found);
+            }
+        }
+        let Some(batch) = next else { return Ok(best) };
         let mut max = best;
         let in_log = |timestamp: i64, offset: i64| timestamp > NO_TIMESTAMP && offset >= log_start;
         each_record(files, &batch, |record| {
@@ -114,7 +139,7 @@ fn max_in(
                 max = Some(record);
             }
             false
-        });
+        })?;
         best = max;
         tried = Some(order(&batch));
     }
@@ -125,13 +150,13 @@ fn first_record(
     files: &SegmentFiles,
     found: &Found,
     wanted: impl Fn(i64, i64) -> bool,
-) -> Option<TimestampedOffset> {
+) -> Result<Option<TimestampedOffset>, StorageError> {
     let mut first = None;
     each_record(files, found, |record| {
         first = Some(record).filter(|record| wanted(record.timestamp, record.offset));
         first.is_some()
-    });
-    first
+    })?;
+    Ok(first)
 }
 
 /// Shows the records of a batch one by one until `done`. A batch that cannot be opened has none.
@@ -139,23 +164,25 @@ fn each_record(
     files: &SegmentFiles,
     found: &Found,
     mut done: impl FnMut(TimestampedOffset) -> bool,
-) {
+) -> Result<(), StorageError> {
     let header = &found.header;
     let leader_epoch = Some(header.partition_leader_epoch).filter(|&epoch| epoch >= 0);
     let bytes = files.log.slice(found.position, header.size() as u64);
-    let Some(batch) = bytes.ok().and_then(|bytes| Batch::parse(bytes).ok()) else { return };
+    let batch = bytes.ok().and_then(|bytes| Batch::parse(bytes).ok());
+    let Some(batch) = batch else { return files.intact() };
     let append_time = match header.attributes.timestamp_type() {
         TimestampType::LogAppendTime => Some(header.max_timestamp),
         TimestampType::CreateTime => None,
     };
     let mut opened = Vec::new();
-    let Ok(records) = batch.0.records(&mut opened, OPENED_LIMIT) else { return };
+    let Ok(records) = batch.0.records(&mut opened, OPENED_LIMIT) else { return files.intact() };
     for record in records.map_while(Result::ok) {
         let own = header.base_timestamp.wrapping_add(record.timestamp_delta);
         let timestamp = append_time.unwrap_or(own);
         let offset = header.base_offset.wrapping_add(i64::from(record.offset_delta));
         if done(TimestampedOffset { timestamp, offset, leader_epoch }) {
-            return;
+            break;
         }
     }
+    files.intact()
 }

@@ -5,12 +5,13 @@
 //! last segment of a log that was closed, the batches behind the last index entry are walked too:
 //! that they end with the file shows that nobody was writing to it.
 
-use super::error::StorageError;
+use super::error::{LogError, StorageError};
 use super::index::{ENTRY, Entries};
 use super::listing::Listing;
 use super::names;
 use super::open::Loader;
 use super::recover::{self, Cut, Depth};
+use super::sanity;
 use super::scan::Scanner;
 use super::segment::Segment;
 use crate::wire::records::{BatchHeader, HEADER_LEN};
@@ -37,7 +38,7 @@ impl Loader<'_> {
         bases: &[i64],
         trust: Trust,
         listing: &Listing,
-    ) -> Result<usize, StorageError> {
+    ) -> Result<usize, LogError> {
         self.end = bases.first().copied().unwrap_or(0);
         for (at, &base) in bases[..trust.segments].iter().enumerate() {
             let next = bases.get(at + 1).copied();
@@ -63,17 +64,15 @@ impl Loader<'_> {
         Ok(trust.segments)
     }
 
-    /// A segment that has an index, if need be a new one; `None` if it has to be cut.
-    fn whole_index(
-        &mut self,
-        base: i64,
-        listing: &Listing,
-    ) -> Result<Option<Segment>, StorageError> {
+    /// A segment that has its indexes, if need be new ones; `None` if it has to be checked.
+    fn whole_index(&mut self, base: i64, listing: &Listing) -> Result<Option<Segment>, LogError> {
         let mut size = listing.logs.get(&base).copied().unwrap_or(0);
-        if !listing.is_complete(base) {
+        let Some(indexes) = sanity::look(self.dir, base, listing)? else { return Ok(None) };
+        if !indexes.are_sane {
+            self.may_read()?;
             let checked =
                 recover::check(self.dir, base, self.interval_bytes, Depth::Headers, |_, _| {})?;
-            self.report.rebuilt_indexes += 1;
+            self.report.rebuilt_indexes += usize::from(checked.index_rebuilt);
             if checked.cut.is_some() {
                 self.was_cut = true;
                 self.report.cuts.extend(checked.cut.filter(Cut::is_a_loss));
@@ -81,7 +80,9 @@ impl Loader<'_> {
             }
             size = checked.size;
         }
-        Ok(Some(Segment::new(base, size)))
+        let segment = Segment::new(base, size);
+        segment.set_txn_size(indexes.txn_size);
+        Ok(Some(segment))
     }
 }
 

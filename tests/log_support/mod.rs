@@ -26,6 +26,19 @@ impl TempDir {
         TempDir(path)
     }
 
+    /// One in memory where there is such a thing: for tests that flush much and model the disk
+    /// themselves.
+    pub fn in_memory(name: &str) -> TempDir {
+        let memory = Path::new("/dev/shm");
+        let on_disk = TempDir::new(name);
+        if !memory.is_dir() {
+            return on_disk;
+        }
+        let path = memory.join(on_disk.path().file_name().unwrap());
+        std::fs::create_dir_all(&path).unwrap();
+        TempDir(path)
+    }
+
     pub fn path(&self) -> &Path {
         &self.0
     }
@@ -89,6 +102,21 @@ pub fn batch(count: i32, size: usize, timestamp: i64) -> Vec<u8> {
 /// The same from an idempotent producer.
 pub fn produced(id: i64, epoch: i16, sequence: i32, count: i32) -> Vec<u8> {
     fill(BatchBuilder::new().producer(id, epoch, sequence), count, 10, 1_000)
+}
+
+/// The end of a transaction.
+pub fn marker(id: i64, epoch: i16, coordinator_epoch: i32, commit: bool) -> Vec<u8> {
+    let mut builder = BatchBuilder::new().producer(id, epoch, -1).transactional(true).control(true);
+    let key = [0, 0, 0, u8::from(commit)];
+    let mut value = vec![0, 0];
+    value.extend_from_slice(&coordinator_epoch.to_be_bytes());
+    builder.append(2_000, Some(&key), Some(&value), &[]);
+    builder.finish()
+}
+
+/// A batch of a transaction.
+pub fn transactional(id: i64, epoch: i16, sequence: i32, count: i32) -> Vec<u8> {
+    fill(BatchBuilder::new().producer(id, epoch, sequence).transactional(true), count, 10, 1_000)
 }
 
 pub fn fill(mut builder: BatchBuilder, count: i32, size: usize, timestamp: i64) -> Vec<u8> {

@@ -131,11 +131,11 @@ fn told(row: &Row) -> Told {
 }
 
 /// The rows that are told, and the place of each in the outcome.
-fn rows(
+fn rows<'a>(
     fetch: &Fetch,
-    outcome: &Outcome,
+    outcome: &'a Outcome,
     told: &[bool],
-) -> (Vec<usize>, Vec<PartitionData<'static>>) {
+) -> (Vec<usize>, Vec<PartitionData<'a>>) {
     let told = told.iter().enumerate().filter(|(_, told)| **told).map(|(at, _)| at);
     let places: Vec<usize> = told.collect();
     let row = |at: &usize| partition_data(fetch, &fetch.targets[*at], &outcome.rows[*at]);
@@ -143,7 +143,7 @@ fn rows(
     (places, data)
 }
 
-fn partition_data(fetch: &Fetch, target: &Target, row: &Row) -> PartitionData<'static> {
+fn partition_data<'a>(fetch: &Fetch, target: &Target, row: &'a Row) -> PartitionData<'a> {
     let code = match row.code {
         // Before v6 clients do not know this code.
         ErrorCode::KAFKA_STORAGE_ERROR if fetch.version <= 5 => ErrorCode::NOT_LEADER_OR_FOLLOWER,
@@ -161,7 +161,8 @@ fn partition_data(fetch: &Fetch, target: &Target, row: &Row) -> PartitionData<'s
         last_stable_offset: row.last_stable,
         log_start_offset: row.log_start,
         diverging_epoch,
-        aborted_transactions: (fetch.read_committed || row.unread).then(Array::default),
+        aborted_transactions: (fetch.read_committed || row.unread)
+            .then(|| Array::from(&row.aborted)),
         records: Some(match &row.records {
             Some(range) => Records::External(range.len),
             None => Records::Bytes(&[]),

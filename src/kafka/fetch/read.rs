@@ -3,9 +3,10 @@
 use super::target::{Fetch, Target};
 use crate::broker::now_ms;
 use crate::catalog::Partition;
-use crate::log::{Bound, Log, ReadError};
+use crate::log::{AbortedTxn, Bound, Log};
 use crate::net::FileRange;
 use crate::wire::error::ErrorCode;
+use crate::wire::messages::fetch::AbortedTransaction;
 
 /// What one partition answers.
 pub struct Row {
@@ -23,6 +24,8 @@ pub struct Row {
     pub diverging: Option<(i32, i64)>,
     /// Whole batches.
     pub records: Option<FileRange>,
+    /// Whose transactions in them were aborted, and where those begin.
+    pub aborted: Vec<AbortedTransaction>,
     /// How much of the request's limit it takes: Kafka cuts the last batch where the limit is, so a
     /// partition that has more than it may give uses up all that it may give.
     used: u32,
@@ -38,6 +41,7 @@ impl Row {
             log_start: -1,
             diverging: None,
             records: None,
+            aborted: Vec::new(),
             used: 0,
         }
     }
@@ -128,9 +132,11 @@ impl Fetch {
                     .len()
                     .max(u32::try_from(read.size_available).map_or(limit, |all| all.min(limit))),
                 records: read.range,
+                aborted: read.aborted.iter().map(aborted).collect(),
             },
             Err(why) => {
-                let of_storage = !matches!(why, ReadError::OutOfRange { .. });
+                partition.fail_if_permanent(why.storage());
+                let of_storage = why.storage().is_some_and(|why| !why.is_permanent());
                 if of_storage && partition.may_report(now_ms()) {
                     ::log::error!("{}-{}: {why}", target.name, asked.index);
                 }
@@ -138,6 +144,10 @@ impl Fetch {
             }
         }
     }
+}
+
+fn aborted(txn: &AbortedTxn) -> AbortedTransaction {
+    AbortedTransaction { producer_id: txn.producer_id, first_offset: txn.first_offset }
 }
 
 /// A row that tells the offsets, without records.
@@ -151,6 +161,7 @@ fn told(log: &Log, diverging: Option<(i32, i64)>) -> Row {
         log_start: offsets.log_start,
         diverging,
         records: None,
+        aborted: Vec::new(),
         used: 0,
     }
 }

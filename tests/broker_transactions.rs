@@ -1,0 +1,95 @@
+//! Transactions that a data directory brings with it: consumers that read only what is committed are
+//! told which ones were aborted.
+#![allow(clippy::unwrap_used)]
+
+mod broker_support;
+
+use barnabas::config::TopicConfig;
+use barnabas::log::{Keepers, Log, Recovery};
+use barnabas::wire::codec::Array;
+use barnabas::wire::error::ErrorCode;
+use barnabas::wire::messages::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic};
+use barnabas::wire::records::BatchBuilder;
+use broker_support::*;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A batch of a transaction, or the marker that ends one.
+fn transactional(producer_id: i64, sequence: i32, marker: Option<bool>) -> Vec<u8> {
+    let builder = BatchBuilder::new().producer(producer_id, 0, sequence).transactional(true);
+    let mut builder = builder.control(marker.is_some());
+    let commit = u8::from(marker.unwrap_or_default());
+    let (key, value): (&[u8], &[u8]) = match marker {
+        Some(_) => (&[0, 0, 0, commit], &[0, 0, 0, 0, 0, 1]),
+        None => (b"key", b"value"),
+    };
+    builder.append(1_000, Some(key), Some(value), &[]);
+    builder.finish()
+}
+
+/// Writes two transactions into a stopped broker's partition: 0 of producer 5 to be aborted at 2,
+/// 1 of producer 6 to be committed at 3.
+fn write_transactions(partition: &Path) {
+    let keepers = Keepers::spawn().unwrap();
+    let config = Arc::new(TopicConfig::default());
+    let opened = Log::open(partition.to_path_buf(), config, Recovery::Clean, keepers.clone());
+    let (log, _) = opened.unwrap();
+    for batch in [
+        transactional(5, 0, None),
+        transactional(6, 0, None),
+        transactional(5, -1, Some(false)),
+        transactional(6, -1, Some(true)),
+    ] {
+        log.append_internal(&batch, 0).unwrap();
+    }
+    log.close().unwrap();
+    keepers.stop();
+}
+
+/// The aborted transactions that a fetch from `offset` on is told of: producer and first offset.
+fn aborted(client: &mut Client, offset: i64, isolation_level: i8) -> Option<Vec<(i64, i64)>> {
+    let partitions = [FetchPartition {
+        partition: 0,
+        fetch_offset: offset,
+        partition_max_bytes: 1 << 20,
+        ..Default::default()
+    }];
+    let topics =
+        [FetchTopic { topic: "t", partitions: Array::from(&partitions), ..Default::default() }];
+    let request = FetchRequest {
+        min_bytes: 1,
+        max_bytes: 1 << 20,
+        isolation_level,
+        topics: Array::from(&topics),
+        ..Default::default()
+    };
+    let answer = client.call(FETCH, &request);
+    let response: FetchResponse<'_> = answer.read();
+    let topic = response.responses.iter().next().unwrap();
+    let row = topic.partitions.iter().next().unwrap();
+    assert_eq!((row.error_code, row.last_stable_offset), (ErrorCode::NONE, 4));
+    let told = row.aborted_transactions?;
+    Some(told.iter().map(|txn| (txn.producer_id, txn.first_offset)).collect())
+}
+
+#[test]
+fn a_fetch_tells_of_aborted_transactions_after_any_kind_of_start() {
+    let dir = TempDir::new();
+    let data = dir.join("data");
+    let broker = Broker::start(&data, &[]);
+    broker.client().create("t", 1);
+    broker.stop_cleanly();
+    write_transactions(&data.join("t-0"));
+    for round in 0..3 {
+        let broker = Broker::start(&data, &[]);
+        let mut client = broker.client();
+        assert_eq!(aborted(&mut client, 0, 1), Some(vec![(5, 0)]), "round {round}");
+        assert_eq!(aborted(&mut client, 2, 1), Some(vec![(5, 0)]), "round {round}");
+        assert_eq!(aborted(&mut client, 3, 1), Some(vec![]), "round {round}");
+        assert_eq!(aborted(&mut client, 0, 0), None, "read_uncommitted, round {round}");
+        match round {
+            0 => broker.stop_cleanly(),
+            _ => drop(broker.kill()),
+        }
+    }
+}
