@@ -111,7 +111,7 @@ impl RecoveryReport {
     pub fn losses(&self) -> String {
         let mut losses: Vec<String> = self.cuts.iter().map(ToString::to_string).collect();
         if self.removed_segments > 0 {
-            losses.push(format!("{} segments removed behind a cut", self.removed_segments));
+            losses.push(format!("{} segments set aside behind a cut", self.removed_segments));
         }
         losses.extend(self.missing.map(|missing| missing.to_string()));
         if self.segments_aside > 0 {

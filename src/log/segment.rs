@@ -379,14 +379,6 @@ impl Segment {
         };
         TxnIndex::new(file, size).collect(from, to, found).map_err(StorageError::on("read", &path))
     }
-
-    /// Removes the segment's files. Readers that hold them are not disturbed.
-    pub(crate) fn delete(&self, dir: &Path) {
-        self.release_files();
-        for path in names::segment_files(dir, self.base) {
-            let _ = fs::remove_file(path);
-        }
-    }
 }
 
 impl SegmentFiles {

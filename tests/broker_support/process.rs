@@ -223,7 +223,8 @@ impl Broker {
 impl Drop for Broker {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("the broker's log: {:#?}", self.log());
+            let lines = self.log.lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            eprintln!("the broker's log: {:#?}", lines.0);
         }
         // It may have ended by itself; either way there is nothing left to do.
         let _ = self.child.kill();

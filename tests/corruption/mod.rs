@@ -30,7 +30,7 @@ const SMALL_SEGMENTS: (&str, &str) = ("segment.bytes", "1048576");
 impl Original {
     /// Makes one; it ends as a stop leaves it, or a crash.
     pub fn make(dir: PathBuf, killed: bool) -> Original {
-        let broker = Broker::start(&dir, &[]);
+        let broker = Broker::start(&dir, &["--set", "log.initial.task.delay.ms=3600000"]);
         let mut client = broker.client();
         let mut made = Made { client: &mut client, truth: Truth::new() };
         let mut seed = 0;
