@@ -48,7 +48,9 @@ fn settle(broker: &Broker, quiet: &Client) {
 fn a_broker_at_rest_uses_no_processor_and_little_memory() {
     allow_descriptors(CONNECTIONS + 500);
     let dir = TempDir::new();
-    let broker = Broker::start(&dir.join("data"), &[]);
+    // What was changed before is written down now, or not while the broker is watched.
+    let interval = "replica.high.watermark.checkpoint.interval.ms=3600000";
+    let broker = Broker::start(&dir.join("data"), &["--set", interval]);
     let mut admin = broker.client();
     assert!(admin.api_versions() > 10);
     settle(&broker, &admin);

@@ -16,6 +16,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("advertised.listeners", "advertised_listeners"),
     ("barnabas.connection.max.requests", "connection_max_requests"),
     ("barnabas.connection.max.unsent.bytes", "connection_max_unsent_bytes"),
+    ("barnabas.flush.bytes", "flush_bytes"),
+    ("barnabas.flush.ms", "flush_ms"),
     ("barnabas.log.level", "log_level"),
     ("barnabas.workers", "workers"),
     ("broker.id", "node_id"),
@@ -28,6 +30,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
 /// Settings whose only effect is that other values are refused when the broker starts.
 const ONLY_CHECKED: &[&str] = &[
     "barnabas.io",
+    "log.flush.scheduler.interval.ms",
     "controller.quorum.bootstrap.servers",
     "controller.quorum.voters",
     "process.roles",

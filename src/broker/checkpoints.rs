@@ -65,7 +65,7 @@ impl Kind {
     /// What a log says now; `None` if its entry goes.
     fn of(self, log: &Log) -> Option<i64> {
         match self {
-            Kind::RecoveryPoint => Some(log.flushed_offset()),
+            Kind::RecoveryPoint => Some(log.recovery_point()),
             Kind::HighWatermark => Some(log.offsets().high_watermark),
             // As in Kafka: where a log begins with a segment, the segment says so.
             Kind::LogStart => {

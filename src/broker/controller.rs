@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use super::load::make_log;
 use super::metadata_log::MetadataLog;
@@ -19,7 +20,7 @@ use crate::catalog::{
     replace_configs,
 };
 use crate::config::TopicConfig;
-use crate::log::LogError;
+use crate::log::{AppendError, LogError};
 use crate::net::mailbox::Receiver;
 use crate::wire::error::ErrorCode;
 use crate::wire::metadata_records::{MetadataRecord, ProducerIdsRecord};
@@ -79,6 +80,7 @@ impl Controller {
         let partitions = self.make_partitions(&name, id, 0..created.partitions, &effective)?;
         self.commit(&created.plan).inspect_err(|_| self.remove_logs(&partitions))?;
         self.shared.topics.insert(Arc::new(Topic::new(name, id, effective, partitions)));
+        self.shared.watch_partitions();
         Ok(created)
     }
 
@@ -111,7 +113,7 @@ impl Controller {
         for (worker, keys) in wakes {
             self.shared.tell(worker, super::WorkerMessage::Wake(keys));
         }
-        self.remove_logs(topic.partitions());
+        self.give_up_logs(topic.partitions(), self.shared.delete_delay());
         Ok(())
     }
 
@@ -217,6 +219,9 @@ impl Controller {
             next_producer_id: start + BLOCK,
         }));
         self.commit(&plan)?;
+        // A power cut must not have ids given out twice: then idempotence would drop records of one
+        // producer for those of another.
+        self.metadata.flush().map_err(storage_error)?;
         self.shared.producer_ids.refill(start..start + BLOCK);
         self.shared
             .producer_ids
@@ -226,10 +231,7 @@ impl Controller {
 
     /// Appends records and replays them: the only way in which metadata changes.
     pub(super) fn commit(&mut self, plan: &Plan) -> Result<(), ApiError> {
-        self.metadata.append(plan, now_ms()).map_err(|why| {
-            ::log::error!("metadata log: {why}");
-            ApiError::new(ErrorCode::KAFKA_STORAGE_ERROR, why.to_string())
-        })?;
+        self.metadata.append(plan, now_ms()).map_err(storage_error)?;
         let mut image = self.shared.image.write().unwrap_or_else(PoisonError::into_inner);
         replay_plan(&mut image, plan);
         Ok(())
@@ -277,24 +279,36 @@ impl Controller {
         Ok(partitions)
     }
 
-    /// Takes the files of partitions away; what is still being sent from them stays readable.
+    /// Takes the files of partitions away that nobody has used yet.
     fn remove_logs(&self, partitions: &[Arc<Partition>]) {
+        self.give_up_logs(partitions, Duration::ZERO);
+    }
+
+    /// Renames the directories of partitions at once, so that there can be new ones of the same
+    /// names, and has them removed after a delay; what is still being sent from them stays readable.
+    fn give_up_logs(&self, partitions: &[Arc<Partition>], delay: Duration) {
         for partition in partitions {
-            let removed = match partition.retire() {
-                Some(log) => {
-                    log.mark_deleted().and_then(|()| log.remove()).map_err(|why| why.to_string())
-                }
+            let renamed = match partition.retire() {
+                Some(log) => log.mark_deleted().map(|()| Some(log.dir().to_path_buf())),
                 None => {
                     let (data_dir, topic) = (&self.shared.data_dir, &partition.topic);
                     let dir = partition_dir::path(data_dir, topic, partition.index);
-                    leftovers::delete(&dir).map_err(|why| why.to_string())
+                    leftovers::rename_deleted(&dir).map_err(LogError::from)
                 }
             };
-            if let Err(why) = removed {
-                ::log::error!("cannot remove {}-{}: {why}", partition.topic, partition.index);
+            match renamed {
+                Ok(dir) => self.shared.keepers.janitor.remove(dir.into_iter().collect(), delay),
+                Err(why) => {
+                    ::log::error!("cannot remove {}-{}: {why}", partition.topic, partition.index);
+                }
             }
         }
     }
+}
+
+fn storage_error(why: AppendError) -> ApiError {
+    ::log::error!("metadata log: {why}");
+    ApiError::new(ErrorCode::KAFKA_STORAGE_ERROR, why.to_string())
 }
 
 /// Replays records that planning made a moment ago; that they fit is an invariant.

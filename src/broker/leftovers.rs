@@ -18,7 +18,7 @@ use super::data_dir::random_uuid;
 use super::metadata_log::DIRECTORY as METADATA_DIRECTORY;
 use super::partition_dir;
 use crate::catalog::Image;
-use crate::log::aside_dir_name;
+use crate::log::{StorageError, aside_dir_name};
 
 const DELETE: &str = "-delete";
 const STRAY: &str = "-stray";
@@ -107,16 +107,19 @@ pub fn set_aside(dir: &Path) {
     }
 }
 
-/// Removes the directory of a partition whose log is not open.
+/// Gives the directory of a deleted partition whose log is not open the name of one that is to be
+/// removed, and says which; `None` if there is none.
 ///
 /// # Errors
-/// When it cannot be renamed or removed; a part that is left goes with the next start.
-pub fn delete(dir: &Path) -> io::Result<()> {
+/// When it cannot be renamed.
+pub fn rename_deleted(dir: &Path) -> Result<Option<PathBuf>, StorageError> {
     let name = dir.file_name().unwrap_or_default().to_string_lossy();
-    let to = dir.with_file_name(aside_dir_name(&name, &random_uuid().to_string(), DELETE));
+    let id = u128::from_be_bytes(*random_uuid().as_bytes());
+    let to = dir.with_file_name(aside_dir_name(&name, &format!("{id:032x}"), DELETE));
     match fs::rename(dir, &to) {
-        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(()),
-        renamed => renamed.and_then(|()| fs::remove_dir_all(&to)),
+        Ok(()) => Ok(Some(to)),
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(StorageError { doing: "rename", path: dir.to_owned(), source }),
     }
 }
 

@@ -11,7 +11,7 @@ use super::data_dir::DataDir;
 use super::opener::tell_losses;
 use crate::catalog::{Image, Plan};
 use crate::config::TopicConfig;
-use crate::log::{AppendError, Bound, Damage, Keepers, Log, Recovery};
+use crate::log::{AppendError, Bound, Damage, Flusher, Keepers, Log, LogError, Recovery};
 use crate::wire::metadata_records::MetadataRecord;
 use crate::wire::records::{Batch, BatchBuilder};
 
@@ -78,8 +78,37 @@ impl MetadataLog {
             batch.append(now_ms, None, Some(record), &[]);
         }
         let appended = self.log.append_internal(&batch.finish(), EPOCH)?;
+        if appended.flush_to.is_some() {
+            self.flush()?;
+        }
         self.log.advance_high_watermark(appended.next_offset);
         Ok(())
+    }
+
+    /// Brings all records to the disk. Blocks.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn flush(&self) -> Result<(), AppendError> {
+        if self.temporary {
+            return Ok(());
+        }
+        match self.log.flush() {
+            Ok(_) => Ok(()),
+            Err(LogError::Storage(why)) => Err(AppendError::Storage(why)),
+            Err(why) => Err(AppendError::Closed(why.to_string())),
+        }
+    }
+
+    /// Partitions' records count as flushed only with this log's.
+    pub fn guard(&self, flusher: &Flusher) {
+        flusher.set_catalog(&self.log);
+    }
+
+    /// After how many records an append waits for the disk (`log.flush.interval.messages`).
+    pub fn set_flush(&self, messages: i64) {
+        let config = TopicConfig { flush_messages: messages, ..TopicConfig::default() };
+        self.log.set_config(Arc::new(config));
     }
 
     /// Closes the log cleanly, unless its directory is about to be removed.

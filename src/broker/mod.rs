@@ -16,6 +16,7 @@ mod data_dir;
 mod data_dir_error;
 mod fetch_session;
 mod fetch_sessions;
+mod janitor;
 mod leftovers;
 mod load;
 mod metadata_log;
@@ -40,7 +41,7 @@ pub use shared::{Endpoint, OffloadClaim, Shared, WorkerMessage, now_ms};
 
 use crate::catalog::{NodeView, Partition, ResourceKind, Topic, Topics, elect_leaders_on_start};
 use crate::config::{Config, TopicConfig};
-use crate::log::{Keepers, Log, LogError, Recovery};
+use crate::log::{Keepers, LogError, Recovery};
 use crate::net::mailbox::{Mailbox, Sender};
 use checkpoints::{Checkpoints, Kind};
 use controller::Job;
@@ -120,10 +121,20 @@ impl Broker {
         let data_dir = data_dir.map_err(StartError::DataDir)?;
         let keepers =
             Keepers::spawn().map_err(|why| StartError::Io(data_dir.path().to_owned(), why))?;
+        let flusher = &keepers.flusher;
+        match place {
+            Place::Temporary => flusher.switch_off(),
+            Place::Kept => flusher.set_pace(config.flush_ms(), config.flush_bytes()),
+        }
+        flusher.set_data_dir(data_dir.path());
         let recovery = if data_dir.was_clean() { Recovery::Clean } else { Recovery::Unclean };
         let (metadata, image) = MetadataLog::open(&data_dir, recovery, keepers.clone())?;
         data_dir.mark_in_use().map_err(StartError::DataDir)?;
+        // A marker that comes back after a power cut would have files trusted that it found.
+        flusher.note_names();
+        metadata.guard(flusher);
         let effective = Arc::new(dynamic_config(&image, &config));
+        metadata.set_flush(effective.topic_defaults().flush_messages);
         let node = NodeView {
             node_id: data_dir.meta().node_id,
             directory_id: data_dir.meta().directory_id,
@@ -146,6 +157,7 @@ impl Broker {
             offloaded: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
             creating: Mutex::default(),
+            chores: janitor::Chores::default(),
             static_config: config,
         });
         let removal = load::load(&shared, recovery)?;
@@ -162,6 +174,10 @@ impl Broker {
             }
             StartError::Io(data_dir.path().to_owned(), why)
         })?;
+        shared.watch_changes();
+        if !shared.topics.all().is_empty() {
+            shared.watch_partitions();
+        }
         Ok(Self { shared, data_dir, controller: Some(thread), removal, keepers })
     }
 
@@ -172,6 +188,12 @@ impl Broker {
 
     /// Connects the workers, before they start.
     pub fn attach(&self, workers: Vec<Sender<WorkerMessage>>, endpoints: Vec<Endpoint>) {
+        let wakes = workers.clone();
+        self.keepers.flusher.set_delivery(Box::new(move |worker, keys| {
+            if let Some(worker) = wakes.get(worker) {
+                shared::send_for_sure(worker, WorkerMessage::Wake(keys));
+            }
+        }));
         let attached = self.shared.workers.set(workers).is_ok()
             && self.shared.endpoints.set(endpoints).is_ok();
         assert!(attached, "workers are attached once");
@@ -197,6 +219,8 @@ impl Broker {
         if let Some(thread) = self.controller.take() {
             outcome = thread.join().unwrap_or(Ok(())).map_err(StartError::Log);
         }
+        // No segment goes while logs are closed.
+        self.keepers.janitor.stop();
         if let Some(removal) = self.removal.take() {
             removal.stop();
         }
@@ -237,7 +261,9 @@ impl Broker {
             let directory = &self.shared.data_dir;
             let synced = crate::log::volume::sync(directory);
             synced.map_err(|why| StartError::Io(directory.clone(), why))?;
-            open().for_each(Log::note_flushed);
+            for log in open() {
+                outcome = outcome.and(log.close_flushed().map_err(StartError::Log));
+            }
         }
         outcome?;
         self.write_checkpoints()

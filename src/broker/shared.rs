@@ -13,6 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::checkpoints::Checkpoints;
 use super::controller::{Controller, Job};
 use super::fetch_sessions::FetchSessions;
+use super::janitor::Chores;
 use super::producer_ids::ProducerIds;
 use crate::catalog::{ApiError, Image, NodeView, Topics};
 use crate::config::Config;
@@ -73,6 +74,7 @@ pub struct Shared {
     pub(super) stopping: AtomicBool,
     /// Names of topics that the controller is asked to create because clients asked for them.
     pub(super) creating: Mutex<HashSet<String>>,
+    pub(super) chores: Chores,
     pub(super) static_config: Arc<Config>,
 }
 
@@ -112,11 +114,7 @@ impl Shared {
         let Some(sender) = self.workers.get().and_then(|workers| workers.get(worker)) else {
             return;
         };
-        let mut undelivered = sender.send(message);
-        while let Err(SendError::Full(message)) = undelivered {
-            std::thread::yield_now(); // A million messages wait: the worker is at them.
-            undelivered = sender.send(message);
-        }
+        send_for_sure(sender, message);
     }
 
     /// Whether the broker stops: nothing new is begun.
@@ -185,6 +183,15 @@ impl Drop for OffloadClaim {
     fn drop(&mut self) {
         let before = self.shared.offloaded.fetch_sub(self.bytes, Ordering::AcqRel);
         assert!(before >= self.bytes, "no more is given back than was claimed");
+    }
+}
+
+/// Sends a message that must not be lost, waiting for room. For keepers only.
+pub(super) fn send_for_sure(sender: &Sender<WorkerMessage>, message: WorkerMessage) {
+    let mut undelivered = sender.send(message);
+    while let Err(SendError::Full(message)) = undelivered {
+        std::thread::yield_now(); // A million messages wait: the worker is at them.
+        undelivered = sender.send(message);
     }
 }
 

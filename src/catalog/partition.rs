@@ -3,12 +3,13 @@
 //! After a clean stop a log is opened when it is first asked for, by whoever asks, once: a start
 //! costs the same with ten partitions or ten thousand.
 
-use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
+use std::fmt::Display;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::waiters::{Waiter, Waiters};
 use crate::log::validate::Validated;
-use crate::log::{AppendError, Appended, Log, LogError};
+use crate::log::{AppendError, Appended, FlushListener, FlushTicket, Log, LogError, WakeRequest};
 
 /// Between two log lines about one partition's storage.
 const REPORT_INTERVAL_MS: i64 = 10_000;
@@ -50,6 +51,8 @@ pub struct Partition {
     opening: Mutex<()>,
     /// Who opens it.
     opener: Option<Arc<dyn Opener>>,
+    /// Something has happened to its disk since.
+    failed: AtomicBool,
     waiters: Waiters,
     reported_ms: AtomicI64,
 }
@@ -85,6 +88,7 @@ impl Partition {
             log: OnceLock::new(),
             opening: Mutex::default(),
             opener,
+            failed: AtomicBool::new(false),
             waiters: Waiters::default(),
             reported_ms: AtomicI64::new(i64::MIN),
         }
@@ -94,7 +98,7 @@ impl Partition {
     /// first time.
     pub fn log(&self) -> Option<&Log> {
         match self.log.get() {
-            Some(log) => log.as_deref(),
+            Some(log) => self.unless_failed(log.as_deref()),
             None => self.open(),
         }
     }
@@ -125,14 +129,19 @@ impl Partition {
         self.log.get_or_init(|| open().map(Box::new));
     }
 
-    /// The log if it is open: for those who look at all partitions and need not open any.
+    fn unless_failed<'l>(&self, log: Option<&'l Log>) -> Option<&'l Log> {
+        log.filter(|log| !log.has_failed() && !self.failed.load(Ordering::Acquire))
+    }
+
+    /// The log if it is open and can be used: for those who look at all partitions and need not
+    /// open any.
     pub fn log_if_open(&self) -> Option<&Log> {
-        self.log.get()?.as_deref()
+        self.unless_failed(self.log.get()?.as_deref())
     }
 
     /// Whether the log cannot be used. False while nobody has tried.
     pub fn is_offline(&self) -> bool {
-        self.log.get().is_some_and(Option::is_none)
+        self.log.get().is_some() && self.log_if_open().is_none()
     }
 
     /// The log if it is open; if not, it never will be: for a partition that ends.
@@ -147,6 +156,14 @@ impl Partition {
             (Some(log), _) => log.as_ref().map_or(0, |log| log.size()),
             (None, Some(opener)) => opener.size(self),
             (None, None) => 0,
+        }
+    }
+
+    /// Takes the partition offline: it answers KAFKA_STORAGE_ERROR until the broker is started
+    /// again, for reads too, since nobody knows what the disk still has. The others go on.
+    pub fn fail(&self, why: &dyn Display) {
+        if !self.failed.swap(true, Ordering::AcqRel) {
+            ::log::error!("partition {}-{} is offline: {why}", self.topic, self.index);
         }
     }
 
@@ -189,7 +206,9 @@ impl Partition {
     }
 
     /// Appends a produced batch and makes it visible, since on a single node the leader is the
-    /// whole in-sync set; then calls `wake` for each waiter whose need is met by it.
+    /// whole in-sync set; then calls `wake` for each waiter whose need is met by it. Where
+    /// `flush_to` is set it is not visible before it is on the disk: [`Partition::await_flush`]
+    /// must follow.
     ///
     /// # Errors
     /// What the log says; `None` when the partition is offline.
@@ -201,10 +220,39 @@ impl Partition {
     ) -> Result<Appended, Option<AppendError>> {
         let log = self.log().ok_or(None)?;
         let appended = log.append(batch, self.leader_epoch(), now_ms).map_err(Some)?;
-        if !appended.duplicate {
+        if !appended.duplicate && appended.flush_to.is_none() {
             log.advance_high_watermark(appended.next_offset);
             self.waiters.wake(batch.bytes.len() as i64, wake);
         }
         Ok(appended)
+    }
+
+    /// Has `ticket` settled, and what was appended shown, when it is on the disk.
+    /// [`Partition::ask_flush`] must follow, once for many of these.
+    pub fn await_flush(self: &Arc<Self>, bytes: u64, ticket: Option<Arc<FlushTicket>>) {
+        if let Some(log) = self.log_if_open() {
+            log.await_flush(bytes, ticket, self.clone());
+        }
+    }
+
+    /// Asks for a flush at once, without waiting for it.
+    pub fn ask_flush(&self) {
+        if let Some(log) = self.log_if_open() {
+            log.ask_flush();
+        }
+    }
+
+    /// Whether everything below `offset` is on the disk.
+    pub fn is_flushed(&self, offset: i64) -> bool {
+        self.log_if_open().is_some_and(|log| log.flushed_offset() >= offset)
+    }
+}
+
+impl FlushListener for Partition {
+    fn flushed(&self, offset: i64, bytes: u64, wake: WakeRequest<'_>) {
+        let Some(log) = self.log_if_open() else { return };
+        log.advance_high_watermark(offset);
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.waiters.wake(bytes, |waiter| wake(waiter.worker, waiter.key));
     }
 }

@@ -320,6 +320,10 @@ accessors! {
     connection_max_requests: i32 = "barnabas.connection.max.requests";
     /// `barnabas.connection.max.unsent.bytes`
     connection_max_unsent_bytes: i32 = "barnabas.connection.max.unsent.bytes";
+    /// `barnabas.flush.bytes`; -1: as the system does
+    flush_bytes: i64 = "barnabas.flush.bytes";
+    /// `barnabas.flush.ms`; -1: as the system does
+    flush_ms: i64 = "barnabas.flush.ms";
     /// `connections.max.idle.ms`; negative: never closed for being idle
     connections_max_idle_ms: i64 = "connections.max.idle.ms";
     /// `default.replication.factor`
@@ -328,6 +332,15 @@ accessors! {
     delete_topic_enable: bool = "delete.topic.enable";
     /// `fetch.max.bytes`
     fetch_max_bytes: i32 = "fetch.max.bytes";
+    /// `log.flush.offset.checkpoint.interval.ms`
+    log_flush_offset_checkpoint_interval_ms: i32 = "log.flush.offset.checkpoint.interval.ms";
+    /// `log.flush.start.offset.checkpoint.interval.ms`
+    log_flush_start_offset_checkpoint_interval_ms: i32 =
+        "log.flush.start.offset.checkpoint.interval.ms";
+    /// `log.initial.task.delay.ms`
+    log_initial_task_delay_ms: i64 = "log.initial.task.delay.ms";
+    /// `log.retention.check.interval.ms`
+    log_retention_check_interval_ms: i64 = "log.retention.check.interval.ms";
     /// `max.connections`
     max_connections: i32 = "max.connections";
     /// `max.connections.per.ip`
@@ -344,10 +357,15 @@ accessors! {
     num_partitions: i32 = "num.partitions";
     /// `num.recovery.threads.per.data.dir`
     num_recovery_threads_per_data_dir: i32 = "num.recovery.threads.per.data.dir";
+    /// `producer.id.expiration.check.interval.ms`
+    producer_id_expiration_check_interval_ms: i32 = "producer.id.expiration.check.interval.ms";
     /// `producer.id.expiration.ms`
     producer_id_expiration_ms: i32 = "producer.id.expiration.ms";
     /// `queued.max.request.bytes`; -1: as built in
     queued_max_request_bytes: i64 = "queued.max.request.bytes";
+    /// `replica.high.watermark.checkpoint.interval.ms`
+    replica_high_watermark_checkpoint_interval_ms: i64 =
+        "replica.high.watermark.checkpoint.interval.ms";
     /// `socket.listen.backlog.size`
     socket_listen_backlog_size: i32 = "socket.listen.backlog.size";
     /// `socket.receive.buffer.bytes`; -1: the system's default

@@ -167,7 +167,6 @@ mod tests {
         for pair in [
             ("listeners", "PLAINTEXT://:1"),
             ("listener.name.plaintext.ssl.keystore.location", "x"),
-            ("log.flush.interval.messages", "1"),
             ("max.connection.creation.rate", "5"),
         ] {
             let error = check(&[pair], false).unwrap_err();

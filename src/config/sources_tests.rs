@@ -145,8 +145,6 @@ fn what_its_owner_relies_on_is_refused_until_it_is_built() {
         "controller.quorum.voters=1@a:1,2@b:2,3@c:3",
         "controller.quorum.bootstrap.servers=a:1,b:2",
         "log.dirs=/a,/b",
-        "log.flush.interval.messages=1",
-        "log.flush.interval.ms=1000",
         "remote.log.storage.system.enable=true",
         "max.connection.creation.rate=10",
         "config.providers=env",

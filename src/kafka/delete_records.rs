@@ -58,6 +58,7 @@ pub fn handle(
             }
         }
     }
+    moved.iter().for_each(|partition| shared.free_soon(partition));
     let mut topics = Vec::with_capacity(answers.len());
     for (name, rows) in &answers {
         topics.push(DeleteRecordsTopicResult { name, partitions: Array::from(rows) });

@@ -11,9 +11,11 @@ use super::apis::{self, Handler};
 use super::call::{Call, Origin};
 use super::fetch::{self, ParkedFetch};
 use super::parked::Parked;
+use super::produce::ParkedProduce;
 use super::wakes::Wakes;
 use super::{api_versions, produce};
 use crate::broker::{Shared, WorkerMessage};
+use crate::catalog::Partition;
 use crate::log::validate::Scratch;
 use crate::net::{ConnId, Context, Flow, Framing, Part, Peer, Service, Slot};
 use crate::wire::api::ApiKey;
@@ -32,6 +34,23 @@ pub struct Session {
     origin: Origin,
 }
 
+/// A request that is answered later.
+pub enum ParkedRequest {
+    /// A long poll: until there is data.
+    Fetch(ParkedFetch),
+    /// Until what it produced is on the disk.
+    Produce(ParkedProduce),
+}
+
+impl ParkedRequest {
+    fn conn(&self) -> ConnId {
+        match self {
+            Self::Fetch(parked) => parked.conn(),
+            Self::Produce(parked) => parked.conn(),
+        }
+    }
+}
+
 /// Kafka's protocol on one worker.
 pub struct KafkaService {
     pub(super) shared: Arc<Shared>,
@@ -39,7 +58,9 @@ pub struct KafkaService {
     max_frame: i32,
     pub(super) out: Writer,
     pub(super) wakes: Wakes,
-    pub(super) parked: Parked<ParkedFetch>,
+    pub(super) parked: Parked<ParkedRequest>,
+    /// Partitions that something in this turn waits for to be flushed.
+    pub(super) to_flush: Vec<Arc<Partition>>,
     pub(super) scratch: Scratch,
     /// The worker is stopping: nothing may be parked any more.
     pub(super) draining: bool,
@@ -57,6 +78,7 @@ impl KafkaService {
             out: Writer::new(),
             wakes,
             parked: Parked::default(),
+            to_flush: Vec::new(),
             scratch: Scratch::default(),
             draining: false,
         }
@@ -147,8 +169,12 @@ impl KafkaService {
 
     fn wake(&mut self, cx: &mut Context<'_>, keys: &[u64]) {
         for key in keys {
-            if let Some(parked) = self.parked.take(*key) {
-                fetch::resume(self, cx, parked, fetch::Why::Data);
+            match self.parked.take(*key) {
+                Some(ParkedRequest::Fetch(parked)) => {
+                    fetch::resume(self, cx, parked, fetch::Why::Data);
+                }
+                Some(ParkedRequest::Produce(parked)) => produce::answer_parked(self, cx, parked),
+                None => {}
             }
         }
     }
@@ -234,7 +260,7 @@ impl Service for KafkaService {
     }
 
     fn timer(&mut self, cx: &mut Context<'_>, key: u64) {
-        if let Some(parked) = self.parked.take(key) {
+        if let Some(ParkedRequest::Fetch(parked)) = self.parked.take(key) {
             fetch::resume(self, cx, parked, fetch::Why::Timeout);
         }
     }
@@ -244,13 +270,23 @@ impl Service for KafkaService {
         if !keys.is_empty() {
             self.wake(cx, &keys);
         }
+        for partition in self.to_flush.drain(..) {
+            partition.ask_flush();
+        }
     }
 
     fn drain(&mut self, cx: &mut Context<'_>) {
         self.draining = true;
         for key in self.parked.keys_where(|_| true) {
-            if let Some(parked) = self.parked.take(key) {
-                fetch::resume(self, cx, parked, fetch::Why::Timeout);
+            match self.parked.take(key) {
+                Some(ParkedRequest::Fetch(parked)) => {
+                    fetch::resume(self, cx, parked, fetch::Why::Timeout);
+                }
+                // It may be on the disk soon, but not while this worker lives: no answer.
+                Some(ParkedRequest::Produce(parked)) => {
+                    produce::leave(cx, parked);
+                }
+                None => {}
             }
         }
     }
@@ -259,7 +295,7 @@ impl Service for KafkaService {
         // Long polls of a connection that is gone: give their registrations back now, not at their
         // timeout, or a client that reconnects in a loop would pile them up.
         for key in self.parked.keys_where(|parked| parked.conn() == conn) {
-            if let Some(parked) = self.parked.take(key) {
+            if let Some(ParkedRequest::Fetch(parked)) = self.parked.take(key) {
                 parked.forget(cx);
             }
         }

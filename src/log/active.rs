@@ -9,6 +9,7 @@ use super::append::Writer;
 use super::error::StorageError;
 use super::file::Tail;
 use super::names::SegmentPaths;
+use super::offsets::Position;
 use super::preparer::{Job, NextOrder, Rolled};
 use super::segment::{Capacities, Segment, Tails};
 use super::time_index::Largest;
@@ -148,11 +149,38 @@ impl Log {
             }
             writer.snapshot_at = base;
         }
+        self.durability.note_names();
         let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
         // Readers of old segments come and go; those of the last two are the rule.
         let old = segments.len().saturating_sub(1);
         segments[..old].iter().for_each(|segment| segment.release_files());
         segments.push(segment);
+        drop(segments);
+        self.durability.note_roll(&self.keepers.flusher);
+        Ok(())
+    }
+
+    /// Begins a new segment at the end of the log without a batch for it, because all others go.
+    /// A log that nobody has written to is left without open files again.
+    pub(super) fn roll_now(&self, writer: &mut Writer, now_ms: i64) -> Result<(), StorageError> {
+        let was_open = writer.active.tails.is_some();
+        if !was_open {
+            activate(writer, &self.dir(), now_ms)?;
+        }
+        self.roll(writer, now_ms)?;
+        let end = Position { offset: writer.end, segment: writer.end, byte: 0 };
+        self.marks.set(|published| {
+            if published.high_watermark.offset == end.offset {
+                published.high_watermark = end;
+            }
+            published.log_end = end;
+        });
+        if !was_open && let Some(tails) = writer.active.tails.take() {
+            let files = writer.active.segment.seal(tails);
+            let path = names::log_file(&self.dir(), end.segment);
+            files.trim().map_err(StorageError::on("cut", &path))?;
+            writer.active.segment.release_files();
+        }
         Ok(())
     }
 

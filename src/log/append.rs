@@ -57,6 +57,9 @@ pub struct Appended {
     pub log_start_offset: i64,
     /// The batch was in the log already; nothing was appended.
     pub duplicate: bool,
+    /// `flush.messages` asks that everything below this offset is on the disk before the answer
+    /// leaves and before consumers see the batch: see [`Log::await_flush`].
+    pub flush_to: Option<i64>,
 }
 
 /// A batch on its way into the log.
@@ -120,6 +123,9 @@ impl Log {
         if writer.closed {
             return Err(AppendError::Closed(self.name.clone()));
         }
+        if let Some(failure) = self.durability.failure() {
+            return Err(AppendError::Storage(failure));
+        }
         expire_producers(&mut writer, incoming.now_ms);
         if let Verdict::Duplicate(batch) = self.check_producer(&writer, incoming)? {
             return Ok(self.already_appended(batch));
@@ -143,6 +149,10 @@ impl Log {
             writer.active.segment.publish_aborted();
         }
         self.account(&mut writer, incoming, position, max_timestamp);
+        let flush_to = self.flush_to(last_offset + 1);
+        if flush_to.is_none() {
+            self.durability.note_append(size, &self.keepers.flusher);
+        }
         Ok(Appended {
             base_offset: position.offset,
             last_offset,
@@ -150,7 +160,13 @@ impl Log {
             log_append_time_ms: incoming.log_append_time_ms,
             log_start_offset: self.marks.get().log_start,
             duplicate: false,
+            flush_to,
         })
+    }
+
+    fn flush_to(&self, next_offset: i64) -> Option<i64> {
+        let must = self.durability.must_flush(next_offset, &self.keepers.flusher);
+        must.then_some(next_offset)
     }
 
     fn check_producer(
@@ -187,6 +203,8 @@ impl Log {
             log_append_time_ms: batch.timestamp,
             log_start_offset: self.marks.get().log_start,
             duplicate: true,
+            // The answer to the first attempt may still wait for the disk.
+            flush_to: self.flush_to(batch.last_offset + 1),
         }
     }
 
@@ -257,6 +275,7 @@ impl Log {
         if next.assign(epoch, writer.end) {
             next.store(&self.dir())?;
             *epochs = next;
+            self.durability.note_names();
         }
         Ok(())
     }

@@ -1,16 +1,18 @@
-//! What happens to a log besides appends and reads: records deleted, flushed, closed, removed.
+//! What happens to a log besides appends and reads: records deleted, flushed, closed.
 //!
 //! All of it may block: it belongs to keepers and to start and stop. Readers are never disturbed:
 //! whoever still sends from a segment keeps its file and its mapping.
 
 use super::Log;
 use super::append::Writer;
+use super::changes::Change;
+use super::durability::{FlushListener, FlushTicket};
 use super::error::{LogError, StorageError};
+use super::preparer::Finished;
+use super::segment::SegmentFiles;
 use super::{checkpoint, names, producer_snapshot};
-use std::fs::{self, File};
 use std::path::Path;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 impl Log {
     /// Moves the log start offset forward to `offset`, but not beyond the high watermark; going
@@ -26,141 +28,123 @@ impl Log {
         if offset <= published.log_start {
             return Ok(published.log_start);
         }
-        let dir = self.dir();
         self.marks.set(|published| published.log_start = offset);
         self.publish(&mut writer, None);
-        let mut epochs = self.lock_epochs();
-        let mut next = epochs.clone();
-        if next.truncate_from_start(offset) {
-            // A crash before this leaves epochs that no offset has; opening drops them.
-            next.store(&dir)?;
-            *epochs = next;
-        }
+        drop(writer);
+        self.keepers.janitor.note(Change::LogStart);
+        self.forget_old_epochs()?;
         Ok(offset)
     }
 
     /// Brings everything that was appended before the call to the disk; gives the offset up to
     /// which the log is there. Blocks for as long as the disk takes.
     pub fn flush(&self) -> Result<i64, LogError> {
-        let dir = self.dir();
-        let flushed = self.flushed.load(Ordering::Acquire);
-        let end = self.marks.get().log_end.offset;
-        if flushed >= end {
-            return Ok(flushed);
-        }
-        let segments = self.segments();
-        let after = segments.partition_point(|segment| segment.base <= flushed);
-        for segment in &segments[after.saturating_sub(1)..] {
-            let files = segment.files(&dir)?;
-            let path = names::log_file(&dir, segment.base);
-            files.log.file().sync_data().map_err(StorageError::on("flush", &path))?;
-        }
-        sync_dir(&dir)?;
-        self.flushed.fetch_max(end, Ordering::AcqRel);
-        Ok(end)
+        Ok(self.durability.flush(self.keepers.flusher.ground())?)
     }
 
     /// Starts to write what was appended to the active segment to the disk, without waiting and
     /// without a promise: it makes the next flush short. For a keeper, every few MiB.
     pub fn start_write_back(&self) -> Result<(), LogError> {
-        let Some(active) = self.segments().pop() else { return Ok(()) };
-        let Some(files) = active.opened() else { return Ok(()) };
-        let path = names::log_file(&self.dir(), active.base);
-        Ok(files.log.start_write_back().map_err(StorageError::on("write back", &path))?)
+        let started = self.durability.start_write_back();
+        Ok(started.map_err(StorageError::on("write back", &self.dir()))?)
     }
 
-    /// The offset up to which the log is known to be on the disk (Kafka's recovery point).
+    /// The offset up to which the log is on the disk.
     pub fn flushed_offset(&self) -> i64 {
-        self.flushed.load(Ordering::Acquire)
+        self.durability.flushed()
     }
 
-    /// Notes that somebody brought the whole volume to the disk after the log was sealed.
-    pub fn note_flushed(&self) {
-        assert!(self.lock_writer().closed, "what is appended to may have grown since");
-        self.flushed.fetch_max(self.marks.get().log_end.offset, Ordering::AcqRel);
+    /// The offset up to which the log is on the disk in its final form: after a crash nothing
+    /// below needs to be checked (Kafka's recovery point).
+    pub fn recovery_point(&self) -> i64 {
+        self.durability.recovery_point()
+    }
+
+    /// A flush has failed: nothing of this log can be relied on until it is opened again.
+    pub fn has_failed(&self) -> bool {
+        self.durability.has_failed()
+    }
+
+    /// Has `listener` told, and `ticket` settled, when everything that was appended until now is on
+    /// the disk. [`Log::ask_flush`] must follow, once for many of these.
+    pub fn await_flush(
+        &self,
+        bytes: u64,
+        ticket: Option<Arc<FlushTicket>>,
+        listener: Arc<dyn FlushListener>,
+    ) {
+        self.durability.wait(bytes, ticket, listener);
+    }
+
+    /// Asks for a flush at once, without waiting for it.
+    pub fn ask_flush(&self) {
+        self.durability.ask(&self.keepers.flusher);
+    }
+
+    /// Records from `offset` on are gone: what comes in their place is not on the disk. To be called
+    /// when the end was moved back, before anything is appended.
+    pub fn note_truncated(&self, offset: i64) {
+        self.durability.truncated_to(offset);
     }
 
     /// Closes the log: [`Log::seal`], then everything is flushed. After it, the log can be opened as
     /// [`super::Recovery::Clean`].
     pub fn close(&self) -> Result<(), LogError> {
         self.seal()?;
-        if let Some(active) = self.segments().pop()
-            && let Some(files) = active.opened()
-        {
-            let path = names::index_file(&self.dir(), active.base);
-            let synced = files.index.file().sync_data();
-            synced
-                .and_then(|()| files.time.file().sync_data())
-                .map_err(StorageError::on("flush", &path))?;
-        }
         self.flush()?;
         Ok(())
     }
 
+    /// Closes the log after [`Log::seal`] and a flush of the whole volume, see
+    /// [`super::volume::sync`].
+    ///
+    /// # Errors
+    /// When that flush, or one before it, has lost something of this log.
+    pub fn close_flushed(&self) -> Result<(), LogError> {
+        self.durability.covered(self.keepers.flusher.ground())?;
+        Ok(())
+    }
+
     /// Takes no appends any more and brings the files into the form that they keep. Nothing is
-    /// flushed: who seals many logs flushes once, see [`super::volume::sync`]. Reading goes on.
+    /// flushed: who seals many logs flushes once. Reading goes on.
     pub fn seal(&self) -> Result<(), LogError> {
         let mut writer = self.lock_writer();
         writer.closed = true;
+        if let Some(failure) = self.durability.failure() {
+            return Err(failure.into());
+        }
         let dir = self.dir();
         let finished = self.backlog.finish();
         self.next.discard();
-        self.seal_active(&mut writer, &dir)?;
-        if writer.end > writer.snapshot_at {
-            let path = names::snapshot_file(&dir, writer.end);
-            checkpoint::replace(&path, &producer_snapshot::encode(&writer.producers))
-                .map_err(StorageError::on("write", &path))?;
+        let files = self.seal_active(&mut writer, &dir)?;
+        let snapshot = names::snapshot_file(&dir, writer.end);
+        let is_new = writer.end > writer.snapshot_at;
+        if is_new {
+            checkpoint::replace(&snapshot, &producer_snapshot::encode(&writer.producers))
+                .map_err(StorageError::on("write", &snapshot))?;
             writer.snapshot_at = writer.end;
+        }
+        if is_new || files.is_some() {
+            self.backlog.add_finished(vec![Finished { files, snapshot }]);
+            self.durability.note_names();
         }
         Ok(finished?)
     }
 
-    fn seal_active(&self, writer: &mut Writer, dir: &Path) -> Result<(), StorageError> {
+    fn seal_active(
+        &self,
+        writer: &mut Writer,
+        dir: &Path,
+    ) -> Result<Option<Arc<SegmentFiles>>, StorageError> {
         writer.active.finish_time_index(dir)?;
         let segment = &writer.active.segment;
         if let Some(tails) = writer.active.tails.take() {
             segment.seal(tails);
         }
         // Nothing to do for a segment that was never opened: it is as it was found.
-        let Some(files) = segment.opened() else { return Ok(()) };
-        files.trim().map_err(StorageError::on("cut", &names::log_file(dir, segment.base)))
-    }
-
-    /// Takes the partition out of the directory's namespace: nothing is appended any more, and the
-    /// directory is renamed, so that a new one of the same name can be made. [`Log::remove`] must
-    /// follow, or the next start of the broker removes what is left.
-    pub fn mark_deleted(&self) -> Result<(), LogError> {
-        let mut writer = self.lock_writer();
-        writer.closed = true;
-        let mut id = [0; 16];
-        getrandom::fill(&mut id).map_err(|error| {
-            let error = std::io::Error::other(error.to_string());
-            StorageError::new("draw a name for the deletion of", &self.dir(), error)
-        })?;
-        let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
-        // A rolled segment's chores must not reach into a new log of the same name.
-        self.backlog.clear();
-        self.next.discard();
-        let mut dir = self.dir.write().unwrap_or_else(PoisonError::into_inner);
-        let to = dir.with_file_name(names::delete_dir_name(&self.name, &id));
-        fs::rename(&*dir, &to).map_err(StorageError::on("rename", &dir))?;
-        *dir = Arc::from(to);
-        Ok(())
-    }
-
-    /// Removes the directory and all files in it. Only after [`Log::mark_deleted`].
-    pub fn remove(&self) -> Result<(), LogError> {
-        let mut writer = self.lock_writer();
-        assert!(writer.closed, "a log that takes appends cannot be removed");
-        writer.active.tails = None;
-        self.segments().iter().for_each(|segment| segment.release_files());
-        let dir = self.dir();
-        match fs::remove_dir_all(&*dir) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(StorageError::new("remove", &dir, error).into())
-            }
-            _ => Ok(()),
-        }
+        let Some(files) = segment.opened() else { return Ok(None) };
+        files.trim().map_err(StorageError::on("cut", &names::log_file(dir, segment.base)))?;
+        Ok(Some(files))
     }
 }
 
@@ -174,9 +158,4 @@ impl Drop for Log {
             tails.seal();
         }
     }
-}
-
-/// Makes renames and new files in a directory last.
-fn sync_dir(dir: &Path) -> Result<(), StorageError> {
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(StorageError::on("flush", dir))
 }

@@ -8,7 +8,8 @@
 //!  ├ Producers   idempotence, transactions, .snapshot, .txnindex   producers, producer_snapshot,
 //!  │                                                               txn_index
 //!  ├ LeaderEpochs  leader-epoch-checkpoint                         epochs
-//!  └ Preparer    grows and faults in ahead of need (a keeper)      preparer
+//!  ├ Preparer    grows and faults in ahead of need (a keeper)      preparer
+//!  └ Janitor     removes what was given up, later (a keeper)       janitor, delete, retention
 //! open, listing, trust, recover, state: from a directory to a log, also after a crash; damage: only looking
 //! ```
 //!
@@ -22,12 +23,19 @@
 
 mod active;
 mod append;
+mod changes;
 mod checkpoint;
 mod damage;
+mod delete;
+mod durability;
 mod epochs;
 mod error;
 mod file;
+mod flush;
+mod flusher;
+mod ground;
 mod index;
+mod janitor;
 mod keepers;
 mod lifecycle;
 pub mod limits;
@@ -43,10 +51,12 @@ mod read;
 mod rebuild;
 mod recover;
 mod report;
+mod retention;
 mod sanity;
 mod scan;
 mod segment;
 mod state;
+pub mod sync;
 mod time_index;
 mod times;
 mod trust;
@@ -56,8 +66,13 @@ pub mod validate;
 pub mod volume;
 
 pub use append::Appended;
+pub use changes::Change;
 pub use damage::Damage;
+pub use delete::Deleted;
+pub use durability::{FlushListener, FlushTicket, WakeRequest};
 pub use error::{AppendError, LogError, ReadError, StorageError};
+pub use flusher::{Deliver, Flusher};
+pub use janitor::Janitor;
 pub use keepers::Keepers;
 pub use names::aside_dir_name;
 pub use offsets::{Bound, Offsets};
@@ -72,12 +87,13 @@ pub use txn_index::AbortedTxn;
 
 use crate::config::TopicConfig;
 use append::Writer;
+use durability::Durability;
 use epochs::LeaderEpochs;
 use offsets::{Position, Published, Watermarks};
 use preparer::{Backlog, NextSegment};
 use segment::{Segment, SegmentFiles};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// The log of one partition. See the module's documentation.
@@ -85,16 +101,18 @@ pub struct Log {
     /// `<topic>-<partition>`: the directory's name, for messages.
     name: String,
     /// Where it is; changes once, when the log is deleted.
-    dir: RwLock<Arc<Path>>,
+    dir: Arc<RwLock<Arc<Path>>>,
     writer: Mutex<Writer>,
-    marks: Watermarks,
+    marks: Arc<Watermarks>,
     /// In order of their base offsets; never empty; the last one is written to.
-    segments: RwLock<Vec<Arc<Segment>>>,
+    segments: Arc<RwLock<Vec<Arc<Segment>>>>,
     epochs: Mutex<LeaderEpochs>,
+    /// Held by who takes segments away or puts others in their place; before the writer's.
+    upkeep: Mutex<()>,
     /// Transactions may hold the last stable offset back: moving the high watermark must look.
     unstable: AtomicBool,
-    /// Everything below is on the disk, not only in the page cache.
-    flushed: AtomicI64,
+    /// How far it is on the disk, not only in the page cache.
+    durability: Arc<Durability>,
     next: Arc<NextSegment>,
     backlog: Arc<Backlog>,
     keepers: Keepers,
@@ -154,6 +172,7 @@ impl Log {
         if self.unstable.load(Ordering::Acquire) {
             self.publish(&mut self.lock_writer(), None);
         }
+        self.keepers.janitor.note(Change::HighWatermark);
     }
 
     /// The base offset of the first segment.
@@ -169,6 +188,8 @@ impl Log {
 
     /// Takes new settings; those of files count from the next segment on.
     pub fn set_config(&self, config: Arc<TopicConfig>) {
+        let (messages, ms) = (config.flush_messages, config.flush_ms);
+        self.durability.set_rules(messages, ms, &self.keepers.flusher);
         self.lock_writer().config = config;
     }
 

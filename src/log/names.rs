@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 /// Suffixes that Kafka gives to files which are on their way out, and ours for files on their way
 /// in. What bears one of them when a log is opened was left behind by a crash.
-pub(crate) const LEFTOVERS: [&str; 4] = [".deleted", ".cleaned", ".tmp", PREPARED];
+pub(crate) const LEFTOVERS: [&str; 4] = [DELETED, ".cleaned", ".tmp", PREPARED];
+/// A file that is no part of the log any more and is removed after a delay.
+const DELETED: &str = ".deleted";
 /// A segment's files made ahead of need, before their base offset is known.
 pub(crate) const PREPARED: &str = ".prepared";
 /// The end of a segment's file that is in the way, but may be all that is left of something.
@@ -80,7 +82,7 @@ pub(crate) fn time_index_file(dir: &Path, base: i64) -> PathBuf {
     offset_file(dir, base, "timeindex")
 }
 
-/// Its transaction index.
+/// Its aborted transactions, if there are any.
 pub(crate) fn txn_index_file(dir: &Path, base: i64) -> PathBuf {
     offset_file(dir, base, "txnindex")
 }
@@ -128,6 +130,13 @@ impl SegmentPaths {
 /// All files that a segment can have, Kafka's too; its snapshot is the producers'.
 pub(crate) fn segment_files(dir: &Path, base: i64) -> [PathBuf; 4] {
     ["log", "index", "timeindex", "txnindex"].map(|suffix| offset_file(dir, base, suffix))
+}
+
+/// The name that a file has between its deletion and its removal.
+pub(crate) fn deleted(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(DELETED);
+    PathBuf::from(name)
 }
 
 /// The producers' state up to `offset`.

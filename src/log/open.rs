@@ -9,6 +9,7 @@
 use super::Log;
 use super::active::Active;
 use super::append::{PRODUCER_EXPIRATION_MS, Writer};
+use super::durability::{Durability, Parts};
 use super::epochs::LeaderEpochs;
 use super::error::{LogError, StorageError};
 use super::keepers::Keepers;
@@ -26,7 +27,7 @@ use crate::config::TopicConfig;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, RwLock};
 
 /// A log on its way from its files into memory.
@@ -45,6 +46,8 @@ pub(super) struct Loader<'d> {
     /// Everything below was on the disk before.
     flushed: i64,
     pub(super) report: RecoveryReport,
+    /// The directory is new: not even its name is on the disk.
+    made: bool,
 }
 
 impl Log {
@@ -61,6 +64,7 @@ impl Log {
         }
         let mut loader = Loader::new(&dir, &config, &listing);
         loader.begin_at(0)?;
+        loader.made = true;
         Ok(loader.finish(config, keepers, 0)?.0)
     }
 
@@ -100,6 +104,7 @@ impl<'d> Loader<'d> {
             was_cut: false,
             flushed: 0,
             report: RecoveryReport::default(),
+            made: false,
         }
     }
 
@@ -240,7 +245,7 @@ impl<'d> Loader<'d> {
         self.report.producers = self.producers.len();
         let name = self.dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let writer = Writer {
-            config,
+            config: config.clone(),
             active: Active::new(last),
             producers: self.producers,
             end: self.end,
@@ -250,17 +255,29 @@ impl<'d> Loader<'d> {
             snapshot_at: self.snapshot_at,
             closed: false,
         };
+        let parts = Parts {
+            name: name.clone(),
+            dir: Arc::new(RwLock::new(Arc::from(self.dir))),
+            segments: Arc::new(RwLock::new(self.segments)),
+            marks: Arc::new(Watermarks::new(Published::new(start, end))),
+            backlog: Arc::default(),
+        };
+        let (dir, marks) = (parts.dir.clone(), parts.marks.clone());
+        let (segments, backlog) = (parts.segments.clone(), parts.backlog.clone());
+        let is_closed = !self.made && !self.report.checked;
+        let durability = Durability::new(parts, self.flushed, is_closed, &config, &keepers.flusher);
         let log = Log {
             name,
-            dir: RwLock::new(Arc::from(self.dir)),
+            dir,
             writer: Mutex::new(writer),
-            marks: Watermarks::new(Published::new(start, end)),
-            segments: RwLock::new(self.segments),
+            marks,
+            segments,
             epochs: Mutex::new(self.epochs),
+            upkeep: Mutex::default(),
             unstable: AtomicBool::new(false),
-            flushed: AtomicI64::new(self.flushed),
+            durability,
             next: Arc::default(),
-            backlog: Arc::default(),
+            backlog,
             keepers,
         };
         log.publish(&mut log.lock_writer(), None);

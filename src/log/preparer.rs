@@ -186,6 +186,13 @@ pub(crate) struct Rolled {
     pub(crate) snapshot: (PathBuf, Vec<u8>),
 }
 
+/// A segment whose files have their final form, but perhaps not on the disk.
+pub(crate) struct Finished {
+    /// `None` if they are as they were found.
+    pub(crate) files: Option<Arc<SegmentFiles>>,
+    pub(crate) snapshot: PathBuf,
+}
+
 /// The rolled segments of one log that are not finished. As long as the preparer keeps up there is
 /// at most one.
 #[derive(Default)]
@@ -194,6 +201,9 @@ pub(crate) struct Backlog(Mutex<Unfinished>);
 #[derive(Default)]
 struct Unfinished {
     waiting: Vec<Rolled>,
+    /// Finished, and not flushed since. Held open until then: an error of the disk is told to who
+    /// has the file open.
+    finished: Vec<Finished>,
     /// The first segment that still has its reserve because it could not be cut off, and why.
     uncut: Option<(PathBuf, String)>,
 }
@@ -219,7 +229,7 @@ impl Backlog {
     /// the next start, never data.
     pub(crate) fn finish(&self) -> Result<(), StorageError> {
         let mut backlog = self.lock();
-        let Unfinished { waiting, uncut } = &mut *backlog;
+        let Unfinished { waiting, finished, uncut } = &mut *backlog;
         for Rolled { files, snapshot: (path, bytes) } in waiting.drain(..) {
             if let Err(error) = files.trim() {
                 ::log::warn!("cannot cut the segment before {}: {error}", path.display());
@@ -228,6 +238,7 @@ impl Backlog {
             if let Err(error) = checkpoint::replace(&path, &bytes) {
                 ::log::debug!("cannot write {}: {error}", path.display());
             }
+            finished.push(Finished { files: Some(files), snapshot: path });
         }
         match uncut {
             None => Ok(()),
@@ -236,6 +247,16 @@ impl Backlog {
                 Err(StorageError::new("cut the segment before", path, why))
             }
         }
+    }
+
+    /// What was finished since the last call, to be flushed.
+    pub(crate) fn take_finished(&self) -> Vec<Finished> {
+        std::mem::take(&mut self.lock().finished)
+    }
+
+    /// Puts more of it in, or back if it could not be flushed for a reason that passes.
+    pub(crate) fn add_finished(&self, finished: Vec<Finished>) {
+        self.lock().finished.extend(finished);
     }
 
     /// [`Backlog::finish`] on the way: what fails is told when the log is closed.

@@ -73,9 +73,10 @@ impl Log {
         bound: Bound,
     ) -> Result<Read, ReadError> {
         let published = self.in_range(offset)?;
-        let Some(start) = self.start_at(offset, published.bound(bound))? else {
-            return Ok(Read::nothing(offset, &published));
-        };
+        let start = self.start_at(offset, published.bound(bound));
+        // What was deleted meanwhile is not broken but out of range.
+        let start = start.or_else(|error| self.in_range(offset).and(Err(error)))?;
+        let Some(start) = start else { return Ok(Read::nothing(offset, &published)) };
         let Start { segment, files, first, end } = start;
         let fitting = files.cut(&first, u64::from(max_bytes), end)?;
         let to = if at_least_one { fitting.max(first.end()) } else { fitting };

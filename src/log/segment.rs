@@ -17,8 +17,8 @@ use crate::wire::records::NO_TIMESTAMP;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Files of segments that are no longer written to are kept open up to this many in the process
@@ -118,6 +118,8 @@ pub(crate) struct Segment {
     /// Bytes of the transaction index, 0 if there is none.
     txn_size: AtomicU64,
     files: Mutex<Option<Arc<SegmentFiles>>>,
+    /// The segment is no part of the log any more, and its files bear other names.
+    deleted: AtomicBool,
     /// The largest timestamp of what was there when the segment was opened, found when it is
     /// first asked for.
     opened_largest: OnceLock<Largest>,
@@ -136,6 +138,7 @@ impl Segment {
             time_size: AtomicU64::new(u64::MAX),
             txn_size: AtomicU64::new(0),
             files: Mutex::new(None),
+            deleted: AtomicBool::new(false),
             opened_largest: OnceLock::new(),
             appended_max_timestamp: AtomicI64::new(NO_TIMESTAMP),
             appended_max_offset: AtomicI64::new(base),
@@ -179,8 +182,13 @@ impl Segment {
         self.lock().clone()
     }
 
+    /// A reader may have found the segment a moment before it was deleted: it finds its files, too.
+    fn path(&self, path: PathBuf) -> PathBuf {
+        if self.deleted.load(Ordering::Acquire) { names::deleted(&path) } else { path }
+    }
+
     fn open(&self, dir: &Path) -> Result<SegmentFiles, StorageError> {
-        let path = names::log_file(dir, self.base);
+        let path = self.path(names::log_file(dir, self.base));
         let log = File::open(&path).map_err(StorageError::on("open", &path))?;
         let size = log.metadata().map_err(StorageError::on("open", &path))?.len();
         if size < self.size() {
@@ -188,15 +196,16 @@ impl Segment {
             let error = io::Error::new(io::ErrorKind::UnexpectedEof, why);
             return Err(StorageError::new("read", &path, error));
         }
-        let sealed = |path: &Path, size: &AtomicU64, entry| {
-            let file = File::open(path).map_err(StorageError::on("open", path))?;
-            let there = file.metadata().map_err(StorageError::on("open", path))?.len();
+        let sealed = |path: PathBuf, size: &AtomicU64, entry| {
+            let path = self.path(path);
+            let file = File::open(&path).map_err(StorageError::on("open", &path))?;
+            let there = file.metadata().map_err(StorageError::on("open", &path))?.len();
             let there = there.min(size.load(Ordering::Acquire));
             Ok::<_, StorageError>(GrowingFile::sealed(file, there / entry * entry))
         };
-        let index = sealed(&names::index_file(dir, self.base), &self.index_size, index::ENTRY)?;
-        let path = names::time_index_file(dir, self.base);
-        let time = sealed(&path, &self.time_size, time_index::ENTRY)?;
+        let index = sealed(names::index_file(dir, self.base), &self.index_size, index::ENTRY)?;
+        let time = names::time_index_file(dir, self.base);
+        let time = sealed(time, &self.time_size, time_index::ENTRY)?;
         let log = GrowingFile::sealed(log, self.size());
         let (base, txn) = (self.base, OnceLock::new());
         Ok(SegmentFiles { base, log, index, time, txn, counted: false })
@@ -288,6 +297,36 @@ impl Segment {
         Ok(self.opened_largest(dir)?.timestamp.max(appended))
     }
 
+    /// Whether the segment was given up: nothing in it counts any more.
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.deleted.load(Ordering::Acquire)
+    }
+
+    /// Gives the segment's files the names of files that are on their way out, and says which.
+    /// Readers that hold them are not disturbed, those that open them now find them.
+    ///
+    /// # Errors
+    /// When the records' file cannot be renamed. What else is not renamed has no records any more,
+    /// and goes when the log is opened again.
+    pub(crate) fn rename_deleted(&self, dir: &Path) -> Result<Vec<PathBuf>, StorageError> {
+        let mut files = self.lock();
+        let mut renamed = Vec::new();
+        for path in names::segment_files(dir, self.base) {
+            let to = names::deleted(&path);
+            match fs::rename(&path, &to) {
+                Ok(()) => renamed.push(to),
+                Err(error) if renamed.is_empty() => {
+                    return Err(StorageError::new("rename", &path, error));
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => ::log::warn!("cannot rename {}: {error}", path.display()),
+            }
+        }
+        self.deleted.store(true, Ordering::Release);
+        files.take();
+        Ok(renamed)
+    }
+
     /// There is something in its transaction index.
     pub(crate) fn has_aborted(&self) -> bool {
         self.txn_size.load(Ordering::Acquire) > 0
@@ -346,6 +385,11 @@ impl Segment {
 }
 
 impl SegmentFiles {
+    /// The segment's base offset.
+    pub(crate) fn base(&self) -> i64 {
+        self.base
+    }
+
     /// The headers of the batches in bytes `from..to` of the `.log`.
     pub(crate) fn headers(&self, from: u64, to: u64) -> Result<Headers<'_>, StorageError> {
         let bytes = self.log.slice(from, to.saturating_sub(from));

@@ -4,7 +4,6 @@ use std::ffi::CString;
 use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -34,11 +33,7 @@ pub fn bytes(path: &Path) -> io::Result<(i64, i64)> {
 /// When the path cannot be opened or the disk fails.
 pub fn sync(path: &Path) -> io::Result<()> {
     let directory = File::open(path)?;
-    // SAFETY: the descriptor is open as long as `directory` lives; the call touches no memory.
-    match unsafe { libc::syncfs(directory.as_raw_fd()) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
+    super::sync::volume(&directory, path)
 }
 
 #[cfg(test)]

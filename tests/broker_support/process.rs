@@ -81,8 +81,17 @@ pub struct Ended {
 }
 
 impl Broker {
-    /// Starts a broker on a free port with its data in `dir`.
+    /// Starts a broker on a free port with its data in `dir`. Retention waits: the records of
+    /// tests bear old timestamps, and a check would be work at rest.
     pub fn start(dir: &Path, more: &[&str]) -> Broker {
+        Broker::start_with_retention(
+            dir,
+            &[&["--set", "log.initial.task.delay.ms=3600000"], more].concat(),
+        )
+    }
+
+    /// The same with retention as it is set, from the start on.
+    pub fn start_with_retention(dir: &Path, more: &[&str]) -> Broker {
         let dir = dir.to_str().unwrap();
         let arguments = [&["--port", "0", "--data-dir", dir], more].concat();
         Broker::spawn(command(&arguments))

@@ -19,6 +19,10 @@ use barnabas::wire::messages::describe_configs::{
 use barnabas::wire::messages::describe_producers::{
     DescribeProducersRequest, DescribeProducersResponse, TopicRequest,
 };
+use barnabas::wire::messages::incremental_alter_configs::{
+    AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResponse,
+};
 use barnabas::wire::messages::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 use barnabas::wire::messages::list_offsets::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic,
@@ -201,6 +205,24 @@ impl Client {
             producers.map(|p| (p.producer_id, p.producer_epoch, p.last_sequence)).collect();
         all.sort_unstable();
         all
+    }
+
+    /// Sets settings of a topic, the others stay.
+    pub fn alter(&mut self, topic: &str, configs: &[(&str, &str)]) {
+        let mut changes = Vec::new();
+        for &(name, value) in configs {
+            changes.push(AlterableConfig { name, config_operation: 0, value: Some(value) });
+        }
+        let configs = Array::from(&changes);
+        let resources = [AlterConfigsResource { resource_type: 2, resource_name: topic, configs }];
+        let request = IncrementalAlterConfigsRequest {
+            resources: Array::from(&resources),
+            validate_only: false,
+        };
+        let answer = self.call(1, &request);
+        let response: IncrementalAlterConfigsResponse<'_> = answer.read();
+        let row = response.responses.iter().next().unwrap();
+        assert_eq!(row.error_code, ErrorCode::NONE, "{:?}", row.error_message);
     }
 
     /// Moves the log start offset; returns the low watermark.

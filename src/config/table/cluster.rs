@@ -92,7 +92,7 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Bytes of a whole follower fetch response."),
     int("replica.fetch.wait.max.ms").default("500")
         .doc("Max wait of follower fetches; keep it under replica.lag.time.max.ms."),
-    long("replica.high.watermark.checkpoint.interval.ms").default("5000")
+    long("replica.high.watermark.checkpoint.interval.ms").default("5000").used()
         .doc("Pause between writes of the high watermark checkpoint."),
     long("replica.lag.time.max.ms").default("30000")
         .doc("Time a follower may be behind before it leaves the ISR."),

@@ -63,16 +63,16 @@ pub(super) static ROWS: &[Setting] = &[
     list("log.dirs").any_items().not_empty().used()
         .doc("Data directories."),
     long("log.flush.interval.messages")
-        .default("9223372036854775807").at_least(1).cluster_wide().refused("flushing to disk by count")
+        .default("9223372036854775807").at_least(1).cluster_wide().used()
         .doc("Broker default of flush.messages."),
-    long("log.flush.interval.ms").cluster_wide().refused("flushing to disk by time")
+    long("log.flush.interval.ms").cluster_wide().used()
         .doc("Broker default of flush.ms."),
-    int("log.flush.offset.checkpoint.interval.ms").default("60000").at_least(0).later()
+    int("log.flush.offset.checkpoint.interval.ms").default("60000").at_least(0).used()
         .doc("Pause between writes of the recovery point checkpoint."),
     long("log.flush.scheduler.interval.ms")
-        .default("9223372036854775807").refused("flushing to disk by time")
-        .doc("How often the flusher looks for logs to sync."),
-    int("log.flush.start.offset.checkpoint.interval.ms").default("60000").at_least(0).later()
+        .default("9223372036854775807").used()
+        .doc("Default of log.flush.interval.ms; the flusher itself needs no interval to look for logs to sync."),
+    int("log.flush.start.offset.checkpoint.interval.ms").default("60000").at_least(0).used()
         .doc("Pause between writes of the log start offset checkpoint."),
     int("log.index.interval.bytes").default("4096").at_least(0).cluster_wide().used()
         .doc("Broker default of index.interval.bytes."),
@@ -92,15 +92,15 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Broker default of message.timestamp.type."),
     boolean("log.preallocate").default("false").cluster_wide().later()
         .doc("Broker default of preallocate."),
-    long("log.retention.bytes").default("-1").cluster_wide().later()
+    long("log.retention.bytes").default("-1").cluster_wide().used()
         .doc("Broker default of retention.bytes, per partition."),
-    long("log.retention.check.interval.ms").default("300000").at_least(1).later()
+    long("log.retention.check.interval.ms").default("300000").at_least(1).used()
         .doc("Pause between retention runs."),
-    int("log.retention.hours").default("168").later()
+    int("log.retention.hours").default("168").used()
         .doc("Same in hours, lowest precedence."),
-    int("log.retention.minutes").later()
+    int("log.retention.minutes").used()
         .doc("Same in minutes, lower precedence."),
-    long("log.retention.ms").cluster_wide().later()
+    long("log.retention.ms").cluster_wide().used()
         .doc("Broker default of retention.ms."),
     int("log.roll.hours").default("168").at_least(1).used()
         .doc("Same in hours, lower precedence."),
@@ -112,7 +112,7 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Broker default of segment.ms."),
     int("log.segment.bytes").default("1073741824").at_least(1048576).cluster_wide().used()
         .doc("Broker default of segment.bytes."),
-    long("log.segment.delete.delay.ms").default("60000").at_least(0).cluster_wide().later()
+    long("log.segment.delete.delay.ms").default("60000").at_least(0).cluster_wide().used()
         .doc("Broker default of file.delete.delay.ms."),
     int("message.max.bytes").default("1048588").at_least(0).cluster_wide().used()
         .doc("Largest batch accepted; broker default of max.message.bytes."),

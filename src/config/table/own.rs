@@ -2,7 +2,7 @@
 //!
 //! All begin with `barnabas.`; a Kafka setting is always preferred where one says the same.
 
-use super::super::setting::{Setting, int, string};
+use super::super::setting::{Setting, int, long, string};
 
 #[rustfmt::skip]
 pub(super) static ROWS: &[Setting] = &[
@@ -10,6 +10,10 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Unanswered requests of one connection beyond which it is not read."),
     int("barnabas.connection.max.unsent.bytes").default("4194304").at_least(65536).used()
         .doc("Unsent bytes of one connection beyond which it is not read."),
+    long("barnabas.flush.bytes").default("8388608").at_least(-1).used()
+        .doc("Unflushed bytes of a partition beyond which it is flushed in the background; -1 leaves it to the system."),
+    long("barnabas.flush.ms").default("100").at_least(-1).used()
+        .doc("Time after which what was appended to a partition is flushed in the background; -1 leaves it to the system."),
     string("barnabas.io").default("auto").one_of(&["auto", "mio", "uring"]).used()
         .doc("How sockets are driven; auto takes the best that is built in."),
     string("barnabas.log.level").default("info").one_of_any_case(&["off", "error", "warn", "info", "debug"]).used()

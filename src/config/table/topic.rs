@@ -21,11 +21,11 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Zstd level when the broker recompresses."),
     long("delete.retention.ms").default("86400000").at_least(0).later()
         .doc("How long tombstones and transaction markers survive compaction."),
-    long("file.delete.delay.ms").default("60000").at_least(0).later()
+    long("file.delete.delay.ms").default("60000").at_least(0).used()
         .doc("Pause between renaming a file to .deleted and removing it."),
-    long("flush.messages").default("9223372036854775807").at_least(1).later()
+    long("flush.messages").default("9223372036854775807").at_least(1).used()
         .doc("Messages after which the log is fsynced."),
-    long("flush.ms").default("9223372036854775807").at_least(0).later()
+    long("flush.ms").default("9223372036854775807").at_least(0).used()
         .doc("Time after which the log is fsynced."),
     list("follower.replication.throttled.replicas").default("").throttled_replicas()
         .doc("Replicas throttled on the follower: partition:broker list or *."),
@@ -62,9 +62,9 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Delete remote data when tiering is switched off."),
     boolean("remote.storage.enable").default("false").refused("tiered storage")
         .doc("Tier this topic."),
-    long("retention.bytes").default("-1").later()
+    long("retention.bytes").default("-1").used()
         .doc("Size per partition beyond which old segments go; -1 unlimited."),
-    long("retention.ms").default("604800000").at_least(-1).later()
+    long("retention.ms").default("604800000").at_least(-1).used()
         .doc("Age beyond which old segments go; -1 unlimited."),
     int("segment.bytes").default("1073741824").at_least(1048576).used()
         .doc("Size at which the active segment is rolled."),

@@ -6,7 +6,7 @@ use super::answer;
 use super::read::Outcome;
 use super::target::Fetch;
 use crate::catalog::{Partition, Waiter, WaiterKey};
-use crate::kafka::service::KafkaService;
+use crate::kafka::service::{KafkaService, ParkedRequest};
 use crate::net::{ConnId, Context, Slot, TimerId};
 
 /// A fetch that waits.
@@ -70,7 +70,8 @@ pub fn park(
         }
         if again.bytes == seen || last_look {
             let timer = fetch.deadline.map(|deadline| cx.set_timer(deadline, key));
-            return service.parked.put(key, ParkedFetch { slot, fetch, registered, timer });
+            let parked = ParkedFetch { slot, fetch, registered, timer };
+            return service.parked.put(key, ParkedRequest::Fetch(parked));
         }
         seen = again.bytes;
         service.parked.take(key);

@@ -226,6 +226,11 @@ impl GrowingFile {
         let from = self.written_back.fetch_max(to, Ordering::Relaxed);
         if to > from { sys::start_write_back(&self.file, from, to) } else { Ok(()) }
     }
+
+    /// What went wrong with a write-back that others started, if anything did; told once.
+    pub(crate) fn write_back_error(&self) -> io::Result<()> {
+        sys::write_back_error(&self.file)
+    }
 }
 
 /// The step by which a reserve of `reserve` bytes grows: it doubles the file at first.

@@ -69,6 +69,24 @@ pub(super) fn start_write_back(file: &File, from: u64, to: u64) -> io::Result<()
     }
 }
 
+/// What went wrong with a write-back of this file since somebody asked last, through this
+/// descriptor. Waits for the first page only: the call is made for what it tells.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn write_back_error(file: &File) -> io::Result<()> {
+    let flags = libc::SYNC_FILE_RANGE_WAIT_BEFORE;
+    // SAFETY: a plain system call on a file that is open for as long as it is borrowed.
+    match unsafe { libc::sync_file_range(file.as_raw_fd(), 0, 1, flags) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Other systems are asked by flushing the file again.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn write_back_error(file: &File) -> io::Result<()> {
+    file.sync_data()
+}
+
 /// As on Linux; other systems decide for themselves when to write back.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(super) fn start_write_back(_file: &File, _from: u64, _to: u64) -> io::Result<()> {

@@ -1,15 +1,23 @@
 //! Produce (PROTOCOL 7; Kafka's `KafkaApis.handleProduceRequest`, `ReplicaManager.appendRecords`).
 //!
 //! Each partition stands for itself: its batch is validated outside any lock, appended under the
-//! partition's, and visible at once since this node is the whole in-sync set; `acks` then only
-//! decides whether there is an answer. A request with `acks=0` never has one; if anything in it
+//! partition's, and visible at once since this node is the whole in-sync set (or, where
+//! `flush.messages` asks for it, once it is on the disk: see `park`); `acks` then only decides
+//! whether there is an answer. A request with `acks=0` never has one; if anything in it
 //! failed its connection is closed, so that the client learns to ask for metadata again.
+
+mod answer;
+mod park;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::call::{Call, decode, respond};
+use answer::{Outcome, Row, Unflushed, encode};
+
+pub use park::{ParkedProduce, answer as answer_parked, leave};
+
+use super::call::{Call, decode};
 use super::service::{KafkaService, refuse};
 use super::wakes::Wakes;
 use crate::broker::{Shared, now_ms};
@@ -17,12 +25,9 @@ use crate::catalog::{Partition, Topic};
 use crate::config::TopicConfig;
 use crate::log::validate::{Rules, Scratch, validate};
 use crate::net::{Context, Flow, Slot};
-use crate::wire::codec::{Array, Reader, Records};
+use crate::wire::codec::{Reader, Records};
 use crate::wire::error::ErrorCode;
-use crate::wire::messages::produce::{
-    BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
-    ProduceResponse, TopicProduceData, TopicProduceResponse,
-};
+use crate::wire::messages::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use crate::wire::records::Batch;
 use crate::wire::uuid::Uuid;
 
@@ -30,32 +35,6 @@ use crate::wire::uuid::Uuid;
 const ADMIN_CLIENT_ID: &str = "__admin_client";
 /// From this version on topics are named by id.
 const IDS_FROM: i16 = 13;
-
-/// What became of one partition's batch.
-#[derive(Debug)]
-struct Outcome {
-    index: i32,
-    code: ErrorCode,
-    base_offset: i64,
-    log_append_time_ms: i64,
-    log_start_offset: i64,
-    message: Option<String>,
-    record_errors: Vec<(i32, Option<String>)>,
-}
-
-impl Outcome {
-    fn failed(index: i32, code: ErrorCode) -> Self {
-        Self {
-            index,
-            code,
-            base_offset: -1,
-            log_append_time_ms: -1,
-            log_start_offset: -1,
-            message: None,
-            record_errors: Vec::new(),
-        }
-    }
-}
 
 /// Serves a Produce request.
 pub fn serve(
@@ -74,7 +53,7 @@ pub fn serve(
     let mentions = LastMentions::of(&asked);
     let mut places: HashMap<TopicKey<'_>, usize> = HashMap::new();
     let mut failed = false;
-    let mut topics = Vec::with_capacity(asked.len());
+    let mut topics: Vec<Row<'_>> = Vec::with_capacity(asked.len());
     for (at, &topic) in asked.iter().enumerate() {
         if topic.partition_data.is_empty() {
             continue;
@@ -95,16 +74,27 @@ pub fn serve(
             _ => *places.entry(key(&topic)).or_insert(topics.len()),
         };
         match topics.get_mut(place) {
-            Some((_, rows)) => Vec::extend(rows, outcomes),
-            None => topics.push((topic, outcomes)),
+            Some(row) => row.outcomes.extend(outcomes),
+            None => topics.push(Row {
+                name: Cow::Borrowed(topic.name),
+                topic_id: topic.topic_id,
+                outcomes,
+            }),
         }
     }
+    let waits = topics.iter().flat_map(Row::unflushed).next().is_some();
     if request.acks == 0 {
+        if waits {
+            park::flush_only(service, &topics);
+        }
         cx.skip(slot);
         let why = "a Produce request with acks=0 that could not be served in full";
         return if failed { Flow::Close(Cow::Borrowed(why)) } else { Flow::Next };
     }
-    encode(service, call, &topics);
+    if waits {
+        return park::park(service, cx, call, slot, topics);
+    }
+    encode(call.into(), &topics, &mut service.out);
     service.answer(cx, slot)
 }
 
@@ -223,7 +213,7 @@ impl Append<'_> {
         &mut self,
         topic: &Topic,
         config: &TopicConfig,
-        partition: &Partition,
+        partition: &Arc<Partition>,
         bytes: &[u8],
     ) -> Outcome {
         let now_ms = now_ms();
@@ -255,6 +245,11 @@ impl Append<'_> {
         }
         match partition.append(&valid, now_ms, |waiter| self.wakes.add(waiter)) {
             Ok(appended) => Outcome {
+                unflushed: appended.flush_to.map(|to| Unflushed {
+                    partition: partition.clone(),
+                    to,
+                    bytes: if appended.duplicate { 0 } else { valid.bytes.len() as u64 },
+                }),
                 base_offset: appended.base_offset,
                 log_append_time_ms: appended.log_append_time_ms,
                 log_start_offset: appended.log_start_offset,
@@ -269,64 +264,4 @@ impl Append<'_> {
             }
         }
     }
-}
-
-fn encode(
-    service: &mut KafkaService,
-    call: &Call<'_>,
-    topics: &[(TopicProduceData<'_>, Vec<Outcome>)],
-) {
-    let errors: Vec<_> = topics.iter().map(|(_, outcomes)| error_rows(outcomes)).collect();
-    let mut partitions = Vec::with_capacity(topics.len());
-    for ((_, outcomes), errors) in topics.iter().zip(&errors) {
-        partitions.push(partition_rows(outcomes, errors));
-    }
-    let mut rows = Vec::with_capacity(topics.len());
-    for ((topic, _), partitions) in topics.iter().zip(&partitions) {
-        let partition_responses = Array::from(partitions);
-        rows.push(TopicProduceResponse {
-            name: topic.name,
-            topic_id: topic.topic_id,
-            partition_responses,
-        });
-    }
-    let response = ProduceResponse { responses: Array::from(&rows), ..Default::default() };
-    respond(call, &response, &mut service.out);
-}
-
-/// The rows of refused records, by partition; nothing at all when no record was refused.
-fn error_rows(outcomes: &[Outcome]) -> Vec<Vec<BatchIndexAndErrorMessage<'_>>> {
-    if outcomes.iter().all(|outcome| outcome.record_errors.is_empty()) {
-        return Vec::new();
-    }
-    let mut all = Vec::with_capacity(outcomes.len());
-    for outcome in outcomes {
-        let mut rows = Vec::with_capacity(outcome.record_errors.len());
-        for (batch_index, message) in &outcome.record_errors {
-            let batch_index_error_message = message.as_deref();
-            rows.push(BatchIndexAndErrorMessage {
-                batch_index: *batch_index,
-                batch_index_error_message,
-            });
-        }
-        all.push(rows);
-    }
-    all
-}
-
-fn partition_rows<'a>(
-    outcomes: &'a [Outcome],
-    errors: &'a [Vec<BatchIndexAndErrorMessage<'a>>],
-) -> Vec<PartitionProduceResponse<'a>> {
-    let row = |(at, outcome): (usize, &'a Outcome)| PartitionProduceResponse {
-        index: outcome.index,
-        error_code: outcome.code,
-        base_offset: outcome.base_offset,
-        log_append_time_ms: outcome.log_append_time_ms,
-        log_start_offset: outcome.log_start_offset,
-        record_errors: errors.get(at).map_or_else(Array::default, Array::from),
-        error_message: outcome.message.as_deref(),
-        ..Default::default()
-    };
-    outcomes.iter().enumerate().map(row).collect()
 }

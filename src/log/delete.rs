@@ -1,0 +1,176 @@
+//! Giving files up: segments out of a log, and whole logs (LocalLog.deleteSegmentFiles,
+//! UnifiedLog.deleteSegments, LogManager.asyncDelete).
+//!
+//! What is given up gets another name first, by which a start after a crash finds it, and is
+//! removed after `file.delete.delay.ms` by the janitor. Readers are never disturbed: whoever holds
+//! a range keeps its file and its mapping, and whoever has just found the segment still finds its
+//! files. Only a prefix of the log is ever taken here, so that a crash in between leaves a log.
+
+use super::Log;
+use super::changes::Change;
+use super::error::{LogError, StorageError};
+use super::names;
+use super::offsets::Position;
+use super::segment::Segment;
+use std::fs;
+use std::sync::{Arc, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
+
+/// What went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Deleted {
+    /// How many segments.
+    pub segments: usize,
+    /// Bytes of batches in them.
+    pub bytes: u64,
+}
+
+impl std::ops::AddAssign for Deleted {
+    fn add_assign(&mut self, other: Deleted) {
+        self.segments += other.segments;
+        self.bytes += other.bytes;
+    }
+}
+
+impl Log {
+    /// Who holds this may take segments out of the log or put others in their place; nobody else
+    /// does meanwhile. It comes before the writer's lock. Appends and reads go on. `None` if
+    /// somebody has it.
+    pub(super) fn try_lock_upkeep(&self) -> Option<MutexGuard<'_, ()>> {
+        match self.upkeep.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// `file.delete.delay.ms`
+    pub(super) fn delete_delay(&self) -> Duration {
+        let delay = self.lock_writer().config.file_delete_delay_ms;
+        Duration::from_millis(u64::try_from(delay).unwrap_or(0))
+    }
+
+    /// Takes the oldest segments out of the log, all of `going`, which are not the last one. The log
+    /// start moves to what remains. Needs the lock for upkeep.
+    ///
+    /// # Errors
+    /// When a file cannot be renamed: the log goes on without the segment, its file remains, and
+    /// the next start has both; the log start offset is kept elsewhere.
+    pub(super) fn delete_oldest(&self, going: &[Arc<Segment>]) -> Result<Deleted, LogError> {
+        let Some(last) = going.last() else { return Ok(Deleted::default()) };
+        let Some((_, Some(new_start))) = self.segment_of(last.base) else {
+            unreachable!("the last segment is never deleted")
+        };
+        // A snapshot that is still to be written must not come back after it was deleted.
+        self.backlog.help();
+        self.start_at_segment(new_start)?;
+        let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
+        let same = |(gone, deleted): (Arc<Segment>, &Arc<Segment>)| Arc::ptr_eq(&gone, deleted);
+        assert!(segments.drain(..going.len()).zip(going).all(same), "only a prefix goes");
+        assert!(!segments.is_empty(), "a log has a segment");
+        drop(segments);
+        self.give_up(going)
+    }
+
+    /// Moves the log start to where a segment begins, unless it is beyond that already, and the
+    /// epochs with it.
+    fn start_at_segment(&self, base: i64) -> Result<(), LogError> {
+        let mut writer = self.lock_writer();
+        let at = Position { offset: base, segment: base, byte: 0 };
+        self.marks.set(|published| {
+            assert!(published.high_watermark.offset >= base, "what is not replicated stays");
+            published.log_start = published.log_start.max(base);
+            if published.high_watermark.offset == base {
+                published.high_watermark = at;
+            }
+        });
+        self.publish(&mut writer, None);
+        drop(writer);
+        self.keepers.janitor.note(Change::LogStart);
+        self.forget_old_epochs()
+    }
+
+    /// Drops the epochs that have no records any more.
+    pub(super) fn forget_old_epochs(&self) -> Result<(), LogError> {
+        let log_start = self.marks.get().log_start;
+        let mut epochs = self.lock_epochs();
+        let mut next = epochs.clone();
+        if next.truncate_from_start(log_start) {
+            // A crash before this leaves epochs that no offset has; opening drops them.
+            next.store(&self.dir())?;
+            *epochs = next;
+        }
+        Ok(())
+    }
+
+    /// Renames the files of segments that are out of the log already, in this order, and has them
+    /// removed later.
+    pub(super) fn give_up(&self, segments: &[Arc<Segment>]) -> Result<Deleted, LogError> {
+        let (dir, delay) = (self.dir(), self.delete_delay());
+        let mut deleted = Deleted::default();
+        for segment in segments {
+            let mut files = match segment.rename_deleted(&dir) {
+                Ok(files) => files,
+                // The whole log was deleted meanwhile, and its directory has another name.
+                Err(_) if self.lock_writer().closed => return Ok(deleted),
+                Err(error) => return Err(error.into()),
+            };
+            let snapshot = names::snapshot_file(&dir, segment.base);
+            let renamed = names::deleted(&snapshot);
+            if fs::rename(snapshot, &renamed).is_ok() {
+                files.push(renamed);
+            }
+            self.keepers.janitor.remove(files, delay);
+            deleted += Deleted { segments: 1, bytes: segment.size() };
+        }
+        Ok(deleted)
+    }
+
+    /// Takes the partition out of the directory's namespace: nothing is appended any more, and the
+    /// directory is renamed, so that a new one of the same name can be made. Its files are let go
+    /// of. [`Log::remove`] must follow, or the janitor be told, or the next start of the broker
+    /// removes what is left.
+    ///
+    /// # Errors
+    /// When the directory cannot be renamed.
+    pub fn mark_deleted(&self) -> Result<(), LogError> {
+        let mut writer = self.lock_writer();
+        writer.closed = true;
+        let mut id = [0; 16];
+        getrandom::fill(&mut id).map_err(|error| {
+            let error = std::io::Error::other(error.to_string());
+            StorageError::new("draw a name for the deletion of", &self.dir(), error)
+        })?;
+        let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.durability.retire();
+        // A rolled segment's chores must not reach into a new log of the same name.
+        self.backlog.clear();
+        self.next.discard();
+        let mut dir = self.dir.write().unwrap_or_else(PoisonError::into_inner);
+        let to = dir.with_file_name(names::delete_dir_name(&self.name, &id));
+        fs::rename(&*dir, &to).map_err(StorageError::on("rename", &dir))?;
+        *dir = Arc::from(to);
+        drop(dir);
+        if let Some(tails) = writer.active.tails.take() {
+            writer.active.segment.seal(tails);
+        }
+        self.segments().iter().for_each(|segment| segment.release_files());
+        Ok(())
+    }
+
+    /// Removes the directory and all files in it. Only after [`Log::mark_deleted`].
+    ///
+    /// # Errors
+    /// When something cannot be removed.
+    pub fn remove(&self) -> Result<(), LogError> {
+        assert!(self.lock_writer().closed, "a log that takes appends cannot be removed");
+        self.segments().iter().for_each(|segment| segment.release_files());
+        let dir = self.dir();
+        match fs::remove_dir_all(&*dir) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(StorageError::new("remove", &dir, error).into())
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! One flush of one log: what is brought to the disk, in which order, and what follows from it.
+//!
+//! First the records, then the files of segments that were rolled (they have their final form
+//! then: reserve cut off, indexes and snapshot beside them), then the names in the directory, then
+//! what makes the directory itself findable. Only when all of it is there has anything been
+//! flushed. The kernel reports a failed write-back once per open file: the segments that are not
+//! flushed stay open until they are.
+
+use super::changes::Change;
+use super::durability::{Durability, Waiting, Work};
+use super::error::StorageError;
+use super::ground::Ground;
+use super::preparer::Finished;
+use super::segment::{Segment, SegmentFiles};
+use super::{names, sync};
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard};
+
+/// Small files of a partition that are written when it is made or its leadership changes.
+const SIDE_FILES: [&str; 2] = ["partition.metadata", "leader-epoch-checkpoint"];
+
+/// A flush that has begun: everything below `end` is its business.
+pub(super) struct Begun<'a> {
+    log: &'a Durability,
+    work: MutexGuard<'a, Work>,
+    waiting: Waiting,
+    end: i64,
+    from: i64,
+    names_made: u64,
+    appended: u64,
+    finished: Vec<Finished>,
+}
+
+impl Durability {
+    /// Brings everything that was appended before the call to the disk, and tells who waits.
+    ///
+    /// # Errors
+    /// When the disk fails, now or earlier.
+    pub(crate) fn flush(&self, ground: &Ground) -> Result<i64, StorageError> {
+        let work = self.lock_work();
+        if self.is_over() {
+            drop(work);
+            return self.turn_away(ground);
+        }
+        let begun = self.begin(work);
+        let outcome = begun.sync(ground);
+        begun.commit(outcome, ground)
+    }
+
+    /// Notes that the whole volume was brought to the disk after the last append.
+    ///
+    /// # Errors
+    /// When something of this log was not.
+    pub(crate) fn covered(&self, ground: &Ground) -> Result<i64, StorageError> {
+        let work = self.lock_work();
+        if self.is_over() {
+            drop(work);
+            return self.turn_away(ground);
+        }
+        let begun = self.begin(work);
+        let outcome = begun.check();
+        begun.commit(outcome, ground)
+    }
+
+    /// Begins a flush, unless one is under way or the log takes none any more.
+    pub(super) fn try_begin(&self) -> Option<Begun<'_>> {
+        let work = self.work.try_lock().ok()?;
+        (!self.is_over()).then(|| self.begin(work))
+    }
+
+    fn begin<'a>(&'a self, work: MutexGuard<'a, Work>) -> Begun<'a> {
+        // First who waits, then the end: whoever comes in between asks again.
+        let waiting = self.take_orders();
+        let names_made = self.names_made.load(Ordering::Acquire);
+        let appended = self.appended.load(Ordering::Relaxed);
+        let (end, from) = (self.marks.get().log_end.offset, self.flushed());
+        if self.backlog.finish().is_err() {
+            // It has said why. Such files are never trusted without a check.
+            self.uncut.store(true, Ordering::Release);
+        }
+        let finished = self.backlog.take_finished();
+        Begun { log: self, work, waiting, end, from, names_made, appended, finished }
+    }
+
+    /// Tells those who wait for a flush that will not be.
+    fn turn_away(&self, ground: &Ground) -> Result<i64, StorageError> {
+        tell(self.take_orders(), None, ground);
+        self.failure().map_or_else(|| Ok(self.flushed()), Err)
+    }
+}
+
+impl Begun<'_> {
+    /// Brings everything to the disk.
+    pub(super) fn sync(&self, ground: &Ground) -> Result<(), StorageError> {
+        let dir = self.log.dir();
+        if self.from < self.end {
+            self.sync_records(&dir)?;
+        }
+        for finished in &self.finished {
+            finished.sync(&dir)?;
+        }
+        if self.work.names_synced < self.names_made {
+            for name in SIDE_FILES {
+                there(sync::file_at(&dir.join(name)))?;
+            }
+            sync::dir(&dir)?;
+        }
+        ground.settle(self.log, self.work.settled, &dir)
+    }
+
+    fn sync_records(&self, dir: &Path) -> Result<(), StorageError> {
+        let active = self.log.read_segments().last().map(|active| active.base);
+        for segment in self.segments() {
+            if segment.is_deleted() {
+                continue; // What is given up need not be on the disk.
+            }
+            let files = match segment.files(dir) {
+                Err(error) if is_missing(&error) && !self.has(segment.base) => continue,
+                files => files?,
+            };
+            sync::file(files.log.file(), &names::log_file(dir, segment.base))?;
+            if Some(segment.base) != active {
+                // Perhaps a recovery has just made them.
+                files.sync_indexes(dir)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What a flush of the whole volume has covered is checked for errors that it did not see.
+    pub(super) fn check(&self) -> Result<(), StorageError> {
+        let dir = self.log.dir();
+        let opened =
+            self.segments().iter().filter_map(|segment| segment.opened()).collect::<Vec<_>>();
+        for files in opened.iter().chain(self.finished.iter().filter_map(|one| one.files.as_ref()))
+        {
+            let path = names::log_file(&dir, files.base());
+            files.log.write_back_error().map_err(StorageError::on("flush", &path))?;
+        }
+        Ok(())
+    }
+
+    /// The segments that have something to flush.
+    fn segments(&self) -> Vec<Arc<Segment>> {
+        let mut segments = self.log.read_segments();
+        let after = segments.partition_point(|segment| segment.base <= self.from);
+        segments.split_off(after.saturating_sub(1))
+    }
+
+    fn has(&self, base: i64) -> bool {
+        self.log.read_segments().iter().any(|segment| segment.base == base)
+    }
+
+    /// Leaves everything to another flush.
+    pub(super) fn abandon(self) {
+        self.log.backlog.add_finished(self.finished);
+        self.log.put_back(self.waiting);
+    }
+
+    /// Notes the outcome and tells who waits for it.
+    pub(super) fn commit(
+        mut self,
+        outcome: Result<(), StorageError>,
+        ground: &Ground,
+    ) -> Result<i64, StorageError> {
+        let log = self.log;
+        if let Err(error) = outcome {
+            return self.failed(error, ground);
+        }
+        self.work.names_synced = self.names_made;
+        self.work.settled = true;
+        log.flushed.fetch_max(self.end, Ordering::AcqRel);
+        log.flushed_bytes.store(self.appended, Ordering::Relaxed);
+        if !log.uncut.load(Ordering::Acquire) {
+            let before = log.recovery_point.fetch_max(self.end, Ordering::AcqRel);
+            if before < self.end {
+                ground.janitor.note(Change::RecoveryPoint);
+            }
+        }
+        // Showing what was flushed may take the writer's lock, that others hold while they want
+        // this one.
+        let Begun { work, waiting, end, .. } = self;
+        drop(work);
+        tell(waiting, Some(end), ground);
+        Ok(end)
+    }
+
+    fn failed(self, error: StorageError, ground: &Ground) -> Result<i64, StorageError> {
+        let Begun { log, work, mut waiting, finished, .. } = self;
+        if log.is_retired() {
+            // Its files go while it is flushed.
+        } else if passes(&error) {
+            // Nothing was asked of the disk: the next flush is as good. Requests are answered now.
+            ::log::warn!("{}: not flushed: {error}", log.name);
+            log.backlog.add_finished(finished);
+            let tickets = std::mem::take(&mut waiting.tickets);
+            log.put_back(std::mem::replace(
+                &mut waiting,
+                Waiting { tickets, ..Waiting::default() },
+            ));
+        } else {
+            let _ = log.failed.set((error.path.clone(), error.source.to_string()));
+            ::log::error!(
+                "{}: {error}. What was not on the disk may be lost, so this partition is offline: \
+                 once the disk is well, start the broker again; it checks the partition from \
+                 offset {} on",
+                log.name,
+                log.recovery_point()
+            );
+        }
+        drop(work);
+        tell(waiting, None, ground);
+        Err(error)
+    }
+}
+
+/// Shows what was flushed, and wakes those whose last flush it was.
+fn tell(waiting: Waiting, flushed: Option<i64>, ground: &Ground) {
+    let mut keys: Vec<(usize, u64)> = Vec::new();
+    let mut wake = |worker, key| keys.push((worker, key));
+    if let (Some(listener), Some(offset)) = (waiting.listener, flushed) {
+        listener.flushed(offset, waiting.bytes, &mut wake);
+    }
+    for ticket in waiting.tickets {
+        if ticket.settle() {
+            wake(ticket.worker, ticket.key);
+        }
+    }
+    ground.deliver(keys);
+}
+
+impl Finished {
+    /// A segment in its final form: all its files. A file that is gone was deleted meanwhile.
+    fn sync(&self, dir: &Path) -> Result<(), StorageError> {
+        if let Some(files) = &self.files {
+            sync::file(files.log.file(), &names::log_file(dir, files.base()))?;
+            files.sync_indexes(dir)?;
+        }
+        there(sync::file_at(&self.snapshot))
+    }
+}
+
+impl SegmentFiles {
+    /// Brings everything but the `.log` to the disk.
+    fn sync_indexes(&self, dir: &Path) -> Result<(), StorageError> {
+        let base = self.base();
+        sync::file(self.index.file(), &names::index_file(dir, base))?;
+        sync::file(self.time.file(), &names::time_index_file(dir, base))?;
+        there(sync::file_at(&names::txn_index_file(dir, base)))
+    }
+}
+
+/// Takes a file that is not there for one that needs no flush.
+fn there(outcome: Result<(), StorageError>) -> Result<(), StorageError> {
+    outcome.or_else(|error| if is_missing(&error) { Ok(()) } else { Err(error) })
+}
+
+fn is_missing(error: &StorageError) -> bool {
+    error.source.kind() == ErrorKind::NotFound
+}
+
+/// A lack of descriptors says nothing of the disk.
+fn passes(error: &StorageError) -> bool {
+    let code = error.source.raw_os_error();
+    error.doing == "open" && (code == Some(libc::EMFILE) || code == Some(libc::ENFILE))
+}

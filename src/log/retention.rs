@@ -1,0 +1,171 @@
+//! Retention: which segments are old enough to go (UnifiedLog.deleteOldSegments and what it calls).
+//!
+//! Three rules, one after the other, each from the oldest segment on while it holds: what lies
+//! wholly below the log start offset; and where `cleanup.policy` has delete, what is beyond
+//! `retention.bytes`, and what is older than `retention.ms` by its records' largest timestamp.
+//! Nothing at or beyond the high watermark goes. If the active segment must go, a new one is rolled
+//! first, so that the log keeps one segment and its end.
+
+use super::Log;
+use super::delete::Deleted;
+use super::error::{LogError, StorageError};
+use super::names;
+use super::offsets::Position;
+use super::segment::Segment;
+use crate::config::TopicConfig;
+use std::fs;
+use std::time::UNIX_EPOCH;
+
+/// Why segments go.
+#[derive(Clone, Copy, Debug)]
+enum Reason {
+    LogStart(i64),
+    Size(i64),
+    Time(i64),
+}
+
+impl Log {
+    /// Deletes the segments that the log's settings let go, and says so in the broker's log.
+    /// `now_ms` is the wall clock. May block; appends and reads go on meanwhile. Does nothing while
+    /// somebody else works on the segments: the next check is for it.
+    ///
+    /// # Errors
+    /// When a file cannot be renamed or written, or a segment's timestamps cannot be read.
+    pub fn delete_old_segments(&self, now_ms: i64) -> Result<Deleted, LogError> {
+        let Some(_upkeep) = self.try_lock_upkeep() else { return Ok(Deleted::default()) };
+        let config = self.lock_writer().config.clone();
+        let mut deleted = self.delete_below_log_start(now_ms)?;
+        if config.cleanup_policy.delete {
+            deleted += self.delete_beyond_size(&config, now_ms)?;
+            deleted += self.delete_expired(&config, now_ms)?;
+        }
+        Ok(deleted)
+    }
+
+    /// The first of the rules alone: deletes the segments that lie wholly below the log start, for
+    /// after records were deleted.
+    ///
+    /// # Errors
+    /// When a file cannot be renamed or written.
+    pub fn delete_segments_below_log_start(&self, now_ms: i64) -> Result<Deleted, LogError> {
+        match self.try_lock_upkeep() {
+            Some(_upkeep) => self.delete_below_log_start(now_ms),
+            None => Ok(Deleted::default()),
+        }
+    }
+
+    /// Whether there are segments that lie wholly below the log start.
+    pub fn has_segments_below_log_start(&self) -> bool {
+        let log_start = self.marks.get().log_start;
+        self.segments().get(1).is_some_and(|second| second.base <= log_start)
+    }
+
+    fn delete_below_log_start(&self, now_ms: i64) -> Result<Deleted, LogError> {
+        let log_start = self.marks.get().log_start;
+        let below = |_: &Segment, next: Option<i64>| Ok(next.is_some_and(|next| next <= log_start));
+        self.delete_while(Reason::LogStart(log_start), now_ms, below)
+    }
+
+    fn delete_beyond_size(&self, config: &TopicConfig, now_ms: i64) -> Result<Deleted, LogError> {
+        let Ok(keep) = u64::try_from(config.retention_bytes) else { return Ok(Deleted::default()) };
+        let Some(mut beyond) = self.size().checked_sub(keep) else { return Ok(Deleted::default()) };
+        self.delete_while(Reason::Size(config.retention_bytes), now_ms, |segment, _| {
+            let left = beyond.checked_sub(segment.size());
+            beyond = left.unwrap_or(beyond);
+            Ok(left.is_some())
+        })
+    }
+
+    fn delete_expired(&self, config: &TopicConfig, now_ms: i64) -> Result<Deleted, LogError> {
+        let keep = config.retention_ms;
+        if keep < 0 {
+            return Ok(Deleted::default());
+        }
+        self.delete_while(Reason::Time(keep), now_ms, |segment, _| {
+            let largest = self.largest_timestamp(segment)?;
+            if largest > now_ms {
+                ::log::warn!(
+                    "{}: the segment from offset {} has records of the future, up to {largest}; it \
+                     and what follows is not deleted by age before that time",
+                    self.name(),
+                    segment.base
+                );
+            }
+            Ok(now_ms.saturating_sub(largest) > keep)
+        })
+    }
+
+    /// Deletes segments from the oldest on while `goes` holds, told of each segment and of where
+    /// the next one begins.
+    fn delete_while(
+        &self,
+        reason: Reason,
+        now_ms: i64,
+        mut goes: impl FnMut(&Segment, Option<i64>) -> Result<bool, StorageError>,
+    ) -> Result<Deleted, LogError> {
+        let segments = self.segments();
+        let published = self.marks.get();
+        let mut going = Vec::new();
+        for (at, segment) in segments.iter().enumerate() {
+            let next = segments.get(at + 1).map(|next| next.base);
+            let end = next.unwrap_or(published.log_end.offset);
+            let last_and_empty = next.is_none() && segment.size() == 0;
+            let replicated = published.high_watermark.offset >= end;
+            if last_and_empty || !replicated || !goes(segment, next)? {
+                break;
+            }
+            going.push(segment.clone());
+        }
+        if going.len() == segments.len() && !self.roll_for_deletion(published.log_end, now_ms)? {
+            going.pop();
+        }
+        let deleted = self.delete_oldest(&going)?;
+        if deleted.segments > 0 {
+            self.tell(reason, deleted);
+        }
+        Ok(deleted)
+    }
+
+    /// Begins a new segment at the end of the log because all there is goes; false if something was
+    /// appended since the log ended at `end`.
+    fn roll_for_deletion(&self, end: Position, now_ms: i64) -> Result<bool, StorageError> {
+        let mut writer = self.lock_writer();
+        if self.marks.get().log_end != end || writer.closed {
+            return Ok(false);
+        }
+        self.roll_now(&mut writer, now_ms)?;
+        Ok(true)
+    }
+
+    /// The largest timestamp of a segment's records; where they have none, when its file was
+    /// written to.
+    fn largest_timestamp(&self, segment: &Segment) -> Result<i64, StorageError> {
+        let dir = self.dir();
+        let timestamp = segment.max_timestamp(&dir)?;
+        if timestamp >= 0 {
+            return Ok(timestamp);
+        }
+        let path = names::log_file(&dir, segment.base);
+        let written = fs::metadata(&path).and_then(|metadata| metadata.modified());
+        let written = written.map_err(StorageError::on("look at", &path))?;
+        let since = written.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    /// One line for the operator: what went and why.
+    fn tell(&self, reason: Reason, Deleted { segments, bytes }: Deleted) {
+        let why = match reason {
+            Reason::LogStart(offset) => format!("log start offset {offset}"),
+            Reason::Size(limit) => format!("retention.bytes={limit}"),
+            Reason::Time(limit) => format!("retention.ms={limit}"),
+        };
+        let offsets = self.offsets();
+        ::log::info!(
+            "{}: deleted {segments} segments of {bytes} bytes due to {why}; the log goes from {} to \
+             {} now",
+            self.name(),
+            offsets.log_start,
+            offsets.log_end
+        );
+    }
+}

@@ -1,0 +1,96 @@
+//! Bringing files and directories to the disk, in one place, so that tests can see each time it is
+//! done and say that it failed.
+//!
+//! What is written reaches the page cache, which survives the process. Only what passes through
+//! here survives a power cut: the bytes and the size of a file by [`file`], names in a directory by
+//! [`dir`]. A call that failed is never made again for the same bytes: the kernel may have
+//! dropped them and would report success (known as fsyncgate).
+//!
+//! All of it blocks and belongs to keepers, to start and to stop.
+
+use super::error::StorageError;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// What a sync is about.
+#[derive(Clone, Copy, Debug)]
+pub enum Synced<'a> {
+    /// The bytes and the size of a file.
+    File(&'a Path, &'a File),
+    /// The names in a directory.
+    Directory(&'a Path),
+    /// Everything on the volume that holds this directory.
+    Volume(&'a Path),
+}
+
+/// Sees every sync of the process. For tests: without one, nothing but a flag is looked at.
+pub trait Observer: Send + Sync {
+    /// A sync is about to begin. What it is about is on the disk for sure only as it is now.
+    ///
+    /// # Errors
+    /// What the disk shall answer instead of being asked.
+    fn begin(&self, what: Synced<'_>) -> io::Result<()>;
+
+    /// The sync has succeeded.
+    fn done(&self, what: Synced<'_>);
+}
+
+static OBSERVED: AtomicBool = AtomicBool::new(false);
+static OBSERVER: RwLock<Option<Arc<dyn Observer>>> = RwLock::new(None);
+/// Syncs that were asked of the disk, for measurements.
+static COUNT: AtomicU64 = AtomicU64::new(0);
+
+/// Puts an observer of the whole process in place, or takes it away.
+pub fn observe(observer: Option<Arc<dyn Observer>>) {
+    let mut place = OBSERVER.write().unwrap_or_else(PoisonError::into_inner);
+    OBSERVED.store(observer.is_some(), Ordering::Release);
+    *place = observer;
+}
+
+/// How many syncs this process has asked of its disks.
+pub fn count() -> u64 {
+    COUNT.load(Ordering::Relaxed)
+}
+
+/// Brings the bytes of a file and its size to the disk.
+pub(crate) fn file(file: &File, path: &Path) -> Result<(), StorageError> {
+    observed(Synced::File(path, file), || file.sync_data()).map_err(StorageError::on("flush", path))
+}
+
+/// The same for a file that is not open.
+pub(crate) fn file_at(path: &Path) -> Result<(), StorageError> {
+    let opened = File::open(path).map_err(StorageError::on("open", path))?;
+    file(&opened, path)
+}
+
+/// Brings the names in a directory to the disk: what was made, renamed and removed in it.
+pub(crate) fn dir(path: &Path) -> Result<(), StorageError> {
+    let opened = File::open(path).map_err(StorageError::on("open", path))?;
+    observed(Synced::Directory(path), || opened.sync_all()).map_err(StorageError::on("flush", path))
+}
+
+/// Brings everything on the volume of an open directory to the disk: for many files one call.
+pub(crate) fn volume(opened: &File, path: &Path) -> io::Result<()> {
+    // SAFETY: the descriptor is open as long as `opened` is borrowed; the call touches no memory.
+    observed(Synced::Volume(path), || match unsafe { libc::syncfs(opened.as_raw_fd()) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    })
+}
+
+fn observed(what: Synced<'_>, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    COUNT.fetch_add(1, Ordering::Relaxed);
+    if !OBSERVED.load(Ordering::Acquire) {
+        return sync();
+    }
+    let observer = OBSERVER.read().unwrap_or_else(PoisonError::into_inner).clone();
+    let Some(observer) = observer else { return sync() };
+    observer.begin(what)?;
+    sync()?;
+    observer.done(what);
+    Ok(())
+}
