@@ -205,7 +205,7 @@ fn a_clean_start_notices_indexes_that_cannot_be_and_makes_them_anew() {
         ("index", "a reserve", |bytes| bytes.extend([0; 3])),
         ("index", "a negative offset", |bytes| *bytes.iter_mut().rev().nth(7).unwrap() = 0x80),
         ("timeindex", "empty", |bytes| bytes.clear()),
-        ("timeindex", "half an entry", |bytes| bytes.truncate(18)),
+        ("timeindex", "half an entry", |bytes| bytes.truncate(23)),
         ("timeindex", "a reserve", |bytes| bytes.extend([0; 24])),
         ("timeindex", "time goes back", |bytes| bytes[0] = 0x7f),
     ];

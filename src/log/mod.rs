@@ -21,6 +21,7 @@
 //! publishes; it makes no system call while the preparer keeps up. Readers see only what is
 //! published, up to the bound that they ask for.
 
+mod aborted;
 mod active;
 mod append;
 mod changes;

@@ -11,12 +11,10 @@ use super::index::{self, Entries, IndexEntry};
 use super::names::SegmentPaths;
 use super::scan::{Found, Headers};
 use super::time_index::Largest;
-use super::txn_index::{AbortedTxn, TxnIndex};
-use super::{names, time_index, txn_index};
+use super::{names, time_index};
 use crate::wire::records::NO_TIMESTAMP;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -34,7 +32,7 @@ pub(crate) struct SegmentFiles {
     pub(crate) index: Arc<GrowingFile>,
     pub(crate) time: Arc<GrowingFile>,
     /// The transaction index, once it was asked for.
-    txn: OnceLock<File>,
+    pub(super) txn: OnceLock<File>,
     /// Counted in [`CACHED`].
     counted: bool,
 }
@@ -114,18 +112,18 @@ pub(crate) struct Segment {
     /// still, that goes at any moment. Before that, or if it was found so: all of the file.
     index_size: AtomicU64,
     /// The same of the time index.
-    time_size: AtomicU64,
+    pub(super) time_size: AtomicU64,
     /// Bytes of the transaction index, 0 if there is none.
-    txn_size: AtomicU64,
+    pub(super) txn_size: AtomicU64,
     files: Mutex<Option<Arc<SegmentFiles>>>,
     /// The segment is no part of the log any more, and its files bear other names.
     deleted: AtomicBool,
     /// The largest timestamp of what was there when the segment was opened, found when it is
     /// first asked for.
-    opened_largest: OnceLock<Largest>,
+    pub(super) opened_largest: OnceLock<Largest>,
     /// The largest timestamp of what was appended since, if it is larger, and where that is.
-    appended_max_timestamp: AtomicI64,
-    appended_max_offset: AtomicI64,
+    pub(super) appended_max_timestamp: AtomicI64,
+    pub(super) appended_max_offset: AtomicI64,
 }
 
 impl Segment {
@@ -183,7 +181,7 @@ impl Segment {
     }
 
     /// A reader may have found the segment a moment before it was deleted: it finds its files, too.
-    fn path(&self, path: PathBuf) -> PathBuf {
+    pub(super) fn path(&self, path: PathBuf) -> PathBuf {
         if self.deleted.load(Ordering::Acquire) { names::deleted(&path) } else { path }
     }
 
@@ -265,38 +263,6 @@ impl Segment {
         let _ = self.opened_largest.set(largest);
     }
 
-    /// The largest timestamp of what was there when the segment was opened: the last entry of its
-    /// time index, for that is complete in a segment that was closed.
-    pub(crate) fn opened_largest(&self, dir: &Path) -> Result<Largest, StorageError> {
-        if let Some(&known) = self.opened_largest.get() {
-            return Ok(known);
-        }
-        // Retention asks for this of every segment there is: none is opened for it.
-        let path = names::time_index_file(dir, self.base);
-        let last = File::open(&path).and_then(|file| {
-            let size = file.metadata()?.len().min(self.time_size.load(Ordering::Acquire));
-            time_index::Entries::new(&file, size, self.base).last()
-        });
-        let last = last.map_err(StorageError::on("read", &path))?;
-        Ok(*self.opened_largest.get_or_init(|| last.unwrap_or(Largest::none(self.base))))
-    }
-
-    /// The largest timestamp of any batch, and that batch's last offset. Of two numbers that an
-    /// append changes one may be the newer: who uses both looks at the batch.
-    pub(crate) fn largest(&self, dir: &Path) -> Result<Largest, StorageError> {
-        let opened = self.opened_largest(dir)?;
-        let offset = self.appended_max_offset.load(Ordering::Acquire);
-        let timestamp = self.appended_max_timestamp.load(Ordering::Relaxed);
-        let appended = timestamp > opened.timestamp;
-        Ok(if appended { Largest { timestamp, offset } } else { opened })
-    }
-
-    /// The largest timestamp of any batch, -1 if there is none.
-    pub(crate) fn max_timestamp(&self, dir: &Path) -> Result<i64, StorageError> {
-        let appended = self.appended_max_timestamp.load(Ordering::Relaxed);
-        Ok(self.opened_largest(dir)?.timestamp.max(appended))
-    }
-
     /// Whether the segment was given up: nothing in it counts any more.
     pub(crate) fn is_deleted(&self) -> bool {
         self.deleted.load(Ordering::Acquire)
@@ -325,54 +291,6 @@ impl Segment {
         self.deleted.store(true, Ordering::Release);
         files.take();
         Ok(renamed)
-    }
-
-    /// There is something in its transaction index.
-    pub(crate) fn has_aborted(&self) -> bool {
-        self.txn_size.load(Ordering::Acquire) > 0
-    }
-
-    /// Says how large its transaction index is.
-    pub(crate) fn set_txn_size(&self, size: u64) {
-        self.txn_size.store(size, Ordering::Release);
-    }
-
-    /// Writes the entry behind the others in the transaction index, where nobody looks before
-    /// [`Segment::publish_aborted`]. By the writer, before it appends the marker: what fails here
-    /// must leave no marker without its entry.
-    pub(crate) fn stage_aborted(&self, dir: &Path, txn: AbortedTxn) -> Result<(), StorageError> {
-        let path = names::txn_index_file(dir, self.base);
-        let mut options = File::options();
-        let file = options.write(true).create(true).truncate(false).open(&path);
-        let at = self.txn_size.load(Ordering::Acquire);
-        let written = file.and_then(|file| file.write_all_at(&txn.to_bytes(), at));
-        written.map_err(StorageError::on("write", &path))
-    }
-
-    /// Shows the entry that was staged.
-    pub(crate) fn publish_aborted(&self) {
-        self.txn_size.fetch_add(txn_index::ENTRY as u64, Ordering::AcqRel);
-    }
-
-    /// Adds the aborted transactions of its index that overlap the offsets `from..to`; true if no
-    /// later segment can have any more of them.
-    pub(crate) fn collect_aborted(
-        &self,
-        dir: &Path,
-        (from, to): (i64, i64),
-        found: &mut Vec<AbortedTxn>,
-    ) -> Result<bool, StorageError> {
-        let size = self.txn_size.load(Ordering::Acquire);
-        let path = names::txn_index_file(dir, self.base);
-        let files = self.files(dir)?;
-        let file = match files.txn.get() {
-            Some(file) => file,
-            None => {
-                let file = File::open(&path).map_err(StorageError::on("open", &path))?;
-                files.txn.get_or_init(|| file)
-            }
-        };
-        TxnIndex::new(file, size).collect(from, to, found).map_err(StorageError::on("read", &path))
     }
 
     /// Removes the segment's files. Readers that hold them are not disturbed.
@@ -406,32 +324,9 @@ impl SegmentFiles {
         [&self.log, &self.index, &self.time].into_iter().try_for_each(|file| file.trim())
     }
 
-    fn failed(&self, suffix: &str, error: io::Error) -> StorageError {
+    pub(super) fn failed(&self, suffix: &str, error: io::Error) -> StorageError {
         let name = format!("{:020}.{suffix}", self.base);
         StorageError::new("map", Path::new(&name), error)
-    }
-
-    /// Where to look for the first batch with a timestamp of at least `timestamp`, none of which is
-    /// before `from`: all before that have smaller ones (LogSegment.findOffsetByTimestamp).
-    pub(crate) fn locate_by_time(
-        &self,
-        timestamp: i64,
-        from: i64,
-        end: u64,
-    ) -> Result<Option<Found>, StorageError> {
-        let floor = time_index::Entries::of(&self.time, self.base).floor(timestamp);
-        let floor = floor.map_err(|error| self.failed("timeindex", error))?;
-        if let Some(entry) = floor.filter(|entry| entry.offset > from) {
-            let found = self.locate(entry.offset, end)?;
-            let is_it = |found: &Found| {
-                (found.last_offset(), found.header.max_timestamp) == (entry.offset, entry.timestamp)
-            };
-            if found.as_ref().is_some_and(is_it) {
-                return Ok(found);
-            }
-            ::log::warn!("the time index of segment {} has a wrong entry: {entry:?}", self.base);
-        }
-        self.locate(from, end)
     }
 
     /// The first batch that ends at or beyond `offset`, among those in the first `end` bytes.
@@ -461,16 +356,12 @@ impl SegmentFiles {
         Ok(self.headers(from, end)?.take_while(fits).last().map_or(from, |last| last.end()))
     }
 
-    /// An offset behind all batches that begin before `position`, as the index knows it
-    /// (OffsetIndex.fetchUpperBoundOffset): the first entry at or behind it says it.
-    pub(crate) fn upper_bound(&self, position: u64, end: u64) -> Result<Option<i64>, StorageError> {
-        let position = u32::try_from(position).unwrap_or(u32::MAX);
-        let Some(entry) = self.entries()?.ceiling_by_position(position) else { return Ok(None) };
-        Ok(self.believe(entry, end)?.map(|found| found.last_offset()))
-    }
-
     /// The batch that an index entry points to, if it is the one that the entry describes.
-    fn believe(&self, entry: IndexEntry, end: u64) -> Result<Option<Found>, StorageError> {
+    pub(super) fn believe(
+        &self,
+        entry: IndexEntry,
+        end: u64,
+    ) -> Result<Option<Found>, StorageError> {
         let position = u64::from(entry.position);
         if position >= end {
             return Ok(None);
