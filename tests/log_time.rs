@@ -320,9 +320,9 @@ fn a_wrong_entry_of_the_time_index_hides_nothing() {
 #[test]
 fn the_time_index_spares_a_look_at_what_is_older() {
     let dir = TempDir::new("spares");
-    let settings = config(1 << 20, INTERVAL as i32);
+    let settings = config(1 << 22, 4096);
     let log = create(&dir.partition(), &settings);
-    append_at(&log, &(1..400).map(|number| number * 100).collect::<Vec<_>>());
+    append_at(&log, &(1..4_000).map(|number| number * 100).collect::<Vec<_>>());
     log.close().unwrap();
     // The first half of the log is not looked at, or this would be noticed.
     let mut bytes = read(&dir, 0, "log");
@@ -331,11 +331,11 @@ fn the_time_index_spares_a_look_at_what_is_older() {
     fs::write(path(&dir, 0, "log"), bytes).unwrap();
     let (log, report) = open(&dir.partition(), &settings, Recovery::Clean);
     assert!(!report.checked, "{report:?}");
-    log.advance_high_watermark(798);
-    let found = log.offset_for_timestamp(39_000, Bound::HighWatermark).unwrap().unwrap();
-    assert_eq!((found.timestamp, found.offset), (39_000, 779));
+    log.advance_high_watermark(7_998);
+    let found = log.offset_for_timestamp(390_000, Bound::HighWatermark).unwrap().unwrap();
+    assert_eq!((found.timestamp, found.offset), (390_000, 7_799));
     let largest = log.max_timestamp().unwrap().unwrap();
-    assert_eq!((largest.timestamp, largest.offset), (39_900, 797));
+    assert_eq!((largest.timestamp, largest.offset), (399_900, 7_997));
 }
 
 #[test]

@@ -13,6 +13,7 @@ use super::load::make_log;
 use super::metadata_log::MetadataLog;
 use super::producer_ids::BLOCK;
 use super::shared::{Shared, now_ms};
+use super::snapshots::Writing;
 use super::{leftovers, partition_dir};
 use crate::catalog::{
     ApiError, ConfigChange, CreatePartitionsSpec, Created, Image, NewTopic, Partition, Plan,
@@ -21,7 +22,7 @@ use crate::catalog::{
 };
 use crate::config::TopicConfig;
 use crate::log::{AppendError, LogError};
-use crate::net::mailbox::Receiver;
+use crate::net::mailbox::{Received, Receiver};
 use crate::wire::error::ErrorCode;
 use crate::wire::metadata_records::{MetadataRecord, ProducerIdsRecord};
 use crate::wire::uuid::Uuid;
@@ -30,6 +31,8 @@ use crate::wire::uuid::Uuid;
 pub enum Job {
     /// Something that changes metadata or may block.
     Run(Box<dyn FnOnce(&mut Controller) + Send>),
+    /// Look whether a snapshot is due.
+    Look,
     /// Close the metadata log and end.
     Stop,
 }
@@ -38,18 +41,42 @@ pub enum Job {
 pub struct Controller {
     pub(super) shared: Arc<Shared>,
     pub(super) metadata: MetadataLog,
+    /// The offset of this start's registration, once there is one.
+    pub(super) broker_epoch: Option<i64>,
+    /// The snapshot of the metadata that is being written.
+    pub(super) writing: Option<Writing>,
 }
 
 impl Controller {
-    /// Works on jobs until it is stopped, then closes the metadata log.
-    pub(super) fn run(mut self, mut jobs: Receiver<Job>) -> Result<(), LogError> {
-        while let Some(Job::Run(job)) = jobs.recv() {
+    /// Works on jobs until it is stopped, then closes the metadata log. Gives the epoch under which this
+    /// node was registered.
+    pub(super) fn run(mut self, mut jobs: Receiver<Job>) -> Result<i64, LogError> {
+        while let Some(next) = self.next_job(&mut jobs) {
             if self.shared.is_stopping() {
                 break; // Who waits for an answer is gone by now.
             }
-            job(&mut self);
+            match next {
+                Job::Run(job) => job(&mut self),
+                Job::Look => {}
+                Job::Stop => break,
+            }
+            self.snapshot_if_due();
         }
-        self.metadata.close()
+        self.finish_snapshot();
+        let broker_epoch = self.fence();
+        self.metadata.close().map(|()| broker_epoch)
+    }
+
+    /// The next job, or the time of a snapshot.
+    fn next_job(&self, jobs: &mut Receiver<Job>) -> Option<Job> {
+        // While one is written, its end is announced.
+        let deadline = self.metadata.snapshot_deadline().filter(|_| self.writing.is_none());
+        let Some(deadline) = deadline else { return jobs.recv() };
+        match jobs.recv_deadline(deadline) {
+            Received::Message(job) => Some(job),
+            Received::TimedOut => Some(Job::Look),
+            Received::Closed => None,
+        }
     }
 
     /// What the broker shares.
@@ -215,7 +242,7 @@ impl Controller {
         let mut plan = Plan::default();
         plan.push(&MetadataRecord::ProducerIdsRecord(ProducerIdsRecord {
             broker_id: self.shared.node.node_id,
-            broker_epoch: -1,
+            broker_epoch: self.broker_epoch.unwrap_or(-1),
             next_producer_id: start + BLOCK,
         }));
         self.commit(&plan)?;
@@ -312,7 +339,7 @@ fn storage_error(why: AppendError) -> ApiError {
 }
 
 /// Replays records that planning made a moment ago; that they fit is an invariant.
-fn replay_plan(image: &mut Image, plan: &Plan) {
+pub(super) fn replay_plan(image: &mut Image, plan: &Plan) {
     for record in &plan.records {
         let decoded = MetadataRecord::decode(record).map_err(|why| why.to_string());
         let replayed =

@@ -153,15 +153,17 @@ impl DataDir {
         }
     }
 
-    /// Says that everything is closed: the next start needs no recovery.
+    /// Says that everything was closed by the broker that was registered under this epoch: the next
+    /// start needs no recovery.
     ///
     /// # Errors
     /// When the marker cannot be written; the next start then recovers, which is safe.
-    pub fn mark_clean(&self) -> io::Result<()> {
+    pub fn mark_clean(&self, broker_epoch: i64) -> io::Result<()> {
         if self.temporary {
             return Ok(());
         }
-        write_atomically(&self.path, CLEAN, b"{\"version\":0,\"brokerEpoch\":-1}")?;
+        let marker = format!("{{\"version\":0,\"brokerEpoch\":{broker_epoch}}}");
+        write_atomically(&self.path, CLEAN, marker.as_bytes())?;
         self.sync()
     }
 
@@ -318,7 +320,7 @@ mod tests {
         let meta = first.meta().clone();
         assert!(!first.was_clean());
         assert!(matches!(DataDir::open(&path, 1), Err(DataDirError::Locked(_))));
-        first.mark_clean().unwrap();
+        first.mark_clean(7).unwrap();
         drop(first);
         assert!(matches!(DataDir::open(&path, 2), Err(DataDirError::OtherNode(_, 1, 2))));
         let second = DataDir::open(&path, 1).unwrap();

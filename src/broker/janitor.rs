@@ -66,6 +66,7 @@ impl Shared {
                     shared.write_checkpoint(Change::LogStart, Kind::LogStart)
                 })
             }
+            Change::Dirty => (config.log_cleaner_backoff_ms(), Shared::look_for_dirty_logs),
             Change::HighWatermark => {
                 (config.replica_high_watermark_checkpoint_interval_ms(), |shared| {
                     shared.write_checkpoint(Change::HighWatermark, Kind::HighWatermark)
@@ -106,7 +107,7 @@ impl Shared {
         }
     }
 
-    fn on_janitor(self: &Arc<Self>, delay: Duration, chore: fn(&Arc<Shared>)) {
+    pub(super) fn on_janitor(self: &Arc<Self>, delay: Duration, chore: fn(&Arc<Shared>)) {
         // A chore that waits must not keep a broker alive that is gone.
         let shared: Weak<Shared> = Arc::downgrade(self);
         self.keepers.janitor.run(delay, move || {

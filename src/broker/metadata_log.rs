@@ -1,88 +1,199 @@
 //! The metadata log, `__cluster_metadata-0`: the one place where metadata changes are kept.
 //!
-//! Records are Kafka's KRaft records. On a single node an append commits at once: it is in the
-//! page cache, which survives a crash of the process. The catalog's image is what replaying this
-//! log from its start gives, nothing else.
+//! Records are Kafka's KRaft records, the files are Kafka's: either broker opens what the other one
+//! left. A quorum of one commits what it appends: it is in the page cache, which survives a crash of
+//! the process. The image is what replaying the latest snapshot and the log after it gives, nothing
+//! else. All of it is read and judged before the first byte is changed.
 
+mod batches;
+mod bootstrap;
+mod existing;
+mod quorum_state;
+mod replay;
+mod settings;
+mod snapshot;
+mod snapshot_files;
+mod snapshots;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
 use std::sync::Arc;
+
+use settings::Settings;
+use snapshots::Unsnapshotted;
 
 use super::StartError;
 use super::data_dir::DataDir;
 use super::opener::tell_losses;
-use crate::catalog::{Image, Plan};
-use crate::config::TopicConfig;
-use crate::log::{AppendError, Bound, Damage, Flusher, Keepers, Log, LogError, Recovery};
-use crate::wire::metadata_records::MetadataRecord;
-use crate::wire::records::{Batch, BatchBuilder};
+use super::shared::now_ms;
+use crate::catalog::{Image, NodeView, Plan};
+use crate::config::{Config, TopicConfig};
+use crate::log::{AppendError, Flusher, Keepers, Log, LogError, Recovery};
+use crate::wire::metadata_records::{AbortTransactionRecord, TRANSACTION_LEVEL};
+use crate::wire::quorum_records::{
+    ControlRecord, KRaftVersionRecord, LeaderChangeMessage, LeaderVoter, VotersRecord,
+};
+use existing::Existing;
+use replay::Quorum;
 
 /// The directory of the log's only partition.
 pub const DIRECTORY: &str = "__cluster_metadata-0";
-/// A single node is a quorum of one that never holds an election.
-const EPOCH: i32 = 1;
-/// The most bytes that the records of one batch may take when opened.
-const MAX_BATCH: usize = 64 << 20;
-/// How much is read at a time when the log is replayed.
-const READ_BYTES: u32 = 1 << 20;
 
 /// The metadata log, open for appending.
 pub struct MetadataLog {
-    log: Log,
+    log: Arc<Log>,
+    data: PathBuf,
+    dir: PathBuf,
+    node: NodeView,
+    settings: Settings,
+    quorum: Quorum,
+    /// A transaction of metadata was begun and never ended.
+    open_transaction: bool,
+    unsnapshotted: Unsnapshotted,
     temporary: bool,
 }
 
 impl MetadataLog {
     /// Opens or makes the log below `data_dir` and replays it. An end that a crash left unfinished
-    /// is cut off; a log that is damaged elsewhere is not touched: with the catalog, topics would go.
+    /// is cut off; a log that is damaged elsewhere, or that is not for this node alone, is not
+    /// touched.
     ///
     /// # Errors
-    /// When the log cannot be opened, is damaged, or what it says makes no sense.
+    /// When the log cannot be opened, is damaged, or what it says makes no sense here.
     pub fn open(
         data_dir: &DataDir,
+        config: &Config,
         recovery: Recovery,
         keepers: Keepers,
     ) -> Result<(Self, Image), StartError> {
         let dir = data_dir.path().join(DIRECTORY);
-        let config = Arc::new(TopicConfig::default());
-        let log = if dir.exists() {
-            if let Some(damage) = Damage::find(&dir).map_err(StartError::Log)? {
-                return Err(StartError::Metadata(dir, damage.to_string()));
-            }
-            let opened = Log::open(dir.clone(), config, recovery, keepers);
-            opened.map(|(log, report)| {
-                tell_losses(&dir, &report);
-                log
-            })
+        let (data, meta) = (data_dir.path().to_owned(), data_dir.meta());
+        let node = NodeView { node_id: meta.node_id, directory_id: meta.directory_id };
+        let settings = Settings::of(config);
+        let broken = |why| StartError::Metadata(dir.clone(), why);
+        let (log, found) = if dir.exists() {
+            let found = Existing::read(&dir)?;
+            found.check(node).map_err(|why| StartError::Foreign(dir.clone(), why))?;
+            found.prepare(&dir).map_err(|why| StartError::Io(dir.clone(), why))?;
+            let opened = Log::open(dir.clone(), Arc::new(settings.of_log()), recovery, keepers);
+            let (log, report) = opened.map_err(StartError::Log)?;
+            tell_losses(&dir, &report);
+            (log, found)
         } else if let Some(partition) = data_dir.any_partition() {
             // Without it every partition would be nobody's.
             let why = format!("it is missing, although there is the partition {partition}");
-            return Err(StartError::Metadata(dir, why));
+            return Err(broken(why));
         } else {
-            Log::create(dir.clone(), config, keepers)
+            let log = Log::create(dir.clone(), Arc::new(settings.of_log()), keepers);
+            (log.map_err(StartError::Log)?, Existing::default())
         };
-        let log = log.map_err(StartError::Log)?;
-        log.advance_high_watermark(log.offsets().log_end);
-        let image = replay(&log).map_err(|why| StartError::Metadata(dir, why))?;
-        Ok((Self { log, temporary: data_dir.is_temporary() }, image))
+        let end = log.offsets().log_end;
+        if end != found.next_offset {
+            let read = found.next_offset;
+            return Err(broken(format!("it ends at offset {end}, but {read} was read from it")));
+        }
+        log.advance_high_watermark(end);
+        let metadata = Self {
+            log: Arc::new(log),
+            data,
+            dir,
+            node,
+            settings,
+            open_transaction: found.open_transaction,
+            unsnapshotted: found.unsnapshotted(),
+            quorum: found.replay.quorum,
+            temporary: data_dir.is_temporary(),
+        };
+        Ok((metadata, found.replay.image))
     }
 
-    /// Appends the records of a plan as one batch: all of them survive a crash, or none.
+    /// Begins this node's leadership: a new epoch, and in a new directory the first metadata, which
+    /// it gives for the image. To be called once, before anything else is appended.
+    ///
+    /// # Errors
+    /// When something cannot be written.
+    pub fn lead(&mut self, image: &Image, config: &Config) -> Result<Plan, StartError> {
+        let now = now_ms();
+        let dir = self.dir.clone();
+        let io = |why| StartError::Io(dir.clone(), why);
+        let first = bootstrap::First::find(&self.data).map_err(io)?;
+        let known = self.quorum.kraft_version.is_some() || !self.quorum.voter_ids.is_empty();
+        if !known {
+            self.quorum = first.quorum(config, self.node);
+        }
+        if !known && !first.is_given() {
+            bootstrap::write_files(&self.data, &self.dir, &self.quorum, now).map_err(io)?;
+        }
+        let level = self.quorum.kraft_version.unwrap_or(0);
+        self.quorum.epoch += 1;
+        let (epoch, node) = (self.quorum.epoch, self.node.node_id);
+        quorum_state::store(&self.dir, level, epoch, node).map_err(io)?;
+        let election = |why: AppendError| StartError::Election(dir.clone(), why.to_string());
+        self.append_leader_change(level, now).map_err(election)?;
+        let mut plan = Plan::over(image);
+        if self.open_transaction && image.level() >= TRANSACTION_LEVEL {
+            let reason = Some("its end was never written");
+            plan.push(&AbortTransactionRecord { reason }.into());
+            self.append(&plan, now).map_err(election)?;
+            plan = Plan::over(image);
+        }
+        if image.features().is_empty() {
+            plan = first.records(config);
+            self.append(&plan, now).map_err(election)?;
+        }
+        Ok(plan)
+    }
+
+    /// The first record of the epoch; in a new log the voters too (`LeaderState.java`).
+    fn append_leader_change(&mut self, level: i16, now: i64) -> Result<(), AppendError> {
+        let voter = [LeaderVoter { voter_id: self.node.node_id, ..Default::default() }];
+        let mut records = vec![ControlRecord::from(LeaderChangeMessage {
+            leader_id: self.node.node_id,
+            voters: (&voter).into(),
+            granting_voters: (&voter).into(),
+            ..Default::default()
+        })];
+        let voters: Option<VotersRecord<'_>> = snapshot::voters(&self.quorum);
+        if let Some(voters) = voters.filter(|_| level > 0 && !self.quorum.in_log) {
+            let version = KRaftVersionRecord { k_raft_version: level, ..Default::default() };
+            records.push(version.into());
+            records.push(voters.into());
+        }
+        let batch = batches::control(0, self.quorum.epoch, now, &records);
+        self.append_batch(&batch, now)?;
+        self.quorum.in_log = true;
+        Ok(())
+    }
+
+    /// Appends the records of a plan as one batch: all of them survive a crash, or none. Gives the
+    /// offset of the first.
     ///
     /// # Errors
     /// When there is no space; nothing is appended then.
-    pub fn append(&self, plan: &Plan, now_ms: i64) -> Result<(), AppendError> {
+    pub fn append(&mut self, plan: &Plan, now_ms: i64) -> Result<i64, AppendError> {
         if plan.is_empty() {
-            return Ok(());
+            return Ok(self.log.offsets().log_end);
         }
-        let mut batch = BatchBuilder::new();
-        for record in &plan.records {
-            batch.append(now_ms, None, Some(record), &[]);
-        }
-        let appended = self.log.append_internal(&batch.finish(), EPOCH)?;
+        let frames = plan.records.iter().map(Vec::as_slice);
+        let batch = batches::metadata(0, self.quorum.epoch, now_ms, frames);
+        self.unsnapshotted.add(batch.len());
+        self.append_batch(&batch, now_ms)
+    }
+
+    fn append_batch(&mut self, batch: &[u8], now_ms: i64) -> Result<i64, AppendError> {
+        let appended = self.log.append_internal(batch, self.quorum.epoch)?;
         if appended.flush_to.is_some() {
             self.flush()?;
         }
         self.log.advance_high_watermark(appended.next_offset);
-        Ok(())
+        self.quorum.timestamp = now_ms;
+        Ok(appended.base_offset)
+    }
+
+    /// The offset that the next record gets.
+    pub fn next_offset(&self) -> i64 {
+        self.log.offsets().log_end
     }
 
     /// Brings all records to the disk. Blocks.
@@ -106,8 +217,8 @@ impl MetadataLog {
     }
 
     /// After how many records an append waits for the disk (`log.flush.interval.messages`).
-    pub fn set_flush(&self, messages: i64) {
-        let config = TopicConfig { flush_messages: messages, ..TopicConfig::default() };
+    pub fn set_flush(&self, flush_messages: i64) {
+        let config = TopicConfig { flush_messages, ..self.settings.of_log() };
         self.log.set_config(Arc::new(config));
     }
 
@@ -118,37 +229,4 @@ impl MetadataLog {
     pub fn close(&self) -> Result<(), crate::log::LogError> {
         if self.temporary { Ok(()) } else { self.log.close() }
     }
-}
-
-fn replay(log: &Log) -> Result<Image, String> {
-    let mut image = Image::new();
-    let mut offset = log.offsets().log_start;
-    loop {
-        let read =
-            log.read(offset, READ_BYTES, true, Bound::LogEnd).map_err(|why| why.to_string())?;
-        let Some(range) = read.range else { return Ok(image) };
-        let mut bytes = range.bytes().ok_or("the log is not mapped")?;
-        while !bytes.is_empty() {
-            let (batch, rest) =
-                Batch::parse(bytes).map_err(|why| format!("at offset {offset}: {why}"))?;
-            replay_batch(&mut image, &batch).map_err(|why| format!("at offset {offset}: {why}"))?;
-            offset = batch.next_offset();
-            bytes = rest;
-        }
-    }
-}
-
-fn replay_batch(image: &mut Image, batch: &Batch<'_>) -> Result<(), String> {
-    if batch.attributes().is_control() {
-        return Ok(()); // Of the quorum itself: leader changes, snapshot headers.
-    }
-    let mut scratch = Vec::new();
-    let records = batch.records(&mut scratch, MAX_BATCH).map_err(|why| why.to_string())?;
-    for record in records {
-        let record = record.map_err(|why| why.to_string())?;
-        let value = record.value.ok_or("a record without a value")?;
-        let decoded = MetadataRecord::decode(value).map_err(|why| why.to_string())?;
-        image.replay(&decoded).map_err(|why| why.to_string())?;
-    }
-    Ok(())
 }

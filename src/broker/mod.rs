@@ -11,6 +11,8 @@
 //! A broker that is dropped without [`Broker::close`] leaves what a crash leaves.
 
 pub mod checkpoints;
+mod cleaner;
+mod cleaner_pace;
 mod controller;
 mod data_dir;
 mod data_dir_error;
@@ -24,7 +26,9 @@ mod opener;
 mod partition_dir;
 mod producer_ids;
 mod recovery;
+mod registration;
 mod shared;
+mod snapshots;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -39,7 +43,9 @@ pub use fetch_session::{Session, SessionPartition, Told, TopicKey};
 pub use fetch_sessions::{FetchSessions, SharedSession};
 pub use shared::{Endpoint, OffloadClaim, Shared, WorkerMessage, now_ms};
 
-use crate::catalog::{NodeView, Partition, ResourceKind, Topic, Topics, elect_leaders_on_start};
+use crate::catalog::{
+    ApiError, NodeView, Partition, ResourceKind, Topic, Topics, elect_leaders_on_start,
+};
 use crate::config::{Config, TopicConfig};
 use crate::log::{Keepers, LogError, Recovery};
 use crate::net::mailbox::{Mailbox, Sender};
@@ -49,6 +55,8 @@ use data_dir::DataDir;
 use leftovers::Removal;
 use metadata_log::MetadataLog;
 
+/// Leaders that one batch of metadata elects: Kafka reads batches of up to 8 MiB.
+const MAX_ELECTED: usize = 50_000;
 /// Jobs that may wait for the controller.
 const CONTROLLER_QUEUE: usize = 100_000;
 
@@ -61,6 +69,8 @@ pub enum StartError {
     Log(LogError),
     /// The metadata log cannot be understood.
     Metadata(PathBuf, String),
+    /// The metadata log is of a cluster that this node cannot be alone.
+    Foreign(PathBuf, String),
     /// The metadata log takes no new leader epochs.
     Election(PathBuf, String),
     /// A system call failed.
@@ -77,9 +87,12 @@ impl fmt::Display for StartError {
                 "{}: the metadata log cannot be replayed: {why}; restore the directory from a copy",
                 path.display()
             ),
+            Self::Foreign(path, why) => {
+                write!(f, "{}: this cluster cannot be taken over: {why}", path.display())
+            }
             Self::Election(path, why) => write!(
                 f,
-                "{}: the leader epochs that a start without a clean stop needs cannot be written: {why}",
+                "{}: the leader epochs that this start needs cannot be written: {why}",
                 path.display()
             ),
             Self::Io(path, why) => write!(f, "{}: {why}", path.display()),
@@ -102,7 +115,7 @@ pub enum Place {
 pub struct Broker {
     shared: Arc<Shared>,
     data_dir: DataDir,
-    controller: Option<JoinHandle<Result<(), LogError>>>,
+    controller: Option<JoinHandle<Result<i64, LogError>>>,
     removal: Option<Removal>,
     keepers: Keepers,
 }
@@ -128,11 +141,14 @@ impl Broker {
         }
         flusher.set_data_dir(data_dir.path());
         let recovery = if data_dir.was_clean() { Recovery::Clean } else { Recovery::Unclean };
-        let (metadata, image) = MetadataLog::open(&data_dir, recovery, keepers.clone())?;
+        let (mut metadata, mut image) =
+            MetadataLog::open(&data_dir, &config, recovery, keepers.clone())?;
         data_dir.mark_in_use().map_err(StartError::DataDir)?;
         // A marker that comes back after a power cut would have files trusted that it found.
         flusher.note_names();
         metadata.guard(flusher);
+        let first = metadata.lead(&image, &config)?;
+        controller::replay_plan(&mut image, &first);
         let effective = Arc::new(dynamic_config(&image, &config));
         metadata.set_flush(effective.topic_defaults().flush_messages);
         let node = NodeView {
@@ -158,25 +174,26 @@ impl Broker {
             stopping: AtomicBool::new(false),
             creating: Mutex::default(),
             chores: janitor::Chores::default(),
+            cleaner: cleaner::Cleaner::default(),
             static_config: config,
         });
         let removal = load::load(&shared, recovery)?;
-        let mut state = Controller { shared: shared.clone(), metadata };
-        if !data_dir.was_clean() {
-            state.elect_leaders()?;
-        }
+        let mut state =
+            Controller { shared: shared.clone(), metadata, broker_epoch: None, writing: None };
+        state.elect_leaders(data_dir.was_clean())?;
         let thread = std::thread::Builder::new().name("controller".into());
         let thread = thread.spawn(move || state.run(jobs));
         let thread = thread.map_err(|why| {
             // After a clean stop nothing has been appended yet: it still counts.
             if data_dir.was_clean() && shared.offline().is_none() {
-                let _ = data_dir.mark_clean();
+                let _ = data_dir.mark_clean(-1);
             }
             StartError::Io(data_dir.path().to_owned(), why)
         })?;
         shared.watch_changes();
         if !shared.topics.all().is_empty() {
             shared.watch_partitions();
+            shared.look_for_dirty_logs_in(shared.config().log_initial_task_delay_ms());
         }
         Ok(Self { shared, data_dir, controller: Some(thread), removal, keepers })
     }
@@ -194,9 +211,12 @@ impl Broker {
                 shared::send_for_sure(worker, WorkerMessage::Wake(keys));
             }
         }));
+        let registered = endpoints.clone();
         let attached = self.shared.workers.set(workers).is_ok()
             && self.shared.endpoints.set(endpoints).is_ok();
         assert!(attached, "workers are attached once");
+        // The first job, hence done before any that a client asks for.
+        let _ = self.shared.on_controller(move |controller| controller.register(&registered));
     }
 
     /// Brings the directory's own files to the disk, behind the start.
@@ -215,26 +235,26 @@ impl Broker {
         // looks at the flag before each.
         self.shared.stopping.store(true, Ordering::Release);
         let _ = self.shared.controller.send(Job::Stop);
-        let mut outcome = Ok(());
+        let mut ended = Ok(-1);
         if let Some(thread) = self.controller.take() {
-            outcome = thread.join().unwrap_or(Ok(())).map_err(StartError::Log);
+            ended = thread.join().unwrap_or(Ok(-1)).map_err(StartError::Log);
         }
         // No segment goes while logs are closed.
         self.keepers.janitor.stop();
+        self.shared.cleaner.join();
         if let Some(removal) = self.removal.take() {
             removal.stop();
         }
         let closed = self.close_logs();
         self.keepers.stop();
-        outcome = outcome.and(closed);
-        outcome?;
+        let broker_epoch = ended.and_then(|epoch| closed.map(|()| epoch))?;
         if let Some(offline) = self.shared.offline() {
             // Its files may need the recovery that a clean stop spares all of them.
             ::log::warn!("partition {offline} is offline: the next start checks all logs");
             return Ok(());
         }
         let path = self.data_dir.path().to_owned();
-        self.data_dir.mark_clean().map_err(|why| StartError::Io(path, why))
+        self.data_dir.mark_clean(broker_epoch).map_err(|why| StartError::Io(path, why))
     }
 }
 
@@ -281,14 +301,19 @@ impl Broker {
 }
 
 impl Controller {
-    /// New leader epochs after an unclean stop. A partition that cannot note its own is offline.
-    fn elect_leaders(&mut self) -> Result<(), StartError> {
-        let plan = elect_leaders_on_start(&self.shared.image(), self.shared.node);
+    /// New leader epochs: for all partitions after an unclean stop, else for those that have another
+    /// leader or none, as after a stop of Kafka. A partition that cannot note its own is offline.
+    fn elect_leaders(&mut self, clean: bool) -> Result<(), StartError> {
+        let elected = elect_leaders_on_start(&self.shared.image(), self.shared.node, !clean);
         let directory = self.shared.data_dir.join(metadata_log::DIRECTORY);
-        self.commit(&plan).map_err(|why| StartError::Election(directory, why.to_string()))?;
+        for plan in elected.plan.split(MAX_ELECTED) {
+            let election = |why: ApiError| StartError::Election(directory.clone(), why.to_string());
+            self.commit(&plan).map_err(election)?;
+        }
         let image = self.shared.image();
-        for topic in image.topics() {
-            let Some(running) = self.shared.topics.by_name(&topic.name) else { continue };
+        for id in elected.topics {
+            let Some(topic) = image.topic_by_id(id) else { continue };
+            let Some(running) = self.shared.topics.by_id(id) else { continue };
             let partitions: Vec<Arc<Partition>> = running
                 .partitions()
                 .iter()

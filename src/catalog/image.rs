@@ -1,21 +1,27 @@
-//! The metadata image: topics, partitions, configs and producer ids as plain values.
+//! The metadata image: topics, partitions, configs and producer ids as plain values, and whatever
+//! else the metadata log says, kept as it is.
 //!
 //! It changes only by [`Image::replay`], record by record, in the order of the metadata log; so what
 //! a restart rebuilds is what was there. Record semantics are those of Kafka's image
 //! (`TopicsDelta`, `PartitionRegistration.merge`, `ConfigurationsDelta`, `ProducerIdsDelta`).
 
+mod kept;
+mod partition;
+mod write;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
+pub use partition::PartitionImage;
+
+use kept::Kept;
+
 use crate::wire::metadata_records::{
-    ConfigRecord, MetadataRecord, PartitionChangeRecord, PartitionRecord, ProducerIdsRecord,
-    RemoveTopicRecord, TopicRecord,
+    self as records, ClearElrRecord, ConfigRecord, MetadataRecord, PartitionChangeRecord,
+    PartitionRecord, ProducerIdsRecord, RegisterBrokerRecord, RemoveTopicRecord, TopicRecord,
 };
 use crate::wire::uuid::Uuid;
-
-/// In a [`PartitionChangeRecord`]: the leader did not change.
-const NO_LEADER_CHANGE: i32 = -2;
 
 /// The kind of thing a config belongs to, with Kafka's codes (`ConfigResource.Type`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,21 +46,6 @@ impl ResourceKind {
             .into_iter()
             .find(|kind| *kind as i8 == code)
     }
-}
-
-/// One partition's registration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PartitionImage {
-    /// Node ids of the replicas, the preferred one first.
-    pub replicas: Vec<i32>,
-    /// Node ids of the replicas that are in sync.
-    pub isr: Vec<i32>,
-    /// Node id of the leader, −1 for none.
-    pub leader: i32,
-    /// Grows by one with each leader change.
-    pub leader_epoch: i32,
-    /// Grows by one with each change of the registration.
-    pub partition_epoch: i32,
 }
 
 /// One topic's registration.
@@ -89,6 +80,7 @@ pub struct Image {
     collisions: HashMap<String, Arc<str>>,
     configs: BTreeMap<(ResourceKind, Arc<str>), BTreeMap<String, String>>,
     features: BTreeMap<String, i16>,
+    kept: Kept,
     next_producer_id: i64,
     partition_count: usize,
 }
@@ -141,6 +133,21 @@ impl Image {
         &self.features
     }
 
+    /// The level of `metadata.version`: which versions of records may be written.
+    pub fn level(&self) -> i16 {
+        self.features.get(records::METADATA_VERSION).copied().unwrap_or(records::NEWEST_LEVEL)
+    }
+
+    /// The ids of all brokers that are registered.
+    pub fn broker_ids(&self) -> impl Iterator<Item = i32> {
+        self.kept.broker_ids()
+    }
+
+    /// A broker's registration.
+    pub fn broker(&self, id: i32) -> Option<RegisterBrokerRecord<'_>> {
+        self.kept.broker(id)
+    }
+
     /// The first producer id that no block holds yet.
     pub fn next_producer_id(&self) -> i64 {
         self.next_producer_id
@@ -165,8 +172,8 @@ impl Image {
                 };
                 Ok(())
             }
-            // What other parts of Kafka's metadata say has no room here yet; it is kept in the log.
-            _ => Ok(()),
+            MetadataRecord::ClearElrRecord(record) => self.replay_clear_elr(record),
+            other => self.kept.replay(other),
         }
     }
 
@@ -192,13 +199,7 @@ impl Image {
 
     fn replay_partition(&mut self, record: &PartitionRecord<'_>) -> Result<(), ReplayError> {
         let topic = self.topic_mut(record.topic_id)?;
-        let partition = PartitionImage {
-            replicas: record.replicas.iter().collect(),
-            isr: record.isr.iter().collect(),
-            leader: record.leader,
-            leader_epoch: record.leader_epoch,
-            partition_epoch: record.partition_epoch,
-        };
+        let partition = PartitionImage::new(record);
         let index = usize::try_from(record.partition_id).unwrap_or(usize::MAX);
         match index.cmp(&topic.partitions.len()) {
             std::cmp::Ordering::Less => topic.partitions[index] = partition,
@@ -230,17 +231,20 @@ impl Image {
                 record.partition_id
             )));
         };
-        if let Some(isr) = &record.isr {
-            partition.isr = isr.iter().collect();
+        partition.merge(record);
+        Ok(())
+    }
+
+    /// One topic's, or with an empty name everybody's.
+    fn replay_clear_elr(&mut self, record: &ClearElrRecord<'_>) -> Result<(), ReplayError> {
+        let name = record.topic_name;
+        if !name.is_empty() && !self.topics.contains_key(name) {
+            return Err(ReplayError(format!("there is no topic {name}")));
         }
-        if let Some(replicas) = &record.replicas {
-            partition.replicas = replicas.iter().collect();
+        let meant = |topic: &&mut TopicImage| name.is_empty() || *topic.name == *name;
+        for topic in self.topics.values_mut().filter(meant) {
+            topic.partitions.iter_mut().for_each(PartitionImage::clear_eligible);
         }
-        if record.leader != NO_LEADER_CHANGE {
-            partition.leader = record.leader;
-            partition.leader_epoch += 1;
-        }
-        partition.partition_epoch += 1;
         Ok(())
     }
 

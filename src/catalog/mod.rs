@@ -7,6 +7,7 @@
 //!
 //! Nothing here knows requests, sockets or threads.
 
+mod features;
 mod image;
 mod name;
 mod partition;
@@ -16,14 +17,15 @@ mod table;
 mod tests;
 mod waiters;
 
+pub use features::{ELIGIBLE_REPLICAS, SUPPORTED_FEATURES};
 pub use image::{Image, PartitionImage, ReplayError, ResourceKind, TopicImage};
 pub use name::{
     CLUSTER_METADATA, InvalidName, collision_key, is_internal, validate as validate_topic_name,
 };
 pub use partition::{Opened, Opener, Partition};
 pub use plan::{
-    ApiError, ConfigChange, ConfigOp, CreatePartitionsSpec, Created, NewTopic, NodeView, Plan,
-    create_partitions, create_topic, delete_topic, elect_leaders_on_start,
+    ApiError, ConfigChange, ConfigOp, CreatePartitionsSpec, Created, Elected, NewTopic, NodeView,
+    Plan, create_partitions, create_topic, delete_topic, elect_leaders_on_start,
     incremental_alter_configs, replace_configs,
 };
 pub use table::{Topic, Topics};

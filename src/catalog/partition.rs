@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::waiters::{Waiter, Waiters};
 use crate::log::validate::Validated;
-use crate::log::{AppendError, Appended, FlushListener, FlushTicket, Log, LogError, WakeRequest};
+use crate::log::{
+    AppendError, Appended, FlushListener, FlushTicket, Log, LogError, StorageError, WakeRequest,
+};
 
 /// Between two log lines about one partition's storage.
 const REPORT_INTERVAL_MS: i64 = 10_000;
@@ -103,6 +105,13 @@ impl Partition {
         }
     }
 
+    /// [`Partition::fail`], if the error is one that does not pass.
+    pub fn fail_if_permanent(&self, why: Option<&StorageError>) {
+        if let Some(why) = why.filter(|why| why.is_permanent()) {
+            self.fail(why);
+        }
+    }
+
     #[cold]
     fn open(&self) -> Option<&Log> {
         let opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
@@ -141,7 +150,8 @@ impl Partition {
 
     /// Whether the log cannot be used. False while nobody has tried.
     pub fn is_offline(&self) -> bool {
-        self.log.get().is_some() && self.log_if_open().is_none()
+        self.failed.load(Ordering::Acquire)
+            || self.log.get().is_some() && self.log_if_open().is_none()
     }
 
     /// The log if it is open; if not, it never will be: for a partition that ends.
@@ -219,7 +229,9 @@ impl Partition {
         wake: impl FnMut(&Waiter),
     ) -> Result<Appended, Option<AppendError>> {
         let log = self.log().ok_or(None)?;
-        let appended = log.append(batch, self.leader_epoch(), now_ms).map_err(Some)?;
+        let appended = log.append(batch, self.leader_epoch(), now_ms);
+        let appended = appended.inspect_err(|why| self.fail_if_permanent(why.storage()));
+        let appended = appended.map_err(Some)?;
         if !appended.duplicate && appended.flush_to.is_none() {
             log.advance_high_watermark(appended.next_offset);
             self.waiters.wake(batch.bytes.len() as i64, wake);

@@ -110,6 +110,12 @@ impl Config {
         Config::build(Layers { fixed: set, ..Layers::default() })
     }
 
+    /// The effective value of a setting that is a whole number.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<i64> {
+        self.layers.value(name)?.as_i64()
+    }
+
     /// The same broker with these dynamic values: the cluster's defaults and this node's own. Values that
     /// the table does not allow are left out: what was stored once must never stop a broker.
     #[must_use]
@@ -276,6 +282,12 @@ impl Scalar for bool {
     }
 }
 
+impl Scalar for f64 {
+    fn from_value(value: &Value) -> Option<f64> {
+        if let Value::Double(value) = value { Some(*value) } else { None }
+    }
+}
+
 impl Scalar for i32 {
     fn from_value(value: &Value) -> Option<i32> {
         if let Value::Int(value) = value { Some(*value) } else { None }
@@ -332,6 +344,18 @@ accessors! {
     delete_topic_enable: bool = "delete.topic.enable";
     /// `fetch.max.bytes`
     fetch_max_bytes: i32 = "fetch.max.bytes";
+    /// `log.cleaner.backoff.ms`
+    log_cleaner_backoff_ms: i64 = "log.cleaner.backoff.ms";
+    /// `log.cleaner.dedupe.buffer.size`
+    log_cleaner_dedupe_buffer_size: i64 = "log.cleaner.dedupe.buffer.size";
+    /// `log.cleaner.enable`
+    log_cleaner_enable: bool = "log.cleaner.enable";
+    /// `log.cleaner.io.buffer.load.factor`
+    log_cleaner_io_buffer_load_factor: f64 = "log.cleaner.io.buffer.load.factor";
+    /// `log.cleaner.io.max.bytes.per.second`
+    log_cleaner_io_max_bytes_per_second: f64 = "log.cleaner.io.max.bytes.per.second";
+    /// `log.cleaner.threads`
+    log_cleaner_threads: i32 = "log.cleaner.threads";
     /// `log.flush.offset.checkpoint.interval.ms`
     log_flush_offset_checkpoint_interval_ms: i32 = "log.flush.offset.checkpoint.interval.ms";
     /// `log.flush.start.offset.checkpoint.interval.ms`

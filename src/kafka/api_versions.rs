@@ -6,16 +6,13 @@
 use super::apis::{self, SERVED};
 use super::call::{Call, begin, finish, respond};
 use crate::broker::Shared;
+use crate::catalog::SUPPORTED_FEATURES;
 use crate::wire::api::ApiKey;
 use crate::wire::codec::{Array, Message, Reader, Writer};
 use crate::wire::error::ErrorCode;
 use crate::wire::messages::api_versions::{
     ApiVersion, ApiVersionsRequest, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
 };
-
-/// The feature by which tools tell the broker's version; the levels that this metadata log knows.
-const METADATA_VERSION: SupportedFeatureKey<'static> =
-    SupportedFeatureKey { name: "metadata.version", min_version: 7, max_version: 30 };
 
 /// Answers the request, whatever it holds.
 pub fn handle(shared: &Shared, call: &Call<'_>, body: &mut Reader<'_>, out: &mut Writer) {
@@ -31,11 +28,14 @@ pub fn handle(shared: &Shared, call: &Call<'_>, body: &mut Reader<'_>, out: &mut
 
 fn answer(shared: &Shared, call: &Call<'_>, out: &mut Writer) {
     let keys: Vec<ApiVersion> = SERVED.iter().map(|api| entry(api.key)).collect();
-    let supported = [METADATA_VERSION];
+    let supported = SUPPORTED_FEATURES.map(|(name, min_version, max_version)| {
+        SupportedFeatureKey { name, min_version, max_version }
+    });
     let image = shared.image();
-    let finalized = image.features().iter();
-    let level = |(name, level): (&'_ String, &i16)| (name.clone(), *level);
-    let levels: Vec<(String, i16)> = finalized.map(level).collect();
+    let levels: Vec<(&str, i16)> = SUPPORTED_FEATURES
+        .iter()
+        .filter_map(|(name, ..)| Some((*name, *image.features().get(*name)?)))
+        .collect();
     drop(image);
     let finalized: Vec<FinalizedFeatureKey<'_>> = levels
         .iter()

@@ -140,17 +140,23 @@ fn look_up(
         return Ok(NOTHING); // Nothing is tiered.
     }
     let found = if special(MAX_TIMESTAMP) {
-        by_time(log.max_timestamp())?
+        by_time(partition, log.max_timestamp())?
     } else if asked.timestamp >= 0 {
-        by_time(log.offset_for_timestamp(asked.timestamp, bound))?
+        by_time(partition, log.offset_for_timestamp(asked.timestamp, bound))?
     } else {
         return Err(ErrorCode::UNSUPPORTED_VERSION);
     };
     Ok(found)
 }
 
-fn by_time(found: Result<Option<TimestampedOffset>, ReadError>) -> Result<Found, ErrorCode> {
-    let found = found.map_err(|why| why.code())?;
+fn by_time(
+    partition: &Partition,
+    found: Result<Option<TimestampedOffset>, ReadError>,
+) -> Result<Found, ErrorCode> {
+    let found = found.map_err(|why| {
+        partition.fail_if_permanent(why.storage());
+        why.code()
+    })?;
     Ok(found.map_or(NOTHING, |found| Found {
         offset: found.offset,
         timestamp: found.timestamp,

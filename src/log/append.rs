@@ -9,6 +9,7 @@ use super::active::{Active, NextBatch, capacities};
 use super::error::{AppendError, StorageError};
 use super::index::{self, IndexEntry};
 use super::marker::{Marker, marker_of};
+use super::names;
 use super::offsets::Position;
 use super::producers::{CachedBatch, Origin, Producers, Verdict};
 use super::time_index;
@@ -143,7 +144,7 @@ impl Log {
         self.prepare_active(&mut writer, next)?;
         self.begin_epoch(&mut writer, incoming.leader_epoch)?;
         let aborted = self.stage_aborted(&writer, incoming)?;
-        let position = self.write(&mut writer, incoming, max_timestamp);
+        let position = self.write(&mut writer, incoming, max_timestamp)?;
         if aborted {
             // Before the end moves: nobody may read past a marker and miss what it aborted.
             writer.active.segment.publish_aborted();
@@ -208,8 +209,14 @@ impl Log {
         }
     }
 
-    /// Copies the batch into the log and makes it visible up to [`super::Bound::LogEnd`].
-    fn write(&self, writer: &mut Writer, incoming: &Incoming<'_>, max_timestamp: i64) -> Position {
+    /// Copies the batch into the log and makes it visible up to [`super::Bound::LogEnd`]. Fails, and
+    /// shows nothing, if the file turns out not to be there.
+    fn write(
+        &self,
+        writer: &mut Writer,
+        incoming: &Incoming<'_>,
+        max_timestamp: i64,
+    ) -> Result<Position, StorageError> {
         let interval = writer.config.index_interval_bytes;
         let (active, end) = (&mut writer.active, writer.end);
         let Some(tails) = &mut active.tails else { unreachable!("the segment was prepared") };
@@ -225,7 +232,9 @@ impl Log {
         // Last, so that a crash in between leaves a batch whose offset does not fit.
         patch::set_base_offset(staged, end);
         let size = incoming.bytes.len() as u64;
-        tails.log.publish(size);
+        let published = tails.log.publish(size);
+        let path = || names::log_file(&self.dir(), position.segment);
+        published.map_err(|error| StorageError::new("write", &path(), error))?;
         let last_offset = end + i64::from(incoming.header.last_offset_delta);
         let is_largest = active.largest.update(max_timestamp, last_offset);
         active.segment.appended(tails.log.len(), is_largest.then_some(active.largest));
@@ -235,14 +244,15 @@ impl Log {
         if index::entry_is_due(active.since_index, interval) {
             let relative_offset = (last_offset - active.segment.base) as u32;
             let entry = IndexEntry { relative_offset, position: position.byte as u32 };
-            index::append(&mut tails.index, entry);
+            // The batch is there already: an index that is not refuses the next one.
+            let _ = index::append(&mut tails.index, entry);
             let (time, base) = (&mut tails.time, active.segment.base);
             time_index::append_if_larger(time, &mut active.time_indexed, active.largest, base);
             active.since_index = 0;
         }
         active.since_index += size;
         self.ask_ahead(writer);
-        position
+        Ok(position)
     }
 
     /// Updates everything that follows from the batch at `position`, and publishes the new end.

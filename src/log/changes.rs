@@ -16,11 +16,14 @@ pub enum Change {
     LogStart,
     /// Consumers see more of it.
     HighWatermark,
+    /// It is compacted, and there is more to compact, or its settings changed.
+    Dirty,
 }
 
 impl Change {
     /// All of them.
-    pub const ALL: [Change; 3] = [Change::RecoveryPoint, Change::LogStart, Change::HighWatermark];
+    pub const ALL: [Change; 4] =
+        [Change::RecoveryPoint, Change::LogStart, Change::HighWatermark, Change::Dirty];
 }
 
 type Listener = Box<dyn Fn(Change) + Send + Sync>;

@@ -58,18 +58,19 @@ impl fmt::Display for Damage {
 }
 
 impl Damage {
-    /// Reads all of the log in `dir`. An end that a crash left unfinished is no damage.
+    /// Reads all of the log in `dir` and shows each whole batch to `visit`, until the first that is
+    /// none. An end that a crash left unfinished is no damage.
     ///
     /// # Errors
     /// When the files cannot be read.
-    pub fn find(dir: &Path) -> Result<Option<Damage>, LogError> {
+    pub fn find(dir: &Path, visit: &mut dyn FnMut(&[u8])) -> Result<Option<Damage>, LogError> {
         let mut expected = None;
         for segment in bases(dir).map_err(StorageError::on("list", dir))? {
             if let Some(expected) = expected.filter(|&expected| expected != segment) {
                 return Ok(Some(Damage::Gap { segment, expected }));
             }
             let path = names::log_file(dir, segment);
-            match look_through(&path, segment).map_err(StorageError::on("read", &path))? {
+            match look_through(&path, segment, visit).map_err(StorageError::on("read", &path))? {
                 Ok(next_offset) => expected = Some(next_offset),
                 Err(damage) => return Ok(Some(damage)),
             }
@@ -90,7 +91,11 @@ fn bases(dir: &Path) -> io::Result<Vec<i64>> {
 }
 
 /// The offset after a segment's last batch, or its damage.
-fn look_through(path: &Path, segment: i64) -> io::Result<Result<i64, Damage>> {
+fn look_through(
+    path: &Path,
+    segment: i64,
+    visit: &mut dyn FnMut(&[u8]),
+) -> io::Result<Result<i64, Damage>> {
     let file = File::open(path)?;
     let size = file.metadata()?.len();
     let mut scanner = Scanner::new(&file, size, segment, true);
@@ -102,7 +107,10 @@ fn look_through(path: &Path, segment: i64) -> io::Result<Result<i64, Damage>> {
             Some(Ok((found, _))) if found.header.base_offset != next_offset => {
                 break (position, Bad::Offset);
             }
-            Some(Ok((found, _))) => next_offset = found.last_offset() + 1,
+            Some(Ok((found, bytes))) => {
+                next_offset = found.last_offset() + 1;
+                visit(bytes);
+            }
             None | Some(Err(Bad::ZeroTail)) => return Ok(Ok(next_offset)),
             Some(Err(bad)) => break (position, bad),
         }
@@ -161,7 +169,7 @@ mod tests {
         for (base, bytes) in segments {
             fs::write(names::log_file(&dir, *base), bytes).unwrap();
         }
-        let found = Damage::find(&dir).unwrap();
+        let found = Damage::find(&dir, &mut |_| {}).unwrap();
         fs::remove_dir_all(&dir).unwrap();
         found
     }

@@ -2,6 +2,8 @@
 //! to do, and knows the error code that a client gets for it. Nothing here is logged or retried;
 //! callers decide that.
 
+use super::file::{Faulted, Short};
+use super::verified::Corrupt;
 use crate::wire::error::ErrorCode;
 use std::fmt;
 use std::io;
@@ -33,15 +35,44 @@ impl StorageError {
         let code = self.source.raw_os_error();
         [libc::ENOSPC, libc::EDQUOT, libc::EFBIG].into_iter().any(|no_room| code == Some(no_room))
     }
+
+    /// A batch is not what was written. Those around it are served.
+    pub fn is_corrupt(&self) -> bool {
+        self.source.get_ref().is_some_and(|source| source.is::<Corrupt>())
+    }
+
+    /// The disk fails, or a file does not hold any more what was written to it: trying again does
+    /// not help, and nothing more may be believed of the log. Its partition goes offline.
+    pub fn is_permanent(&self) -> bool {
+        const LOST: [i32; 7] = [
+            libc::EIO,
+            libc::EROFS,
+            libc::ENXIO,
+            libc::ENODEV,
+            libc::ESTALE,
+            // What file systems say of their own damage (EFSCORRUPTED, EFSBADCRC).
+            libc::EUCLEAN,
+            libc::EBADMSG,
+        ];
+        let of_system = self.source.raw_os_error().is_some_and(|code| LOST.contains(&code));
+        let source = self.source.get_ref();
+        of_system || source.is_some_and(|source| source.is::<Faulted>() || source.is::<Short>())
+    }
 }
 
 impl fmt::Display for StorageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what_to_do = match self.is_out_of_space() {
-            true => "make room on that disk; writes are taken again as soon as there is some",
-            false => "check the disk and the rights on that path",
-        };
         let StorageError { doing, path, source } = self;
+        if self.is_corrupt() {
+            return write!(f, "cannot {doing} {}: {source}", path.display());
+        }
+        let what_to_do = if self.is_out_of_space() {
+            "make room on that disk; writes are taken again as soon as there is some"
+        } else if self.is_permanent() {
+            "check the disk, restore the file from a copy if there is one, and start again"
+        } else {
+            "check the disk and the rights on that path"
+        };
         write!(f, "cannot {doing} {}: {source}; {what_to_do}", path.display())
     }
 }
@@ -172,6 +203,14 @@ impl AppendError {
             AppendError::CoordinatorFenced { .. } => ErrorCode::TRANSACTION_COORDINATOR_FENCED,
         }
     }
+
+    /// What failed on the disk, if that is what it was.
+    pub fn storage(&self) -> Option<&StorageError> {
+        match self {
+            AppendError::Storage(error) => Some(error),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for AppendError {
@@ -245,7 +284,16 @@ impl ReadError {
     pub fn code(&self) -> ErrorCode {
         match self {
             ReadError::OutOfRange { .. } => ErrorCode::OFFSET_OUT_OF_RANGE,
+            ReadError::Storage(error) if error.is_corrupt() => ErrorCode::CORRUPT_MESSAGE,
             ReadError::Storage(_) => ErrorCode::KAFKA_STORAGE_ERROR,
+        }
+    }
+
+    /// What failed on the disk, if that is what it was.
+    pub fn storage(&self) -> Option<&StorageError> {
+        match self {
+            ReadError::Storage(error) => Some(error),
+            ReadError::OutOfRange { .. } => None,
         }
     }
 }
@@ -274,5 +322,30 @@ impl std::error::Error for ReadError {
 impl From<StorageError> for ReadError {
     fn from(error: StorageError) -> ReadError {
         ReadError::Storage(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(source: impl Into<io::Error>) -> StorageError {
+        StorageError::new("write", Path::new("f"), source.into())
+    }
+
+    #[test]
+    fn what_passes_and_what_does_not() {
+        let code = |code| error(io::Error::from_raw_os_error(code));
+        let short = Short { has: 1, needs: 2 };
+        for lost in [code(libc::EIO), code(libc::EROFS), error(Faulted { byte: 7 }), error(short)] {
+            assert!(lost.is_permanent() && !lost.is_out_of_space(), "{lost}");
+            assert!(lost.to_string().contains("restore the file"), "{lost}");
+        }
+        for full in [code(libc::ENOSPC), code(libc::EDQUOT)] {
+            assert!(full.is_out_of_space() && !full.is_permanent(), "{full}");
+        }
+        for other in [code(libc::EMFILE), code(libc::ENOENT), code(libc::EACCES)] {
+            assert!(!other.is_permanent() && !other.is_out_of_space(), "{other}");
+        }
     }
 }

@@ -120,7 +120,10 @@ impl Begun<'_> {
                 Err(error) if is_missing(&error) && !self.has(segment.base) => continue,
                 files => files?,
             };
-            sync::file(files.log.file(), &names::log_file(dir, segment.base))?;
+            let path = names::log_file(dir, segment.base);
+            sync::file(files.log.file(), &path)?;
+            // What somebody has truncated is not on the disk, and no sync says so.
+            files.log.is_whole().map_err(StorageError::on("flush", &path))?;
             if Some(segment.base) != active {
                 // Perhaps a recovery has just made them.
                 files.sync_indexes(dir)?;

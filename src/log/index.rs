@@ -48,27 +48,34 @@ impl<'a> Entries<'a> {
         self.0.last().copied().map(IndexEntry::from_bytes)
     }
 
-    /// The last entry that is not larger than what is looked for.
-    fn floor(self, is_larger: impl Fn(IndexEntry) -> bool) -> Option<IndexEntry> {
-        let after = self.0.partition_point(|&bytes| !is_larger(IndexEntry::from_bytes(bytes)));
-        self.0[..after].last().copied().map(IndexEntry::from_bytes)
+    /// The entry of that number, and the number.
+    pub(crate) fn get(self, number: usize) -> Option<(usize, IndexEntry)> {
+        Some((number, IndexEntry::from_bytes(*self.0.get(number)?)))
     }
 
-    /// The greatest entry whose offset is at most `relative_offset`.
-    pub(crate) fn floor_by_offset(self, relative_offset: u32) -> Option<IndexEntry> {
+    /// The last entry that is not larger than what is looked for.
+    fn floor(self, is_larger: impl Fn(IndexEntry) -> bool) -> Option<(usize, IndexEntry)> {
+        let after = self.0.partition_point(|&bytes| !is_larger(IndexEntry::from_bytes(bytes)));
+        self.get(after.checked_sub(1)?)
+    }
+
+    /// The greatest entry whose offset is at most `relative_offset`, and its number.
+    pub(crate) fn floor_by_offset(self, relative_offset: u32) -> Option<(usize, IndexEntry)> {
         self.floor(|entry| entry.relative_offset > relative_offset)
     }
 
-    /// The smallest entry whose position is at least `position`.
-    pub(crate) fn ceiling_by_position(self, position: u32) -> Option<IndexEntry> {
-        let at = |&bytes: &[u8; ENTRY as usize]| IndexEntry::from_bytes(bytes);
-        let first = self.0.partition_point(|bytes| at(bytes).position < position);
-        self.0.get(first).map(at)
+    /// The smallest entry whose position is at least `position`, and its number.
+    pub(crate) fn ceiling_by_position(self, position: u64) -> Option<(usize, IndexEntry)> {
+        let before = |&bytes: &[u8; ENTRY as usize]| {
+            u64::from(IndexEntry::from_bytes(bytes).position) < position
+        };
+        let first = self.0.partition_point(before);
+        self.get(first)
     }
 
-    /// The greatest entry whose position is at most `position`.
-    pub(crate) fn floor_by_position(self, position: u32) -> Option<IndexEntry> {
-        self.floor(|entry| entry.position > position)
+    /// The greatest entry whose position is at most `position`, and its number.
+    pub(crate) fn floor_by_position(self, position: u64) -> Option<(usize, IndexEntry)> {
+        self.floor(|entry| u64::from(entry.position) > position)
     }
 }
 
@@ -79,9 +86,9 @@ pub(crate) fn entry_is_due(since: u64, interval_bytes: i32) -> bool {
 }
 
 /// Appends an entry to an index that has room for it.
-pub(crate) fn append(tail: &mut Tail, entry: IndexEntry) {
+pub(crate) fn append(tail: &mut Tail, entry: IndexEntry) -> io::Result<()> {
     tail.stage(&entry.to_bytes());
-    tail.publish(ENTRY);
+    tail.publish(ENTRY)
 }
 
 #[cfg(test)]
@@ -104,7 +111,7 @@ mod tests {
     fn floors_are_the_greatest_entry_at_or_below() {
         let bytes = bytes(&[(4, 100), (9, 200), (14, 300)]);
         let entries = Entries::new(&bytes);
-        let position = |entry: Option<IndexEntry>| entry.map(|entry| entry.position);
+        let position = |entry: Option<(usize, IndexEntry)>| entry.map(|(_, entry)| entry.position);
         for (offset, expected) in
             [(0, None), (3, None), (4, Some(100)), (13, Some(200)), (99, Some(300))]
         {

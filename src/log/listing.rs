@@ -1,5 +1,6 @@
 //! What lies in a partition's directory.
 
+use super::cleaner::complete_swaps;
 use super::names::{self, FileKind};
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,6 +23,7 @@ impl Listing {
     /// Lists the files, and removes what a crash left behind.
     pub(super) fn read(dir: &Path) -> io::Result<Listing> {
         let mut listing = Listing::default();
+        let mut swaps = false;
         for entry in fs::read_dir(dir)? {
             let entry = entry?;
             match FileKind::of(&entry.file_name().to_string_lossy()) {
@@ -32,9 +34,14 @@ impl Listing {
                 FileKind::TimeIndex(base) => listing.time_indexes.push(base),
                 FileKind::TxnIndex(base) => listing.txn_indexes.push(base),
                 FileKind::Snapshot(offset) => listing.snapshots.push(offset),
+                FileKind::Swap => swaps = true,
                 FileKind::Leftover => fs::remove_file(entry.path())?,
                 FileKind::Other => {}
             }
+        }
+        if swaps {
+            complete_swaps(dir)?;
+            return Listing::read(dir);
         }
         let Listing { logs, indexes, time_indexes, txn_indexes, snapshots } = &mut listing;
         let orphan = |base: &&i64| !logs.contains_key(base);

@@ -21,11 +21,11 @@
 //! publishes; it makes no system call while the preparer keeps up. Readers see only what is
 //! published, up to the bound that they ask for.
 
-mod aborted;
 mod active;
 mod append;
 mod changes;
 mod checkpoint;
+mod cleaner;
 mod damage;
 mod delete;
 mod durability;
@@ -41,6 +41,7 @@ mod keepers;
 mod lifecycle;
 pub mod limits;
 mod listing;
+mod lookup;
 mod marker;
 mod names;
 mod offsets;
@@ -52,6 +53,7 @@ mod read;
 mod rebuild;
 mod recover;
 mod report;
+mod reset;
 mod retention;
 mod sanity;
 mod scan;
@@ -64,10 +66,13 @@ mod trust;
 mod txn_index;
 mod txn_rebuild;
 pub mod validate;
+mod verified;
 pub mod volume;
+mod walk;
 
 pub use append::Appended;
 pub use changes::Change;
+pub use cleaner::{CleanError, Cleanable, Cleaned, CleanerLimits, Pace};
 pub use damage::Damage;
 pub use delete::Deleted;
 pub use durability::{FlushListener, FlushTicket, WakeRequest};
@@ -82,6 +87,7 @@ pub use preparer::Preparer;
 pub use read::Read;
 pub use recover::Cut;
 pub use report::{Missing, Opening, Progress, Recovery, RecoveryReport};
+pub use reset::reset_files;
 pub use scan::Bad;
 pub use times::TimestampedOffset;
 pub use txn_index::AbortedTxn;
@@ -110,6 +116,8 @@ pub struct Log {
     epochs: Mutex<LeaderEpochs>,
     /// Held by who takes segments away or puts others in their place; before the writer's.
     upkeep: Mutex<()>,
+    /// `cleanup.policy` has compact.
+    compacts: AtomicBool,
     /// Transactions may hold the last stable offset back: moving the high watermark must look.
     unstable: AtomicBool,
     /// How far it is on the disk, not only in the page cache.
@@ -174,6 +182,7 @@ impl Log {
             self.publish(&mut self.lock_writer(), None);
         }
         self.keepers.janitor.note(Change::HighWatermark);
+        self.note_dirty();
     }
 
     /// The base offset of the first segment.
@@ -191,7 +200,16 @@ impl Log {
     pub fn set_config(&self, config: Arc<TopicConfig>) {
         let (messages, ms) = (config.flush_messages, config.flush_ms);
         self.durability.set_rules(messages, ms, &self.keepers.flusher);
+        self.compacts.store(config.cleanup_policy.compact, Ordering::Release);
         self.lock_writer().config = config;
+        self.note_dirty();
+    }
+
+    /// Has the cleaner look at the log some time, if it is compacted.
+    fn note_dirty(&self) {
+        if self.compacts.load(Ordering::Acquire) {
+            self.keepers.janitor.note(Change::Dirty);
+        }
     }
 
     /// The producers that are remembered, in no particular order.
@@ -287,7 +305,7 @@ impl Log {
         let end = published.log_end;
         let mut at = offset;
         while let Some((segment, next)) = self.segment_of(at) {
-            let len = if segment.base == end.segment { end.byte } else { segment.size() };
+            let len = read::visible(&segment, end);
             let files = self.files_of(&segment);
             match (files.and_then(|files| files.locate(offset, len)), next) {
                 (Ok(Some(found)), _) => {

@@ -7,9 +7,13 @@ use std::path::{Path, PathBuf};
 
 /// Suffixes that Kafka gives to files which are on their way out, and ours for files on their way
 /// in. What bears one of them when a log is opened was left behind by a crash.
-pub(crate) const LEFTOVERS: [&str; 4] = [DELETED, ".cleaned", ".tmp", PREPARED];
+pub(crate) const LEFTOVERS: [&str; 3] = [DELETED, ".tmp", PREPARED];
 /// A file that is no part of the log any more and is removed after a delay.
 const DELETED: &str = ".deleted";
+/// A compacted segment's file that is being written; worthless after a crash.
+pub(crate) const CLEANED: &str = ".cleaned";
+/// A compacted segment's file that is whole and replaces others; a crash does not hinder it.
+pub(crate) const SWAP: &str = ".swap";
 /// A segment's files made ahead of need, before their base offset is known.
 pub(crate) const PREPARED: &str = ".prepared";
 /// The end of a segment's file that is in the way, but may be all that is left of something.
@@ -32,6 +36,8 @@ pub(crate) enum FileKind {
     TxnIndex(i64),
     /// `<offset>.snapshot`: the producers' state up to that offset.
     Snapshot(i64),
+    /// A segment's file with the name of one in a compaction that was interrupted.
+    Swap,
     /// Left behind by a crash; of no use.
     Leftover,
     /// Anything else: not ours to touch.
@@ -43,6 +49,10 @@ impl FileKind {
         if LEFTOVERS.iter().any(|suffix| name.ends_with(suffix)) {
             return FileKind::Leftover;
         }
+        if let Some(of) = [CLEANED, SWAP].iter().find_map(|suffix| name.strip_suffix(suffix)) {
+            let is_segments = FileKind::of(of).segment().is_some();
+            return if is_segments { FileKind::Swap } else { FileKind::Other };
+        }
         let Some((stem, suffix)) = name.rsplit_once('.') else { return FileKind::Other };
         match (offset_of(stem), suffix) {
             (Some(base), "log") => FileKind::Log(base),
@@ -51,6 +61,19 @@ impl FileKind {
             (Some(base), "txnindex") => FileKind::TxnIndex(base),
             (Some(offset), "snapshot") => FileKind::Snapshot(offset),
             _ => FileKind::Other,
+        }
+    }
+}
+
+impl FileKind {
+    /// The base offset of the segment that the file belongs to.
+    pub(crate) fn segment(self) -> Option<i64> {
+        match self {
+            FileKind::Log(base)
+            | FileKind::Index(base)
+            | FileKind::TimeIndex(base)
+            | FileKind::TxnIndex(base) => Some(base),
+            _ => None,
         }
     }
 }
@@ -134,8 +157,22 @@ pub(crate) fn segment_files(dir: &Path, base: i64) -> [PathBuf; 4] {
 
 /// The name that a file has between its deletion and its removal.
 pub(crate) fn deleted(path: &Path) -> PathBuf {
+    with_suffix(path, DELETED)
+}
+
+/// The name of a compacted segment's file while it is written.
+pub(crate) fn cleaned(path: &Path) -> PathBuf {
+    with_suffix(path, CLEANED)
+}
+
+/// The name of a compacted segment's file that waits to take another's place.
+pub(crate) fn swapped(path: &Path) -> PathBuf {
+    with_suffix(path, SWAP)
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(DELETED);
+    name.push(suffix);
     PathBuf::from(name)
 }
 
@@ -189,6 +226,9 @@ mod tests {
         assert_eq!(FileKind::of("00000000000000000042.log.deleted"), FileKind::Leftover);
         assert_eq!(FileKind::of("next-7.log.prepared"), FileKind::Leftover);
         assert_eq!(FileKind::of("partition.metadata"), FileKind::Other);
+        assert_eq!(FileKind::of("00000000000000000042.txnindex.cleaned"), FileKind::Swap);
+        assert_eq!(FileKind::of("00000000000000000042.log.swap"), FileKind::Swap);
+        assert_eq!(FileKind::of(".42.swap"), FileKind::Other);
         for not_an_offset in ["42.log", "-0000000000000000042.log", "99999999999999999999.log"] {
             assert_eq!(FileKind::of(not_an_offset), FileKind::Other, "{not_an_offset}");
         }

@@ -172,6 +172,7 @@ impl<'d> Loader<'d> {
                 account(producers, found, bytes);
             })?;
         let segment = Segment::new(base, checked.size);
+        segment.set_checked();
         segment.set_opened_largest(checked.largest);
         segment.set_txn_size(txns.store(self.dir)?);
         self.segments.push(Arc::new(segment));
@@ -235,6 +236,7 @@ impl<'d> Loader<'d> {
         log_start: i64,
     ) -> Result<(Log, RecoveryReport), LogError> {
         self.settle_side_files(log_start)?;
+        self.tell_segments_where_they_end();
         let Some(last) = self.segments.last().cloned() else { unreachable!("at least one") };
         let end = Position { offset: self.end, segment: last.base, byte: last.size() };
         let start = self.position_of_start(log_start, end)?;
@@ -244,6 +246,7 @@ impl<'d> Loader<'d> {
         self.report.bytes = self.segments.iter().map(|segment| segment.size()).sum();
         self.report.producers = self.producers.len();
         let name = self.dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let compacts = config.cleanup_policy.compact;
         let writer = Writer {
             config: config.clone(),
             active: Active::new(last),
@@ -274,6 +277,7 @@ impl<'d> Loader<'d> {
             segments,
             epochs: Mutex::new(self.epochs),
             upkeep: Mutex::default(),
+            compacts: AtomicBool::new(compacts),
             unstable: AtomicBool::new(false),
             durability,
             next: Arc::default(),
@@ -282,6 +286,12 @@ impl<'d> Loader<'d> {
         };
         log.publish(&mut log.lock_writer(), None);
         Ok((log, self.report))
+    }
+
+    /// What readers check of bytes that were found depends on it.
+    fn tell_segments_where_they_end(&self) {
+        let next = self.segments.iter().skip(1).map(|next| next.base).chain([self.end]);
+        self.segments.iter().zip(next).for_each(|(segment, upper)| segment.set_upper(upper));
     }
 
     /// Makes the side files say nothing that the log does not.
@@ -315,8 +325,12 @@ impl<'d> Loader<'d> {
         }
         if log_start > segment.base {
             let files = segment.files(self.dir)?;
-            let found = files.locate(log_start, segment.size())?;
-            start.byte = found.map_or(segment.size(), |found| found.position);
+            start.byte = match files.locate(log_start, segment.size()) {
+                Ok(found) => found.map_or(segment.size(), |found| found.position),
+                // Whoever reads there is told; the other records are none the worse for it.
+                Err(error) if error.is_corrupt() => 0,
+                Err(error) => return Err(error),
+            };
             segment.release_files();
         }
         Ok(start)

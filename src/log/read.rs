@@ -72,11 +72,26 @@ impl Log {
         at_least_one: bool,
         bound: Bound,
     ) -> Result<Read, ReadError> {
+        loop {
+            if let Some(read) = self.try_read(offset, max_bytes, at_least_one, bound)? {
+                return Ok(read);
+            }
+        }
+    }
+
+    /// The same; `None` if compaction came between the records and the aborted transactions.
+    fn try_read(
+        &self,
+        offset: i64,
+        max_bytes: u32,
+        at_least_one: bool,
+        bound: Bound,
+    ) -> Result<Option<Read>, ReadError> {
         let published = self.in_range(offset)?;
         let start = self.start_at(offset, published.bound(bound));
         // What was deleted meanwhile is not broken but out of range.
         let start = start.or_else(|error| self.in_range(offset).and(Err(error)))?;
-        let Some(start) = start else { return Ok(Read::nothing(offset, &published)) };
+        let Some(start) = start else { return Ok(Some(Read::nothing(offset, &published))) };
         let Start { segment, files, first, end } = start;
         let fitting = files.cut(&first, u64::from(max_bytes), end)?;
         let to = if at_least_one { fitting.max(first.end()) } else { fitting };
@@ -91,9 +106,12 @@ impl Log {
             if bound == Bound::LastStable {
                 let aborted = self.aborted(offset, &segment, &files, to);
                 read.aborted = aborted.or_else(|error| self.in_range(offset).and(Err(error)))?;
+                if segment.is_replaced() {
+                    return Ok(None);
+                }
             }
         }
-        Ok(read)
+        Ok(Some(read))
     }
 
     /// The aborted transactions that may have records from `offset` on, up to byte `to` of the
@@ -175,7 +193,10 @@ impl Log {
 }
 
 /// Bytes of a segment that lie below a bound.
-fn visible(segment: &Segment, bound: Position) -> u64 {
+pub(super) fn visible(segment: &Segment, bound: Position) -> u64 {
+    if segment.is_stable() {
+        return segment.size();
+    }
     match segment.base.cmp(&bound.segment) {
         std::cmp::Ordering::Less => segment.size(),
         std::cmp::Ordering::Equal => bound.byte,

@@ -139,7 +139,7 @@ impl Log {
 
     /// The largest timestamp of a segment's records; where they have none, when its file was
     /// written to.
-    fn largest_timestamp(&self, segment: &Segment) -> Result<i64, StorageError> {
+    pub(super) fn largest_timestamp(&self, segment: &Segment) -> Result<i64, StorageError> {
         let dir = self.dir();
         let timestamp = segment.max_timestamp(&dir)?;
         if timestamp >= 0 {

@@ -12,7 +12,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 
 /// Where the CRC begins to count, in a batch.
-const CRC_FROM: usize = 21;
+pub(super) const CRC_FROM: usize = 21;
 /// How much of a file is read at a time.
 const CHUNK: usize = 256 * 1024;
 

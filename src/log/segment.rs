@@ -5,19 +5,25 @@
 //! idle partition holds neither descriptors nor mappings, and opening ten thousand of them is
 //! cheap. Only the last segment of a log grows, through the [`Tails`] that the writer holds.
 
+mod aborted;
+mod swap;
+
 use super::error::StorageError;
-use super::file::{GrowingFile, Tail};
-use super::index::{self, Entries, IndexEntry};
+use super::file::{GrowingFile, Short, Tail};
+use super::index;
 use super::names::SegmentPaths;
-use super::scan::{Found, Headers};
 use super::time_index::Largest;
+use super::verified::Verified;
 use super::{names, time_index};
 use crate::wire::records::NO_TIMESTAMP;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+pub(crate) use swap::Compacted;
+use swap::Passage;
 
 /// Files of segments that are no longer written to are kept open up to this many in the process
 /// (three descriptors and up to two mappings each; the kernel allows 65,530 mappings). Beyond it
@@ -32,7 +38,8 @@ pub(crate) struct SegmentFiles {
     pub(crate) index: Arc<GrowingFile>,
     pub(crate) time: Arc<GrowingFile>,
     /// The transaction index, once it was asked for.
-    pub(super) txn: OnceLock<File>,
+    txn: OnceLock<File>,
+    pub(super) verified: Arc<Verified>,
     /// Counted in [`CACHED`].
     counted: bool,
 }
@@ -62,10 +69,10 @@ pub(crate) struct Capacities {
 }
 
 impl Tails {
-    fn files(&self, base: i64) -> SegmentFiles {
+    fn files(&self, base: i64, verified: Arc<Verified>) -> SegmentFiles {
         let [log, index, time] =
             [&self.log, &self.index, &self.time].map(|tail| tail.shared().clone());
-        SegmentFiles { base, log, index, time, txn: OnceLock::new(), counted: false }
+        SegmentFiles { base, log, index, time, txn: OnceLock::new(), verified, counted: false }
     }
 
     /// New, empty files at these paths, where none may be.
@@ -112,18 +119,22 @@ pub(crate) struct Segment {
     /// still, that goes at any moment. Before that, or if it was found so: all of the file.
     index_size: AtomicU64,
     /// The same of the time index.
-    pub(super) time_size: AtomicU64,
+    time_size: AtomicU64,
     /// Bytes of the transaction index, 0 if there is none.
-    pub(super) txn_size: AtomicU64,
+    txn_size: AtomicU64,
     files: Mutex<Option<Arc<SegmentFiles>>>,
-    /// The segment is no part of the log any more, and its files bear other names.
-    deleted: AtomicBool,
+    passage: Passage,
     /// The largest timestamp of what was there when the segment was opened, found when it is
     /// first asked for.
-    pub(super) opened_largest: OnceLock<Largest>,
+    opened_largest: OnceLock<Largest>,
     /// The largest timestamp of what was appended since, if it is larger, and where that is.
-    pub(super) appended_max_timestamp: AtomicI64,
-    pub(super) appended_max_offset: AtomicI64,
+    appended_max_timestamp: AtomicI64,
+    appended_max_offset: AtomicI64,
+    /// What is known of the bytes that were found; made when the files are first opened.
+    verified: OnceLock<Arc<Verified>>,
+    found: u64,
+    /// No batch that was found has this offset or a later one.
+    upper: AtomicI64,
 }
 
 impl Segment {
@@ -136,18 +147,39 @@ impl Segment {
             time_size: AtomicU64::new(u64::MAX),
             txn_size: AtomicU64::new(0),
             files: Mutex::new(None),
-            deleted: AtomicBool::new(false),
+            passage: Passage::default(),
             opened_largest: OnceLock::new(),
             appended_max_timestamp: AtomicI64::new(NO_TIMESTAMP),
             appended_max_offset: AtomicI64::new(base),
+            verified: OnceLock::new(),
+            found: size,
+            upper: AtomicI64::new(i64::MAX),
         }
+    }
+
+    /// Tells where the next segment begins, or the log ends: before the files are opened.
+    pub(crate) fn set_upper(&self, offset: i64) {
+        self.upper.store(offset, Ordering::Relaxed);
+    }
+
+    /// Recovery has checked all of it: readers need not.
+    pub(crate) fn set_checked(&self) {
+        let _ = self.verified.set(Verified::all());
+    }
+
+    fn verified(&self) -> Arc<Verified> {
+        let make = || match self.found {
+            0 => Verified::all(),
+            found => Verified::nothing_of(found, self.upper.load(Ordering::Relaxed)),
+        };
+        self.verified.get_or_init(make).clone()
     }
 
     /// A new segment with files that were made for it.
     pub(crate) fn fresh(base: i64, tails: &Tails) -> Segment {
         let segment = Segment::new(base, 0);
         segment.set_opened_largest(Largest::none(base));
-        *segment.lock() = Some(Arc::new(tails.files(base)));
+        *segment.lock() = Some(Arc::new(tails.files(base, segment.verified())));
         segment
     }
 
@@ -180,19 +212,13 @@ impl Segment {
         self.lock().clone()
     }
 
-    /// A reader may have found the segment a moment before it was deleted: it finds its files, too.
-    pub(super) fn path(&self, path: PathBuf) -> PathBuf {
-        if self.deleted.load(Ordering::Acquire) { names::deleted(&path) } else { path }
-    }
-
     fn open(&self, dir: &Path) -> Result<SegmentFiles, StorageError> {
         let path = self.path(names::log_file(dir, self.base));
         let log = File::open(&path).map_err(StorageError::on("open", &path))?;
         let size = log.metadata().map_err(StorageError::on("open", &path))?.len();
         if size < self.size() {
-            let why = format!("it has {size} bytes, {} were written to it", self.size());
-            let error = io::Error::new(io::ErrorKind::UnexpectedEof, why);
-            return Err(StorageError::new("read", &path, error));
+            let short = Short { has: size, needs: self.size() };
+            return Err(StorageError::new("read", &path, short.into()));
         }
         let sealed = |path: PathBuf, size: &AtomicU64, entry| {
             let path = self.path(path);
@@ -205,13 +231,17 @@ impl Segment {
         let time = names::time_index_file(dir, self.base);
         let time = sealed(time, &self.time_size, time_index::ENTRY)?;
         let log = GrowingFile::sealed(log, self.size());
-        let (base, txn) = (self.base, OnceLock::new());
-        Ok(SegmentFiles { base, log, index, time, txn, counted: false })
+        let (base, txn, verified) = (self.base, OnceLock::new(), self.verified());
+        Ok(SegmentFiles { base, log, index, time, txn, verified, counted: false })
     }
 
-    /// Lets go of the files; readers that still send from them keep them.
+    /// Lets go of the files; readers that still send from them keep them. While a swap is under way
+    /// they could not be found again.
     pub(crate) fn release_files(&self) {
-        self.lock().take();
+        let mut files = self.lock();
+        if !self.must_stay_open() {
+            files.take();
+        }
     }
 
     /// Opens the files for writing. Only for the last segment, by the writer.
@@ -234,7 +264,8 @@ impl Segment {
         // One that is full still has the slot for its last entry.
         let time = open(&paths.time, None, capacities.time, time_index::ENTRY)?;
         let tails = Tails { log, index, time };
-        *self.lock() = Some(Arc::new(tails.files(self.base)));
+        *self.lock() = Some(Arc::new(tails.files(self.base, self.verified())));
+        self.passage.compacted.store(false, Ordering::Release);
         Ok(tails)
     }
 
@@ -243,8 +274,8 @@ impl Segment {
         self.index_size.store(tails.index.len(), Ordering::Release);
         self.time_size.store(tails.time.len(), Ordering::Release);
         let [log, index, time] = tails.seal();
-        let (base, txn) = (self.base, OnceLock::new());
-        let sealed = SegmentFiles { base, log, index, time, txn, counted: false };
+        let (base, txn, verified) = (self.base, OnceLock::new(), self.verified());
+        let sealed = SegmentFiles { base, log, index, time, txn, verified, counted: false };
         self.lock().insert(Arc::new(sealed)).clone()
     }
 
@@ -263,34 +294,36 @@ impl Segment {
         let _ = self.opened_largest.set(largest);
     }
 
-    /// Whether the segment was given up: nothing in it counts any more.
-    pub(crate) fn is_deleted(&self) -> bool {
-        self.deleted.load(Ordering::Acquire)
+    /// The largest timestamp of what was there when the segment was opened: the last entry of its
+    /// time index, for that is complete in a segment that was closed.
+    pub(crate) fn opened_largest(&self, dir: &Path) -> Result<Largest, StorageError> {
+        if let Some(&known) = self.opened_largest.get() {
+            return Ok(known);
+        }
+        // Retention asks for this of every segment there is: none is opened for it.
+        let path = names::time_index_file(dir, self.base);
+        let last = File::open(&path).and_then(|file| {
+            let size = file.metadata()?.len().min(self.time_size.load(Ordering::Acquire));
+            time_index::Entries::new(&file, size, self.base).last()
+        });
+        let last = last.map_err(StorageError::on("read", &path))?;
+        Ok(*self.opened_largest.get_or_init(|| last.unwrap_or(Largest::none(self.base))))
     }
 
-    /// Gives the segment's files the names of files that are on their way out, and says which.
-    /// Readers that hold them are not disturbed, those that open them now find them.
-    ///
-    /// # Errors
-    /// When the records' file cannot be renamed. What else is not renamed has no records any more,
-    /// and goes when the log is opened again.
-    pub(crate) fn rename_deleted(&self, dir: &Path) -> Result<Vec<PathBuf>, StorageError> {
-        let mut files = self.lock();
-        let mut renamed = Vec::new();
-        for path in names::segment_files(dir, self.base) {
-            let to = names::deleted(&path);
-            match fs::rename(&path, &to) {
-                Ok(()) => renamed.push(to),
-                Err(error) if renamed.is_empty() => {
-                    return Err(StorageError::new("rename", &path, error));
-                }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => ::log::warn!("cannot rename {}: {error}", path.display()),
-            }
-        }
-        self.deleted.store(true, Ordering::Release);
-        files.take();
-        Ok(renamed)
+    /// The largest timestamp of any batch, and that batch's last offset. Of two numbers that an
+    /// append changes one may be the newer: who uses both looks at the batch.
+    pub(crate) fn largest(&self, dir: &Path) -> Result<Largest, StorageError> {
+        let opened = self.opened_largest(dir)?;
+        let offset = self.appended_max_offset.load(Ordering::Acquire);
+        let timestamp = self.appended_max_timestamp.load(Ordering::Relaxed);
+        let appended = timestamp > opened.timestamp;
+        Ok(if appended { Largest { timestamp, offset } } else { opened })
+    }
+
+    /// The largest timestamp of any batch, -1 if there is none.
+    pub(crate) fn max_timestamp(&self, dir: &Path) -> Result<i64, StorageError> {
+        let appended = self.appended_max_timestamp.load(Ordering::Relaxed);
+        Ok(self.opened_largest(dir)?.timestamp.max(appended))
     }
 
     /// Removes the segment's files. Readers that hold them are not disturbed.
@@ -303,75 +336,18 @@ impl Segment {
 }
 
 impl SegmentFiles {
-    /// The segment's base offset.
-    pub(crate) fn base(&self) -> i64 {
-        self.base
-    }
-
-    /// The headers of the batches in bytes `from..to` of the `.log`.
-    pub(crate) fn headers(&self, from: u64, to: u64) -> Result<Headers<'_>, StorageError> {
-        let bytes = self.log.slice(from, to.saturating_sub(from));
-        Ok(Headers::new(bytes.map_err(|error| self.failed("log", error))?, from))
-    }
-
-    /// The entries of the index.
-    pub(crate) fn entries(&self) -> Result<Entries<'_>, StorageError> {
-        Entries::of(&self.index).map_err(|error| self.failed("index", error))
-    }
-
     /// Cuts all reserves off.
     pub(crate) fn trim(&self) -> io::Result<()> {
         [&self.log, &self.index, &self.time].into_iter().try_for_each(|file| file.trim())
     }
 
+    /// The segment's base offset.
+    pub(super) fn base(&self) -> i64 {
+        self.base
+    }
+
     pub(super) fn failed(&self, suffix: &str, error: io::Error) -> StorageError {
         let name = format!("{:020}.{suffix}", self.base);
-        StorageError::new("map", Path::new(&name), error)
-    }
-
-    /// The first batch that ends at or beyond `offset`, among those in the first `end` bytes.
-    pub(crate) fn locate(&self, offset: i64, end: u64) -> Result<Option<Found>, StorageError> {
-        let relative = u32::try_from(offset.saturating_sub(self.base).max(0)).unwrap_or(u32::MAX);
-        let near = match self.entries()?.floor_by_offset(relative) {
-            Some(entry) => self.believe(entry, end)?,
-            None => None,
-        };
-        let from = near.map_or(0, |near| near.position);
-        Ok(self.headers(from, end)?.find(|found| found.last_offset() >= offset))
-    }
-
-    /// The end of the last batch that lies wholly within `max` bytes from the beginning of
-    /// `first`, and within the first `end` bytes: a batch boundary.
-    pub(crate) fn cut(&self, first: &Found, max: u64, end: u64) -> Result<u64, StorageError> {
-        let limit = first.position.saturating_add(max);
-        if limit >= end {
-            return Ok(end);
-        }
-        let near = match self.entries()?.floor_by_position(limit.min(u64::from(u32::MAX)) as u32) {
-            Some(entry) => self.believe(entry, end)?,
-            None => None,
-        };
-        let from = near.map_or(first.position, |near| near.position.max(first.position));
-        let fits = |found: &Found| found.end() <= limit;
-        Ok(self.headers(from, end)?.take_while(fits).last().map_or(from, |last| last.end()))
-    }
-
-    /// The batch that an index entry points to, if it is the one that the entry describes.
-    pub(super) fn believe(
-        &self,
-        entry: IndexEntry,
-        end: u64,
-    ) -> Result<Option<Found>, StorageError> {
-        let position = u64::from(entry.position);
-        if position >= end {
-            return Ok(None);
-        }
-        let described = self.base.saturating_add(i64::from(entry.relative_offset));
-        let found = self.headers(position, end)?.next();
-        let found = found.filter(|found| found.last_offset() == described);
-        if found.is_none() {
-            ::log::warn!("the index of segment {} has a wrong entry: {entry:?}", self.base);
-        }
-        Ok(found)
+        StorageError::new("read", Path::new(&name), error)
     }
 }

@@ -67,7 +67,8 @@ pub(crate) fn from_bytes(bytes: &[u8; ENTRY as usize], base: i64) -> Largest {
 pub(crate) fn append_if_larger(tail: &mut Tail, last: &mut i64, largest: Largest, base: i64) {
     if largest.timestamp > *last {
         tail.stage(&to_bytes(largest, base));
-        tail.publish(ENTRY);
+        // An index that is not there refuses the next append; this one is there already.
+        let _ = tail.publish(ENTRY);
         *last = largest.timestamp;
     }
 }

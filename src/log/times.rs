@@ -5,17 +5,14 @@
 //! those that are left by their headers, and only one batch is opened.
 
 use super::Log;
-use super::error::{ReadError, StorageError};
-use super::names;
+use super::error::ReadError;
 use super::offsets::Bound;
+use super::read::visible;
 use super::scan::Found;
-use super::segment::{Segment, SegmentFiles};
-use super::time_index::{self, Largest};
+use super::segment::SegmentFiles;
+use super::time_index::Largest;
 use crate::wire::records::{Batch, NO_TIMESTAMP, TimestampType};
 use std::cmp::Reverse;
-use std::fs::File;
-use std::path::Path;
-use std::sync::atomic::Ordering;
 
 /// The most bytes that the records of one batch may have when they are opened here.
 const OPENED_LIMIT: usize = 512 << 20;
@@ -42,10 +39,7 @@ impl Log {
         let bound = published.bound(bound);
         let dir = self.dir();
         for segment in self.segments() {
-            let end = match segment.base == bound.segment {
-                true => bound.byte,
-                false => segment.size(),
-            };
+            let end = visible(&segment, bound);
             if segment.base > bound.segment {
                 break;
             }
@@ -90,65 +84,6 @@ impl Log {
             best = max_in(&files, (from, end), log_start, best)?;
         }
         Ok(best)
-    }
-}
-
-impl Segment {
-    /// The largest timestamp of what was there when the segment was opened: the last entry of its
-    /// time index, for that is complete in a segment that was closed.
-    pub(crate) fn opened_largest(&self, dir: &Path) -> Result<Largest, StorageError> {
-        if let Some(&known) = self.opened_largest.get() {
-            return Ok(known);
-        }
-        // Retention asks for this of every segment there is: none is opened for it.
-        let path = self.path(names::time_index_file(dir, self.base));
-        let last = File::open(&path).and_then(|file| {
-            let size = file.metadata()?.len().min(self.time_size.load(Ordering::Acquire));
-            time_index::Entries::new(&file, size, self.base).last()
-        });
-        let last = last.map_err(StorageError::on("read", &path))?;
-        Ok(*self.opened_largest.get_or_init(|| last.unwrap_or(Largest::none(self.base))))
-    }
-
-    /// The largest timestamp of any batch, and that batch's last offset. Of two numbers that an
-    /// append changes one may be the newer: who uses both looks at the batch.
-    pub(crate) fn largest(&self, dir: &Path) -> Result<Largest, StorageError> {
-        let opened = self.opened_largest(dir)?;
-        let offset = self.appended_max_offset.load(Ordering::Acquire);
-        let timestamp = self.appended_max_timestamp.load(Ordering::Relaxed);
-        let appended = timestamp > opened.timestamp;
-        Ok(if appended { Largest { timestamp, offset } } else { opened })
-    }
-
-    /// The largest timestamp of any batch, -1 if there is none.
-    pub(crate) fn max_timestamp(&self, dir: &Path) -> Result<i64, StorageError> {
-        let appended = self.appended_max_timestamp.load(Ordering::Relaxed);
-        Ok(self.opened_largest(dir)?.timestamp.max(appended))
-    }
-}
-
-impl SegmentFiles {
-    /// Where to look for the first batch with a timestamp of at least `timestamp`, none of which is
-    /// before `from`: all before that have smaller ones (LogSegment.findOffsetByTimestamp).
-    pub(crate) fn locate_by_time(
-        &self,
-        timestamp: i64,
-        from: i64,
-        end: u64,
-    ) -> Result<Option<Found>, StorageError> {
-        let floor = time_index::Entries::of(&self.time, self.base()).floor(timestamp);
-        let floor = floor.map_err(|error| self.failed("timeindex", error))?;
-        if let Some(entry) = floor.filter(|entry| entry.offset > from) {
-            let found = self.locate(entry.offset, end)?;
-            let is_it = |found: &Found| {
-                (found.last_offset(), found.header.max_timestamp) == (entry.offset, entry.timestamp)
-            };
-            if found.as_ref().is_some_and(is_it) {
-                return Ok(found);
-            }
-            ::log::warn!("the time index of segment {} has a wrong entry: {entry:?}", self.base());
-        }
-        self.locate(from, end)
     }
 }
 

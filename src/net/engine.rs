@@ -207,7 +207,11 @@ impl<S: Service> Host for Engine<S> {
     }
 
     fn failed(&mut self, id: ConnId, error: io::Error) {
-        self.core.abort(id, Why::ordinary(error.to_string()));
+        let why = match is_of_file(&error) {
+            true => Why::bad(format!("what was being sent to it cannot be read: {error}")),
+            false => Why::ordinary(error.to_string()),
+        };
+        self.core.abort(id, why);
     }
 
     fn output<'a>(&'a mut self, id: ConnId, gather: &mut Gather<'a>) -> Output<'a> {
@@ -225,4 +229,11 @@ impl<S: Service> Host for Engine<S> {
     fn gone(&mut self, id: ConnId) {
         self.core.remove(id);
     }
+}
+
+/// Whether a file that was being sent is to blame, and not the socket: a range of it has gone, from
+/// under `sendfile` or from under the mapping, or its disk fails.
+fn is_of_file(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::UnexpectedEof
+        || matches!(error.raw_os_error(), Some(libc::EFAULT | libc::EIO))
 }

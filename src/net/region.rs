@@ -18,6 +18,12 @@ pub trait Region: Send + Sync {
     /// The bytes themselves if they are mapped and readable without waiting for a disk, else
     /// `None`: then they are sent by `sendfile`, whatever their size.
     fn bytes(&self, start: u64, len: u32) -> Option<&[u8]>;
+
+    /// Whether the file still holds what was written to it, as far as is known. Once it does not,
+    /// nothing of it is sent any more.
+    fn is_intact(&self) -> bool {
+        true
+    }
 }
 
 /// `len` bytes of `region` from byte `start` on.

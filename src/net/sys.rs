@@ -25,10 +25,14 @@ fn flags(_more: bool) -> i32 {
     0
 }
 
-/// Sends up to `len` bytes of a range from the page cache; 0 where the file has ended.
+/// Sends up to `len` bytes of a range from the page cache; 0 where the file has ended, or does not
+/// hold any more what was written to it.
 #[cfg(target_os = "linux")]
 pub(crate) fn send_file(stream: &TcpStream, range: &FileRange, len: usize) -> io::Result<usize> {
     use std::os::fd::AsRawFd;
+    if !range.region.is_intact() {
+        return Ok(0);
+    }
     let len = len.min(range.len as usize);
     let start = libc::off_t::try_from(range.start);
     let mut at = start.map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
@@ -44,6 +48,9 @@ pub(crate) fn send_file(stream: &TcpStream, range: &FileRange, len: usize) -> io
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn send_file(stream: &TcpStream, range: &FileRange, len: usize) -> io::Result<usize> {
     use std::os::unix::fs::FileExt;
+    if !range.region.is_intact() {
+        return Ok(0);
+    }
     let file = std::fs::File::from(range.region.file().try_clone_to_owned()?);
     let mut bytes = vec![0; len.min(range.len as usize).min(64 * 1024)];
     let n = file.read_at(&mut bytes, range.start)?;

@@ -282,4 +282,7 @@ macro_rules! kind {
     (metadata) => {
         $crate::wire::schema::Kind::Metadata
     };
+    (control) => {
+        $crate::wire::schema::Kind::Control
+    };
 }

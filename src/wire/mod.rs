@@ -1,6 +1,6 @@
 //! Kafka's wire protocol: bytes to messages and back.
 //!
-//! Every message is declared once (`messages`, `metadata_records`) in a table that reads like
+//! Every message is declared once (`messages`, `metadata_records`, `quorum_records`) in a table that reads like
 //! Kafka's own schema; the decoder, the encoder, the defaults and a description for tests come from
 //! that one declaration. This room knows neither sockets nor disks and holds no state.
 //!
@@ -15,6 +15,7 @@ pub mod error;
 pub mod header;
 pub mod messages;
 pub mod metadata_records;
+pub mod quorum_records;
 pub mod records;
 pub mod schema;
 pub mod uuid;

@@ -42,6 +42,8 @@ pub enum Kind {
     Response,
     /// A record of the metadata log.
     Metadata,
+    /// A control record of the metadata log.
+    Control,
 }
 
 /// A declared message.
@@ -51,7 +53,7 @@ pub struct Schema {
     pub name: &'static str,
     /// What it is for.
     pub kind: Kind,
-    /// API key or record type.
+    /// API key, record type or control record type.
     pub key: i16,
     /// Versions that it has.
     pub versions: Versions,

@@ -117,15 +117,6 @@ ALLOWED = [
         "log.dirs",
         "broker.id",
     ),
-    *(
-        Allowed(
-            "*",
-            f"*configs<min.insync.replicas>{part}",
-            IGNORED,
-            "Kafka pins it as a cluster config while eligible.leader.replicas.version is 1",
-        )
-        for part in ("", ".configSource", ".synonyms*")
-    ),
     # Records.
     Allowed("Fetch", "*records.crc", IGNORED, "Barnabas numbers records anew", step="inner offsets*"),
     Allowed("Fetch", "*records.offsetDelta", IGNORED, "Barnabas numbers records anew", step="inner offsets*"),

@@ -140,30 +140,47 @@ class ApacheKafka(Broker):
 
     def start(self, timeout=90):
         """Formats new storage, starts the broker and waits until it serves."""
-        if self.port is None:
-            self.port, self.controller = free_ports(2)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        properties = self.folder / "server.properties"
-        properties.write_text("".join(f"{k}={v}\n" for k, v in self.properties().items()))
-        command = java(
-            "Server", str(properties), self.cluster_id(), extra=[f"-Dlog4j2.configurationFile={LOGGING}"]
-        )
+        properties = self._write_properties()
+        # A directory that has an owner already is started as it is, as a user would.
+        formatted = (self.data / "meta.properties").exists()
+        arguments = [str(properties)] if formatted else [str(properties), self.cluster_id()]
+        command = java("Server", *arguments, extra=[f"-Dlog4j2.configurationFile={LOGGING}"])
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self._wait(time.monotonic() + timeout)
         return self
 
+    def format(self, *options):
+        """Formats the storage with options of `kafka-storage format`, and starts nothing."""
+        command = java("Server", str(self._write_properties()), self.cluster_id(), *options)
+        run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if run.returncode:
+            raise BrokerFailed(f"kafka: cannot format: {run.stdout}{run.stderr}")
+
+    def _write_properties(self):
+        if self.port is None:
+            self.port, self.controller = free_ports(2)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / "server.properties"
+        path.write_text("".join(f"{k}={v}\n" for k, v in self.properties().items()))
+        return path
+
     def properties(self):
-        """The server.properties of a combined node."""
+        """The server.properties of a combined node. `controller.quorum.voters` in the settings, with any
+        value, makes it one whose voters are not in the log."""
+        settings = dict(self.settings)
+        quorum = {"controller.quorum.bootstrap.servers": f"127.0.0.1:{self.controller}"}
+        if settings.pop("controller.quorum.voters", None):
+            quorum = {"controller.quorum.voters": f"{NODE_ID}@127.0.0.1:{self.controller}"}
         return {
             "process.roles": "broker,controller",
             "node.id": str(NODE_ID),
             "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller}",
             "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
             "controller.listener.names": "CONTROLLER",
-            "controller.quorum.bootstrap.servers": f"127.0.0.1:{self.controller}",
+            **quorum,
             "log.dirs": str(self.data),
-            **self.settings,
+            **settings,
         }
 
     def cluster_id(self):

@@ -368,3 +368,47 @@ def test_changes_take_effect(b):
     )
     _overrides(b, "compacted now", {"cleanup.policy": "compact"}, name="config-effect")
     b.produce("config-effect", batch([b"no key"]), "no key is refused")
+
+
+@scenario(alone=True)
+def test_pinned_minimum(b):
+    """min.insync.replicas while eligible leader replicas are on: one for the cluster, and always one."""
+    b.create("pinned")
+
+    def incremental(label, kind, name, operation, value, key="min.insync.replicas"):
+        config = {"name": key, "configOperation": operation, "value": value}
+        resource = {"resourceType": kind, "resourceName": name, "configs": [config]}
+        b.call("IncrementalAlterConfigs", 1, {"resources": [resource]}, label)
+
+    def legacy(label, kind, name, *configs):
+        entries = [{"name": key, "value": value} for key, value in configs]
+        resource = {"resourceType": kind, "resourceName": name, "configs": entries}
+        b.call("AlterConfigs", 2, {"resources": [resource]}, label)
+
+    def shown(label, value):
+        key = ["min.insync.replicas"]
+        resources = [
+            {"resourceType": kind, "resourceName": name, "configurationKeys": key}
+            for kind, name in ((2, "pinned"), (4, "1"), (4, ""))
+        ]
+
+        def holds(answer):
+            return answer["results"][1]["configs"][0]["value"] == value
+
+        # Kafka's broker learns of it a moment later.
+        b.until("DescribeConfigs", 4, {"resources": resources, "includeSynonyms": True}, holds, label)
+
+    shown("at first", "1")
+    incremental("cluster, removed", 4, "", 1, None)
+    incremental("node, set", 4, "1", 0, "1")
+    incremental("node, removed", 4, "1", 1, None)
+    incremental("another key of the cluster", 4, "", 0, "77777", "log.retention.ms")
+    legacy("cluster, replaced without it", 4, "", ("log.retention.ms", "88888"))
+    shown("replaced without it", "1")
+    incremental("cluster, set", 4, "", 0, "2")
+    shown("cluster, set", "2")
+    incremental("topic, set", 2, "pinned", 0, "1")
+    shown("topic, set", "2")
+    incremental("topic, removed", 2, "pinned", 1, None)
+    legacy("cluster, replaced with it", 4, "", ("min.insync.replicas", "1"))
+    shown("at last", "1")

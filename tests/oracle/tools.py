@@ -75,7 +75,6 @@ _RULES = [
     (r"\((org|kafka|java)\.[\w.$]+\)", "<class>"),
     (r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+\]", "<time>"),
     (r"\tat .*\n", ""),
-    (r"(Configs: .*?)min\.insync\.replicas=1,?", r"\1"),  # Kafka pins it, see compare.py
 ]
 
 

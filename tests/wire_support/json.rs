@@ -73,15 +73,28 @@ impl Schemas {
                 "request" => Kind::Request,
                 "response" => Kind::Response,
                 "metadata" => Kind::Metadata,
+                "data" => Kind::Control,
                 other => panic!("{name} is a {other}"),
             },
-            key: json["apiKey"].as_i64().unwrap() as i16,
+            key: json["apiKey"].as_i64().unwrap_or_else(|| control_type(name)) as i16,
             versions,
             flexible_from: Some(range(text(&json, "flexibleVersions")))
                 .filter(|range| *range != Versions::NONE)
                 .map(|range| range.min),
             fields: fields(&json["fields"], versions, &common),
         }
+    }
+}
+
+/// The types of control records stand in Kafka's code only (`ControlRecordType.java`).
+fn control_type(name: &str) -> i64 {
+    match name {
+        "LeaderChangeMessage" => 2,
+        "SnapshotHeaderRecord" => 3,
+        "SnapshotFooterRecord" => 4,
+        "KRaftVersionRecord" => 5,
+        "VotersRecord" => 6,
+        other => panic!("{other} has no key"),
     }
 }
 

@@ -11,10 +11,11 @@ pub mod rng;
 
 use barnabas::wire::messages::{self, Entry};
 use barnabas::wire::metadata_records;
+use barnabas::wire::quorum_records;
 
-/// Every declared message: requests, responses and metadata records.
+/// Every declared message: requests, responses, metadata records and control records.
 pub fn all() -> impl Iterator<Item = &'static Entry> {
-    messages::ALL.iter().chain(metadata_records::ALL)
+    messages::ALL.iter().chain(metadata_records::ALL).chain(quorum_records::ALL)
 }
 
 /// The versions of a declared message.

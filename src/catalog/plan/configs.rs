@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{ApiError, Plan};
-use crate::catalog::{Image, ResourceKind};
+use crate::catalog::{ELIGIBLE_REPLICAS, Image, ResourceKind};
 use crate::config::{self, Config, TopicConfig};
 use crate::wire::error::ErrorCode;
 use crate::wire::metadata_records::{ConfigRecord, MetadataRecord};
@@ -11,6 +11,9 @@ use crate::wire::metadata_records::{ConfigRecord, MetadataRecord};
 /// The longest value that is kept, as in Kafka. No request can bring a longer one, but appending to a
 /// list can make one.
 const MAX_VALUE_BYTES: usize = i16::MAX as usize;
+
+/// The setting that eligible leader replicas pin.
+const MIN_IN_SYNC: &str = "min.insync.replicas";
 
 /// What IncrementalAlterConfigs does to one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +87,11 @@ pub fn incremental_alter_configs(
             None => target.remove(change.key),
         };
     }
+    // Taking away what is not there counts as well.
+    let gone = |change: &&ConfigChange<'_>| change.op == ConfigOp::Delete;
+    if is_pinned(image, kind) && changes.iter().filter(gone).any(|one| one.key == MIN_IN_SYNC) {
+        check_pinned(name, false)?;
+    }
     alter_configs(image, config, kind, name, target)
 }
 
@@ -113,7 +121,10 @@ fn alter_configs(
     check_lengths(&target)?;
     check(image, config, kind, name, &target)?;
     let current = image.configs(kind, name);
-    let mut plan = Plan::default();
+    if is_pinned(image, kind) && target.get(MIN_IN_SYNC) != current.get(MIN_IN_SYNC) {
+        check_pinned(name, target.get(MIN_IN_SYNC).is_some())?;
+    }
+    let mut plan = Plan::over(image);
     let mut push = |key: &str, value: Option<&str>| {
         plan.push(&MetadataRecord::ConfigRecord(ConfigRecord {
             resource_type: kind as i8,
@@ -131,6 +142,24 @@ fn alter_configs(
         push(key, None);
     }
     Ok(plan)
+}
+
+/// With eligible leader replicas there is one minimum in-sync size for the cluster, and always one
+/// (KIP-966).
+fn is_pinned(image: &Image, kind: ResourceKind) -> bool {
+    kind == ResourceKind::Broker && image.features().contains_key(ELIGIBLE_REPLICAS)
+}
+
+/// Refuses what would change that.
+fn check_pinned(name: &str, is_set: bool) -> Result<(), ApiError> {
+    let why = match (name.is_empty(), is_set) {
+        (true, true) => return Ok(()),
+        (true, false) => {
+            "Cluster-level min.insync.replicas cannot be removed while ELR is enabled."
+        }
+        (false, _) => "Broker-level min.insync.replicas cannot be altered while ELR is enabled.",
+    };
+    Err(ApiError::new(ErrorCode::INVALID_CONFIG, why))
 }
 
 /// Refuses values that would be cut on their way into the metadata log.

@@ -12,11 +12,12 @@ mod topics;
 use std::fmt;
 
 pub use configs::{ConfigChange, ConfigOp, incremental_alter_configs, replace_configs};
-pub use partitions::{CreatePartitionsSpec, create_partitions, elect_leaders_on_start};
+pub use partitions::{CreatePartitionsSpec, Elected, create_partitions, elect_leaders_on_start};
 pub use topics::{Created, NewTopic, create_topic, delete_topic};
 
+use crate::catalog::Image;
 use crate::wire::error::ErrorCode;
-use crate::wire::metadata_records::MetadataRecord;
+use crate::wire::metadata_records::{MetadataRecord, NEWEST_LEVEL};
 use crate::wire::uuid::Uuid;
 
 /// An error as an API answers it: a code and a message for people.
@@ -68,16 +69,40 @@ pub struct NodeView {
 }
 
 /// Encoded metadata records, in the order in which they must be appended.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Plan {
     /// Each with its frame (version, type, record version).
     pub records: Vec<Vec<u8>>,
+    /// The level of `metadata.version` that the records are written for.
+    level: i16,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self { records: Vec::new(), level: NEWEST_LEVEL }
+    }
 }
 
 impl Plan {
+    /// An empty plan for what an image describes.
+    pub fn over(image: &Image) -> Self {
+        Self { level: image.level(), ..Self::default() }
+    }
+
     /// Adds a record.
     pub fn push(&mut self, record: &MetadataRecord<'_>) {
-        self.records.push(record.to_bytes());
+        self.records.push(record.to_bytes_at(self.level));
+    }
+
+    /// The same in several plans of at most so many records, for what need not happen at once.
+    pub fn split(mut self, most: usize) -> Vec<Self> {
+        let mut plans = Vec::new();
+        while self.records.len() > most {
+            let rest = self.records.split_off(most);
+            plans.push(Self { records: std::mem::replace(&mut self.records, rest), ..self });
+        }
+        plans.push(self);
+        plans
     }
 
     /// Whether nothing would change.

@@ -112,26 +112,55 @@ pub fn create_partitions(
             check_assignment(replicas, factor, node)?;
         }
     }
-    let mut plan = Plan::default();
+    let mut plan = Plan::over(image);
     for index in have..want {
         partition_record(&mut plan, topic.id, i32::try_from(index).unwrap_or(i32::MAX), node);
     }
     Ok(plan)
 }
 
-/// Plans a new leader epoch for each partition: after an unclean stop a log may be shorter than
-/// what a client saw under the old epoch, and the epoch is how the client finds out (KIP-320).
-pub fn elect_leaders_on_start(image: &Image, node: NodeView) -> Plan {
-    let mut plan = Plan::default();
+/// What a start changes.
+#[derive(Debug, Default)]
+pub struct Elected {
+    /// The records.
+    pub plan: Plan,
+    /// The topics whose partitions they change.
+    pub topics: Vec<Uuid>,
+}
+
+/// Plans a new leader epoch for each partition that this node does not lead alone, and with `all`
+/// for the others too: after an unclean stop a log may be shorter than what a client saw under the
+/// old epoch, and the epoch is how the client finds out (KIP-320).
+pub fn elect_leaders_on_start(image: &Image, node: NodeView, all: bool) -> Elected {
+    let mut elected = Elected { plan: Plan::over(image), topics: Vec::new() };
+    let isr = [node.node_id];
+    let nobody = || Some((&[]).into());
     for topic in image.topics() {
-        for index in 0..topic.partitions.len() {
-            plan.push(&MetadataRecord::PartitionChangeRecord(PartitionChangeRecord {
+        let before = elected.plan.records.len();
+        for (index, partition) in topic.partitions.iter().enumerate() {
+            let led = partition.is_led_by(node.node_id);
+            if led && !all {
+                continue;
+            }
+            let mut record = PartitionChangeRecord {
                 partition_id: i32::try_from(index).unwrap_or(i32::MAX),
                 topic_id: topic.id,
                 leader: node.node_id,
                 ..Default::default()
-            }));
+            };
+            if partition.is_recovering() {
+                record.leader_recovery_state = 0;
+            }
+            if !led {
+                record.isr = Some((&isr).into());
+                record.eligible_leader_replicas = nobody();
+                record.last_known_elr = nobody();
+            }
+            elected.plan.push(&record.into());
+        }
+        if elected.plan.records.len() > before {
+            elected.topics.push(topic.id);
         }
     }
-    plan
+    elected
 }

@@ -62,7 +62,7 @@ pub fn create_topic(
     };
     let configs = check_configs(config, topic)?;
     check_partition_limit(image, usize::try_from(partitions).unwrap_or(usize::MAX))?;
-    let mut plan = Plan::default();
+    let mut plan = Plan::over(image);
     plan.push(&MetadataRecord::TopicRecord(TopicRecord { name: topic.name, topic_id: id }));
     for (key, value) in &configs {
         plan.push(&MetadataRecord::ConfigRecord(ConfigRecord {
@@ -86,7 +86,7 @@ pub fn delete_topic(image: &Image, id: Uuid) -> Result<Plan, ApiError> {
     if image.topic_by_id(id).is_none() {
         return Err(ApiError::plain(ErrorCode::UNKNOWN_TOPIC_ID));
     }
-    let mut plan = Plan::default();
+    let mut plan = Plan::over(image);
     plan.push(&MetadataRecord::RemoveTopicRecord(RemoveTopicRecord { topic_id: id }));
     Ok(plan)
 }

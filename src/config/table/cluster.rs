@@ -60,19 +60,19 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Pause between preferred-leader checks."),
     string("metadata.log.dir").later()
         .doc("Directory of the metadata log; else the first log directory."),
-    long("metadata.log.max.record.bytes.between.snapshots").default("20971520").at_least(1).later()
+    long("metadata.log.max.record.bytes.between.snapshots").default("20971520").at_least(1).used()
         .doc("Bytes of metadata log after which a snapshot is taken."),
-    long("metadata.log.max.snapshot.interval.ms").default("3600000").at_least(0).later()
+    long("metadata.log.max.snapshot.interval.ms").default("3600000").at_least(0).used()
         .doc("Time after which a snapshot is taken."),
-    int("metadata.log.segment.bytes").default("1073741824").at_least(8388608).later()
+    int("metadata.log.segment.bytes").default("1073741824").at_least(8388608).used()
         .doc("Segment size of the metadata log."),
-    long("metadata.log.segment.ms").default("604800000").later()
+    long("metadata.log.segment.ms").default("604800000").used()
         .doc("Segment age of the metadata log."),
     int("metadata.max.idle.interval.ms").default("500").at_least(0)
         .doc("Idle time after which the controller writes a no-op record."),
-    long("metadata.max.retention.bytes").default("104857600").later()
+    long("metadata.max.retention.bytes").default("104857600").used()
         .doc("Size up to which old metadata log and snapshots are kept."),
-    long("metadata.max.retention.ms").default("604800000").later()
+    long("metadata.max.retention.ms").default("604800000").used()
         .doc("Age up to which old metadata log and snapshots are kept."),
     int("node.id").required().at_least(0).used()
         .doc("Unique id of this node."),

@@ -30,29 +30,29 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Replication factor of auto-created topics and of CreateTopics with -1."),
     boolean("delete.topic.enable").default("true").used()
         .doc("Whether DeleteTopics is allowed."),
-    long("log.cleaner.backoff.ms").default("15000").at_least(0).cluster_wide().later()
+    long("log.cleaner.backoff.ms").default("15000").at_least(0).cluster_wide().used()
         .doc("Sleep when there is nothing to compact."),
-    long("log.cleaner.dedupe.buffer.size").default("134217728").cluster_wide()
+    long("log.cleaner.dedupe.buffer.size").default("134217728").cluster_wide().used()
         .doc("Memory for the key maps of all compaction threads."),
-    long("log.cleaner.delete.retention.ms").default("86400000").at_least(0).cluster_wide().later()
+    long("log.cleaner.delete.retention.ms").default("86400000").at_least(0).cluster_wide().used()
         .doc("Broker default of delete.retention.ms."),
-    boolean("log.cleaner.enable").default("true").later()
+    boolean("log.cleaner.enable").default("true").used()
         .doc("Deprecated switch of the compactor."),
-    double("log.cleaner.io.buffer.load.factor").default("0.9").cluster_wide()
+    double("log.cleaner.io.buffer.load.factor").default("0.9").cluster_wide().used()
         .doc("How full the key map may become."),
     int("log.cleaner.io.buffer.size").default("524288").at_least(0).cluster_wide()
         .doc("Memory for compaction I/O of all threads."),
     double("log.cleaner.io.max.bytes.per.second")
-        .default("1.7976931348623157E308").cluster_wide().later()
+        .default("1.7976931348623157E308").cluster_wide().used()
         .doc("Read plus write rate limit of compaction."),
     long("log.cleaner.max.compaction.lag.ms")
-        .default("9223372036854775807").at_least(1).cluster_wide().later()
+        .default("9223372036854775807").at_least(1).cluster_wide().used()
         .doc("Broker default of max.compaction.lag.ms."),
-    double("log.cleaner.min.cleanable.ratio").default("0.5").between(0, 1).cluster_wide().later()
+    double("log.cleaner.min.cleanable.ratio").default("0.5").between(0, 1).cluster_wide().used()
         .doc("Broker default of min.cleanable.dirty.ratio."),
-    long("log.cleaner.min.compaction.lag.ms").default("0").at_least(0).cluster_wide().later()
+    long("log.cleaner.min.compaction.lag.ms").default("0").at_least(0).cluster_wide().used()
         .doc("Broker default of min.compaction.lag.ms."),
-    int("log.cleaner.threads").default("1").at_least(0).cluster_wide().later()
+    int("log.cleaner.threads").default("1").at_least(0).cluster_wide().used()
         .doc("Compaction threads."),
     list("log.cleanup.policy").default("delete").items(&["compact", "delete"]).cluster_wide().used()
         .doc("Broker default of cleanup.policy."),

@@ -19,7 +19,7 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Codec stored on disk; producer keeps whatever the producer sent."),
     int("compression.zstd.level").default("3").between(-131072, 22).used()
         .doc("Zstd level when the broker recompresses."),
-    long("delete.retention.ms").default("86400000").at_least(0).later()
+    long("delete.retention.ms").default("86400000").at_least(0).used()
         .doc("How long tombstones and transaction markers survive compaction."),
     long("file.delete.delay.ms").default("60000").at_least(0).used()
         .doc("Pause between renaming a file to .deleted and removing it."),
@@ -37,7 +37,7 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Local size limit of a tiered topic; -2 follows retention.bytes."),
     long("local.retention.ms").default("-2").at_least(-2)
         .doc("Local age limit of a tiered topic; -2 follows retention.ms."),
-    long("max.compaction.lag.ms").default("9223372036854775807").at_least(1).later()
+    long("max.compaction.lag.ms").default("9223372036854775807").at_least(1).used()
         .doc("Age at which compaction becomes due whatever the dirty ratio."),
     int("max.message.bytes").default("1048588").at_least(0).used()
         .doc("Largest record batch (after compression) accepted."),
@@ -48,9 +48,9 @@ pub(super) static ROWS: &[Setting] = &[
     string("message.timestamp.type").default("CreateTime")
         .one_of(&["CreateTime", "LogAppendTime"]).used()
         .doc("Whose clock stamps records: CreateTime the producer's, LogAppendTime the broker's."),
-    double("min.cleanable.dirty.ratio").default("0.5").between(0, 1).later()
+    double("min.cleanable.dirty.ratio").default("0.5").between(0, 1).used()
         .doc("Dirty share of the log at which compaction becomes due."),
-    long("min.compaction.lag.ms").default("0").at_least(0).later()
+    long("min.compaction.lag.ms").default("0").at_least(0).used()
         .doc("Age below which records are not compacted."),
     int("min.insync.replicas").default("1").at_least(1).later()
         .doc("ISR size needed for acks=all."),

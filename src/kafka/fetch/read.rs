@@ -3,7 +3,7 @@
 use super::target::{Fetch, Target};
 use crate::broker::now_ms;
 use crate::catalog::Partition;
-use crate::log::{AbortedTxn, Bound, Log, ReadError};
+use crate::log::{AbortedTxn, Bound, Log};
 use crate::net::FileRange;
 use crate::wire::error::ErrorCode;
 use crate::wire::messages::fetch::AbortedTransaction;
@@ -135,7 +135,8 @@ impl Fetch {
                 aborted: read.aborted.iter().map(aborted).collect(),
             },
             Err(why) => {
-                let of_storage = !matches!(why, ReadError::OutOfRange { .. });
+                partition.fail_if_permanent(why.storage());
+                let of_storage = why.storage().is_some_and(|why| !why.is_permanent());
                 if of_storage && partition.may_report(now_ms()) {
                     ::log::error!("{}-{}: {why}", target.name, asked.index);
                 }

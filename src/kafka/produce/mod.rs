@@ -257,7 +257,9 @@ impl Append<'_> {
             },
             Err(None) => Outcome::failed(index, ErrorCode::KAFKA_STORAGE_ERROR),
             Err(Some(why)) => {
-                if why.code() == ErrorCode::KAFKA_STORAGE_ERROR && partition.may_report(now_ms) {
+                let passes = why.storage().is_none_or(|why| !why.is_permanent());
+                let of_storage = why.code() == ErrorCode::KAFKA_STORAGE_ERROR;
+                if of_storage && passes && partition.may_report(now_ms) {
                     ::log::error!("{}-{index}: {why}", topic.name);
                 }
                 Outcome { log_start_offset: log_start(), ..Outcome::failed(index, why.code()) }

@@ -15,10 +15,15 @@
 //! (Release) when the bytes are complete; a reader that loads it (Acquire) sees them whole. So no
 //! byte is ever written while a slice of it exists. Other processes must not write to or truncate
 //! the file while we run; the data directory's lock keeps other brokers away.
+//!
+//! Should somebody truncate it all the same, or the disk fail, then the file is *faulted*: nothing
+//! of it is given out any more, nothing is published, and whoever holds a slice asks
+//! [`GrowingFile::intact`] after the last look at it (see [`super::fault`]).
 
+use super::mapping::Mapping;
+use super::trouble::{Faulted, Short};
 use super::{PAGE, sys};
 use crate::net::Region;
-use memmap2::{Advice, MmapOptions, MmapRaw};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -34,14 +39,11 @@ const LARGEST_STEP: u64 = 32 << 20;
 const PIECE_AHEAD: u64 = 1 << 20;
 const PIECE_OUTRUN: u64 = 256 << 10;
 
-/// The kernel has no MADV_POPULATE_WRITE (before 5.14): pages are touched instead.
-static NO_POPULATE: AtomicBool = AtomicBool::new(false);
-
 /// The shared half: what readers and the preparer hold. See the module's comment.
 pub(crate) struct GrowingFile {
     file: File,
     capacity: u64,
-    map: OnceLock<MmapRaw>,
+    map: OnceLock<Mapping>,
     len: AtomicU64,
     reserve: AtomicU64,
     /// Up to here pages were faulted in, or need not be: the first ones are left to be faulted in
@@ -101,8 +103,30 @@ impl GrowingFile {
         &self.file
     }
 
-    /// `len` published bytes from `start` on. Fails if there are not that many, or if they cannot be
-    /// mapped.
+    /// An error once a page of the file could not be had: then what was read before counts no more.
+    pub(crate) fn intact(&self) -> io::Result<()> {
+        match self.map.get().and_then(Mapping::fault) {
+            Some(byte) => Err(Faulted { byte }.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// An error if the file has fewer bytes than it was given: somebody has truncated it. Where
+    /// that leaves a part of a page no fault tells of it. Takes the lock on growth: for keepers.
+    pub(crate) fn is_whole(&self) -> io::Result<()> {
+        let _same_size = self.lock();
+        self.check_size()?;
+        self.intact()
+    }
+
+    /// Needs the lock on growth.
+    fn check_size(&self) -> io::Result<()> {
+        let (has, needs) = (self.file.metadata()?.len(), self.reserve());
+        if has < needs { Err(Short { has, needs }.into()) } else { Ok(()) }
+    }
+
+    /// `len` published bytes from `start` on. Fails if there are not that many, if they cannot be
+    /// mapped, or once the file is faulted. Ask [`GrowingFile::intact`] before believing them.
     pub(crate) fn slice(&self, start: u64, len: u64) -> io::Result<&[u8]> {
         if start.checked_add(len).is_none_or(|end| end > self.len()) {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -111,6 +135,7 @@ impl GrowingFile {
             return Ok(&[]);
         }
         let map = self.map()?;
+        self.intact()?;
         // SAFETY: `start + len <= self.len <= reserve <= capacity`: inside the mapping, and on
         // bytes that the file has. They are published, so nothing writes to them while `self`
         // is borrowed (see the module's comment), and the Acquire load above made them visible.
@@ -118,21 +143,15 @@ impl GrowingFile {
     }
 
     /// The mapping, made when it is first needed: an idle partition has none.
-    fn map(&self) -> io::Result<&MmapRaw> {
+    fn map(&self) -> io::Result<&Mapping> {
         if let Some(map) = self.map.get() {
             return Ok(map);
         }
         let may_grow = self.lock();
         if self.map.get().is_none() {
             let len = usize::try_from(self.capacity).map_err(|_| io::ErrorKind::OutOfMemory)?;
-            let mut options = MmapOptions::new();
-            let options = options.len(len);
             // Only a file that grows was opened for writing.
-            let map = match *may_grow {
-                true => options.map_raw(&self.file)?,
-                false => options.map_raw_read_only(&self.file)?,
-            };
-            let _ = self.map.set(map);
+            let _ = self.map.set(Mapping::new(&self.file, len, *may_grow)?);
         }
         self.map.get().ok_or_else(|| io::ErrorKind::OutOfMemory.into())
     }
@@ -184,24 +203,26 @@ impl GrowingFile {
     }
 
     /// Faults pages in, with one call.
-    fn fault_in(&self, map: &MmapRaw, from: u64, to: u64) {
-        populate(map, from, to);
+    fn fault_in(&self, map: &Mapping, from: u64, to: u64) {
+        map.populate(from, to);
         // Even if it failed: it is not tried twice.
         self.ready.fetch_max(to, Ordering::Relaxed);
     }
 
     /// Grows the reserve to `to` bytes, or as far as the capacity lets it. The mapping is given by
     /// who has the time to fault its pages in.
-    fn grow(&self, to: u64, ahead: Option<&MmapRaw>) -> io::Result<()> {
+    fn grow(&self, to: u64, ahead: Option<&Mapping>) -> io::Result<()> {
         let may_grow = self.lock();
         let from = self.reserve();
         let to = to.next_multiple_of(PAGE).min(self.capacity);
         if !*may_grow || to <= from {
             return Ok(());
         }
+        // To extend a file that was truncated would give it a hole.
+        self.check_size()?;
         sys::reserve(&self.file, from, to)?;
-        if let Some(map) = ahead.filter(|_| NO_POPULATE.load(Ordering::Relaxed)) {
-            touch(map, from, to);
+        if let Some(map) = ahead {
+            map.touch(from, to);
         }
         self.reserve.store(to, Ordering::Release);
         Ok(())
@@ -238,30 +259,6 @@ fn step(reserve: u64) -> u64 {
     reserve.clamp(FIRST_STEP, LARGEST_STEP)
 }
 
-/// Maps the pages writable without changing a byte, so that an append is a memcpy. Only an
-/// optimisation: what fails here is faulted in later.
-fn populate(map: &MmapRaw, from: u64, to: u64) {
-    if NO_POPULATE.load(Ordering::Relaxed) {
-        return;
-    }
-    let (from, to) = (from / PAGE * PAGE, to.next_multiple_of(PAGE));
-    if let Err(error) = map.advise_range(Advice::PopulateWrite, from as usize, (to - from) as usize)
-        && error.raw_os_error() == Some(libc::EINVAL)
-    {
-        NO_POPULATE.store(true, Ordering::Relaxed);
-    }
-}
-
-/// The same for kernels that cannot: writes a zero to each page of a range that is not yet
-/// published as reserve, where nobody else writes or reads. Needs the lock on growth.
-fn touch(map: &MmapRaw, from: u64, to: u64) {
-    for at in (from.next_multiple_of(PAGE)..to).step_by(PAGE as usize) {
-        // SAFETY: inside the mapping and inside the file (it was reserved up to `to`), beyond the
-        // published reserve: the tail does not write here yet and readers never look.
-        unsafe { map.as_mut_ptr().add(at as usize).write_volatile(0) };
-    }
-}
-
 impl Region for GrowingFile {
     fn file(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
@@ -269,6 +266,10 @@ impl Region for GrowingFile {
 
     fn bytes(&self, start: u64, len: u32) -> Option<&[u8]> {
         self.slice(start, u64::from(len)).ok()
+    }
+
+    fn is_intact(&self) -> bool {
+        self.intact().is_ok()
     }
 }
 
@@ -283,8 +284,7 @@ impl Tail {
     pub(crate) fn new(file: File, len: u64, capacity: u64) -> io::Result<Tail> {
         let size = file.metadata()?.len();
         if size < len {
-            let why = format!("the file has {size} bytes, {len} were written to it");
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, why));
+            return Err(Short { has: size, needs: len }.into());
         }
         let capacity = capacity.max(len);
         let reserve = size.min(capacity);
@@ -320,6 +320,7 @@ impl Tail {
             grown.or_else(|_| self.shared.grow(need, None))?;
         }
         let map = self.shared.map()?;
+        self.shared.intact()?;
         let ready = self.shared.ready.load(Ordering::Relaxed);
         if need > ready {
             let to = (need + PIECE_OUTRUN).min(self.shared.reserve());
@@ -343,12 +344,15 @@ impl Tail {
         target
     }
 
-    /// Shows the first `n` staged bytes to the readers, for good.
-    pub(crate) fn publish(&mut self, n: u64) {
+    /// Shows the first `n` staged bytes to the readers, for good. Fails, and shows nothing, if a
+    /// page of the file could not be had: the bytes may not be there.
+    pub(crate) fn publish(&mut self, n: u64) -> io::Result<()> {
+        self.shared.intact()?;
         let len = self.len + n;
         assert!(len <= self.shared.reserve.load(Ordering::Relaxed), "published beyond the reserve");
         self.len = len;
         self.shared.len.store(len, Ordering::Release);
+        Ok(())
     }
 
     /// Writes and publishes a few bytes by a system call, whether the file is mapped or not. For
@@ -363,8 +367,7 @@ impl Tail {
         })?;
         self.shared.reserve.fetch_max(end, Ordering::AcqRel);
         drop(may_grow);
-        self.publish(bytes.len() as u64);
-        Ok(())
+        self.publish(bytes.len() as u64)
     }
 
     /// Ends writing: nobody writes to this file again, and its reserve may be trimmed.

@@ -20,7 +20,7 @@ fn a_tail_that_outruns_the_preparer_faults_in_a_piece() {
     let (ready, reserve) = (tail.shared.ready.load(Ordering::Relaxed), tail.shared.reserve());
     assert_eq!(ready, reserve.min((1 << 20) + PIECE_OUTRUN));
     tail.stage(&vec![7; 1 << 20]);
-    tail.publish(1 << 20);
+    tail.publish(1 << 20).unwrap();
     assert!(tail.shared.should_grow(tail.len()));
     assert!(!tail.shared.should_grow(tail.len()), "asked once");
 }
@@ -37,7 +37,7 @@ fn the_preparer_makes_pages_where_the_tail_has_made_a_reserve() {
     assert!(!tail.shared.should_grow(tail.len()), "nothing is lacking");
     tail.make_room(5 << 20).unwrap();
     tail.stage(&vec![7; 5 << 20]);
-    tail.publish(5 << 20);
+    tail.publish(5 << 20).unwrap();
     assert!(tail.shared.should_grow(tail.len()), "half of it is used");
     tail.shared.grow_ahead().unwrap();
     assert_eq!(tail.shared.reserve(), 16 << 20);

@@ -1,12 +1,17 @@
 //! Files of a segment: reserved, mapped, appended to by one writer and read by many.
 //!
 //! All `unsafe` of the log is here: [`growing`] shares memory between the writer and the readers,
-//! [`sys`] makes the system calls that the standard library does not have.
+//! [`fault`] keeps the process alive when a mapped page cannot be had, [`sys`] makes the system
+//! calls that the standard library does not have.
 
+mod fault;
 mod growing;
+mod mapping;
 mod sys;
+mod trouble;
 
 pub(crate) use growing::{GrowingFile, Tail};
+pub(crate) use trouble::{Faulted, Short};
 
 /// The unit in which files are reserved: pages are never shared by what is and is not reserved.
 pub(crate) const PAGE: u64 = 4096;

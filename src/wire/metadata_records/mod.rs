@@ -11,12 +11,14 @@ use super::schema::Schema;
 
 mod brokers;
 mod control;
+mod levels;
 mod security;
 mod settings;
 mod topics;
 
 pub use brokers::*;
 pub use control::*;
+pub use levels::*;
 pub use security::*;
 pub use settings::*;
 pub use topics::*;
@@ -120,11 +122,9 @@ impl<'a> MetadataRecord<'a> {
         Self::read_body(&mut r, key, version)
     }
 
-    /// The frame with the record in its newest version, which is what Kafka 4.3 writes.
+    /// The frame with the record as Kafka 4.3 writes it at its own level.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut w = Writer::new();
-        self.encode(&mut w, self.schema().versions.max);
-        w.into_bytes()
+        self.to_bytes_at(NEWEST_LEVEL)
     }
 
     /// Writes the frame with the record in some version.

@@ -253,11 +253,11 @@ fn write_header(header: &BatchHeader, batch: &mut [u8]) {
     batch[..HEADER_LEN].copy_from_slice(&header.write());
 }
 
-fn bytes_len(bytes: Option<&[u8]>) -> usize {
+pub(super) fn bytes_len(bytes: Option<&[u8]>) -> usize {
     bytes.map_or(1, |bytes| varint_len(bytes.len() as i32) + bytes.len())
 }
 
-fn write_bytes(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
+pub(super) fn write_bytes(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
     match bytes {
         None => write_varint(out, -1),
         Some(bytes) => {

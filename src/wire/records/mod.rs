@@ -16,6 +16,7 @@ pub mod header;
 pub mod patch;
 pub mod rebuild;
 pub mod record;
+pub mod retain;
 pub mod stream;
 pub mod sweep;
 mod varint;
@@ -27,6 +28,7 @@ pub use compress::{Codec, CompressError, Decoder, DecoderScratch, Encoder, compr
 pub use header::BatchHeader;
 pub use rebuild::Rebuilder;
 pub use record::{Header, Headers, Record, RecordError, RecordIter};
+pub use retain::{emptied, retain};
 pub use stream::{RecordStream, StreamError, Tap};
 pub use sweep::{Sweep, sweep};
 

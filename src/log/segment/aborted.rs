@@ -1,9 +1,9 @@
-//! The aborted transactions of a segment: noted when their markers are appended, told to readers.
+//! The aborted transactions of a segment: noted before their markers are appended, told to readers.
 
-use super::error::StorageError;
-use super::names;
-use super::segment::{Segment, SegmentFiles};
-use super::txn_index::{AbortedTxn, ENTRY, TxnIndex};
+use super::{Segment, SegmentFiles};
+use crate::log::error::StorageError;
+use crate::log::names;
+use crate::log::txn_index::{AbortedTxn, ENTRY, TxnIndex};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -37,6 +37,17 @@ impl Segment {
         self.txn_size.fetch_add(ENTRY as u64, Ordering::AcqRel);
     }
 
+    /// The transaction index, opened. Needs the lock on the files, lest it be renamed meanwhile.
+    pub(super) fn open_txn<'f>(
+        &self,
+        dir: &Path,
+        files: &'f SegmentFiles,
+    ) -> Result<&'f File, StorageError> {
+        let path = self.path(names::txn_index_file(dir, self.base));
+        let file = File::open(&path).map_err(StorageError::on("open", &path))?;
+        Ok(files.txn.get_or_init(|| file))
+    }
+
     /// Adds the aborted transactions of its index that overlap the offsets `from..to`; true if no
     /// later segment can have any more of them.
     pub(crate) fn collect_aborted(
@@ -46,25 +57,16 @@ impl Segment {
         found: &mut Vec<AbortedTxn>,
     ) -> Result<bool, StorageError> {
         let size = self.txn_size.load(Ordering::Acquire);
-        let path = self.path(names::txn_index_file(dir, self.base));
+        let path = names::txn_index_file(dir, self.base);
         let files = self.files(dir)?;
         let file = match files.txn.get() {
             Some(file) => file,
             None => {
-                let file = File::open(&path).map_err(StorageError::on("open", &path))?;
-                files.txn.get_or_init(|| file)
+                // Nobody renames it meanwhile.
+                let _renaming = self.lock();
+                self.open_txn(dir, &files)?
             }
         };
         TxnIndex::new(file, size).collect(from, to, found).map_err(StorageError::on("read", &path))
-    }
-}
-
-impl SegmentFiles {
-    /// An offset behind all batches that begin before `position`, as the index knows it
-    /// (OffsetIndex.fetchUpperBoundOffset): the first entry at or behind it says it.
-    pub(crate) fn upper_bound(&self, position: u64, end: u64) -> Result<Option<i64>, StorageError> {
-        let position = u32::try_from(position).unwrap_or(u32::MAX);
-        let Some(entry) = self.entries()?.ceiling_by_position(position) else { return Ok(None) };
-        Ok(self.believe(entry, end)?.map(|found| found.last_offset()))
     }
 }

@@ -1,0 +1,116 @@
+//! What a crash leaves of a swap, brought to its end when the log is opened
+//! (LogLoader.removeTempFilesAndCollectSwapFiles and load).
+//!
+//! * `.cleaned`: worthless, and so is a `.swap` at or beyond one: not all were renamed yet.
+//! * `.swap`: whole and on the disk. What it replaces goes, then it takes its place.
+//!
+//! Kafka's own leftovers are treated in the same way. A `.swap` that cannot be read is given up
+//! where what it was to replace is still there; otherwise it is what is left, and recovery judges
+//! it. Doing this again after a crash in between leads to the same.
+
+use crate::log::names::{self, FileKind};
+use crate::log::scan::Scanner;
+use std::fs::{self, File};
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// A file of a swap: the segment's base offset and its name without the suffix.
+struct Left {
+    base: i64,
+    kind: FileKind,
+    path: PathBuf,
+}
+
+/// Completes or takes back interrupted swaps in a log's directory.
+///
+/// # Errors
+/// When a file cannot be looked at, removed or renamed. What is there is then left for the next try.
+pub(crate) fn complete_swaps(dir: &Path) -> io::Result<()> {
+    let cleaned = files(dir, names::CLEANED)?;
+    let swap = files(dir, names::SWAP)?;
+    let first_cleaned = cleaned.iter().map(|left| left.base).min().unwrap_or(i64::MAX);
+    let (interrupted, whole): (Vec<Left>, Vec<Left>) =
+        swap.into_iter().partition(|left| left.base >= first_cleaned);
+    // The swaps first: without the `.cleaned` files they would look complete.
+    for left in interrupted.iter().chain(&cleaned) {
+        ::log::info!("{}: left by an interrupted compaction; removed", left.path.display());
+        fs::remove_file(&left.path)?;
+    }
+    complete(dir, &whole)?;
+    File::open(dir)?.sync_all()
+}
+
+/// Puts whole swaps in their places.
+fn complete(dir: &Path, swap: &[Left]) -> io::Result<()> {
+    let mut replaced: Option<Range<i64>> = None;
+    for left in swap.iter().filter(|left| matches!(left.kind, FileKind::Log(_))) {
+        let end = next_offset(&left.path, left.base)?;
+        let there = names::log_file(dir, left.base).exists();
+        let Some(end) = end.or((!there).then_some(left.base)) else {
+            ::log::error!(
+                "{} cannot be read; what it was to replace stays, and it is removed",
+                left.path.display()
+            );
+            return swap.iter().try_for_each(|left| fs::remove_file(&left.path));
+        };
+        let before = replaced.take().unwrap_or(left.base..end);
+        replaced = Some(before.start.min(left.base)..before.end.max(end));
+    }
+    if let Some(replaced) = replaced {
+        remove_segments(dir, &replaced)?;
+        File::open(dir)?.sync_all()?;
+    }
+    // The `.log` last: as long as it is a `.swap` all of this is done again.
+    let is_log = |left: &&Left| matches!(left.kind, FileKind::Log(_));
+    let others = swap.iter().filter(|left| !is_log(left));
+    for left in others.chain(swap.iter().filter(is_log)) {
+        let to = left.path.with_extension("");
+        ::log::info!("{}: an interrupted compaction; completed", to.display());
+        fs::rename(&left.path, to)?;
+    }
+    Ok(())
+}
+
+/// Removes the segments that begin in `replaced`.
+fn remove_segments(dir: &Path, replaced: &Range<i64>) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let Some(base) = FileKind::of(&entry.file_name().to_string_lossy()).segment() else {
+            continue;
+        };
+        if replaced.contains(&base) {
+            ::log::info!("{}: was compacted; removed", entry.path().display());
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// The offset after the last batch of a `.log`; `None` if not all of it can be read.
+fn next_offset(path: &Path, base: i64) -> io::Result<Option<i64>> {
+    let file = File::open(path)?;
+    let len = file.metadata()?.len();
+    let mut scanner = Scanner::new(&file, len, base, true);
+    while let Some(step) = scanner.next()? {
+        if step.is_err() {
+            return Ok(None);
+        }
+    }
+    Ok(Some(scanner.next_offset()))
+}
+
+/// The files of segments that bear this suffix.
+fn files(dir: &Path, suffix: &str) -> io::Result<Vec<Left>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let Some(kind) = name.strip_suffix(suffix).map(FileKind::of) else { continue };
+        let Some(base) = kind.segment() else { continue };
+        found.push(Left { base, kind, path: entry.path() });
+    }
+    found.sort_by_key(|left| left.base);
+    Ok(found)
+}

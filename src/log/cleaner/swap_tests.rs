@@ -1,0 +1,196 @@
+//! A crash between any two steps of a swap leaves the old log or the new one, and nothing else.
+
+use super::{CleanerLimits, steps};
+use crate::config::TopicConfig;
+use crate::log::{Bound, Keepers, Log, Recovery};
+use crate::wire::records::{Batch, BatchBuilder};
+use std::cell::RefCell;
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A directory that is removed when the value is dropped.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Scratch {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("barnabas-swap-{name}-{}-{count}", std::process::id());
+        let dir = std::env::temp_dir().join(name);
+        fs::create_dir_all(&dir).unwrap();
+        Scratch(dir)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn config(segment_bytes: i32) -> Arc<TopicConfig> {
+    let index_interval_bytes = 150;
+    Arc::new(TopicConfig { segment_bytes, index_interval_bytes, ..TopicConfig::default() })
+}
+
+/// A log with small segments of few keys.
+fn log(dir: &Path, keepers: &Keepers) -> Log {
+    let log = Log::create(dir.to_owned(), config(600), keepers.clone()).unwrap();
+    for number in 0..40_i64 {
+        let mut builder = BatchBuilder::new();
+        let builder = builder.append(number, Some(&[(number % 3) as u8]), Some(&[b'v'; 20]), &[]);
+        let end = log.append_internal(&builder.finish(), 0).unwrap().next_offset;
+        log.advance_high_watermark(end);
+    }
+    log
+}
+
+/// Cleans the log; all old segments fit into one new one.
+fn clean(log: &Log) {
+    log.set_config(config(1 << 20));
+    let limits = CleanerLimits { map_memory: 1 << 16, load_factor: 0.9 };
+    let cleanable = log.cleanable(None, 0).unwrap();
+    let cleaned = log.clean(&cleanable, limits, 0, &mut |_| ControlFlow::Continue(())).unwrap();
+    assert_eq!((cleaned.segments.1, cleaned.records.1), (1, 3));
+    assert!(cleaned.segments.0 > 3);
+}
+
+/// The batches of a log, as they lie on disk.
+fn batches(log: &Log) -> Vec<Vec<u8>> {
+    let (mut all, mut at) = (Vec::new(), log.offsets().log_start);
+    while let Some(range) = log.read(at, 1 << 20, true, Bound::LogEnd).unwrap().range {
+        let mut bytes = range.bytes().unwrap();
+        while !bytes.is_empty() {
+            let (batch, rest) = Batch::parse(bytes).unwrap();
+            assert!(batch.crc_is_valid());
+            at = batch.next_offset();
+            all.push(batch.as_bytes().to_vec());
+            bytes = rest;
+        }
+    }
+    all
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        // The preparer may rename files of the next segment meanwhile.
+        let _ = fs::copy(&path, to.join(path.file_name().unwrap()));
+    }
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let names = fs::read_dir(dir).unwrap();
+    let mut names: Vec<String> =
+        names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn open(dir: &Path, keepers: &Keepers) -> Log {
+    let (log, report) =
+        Log::open(dir.to_owned(), config(600), Recovery::Unclean, keepers.clone()).unwrap();
+    assert!(report.cuts.is_empty() && report.removed_segments == 0, "{report:?}");
+    log
+}
+
+fn no_leftovers(dir: &Path) {
+    let left = |name: &&String| {
+        [".cleaned", ".swap", ".deleted"].iter().any(|suffix| name.ends_with(suffix))
+    };
+    assert_eq!(names(dir).iter().find(left), None);
+}
+
+#[test]
+fn a_crash_between_any_two_steps_leaves_the_old_log_or_the_new_one() {
+    let (scratch, keepers) = (Scratch::new("steps"), Keepers::spawn().unwrap());
+    let dir = scratch.0.join("t-0");
+    let log = log(&dir, &keepers);
+    let old = batches(&log);
+    let states = Rc::new(RefCell::new(Vec::new()));
+    let (seen, root) = (states.clone(), scratch.0.clone());
+    steps::watch(Some(Box::new(move |dir: &Path| {
+        let to = root.join(format!("state-{}", seen.borrow().len()));
+        copy(dir, &to);
+        seen.borrow_mut().push(to);
+    })));
+    clean(&log);
+    steps::watch(None);
+    let new = batches(&log);
+    assert_ne!(old, new);
+    let states = states.borrow();
+    assert!(states.len() > 20, "{}", states.len());
+    let mut outcomes = Vec::new();
+    for state in states.iter() {
+        let had = names(state);
+        let log = open(state, &keepers);
+        let now = batches(&log);
+        assert!(now == old || now == new, "{had:?}");
+        outcomes.push(now == new);
+        assert_eq!(log.offsets().log_end, 40);
+        drop(log);
+        no_leftovers(state);
+        assert_eq!(batches(&open(state, &keepers)), now, "opened once more");
+    }
+    assert!(outcomes.is_sorted() && !outcomes[0] && outcomes[outcomes.len() - 1]);
+    keepers.stop();
+}
+
+#[test]
+fn a_crash_while_a_crash_is_made_good_changes_nothing() {
+    let (scratch, keepers) = (Scratch::new("twice"), Keepers::spawn().unwrap());
+    let (before, dir) = (scratch.0.join("before"), scratch.0.join("t-0"));
+    let log = log(&dir, &keepers);
+    copy(&dir, &before);
+    clean(&log);
+    let new = batches(&log);
+    // All old segments and the whole new one, as after the renames to `.swap`.
+    for kind in ["log", "index", "timeindex"] {
+        let name = format!("{:020}.{kind}", 0);
+        fs::copy(dir.join(&name), before.join(format!("{name}.swap"))).unwrap();
+    }
+    // Making it good means removing some of these, in any order, then renaming.
+    let removable: Vec<String> = names(&before)
+        .into_iter()
+        .filter(|name| name.starts_with("000") && !name.ends_with(".swap"))
+        .filter(|name| name[..20].parse::<i64>().unwrap() < 35)
+        .collect();
+    assert!(removable.len() > 10);
+    for gone in 0..=removable.len() {
+        let state = scratch.0.join(format!("state-{gone}"));
+        copy(&before, &state);
+        removable[..gone].iter().for_each(|name| fs::remove_file(state.join(name)).unwrap());
+        assert_eq!(batches(&open(&state, &keepers)), new, "{gone}");
+        no_leftovers(&state);
+    }
+    keepers.stop();
+}
+
+#[test]
+fn a_swap_that_cannot_be_read_is_not_believed_while_the_old_is_there() {
+    let (scratch, keepers) = (Scratch::new("corrupt"), Keepers::spawn().unwrap());
+    let dir = scratch.0.join("t-0");
+    let old = batches(&log(&dir, &keepers));
+    fs::write(dir.join(format!("{:020}.log.swap", 0)), [7; 500]).unwrap();
+    fs::write(dir.join(format!("{:020}.index.swap", 0)), []).unwrap();
+    assert_eq!(batches(&open(&dir, &keepers)), old);
+    no_leftovers(&dir);
+    keepers.stop();
+}
+
+#[test]
+fn what_is_not_a_segments_is_not_touched() {
+    let (scratch, keepers) = (Scratch::new("others"), Keepers::spawn().unwrap());
+    let dir = scratch.0.join("t-0");
+    drop(log(&dir, &keepers));
+    let others = ["notes.swap", "42.log.swap", "00000000000000000000.log.swap.old"];
+    others.iter().for_each(|name| fs::write(dir.join(name), "mine").unwrap());
+    drop(open(&dir, &keepers));
+    assert!(others.iter().all(|name| fs::read(dir.join(name)).unwrap() == b"mine"));
+    keepers.stop();
+}

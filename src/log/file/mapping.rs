@@ -1,0 +1,75 @@
+//! A mapping of a file's first bytes, guarded against pages that are not there (see [`super::fault`]).
+//!
+//! Only addresses come from here; what may be read and written through them, and when, is the
+//! affair of [`super::GrowingFile`].
+
+use super::PAGE;
+use super::fault::Guard;
+use memmap2::{Advice, MmapOptions, MmapRaw};
+use std::fs::File;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The kernel has no MADV_POPULATE_WRITE (before 5.14): pages are touched instead.
+static NO_POPULATE: AtomicBool = AtomicBool::new(false);
+
+/// A guarded mapping.
+pub(super) struct Mapping {
+    /// First, so that it goes first: the guard must not outlive the mapping.
+    guard: Guard,
+    raw: MmapRaw,
+}
+
+impl Mapping {
+    /// Maps `len` bytes of the file, whether it has them or not.
+    pub(super) fn new(file: &File, len: usize, writable: bool) -> io::Result<Mapping> {
+        let mut options = MmapOptions::new();
+        let options = options.len(len);
+        let raw = match writable {
+            true => options.map_raw(file)?,
+            false => options.map_raw_read_only(file)?,
+        };
+        Ok(Mapping { guard: Guard::new(raw.as_ptr(), len)?, raw })
+    }
+
+    /// The first byte of it that could not be had, if there is one: see [`Guard::fault`].
+    pub(super) fn fault(&self) -> Option<u64> {
+        self.guard.fault()
+    }
+
+    pub(super) fn as_ptr(&self) -> *const u8 {
+        self.raw.as_ptr()
+    }
+
+    pub(super) fn as_mut_ptr(&self) -> *mut u8 {
+        self.raw.as_mut_ptr()
+    }
+
+    /// Maps the pages writable without changing a byte, so that an append is a memcpy. Only an
+    /// optimisation: what fails here is faulted in later.
+    pub(super) fn populate(&self, from: u64, to: u64) {
+        if NO_POPULATE.load(Ordering::Relaxed) {
+            return;
+        }
+        let (from, to) = (from / PAGE * PAGE, to.next_multiple_of(PAGE));
+        let (from, len) = (from as usize, (to - from) as usize);
+        if let Err(error) = self.raw.advise_range(Advice::PopulateWrite, from, len)
+            && error.raw_os_error() == Some(libc::EINVAL)
+        {
+            NO_POPULATE.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The same for kernels that cannot: writes a zero to each page of a range that is not yet
+    /// published as reserve, where nobody else writes or reads. Needs the lock on growth.
+    pub(super) fn touch(&self, from: u64, to: u64) {
+        if !NO_POPULATE.load(Ordering::Relaxed) {
+            return;
+        }
+        for at in (from.next_multiple_of(PAGE)..to).step_by(PAGE as usize) {
+            // SAFETY: inside the mapping and inside the file (it was reserved up to `to`), beyond
+            // the published reserve: the tail does not write here yet and readers never look.
+            unsafe { self.raw.as_mut_ptr().add(at as usize).write_volatile(0) };
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! What is wrong with a file that no error code of the system tells: the sources of an
+//! [`io::Error`], by which [`crate::log::StorageError`] knows them again.
+
+use std::fmt;
+use std::io;
+
+/// A mapped page of the file could not be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Faulted {
+    /// The first byte that was asked for in vain.
+    pub(crate) byte: u64,
+}
+
+impl fmt::Display for Faulted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let byte = self.byte;
+        write!(f, "byte {byte} is not there any more: the file was truncated, or its disk fails")
+    }
+}
+
+impl std::error::Error for Faulted {}
+
+impl From<Faulted> for io::Error {
+    fn from(faulted: Faulted) -> io::Error {
+        io::Error::other(faulted)
+    }
+}
+
+/// The file has fewer bytes than were written to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Short {
+    /// Bytes that it has.
+    pub(crate) has: u64,
+    /// Bytes that it must have.
+    pub(crate) needs: u64,
+}
+
+impl fmt::Display for Short {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Short { has, needs } = self;
+        write!(f, "it has {has} bytes, {needs} were written to it: somebody has truncated it")
+    }
+}
+
+impl std::error::Error for Short {}
+
+impl From<Short> for io::Error {
+    fn from(short: Short) -> io::Error {
+        io::Error::new(io::ErrorKind::UnexpectedEof, short)
+    }
+}

@@ -1,0 +1,354 @@
+//! Finding batches in a segment: by offset, and by how much fits.
+//!
+//! Every answer is a batch boundary of the `.log`, whatever the index says. Bytes and index entries
+//! that were found when the segment was opened are checked when they are first used, see
+//! [`super::verified`]; from then on, and for what this process has appended itself, a look-up is a
+//! search in the index and a walk over a few headers.
+//!
+//! Which entries of a found index are believed: those that a checked walk has passed. To get at a
+//! place in the middle of a segment, the walk begins two entries before and must come to the entry
+//! that it is to believe: an entry that lies (into a record's value, say, where a producer has put
+//! what looks like a batch) is not met by it.
+
+use super::error::StorageError;
+use super::index::{Entries, IndexEntry};
+use super::scan::{Bad, Found, Headers};
+use super::segment::SegmentFiles;
+use super::time_index;
+use super::verified::Corrupt;
+use super::walk::{Anchor, Walk};
+
+/// A walk from what is certain is not worth avoiding for less.
+const NEAR: u64 = 64 * 1024;
+/// Entries between which a walk begins that is to confirm one.
+const STEPS_BACK: [usize; 3] = [2, 8, 32];
+/// Entries behind damage that are tried.
+const STEPS_ON: usize = 8;
+/// So many bytes of right batches in order are no coincidence.
+const CONVINCING: u64 = 256 * 1024;
+
+impl SegmentFiles {
+    /// The headers of the batches in bytes `from..to` of the `.log`.
+    pub(crate) fn headers(&self, from: u64, to: u64) -> Result<Headers<'_>, StorageError> {
+        let bytes = self.log.slice(from, to.saturating_sub(from));
+        Ok(Headers::new(bytes.map_err(|error| self.failed("log", error))?, from))
+    }
+
+    /// The entries of the index.
+    pub(crate) fn entries(&self) -> Result<Entries<'_>, StorageError> {
+        Entries::of(&self.index).map_err(|error| self.failed("index", error))
+    }
+
+    /// An error once a page of the files could not be had: to be asked after the last look at bytes
+    /// of them, and before anything that they said is believed.
+    pub(crate) fn intact(&self) -> Result<(), StorageError> {
+        self.log.intact().map_err(|error| self.failed("log", error))?;
+        self.index.intact().map_err(|error| self.failed("index", error))
+    }
+
+    /// The first batch that ends at or beyond `offset`, among those in the first `end` bytes.
+    pub(crate) fn locate(&self, offset: i64, end: u64) -> Result<Option<Found>, StorageError> {
+        let near = match self.entries()?.floor_by_offset(self.relative(offset)) {
+            Some((number, entry)) if self.verified.trusts_entry(number) => {
+                self.believe(entry, end)?.map(|found| found.position)
+            }
+            Some(_) => None,
+            None => Some(0),
+        };
+        if let Some(from) = near {
+            let safe = self.verified.covered_end(from).min(end);
+            let found = self.headers(from, safe)?.find(|found| found.last_offset() >= offset);
+            self.intact()?;
+            if found.is_some() || safe >= end {
+                return Ok(found);
+            }
+        }
+        self.locate_checked(offset, end)
+    }
+
+    /// The end of the last batch that lies wholly within `max` bytes from the beginning of
+    /// `first`, and within the first `end` bytes: a batch boundary. Not beyond damage.
+    pub(crate) fn cut(&self, first: &Found, max: u64, end: u64) -> Result<u64, StorageError> {
+        let limit = first.position.saturating_add(max).min(end);
+        if self.verified.covered_end(first.position) < limit {
+            return self.cut_checked(first, limit, end);
+        }
+        if limit == end {
+            return Ok(end);
+        }
+        let near = match self.entries()?.floor_by_position(limit) {
+            Some((number, entry)) if self.verified.trusts_entry(number) => {
+                self.believe(entry, end)?
+            }
+            _ => None,
+        };
+        let from = near.map_or(first.position, |near| near.position.max(first.position));
+        let fits = |found: &Found| found.end() <= limit;
+        let cut = self.headers(from, end)?.take_while(fits).last().map_or(from, |last| last.end());
+        self.intact()?;
+        Ok(cut)
+    }
+
+    /// Where to look for the first batch with a timestamp of at least `timestamp`, none of which is
+    /// before `from`: all before that have smaller ones (LogSegment.findOffsetByTimestamp).
+    pub(crate) fn locate_by_time(
+        &self,
+        timestamp: i64,
+        from: i64,
+        end: u64,
+    ) -> Result<Option<Found>, StorageError> {
+        let floor = time_index::Entries::of(&self.time, self.base()).floor(timestamp);
+        let floor = floor.map_err(|error| self.failed("timeindex", error))?;
+        if let Some(entry) = floor.filter(|entry| entry.offset > from) {
+            let found = self.locate(entry.offset, end)?;
+            let is_it = |found: &Found| {
+                (found.last_offset(), found.header.max_timestamp) == (entry.offset, entry.timestamp)
+            };
+            if found.as_ref().is_some_and(is_it) {
+                return Ok(found);
+            }
+            ::log::warn!("the time index of segment {} has a wrong entry: {entry:?}", self.base());
+        }
+        self.locate(from, end)
+    }
+
+    /// An offset behind all batches that begin before `position`, as the index knows it
+    /// (OffsetIndex.fetchUpperBoundOffset): the first entry at or behind it says it.
+    pub(crate) fn upper_bound(&self, position: u64, end: u64) -> Result<Option<i64>, StorageError> {
+        let next = self.entries()?.ceiling_by_position(position);
+        let Some((_, entry)) = next.filter(|&(number, _)| self.verified.trusts_entry(number))
+        else {
+            return Ok(None); // Nothing that is certain.
+        };
+        let found = self.believe(entry, end)?;
+        self.intact()?;
+        Ok(found.map(|found| found.last_offset()))
+    }
+
+    fn relative(&self, offset: i64) -> u32 {
+        u32::try_from(offset.saturating_sub(self.base()).max(0)).unwrap_or(u32::MAX)
+    }
+
+    /// The last offset of the batch that an index entry is about.
+    pub(super) fn described(&self, entry: IndexEntry) -> i64 {
+        self.base().saturating_add(i64::from(entry.relative_offset))
+    }
+
+    /// What an index entry points to, if that could be the batch that it describes.
+    fn believe(&self, entry: IndexEntry, end: u64) -> Result<Option<Found>, StorageError> {
+        let position = u64::from(entry.position);
+        if position >= end {
+            // Entries are published behind their batches.
+            if position >= self.log.len() {
+                self.index_has_lied(entry);
+            }
+            return Ok(None);
+        }
+        let found = self.headers(position, end)?.next();
+        Ok(found.filter(|found| found.last_offset() == self.described(entry)))
+    }
+
+    /// Says once that the index is of no use.
+    pub(super) fn index_has_lied(&self, entry: IndexEntry) {
+        if self.verified.index_has_lied() {
+            ::log::warn!(
+                "{:020}.index does not fit its log: {entry:?} points to no such batch; it is not \
+                 used any more. Reading is slower until the file is removed and the broker is \
+                 started again: it is made anew then",
+                self.base()
+            );
+        }
+    }
+
+    /// [`SegmentFiles::locate`] where not everything on the way has been checked.
+    fn locate_checked(&self, offset: i64, end: u64) -> Result<Option<Found>, StorageError> {
+        let mut walk = Walk::new(self, self.anchor(offset, end)?, end)?;
+        loop {
+            let reason = match walk.next() {
+                Ok(Some(found)) if found.last_offset() < offset => continue,
+                Ok(found) => {
+                    walk.note()?;
+                    return Ok(found);
+                }
+                Err(reason) => reason,
+            };
+            walk.note()?;
+            let behind = self.behind(walk.at(), reason, end)?;
+            match behind {
+                Some(behind) if behind.offset <= offset => walk = Walk::new(self, behind, end)?,
+                behind => {
+                    let next = behind.map(|behind| behind.offset);
+                    let position = walk.at().position;
+                    let corrupt = Corrupt { position, reason, next };
+                    return Err(self.failed("log", corrupt.into()));
+                }
+            }
+        }
+    }
+
+    fn cut_checked(&self, first: &Found, limit: u64, end: u64) -> Result<u64, StorageError> {
+        let entry = match self.entries()?.floor_by_position(first.position) {
+            Some((number, entry)) => {
+                number + usize::from(u64::from(entry.position) < first.position)
+            }
+            None => 0,
+        };
+        let start = Anchor { position: first.position, offset: first.header.base_offset, entry };
+        let mut walk = Walk::new(self, start, end)?;
+        while walk.next_end().is_some_and(|end| end <= limit) && matches!(walk.next(), Ok(Some(_)))
+        {
+        }
+        walk.note()?;
+        Ok(walk.at().position)
+    }
+
+    /// A place to begin a walk that is to find `offset`, as near as there is a certain one.
+    fn anchor(&self, offset: i64, end: u64) -> Result<Anchor, StorageError> {
+        let certain = match self.verified.before(offset) {
+            Some(known) if known.offsets.end <= offset => Anchor {
+                position: known.bytes.end,
+                offset: known.offsets.end,
+                entry: known.entries.end,
+            },
+            Some(known) => Anchor {
+                position: known.bytes.start,
+                offset: known.offsets.start,
+                entry: known.entries.start,
+            },
+            None => Anchor { position: 0, offset: self.base(), entry: 0 },
+        };
+        let near = self.entries()?.floor_by_offset(self.relative(offset));
+        let Some((number, entry)) = near.filter(|_| !self.verified.index_lies()) else {
+            return Ok(certain);
+        };
+        if u64::from(entry.position) <= certain.position.saturating_add(NEAR) {
+            return Ok(certain);
+        }
+        if self.verified.trusts_entry(number) {
+            return Ok(self.indexed(number, end)?.unwrap_or(certain));
+        }
+        let confirmed = self.confirmed(number, offset, &certain, end)?;
+        Ok(confirmed.unwrap_or(certain))
+    }
+
+    /// The batch of an index entry, if it could be that.
+    fn indexed(&self, number: usize, end: u64) -> Result<Option<Anchor>, StorageError> {
+        let Some((entry, at)) = self.entries()?.get(number) else { return Ok(None) };
+        let found = self.believe(at, end)?;
+        Ok(found.map(|found| Anchor {
+            position: found.position,
+            offset: found.header.base_offset,
+            entry,
+        }))
+    }
+
+    /// The batch of the entry, or of one shortly before it, that a walk from earlier ones has come to
+    /// on its way to `offset`.
+    fn confirmed(
+        &self,
+        number: usize,
+        offset: i64,
+        certain: &Anchor,
+        end: u64,
+    ) -> Result<Option<Anchor>, StorageError> {
+        for back in STEPS_BACK {
+            let Some(earlier) = number.checked_sub(back) else { return Ok(None) };
+            let Some(earlier) = self.indexed(earlier, end)? else { continue };
+            if earlier.position <= certain.position {
+                return Ok(None);
+            }
+            let to = self.entries()?.get(number).map_or(0, |(_, entry)| u64::from(entry.position));
+            let mut walk = Walk::new(self, earlier, end)?;
+            let mut last = None;
+            loop {
+                let at = walk.at();
+                let on_the_way = at.position > earlier.position && at.offset <= offset;
+                if on_the_way && self.is_described(&at)? {
+                    last = Some(at);
+                }
+                if at.position >= to || at.offset >= offset {
+                    break;
+                }
+                if !matches!(walk.next(), Ok(Some(_))) {
+                    // Damage on the way: what follows can still confirm the entry.
+                    let there = self.indexed(number, end)?;
+                    let there = there.map(|there| self.convinces(there, end)).transpose()?;
+                    return Ok(there.flatten().or(last));
+                }
+            }
+            self.intact()?;
+            if last.is_some() {
+                return Ok(last);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the next index entry points to the place, and to the batch that begins there.
+    fn is_described(&self, at: &Anchor) -> Result<bool, StorageError> {
+        let Some((_, entry)) = self.entries()?.get(at.entry) else { return Ok(false) };
+        let found = self.headers(at.position, self.log.len())?.next();
+        Ok(u64::from(entry.position) == at.position
+            && found.is_some_and(|found| found.last_offset() == self.described(entry)))
+    }
+
+    /// The place itself, if right batches follow it up to where the index says that one begins, or
+    /// the segment ends, or for long enough.
+    fn convinces(&self, start: Anchor, end: u64) -> Result<Option<Anchor>, StorageError> {
+        let mut walk = Walk::new(self, start, end)?;
+        while let Ok(Some(found)) = walk.next() {
+            let at = walk.at();
+            if at.position == end
+                || at.position - start.position >= CONVINCING
+                || self.is_described(&at)?
+            {
+                self.intact()?;
+                return Ok(Some(start));
+            }
+            debug_assert!(found.end() <= walk.end(), "a walk stays within its bytes");
+        }
+        Ok(None)
+    }
+
+    /// The first place behind damage at `bad` where right batches begin again.
+    fn behind(&self, bad: Anchor, reason: Bad, end: u64) -> Result<Option<Anchor>, StorageError> {
+        let entries = self.entries()?;
+        // Its length may still be right; it is where only the offset is wrong.
+        if let Some(found) = self.headers(bad.position, end)?.next()
+            && found.end() < end
+            && let Some(next) = self.headers(found.end(), end)?.next()
+            && (reason == Bad::Offset || may_follow(&found, next.header.base_offset))
+            && next.header.base_offset >= bad.offset
+        {
+            let passed = |number: &usize| {
+                entries.get(*number).is_some_and(|(_, e)| u64::from(e.position) < next.position)
+            };
+            let entry = (bad.entry..).take_while(passed).last().map_or(bad.entry, |n| n + 1);
+            let hop = Anchor { position: next.position, offset: next.header.base_offset, entry };
+            if let Some(hop) = self.convinces(hop, end)? {
+                return Ok(Some(hop));
+            }
+        }
+        if self.verified.index_lies() {
+            return Ok(None);
+        }
+        for number in bad.entry..bad.entry.saturating_add(STEPS_ON) {
+            let Some(there) = self.indexed(number, end)? else { continue };
+            if there.position > bad.position
+                && there.offset >= bad.offset
+                && let Some(there) = self.convinces(there, end)?
+            {
+                return Ok(Some(there));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Whether a batch that is damaged somewhere can have `offset` behind it, as one of its two numbers
+/// says that tell how many offsets it takes.
+fn may_follow(found: &Found, offset: i64) -> bool {
+    let header = &found.header;
+    let by_count = header.base_offset.checked_add(i64::from(header.record_count));
+    offset == header.next_offset() || by_count == Some(offset)
+}

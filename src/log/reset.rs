@@ -1,0 +1,27 @@
+//! A log that begins anew at a later offset, because a snapshot has what came before
+//! (`UnifiedLog.truncateFullyAndStartAt`). Only files, before the log is opened.
+
+use super::names;
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+/// What the files of a segment end with.
+const SEGMENT_FILES: [&str; 5] = [".log", ".index", ".timeindex", ".txnindex", ".snapshot"];
+
+/// Removes all segments in `dir` and what was derived from them, and leaves an empty one that begins
+/// at `offset`.
+///
+/// # Errors
+/// When a file cannot be removed or made.
+pub fn reset_files(dir: &Path, offset: i64) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let of_segment = SEGMENT_FILES.iter().any(|suffix| name.ends_with(suffix));
+        if of_segment || entry.path() == names::leader_epoch_file(dir) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    File::create(names::log_file(dir, offset)).map(drop)
+}
