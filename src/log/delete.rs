@@ -96,9 +96,12 @@ impl Log {
         let mut epochs = self.lock_epochs();
         let mut next = epochs.clone();
         if next.truncate_from_start(log_start) {
-            // A crash before this leaves epochs that no offset has; opening drops them.
-            next.store(&self.dir())?;
-            *epochs = next;
+            // A crash before this leaves epochs that no offset has; opening drops them. So a full
+            // disk does not matter, and must not: what is deleted makes room.
+            match next.store(&self.dir()) {
+                Err(error) if !error.is_out_of_space() => return Err(error.into()),
+                _ => *epochs = next,
+            }
         }
         Ok(())
     }

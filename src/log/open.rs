@@ -48,6 +48,8 @@ pub(super) struct Loader<'d> {
     pub(super) report: RecoveryReport,
     /// The directory is new: not even its name is on the disk.
     made: bool,
+    /// Segments follow each other without gaps: nothing was compacted.
+    gapless: bool,
 }
 
 impl Log {
@@ -105,6 +107,7 @@ impl<'d> Loader<'d> {
             flushed: 0,
             report: RecoveryReport::default(),
             made: false,
+            gapless: !config.cleanup_policy.compact,
         }
     }
 
@@ -149,8 +152,10 @@ impl<'d> Loader<'d> {
         self.report.checked_from = self.end;
         for (at, &base) in bases.iter().enumerate().skip(first) {
             // After a cut only a segment that follows without a gap can still be believed: an
-            // earlier one that ends in its unused reserve is the rule after a crash.
-            if base < self.end || (self.was_cut && base != self.end) {
+            // earlier one that ends in its unused reserve is the rule after a crash. Without
+            // compaction there are no gaps: the end of a file that was not on the disk is lost
+            // without a trace in it.
+            if base < self.end || ((self.was_cut || self.gapless) && base != self.end) {
                 self.remove(&bases[at..]);
                 break;
             }
