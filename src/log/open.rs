@@ -121,6 +121,9 @@ impl<'d> Loader<'d> {
     /// Finds out what can be believed, checks the rest.
     fn load(&mut self, listing: &Listing, opening: &Opening) -> Result<(), LogError> {
         let bases: Vec<i64> = listing.logs.keys().copied().collect();
+        // What was compacted once has gaps, whatever its policy is now; they are below the recovery
+        // point, where one is known.
+        self.gapless &= opening.recovery_point.is_some();
         let trust = match opening.recovery {
             Recovery::Clean => Trust { segments: bases.len(), verify: false },
             Recovery::Unclean => Trust { segments: holder(&bases, opening), verify: true },
