@@ -83,9 +83,6 @@ impl Log {
         let opening = opening.into();
         let listing = Listing::read(&dir).map_err(StorageError::on("list", &dir))?;
         let mut loader = Loader::new(&dir, &config, &listing);
-        // What was compacted once has gaps for good, whatever the policy is now; the cleaner notes how
-        // far it is on the disk, Kafka's may have left no note.
-        loader.gapless &= opening.recovery_point.is_some();
         loader.quick = opening.quick;
         loader.load(&listing, &opening)?;
         let base = loader.segments.first().map_or(0, |first| first.base);
