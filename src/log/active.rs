@@ -28,7 +28,7 @@ pub(super) struct Active {
     pub(super) segment: Arc<Segment>,
     /// Its files, opened for writing at the first append.
     pub(super) tails: Option<Tails>,
-    /// Bytes since the batch that has the last index entry began.
+    /// Bytes since the batch that has the last index entry began, or since the segment was opened.
     pub(super) since_index: u64,
     /// The largest timestamp so far, and the one that the last entry of the time index has.
     pub(super) largest: Largest,
@@ -240,9 +240,8 @@ fn activate(writer: &mut Writer, dir: &Path, now_ms: i64) -> Result<(), StorageE
         return Ok(());
     }
     let files = active.segment.files(dir)?;
-    let last = files.entries()?.last();
-    let indexed = last.map_or(0, |entry| u64::from(entry.position));
-    active.since_index = tails.log.len().saturating_sub(indexed);
+    // Kafka begins to count anew whenever it opens a segment.
+    active.since_index = 0;
     let first = files.headers(0, tails.log.len())?.next();
     active.first_timestamp = first.map_or(-1, |first| first.header.max_timestamp);
     active.created_ms = now_ms;
