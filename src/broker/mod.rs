@@ -10,6 +10,7 @@
 //! (workers attached), *closed* (all logs flushed and closed, the clean-shutdown marker written).
 //! A broker that is dropped without [`Broker::close`] leaves what a crash leaves.
 
+mod checker;
 pub mod checkpoints;
 mod cleaner;
 mod cleaner_pace;
@@ -21,6 +22,7 @@ mod fetch_sessions;
 mod janitor;
 mod leftovers;
 mod load;
+mod meta_properties;
 mod metadata_log;
 mod opener;
 mod partition_dir;
@@ -173,6 +175,7 @@ impl Broker {
             cluster_id: data_dir.meta().cluster_id.clone(),
             data_dir: data_dir.path().to_owned(),
             checkpoints,
+            checker: Default::default(),
             keepers: keepers.clone(),
             image: RwLock::new(image),
             config: RwLock::new(effective),
@@ -183,7 +186,6 @@ impl Broker {
             stopping: AtomicBool::new(false),
             creating: Mutex::default(),
             chores: janitor::Chores::default(),
-            cleaner: cleaner::Cleaner::default(),
             static_config: config,
         });
         let removal = load::load(&shared, recovery)?;
@@ -202,7 +204,6 @@ impl Broker {
         shared.watch_changes();
         if !shared.topics.all().is_empty() {
             shared.watch_partitions();
-            shared.look_for_dirty_logs_in(shared.config().log_initial_task_delay_ms());
         }
         Ok(Self { shared, data_dir, controller: Some(thread), removal, keepers })
     }
@@ -250,7 +251,7 @@ impl Broker {
         }
         // No segment goes while logs are closed.
         self.keepers.janitor.stop();
-        self.shared.cleaner.join();
+        self.shared.chores.cleaner.join();
         if let Some(removal) = self.removal.take() {
             removal.stop();
         }
@@ -268,9 +269,10 @@ impl Broker {
 }
 
 impl Broker {
-    /// Closes all partitions that are open; the others are as a clean stop left them. Few are flushed one by one, many with one call for the volume: a stop
-    /// must not take a disk's time per partition. Those that are about to be removed are left as they
-    /// are: a flush of the whole volume is the business of others there.
+    /// Closes all partitions that are open; the others are as a clean stop left them. Few are flushed
+    /// one by one, many with one call for the volume: a stop must not take a disk's time per
+    /// partition. Those that are about to be removed are left as they are: a flush of the whole
+    /// volume is the business of others there.
     fn close_logs(&self) -> Result<(), StartError> {
         const FEW: usize = 16;
         if self.data_dir.is_temporary() {
@@ -294,8 +296,8 @@ impl Broker {
                 outcome = outcome.and(log.close_flushed().map_err(StartError::Log));
             }
         }
-        outcome?;
-        self.write_checkpoints()
+        // What is on the disk need not be checked again, whatever became of the others.
+        outcome.and(self.write_checkpoints())
     }
 
     /// Writes down where the logs are, for the next start.
@@ -339,6 +341,11 @@ impl Controller {
 /// The partition under its new epoch, or one in its place that is offline.
 fn led(partition: &Arc<Partition>, epoch: i32) -> Arc<Partition> {
     let Err(why) = partition.lead(epoch) else { return partition.clone() };
+    if matches!(&why, LogError::Storage(why) if why.is_out_of_space()) {
+        // It can be read; the first append notes the epoch, when there is room for one.
+        ::log::warn!("partition {}-{}: {why}", partition.topic, partition.index);
+        return partition.clone();
+    }
     let (topic, index) = (partition.topic.clone(), partition.index);
     ::log::error!("partition {topic}-{index} is offline: {why}");
     Arc::new(Partition::new(topic, index, epoch, None))

@@ -41,6 +41,8 @@ pub(super) struct Loader<'d> {
     /// Where the snapshot is that the producers' state began with.
     pub(super) snapshot_at: i64,
     pub(super) epochs: LeaderEpochs,
+    /// There is no time to read the log.
+    pub(super) quick: bool,
     /// Bytes were cut off, if only unused reserve.
     pub(super) was_cut: bool,
     /// Everything below was on the disk before.
@@ -48,6 +50,8 @@ pub(super) struct Loader<'d> {
     pub(super) report: RecoveryReport,
     /// The directory is new: not even its name is on the disk.
     made: bool,
+    /// Segments follow each other without gaps: nothing was compacted.
+    gapless: bool,
 }
 
 impl Log {
@@ -79,6 +83,7 @@ impl Log {
         let opening = opening.into();
         let listing = Listing::read(&dir).map_err(StorageError::on("list", &dir))?;
         let mut loader = Loader::new(&dir, &config, &listing);
+        loader.quick = opening.quick;
         loader.load(&listing, &opening)?;
         let base = loader.segments.first().map_or(0, |first| first.base);
         let log_start = opening.log_start.unwrap_or(base).max(base);
@@ -101,15 +106,17 @@ impl<'d> Loader<'d> {
             producers: Producers::default(),
             snapshot_at: 0,
             epochs: LeaderEpochs::default(),
+            quick: false,
             was_cut: false,
             flushed: 0,
             report: RecoveryReport::default(),
             made: false,
+            gapless: !config.cleanup_policy.compact,
         }
     }
 
     /// Finds out what can be believed, checks the rest.
-    fn load(&mut self, listing: &Listing, opening: &Opening) -> Result<(), StorageError> {
+    fn load(&mut self, listing: &Listing, opening: &Opening) -> Result<(), LogError> {
         let bases: Vec<i64> = listing.logs.keys().copied().collect();
         let trust = match opening.recovery {
             Recovery::Clean => Trust { segments: bases.len(), verify: false },
@@ -121,6 +128,7 @@ impl<'d> Loader<'d> {
             && opening.recovery_point.is_none_or(|point| point == self.end);
         if opening.recovery == Recovery::Clean && !was_closed {
             // Not what a close leaves: a power cut may bring back the sign of an earlier one.
+            self.may_read()?;
             self.segments.clear();
             let trust = Trust { segments: holder(&bases, opening), verify: true };
             trusted = self.trust(&bases, trust, listing)?;
@@ -137,6 +145,11 @@ impl<'d> Loader<'d> {
         Ok(())
     }
 
+    /// Before anything that takes long.
+    pub(super) fn may_read(&self) -> Result<(), LogError> {
+        if self.quick { Err(LogError::Slow(self.dir.to_owned())) } else { Ok(()) }
+    }
+
     /// Checks the segments from one on, cuts the log where it stops being one, and rebuilds what
     /// follows from it.
     fn check_from(
@@ -149,8 +162,10 @@ impl<'d> Loader<'d> {
         self.report.checked_from = self.end;
         for (at, &base) in bases.iter().enumerate().skip(first) {
             // After a cut only a segment that follows without a gap can still be believed: an
-            // earlier one that ends in its unused reserve is the rule after a crash.
-            if base < self.end || (self.was_cut && base != self.end) {
+            // earlier one that ends in its unused reserve is the rule after a crash. Without
+            // compaction there are no gaps: the end of a file that was not on the disk is lost
+            // without a trace in it.
+            if base < self.end || ((self.was_cut || self.gapless) && base != self.end) {
                 self.remove(&bases[at..]);
                 break;
             }

@@ -302,7 +302,7 @@ impl Segment {
             return Ok(known);
         }
         // Retention asks for this of every segment there is: none is opened for it.
-        let path = names::time_index_file(dir, self.base);
+        let path = self.path(names::time_index_file(dir, self.base));
         let last = File::open(&path).and_then(|file| {
             let size = file.metadata()?.len().min(self.time_size.load(Ordering::Acquire));
             time_index::Entries::new(&file, size, self.base).last()
@@ -369,8 +369,8 @@ impl Segment {
         found: &mut Vec<AbortedTxn>,
     ) -> Result<bool, StorageError> {
         let size = self.txn_size.load(Ordering::Acquire);
-        let path = names::txn_index_file(dir, self.base);
         let files = self.files(dir)?;
+        let path = self.path(names::txn_index_file(dir, self.base));
         let file = match files.txn.get() {
             Some(file) => file,
             None => {
