@@ -46,7 +46,7 @@ pub use fetch_sessions::{FetchSessions, SharedSession};
 pub use shared::{Endpoint, OffloadClaim, Shared, WorkerMessage, now_ms};
 
 use crate::catalog::{
-    ApiError, CLUSTER_METADATA, NodeView, Partition, ResourceKind, Topic, Topics,
+    ApiError, CLUSTER_METADATA, Image, NodeView, Partition, ResourceKind, Topic, Topics,
     elect_leaders_on_start,
 };
 use crate::config::{Config, TopicConfig};
@@ -145,21 +145,7 @@ impl Broker {
         flusher.set_data_dir(data_dir.path());
         let recovery = if data_dir.was_clean() { Recovery::Clean } else { Recovery::Unclean };
         let checkpoints = Checkpoints::load(data_dir.path());
-        let recovery_point = checkpoints.get(Kind::RecoveryPoint, CLUSTER_METADATA, 0);
-        let left = Left { recovery, recovery_point };
-        let (mut metadata, mut image) =
-            MetadataLog::open(&data_dir, &config, left, keepers.clone())?;
-        data_dir.mark_in_use().map_err(StartError::DataDir)?;
-        // A marker that comes back after a power cut would have files trusted that it found.
-        flusher.note_names();
-        metadata.guard(flusher);
-        if recovery == Recovery::Unclean {
-            let directory = || data_dir.path().join(metadata_log::DIRECTORY);
-            let failed = |why: AppendError| StartError::Election(directory(), why.to_string());
-            metadata.flush().map_err(failed)?;
-        }
-        let first = metadata.lead(&image, &config)?;
-        controller::replay_plan(&mut image, &first);
+        let (metadata, image) = open_metadata(&data_dir, &config, &checkpoints, &keepers)?;
         let effective = Arc::new(dynamic_config(&image, &config));
         metadata.set_flush(effective.topic_defaults().flush_messages);
         let node = NodeView {
@@ -266,6 +252,32 @@ impl Broker {
         let path = self.data_dir.path().to_owned();
         self.data_dir.mark_clean(broker_epoch).map_err(|why| StartError::Io(path, why))
     }
+}
+
+/// Opens the metadata log, takes the directory in use and begins to lead.
+fn open_metadata(
+    data_dir: &DataDir,
+    config: &Config,
+    checkpoints: &Checkpoints,
+    keepers: &Keepers,
+) -> Result<(MetadataLog, Image), StartError> {
+    let recovery = if data_dir.was_clean() { Recovery::Clean } else { Recovery::Unclean };
+    let recovery_point = checkpoints.get(Kind::RecoveryPoint, CLUSTER_METADATA, 0);
+    let left = Left { recovery, recovery_point };
+    let (mut metadata, mut image) = MetadataLog::open(data_dir, config, left, keepers.clone())?;
+    data_dir.mark_in_use().map_err(StartError::DataDir)?;
+    // A marker that comes back after a power cut would have files trusted that it found.
+    keepers.flusher.note_names();
+    metadata.guard(&keepers.flusher);
+    if recovery == Recovery::Unclean {
+        // What comes before an epoch is on the disk: a later start tells damage from a torn end by it.
+        let directory = || data_dir.path().join(metadata_log::DIRECTORY);
+        let failed = |why: AppendError| StartError::Election(directory(), why.to_string());
+        metadata.flush().map_err(failed)?;
+    }
+    let first = metadata.lead(&image, config)?;
+    controller::replay_plan(&mut image, &first);
+    Ok((metadata, image))
 }
 
 impl Broker {
