@@ -55,6 +55,7 @@ mod rebuild;
 mod recover;
 mod report;
 mod reset;
+mod rest;
 mod retention;
 mod sanity;
 mod scan;
@@ -114,7 +115,7 @@ pub struct Log {
     name: String,
     /// Where it is; changes once, when the log is deleted.
     dir: Arc<RwLock<Arc<Path>>>,
-    writer: Mutex<Writer>,
+    writer: Arc<Mutex<Writer>>,
     marks: Arc<Watermarks>,
     /// In order of their base offsets; never empty; the last one is written to.
     segments: Arc<RwLock<Vec<Arc<Segment>>>>,

@@ -271,6 +271,8 @@ impl<'d> Loader<'d> {
             next_expiry_ms: 0,
             jitter_seed: seed_of(&name),
             snapshot_at: self.snapshot_at,
+            used: false,
+            listed: false,
             closed: false,
         };
         let parts = Parts {
@@ -287,7 +289,7 @@ impl<'d> Loader<'d> {
         let log = Log {
             name,
             dir,
-            writer: Mutex::new(writer),
+            writer: Arc::new(Mutex::new(writer)),
             marks,
             segments,
             epochs: Mutex::new(self.epochs),
