@@ -15,8 +15,8 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::catalog::{Partition, Topics};
-use crate::log::{Log, read_text};
+use crate::catalog::{CLUSTER_METADATA, Partition, Topics};
+use crate::log::{Log, read_text, volume};
 
 /// The largest file that is believed: a bound on what a damaged one can make us read. A million
 /// partitions with names of common length have 40 MiB.
@@ -109,7 +109,13 @@ impl Checkpoints {
             let entries = entries.unwrap_or_default();
             Mutex::new(Checkpoint { path, kind, entries, is_stale, has_ghosts: false })
         };
-        Self { dir: dir.to_owned(), files: Kind::ALL.map(load) }
+        let files = Kind::ALL.map(load);
+        let log_starts = dir.join(Kind::LogStart.file_name());
+        if !log_starts.exists() {
+            // On a full disk it can be written only if it is there.
+            let _ = fs::write(log_starts, render(&Entries::new()));
+        }
+        Self { dir: dir.to_owned(), files }
     }
 
     fn lock(&self, kind: Kind) -> MutexGuard<'_, Checkpoint> {
@@ -206,7 +212,7 @@ impl Checkpoint {
         let all = topics.all();
         let names: HashSet<&str> = all.iter().map(|topic| &*topic.name).collect();
         let before = self.entries.len();
-        self.entries.retain(|name, _| names.contains(name.as_str()));
+        self.entries.retain(|name, _| names.contains(name.as_str()) || name == CLUSTER_METADATA);
         self.removed(self.entries.len() != before);
         for topic in &all {
             for partition in topic.partitions() {
@@ -268,9 +274,18 @@ impl Checkpoint {
     }
 }
 
-/// Writes a file beside the old one, brings it to the disk and puts it in the old one's place, for
-/// good.
+/// Replaces a file for good, on a full disk in place: where logs begin must be noted to make room.
 fn replace(dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace_whole(dir, path, bytes).or_else(|error| {
+        match volume::is_full(&error) && volume::overwrite(path, bytes).is_ok() {
+            true => Ok(()),
+            false => Err(error),
+        }
+    })
+}
+
+/// Writes a file beside the old one, brings it to the disk and puts it in the old one's place.
+fn replace_whole(dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".tmp");
     let mut file = File::create(&beside)?;

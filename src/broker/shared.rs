@@ -12,7 +12,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::checker::Checker;
 use super::checkpoints::Checkpoints;
-use super::cleaner::Cleaner;
 use super::controller::{Controller, Job};
 use super::fetch_sessions::FetchSessions;
 use super::janitor::Chores;
@@ -78,7 +77,6 @@ pub struct Shared {
     /// Names of topics that the controller is asked to create because clients asked for them.
     pub(super) creating: Mutex<HashSet<String>>,
     pub(super) chores: Chores,
-    pub(super) cleaner: Cleaner,
     pub(super) static_config: Arc<Config>,
 }
 

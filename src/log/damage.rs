@@ -17,6 +17,10 @@ use std::path::Path;
 
 /// Where a batch says which record format it has.
 const MAGIC_AT: usize = 16;
+/// Where a batch says how long it is.
+const LENGTH_AT: u64 = 8;
+/// The bytes of seeming batches that are summed up before that is given up.
+const MAX_LOOKED_AT: u64 = 1 << 30;
 /// How much of a file is looked through at a time.
 const CHUNK: usize = 256 * 1024;
 
@@ -31,6 +35,8 @@ pub enum Damage {
         position: u64,
         /// What is wrong there.
         reason: Bad,
+        /// The offset that a batch should have there.
+        offset: i64,
     },
     /// A segment does not begin where the one before it ends.
     Gap {
@@ -44,7 +50,7 @@ pub enum Damage {
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Damage::Within { segment, position, reason } => write!(
+            Damage::Within { segment, position, reason, .. } => write!(
                 f,
                 "{segment:020}.log is damaged at byte {position} ({reason}), and to cut it there \
                  would lose the intact records behind it"
@@ -58,6 +64,26 @@ impl fmt::Display for Damage {
 }
 
 impl Damage {
+    /// The first offset that is not there or cannot be believed.
+    pub fn offset(&self) -> i64 {
+        match *self {
+            Damage::Within { offset, .. } => offset,
+            Damage::Gap { expected, .. } => expected,
+        }
+    }
+
+    /// Keeps a copy of the file that opening the log will cut, since more than an unfinished batch
+    /// goes; gives its name. Nothing is lost by a gap: later files are whole.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep_copy(&self, dir: &Path) -> io::Result<Option<String>> {
+        let Damage::Within { segment, offset, .. } = *self else { return Ok(None) };
+        let name = format!("{segment:020}.log.cut-at-{offset}");
+        fs::copy(names::log_file(dir, segment), dir.join(&name))?;
+        Ok(Some(name))
+    }
+
     /// Reads all of the log in `dir` and shows each whole batch to `visit`, until the first that is
     /// none. An end that a crash left unfinished is no damage.
     ///
@@ -115,16 +141,47 @@ fn look_through(
             Some(Err(bad)) => break (position, bad),
         }
     };
-    let mut at = position + 1;
-    while let Some(candidate) = next_candidate(&file, at, size)? {
+    let bad = Place { segment, position, offset: next_offset };
+    Ok(match has_whole_batch_behind(&file, size, bad)? {
+        true => Err(Damage::Within { segment, position, reason, offset: next_offset }),
+        false => Ok(next_offset),
+    })
+}
+
+/// Bytes that are no batch, in a file.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    /// The segment's base offset.
+    pub(super) segment: i64,
+    /// The first of the bytes.
+    pub(super) position: u64,
+    /// The offset that a batch there would have.
+    pub(super) offset: i64,
+}
+
+/// Whether a whole batch follows bad bytes: then it was not a crash that left them. Bytes that look
+/// like thousands of large batches without being any count as one: to tell would take for ever.
+pub(super) fn has_whole_batch_behind(file: &File, size: u64, bad: Place) -> io::Result<bool> {
+    let mut looked_at = 0;
+    let mut at = bad.position + 1;
+    while let Some(candidate) = next_candidate(file, at, size)? {
         let mut there =
-            Scanner::new(&file, size, segment, true).starting_at(candidate, next_offset);
-        if let Some(Ok(_)) = there.next()? {
-            return Ok(Err(Damage::Within { segment, position, reason }));
+            Scanner::new(file, size, bad.segment, true).starting_at(candidate, bad.offset);
+        match there.next()? {
+            Some(Ok(_)) => return Ok(true),
+            Some(Err(Bad::Crc)) => {
+                let mut length = [0; 4];
+                file.read_exact_at(&mut length, candidate + LENGTH_AT)?;
+                looked_at += u64::from(u32::from_be_bytes(length));
+                if looked_at > MAX_LOOKED_AT {
+                    return Ok(true);
+                }
+            }
+            _ => {}
         }
         at = candidate + 1;
     }
-    Ok(Ok(next_offset))
+    Ok(false)
 }
 
 /// The next position from `at` on where a batch's header might begin.

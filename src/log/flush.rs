@@ -116,6 +116,7 @@ impl Begun<'_> {
             if segment.is_deleted() {
                 continue; // What is given up need not be on the disk.
             }
+            let was_open = segment.opened().is_some();
             let files = match segment.files(dir) {
                 Err(error) if is_missing(&error) && !self.has(segment.base) => continue,
                 files => files?,
@@ -124,9 +125,14 @@ impl Begun<'_> {
             sync::file(files.log.file(), &path)?;
             // What somebody has truncated is not on the disk, and no sync says so.
             files.log.is_whole().map_err(StorageError::on("flush", &path))?;
-            if Some(segment.base) != active {
+            if Some(segment.base) == active {
+                files.log.flushed();
+            } else {
                 // Perhaps a recovery has just made them.
                 files.sync_indexes(dir)?;
+            }
+            if !was_open {
+                segment.release_files();
             }
         }
         Ok(())
@@ -140,7 +146,9 @@ impl Begun<'_> {
         for files in opened.iter().chain(self.finished.iter().filter_map(|one| one.files.as_ref()))
         {
             let path = names::log_file(&dir, files.base());
-            files.log.write_back_error().map_err(StorageError::on("flush", &path))?;
+            let intact = files.log.write_back_error().and_then(|()| files.log.is_whole());
+            intact.map_err(StorageError::on("flush", &path))?;
+            files.log.flushed();
         }
         Ok(())
     }

@@ -39,7 +39,11 @@ impl Listing {
                 FileKind::TxnIndex(base) => listing.txn_indexes.push(base),
                 FileKind::Snapshot(offset) => listing.snapshots.push(offset),
                 FileKind::Swap => swaps = true,
-                FileKind::Leftover => fs::remove_file(entry.path())?,
+                FileKind::Leftover => match fs::remove_file(entry.path()) {
+                    // The janitor was quicker.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    removed => removed?,
+                },
                 FileKind::Other => {}
             }
         }

@@ -9,7 +9,7 @@
 //!  │                                                               txn_index
 //!  ├ LeaderEpochs  leader-epoch-checkpoint                         epochs
 //!  ├ Preparer    grows and faults in ahead of need (a keeper)      preparer
-//!  └ Janitor     removes what was given up, later (a keeper)       janitor, delete, retention
+//!  └ Janitor     removes what was given up, later (a keeper)       janitor, delete, retention, truncate
 //! open, listing, trust, recover, state: from a directory to a log, also after a crash; damage: only looking
 //! ```
 //!
@@ -55,6 +55,7 @@ mod rebuild;
 mod recover;
 mod report;
 mod reset;
+mod rest;
 mod retention;
 mod sanity;
 mod scan;
@@ -63,6 +64,7 @@ mod state;
 pub mod sync;
 mod time_index;
 mod times;
+mod truncate;
 mod trust;
 mod txn_index;
 mod txn_rebuild;
@@ -113,7 +115,7 @@ pub struct Log {
     name: String,
     /// Where it is; changes once, when the log is deleted.
     dir: Arc<RwLock<Arc<Path>>>,
-    writer: Mutex<Writer>,
+    writer: Arc<Mutex<Writer>>,
     marks: Arc<Watermarks>,
     /// In order of their base offsets; never empty; the last one is written to.
     segments: Arc<RwLock<Vec<Arc<Segment>>>>,

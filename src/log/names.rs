@@ -95,6 +95,11 @@ pub(crate) fn log_file(dir: &Path, base: i64) -> PathBuf {
     offset_file(dir, base, "log")
 }
 
+/// What was cut off a segment from `offset` on and is kept.
+pub(crate) fn cut_file(dir: &Path, base: i64, offset: i64) -> PathBuf {
+    dir.join(format!("{base:020}.log.cut-at-{offset}{ASIDE}"))
+}
+
 /// Its offset index.
 pub(crate) fn index_file(dir: &Path, base: i64) -> PathBuf {
     offset_file(dir, base, "index")
@@ -153,6 +158,13 @@ impl SegmentPaths {
 /// All files that a segment can have, Kafka's too; its snapshot is the producers'.
 pub(crate) fn segment_files(dir: &Path, base: i64) -> [PathBuf; 4] {
     ["log", "index", "timeindex", "txnindex"].map(|suffix| offset_file(dir, base, suffix))
+}
+
+/// The name that a file has before it replaces the one at `path`.
+pub(crate) fn temporary(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".tmp");
+    PathBuf::from(name)
 }
 
 /// The name that a file has between its deletion and its removal.

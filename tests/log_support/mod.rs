@@ -26,6 +26,19 @@ impl TempDir {
         TempDir(path)
     }
 
+    /// One in memory where there is such a thing: for tests that flush much and model the disk
+    /// themselves.
+    pub fn in_memory(name: &str) -> TempDir {
+        let memory = Path::new("/dev/shm");
+        let on_disk = TempDir::new(name);
+        if !memory.is_dir() {
+            return on_disk;
+        }
+        let path = memory.join(on_disk.path().file_name().unwrap());
+        std::fs::create_dir_all(&path).unwrap();
+        TempDir(path)
+    }
+
     pub fn path(&self) -> &Path {
         &self.0
     }

@@ -33,7 +33,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// The first step of a reserve, and the largest.
 const FIRST_STEP: u64 = 16 * 1024;
-const LARGEST_STEP: u64 = 32 << 20;
+pub(super) const LARGEST_STEP: u64 = 32 << 20;
 /// Pages are faulted in by so many bytes at once: by the preparer, and by the tail that has outrun
 /// it. One call for many pages costs a tenth of as many faults.
 const PIECE_AHEAD: u64 = 1 << 20;
@@ -41,18 +41,22 @@ const PIECE_OUTRUN: u64 = 256 << 10;
 
 /// The shared half: what readers and the preparer hold. See the module's comment.
 pub(crate) struct GrowingFile {
-    file: File,
+    pub(super) file: File,
     capacity: u64,
-    map: OnceLock<Mapping>,
+    pub(super) map: OnceLock<Mapping>,
     len: AtomicU64,
     reserve: AtomicU64,
     /// Up to here pages were faulted in, or need not be: the first ones are left to be faulted in
     /// when they are needed, for most logs stay small. Only a hint.
-    ready: AtomicU64,
+    pub(super) ready: AtomicU64,
     /// Held while the file changes its size; false inside once no tail writes any more.
     growing: Mutex<bool>,
+    /// So many bytes ahead of the tail are faulted in at most, see [`GrowingFile::flushed`].
+    pub(super) window: AtomicU64,
+    /// The length at the last flush.
+    pub(super) flushed_len: AtomicU64,
     /// Write-back was started up to here.
-    written_back: AtomicU64,
+    pub(super) written_back: AtomicU64,
     /// The preparer has been asked to grow it and has not done so yet.
     asked: AtomicBool,
 }
@@ -68,6 +72,8 @@ impl GrowingFile {
             reserve: AtomicU64::new(reserve),
             ready: AtomicU64::new(len.max(FIRST_STEP)),
             growing: Mutex::new(growing),
+            window: AtomicU64::new(LARGEST_STEP),
+            flushed_len: AtomicU64::new(len),
             written_back: AtomicU64::new(0),
             asked: AtomicBool::new(false),
         }
@@ -167,8 +173,13 @@ impl GrowingFile {
         let reserve = self.reserve.load(Ordering::Relaxed);
         // The tail is past `ready` when it has outrun the preparer.
         let ready = self.ready.load(Ordering::Relaxed).min(reserve);
-        ready < self.capacity
-            && ready.saturating_sub(len) < step(reserve) / 2
+        let window = self.window.load(Ordering::Relaxed);
+        let lacks_pages =
+            ready < reserve && ready.saturating_sub(len) < step(reserve).min(window) / 2;
+        let lacks_space =
+            reserve < self.capacity && reserve.saturating_sub(len) < step(reserve) / 2;
+        // Few pages are sooner faulted in by the tail than asked for.
+        (lacks_space || lacks_pages && window >= PIECE_OUTRUN)
             && !self.asked.swap(true, Ordering::AcqRel)
     }
 
@@ -191,10 +202,10 @@ impl GrowingFile {
     pub(crate) fn grow_ahead_by(&self, step: u64) -> io::Result<()> {
         let map = self.map()?;
         self.grow(self.reserve() + step, Some(map))?;
-        let to = self.reserve();
         loop {
             // The tail may be faster: what it has passed is none of our business any more.
             let from = self.ready.load(Ordering::Relaxed).max(self.len());
+            let to = self.reserve().min(self.len() + self.window.load(Ordering::Relaxed));
             if from >= to {
                 return Ok(());
             }
@@ -238,19 +249,6 @@ impl GrowingFile {
             self.reserve.store(len, Ordering::Release);
         }
         Ok(())
-    }
-
-    /// Starts write-back of the whole pages that were published since the last call. The flusher's
-    /// place to keep dirty pages few.
-    pub(crate) fn start_write_back(&self) -> io::Result<()> {
-        let to = self.len() / PAGE * PAGE;
-        let from = self.written_back.fetch_max(to, Ordering::Relaxed);
-        if to > from { sys::start_write_back(&self.file, from, to) } else { Ok(()) }
-    }
-
-    /// What went wrong with a write-back that others started, if anything did; told once.
-    pub(crate) fn write_back_error(&self) -> io::Result<()> {
-        sys::write_back_error(&self.file)
     }
 }
 
@@ -323,7 +321,8 @@ impl Tail {
         self.shared.intact()?;
         let ready = self.shared.ready.load(Ordering::Relaxed);
         if need > ready {
-            let to = (need + PIECE_OUTRUN).min(self.shared.reserve());
+            let piece = PIECE_OUTRUN.min(self.shared.window.load(Ordering::Relaxed));
+            let to = (need + piece).next_multiple_of(PAGE).min(self.shared.reserve());
             self.shared.fault_in(map, ready.max(self.len), to);
         }
         Ok(())

@@ -43,3 +43,31 @@ fn the_preparer_makes_pages_where_the_tail_has_made_a_reserve() {
     assert_eq!(tail.shared.reserve(), 16 << 20);
     assert_eq!(tail.shared.ready.load(Ordering::Relaxed), 16 << 20);
 }
+
+#[test]
+fn after_a_flush_few_pages_are_made_ahead_and_more_where_much_comes() {
+    let mut tail = tail();
+    let append = |tail: &mut Tail, n: usize| {
+        tail.make_room(n as u64).unwrap();
+        tail.stage(&vec![7; n]);
+        tail.publish(n as u64).unwrap();
+    };
+    tail.shared.grow(8 << 20, None).unwrap();
+    append(&mut tail, 1000);
+    tail.shared.flushed();
+    assert_eq!(tail.shared.ready.load(Ordering::Relaxed), PAGE, "not the whole reserve");
+    assert!(!tail.shared.should_grow(tail.len()), "so few are not worth a question");
+    append(&mut tail, 5000);
+    assert_eq!(tail.shared.ready.load(Ordering::Relaxed), 2 * PAGE, "made by the tail");
+    append(&mut tail, 2 << 20);
+    tail.shared.flushed();
+    let window = ((2 << 20) + 5000) / 4;
+    let ready = tail.shared.ready.load(Ordering::Relaxed);
+    assert_eq!(ready, (tail.len() + window).next_multiple_of(PAGE));
+    assert!(!tail.shared.should_grow(tail.len()));
+    append(&mut tail, 300 << 10);
+    assert!(tail.shared.should_grow(tail.len()), "more than half of the window is used");
+    tail.shared.grow_ahead().unwrap();
+    let ready = tail.shared.ready.load(Ordering::Relaxed);
+    assert_eq!((ready, tail.shared.reserve()), (tail.len() + window, 8 << 20));
+}

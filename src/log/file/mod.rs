@@ -9,6 +9,7 @@ mod growing;
 mod mapping;
 mod sys;
 mod trouble;
+mod write_back;
 
 pub(crate) use growing::{GrowingFile, Tail};
 pub(crate) use trouble::{Faulted, Short};

@@ -1,19 +1,25 @@
-//! What a log costs: appends in nanoseconds per KiB, look-ups in nanoseconds.
+//! What a log costs: appends in nanoseconds per KiB, look-ups in nanoseconds, the tail of appends
+//! while the disk is busy, and how many answers one sync gives.
 //!
-//! `cargo bench --bench log [-- DIR]`; the log is made in DIR (default: the temporary directory) and
-//! removed. Processor time is that of the appending thread; what the preparer spends is told beside
-//! it: together they are what an append costs, apart they are what a worker notices.
+//! `make bench BENCH=log BENCH_ARGS="SECTION... gb=N /DIR"`: sections are `append`, `read`, `tail` and
+//! `commit` (default: all), N the gigabytes that `tail` appends per line (default 1), DIR where the
+//! logs are made (default: the temporary directory). Processor time is that of the appending thread;
+//! what the preparer spends is told beside it: together they are what an append costs, apart they are
+//! what a worker notices.
 //!
 //! Two rates: *paced*, where the preparer has time to fault pages in ahead (the rule: an append is
 //! a copy), and *flat out*, where it is outrun and the appender meets the faults itself. Figures
 //! are of one machine at one moment: compare them only with figures of the same run.
+
+mod commit;
+mod tail;
 
 use barnabas::config::TopicConfig;
 use barnabas::log::validate::{Patch, Validated};
 use barnabas::log::{Bound, Keepers, Log};
 use barnabas::wire::records::{BatchBuilder, BatchHeader, HEADER_LEN};
 use std::borrow::Cow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,17 +30,51 @@ const READS: u64 = 1_000_000;
 const BURST: usize = 1 << 20;
 const PAUSE: Duration = Duration::from_millis(2);
 
-fn main() {
-    // `cargo bench` passes flags of its own.
-    let dir = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let dir = dir.map_or_else(std::env::temp_dir, Into::into);
-    let dir = dir.join(format!("barnabas-bench-log-{}", std::process::id()));
-    warm(TOTAL);
-    for size in [100, 1 << 10, 16 << 10, 128 << 10, 1 << 20] {
-        appends(&dir, size, true);
-        appends(&dir, size, false);
+/// Where, what and how much.
+struct Arguments {
+    dir: PathBuf,
+    sections: Vec<String>,
+    gigabytes: u64,
+}
+
+impl Arguments {
+    fn read() -> Arguments {
+        let (mut dir, mut sections, mut gigabytes) = (std::env::temp_dir(), Vec::new(), 1);
+        // `cargo bench` passes flags of its own.
+        for argument in std::env::args().skip(1).filter(|one| !one.starts_with('-')) {
+            match argument.strip_prefix("gb=") {
+                Some(number) => gigabytes = number.parse().expect("gb=NUMBER"),
+                None if argument.starts_with('/') => dir = argument.into(),
+                None => sections.push(argument),
+            }
+        }
+        Arguments { dir, sections, gigabytes }
     }
-    reads(&dir);
+
+    fn wants(&self, section: &str) -> bool {
+        self.sections.is_empty() || self.sections.iter().any(|wanted| wanted == section)
+    }
+}
+
+fn main() {
+    let arguments = Arguments::read();
+    let dir = arguments.dir.join(format!("barnabas-bench-log-{}", std::process::id()));
+    if arguments.wants("append") {
+        warm(TOTAL);
+        for size in [100, 1 << 10, 16 << 10, 128 << 10, 1 << 20] {
+            appends(&dir, size, true);
+            appends(&dir, size, false);
+        }
+    }
+    if arguments.wants("read") {
+        reads(&dir);
+    }
+    if arguments.wants("tail") {
+        tail::run(&dir, arguments.gigabytes << 30);
+    }
+    if arguments.wants("commit") {
+        commit::run(&dir);
+    }
     let _ = std::fs::remove_dir_all(&dir);
 }
 
