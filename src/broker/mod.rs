@@ -23,6 +23,7 @@ mod fetch_sessions;
 mod janitor;
 mod leftovers;
 mod load;
+mod log_starts;
 mod meta_properties;
 mod metadata_log;
 mod opener;
@@ -164,8 +165,13 @@ impl Broker {
             static_config: config,
         });
         let removal = load::load(&shared, recovery)?;
-        let mut state =
-            Controller { shared: shared.clone(), metadata, broker_epoch: None, writing: None };
+        let mut state = Controller {
+            shared: shared.clone(),
+            metadata,
+            broker_epoch: None,
+            log_starts: Default::default(),
+            writing: None,
+        };
         state.elect_leaders(data_dir.was_clean())?;
         let thread = std::thread::Builder::new().name("controller".into());
         let thread = thread.spawn(move || state.run(jobs));
