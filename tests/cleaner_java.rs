@@ -120,8 +120,11 @@ fn comparable(header: &BatchHeader) -> BatchHeader {
     }
 }
 
+/// Batches as headers and records.
+type Laid = Vec<(BatchHeader, Vec<Flat>)>;
+
 /// The batches of all `.log` files, by file: headers and records.
-fn batches(files: &Files) -> Vec<(&str, Vec<(BatchHeader, Vec<Flat>)>)> {
+fn batches(files: &Files) -> Vec<(&str, Laid)> {
     let logs = files.iter().filter(|(name, _)| name.ends_with(".log"));
     let laid = |bytes: &Vec<u8>| {
         let batches = split(bytes);

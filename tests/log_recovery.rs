@@ -209,22 +209,23 @@ fn an_old_batch_where_a_new_one_should_be_is_cut() {
 #[test]
 fn an_index_that_is_missing_short_or_wrong_is_rebuilt() {
     type Damage = fn(&Crashed, &Path);
-    let damages: [(&str, Damage); 6] = [
-        ("missing", |_, path| fs::remove_file(path).unwrap()),
-        ("empty", |crashed, path| crashed.truncate(path, 0)),
-        ("half an entry", |crashed, path| crashed.truncate(path, 14)),
-        ("too short", |crashed, path| crashed.truncate(path, 16)),
-        ("a wrong position", |crashed, path| crashed.overwrite(path, 4, &[0, 0, 1, 0])),
-        ("beyond the log", |crashed, path| crashed.overwrite(path, 12, &[0x7f; 4])),
+    // What is short is not wrong: a log that was opened often has few entries.
+    let damages: [(&str, Damage, usize); 6] = [
+        ("missing", |_, path| fs::remove_file(path).unwrap(), 1),
+        ("empty", |crashed, path| crashed.truncate(path, 0), 0),
+        ("half an entry", |crashed, path| crashed.truncate(path, 23), 1),
+        ("too short", |crashed, path| crashed.truncate(path, 24), 0),
+        ("a wrong position", |crashed, path| crashed.overwrite(path, 4, &[0, 0, 1, 0]), 1),
+        ("beyond the log", |crashed, path| crashed.overwrite(path, 12, &[0x7f; 4]), 1),
     ];
-    for (what, damage) in damages {
+    for (what, damage, rebuilt) in damages {
         for suffix in ["index", "timeindex"] {
             let crashed = Crashed::growing(20);
             let path = crashed.path(0, suffix);
             damage(&crashed, &path);
             let report = crashed.expect(20);
             let seen = (report.rebuilt_indexes, report.cuts.len());
-            assert_eq!(seen, (1, 0), "{suffix} {what}: {report:?}");
+            assert_eq!(seen, (rebuilt, 0), "{suffix} {what}: {report:?}");
         }
     }
 }

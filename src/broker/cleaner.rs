@@ -96,7 +96,7 @@ impl Shared {
     pub(super) fn look_for_dirty_logs_in(self: &Arc<Self>, delay_ms: i64) {
         let delay = Duration::from_millis(u64::try_from(delay_ms).unwrap_or(0));
         let Some(at) = Instant::now().checked_add(delay) else { return };
-        let mut state = self.cleaner.lock();
+        let mut state = self.chores.cleaner.lock();
         if state.next_look.is_some_and(|next| next <= at) {
             return;
         }
@@ -113,7 +113,7 @@ impl Shared {
         if !config.log_cleaner_enable() || config.log_cleaner_threads() < 1 {
             return;
         }
-        let mut state = self.cleaner.lock();
+        let mut state = self.chores.cleaner.lock();
         state.next_look = None;
         state.postponed.clear();
         state.again = true;
@@ -139,7 +139,7 @@ impl Shared {
     fn clean_while_due(self: &Arc<Self>) {
         while let Some(due) = self.grab_dirtiest() {
             self.clean(&due);
-            let mut state = self.cleaner.lock();
+            let mut state = self.chores.cleaner.lock();
             state.cleaning.remove(&due.key);
             state.again = true;
         }
@@ -148,9 +148,9 @@ impl Shared {
     /// The log to be cleaned next; `None` if this thread is to end.
     fn grab_dirtiest(self: &Arc<Self>) -> Option<Due> {
         loop {
-            self.cleaner.lock().again = false;
+            self.chores.cleaner.lock().again = false;
             let look = if self.is_stopping() { Look::default() } else { self.look() };
-            let mut state = self.cleaner.lock();
+            let mut state = self.chores.cleaner.lock();
             if let Some(due) = look.dirtiest {
                 if !state.cleaning.insert(due.key) {
                     continue; // Another thread was quicker.
@@ -202,13 +202,13 @@ impl Shared {
                 }
             }
         }
-        self.cleaner.lock().uncleanable.retain(|key| there.contains(key));
+        self.chores.cleaner.lock().uncleanable.retain(|key| there.contains(key));
         look
     }
 
     fn look_at(&self, topic: &Topic, partition: &Arc<Partition>, look: &mut Look) {
         let key = (topic.id, partition.index);
-        let state = self.cleaner.lock();
+        let state = self.chores.cleaner.lock();
         if [&state.cleaning, &state.uncleanable, &state.postponed].iter().any(|s| s.contains(&key))
         {
             return;
@@ -268,7 +268,7 @@ impl Shared {
         let began = Instant::now();
         let mut pace = |bytes: u64| {
             let rate = self.config().log_cleaner_io_max_bytes_per_second();
-            self.cleaner.budget.spend(bytes, rate, || self.is_stopping());
+            self.chores.cleaner.budget.spend(bytes, rate, || self.is_stopping());
             match self.is_stopping() || partition.log_if_open().is_none() {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
@@ -281,7 +281,7 @@ impl Shared {
                     self.note_cleaned(partition, cleaned.up_to);
                 }
                 if cleaned.up_to <= cleanable.first_dirty {
-                    self.cleaner.lock().postponed.insert(*key); // Not again and again.
+                    self.chores.cleaner.lock().postponed.insert(*key); // Not again and again.
                 }
             }
             Err(why) => self.failed(*key, log, &why),
@@ -297,7 +297,7 @@ impl Shared {
     }
 
     fn failed(&self, key: Key, log: &Log, why: &CleanError) {
-        let mut state = self.cleaner.lock();
+        let mut state = self.chores.cleaner.lock();
         if why.is_lasting() {
             ::log::error!("{}: it is not compacted any more: {why}", log.name());
             state.uncleanable.insert(key);

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use super::checkpoints::Kind;
 use super::load::make_log;
 use super::metadata_log::MetadataLog;
 use super::producer_ids::BLOCK;
@@ -16,9 +17,9 @@ use super::shared::{Shared, now_ms};
 use super::snapshots::Writing;
 use super::{leftovers, partition_dir};
 use crate::catalog::{
-    ApiError, ConfigChange, CreatePartitionsSpec, Created, Image, NewTopic, Partition, Plan,
-    ResourceKind, Topic, create_partitions, create_topic, delete_topic, incremental_alter_configs,
-    replace_configs,
+    ApiError, CLUSTER_METADATA, ConfigChange, CreatePartitionsSpec, Created, Image, NewTopic,
+    Partition, Plan, ResourceKind, Topic, create_partitions, create_topic, delete_topic,
+    incremental_alter_configs, replace_configs,
 };
 use crate::config::TopicConfig;
 use crate::log::{AppendError, LogError};
@@ -64,7 +65,9 @@ impl Controller {
         }
         self.finish_snapshot();
         let broker_epoch = self.fence();
-        self.metadata.close().map(|()| broker_epoch)
+        self.metadata.close()?;
+        self.note_recovery_point();
+        Ok(broker_epoch)
     }
 
     /// The next job, or the time of a snapshot.
@@ -261,7 +264,15 @@ impl Controller {
         self.metadata.append(plan, now_ms()).map_err(storage_error)?;
         let mut image = self.shared.image.write().unwrap_or_else(PoisonError::into_inner);
         replay_plan(&mut image, plan);
+        drop(image);
+        self.note_recovery_point();
         Ok(())
+    }
+
+    /// Notes how far the metadata is on the disk; what lies below must be there at the next start.
+    fn note_recovery_point(&self) {
+        let offset = self.metadata.recovery_point();
+        self.shared.checkpoints.set(Kind::RecoveryPoint, CLUSTER_METADATA, 0, offset);
     }
 
     fn make_partitions(
@@ -278,6 +289,14 @@ impl Controller {
         })?;
         let mut partitions = Vec::with_capacity(indexes.len());
         for index in indexes {
+            if self.shared.is_stopping() {
+                // Thousands of them must not hold up a stop.
+                self.remove_logs(&partitions);
+                return Err(ApiError::new(
+                    ErrorCode::REQUEST_TIMED_OUT,
+                    "The broker stops; the partitions were not made.",
+                ));
+            }
             let dir = partition_dir::path(&self.shared.data_dir, topic, index);
             // Only what this call makes may it take away again.
             let begun =

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use super::checkpoints::Kind;
+use super::cleaner::Cleaner;
 use super::shared::{Shared, now_ms};
 use crate::catalog::Partition;
 use crate::log::{Change, Deleted, Log, LogError};
@@ -29,15 +30,17 @@ pub struct Chores {
     producers: AtomicBool,
     /// Partitions whose log start has passed segments. Bounded by the number of partitions.
     below_log_start: Mutex<BTreeMap<Key, Arc<Partition>>>,
+    pub(super) cleaner: Cleaner,
 }
 
 impl Shared {
     /// To be called when there are new partitions: from the first one on there are checks. The
     /// first check comes after `log.initial.task.delay.ms`, so that a start is not disturbed.
     pub(super) fn watch_partitions(self: &Arc<Self>) {
-        let delay = millis(self.config().log_initial_task_delay_ms());
-        self.check_retention_in(delay);
-        self.expire_producers_in(delay);
+        let delay_ms = self.config().log_initial_task_delay_ms();
+        self.check_retention_in(millis(delay_ms));
+        self.expire_producers_in(millis(delay_ms));
+        self.look_for_dirty_logs_in(delay_ms);
     }
 
     /// From now on what changes in the logs is written down after the intervals that are set for it

@@ -29,12 +29,13 @@ use super::opener::tell_losses;
 use super::shared::now_ms;
 use crate::catalog::{Image, NodeView, Plan};
 use crate::config::{Config, TopicConfig};
-use crate::log::{AppendError, Flusher, Keepers, Log, LogError, Recovery};
+use crate::log::{AppendError, Flusher, Keepers, Log, LogError};
 use crate::wire::metadata_records::{AbortTransactionRecord, TRANSACTION_LEVEL};
 use crate::wire::quorum_records::{
     ControlRecord, KRaftVersionRecord, LeaderChangeMessage, LeaderVoter, VotersRecord,
 };
 use existing::Existing;
+pub use existing::Left;
 use replay::Quorum;
 
 /// The directory of the log's only partition.
@@ -64,7 +65,7 @@ impl MetadataLog {
     pub fn open(
         data_dir: &DataDir,
         config: &Config,
-        recovery: Recovery,
+        left: Left,
         keepers: Keepers,
     ) -> Result<(Self, Image), StartError> {
         let dir = data_dir.path().join(DIRECTORY);
@@ -73,10 +74,11 @@ impl MetadataLog {
         let settings = Settings::of(config);
         let broken = |why| StartError::Metadata(dir.clone(), why);
         let (log, found) = if dir.exists() {
-            let found = Existing::read(&dir)?;
+            let found = Existing::read(&dir, left)?;
             found.check(node).map_err(|why| StartError::Foreign(dir.clone(), why))?;
             found.prepare(&dir).map_err(|why| StartError::Io(dir.clone(), why))?;
-            let opened = Log::open(dir.clone(), Arc::new(settings.of_log()), recovery, keepers);
+            let opened =
+                Log::open(dir.clone(), Arc::new(settings.of_log()), left.recovery, keepers);
             let (log, report) = opened.map_err(StartError::Log)?;
             tell_losses(&dir, &report);
             (log, found)
@@ -117,8 +119,11 @@ impl MetadataLog {
         let now = now_ms();
         let dir = self.dir.clone();
         let io = |why| StartError::Io(dir.clone(), why);
-        let first = bootstrap::First::find(&self.data).map_err(io)?;
         let known = self.quorum.kraft_version.is_some() || !self.quorum.voter_ids.is_empty();
+        let first = match known && !image.features().is_empty() {
+            true => bootstrap::First::default(),
+            false => bootstrap::First::find(&self.data).map_err(io)?,
+        };
         if !known {
             self.quorum = first.quorum(config, self.node);
         }
@@ -203,6 +208,11 @@ impl MetadataLog {
     /// The offset that the next record gets.
     pub fn next_offset(&self) -> i64 {
         self.log.offsets().log_end
+    }
+
+    /// Everything below is on the disk.
+    pub fn recovery_point(&self) -> i64 {
+        self.log.recovery_point()
     }
 
     /// Brings all records to the disk. Blocks.

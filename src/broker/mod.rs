@@ -10,6 +10,7 @@
 //! (workers attached), *closed* (all logs flushed and closed, the clean-shutdown marker written).
 //! A broker that is dropped without [`Broker::close`] leaves what a crash leaves.
 
+mod checker;
 pub mod checkpoints;
 mod cleaner;
 mod cleaner_pace;
@@ -21,6 +22,7 @@ mod fetch_sessions;
 mod janitor;
 mod leftovers;
 mod load;
+mod meta_properties;
 mod metadata_log;
 mod opener;
 mod partition_dir;
@@ -44,16 +46,17 @@ pub use fetch_sessions::{FetchSessions, SharedSession};
 pub use shared::{Endpoint, OffloadClaim, Shared, WorkerMessage, now_ms};
 
 use crate::catalog::{
-    ApiError, NodeView, Partition, ResourceKind, Topic, Topics, elect_leaders_on_start,
+    ApiError, CLUSTER_METADATA, NodeView, Partition, ResourceKind, Topic, Topics,
+    elect_leaders_on_start,
 };
 use crate::config::{Config, TopicConfig};
-use crate::log::{Keepers, LogError, Recovery};
+use crate::log::{AppendError, Keepers, LogError, Recovery};
 use crate::net::mailbox::{Mailbox, Sender};
 use checkpoints::{Checkpoints, Kind};
 use controller::Job;
 use data_dir::DataDir;
 use leftovers::Removal;
-use metadata_log::MetadataLog;
+use metadata_log::{Left, MetadataLog};
 
 /// Leaders that one batch of metadata elects: Kafka reads batches of up to 8 MiB.
 const MAX_ELECTED: usize = 50_000;
@@ -141,12 +144,20 @@ impl Broker {
         }
         flusher.set_data_dir(data_dir.path());
         let recovery = if data_dir.was_clean() { Recovery::Clean } else { Recovery::Unclean };
+        let checkpoints = Checkpoints::load(data_dir.path());
+        let recovery_point = checkpoints.get(Kind::RecoveryPoint, CLUSTER_METADATA, 0);
+        let left = Left { recovery, recovery_point };
         let (mut metadata, mut image) =
-            MetadataLog::open(&data_dir, &config, recovery, keepers.clone())?;
+            MetadataLog::open(&data_dir, &config, left, keepers.clone())?;
         data_dir.mark_in_use().map_err(StartError::DataDir)?;
         // A marker that comes back after a power cut would have files trusted that it found.
         flusher.note_names();
         metadata.guard(flusher);
+        if recovery == Recovery::Unclean {
+            let directory = || data_dir.path().join(metadata_log::DIRECTORY);
+            let failed = |why: AppendError| StartError::Election(directory(), why.to_string());
+            metadata.flush().map_err(failed)?;
+        }
         let first = metadata.lead(&image, &config)?;
         controller::replay_plan(&mut image, &first);
         let effective = Arc::new(dynamic_config(&image, &config));
@@ -163,7 +174,8 @@ impl Broker {
             node,
             cluster_id: data_dir.meta().cluster_id.clone(),
             data_dir: data_dir.path().to_owned(),
-            checkpoints: Checkpoints::load(data_dir.path()),
+            checkpoints,
+            checker: Default::default(),
             keepers: keepers.clone(),
             image: RwLock::new(image),
             config: RwLock::new(effective),
@@ -174,7 +186,6 @@ impl Broker {
             stopping: AtomicBool::new(false),
             creating: Mutex::default(),
             chores: janitor::Chores::default(),
-            cleaner: cleaner::Cleaner::default(),
             static_config: config,
         });
         let removal = load::load(&shared, recovery)?;
@@ -193,7 +204,6 @@ impl Broker {
         shared.watch_changes();
         if !shared.topics.all().is_empty() {
             shared.watch_partitions();
-            shared.look_for_dirty_logs_in(shared.config().log_initial_task_delay_ms());
         }
         Ok(Self { shared, data_dir, controller: Some(thread), removal, keepers })
     }
@@ -241,7 +251,7 @@ impl Broker {
         }
         // No segment goes while logs are closed.
         self.keepers.janitor.stop();
-        self.shared.cleaner.join();
+        self.shared.chores.cleaner.join();
         if let Some(removal) = self.removal.take() {
             removal.stop();
         }
@@ -259,9 +269,10 @@ impl Broker {
 }
 
 impl Broker {
-    /// Closes all partitions that are open; the others are as a clean stop left them. Few are flushed one by one, many with one call for the volume: a stop
-    /// must not take a disk's time per partition. Those that are about to be removed are left as they
-    /// are: a flush of the whole volume is the business of others there.
+    /// Closes all partitions that are open; the others are as a clean stop left them. Few are flushed
+    /// one by one, many with one call for the volume: a stop must not take a disk's time per
+    /// partition. Those that are about to be removed are left as they are: a flush of the whole
+    /// volume is the business of others there.
     fn close_logs(&self) -> Result<(), StartError> {
         const FEW: usize = 16;
         if self.data_dir.is_temporary() {
@@ -285,8 +296,8 @@ impl Broker {
                 outcome = outcome.and(log.close_flushed().map_err(StartError::Log));
             }
         }
-        outcome?;
-        self.write_checkpoints()
+        // What is on the disk need not be checked again, whatever became of the others.
+        outcome.and(self.write_checkpoints())
     }
 
     /// Writes down where the logs are, for the next start.
@@ -330,6 +341,11 @@ impl Controller {
 /// The partition under its new epoch, or one in its place that is offline.
 fn led(partition: &Arc<Partition>, epoch: i32) -> Arc<Partition> {
     let Err(why) = partition.lead(epoch) else { return partition.clone() };
+    if matches!(&why, LogError::Storage(why) if why.is_out_of_space()) {
+        // It can be read; the first append notes the epoch, when there is room for one.
+        ::log::warn!("partition {}-{}: {why}", partition.topic, partition.index);
+        return partition.clone();
+    }
     let (topic, index) = (partition.topic.clone(), partition.index);
     ::log::error!("partition {topic}-{index} is offline: {why}");
     Arc::new(Partition::new(topic, index, epoch, None))

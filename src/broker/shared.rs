@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::checker::Checker;
 use super::checkpoints::Checkpoints;
-use super::cleaner::Cleaner;
 use super::controller::{Controller, Job};
 use super::fetch_sessions::FetchSessions;
 use super::janitor::Chores;
@@ -65,6 +65,7 @@ pub struct Shared {
     pub data_dir: PathBuf,
     /// The data directory's checkpoint files.
     pub checkpoints: Checkpoints,
+    pub(super) checker: Checker,
     pub(super) keepers: Keepers,
     pub(super) image: RwLock<Image>,
     pub(super) config: RwLock<Arc<Config>>,
@@ -76,7 +77,6 @@ pub struct Shared {
     /// Names of topics that the controller is asked to create because clients asked for them.
     pub(super) creating: Mutex<HashSet<String>>,
     pub(super) chores: Chores,
-    pub(super) cleaner: Cleaner,
     pub(super) static_config: Arc<Config>,
 }
 

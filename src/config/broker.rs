@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::cross;
 use super::listeners::{self, Endpoint, Endpoints, Texts};
+use super::scalar::Scalar;
 use super::setting::Setting;
 use super::table;
 use super::topic::TopicConfig;
@@ -269,35 +270,6 @@ fn endpoints(layers: &Layers) -> Result<Endpoints, InvalidConfig> {
 pub fn topic_default(name: &str, config: &Config) -> Option<String> {
     let setting: &Setting = table::topic_setting(name)?;
     super::topic::inherited(setting, &|name| config.value(name)).ok().map(|value| value.to_string())
-}
-
-/// How a typed accessor takes its value.
-trait Scalar: Sized {
-    fn from_value(value: &Value) -> Option<Self>;
-}
-
-impl Scalar for bool {
-    fn from_value(value: &Value) -> Option<bool> {
-        if let Value::Boolean(value) = value { Some(*value) } else { None }
-    }
-}
-
-impl Scalar for f64 {
-    fn from_value(value: &Value) -> Option<f64> {
-        if let Value::Double(value) = value { Some(*value) } else { None }
-    }
-}
-
-impl Scalar for i32 {
-    fn from_value(value: &Value) -> Option<i32> {
-        if let Value::Int(value) = value { Some(*value) } else { None }
-    }
-}
-
-impl Scalar for i64 {
-    fn from_value(value: &Value) -> Option<i64> {
-        if let Value::Long(value) = value { Some(*value) } else { None }
-    }
 }
 
 macro_rules! accessors {

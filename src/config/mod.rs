@@ -14,6 +14,7 @@ pub mod flags;
 mod listeners;
 mod nearest;
 mod properties;
+mod scalar;
 mod setting;
 mod sources;
 mod support;

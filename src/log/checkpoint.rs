@@ -2,6 +2,7 @@
 //! that many lines. They are replaced whole: written beside, then renamed over the old one, so
 //! that a reader finds the one or the other and never half of one.
 
+use super::volume;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -9,13 +10,18 @@ use std::path::Path;
 /// The most lines that are believed: a bound on what a damaged file can make us read.
 const MAX_ENTRIES: usize = 1 << 20;
 
-/// Replaces the file at `path`. It survives the process at once, and a power cut after the next
+/// Replaces the file at `path`, on a full disk in place. It survives the process at once, and a power cut after the next
 /// flush of the log.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".tmp");
-    fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, path)).inspect_err(|_| {
+    let replaced = fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, path));
+    replaced.or_else(|error| {
         let _ = fs::remove_file(&beside);
+        match volume::is_full(&error) && volume::overwrite(path, bytes).is_ok() {
+            true => Ok(()),
+            false => Err(error),
+        }
     })
 }
 

@@ -31,6 +31,8 @@ pub enum Damage {
         position: u64,
         /// What is wrong there.
         reason: Bad,
+        /// The offset that a batch should have there.
+        offset: i64,
     },
     /// A segment does not begin where the one before it ends.
     Gap {
@@ -44,7 +46,7 @@ pub enum Damage {
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Damage::Within { segment, position, reason } => write!(
+            Damage::Within { segment, position, reason, .. } => write!(
                 f,
                 "{segment:020}.log is damaged at byte {position} ({reason}), and to cut it there \
                  would lose the intact records behind it"
@@ -58,6 +60,26 @@ impl fmt::Display for Damage {
 }
 
 impl Damage {
+    /// The first offset that is not there or cannot be believed.
+    pub fn offset(&self) -> i64 {
+        match *self {
+            Damage::Within { offset, .. } => offset,
+            Damage::Gap { expected, .. } => expected,
+        }
+    }
+
+    /// Keeps a copy of the file that opening the log will cut, since more than an unfinished batch
+    /// goes; gives its name. Nothing is lost by a gap: later files are whole.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep_copy(&self, dir: &Path) -> io::Result<Option<String>> {
+        let Damage::Within { segment, offset, .. } = *self else { return Ok(None) };
+        let name = format!("{segment:020}.log.cut-at-{offset}");
+        fs::copy(names::log_file(dir, segment), dir.join(&name))?;
+        Ok(Some(name))
+    }
+
     /// Reads all of the log in `dir` and shows each whole batch to `visit`, until the first that is
     /// none. An end that a crash left unfinished is no damage.
     ///
@@ -120,7 +142,7 @@ fn look_through(
         let mut there =
             Scanner::new(&file, size, segment, true).starting_at(candidate, next_offset);
         if let Some(Ok(_)) = there.next()? {
-            return Ok(Err(Damage::Within { segment, position, reason }));
+            return Ok(Err(Damage::Within { segment, position, reason, offset: next_offset }));
         }
         at = candidate + 1;
     }

@@ -48,6 +48,11 @@ impl<'a> Entries<'a> {
         self.0.last().copied().map(IndexEntry::from_bytes)
     }
 
+    /// How many there are.
+    pub(crate) fn len(self) -> usize {
+        self.0.len()
+    }
+
     /// The entry of that number, and the number.
     pub(crate) fn get(self, number: usize) -> Option<(usize, IndexEntry)> {
         Some((number, IndexEntry::from_bytes(*self.0.get(number)?)))

@@ -186,14 +186,23 @@ impl SegmentFiles {
         }
     }
 
+    /// The batches in bytes `from..to`, where batches begin, each one checked. After damage there are
+    /// no more.
+    pub(crate) fn batches(&self, from: u64, to: u64) -> Result<Batches<'_>, StorageError> {
+        let walk = Walk::new(self, self.anchor_at(from, self.base())?, to.max(from))?;
+        Ok(Batches { files: self, walk, over: false })
+    }
+
+    /// A place where a batch begins, with the index entries that are about it and those behind it.
+    fn anchor_at(&self, position: u64, offset: i64) -> Result<Anchor, StorageError> {
+        let entries = self.entries()?;
+        let behind = entries.ceiling_by_position(position);
+        let entry = behind.map_or(entries.len(), |(number, _)| number);
+        Ok(Anchor { position, offset, entry })
+    }
+
     fn cut_checked(&self, first: &Found, limit: u64, end: u64) -> Result<u64, StorageError> {
-        let entry = match self.entries()?.floor_by_position(first.position) {
-            Some((number, entry)) => {
-                number + usize::from(u64::from(entry.position) < first.position)
-            }
-            None => 0,
-        };
-        let start = Anchor { position: first.position, offset: first.header.base_offset, entry };
+        let start = self.anchor_at(first.position, first.header.base_offset)?;
         let mut walk = Walk::new(self, start, end)?;
         while walk.next_end().is_some_and(|end| end <= limit) && matches!(walk.next(), Ok(Some(_)))
         {
@@ -342,6 +351,37 @@ impl SegmentFiles {
             }
         }
         Ok(None)
+    }
+}
+
+/// See [`SegmentFiles::batches`].
+pub(crate) struct Batches<'f> {
+    files: &'f SegmentFiles,
+    walk: Walk<'f>,
+    over: bool,
+}
+
+impl Iterator for Batches<'_> {
+    type Item = Result<Found, StorageError>;
+
+    fn next(&mut self) -> Option<Result<Found, StorageError>> {
+        if self.over {
+            return None;
+        }
+        let next = self.walk.next();
+        if let Ok(Some(found)) = next {
+            return Some(Ok(found));
+        }
+        self.over = true;
+        let noted = self.walk.note();
+        let position = self.walk.at().position;
+        let corrupt = |reason| Corrupt { position, reason, next: None };
+        match next {
+            Err(reason) if noted.is_ok() => {
+                Some(Err(self.files.failed("log", corrupt(reason).into())))
+            }
+            _ => noted.err().map(Err),
+        }
     }
 }
 

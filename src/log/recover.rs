@@ -88,6 +88,6 @@ pub(super) fn check(
         file.set_len(size).map_err(on("cut"))?;
     }
     let largest = rebuilt.largest;
-    let index_rebuilt = rebuilt.store(dir)?;
+    let index_rebuilt = rebuilt.store()?;
     Ok(Checked { size, next_offset, largest, cut, index_rebuilt })
 }

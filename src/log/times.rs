@@ -5,7 +5,7 @@
 //! those that are left by their headers, and only one batch is opened.
 
 use super::Log;
-use super::error::ReadError;
+use super::error::{ReadError, StorageError};
 use super::offsets::Bound;
 use super::read::visible;
 use super::scan::Found;
@@ -50,10 +50,10 @@ impl Log {
             let from = files.locate_by_time(timestamp, published.log_start, end)?;
             let from = from.map_or(end, |first| first.position);
             let late = |found: &Found| found.header.max_timestamp >= timestamp;
-            for batch in files.headers(from, end)?.filter(late) {
-                let wanted =
-                    |at: i64, offset: i64| at >= timestamp && offset >= published.log_start;
-                if let Some(record) = first_record(&files, &batch, wanted) {
+            let wanted = |at: i64, offset: i64| at >= timestamp && offset >= published.log_start;
+            for batch in files.batches(from, end)? {
+                let Some(batch) = Some(batch?).filter(late) else { continue };
+                if let Some(record) = first_record(&files, &batch, wanted)? {
                     return Ok(Some(record).filter(|record| record.offset < bound.offset));
                 }
             }
@@ -104,9 +104,9 @@ fn at_largest(
     }
     let batch = files.locate(largest.offset, end)?;
     let batch = batch.filter(|batch| batch.header.max_timestamp == largest.timestamp);
-    Ok(batch.and_then(|batch| {
-        first_record(files, &batch, |at, offset| at == largest.timestamp && offset >= log_start)
-    }))
+    let Some(batch) = batch else { return Ok(None) };
+    let wanted = |at, offset| at == largest.timestamp && offset >= log_start;
+    Ok(first_record(files, &batch, wanted)?)
 }
 
 /// The record with the largest timestamp in a range of a segment, if that beats `best`. One batch
@@ -121,11 +121,17 @@ fn max_in(
     let order = |found: &Found| (Reverse(found.header.max_timestamp), found.position);
     let mut tried = None;
     loop {
-        let next = files.headers(from, end)?.filter(|found| {
-            found.header.max_timestamp > timestamp_of(best)
-                && tried.is_none_or(|tried| order(found) > tried)
-        });
-        let Some(batch) = next.min_by_key(order) else { return Ok(best) };
+        let mut next: Option<Found> = None;
+        for found in files.batches(from, end)? {
+            let found = found?;
+            if found.header.max_timestamp > timestamp_of(best)
+                && tried.is_none_or(|tried| order(&found) > tried)
+                && next.is_none_or(|next| order(&found) < order(&next))
+            {
+                next = Some(found);
+            }
+        }
+        let Some(batch) = next else { return Ok(best) };
         let mut max = best;
         let in_log = |timestamp: i64, offset: i64| timestamp > NO_TIMESTAMP && offset >= log_start;
         each_record(files, &batch, |record| {
@@ -133,7 +139,7 @@ fn max_in(
                 max = Some(record);
             }
             false
-        });
+        })?;
         best = max;
         tried = Some(order(&batch));
     }
@@ -144,13 +150,13 @@ fn first_record(
     files: &SegmentFiles,
     found: &Found,
     wanted: impl Fn(i64, i64) -> bool,
-) -> Option<TimestampedOffset> {
+) -> Result<Option<TimestampedOffset>, StorageError> {
     let mut first = None;
     each_record(files, found, |record| {
         first = Some(record).filter(|record| wanted(record.timestamp, record.offset));
         first.is_some()
-    });
-    first
+    })?;
+    Ok(first)
 }
 
 /// Shows the records of a batch one by one until `done`. A batch that cannot be opened has none.
@@ -158,23 +164,25 @@ fn each_record(
     files: &SegmentFiles,
     found: &Found,
     mut done: impl FnMut(TimestampedOffset) -> bool,
-) {
+) -> Result<(), StorageError> {
     let header = &found.header;
     let leader_epoch = Some(header.partition_leader_epoch).filter(|&epoch| epoch >= 0);
     let bytes = files.log.slice(found.position, header.size() as u64);
-    let Some(batch) = bytes.ok().and_then(|bytes| Batch::parse(bytes).ok()) else { return };
+    let batch = bytes.ok().and_then(|bytes| Batch::parse(bytes).ok());
+    let Some(batch) = batch else { return files.intact() };
     let append_time = match header.attributes.timestamp_type() {
         TimestampType::LogAppendTime => Some(header.max_timestamp),
         TimestampType::CreateTime => None,
     };
     let mut opened = Vec::new();
-    let Ok(records) = batch.0.records(&mut opened, OPENED_LIMIT) else { return };
+    let Ok(records) = batch.0.records(&mut opened, OPENED_LIMIT) else { return files.intact() };
     for record in records.map_while(Result::ok) {
         let own = header.base_timestamp.wrapping_add(record.timestamp_delta);
         let timestamp = append_time.unwrap_or(own);
         let offset = header.base_offset.wrapping_add(i64::from(record.offset_delta));
         if done(TimestampedOffset { timestamp, offset, leader_epoch }) {
-            return;
+            break;
         }
     }
+    files.intact()
 }

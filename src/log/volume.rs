@@ -1,10 +1,12 @@
-//! The volume that holds a directory: how much room it has, and flushing all of it at once.
+//! The volume that holds a directory: how much room it has, flushing all of it at once, and what
+//! can be written when it is full.
 
 use std::ffi::CString;
 use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
 /// Total and usable bytes of the volume that holds `path`, as far as an unprivileged process may
@@ -36,8 +38,45 @@ pub fn sync(path: &Path) -> io::Result<()> {
     super::sync::volume(&directory, path)
 }
 
+/// Whether the error says that there is no room on the volume.
+pub fn is_full(error: &io::Error) -> bool {
+    let code = error.raw_os_error();
+    [libc::ENOSPC, libc::EDQUOT].into_iter().any(|full| code == Some(full))
+}
+
+/// Writes a small file anew, within the blocks that it has: on a full volume there is no room to
+/// write it beside and rename it, and what has to be noted may be what makes room. A crash of the
+/// machine in the middle of it can leave a file of both, which is then not believed.
+///
+/// # Errors
+/// When there is no such file, or it has too few blocks; it is as before then.
+pub fn overwrite(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let file = File::options().write(true).open(path)?;
+    let meta = file.metadata()?;
+    if !meta.is_file() || bytes.len() as u64 > meta.blocks() * 512 {
+        return Err(io::Error::from_raw_os_error(libc::ENOSPC));
+    }
+    file.write_all_at(bytes, 0)?;
+    file.set_len(bytes.len() as u64)?;
+    file.sync_data()
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_file_is_written_anew_within_its_blocks() {
+        let name = format!("barnabas-overwrite-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        assert!(super::overwrite(&path, b"new").is_err(), "there is none");
+        std::fs::write(&path, b"the old one").unwrap();
+        super::overwrite(&path, b"new").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        let too_much = super::overwrite(&path, &[7; 1 << 20]).unwrap_err();
+        assert!(super::is_full(&too_much));
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        std::fs::remove_file(&path).unwrap();
+    }
+
     #[test]
     fn the_root_has_a_size() {
         let (total, usable) = super::bytes(std::path::Path::new("/")).unwrap();

@@ -15,6 +15,7 @@ mod data;
 mod deny;
 mod directory;
 mod process;
+mod small_disk;
 mod topics;
 
 pub use bystander::*;
@@ -24,6 +25,7 @@ pub use data::*;
 pub use deny::*;
 pub use directory::*;
 pub use process::*;
+pub use small_disk::*;
 pub use topics::*;
 
 use std::time::Duration;

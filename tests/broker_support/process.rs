@@ -215,6 +215,9 @@ impl Broker {
 
 impl Drop for Broker {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the broker's log: {:#?}", self.log());
+        }
         // It may have ended by itself; either way there is nothing left to do.
         let _ = self.child.kill();
         let _ = self.child.wait();

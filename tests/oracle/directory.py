@@ -122,6 +122,7 @@ def _partition(b, name, index):
         "end": end,
         "largest timestamp": largest,
         "batches": batches(b, name, index, start, end),
+        "aborted": aborted(b, name, index),
         "producers": sorted(
             (p["producerId"], p["producerEpoch"], p["lastSequence"], p["currentTxnStartOffset"])
             for p in producers["activeProducers"]
@@ -164,7 +165,7 @@ def batches(b, name, index, start, end):
     return found
 
 
-def aborted(b, name, index=0):
+def aborted(b, name, index):
     """The aborted transactions that a reader of committed data is told of."""
     start = offset(b, name, index, EARLIEST)
     told = _fetch(b, name, index, start, isolation=1)["abortedTransactions"] or []
@@ -184,4 +185,4 @@ def committed(b, group):
     }
 
 
-__all__ = ["ApacheKafka", "Barnabas", "Turns", "aborted", "batches", "committed", "offset", "picture", "same"]
+__all__ = ["ApacheKafka", "Barnabas", "Turns", "batches", "committed", "offset", "picture", "same"]

@@ -60,6 +60,9 @@ impl First {
             Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             read => read?,
         };
+        if bytes.iter().all(|byte| *byte == 0) {
+            return Ok(Self::default()); // A power cut came before its bytes did.
+        }
         let invalid = |why| io::Error::other(format!("{BOOTSTRAP} is not usable: {why}"));
         snapshot::decode(&bytes).map_err(invalid)?;
         Ok(Self { given: Some(snapshot::frames(&bytes)) })

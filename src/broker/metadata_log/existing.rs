@@ -13,7 +13,7 @@ use super::snapshot_files;
 use super::snapshots::Unsnapshotted;
 use crate::broker::StartError;
 use crate::catalog::{Image, NodeView};
-use crate::log::{Damage, reset_files};
+use crate::log::{Damage, Recovery, reset_files};
 use crate::wire::metadata_records::{METADATA_VERSION, NEWEST_LEVEL};
 use crate::wire::records::Batch;
 use crate::wire::uuid::Uuid;
@@ -38,6 +38,17 @@ pub struct Existing {
     is_behind: bool,
     /// The voters that the `quorum-state` file names.
     state_voters: Vec<i32>,
+    /// What a power cut has left of records that had not reached the disk.
+    torn: Option<Damage>,
+}
+
+/// What is known of a metadata log before it is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Left {
+    /// How it was left.
+    pub recovery: Recovery,
+    /// Everything below was on the disk, if a checkpoint says so.
+    pub recovery_point: Option<i64>,
 }
 
 impl Existing {
@@ -45,12 +56,12 @@ impl Existing {
     ///
     /// # Errors
     /// When they cannot be read, are damaged, or contradict each other.
-    pub fn read(dir: &Path) -> Result<Self, StartError> {
+    pub fn read(dir: &Path, left: Left) -> Result<Self, StartError> {
         let broken = |why: String| StartError::Metadata(dir.to_owned(), why);
         let io = |why| StartError::Io(dir.to_owned(), why);
         let mut found = Self::default();
         found.read_snapshot(dir).map_err(broken)?;
-        found.read_log(dir)?;
+        found.read_log(dir, left)?;
         if let Some(state) = QuorumState::load(dir).map_err(io)? {
             found.replay.quorum.epoch = found.replay.quorum.epoch.max(state.epoch);
             found.state_voters = state.voter_ids;
@@ -79,13 +90,17 @@ impl Existing {
     }
 
     /// Goes on with the log, from where the snapshot ends.
-    fn read_log(&mut self, dir: &Path) -> Result<(), StartError> {
+    fn read_log(&mut self, dir: &Path, left: Left) -> Result<(), StartError> {
         let from = self.next_offset;
         let (mut first, mut end, mut problem) = (None, None, None);
+        let mut epoch = None;
         let damage = Damage::find(dir, &mut |bytes| {
             let Ok((batch, _)) = Batch::parse(bytes) else { return };
             first.get_or_insert(batch.base_offset());
             end = Some(batch.next_offset());
+            if epoch.is_none_or(|(latest, _)| batch.partition_leader_epoch() > latest) {
+                epoch = Some((batch.partition_leader_epoch(), batch.base_offset()));
+            }
             if batch.base_offset() < from || problem.is_some() {
                 return;
             }
@@ -96,7 +111,14 @@ impl Existing {
         });
         let broken = |why: String| StartError::Metadata(dir.to_owned(), why);
         if let Some(damage) = damage.map_err(StartError::Log)? {
-            return Err(broken(damage.to_string()));
+            // Each start has the log on the disk before its own epoch begins.
+            let flushed = epoch.map(|(_, begin)| begin.max(from));
+            let flushed = flushed.map(|begin| begin.max(left.recovery_point.unwrap_or(begin)));
+            let is_torn = flushed.is_some_and(|flushed| damage.offset() >= flushed);
+            if left.recovery == Recovery::Clean || !is_torn {
+                return Err(broken(damage.to_string()));
+            }
+            self.torn = Some(damage);
         }
         if let Some(why) = problem {
             return Err(broken(why));
@@ -150,6 +172,14 @@ impl Existing {
     /// When a file cannot be removed or made.
     pub fn prepare(&self, dir: &Path) -> io::Result<()> {
         snapshot_files::sweep(dir);
+        if let Some(torn) = &self.torn {
+            let copy = torn.keep_copy(dir)?.unwrap_or_default();
+            ::log::warn!(
+                "{}: {torn}; they had not reached the disk for certain when it was left without a \
+                 clean stop, so it is cut; the file as it was: {copy}",
+                dir.display()
+            );
+        }
         if self.is_behind {
             let from = self.next_offset;
             ::log::warn!(

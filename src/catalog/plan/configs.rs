@@ -122,7 +122,7 @@ fn alter_configs(
     check(image, config, kind, name, &target)?;
     let current = image.configs(kind, name);
     if is_pinned(image, kind) && target.get(MIN_IN_SYNC) != current.get(MIN_IN_SYNC) {
-        check_pinned(name, target.get(MIN_IN_SYNC).is_some())?;
+        check_pinned(name, target.contains_key(MIN_IN_SYNC))?;
     }
     let mut plan = Plan::over(image);
     let mut push = |key: &str, value: Option<&str>| {

@@ -56,33 +56,38 @@ mod tests {
         Sizes { base, log, index: 8, time_index: 12 }
     }
 
+    /// The groups as (from, to).
+    fn grouped(segments: &[Sizes], limits: Limits, end: i64) -> Vec<(usize, usize)> {
+        group(segments, limits, end).into_iter().map(|group| (group.start, group.end)).collect()
+    }
+
     const LIMITS: Limits = Limits { log: 100, index: 1000 };
 
     #[test]
     fn neighbours_are_grouped_up_to_the_size_of_a_segment() {
         let segments = [sizes(0, 40), sizes(10, 60), sizes(20, 1), sizes(30, 99), sizes(40, 1)];
-        assert_eq!(group(&segments, LIMITS, 50), [0..2, 2..4, 4..5]);
-        assert_eq!(group(&[], LIMITS, 50), []);
-        assert_eq!(group(&[sizes(0, 500), sizes(1, 500)], LIMITS, 50), [0..1, 1..2]);
+        assert_eq!(grouped(&segments, LIMITS, 50), [(0, 2), (2, 4), (4, 5)]);
+        assert_eq!(grouped(&[], LIMITS, 50), []);
+        assert_eq!(grouped(&[sizes(0, 500), sizes(1, 500)], LIMITS, 50), [(0, 1), (1, 2)]);
     }
 
     #[test]
     fn the_indexes_must_fit_too() {
         let segments = [sizes(0, 1), sizes(10, 1), sizes(20, 1)];
-        assert_eq!(group(&segments, Limits { log: 100, index: 24 }, 50), [0..2, 2..3]);
-        assert_eq!(group(&segments, Limits { log: 100, index: 35 }, 50), [0..2, 2..3]);
-        assert_eq!(group(&segments, Limits { log: 100, index: 36 }, 50), [0..3]);
+        assert_eq!(grouped(&segments, Limits { log: 100, index: 24 }, 50), [(0, 2), (2, 3)]);
+        assert_eq!(grouped(&segments, Limits { log: 100, index: 35 }, 50), [(0, 2), (2, 3)]);
+        assert_eq!(grouped(&segments, Limits { log: 100, index: 36 }, 50), [(0, 3)]);
     }
 
     #[test]
     fn offsets_must_fit_into_31_bits() {
         let far = i64::from(i32::MAX);
         let segments = [sizes(0, 1), sizes(100, 1)];
-        assert_eq!(group(&segments, LIMITS, far + 1), [0..2]);
-        assert_eq!(group(&segments, LIMITS, far + 2), [0..1, 1..2]);
+        assert_eq!(grouped(&segments, LIMITS, far + 1), [(0, 2)]);
+        assert_eq!(grouped(&segments, LIMITS, far + 2), [(0, 1), (1, 2)]);
         let with_empty = [sizes(0, 1), sizes(100, 0)];
-        assert_eq!(group(&with_empty, LIMITS, far + 2), [0..2]);
+        assert_eq!(grouped(&with_empty, LIMITS, far + 2), [(0, 2)]);
         let three = [sizes(0, 1), sizes(100, 1), sizes(far + 1, 1)];
-        assert_eq!(group(&three, LIMITS, far + 2), [0..2, 2..3]);
+        assert_eq!(grouped(&three, LIMITS, far + 2), [(0, 2), (2, 3)]);
     }
 }

@@ -1,0 +1,178 @@
+//! Compaction in the real broker: when it comes, what it leaves, and what it does not disturb.
+#![allow(clippy::unwrap_used)]
+
+mod broker_support;
+
+use barnabas::wire::records::BatchBuilder;
+use broker_support::*;
+use std::path::Path;
+
+/// Segments may not be smaller; one batch of [`HALF`] bytes fits in.
+const SMALL: (&str, &str) = ("segment.bytes", "1048576");
+const HALF: usize = 600_000;
+const COMPACT: (&str, &str) = ("cleanup.policy", "compact");
+const AT: At<'static> = ("t", 0);
+
+/// A broker that looks for dirty logs at once.
+fn start(dir: &TempDir, more: &[&str]) -> Broker {
+    let soon = ["--set", "log.cleaner.backoff.ms=10"];
+    let always = ["--set", "log.cleaner.min.cleanable.ratio=0"];
+    let arguments = [&soon, &always, more].concat();
+    Broker::start(&dir.join("data"), &arguments)
+}
+
+/// A batch of one record with this key.
+fn keyed(key: &str, seed: u64) -> Vec<u8> {
+    let value = Random::new(seed).bytes(HALF);
+    BatchBuilder::new().append(TIME, Some(key.as_bytes()), Some(&value), &[]).finish()
+}
+
+/// One record in each of so many segments, the last one written to.
+fn fill(client: &mut Client, segments: u64) {
+    for seed in 0..segments {
+        client.append(AT, &keyed(&format!("key-{}", seed % 2), seed));
+    }
+}
+
+/// The offsets of the batches that have records.
+fn offsets(client: &mut Client) -> Vec<i64> {
+    let bytes = client.fetch_all(AT);
+    let batches = batches(&bytes).into_iter().filter(|batch| batch.record_count() > 0);
+    batches.map(|batch| batch.last_offset()).collect()
+}
+
+fn checkpoint(dir: &TempDir) -> String {
+    std::fs::read_to_string(dir.join("data").join("cleaner-offset-checkpoint")).unwrap()
+}
+
+fn logs(dir: &Path) -> Vec<String> {
+    names(dir).into_iter().filter(|name| name.ends_with(".log")).collect()
+}
+
+#[test]
+fn a_compacted_topic_keeps_the_last_record_of_each_key() {
+    let dir = TempDir::new();
+    let broker = start(&dir, &["--set", "log.segment.delete.delay.ms=0"]);
+    let mut client = broker.client();
+    client.create_with("t", 1, &[SMALL, COMPACT]);
+    client.create_with("other", 1, &[SMALL]);
+    for seed in 0..3 {
+        client.append(("other", 0), &keyed("same", seed));
+    }
+    fill(&mut client, 6);
+    broker.logged(&["t-0: compacted up to offset 5"]);
+    assert_eq!(offsets(&mut client), [3, 4, 5]);
+    assert_eq!((client.offset(AT, -2), client.offset(AT, -1)), (0, 6));
+    assert_eq!(checkpoint(&dir), "0\n1\nt 0 5\n");
+    assert_eq!(client.fetch_all(("other", 0)).len(), 3 * keyed("same", 0).len());
+    broker.stop_cleanly();
+    for how in ["clean", "killed"] {
+        let broker = start(&dir, &[]);
+        assert_eq!(offsets(&mut broker.client()), [3, 4, 5], "{how}");
+        assert!(logs(&dir.join("data/t-0")).len() >= 2);
+        broker.kill();
+    }
+}
+
+#[test]
+fn what_was_dirty_at_a_stop_is_compacted_after_the_start() {
+    let dir = TempDir::new();
+    let broker = start(&dir, &["--set", "log.cleaner.enable=false"]);
+    let mut client = broker.client();
+    client.create_with("t", 1, &[SMALL, COMPACT]);
+    fill(&mut client, 6);
+    broker.stop_cleanly();
+    let arguments = ["--set", "log.initial.task.delay.ms=0", "--set", "log.cleaner.backoff.ms=10"];
+    let broker = Broker::start_with_retention(&dir.join("data"), &arguments);
+    broker.logged(&["t-0: compacted up to offset 5"]);
+    assert_eq!(offsets(&mut broker.client()), [3, 4, 5]);
+    broker.stop_cleanly();
+}
+
+#[test]
+fn a_topic_whose_policy_changes_is_compacted_from_then_on() {
+    let dir = TempDir::new();
+    let broker = start(&dir, &[]);
+    let mut client = broker.client();
+    client.create_with("t", 1, &[SMALL, ("retention.ms", "-1")]);
+    fill(&mut client, 6);
+    client.alter("t", &[COMPACT, ("min.cleanable.dirty.ratio", "1")]);
+    fill(&mut client, 1);
+    assert_eq!(offsets(&mut client).len(), 7, "as dirty as it can be is not dirtier than that");
+    client.alter("t", &[("min.cleanable.dirty.ratio", "0.1")]);
+    broker.logged(&["t-0: compacted up to offset 6"]);
+    assert_eq!(offsets(&mut client), [4, 5, 6]);
+    broker.stop_cleanly();
+}
+
+#[test]
+fn compaction_waits_for_the_rate_and_neither_a_deletion_nor_a_stop_waits_for_it() {
+    let dir = TempDir::new();
+    let rate = ["--set", "log.cleaner.io.max.bytes.per.second=100000"];
+    let broker = start(&dir, &rate);
+    let mut client = broker.client();
+    for _ in 0..2 {
+        client.create_with("t", 1, &[SMALL, COMPACT]);
+        fill(&mut client, 6);
+        client.delete("t");
+    }
+    client.create_with("t", 1, &[SMALL, COMPACT]);
+    fill(&mut client, 6);
+    broker.stop_cleanly();
+    let left = names(&dir.join("data/t-0"));
+    assert!(left.iter().all(|name| !name.ends_with(".cleaned") && !name.ends_with(".swap")));
+    // What was not brought to its end is done another time.
+    let broker = start(&dir, &[]);
+    let mut client = broker.client();
+    fill(&mut client, 2);
+    broker.logged(&["t-0: compacted up to offset 7"]);
+    broker.stop_cleanly();
+}
+
+#[test]
+fn a_corrupt_log_is_left_alone_with_a_line() {
+    let dir = TempDir::new();
+    let broker = start(&dir, &["--set", "log.cleaner.enable=false"]);
+    let mut client = broker.client();
+    client.create_with("t", 1, &[SMALL, COMPACT]);
+    fill(&mut client, 6);
+    broker.stop_cleanly();
+    let path = dir.join("data/t-0/00000000000000000002.log");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[1000] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    let broker = start(&dir, &[]);
+    let mut client = broker.client();
+    client.append(AT, &keyed("key-0", 9));
+    let line = broker.logged(&["t-0: it is not compacted any more", "byte 0", "CRC"]);
+    assert!(line.contains("00000000000000000002.log"), "{line}");
+    assert_eq!(std::fs::read(&path).unwrap(), bytes, "not a byte of it went");
+    client.append(AT, &keyed("key-0", 10));
+    assert_eq!(client.offset(AT, -1), 8);
+    broker.stop_cleanly();
+}
+
+#[test]
+fn it_says_nothing_and_does_nothing_where_nothing_is_written() {
+    let dir = TempDir::new();
+    let broker = start(&dir, &[]);
+    let mut client = broker.client();
+    client.create_with("t", 1, &[SMALL, COMPACT]);
+    fill(&mut client, 6);
+    broker.logged(&["t-0: compacted up to offset 5"]);
+    // Looks that what was written last has asked for come and go; then there are none.
+    let end = std::time::Instant::now() + GUARD;
+    let mut quiet = 0;
+    let mut before = broker.sleeps();
+    while quiet < 5 {
+        assert!(std::time::Instant::now() < end, "it does not come to rest");
+        std::thread::park_timeout(std::time::Duration::from_millis(100));
+        let now = broker.sleeps();
+        quiet = if now == before { quiet + 1 } else { 0 };
+        before = now;
+    }
+    let threads = std::fs::read_dir(format!("/proc/{}/task", broker.pid())).unwrap();
+    let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).unwrap();
+    assert!(threads.map(|task| name(task.unwrap())).all(|name| name.trim() != "cleaner"));
+    broker.stop_cleanly();
+}

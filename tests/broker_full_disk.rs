@@ -1,0 +1,250 @@
+//! A full disk, a real one: writes are refused with an error code, everything else goes on, and
+//! when there is room again so do writes, without a start in between.
+#![allow(clippy::unwrap_used)]
+
+mod broker_support;
+
+use barnabas::wire::error::ErrorCode;
+use broker_support::*;
+
+const STORAGE: ErrorCode = ErrorCode::KAFKA_STORAGE_ERROR;
+const MIB: u64 = 1 << 20;
+/// Chores of the janitor come at once.
+const PROMPT: [&str; 6] = [
+    "--set",
+    "log.segment.bytes=1048576",
+    "--set",
+    "log.segment.delete.delay.ms=0",
+    "--set",
+    "log.retention.check.interval.ms=50",
+];
+
+/// A partition that is written to until the disk is full, and what it was given.
+#[derive(Default)]
+struct Filled {
+    /// What was acknowledged, as it must lie in the log.
+    stored: Vec<u8>,
+    next: i64,
+    seed: u64,
+}
+
+impl Filled {
+    /// Produces one batch; whether it was taken.
+    fn produce(&mut self, client: &mut Client, topic: &str, size: usize) -> bool {
+        self.seed += 1;
+        let batch = batch(self.seed, 2, size);
+        let produced = client.produce((topic, 0), &batch);
+        match produced.code {
+            ErrorCode::NONE => {
+                assert_eq!(produced.base_offset, self.next, "{topic}: without a gap");
+                self.stored.extend(stored(&batch, self.next, epoch(client, topic)));
+                self.next += 2;
+                true
+            }
+            code => {
+                assert_eq!(code, STORAGE, "{:?}", produced.message);
+                false
+            }
+        }
+    }
+
+    /// Produces until nothing fits any more, not even something small.
+    fn fill(&mut self, client: &mut Client, topic: &str) {
+        for size in [20_000, 1_000, 10] {
+            while self.produce(client, topic, size) {}
+        }
+    }
+
+    fn assert_all_there(&self, client: &mut Client, topic: &str) {
+        assert!(client.fetch_all((topic, 0)) == self.stored, "{topic} is not what was taken");
+        assert_eq!(client.offset((topic, 0), -1), self.next);
+    }
+}
+
+fn epoch(client: &mut Client, topic: &str) -> i32 {
+    client.cluster().topics[topic].epochs[0]
+}
+
+/// Asks until it is so.
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let end = std::time::Instant::now() + GUARD;
+    while !is_so() {
+        assert!(std::time::Instant::now() < end, "it does not come to that: {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// All that does not need room works.
+fn assert_alive(client: &mut Client) {
+    assert!(client.api_versions() > 10);
+    assert!(client.cluster().topics.contains_key("full"));
+    assert!(client.topic_configs("full").contains_key("retention.ms"));
+    client.offset(("full", 0), -2);
+    client.producers(("full", 0));
+}
+
+#[test]
+fn a_full_disk_refuses_writes_and_nothing_else_until_there_is_room() {
+    let disk = SmallDisk::new(12 * MIB);
+    let broker = Broker::spawn(disk.broker(&PROMPT));
+    let mut client = broker.client();
+    let (mut full, mut ballast) = (Filled::default(), Filled::default());
+    client.create("full", 1);
+    client.create("ballast", 1);
+    while ballast.next < 200 {
+        assert!(ballast.produce(&mut client, "ballast", 10_000));
+    }
+    full.fill(&mut client, "full");
+    disk.fill();
+    full.fill(&mut client, "full");
+    broker.logged(&["ERROR", "full-0", "make room on that disk"]);
+
+    for _ in 0..3 {
+        full.assert_all_there(&mut client, "full");
+        ballast.assert_all_there(&mut client, "ballast");
+        assert_alive(&mut client);
+        // A topic is made whole or not at all.
+        let sent = client.send_create("half", 3, &[]);
+        assert_eq!(client.created(sent), Err(STORAGE));
+        assert!(!client.cluster().topics.contains_key("half"));
+        let half: Vec<_> = names(&disk.data()).into_iter().filter(|n| n.contains("half")).collect();
+        assert_eq!(half, [""; 0]);
+        assert!(!full.produce(&mut client, "full", 1_000));
+    }
+
+    // Deleting makes room, so it must not need any.
+    client.delete("ballast");
+    until("the topic's files are gone", || disk.free() > MIB as i64);
+    assert!(full.produce(&mut client, "full", 1_000), "writes are taken again");
+    client.create("half", 3);
+    full.assert_all_there(&mut client, "full");
+    assert_alive(&mut client);
+    broker.stop_cleanly();
+    let broker = Broker::spawn(disk.broker(&PROMPT));
+    full.assert_all_there(&mut broker.client(), "full");
+    broker.stop_cleanly();
+}
+
+#[test]
+fn records_can_be_deleted_on_a_full_disk() {
+    let disk = SmallDisk::new(8 * MIB);
+    let broker = Broker::spawn(disk.broker(&PROMPT));
+    let mut client = broker.client();
+    let mut full = Filled::default();
+    client.create("full", 1);
+    full.fill(&mut client, "full");
+    disk.fill();
+    full.fill(&mut client, "full");
+    // Most of it goes, and the segments with it.
+    let keep_from = full.next - 100;
+    assert_eq!(client.delete_records(("full", 0), keep_from), keep_from);
+    until("segments are gone", || disk.free() > MIB as i64);
+    assert!(full.produce(&mut client, "full", 1_000));
+    let kept = client.fetch_all(("full", 0));
+    assert!(full.stored.ends_with(&kept) && !kept.is_empty());
+    // It holds across a crash.
+    broker.kill();
+    let broker = Broker::spawn(disk.broker(&PROMPT));
+    let mut client = broker.client();
+    assert_eq!(client.offset(("full", 0), -2), keep_from);
+    assert!(client.fetch_all(("full", 0)) == kept);
+    broker.stop_cleanly();
+}
+
+#[test]
+fn retention_makes_room_on_a_full_disk() {
+    let disk = SmallDisk::new(8 * MIB);
+    let broker = Broker::spawn(disk.broker(&PROMPT));
+    let mut client = broker.client();
+    let mut full = Filled::default();
+    client.create("full", 1);
+    full.fill(&mut client, "full");
+    let before = full.next;
+    disk.fill();
+    full.fill(&mut client, "full");
+    client.alter("full", &[("retention.bytes", "2000000")]);
+    until("segments are gone", || disk.free() > 2 * MIB as i64);
+    assert!(full.produce(&mut client, "full", 20_000));
+    assert!(client.offset(("full", 0), -2) > 0 && full.next > before);
+    let kept = client.fetch_all(("full", 0));
+    assert!(full.stored.ends_with(&kept));
+    broker.stop_cleanly();
+}
+
+#[test]
+fn a_broker_that_died_on_a_full_disk_starts_on_it_and_serves() {
+    for filler in [false, true] {
+        let disk = SmallDisk::new(8 * MIB);
+        let broker = Broker::spawn(disk.broker(&PROMPT));
+        let mut client = broker.client();
+        let (mut full, mut beside) = (Filled::default(), Filled::default());
+        client.create("full", 1);
+        client.create("beside", 1);
+        assert!(beside.produce(&mut client, "beside", 1_000));
+        full.fill(&mut client, "full");
+        if filler {
+            disk.fill();
+            full.fill(&mut client, "full");
+        }
+        broker.kill();
+        for _ in 0..2 {
+            let broker = Broker::spawn(disk.broker(&PROMPT));
+            let mut client = broker.client();
+            full.assert_all_there(&mut client, "full");
+            beside.assert_all_there(&mut client, "beside");
+            assert_alive(&mut client);
+            full.fill(&mut client, "full");
+            full.assert_all_there(&mut client, "full");
+            broker.kill();
+        }
+        let broker = Broker::spawn(disk.broker(&PROMPT));
+        let mut client = broker.client();
+        client.delete("full");
+        until("the topic's files are gone", || disk.free() > MIB as i64);
+        assert!(beside.produce(&mut client, "beside", 20_000));
+        beside.assert_all_there(&mut client, "beside");
+        broker.stop_cleanly();
+    }
+}
+
+#[test]
+fn a_clean_stop_on_a_full_disk_loses_nothing() {
+    let disk = SmallDisk::new(8 * MIB);
+    disk.take(1 << 20);
+    let broker = Broker::spawn(disk.broker(&PROMPT));
+    let mut client = broker.client();
+    let mut full = Filled::default();
+    client.create("full", 1);
+    full.fill(&mut client, "full");
+    disk.fill();
+    full.fill(&mut client, "full");
+    let ended = broker.stop();
+    assert!(matches!(ended.code, Some(0 | 1)), "{:#?}", ended.log);
+    let broker = Broker::spawn(disk.broker(&PROMPT));
+    let mut client = broker.client();
+    full.assert_all_there(&mut client, "full");
+    disk.release();
+    assert!(full.produce(&mut client, "full", 20_000));
+    full.assert_all_there(&mut client, "full");
+    broker.stop_cleanly();
+}
+
+#[test]
+fn a_broker_that_keeps_nothing_lives_with_a_full_disk_too() {
+    let disk = SmallDisk::new(8 * MIB);
+    disk.take(1 << 20);
+    let broker = Broker::spawn(disk.command(&[&["--ephemeral"], &PROMPT[..]].concat()));
+    let mut client = broker.client();
+    let mut full = Filled::default();
+    client.create("full", 1);
+    full.fill(&mut client, "full");
+    disk.fill();
+    full.fill(&mut client, "full");
+    full.assert_all_there(&mut client, "full");
+    assert_alive(&mut client);
+    disk.release();
+    assert!(full.produce(&mut client, "full", 20_000));
+    full.assert_all_there(&mut client, "full");
+    broker.stop_cleanly();
+    assert_eq!(names(&disk.path()), [""; 0], "nothing is left");
+}
