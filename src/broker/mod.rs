@@ -129,20 +129,8 @@ impl Broker {
     /// # Errors
     /// See [`StartError`]. A data directory that is refused is not touched.
     pub fn open(config: Arc<Config>, place: Place) -> Result<Self, StartError> {
-        let data_dir = if place == Place::Temporary {
-            DataDir::temporary(&std::env::temp_dir(), config.node_id())
-        } else {
-            DataDir::open(config.data_dir(), config.node_id())
-        };
-        let data_dir = data_dir.map_err(StartError::DataDir)?;
-        let keepers =
-            Keepers::spawn().map_err(|why| StartError::Io(data_dir.path().to_owned(), why))?;
+        let (data_dir, keepers) = open_dir(&config, place)?;
         let flusher = &keepers.flusher;
-        match place {
-            Place::Temporary => flusher.switch_off(),
-            Place::Kept => flusher.set_pace(config.flush_ms(), config.flush_bytes()),
-        }
-        flusher.set_data_dir(data_dir.path());
         let recovery = if data_dir.was_clean() { Recovery::Clean } else { Recovery::Unclean };
         let checkpoints = Checkpoints::load(data_dir.path());
         let recovery_point = checkpoints.get(Kind::RecoveryPoint, CLUSTER_METADATA, 0);
@@ -309,6 +297,23 @@ impl Broker {
         }
         Ok(())
     }
+}
+
+/// The data directory, locked, and the keepers that work in it.
+fn open_dir(config: &Config, place: Place) -> Result<(DataDir, Keepers), StartError> {
+    let data_dir = match place {
+        Place::Temporary => DataDir::temporary(&std::env::temp_dir(), config.node_id()),
+        Place::Kept => DataDir::open(config.data_dir(), config.node_id()),
+    };
+    let data_dir = data_dir.map_err(StartError::DataDir)?;
+    let keepers = Keepers::spawn();
+    let keepers = keepers.map_err(|why| StartError::Io(data_dir.path().to_owned(), why))?;
+    match place {
+        Place::Temporary => keepers.flusher.switch_off(),
+        Place::Kept => keepers.flusher.set_pace(config.flush_ms(), config.flush_bytes()),
+    }
+    keepers.flusher.set_data_dir(data_dir.path());
+    Ok((data_dir, keepers))
 }
 
 impl Controller {
