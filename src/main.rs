@@ -5,6 +5,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use barnabas::broker::{Broker, Endpoint, Place, WorkerMessage};
@@ -17,6 +18,8 @@ use signal_hook::iterator::Signals;
 
 /// What a broker exits with if it cannot start with what it was given.
 const UNUSABLE: u8 = 2;
+/// How long a stop waits for a start that is under way.
+const PATIENCE: Duration = Duration::from_millis(500);
 /// How long a stop waits for answers to reach their clients.
 const DRAIN: Duration = Duration::from_millis(500);
 
@@ -53,7 +56,7 @@ fn run(start: Start) -> Result<ExitCode, String> {
         log::warn!("the limit on open files stays as it is: {why}");
     }
     // From here on a signal is kept until somebody looks, so that none falls between.
-    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])
+    let signals = Signals::new([SIGHUP, SIGINT, SIGTERM])
         .map_err(|why| format!("cannot wait for signals: {why}"))?;
     let options = options(&config)?;
     let bound = net::bind::<WorkerMessage>(&options).map_err(|why| why.to_string())?;
@@ -61,7 +64,9 @@ fn run(start: Start) -> Result<ExitCode, String> {
     let watched = signals.handle();
     let bound = bound.on_failure(move || watched.close());
     let place = if start.ephemeral { Place::Temporary } else { Place::Kept };
+    let (signals, opened) = watch(signals);
     let broker = Broker::open(config.clone(), place).map_err(|why| why.to_string())?;
+    let _ = opened.send(());
     let endpoints = endpoints(&config, bound.addresses());
     let addresses = bound.addresses().to_vec();
     broker.attach(bound.senders(), endpoints);
@@ -79,17 +84,11 @@ fn run(start: Start) -> Result<ExitCode, String> {
     };
     announce(&config, &addresses);
     broker.settle();
-    let signal = signals.forever().next();
+    let signal = signals.recv().ok();
     match signal {
         Some(signal) => log::info!("signal {signal}: stopping"),
         None => log::error!("a thread that serves connections has ended: stopping"),
     }
-    // Whoever asks again does not want to wait.
-    std::thread::spawn(move || {
-        if signals.forever().next().is_some() {
-            std::process::exit(130);
-        }
-    });
     running.stop(Instant::now() + DRAIN);
     match broker.close() {
         Ok(()) if signal.is_some() => Ok(ExitCode::SUCCESS),
@@ -99,6 +98,29 @@ fn run(start: Start) -> Result<ExitCode, String> {
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+/// Hands on the first signal, when the broker is open; its channel ends without one when a thread of
+/// the broker fails. Logs that are being recovered have nothing that a stop could save: then, and
+/// when somebody asks again, the process ends at once.
+fn watch(mut signals: Signals) -> (Receiver<i32>, Sender<()>) {
+    let (tell, told) = mpsc::channel();
+    let (open, opened) = mpsc::channel();
+    std::thread::spawn(move || {
+        let Some(signal) = signals.forever().next() else { return };
+        if let Err(RecvTimeoutError::Timeout) = opened.recv_timeout(PATIENCE) {
+            log::warn!(
+                "signal {signal}: stopping before all logs are open; the next start recovers"
+            );
+            std::process::exit(0);
+        }
+        let _ = tell.send(signal);
+        // Whoever asks again does not want to wait.
+        if signals.forever().next().is_some() {
+            std::process::exit(130);
+        }
+    });
+    (told, open)
 }
 
 /// The one line on standard output: the listeners answer now.

@@ -6,7 +6,7 @@
 mod log_support;
 
 use barnabas::config::TopicConfig;
-use barnabas::log::{Bad, Bound, Missing, Recovery, RecoveryReport};
+use barnabas::log::{Bad, Bound, Log, LogError, Missing, Opening, Recovery, RecoveryReport};
 use log_support::*;
 use std::fs;
 use std::os::unix::fs::FileExt;
@@ -180,5 +180,42 @@ fn epochs_below_the_recovery_point_come_from_their_file_or_else_from_the_batches
         assert_eq!(log.end_offset_for_epoch(4), (4, 30), "{text:?}");
         assert_eq!(log.latest_epoch(), Some(5), "{text:?}");
         assert_eq!(read_all(&log, 0, Bound::LogEnd), closed.batches);
+    }
+}
+
+#[test]
+fn a_log_that_must_be_read_is_not_opened_quickly() {
+    type Damage = fn(&Closed);
+    let damages: [(&str, Damage, bool); 6] = [
+        ("none", |_| {}, true),
+        ("an old snapshot is gone", |log| fs::remove_file(log.path(16, "snapshot")).unwrap(), true),
+        ("the last snapshot", |log| fs::remove_file(log.path(32, "snapshot")).unwrap(), false),
+        ("an index", |log| fs::remove_file(log.path(8, "index")).unwrap(), false),
+        (
+            "epochs",
+            |log| fs::remove_file(log.dir.partition().join("leader-epoch-checkpoint")).unwrap(),
+            false,
+        ),
+        ("the end", |log| fs::write(log.path(24, "log"), b"").unwrap(), false),
+    ];
+    for (what, damage, is_quick) in damages {
+        let closed = Closed::new();
+        damage(&closed);
+        let opening = Opening { quick: true, ..flushed_to(Recovery::Clean, 32) };
+        // What was made ahead of need goes with every look at a directory.
+        let lasting = || {
+            let mut files = files(&closed.dir.partition());
+            files.retain(|name| !name.ends_with(".prepared"));
+            files
+        };
+        let before = lasting();
+        let opened = Log::open(closed.dir.partition(), closed.settings.clone(), opening, keepers());
+        match opened {
+            Ok((log, _)) => assert!(is_quick && log.offsets().log_end == 32, "{what}"),
+            Err(error) => {
+                assert!(!is_quick && matches!(error, LogError::Slow(_)), "{what}: {error}");
+                assert_eq!(lasting(), before, "{what}: nothing was touched");
+            }
+        }
     }
 }

@@ -326,7 +326,7 @@ fn appends_and_reads_go_on_while_segments_go() {
         config.retention_bytes = 3_000;
         config.file_delete_delay_ms = 0;
     });
-    let rounds = 2_000;
+    let rounds = 400;
     std::thread::scope(|scope| {
         let appends = scope.spawn(|| {
             for _ in 0..rounds {

@@ -149,8 +149,13 @@ impl Client {
 
     /// Creates a topic of one partition.
     pub fn create(&mut self, name: &str) -> Uuid {
+        self.create_wide(name, 1)
+    }
+
+    /// Creates a topic of so many partitions.
+    pub fn create_wide(&mut self, name: &str, num_partitions: i32) -> Uuid {
         let topic =
-            CreatableTopic { name, num_partitions: 1, replication_factor: 1, ..Default::default() };
+            CreatableTopic { name, num_partitions, replication_factor: 1, ..Default::default() };
         let topics = [topic];
         let request = CreateTopicsRequest { topics: Array::from(&topics), ..Default::default() };
         let answer = self.call(&frame(ApiKey::CreateTopics, 7, &request));

@@ -19,10 +19,12 @@ mod load;
 mod process;
 mod ready;
 mod small;
+mod start;
 mod table;
 
 const SECTIONS: &[(&str, fn())] = &[
     ("ready", ready::run),
+    ("start", start::run),
     ("produce", bulk::produce),
     ("fetch", bulk::fetch),
     ("small", small::run),

@@ -1,5 +1,6 @@
 //! From the start of the process to its first answer to ApiVersions.
 
+use super::counters::Cpu;
 use super::frames::{self, Client};
 use super::process::{Scratch, Server, broker_command};
 use super::table::{Spread, heading};
@@ -49,6 +50,11 @@ fn nothing() -> f64 {
 
 /// One start, and a stop that is not measured; milliseconds.
 fn start(data: &Path) -> f64 {
+    ended_by(data, libc::SIGTERM).0
+}
+
+/// One start, and an end that is not measured; milliseconds, and those of processor time.
+pub fn ended_by(data: &Path, signal: i32) -> (f64, f64) {
     let address = free_address();
     let mut command = broker_command(data);
     command.args(["--port", &address.port().to_string()]).stdout(Stdio::null());
@@ -66,10 +72,11 @@ fn start(data: &Path) -> f64 {
     stream.write_all(&greeting).expect("sent");
     stream.read_exact(&mut [0; 4]).expect("an answer");
     let took = began.elapsed().as_secs_f64() * 1e3;
+    let cpu = Cpu::of(child.id()).all as f64 / 1e6;
     // SAFETY: a plain system call; the child is not reaped, so the number is its own.
-    unsafe { libc::kill(child.id() as i32, libc::SIGTERM) };
+    unsafe { libc::kill(child.id() as i32, signal) };
     child.wait().expect("it ends");
-    took
+    (took, cpu)
 }
 
 fn free_address() -> SocketAddr {

@@ -11,12 +11,12 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{self, Read, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::catalog::{CLUSTER_METADATA, Partition, Topics};
-use crate::log::{Log, volume};
+use crate::log::{Log, read_text, volume};
 
 /// The largest file that is believed: a bound on what a damaged one can make us read. A million
 /// partitions with names of common length have 40 MiB.
@@ -83,8 +83,10 @@ struct Checkpoint {
     kind: Kind,
     /// What the file says, or will say when it is written next.
     entries: Entries,
-    /// The file says something else, or cannot be read.
+    /// The file says something else, or nothing.
     is_stale: bool,
+    /// The file has entries of partitions that are no more.
+    has_ghosts: bool,
 }
 
 /// The checkpoints of a data directory.
@@ -103,8 +105,9 @@ impl Checkpoints {
                 ::log::warn!("{}: {why}; it is not used: {consequence}", path.display());
                 None
             });
+            let is_stale = entries.is_none();
             let entries = entries.unwrap_or_default();
-            Mutex::new(Checkpoint { path, kind, entries, is_stale: false })
+            Mutex::new(Checkpoint { path, kind, entries, is_stale, has_ghosts: false })
         };
         let files = Kind::ALL.map(load);
         let log_starts = dir.join(Kind::LogStart.file_name());
@@ -186,16 +189,18 @@ impl Checkpoints {
     pub fn forget(&self, topic: &str, indexes: std::ops::Range<i32>) -> io::Result<()> {
         for kind in Kind::ALL {
             let mut file = self.lock(kind);
-            let Some(partitions) = file.entries.get_mut(topic) else { continue };
-            let before = partitions.len();
-            partitions.retain(|index, _| !indexes.contains(index));
-            if partitions.len() != before {
-                if partitions.is_empty() {
+            if let Some(partitions) = file.entries.get_mut(topic) {
+                let before = partitions.len();
+                partitions.retain(|index, _| !indexes.contains(index));
+                let (has_gone, is_empty) = (partitions.len() != before, partitions.is_empty());
+                file.removed(has_gone);
+                if is_empty {
                     file.entries.remove(topic);
                 }
-                file.is_stale = true;
             }
-            file.store(&self.dir)?;
+            if file.has_ghosts {
+                file.store(&self.dir)?;
+            }
         }
         Ok(())
     }
@@ -208,7 +213,7 @@ impl Checkpoint {
         let names: HashSet<&str> = all.iter().map(|topic| &*topic.name).collect();
         let before = self.entries.len();
         self.entries.retain(|name, _| names.contains(name.as_str()) || name == CLUSTER_METADATA);
-        self.is_stale |= self.entries.len() != before;
+        self.removed(self.entries.len() != before);
         for topic in &all {
             for partition in topic.partitions() {
                 self.refresh_one(partition);
@@ -216,9 +221,16 @@ impl Checkpoint {
             if let Some(partitions) = self.entries.get_mut(&*topic.name) {
                 let (before, count) = (partitions.len(), topic.partitions().len());
                 partitions.retain(|&index, _| usize::try_from(index).is_ok_and(|i| i < count));
-                self.is_stale |= partitions.len() != before;
+                let has_gone = partitions.len() != before;
+                self.removed(has_gone);
             }
         }
+    }
+
+    /// Notes that entries went, if they did.
+    fn removed(&mut self, has_gone: bool) {
+        self.is_stale |= has_gone;
+        self.has_ghosts |= has_gone;
     }
 
     fn refresh_one(&mut self, partition: &Partition) {
@@ -257,7 +269,7 @@ impl Checkpoint {
             return Ok(());
         }
         replace(dir, &self.path, render(&self.entries).as_bytes())?;
-        self.is_stale = false;
+        (self.is_stale, self.has_ghosts) = (false, false);
         Ok(())
     }
 }
@@ -297,20 +309,11 @@ fn render(entries: &Entries) -> String {
 
 /// What a file says; `None` if there is none, or why it cannot be believed.
 fn read(path: &Path) -> Result<Option<Entries>, String> {
-    let meta = match fs::metadata(path) {
+    let text = match read_text(path, MAX_BYTES) {
         Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(why) => return Err(format!("cannot read it: {why}")),
-        Ok(meta) => meta,
+        read => read.map_err(|why| format!("cannot read it: {why}"))?,
     };
-    if !meta.is_file() || meta.len() > MAX_BYTES {
-        return Err("it is no file of a plausible size".to_owned());
-    }
-    let mut bytes = Vec::new();
-    let opened = File::open(path).map(|file| file.take(MAX_BYTES));
-    let read = opened.and_then(|mut file| file.read_to_end(&mut bytes));
-    read.map_err(|why| format!("cannot read it: {why}"))?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| "it is not text".to_owned())?;
-    parse(text).map(Some)
+    parse(&text).map(Some)
 }
 
 /// The entries of a file's text, or which line is wrong.

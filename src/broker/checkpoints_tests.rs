@@ -182,13 +182,13 @@ fn nothing_is_written_when_nothing_changed() {
     let scratch = Scratch::new("idle");
     let topics = topics(&[("t", vec![scratch.partition("t", 0, 3)])]);
     let checkpoints = Checkpoints::load(&scratch.0);
-    checkpoints.write_log_starts(&topics).unwrap();
-    assert_eq!(scratch.text(Kind::LogStart), None, "there is nothing to say");
-    checkpoints.write_high_watermarks(&topics).unwrap();
-    let path = scratch.0.join(Kind::HighWatermark.file_name());
-    fs::remove_file(&path).unwrap();
-    checkpoints.write_high_watermarks(&topics).unwrap();
-    assert!(!path.exists());
+    for (kind, text) in [(Kind::LogStart, "0\n0\n"), (Kind::HighWatermark, "0\n1\nt 0 3\n")] {
+        checkpoints.write(kind, &topics).unwrap();
+        assert_eq!(scratch.text(kind).as_deref(), Some(text), "as Kafka, also with nothing to say");
+        fs::remove_file(scratch.0.join(kind.file_name())).unwrap();
+        checkpoints.write(kind, &topics).unwrap();
+        assert_eq!(scratch.text(kind), None);
+    }
 }
 
 #[test]

@@ -289,6 +289,14 @@ impl Controller {
         })?;
         let mut partitions = Vec::with_capacity(indexes.len());
         for index in indexes {
+            if self.shared.is_stopping() {
+                // Thousands of them must not hold up a stop.
+                self.remove_logs(&partitions);
+                return Err(ApiError::new(
+                    ErrorCode::REQUEST_TIMED_OUT,
+                    "The broker stops; the partitions were not made.",
+                ));
+            }
             let dir = partition_dir::path(&self.shared.data_dir, topic, index);
             // Only what this call makes may it take away again.
             let begun =

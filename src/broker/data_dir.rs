@@ -5,17 +5,17 @@
 //! `.kafka_cleanshutdown`, there only between a clean stop and the next start. A directory that is
 //! not ours is never touched.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 use super::data_dir_error::DataDirError;
+use super::meta_properties::{META, Meta, read_meta, write_meta};
+use crate::log::lock_exclusively;
 use crate::wire::uuid::Uuid;
 
-/// Whose the directory is.
-pub const META: &str = "meta.properties";
 const LOCK: &str = ".lock";
 const CLEAN: &str = ".kafka_cleanshutdown";
 /// How the directories of ephemeral brokers begin, from when they are locked.
@@ -26,17 +26,6 @@ const STARTING: &str = "barnabas-starting-";
 const START_LIMIT: Duration = Duration::from_secs(600);
 /// What may lie in a directory that is about to become ours.
 const HARMLESS: [&str; 2] = [LOCK, "lost+found"];
-
-/// What `meta.properties` says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Meta {
-    /// The cluster's id, stable for ever.
-    pub cluster_id: String,
-    /// The node that owns the directory.
-    pub node_id: i32,
-    /// The directory's own id.
-    pub directory_id: Uuid,
-}
 
 /// A data directory that is ours and locked until this value is dropped.
 #[derive(Debug)]
@@ -214,14 +203,21 @@ fn sweep(parent: &Path) {
     }
 }
 
+/// Takes the directory's lock, which keeps Apache Kafka away too.
 fn lock(path: &Path) -> Result<File, DataDirError> {
     let fail = |what, why| DataDirError::Io(path.to_owned(), what, why);
-    let file = File::options().create(true).truncate(false).write(true).open(path.join(LOCK));
-    let file = file.map_err(|why| fail("open .lock in it for writing", why))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(DataDirError::Locked(path.to_owned())),
-        Err(TryLockError::Error(why)) => Err(fail("lock .lock in it", why)),
+    let at = path.join(LOCK);
+    // A pipe would wait for somebody at its other end.
+    if fs::metadata(&at).is_ok_and(|meta| !meta.is_file()) {
+        return Err(DataDirError::NotAFile(path.to_owned(), LOCK));
+    }
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true).custom_flags(libc::O_NONBLOCK);
+    let file = options.open(at).map_err(|why| fail("open .lock in it for writing", why))?;
+    match lock_exclusively(&file) {
+        Ok(true) => Ok(file),
+        Ok(false) => Err(DataDirError::Locked(path.to_owned())),
+        Err(why) => Err(fail("lock .lock in it", why)),
     }
 }
 
@@ -241,49 +237,8 @@ fn check_unused(path: &Path) -> Result<(), DataDirError> {
     Ok(())
 }
 
-fn read_meta(path: &Path) -> Result<Option<Meta>, DataDirError> {
-    let text = match fs::read_to_string(path.join(META)) {
-        Ok(text) => text,
-        Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(why) => {
-            return Err(DataDirError::Io(path.to_owned(), "read meta.properties in it", why));
-        }
-    };
-    parse_meta(&text).map(Some).map_err(|why| DataDirError::Meta(path.to_owned(), why))
-}
-
-fn parse_meta(text: &str) -> Result<Meta, String> {
-    let lines =
-        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let pairs: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once('=')).collect();
-    let get = |key: &str| {
-        let found = pairs.iter().find(|(k, _)| k.trim() == key).map(|(_, v)| v.trim());
-        found.ok_or_else(|| format!("it has no {key}"))
-    };
-    match get("version")? {
-        "1" => {}
-        other => return Err(format!("version {other} is not known, only 1")),
-    }
-    let node_id = get("node.id")?;
-    let directory_id = get("directory.id")?;
-    Ok(Meta {
-        cluster_id: get("cluster.id")?.to_owned(),
-        node_id: node_id.parse().map_err(|_| format!("node.id '{node_id}' is not a number"))?,
-        directory_id: Uuid::from_str(directory_id)
-            .map_err(|_| format!("directory.id '{directory_id}' is not an id"))?,
-    })
-}
-
-fn write_meta(path: &Path, meta: &Meta) -> io::Result<()> {
-    let Meta { cluster_id, node_id, directory_id } = meta;
-    let text = format!(
-        "#\nversion=1\ncluster.id={cluster_id}\nnode.id={node_id}\ndirectory.id={directory_id}\n"
-    );
-    write_atomically(path, META, text.as_bytes())
-}
-
 /// Writes a small file so that after a crash of the process it is either as before or whole.
-fn write_atomically(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+pub fn write_atomically(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let temporary = dir.join(format!("{name}.tmp"));
     fs::write(&temporary, bytes)?;
     fs::rename(&temporary, dir.join(name))

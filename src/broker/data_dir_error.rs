@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::{fmt, io};
 
-use super::data_dir::META;
+use super::meta_properties::META;
 
 /// Why a data directory cannot be used; its text says what to do.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub enum DataDirError {
     NotOurs(PathBuf, String),
     /// `meta.properties` does not make sense.
     Meta(PathBuf, String),
+    /// Something else lies where a file must be.
+    NotAFile(PathBuf, &'static str),
     /// The directory belongs to another node.
     OtherNode(PathBuf, i32, i32),
 }
@@ -40,6 +42,11 @@ impl fmt::Display for DataDirError {
             Self::Meta(path, why) => {
                 write!(f, "data directory {}: {META} is not usable: {why}", path.display())
             }
+            Self::NotAFile(path, name) => write!(
+                f,
+                "data directory {}: {name} in it is not a regular file; move that away",
+                path.display()
+            ),
             Self::OtherNode(path, theirs, ours) => write!(
                 f,
                 "data directory {}: it belongs to node {theirs}, but this is node {ours}; start with \

@@ -45,7 +45,9 @@ impl Found {
         let mut found = Self::default();
         for entry in fs::read_dir(data_dir)? {
             let entry = entry?;
-            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            // A partition may live elsewhere, behind a link.
+            let kind = entry.file_type()?;
+            if !(kind.is_dir() || kind.is_symlink() && entry.path().is_dir()) {
                 continue;
             }
             let os_name = entry.file_name();
@@ -65,9 +67,39 @@ impl Found {
         Ok(found)
     }
 
-    /// Renames what the catalog does not know, and says what lies aside.
-    pub fn set_aside(&self) {
-        self.unknown.iter().for_each(|dir| set_aside(dir));
+    /// Renames what the catalog does not know, and says what lies aside. What a crash left of a
+    /// topic's creation has no records, and goes.
+    pub fn set_aside(&mut self) {
+        /// So many have a line of their own.
+        const TOLD: usize = 10;
+        let mut count = 0;
+        for dir in std::mem::take(&mut self.unknown) {
+            if has_no_records(&dir).unwrap_or(false) {
+                match rename_deleted(&dir) {
+                    Ok(renamed) => self.deleted.extend(renamed),
+                    Err(why) => ::log::error!("it is nobody's and has no records: {why}"),
+                }
+                continue;
+            }
+            count += 1;
+            match (set_aside(&dir), dir.display()) {
+                (Ok(to), dir) if count <= TOLD => ::log::warn!(
+                    "{dir}: no topic of the catalog owns it; moved to {}, remove that if it is not \
+                     needed",
+                    to.display()
+                ),
+                (Ok(_), _) => {}
+                (Err(why), dir) => {
+                    ::log::error!("{dir}: no topic owns it, and it cannot be moved: {why}");
+                }
+            }
+        }
+        if count > TOLD {
+            ::log::warn!(
+                "{} more directories that no topic owns were moved likewise",
+                count - TOLD
+            );
+        }
         if let Some(first) = self.strays.first() {
             ::log::warn!(
                 "{} directories that no topic owns were set aside earlier ({} and the like); remove \
@@ -77,6 +109,23 @@ impl Found {
             );
         }
     }
+}
+
+/// Whether a directory has nothing but the files of a partition that never had a record.
+fn has_no_records(dir: &Path) -> io::Result<bool> {
+    const OURS: [&str; 5] =
+        [".index", ".timeindex", ".prepared", ".tmp", "leader-epoch-checkpoint"];
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let is_empty = name.ends_with(".log") && entry.metadata()?.len() == 0;
+        let is_ours = name == partition_dir::METADATA || OURS.iter().any(|end| name.ends_with(end));
+        if !entry.file_type()?.is_file() || !(is_empty || is_ours) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// `<topic>-<partition>.<id><suffix>`, as Kafka and we name what is no partition any more.
@@ -91,20 +140,15 @@ fn is_known(image: &Image, topic: &str, index: i32) -> bool {
     known.is_some_and(|topic| usize::try_from(index).is_ok_and(|i| i < topic.partitions.len()))
 }
 
-/// Takes a directory out of the partitions' namespace.
-pub fn set_aside(dir: &Path) {
+/// Takes a directory out of the partitions' namespace; gives its new name.
+///
+/// # Errors
+/// When it cannot be renamed.
+pub fn set_aside(dir: &Path) -> io::Result<PathBuf> {
     let name = dir.file_name().unwrap_or_default().to_string_lossy();
     let to = dir.with_file_name(aside_dir_name(&name, &random_uuid().to_string(), STRAY));
-    match fs::rename(dir, &to) {
-        Ok(()) => ::log::warn!(
-            "{}: no topic of the catalog owns it; moved to {}, remove that if it is not needed",
-            dir.display(),
-            to.display()
-        ),
-        Err(why) => {
-            ::log::error!("{}: no topic owns it, and it cannot be moved: {why}", dir.display())
-        }
-    }
+    fs::rename(dir, &to)?;
+    Ok(to)
 }
 
 /// Gives the directory of a deleted partition whose log is not open the name of one that is to be

@@ -25,7 +25,7 @@ use crate::wire::uuid::Uuid;
 /// When the data directory cannot be listed. A partition that cannot be opened is offline.
 pub fn load(shared: &Arc<Shared>, recovery: Recovery) -> Result<Option<Removal>, StartError> {
     let image = shared.image();
-    let found = Found::list(&shared.data_dir, &image)
+    let mut found = Found::list(&shared.data_dir, &image)
         .map_err(|why| StartError::Io(shared.data_dir.clone(), why))?;
     found.set_aside();
     let opener = opener::lazy(shared);

@@ -10,6 +10,7 @@
 //! (workers attached), *closed* (all logs flushed and closed, the clean-shutdown marker written).
 //! A broker that is dropped without [`Broker::close`] leaves what a crash leaves.
 
+mod checker;
 pub mod checkpoints;
 mod cleaner;
 mod cleaner_pace;
@@ -21,6 +22,7 @@ mod fetch_sessions;
 mod janitor;
 mod leftovers;
 mod load;
+mod meta_properties;
 mod metadata_log;
 mod opener;
 mod partition_dir;
@@ -173,6 +175,7 @@ impl Broker {
             cluster_id: data_dir.meta().cluster_id.clone(),
             data_dir: data_dir.path().to_owned(),
             checkpoints,
+            checker: Default::default(),
             keepers: keepers.clone(),
             image: RwLock::new(image),
             config: RwLock::new(effective),
@@ -266,9 +269,10 @@ impl Broker {
 }
 
 impl Broker {
-    /// Closes all partitions that are open; the others are as a clean stop left them. Few are flushed one by one, many with one call for the volume: a stop
-    /// must not take a disk's time per partition. Those that are about to be removed are left as they
-    /// are: a flush of the whole volume is the business of others there.
+    /// Closes all partitions that are open; the others are as a clean stop left them. Few are flushed
+    /// one by one, many with one call for the volume: a stop must not take a disk's time per
+    /// partition. Those that are about to be removed are left as they are: a flush of the whole
+    /// volume is the business of others there.
     fn close_logs(&self) -> Result<(), StartError> {
         const FEW: usize = 16;
         if self.data_dir.is_temporary() {
@@ -292,8 +296,8 @@ impl Broker {
                 outcome = outcome.and(log.close_flushed().map_err(StartError::Log));
             }
         }
-        outcome?;
-        self.write_checkpoints()
+        // What is on the disk need not be checked again, whatever became of the others.
+        outcome.and(self.write_checkpoints())
     }
 
     /// Writes down where the logs are, for the next start.

@@ -5,16 +5,16 @@
 //! when it is first needed, by a worker then, which is why no more is looked at than must be. A log
 //! that cannot be opened takes its partition offline, and nothing else.
 
-use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Weak};
+use std::{fmt, fs};
 
 use super::checkpoints::Kind;
 use super::load::make_log;
 use super::shared::Shared;
 use super::{leftovers, partition_dir};
 use crate::catalog::{Opened, Opener, Partition, Topic};
-use crate::log::{Log, Opening, Progress, Recovery, RecoveryReport};
+use crate::log::{Log, LogError, Opening, Recovery, RecoveryReport};
 
 /// Opens logs when they are first needed.
 pub struct LazyOpener {
@@ -27,9 +27,16 @@ impl Opener for LazyOpener {
         let Some(shared) = self.shared.upgrade() else { return Opened::Later };
         // A topic that is being deleted: its partition is retired in a moment.
         let Some(topic) = shared.topics.by_name(&partition.topic) else { return Opened::Later };
-        let opened = shared.open_log(&topic, partition.index, Recovery::Clean, Progress::default());
-        match opened {
+        if shared.checker.is_at(partition) {
+            return Opened::Later;
+        }
+        let quick = Opening { quick: true, ..Opening::from(Recovery::Clean) };
+        match shared.open_log(&topic, partition.index, quick) {
             Ok(log) => Opened::Ready(Box::new(log)),
+            Err(NotOpened::Slow) => {
+                shared.checker.check(&shared, &topic, partition.index);
+                Opened::Later
+            }
             Err(why) => {
                 ::log::error!("{why}");
                 Opened::Offline
@@ -54,8 +61,27 @@ impl Opener for LazyOpener {
     }
 }
 
+/// Why a partition's log is not open.
+#[derive(Debug)]
+pub enum NotOpened {
+    /// It has to be read, and there was no time for that.
+    Slow,
+    /// It cannot be used; the text says what to do.
+    Offline(String),
+}
+
+impl fmt::Display for NotOpened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Slow => f.write_str("the log has to be checked"),
+            Self::Offline(why) => f.write_str(why),
+        }
+    }
+}
+
 impl Shared {
-    /// Opens the log of a partition of this topic.
+    /// Opens the log of a partition of this topic: what the checkpoints say is added to what is
+    /// known of it.
     ///
     /// # Errors
     /// What is wrong, and what to do about it.
@@ -63,32 +89,41 @@ impl Shared {
         &self,
         topic: &Topic,
         index: i32,
-        recovery: Recovery,
-        progress: Progress,
-    ) -> Result<Log, String> {
+        opening: Opening,
+    ) -> Result<Log, NotOpened> {
         let dir = partition_dir::path(&self.data_dir, &topic.name, index);
         let get = |kind| self.checkpoints.get(kind, &topic.name, index);
         let offline = |why: String| {
             let (name, dir) = (&topic.name, dir.display());
             let reached = get(Kind::HighWatermark).or(get(Kind::RecoveryPoint)).unwrap_or(0);
-            format!(
+            NotOpened::Offline(format!(
                 "partition {name}-{index}, which had reached offset {reached}, is offline: {why}; \
                  mend that and start again, or move {dir} away to begin the partition anew"
-            )
+            ))
         };
         if self.is_of_another_topic(&dir, topic) {
-            leftovers::set_aside(&dir);
+            let to = leftovers::set_aside(&dir).map_err(|why| {
+                offline(format!("it is that of an earlier topic and cannot be moved: {why}"))
+            })?;
+            ::log::warn!(
+                "{}: it is that of an earlier topic with the same name; moved to {}, remove that if \
+                 it is not needed",
+                dir.display(),
+                to.display()
+            );
             return make_log(&dir, topic.id, &topic.config(), &self.config(), &self.keepers)
                 .map_err(offline);
         }
         let opening = Opening {
             recovery_point: get(Kind::RecoveryPoint),
             log_start: get(Kind::LogStart),
-            progress,
-            ..Opening::from(recovery)
+            ..opening
         };
         let opened = Log::open(dir.clone(), topic.config(), opening, self.keepers.clone());
-        let (log, report) = opened.map_err(|why| offline(why.to_string()))?;
+        let (log, report) = opened.map_err(|why| match why {
+            LogError::Slow(_) => NotOpened::Slow,
+            why => offline(why.to_string()),
+        })?;
         ::log::debug!("{}-{index}: {report:?}", topic.name);
         tell_losses(&dir, &report);
         log.set_producer_expiration(i64::from(self.config().producer_id_expiration_ms()));

@@ -6,9 +6,13 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::{fs, io};
 
+use crate::log::read_text;
 use crate::wire::uuid::Uuid;
 
-const METADATA: &str = "partition.metadata";
+/// Says in a partition's directory whose it is.
+pub const METADATA: &str = "partition.metadata";
+/// More than this the file never has.
+const MAX_BYTES: u64 = 1 << 16;
 
 /// The name of a partition's directory.
 pub fn name(topic: &str, index: i32) -> String {
@@ -40,7 +44,7 @@ pub fn write_metadata(dir: &Path, topic_id: Uuid) -> io::Result<()> {
 /// # Errors
 /// When the file is there but cannot be read.
 pub fn read_metadata(dir: &Path) -> io::Result<Option<Uuid>> {
-    let text = match fs::read_to_string(dir.join(METADATA)) {
+    let text = match read_text(&dir.join(METADATA), MAX_BYTES) {
         Ok(text) => text,
         Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(why) => return Err(why),

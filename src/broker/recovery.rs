@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::shared::Shared;
 use crate::catalog::{Partition, Topic};
-use crate::log::{Progress, Recovery};
+use crate::log::{Opening, Progress, Recovery};
 
 /// Between two lines about the progress.
 const TELL_EVERY: Duration = Duration::from_secs(1);
@@ -88,9 +88,10 @@ pub fn recover(shared: &Arc<Shared>) {
 }
 
 fn open(shared: &Shared, topic: &Topic, partition: &Partition, progress: Progress) {
+    let opening = Opening { progress, ..Opening::from(Recovery::Unclean) };
     partition.open_with(|| {
         shared
-            .open_log(topic, partition.index, Recovery::Unclean, progress)
+            .open_log(topic, partition.index, opening)
             .inspect_err(|why| ::log::error!("{why}"))
             .ok()
     });

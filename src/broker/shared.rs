@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::checker::Checker;
 use super::checkpoints::Checkpoints;
 use super::controller::{Controller, Job};
 use super::fetch_sessions::FetchSessions;
@@ -64,6 +65,7 @@ pub struct Shared {
     pub data_dir: PathBuf,
     /// The data directory's checkpoint files.
     pub checkpoints: Checkpoints,
+    pub(super) checker: Checker,
     pub(super) keepers: Keepers,
     pub(super) image: RwLock<Image>,
     pub(super) config: RwLock<Arc<Config>>,

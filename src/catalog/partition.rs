@@ -134,8 +134,12 @@ impl Partition {
 
     /// Opens the log in another way than its opener's, unless it is open.
     pub fn open_with(&self, open: impl FnOnce() -> Option<Log>) {
-        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
-        self.log.get_or_init(|| open().map(Box::new));
+        let opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        let log = self.log.get_or_init(|| open().map(Box::new)).as_deref();
+        drop(opening);
+        if let (Some(log), Some(opener)) = (log, &self.opener) {
+            opener.opened(self, log);
+        }
     }
 
     fn unless_failed<'l>(&self, log: Option<&'l Log>) -> Option<&'l Log> {

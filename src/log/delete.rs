@@ -12,6 +12,8 @@ use super::error::{LogError, StorageError};
 use super::names;
 use super::offsets::Position;
 use super::segment::Segment;
+use super::{checkpoint, producer_snapshot};
+use crate::config::TopicConfig;
 use std::fs;
 use std::sync::{Arc, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
@@ -32,10 +34,19 @@ impl std::ops::AddAssign for Deleted {
     }
 }
 
+/// `file.delete.delay.ms`
+pub(super) fn delete_delay(config: &TopicConfig) -> Duration {
+    Duration::from_millis(u64::try_from(config.file_delete_delay_ms).unwrap_or(0))
+}
+
 impl Log {
     /// Who holds this may take segments out of the log or put others in their place; nobody else
-    /// does meanwhile. It comes before the writer's lock. Appends and reads go on. `None` if
-    /// somebody has it.
+    /// does meanwhile. It comes before the writer's lock. Appends and reads go on.
+    pub(super) fn lock_upkeep(&self) -> MutexGuard<'_, ()> {
+        self.upkeep.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same; `None` if somebody has it.
     pub(super) fn try_lock_upkeep(&self) -> Option<MutexGuard<'_, ()>> {
         match self.upkeep.try_lock() {
             Ok(guard) => Some(guard),
@@ -46,8 +57,7 @@ impl Log {
 
     /// `file.delete.delay.ms`
     pub(super) fn delete_delay(&self) -> Duration {
-        let delay = self.lock_writer().config.file_delete_delay_ms;
-        Duration::from_millis(u64::try_from(delay).unwrap_or(0))
+        delete_delay(&self.lock_writer().config)
     }
 
     /// Takes the oldest segments out of the log, all of `going`, which are not the last one. The log
@@ -63,13 +73,34 @@ impl Log {
         };
         // A snapshot that is still to be written must not come back after it was deleted.
         self.backlog.help();
+        self.keep_producers(going, new_start)?;
         self.start_at_segment(new_start)?;
         let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
         let same = |(gone, deleted): (Arc<Segment>, &Arc<Segment>)| Arc::ptr_eq(&gone, deleted);
         assert!(segments.drain(..going.len()).zip(going).all(same), "only a prefix goes");
         assert!(!segments.is_empty(), "a log has a segment");
         drop(segments);
-        self.give_up(going)
+        let delay = self.delete_delay();
+        match self.give_up(going, delay) {
+            // The whole log was deleted meanwhile, and its directory has another name.
+            Err(_) if self.lock_writer().closed => Ok(Deleted::default()),
+            done => done,
+        }
+    }
+
+    /// Sees to it that there is a snapshot of the producers' state where the log will begin: what
+    /// went into it before cannot be read again. After a crash there may be none, for a roll writes it
+    /// behind.
+    fn keep_producers(&self, going: &[Arc<Segment>], new_start: i64) -> Result<(), LogError> {
+        let path = names::snapshot_file(&self.dir(), new_start);
+        if path.exists() {
+            return Ok(());
+        }
+        let last_size = going.last().map_or(0, |last| last.size());
+        let producers = self.producers_at(going, last_size, new_start)?;
+        checkpoint::replace(&path, &producer_snapshot::encode(&producers))
+            .map_err(StorageError::on("write", &path))?;
+        Ok(())
     }
 
     /// Moves the log start to where a segment begins, unless it is beyond that already, and the
@@ -108,16 +139,15 @@ impl Log {
 
     /// Renames the files of segments that are out of the log already, in this order, and has them
     /// removed later.
-    pub(super) fn give_up(&self, segments: &[Arc<Segment>]) -> Result<Deleted, LogError> {
-        let (dir, delay) = (self.dir(), self.delete_delay());
+    pub(super) fn give_up(
+        &self,
+        segments: &[Arc<Segment>],
+        delay: Duration,
+    ) -> Result<Deleted, LogError> {
+        let dir = self.dir();
         let mut deleted = Deleted::default();
         for segment in segments {
-            let mut files = match segment.rename_deleted(&dir) {
-                Ok(files) => files,
-                // The whole log was deleted meanwhile, and its directory has another name.
-                Err(_) if self.lock_writer().closed => return Ok(deleted),
-                Err(error) => return Err(error.into()),
-            };
+            let mut files = segment.rename_deleted(&dir)?;
             let snapshot = names::snapshot_file(&dir, segment.base);
             let renamed = names::deleted(&snapshot);
             if fs::rename(snapshot, &renamed).is_ok() {

@@ -7,7 +7,11 @@
 use super::checkpoint;
 use super::error::StorageError;
 use super::names;
+use super::whole_file::read_text;
 use std::path::Path;
+
+/// More than this the file never has.
+const MAX_BYTES: u64 = 64 << 20;
 
 /// An epoch's first offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +30,7 @@ pub(crate) struct LeaderEpochs {
 impl LeaderEpochs {
     /// Reads the checkpoint in `dir`; `None` if there is none that can be believed.
     pub(crate) fn load(dir: &Path) -> Option<LeaderEpochs> {
-        let text = std::fs::read_to_string(names::leader_epoch_file(dir)).ok()?;
+        let text = read_text(&names::leader_epoch_file(dir), MAX_BYTES).ok()?;
         let mut epochs = LeaderEpochs::default();
         for entry in checkpoint::parse(&text, parse_entry)? {
             epochs.assign(entry.epoch, entry.start);

@@ -90,6 +90,8 @@ pub enum LogError {
     Storage(StorageError),
     /// There is a log in the directory already.
     Exists(PathBuf),
+    /// The log has to be read before it can be opened, and there was no time for that.
+    Slow(PathBuf),
     /// The log start offset cannot be moved there.
     OffsetOutOfRange {
         /// The offset asked for.
@@ -103,7 +105,9 @@ impl LogError {
     /// The error code for a client.
     pub fn code(&self) -> ErrorCode {
         match self {
-            LogError::Storage(_) | LogError::Exists(_) => ErrorCode::KAFKA_STORAGE_ERROR,
+            LogError::Storage(_) | LogError::Exists(_) | LogError::Slow(_) => {
+                ErrorCode::KAFKA_STORAGE_ERROR
+            }
             LogError::OffsetOutOfRange { .. } => ErrorCode::OFFSET_OUT_OF_RANGE,
         }
     }
@@ -115,6 +119,13 @@ impl fmt::Display for LogError {
             LogError::Storage(error) => error.fmt(f),
             LogError::Exists(dir) => {
                 write!(f, "there is a log in {} already; open it instead", dir.display())
+            }
+            LogError::Slow(dir) => {
+                write!(
+                    f,
+                    "the log in {} has to be checked; open it where that may take time",
+                    dir.display()
+                )
             }
             LogError::OffsetOutOfRange { offset, high_watermark } => write!(
                 f,
@@ -129,7 +140,7 @@ impl std::error::Error for LogError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             LogError::Storage(error) => Some(error),
-            LogError::Exists(_) | LogError::OffsetOutOfRange { .. } => None,
+            LogError::Exists(_) | LogError::Slow(_) | LogError::OffsetOutOfRange { .. } => None,
         }
     }
 }

@@ -26,16 +26,24 @@ impl Listing {
         let mut swaps = false;
         for entry in fs::read_dir(dir)? {
             let entry = entry?;
-            match FileKind::of(&entry.file_name().to_string_lossy()) {
+            let kind = FileKind::of(&entry.file_name().to_string_lossy());
+            if !matches!(kind, FileKind::Leftover | FileKind::Other) {
+                check_regular(&entry)?;
+            }
+            match kind {
                 FileKind::Log(base) => {
-                    listing.logs.insert(base, entry.metadata()?.len());
+                    listing.logs.insert(base, fs::metadata(entry.path())?.len());
                 }
                 FileKind::Index(base) => listing.indexes.push(base),
                 FileKind::TimeIndex(base) => listing.time_indexes.push(base),
                 FileKind::TxnIndex(base) => listing.txn_indexes.push(base),
                 FileKind::Snapshot(offset) => listing.snapshots.push(offset),
                 FileKind::Swap => swaps = true,
-                FileKind::Leftover => fs::remove_file(entry.path())?,
+                FileKind::Leftover => match fs::remove_file(entry.path()) {
+                    // The janitor was quicker.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    removed => removed?,
+                },
                 FileKind::Other => {}
             }
         }
@@ -65,4 +73,14 @@ impl Listing {
         let has = |offsets: &[i64]| offsets.binary_search(&base).is_ok();
         has(&self.indexes) && has(&self.time_indexes)
     }
+}
+
+/// A segment's files are files: a pipe would hold up whoever opens it.
+fn check_regular(entry: &fs::DirEntry) -> io::Result<()> {
+    let kind = entry.file_type()?;
+    if kind.is_file() || (kind.is_symlink() && fs::metadata(entry.path())?.is_file()) {
+        return Ok(());
+    }
+    let why = format!("{} in it is not a regular file", entry.file_name().display());
+    Err(io::Error::new(io::ErrorKind::InvalidData, why))
 }

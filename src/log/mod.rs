@@ -9,7 +9,7 @@
 //!  │                                                               txn_index
 //!  ├ LeaderEpochs  leader-epoch-checkpoint                         epochs
 //!  ├ Preparer    grows and faults in ahead of need (a keeper)      preparer
-//!  └ Janitor     removes what was given up, later (a keeper)       janitor, delete, retention
+//!  └ Janitor     removes what was given up, later (a keeper)       janitor, delete, retention, truncate
 //! open, listing, trust, recover, state: from a directory to a log, also after a crash; damage: only looking
 //! ```
 //!
@@ -31,6 +31,7 @@ mod delete;
 mod durability;
 mod epochs;
 mod error;
+mod exclusive;
 mod file;
 mod flush;
 mod flusher;
@@ -54,6 +55,7 @@ mod rebuild;
 mod recover;
 mod report;
 mod reset;
+mod rest;
 mod retention;
 mod sanity;
 mod scan;
@@ -62,6 +64,7 @@ mod state;
 pub mod sync;
 mod time_index;
 mod times;
+mod truncate;
 mod trust;
 mod txn_index;
 mod txn_rebuild;
@@ -69,6 +72,7 @@ pub mod validate;
 mod verified;
 pub mod volume;
 mod walk;
+mod whole_file;
 
 pub use append::Appended;
 pub use changes::Change;
@@ -77,6 +81,7 @@ pub use damage::Damage;
 pub use delete::Deleted;
 pub use durability::{FlushListener, FlushTicket, WakeRequest};
 pub use error::{AppendError, LogError, ReadError, StorageError};
+pub use exclusive::lock_exclusively;
 pub use flusher::{Deliver, Flusher};
 pub use janitor::Janitor;
 pub use keepers::Keepers;
@@ -91,6 +96,7 @@ pub use reset::reset_files;
 pub use scan::Bad;
 pub use times::TimestampedOffset;
 pub use txn_index::AbortedTxn;
+pub use whole_file::{read_text, read_whole};
 
 use crate::config::TopicConfig;
 use append::Writer;
@@ -109,7 +115,7 @@ pub struct Log {
     name: String,
     /// Where it is; changes once, when the log is deleted.
     dir: Arc<RwLock<Arc<Path>>>,
-    writer: Mutex<Writer>,
+    writer: Arc<Mutex<Writer>>,
     marks: Arc<Watermarks>,
     /// In order of their base offsets; never empty; the last one is written to.
     segments: Arc<RwLock<Vec<Arc<Segment>>>>,

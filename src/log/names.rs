@@ -155,6 +155,13 @@ pub(crate) fn segment_files(dir: &Path, base: i64) -> [PathBuf; 4] {
     ["log", "index", "timeindex", "txnindex"].map(|suffix| offset_file(dir, base, suffix))
 }
 
+/// The name that a file has before it replaces the one at `path`.
+pub(crate) fn temporary(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".tmp");
+    PathBuf::from(name)
+}
+
 /// The name that a file has between its deletion and its removal.
 pub(crate) fn deleted(path: &Path) -> PathBuf {
     with_suffix(path, DELETED)

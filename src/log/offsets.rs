@@ -4,7 +4,8 @@
 //! [`Published::check`], which every change goes through. Readers copy the whole under a small lock that is
 //! never held across a system call; the writer's lock is not theirs to take.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The four offsets of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,29 +98,50 @@ impl Published {
 }
 
 /// The published state of one log, behind its small lock.
-pub(crate) struct Watermarks(Mutex<Published>);
+pub(crate) struct Watermarks {
+    published: Mutex<Published>,
+    retractions: AtomicU64,
+}
 
 impl Watermarks {
     pub(crate) fn new(published: Published) -> Watermarks {
         published.check();
-        Watermarks(Mutex::new(published))
+        Watermarks { published: Mutex::new(published), retractions: AtomicU64::new(0) }
     }
 
     /// What is published now.
     pub(crate) fn get(&self) -> Published {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.lock()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Published> {
+        self.published.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The one setter: changes what is published and checks the law. A change that breaks it never
     /// becomes visible.
     pub(crate) fn set(&self, change: impl FnOnce(&mut Published)) -> Published {
-        let mut published = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut published = self.lock();
         let mut next = *published;
         change(&mut next);
         next.check();
         assert!(next.log_start >= published.log_start, "the log start never goes back");
         *published = next;
         next
+    }
+
+    /// Shows a shorter log: the one way in which offsets go back.
+    pub(crate) fn retract(&self, shorter: Published) {
+        shorter.check();
+        let mut published = self.lock();
+        *published = shorter;
+        self.retractions.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How often offsets went back. What was found out by bounds from before such a moment may be
+    /// about bytes that are others now.
+    pub(crate) fn retractions(&self) -> u64 {
+        self.retractions.load(Ordering::Acquire)
     }
 }
 

@@ -41,6 +41,8 @@ pub(super) struct Loader<'d> {
     /// Where the snapshot is that the producers' state began with.
     pub(super) snapshot_at: i64,
     pub(super) epochs: LeaderEpochs,
+    /// There is no time to read the log.
+    pub(super) quick: bool,
     /// Bytes were cut off, if only unused reserve.
     pub(super) was_cut: bool,
     /// Everything below was on the disk before.
@@ -81,6 +83,7 @@ impl Log {
         let opening = opening.into();
         let listing = Listing::read(&dir).map_err(StorageError::on("list", &dir))?;
         let mut loader = Loader::new(&dir, &config, &listing);
+        loader.quick = opening.quick;
         loader.load(&listing, &opening)?;
         let base = loader.segments.first().map_or(0, |first| first.base);
         let log_start = opening.log_start.unwrap_or(base).max(base);
@@ -103,6 +106,7 @@ impl<'d> Loader<'d> {
             producers: Producers::default(),
             snapshot_at: 0,
             epochs: LeaderEpochs::default(),
+            quick: false,
             was_cut: false,
             flushed: 0,
             report: RecoveryReport::default(),
@@ -112,7 +116,7 @@ impl<'d> Loader<'d> {
     }
 
     /// Finds out what can be believed, checks the rest.
-    fn load(&mut self, listing: &Listing, opening: &Opening) -> Result<(), StorageError> {
+    fn load(&mut self, listing: &Listing, opening: &Opening) -> Result<(), LogError> {
         let bases: Vec<i64> = listing.logs.keys().copied().collect();
         let trust = match opening.recovery {
             Recovery::Clean => Trust { segments: bases.len(), verify: false },
@@ -124,6 +128,7 @@ impl<'d> Loader<'d> {
             && opening.recovery_point.is_none_or(|point| point == self.end);
         if opening.recovery == Recovery::Clean && !was_closed {
             // Not what a close leaves: a power cut may bring back the sign of an earlier one.
+            self.may_read()?;
             self.segments.clear();
             let trust = Trust { segments: holder(&bases, opening), verify: true };
             trusted = self.trust(&bases, trust, listing)?;
@@ -138,6 +143,11 @@ impl<'d> Loader<'d> {
         let missing = |recovery_point| Missing { log_end: self.end, recovery_point };
         self.report.missing = opening.recovery_point.filter(lost).map(missing);
         Ok(())
+    }
+
+    /// Before anything that takes long.
+    pub(super) fn may_read(&self) -> Result<(), LogError> {
+        if self.quick { Err(LogError::Slow(self.dir.to_owned())) } else { Ok(()) }
     }
 
     /// Checks the segments from one on, cuts the log where it stops being one, and rebuilds what
@@ -261,6 +271,8 @@ impl<'d> Loader<'d> {
             next_expiry_ms: 0,
             jitter_seed: seed_of(&name),
             snapshot_at: self.snapshot_at,
+            used: false,
+            listed: false,
             closed: false,
         };
         let parts = Parts {
@@ -277,7 +289,7 @@ impl<'d> Loader<'d> {
         let log = Log {
             name,
             dir,
-            writer: Mutex::new(writer),
+            writer: Arc::new(Mutex::new(writer)),
             marks,
             segments,
             epochs: Mutex::new(self.epochs),

@@ -73,7 +73,15 @@ impl Log {
         bound: Bound,
     ) -> Result<Read, ReadError> {
         loop {
-            if let Some(read) = self.try_read(offset, max_bytes, at_least_one, bound)? {
+            let before = self.marks.retractions();
+            let read = self.try_read(offset, max_bytes, at_least_one, bound);
+            // What was deleted meanwhile is not broken but out of range.
+            let read = read.or_else(|error| self.in_range(offset).and(Err(error)));
+            // A log that was truncated meanwhile is read again: the bound was one of the longer log.
+            if self.marks.retractions() != before {
+                continue;
+            }
+            if let Some(read) = read? {
                 return Ok(read);
             }
         }
@@ -88,10 +96,9 @@ impl Log {
         bound: Bound,
     ) -> Result<Option<Read>, ReadError> {
         let published = self.in_range(offset)?;
-        let start = self.start_at(offset, published.bound(bound));
-        // What was deleted meanwhile is not broken but out of range.
-        let start = start.or_else(|error| self.in_range(offset).and(Err(error)))?;
-        let Some(start) = start else { return Ok(Some(Read::nothing(offset, &published))) };
+        let Some(start) = self.start_at(offset, published.bound(bound))? else {
+            return Ok(Some(Read::nothing(offset, &published)));
+        };
         let Start { segment, files, first, end } = start;
         let fitting = files.cut(&first, u64::from(max_bytes), end)?;
         let to = if at_least_one { fitting.max(first.end()) } else { fitting };

@@ -24,6 +24,9 @@ pub struct Opening {
     pub recovery_point: Option<i64>,
     /// Where the log begins, if not with its first segment.
     pub log_start: Option<i64>,
+    /// Opening that takes longer than a look at the ends of the files is refused, with
+    /// [`super::LogError::Slow`].
+    pub quick: bool,
     /// Counts the bytes that were checked, for whoever waits.
     pub progress: Progress,
 }
@@ -31,7 +34,7 @@ pub struct Opening {
 impl From<Recovery> for Opening {
     fn from(recovery: Recovery) -> Opening {
         let progress = Progress::default();
-        Opening { recovery, recovery_point: None, log_start: None, progress }
+        Opening { recovery, recovery_point: None, log_start: None, quick: false, progress }
     }
 }
 

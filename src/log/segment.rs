@@ -14,7 +14,7 @@ use super::index;
 use super::names::SegmentPaths;
 use super::time_index::Largest;
 use super::verified::Verified;
-use super::{names, time_index};
+use super::{limits, names, time_index};
 use crate::wire::records::NO_TIMESTAMP;
 use std::fs::{self, File};
 use std::io;
@@ -25,10 +25,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 pub(crate) use swap::Compacted;
 use swap::Passage;
 
-/// Files of segments that are no longer written to are kept open up to this many in the process
-/// (three descriptors and up to two mappings each; the kernel allows 65,530 mappings). Beyond it
-/// they are opened for one read and closed when the reply has left.
-const MAX_CACHED: usize = 4096;
+/// Segments that are only read from whose files are kept open. Beyond [`limits::open_segments`] they
+/// are opened for one read and closed when the reply has left.
 static CACHED: AtomicUsize = AtomicUsize::new(0);
 
 /// The open files of a segment.
@@ -199,7 +197,7 @@ impl Segment {
             return Ok(files.clone());
         }
         let mut opened = self.open(dir)?;
-        opened.counted = CACHED.fetch_add(1, Ordering::Relaxed) < MAX_CACHED;
+        opened.counted = CACHED.fetch_add(1, Ordering::Relaxed) < limits::open_segments();
         if !opened.counted {
             CACHED.fetch_sub(1, Ordering::Relaxed);
             return Ok(Arc::new(opened));
@@ -301,7 +299,7 @@ impl Segment {
             return Ok(known);
         }
         // Retention asks for this of every segment there is: none is opened for it.
-        let path = names::time_index_file(dir, self.base);
+        let path = self.path(names::time_index_file(dir, self.base));
         let last = File::open(&path).and_then(|file| {
             let size = file.metadata()?.len().min(self.time_size.load(Ordering::Acquire));
             time_index::Entries::new(&file, size, self.base).last()

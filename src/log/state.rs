@@ -5,19 +5,23 @@
 //! it, by their headers. It never takes in a batch twice, nor one that was not looked at.
 
 use super::epochs::LeaderEpochs;
-use super::error::StorageError;
+use super::error::{LogError, StorageError};
 use super::marker::marker_of;
 use super::open::Loader;
 use super::producers::Producers;
 use super::scan::{Found, Scanner};
+use super::whole_file::read_whole;
 use super::{names, producer_snapshot};
 use crate::wire::records::BatchHeader;
-use std::fs::{self, File};
+use std::fs::File;
+
+/// The largest snapshot that is read: a million producers have 46 MB.
+const MAX_SNAPSHOT: u64 = 256 << 20;
 
 impl Loader<'_> {
     /// The producers' state and the leader epochs as of the end of the segments that are believed.
     /// Those of offsets that are checked yet come from what the check finds.
-    pub(super) fn rebuild(&mut self, more_follows: bool) -> Result<(), StorageError> {
+    pub(super) fn rebuild(&mut self, more_follows: bool) -> Result<(), LogError> {
         self.producers = self.latest_snapshot();
         self.snapshot_at = self.producers.end();
         if self.segments.is_empty() {
@@ -31,7 +35,10 @@ impl Loader<'_> {
         });
         let mut rebuilt = stored.is_none().then(LeaderEpochs::default);
         let from = if rebuilt.is_some() { i64::MIN } else { self.producers.end() };
-        self.replay(from, &mut rebuilt)?;
+        if from < self.end {
+            self.may_read()?;
+            self.replay(from, &mut rebuilt)?;
+        }
         self.epochs = stored.or(rebuilt).unwrap_or_default();
         Ok(())
     }
@@ -48,7 +55,7 @@ impl Loader<'_> {
 
     fn read_snapshot(&self, offset: i64) -> Option<Producers> {
         let path = names::snapshot_file(self.dir, offset);
-        let producers = producer_snapshot::decode(&fs::read(&path).ok()?, offset);
+        let producers = producer_snapshot::decode(&read_whole(&path, MAX_SNAPSHOT).ok()?, offset);
         if producers.is_none() {
             ::log::warn!("{} is damaged; it is not used", path.display());
         }
@@ -57,9 +64,6 @@ impl Loader<'_> {
 
     /// Walks the batches from offset `from` on, for the producers and, if wanted, the epochs.
     fn replay(&mut self, from: i64, epochs: &mut Option<LeaderEpochs>) -> Result<(), StorageError> {
-        if from >= self.end {
-            return Ok(());
-        }
         let after = self.segments.partition_point(|segment| segment.base <= from);
         for segment in &self.segments[after.saturating_sub(1)..] {
             let path = names::log_file(self.dir, segment.base);

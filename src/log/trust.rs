@@ -5,7 +5,7 @@
 //! last segment of a log that was closed, the batches behind the last index entry are walked too:
 //! that they end with the file shows that nobody was writing to it.
 
-use super::error::StorageError;
+use super::error::{LogError, StorageError};
 use super::index::{ENTRY, Entries};
 use super::listing::Listing;
 use super::names;
@@ -38,7 +38,7 @@ impl Loader<'_> {
         bases: &[i64],
         trust: Trust,
         listing: &Listing,
-    ) -> Result<usize, StorageError> {
+    ) -> Result<usize, LogError> {
         self.end = bases.first().copied().unwrap_or(0);
         for (at, &base) in bases[..trust.segments].iter().enumerate() {
             let next = bases.get(at + 1).copied();
@@ -65,14 +65,11 @@ impl Loader<'_> {
     }
 
     /// A segment that has its indexes, if need be new ones; `None` if it has to be checked.
-    fn whole_index(
-        &mut self,
-        base: i64,
-        listing: &Listing,
-    ) -> Result<Option<Segment>, StorageError> {
+    fn whole_index(&mut self, base: i64, listing: &Listing) -> Result<Option<Segment>, LogError> {
         let mut size = listing.logs.get(&base).copied().unwrap_or(0);
         let Some(indexes) = sanity::look(self.dir, base, listing)? else { return Ok(None) };
         if !indexes.are_sane {
+            self.may_read()?;
             let checked =
                 recover::check(self.dir, base, self.interval_bytes, Depth::Headers, |_, _| {})?;
             self.report.rebuilt_indexes += usize::from(checked.index_rebuilt);

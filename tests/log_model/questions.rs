@@ -1,0 +1,102 @@
+//! What is asked of a log and of its model, and must be answered alike.
+
+use crate::log_support::*;
+use crate::model::ModelBatch;
+use crate::world::{TIMES, World};
+use barnabas::log::{Bound, Read, ReadError};
+
+impl World {
+    /// All records and all producers are the same.
+    pub fn compare(&mut self) {
+        let (start, end) = (self.model.log_start, self.model.end());
+        let expected: Vec<Vec<u8>> =
+            self.model.visible(start, end).map(|batch| batch.bytes.clone()).collect();
+        assert!(read_all(self.log(), start, Bound::LogEnd) == expected, "from {start} to {end}");
+        let mut producers = self.log().producers();
+        producers.sort_by_key(|producer| producer.producer_id);
+        assert_eq!(producers, self.model.producer_infos());
+    }
+
+    fn bound(&mut self) -> (Bound, i64) {
+        let stable = self.log().offsets().last_stable;
+        match self.random.below(3) {
+            0 => (Bound::LogEnd, self.model.end()),
+            1 => (Bound::HighWatermark, self.model.high_watermark),
+            _ => (Bound::LastStable, stable),
+        }
+    }
+
+    pub fn read(&mut self) {
+        let offset = self.any_offset();
+        let (bound, visible_to) = self.bound();
+        let (max, at_least_one) = (self.random.below(5_000) as u32, self.random.one_in(2));
+        let in_range = offset >= self.model.log_start && offset <= self.model.end();
+        let read = match self.log().read(offset, max, at_least_one, bound) {
+            Ok(read) => read,
+            Err(ReadError::OutOfRange { .. }) => return assert!(!in_range),
+            Err(error) => panic!("{error}"),
+        };
+        assert!(in_range);
+        let expected: Vec<&ModelBatch> = self.model.visible(offset, visible_to).collect();
+        let got = read.range.as_ref().map_or(Vec::new(), |range| split(range.bytes().unwrap()));
+        assert!(got.len() <= expected.len());
+        for (got, expected) in got.iter().zip(&expected) {
+            assert_eq!(*got, expected.bytes);
+        }
+        assert!(read.len() <= max || (at_least_one && got.len() == 1), "{} of {max}", read.len());
+        assert!(read.size_available >= u64::from(read.len()));
+        if bound == Bound::LastStable && !got.is_empty() {
+            self.check_aborted(&read, offset, expected[got.len() - 1].next());
+        }
+        let Some(first) = expected.first() else { return };
+        assert_eq!(read.base_offset, if got.is_empty() { offset } else { first.base });
+        if at_least_one {
+            assert!(!got.is_empty(), "a reader must get on");
+        }
+        // Nothing that fits and is in the same segment is left out.
+        if read.size_available > u64::from(read.len()) {
+            let next = expected[got.len()].bytes.len() as u32;
+            assert!(read.len() + next > max, "{} + {next} fit into {max}", read.len());
+        }
+    }
+
+    /// A consumer is told of all transactions that it must pass over, and of no other.
+    fn check_aborted(&self, read: &Read, offset: i64, end: i64) {
+        let told: Vec<(i64, i64)> =
+            read.aborted.iter().map(|txn| (txn.first_offset, txn.last_offset)).collect();
+        let aborted = self.model.aborted();
+        assert!(told.iter().all(|txn| aborted.contains(txn)), "{told:?} of {aborted:?}");
+        let concerns = |txn: &&(i64, i64)| txn.0 < end && txn.1 >= offset;
+        for txn in aborted.iter().filter(concerns) {
+            assert!(told.contains(txn), "{txn:?} in {told:?}, from {offset} to {end}");
+        }
+    }
+
+    pub fn bytes_from(&mut self) {
+        let offset = self.any_offset();
+        let (bound, visible_to) = self.bound();
+        let max = self.random.below(10_000);
+        let sizes = self.model.visible(offset, visible_to).map(|batch| batch.bytes.len());
+        let expected = (sizes.sum::<usize>() as u64).min(max);
+        let in_range = offset >= self.model.log_start && offset <= self.model.end();
+        let found = self.log().bytes_from(offset, bound, max);
+        assert_eq!(found, in_range.then_some(expected), "from {offset}");
+    }
+
+    pub fn look_up_time(&mut self) {
+        let wanted = self.random.below(TIMES + 200) as i64;
+        let (bound, visible_to) = self.bound();
+        let found = self.log().offset_for_timestamp(wanted, bound).unwrap();
+        let found = found.map(|found| (found.offset, found.timestamp));
+        assert_eq!(found, self.model.first_since(wanted, visible_to), "time {wanted}");
+        let found = self.log().max_timestamp().unwrap();
+        assert_eq!(found.map(|found| (found.offset, found.timestamp)), self.model.latest());
+    }
+
+    pub fn look_up_epoch(&mut self) {
+        let asked = self.random.below(self.epoch as u64 + 2) as i32;
+        let Some(expected) = self.model.end_of_epoch(asked) else { return };
+        let found = self.log().end_offset_for_epoch(asked);
+        assert_eq!(found, expected, "epoch {asked} of {:?}", self.model.epochs);
+    }
+}
