@@ -1,144 +1,101 @@
-//! Disks that fail: what a bad one takes along is one partition, with a line that says so. Nothing
-//! is acknowledged that the disk refused, and everything else goes on.
+//! A disk that fails under one partition: that one goes offline, for good and for all it is asked; the
+//! others go on, and the stop does not pass for a clean one.
 #![allow(clippy::unwrap_used)]
 
-mod broker_support;
+#[path = "log_support/mod.rs"]
+mod support;
 
-use barnabas::wire::error::ErrorCode;
-use broker_support::*;
+use barnabas::broker::{Broker, Controller, Place, Shared, WorkerMessage, now_ms};
+use barnabas::catalog::NewTopic;
+use barnabas::config::Config;
+use barnabas::log::sync::{self, Observer, Synced};
+use barnabas::log::{Bound, FlushTicket};
+use barnabas::net::{Mailbox, Receiver};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use support::*;
 
-const STORAGE: ErrorCode = ErrorCode::KAFKA_STORAGE_ERROR;
-/// Every answer waits for the disk.
-const EACH: (&str, &str) = ("flush.messages", "1");
+/// Fails all files of one partition.
+struct BadBelow(std::path::PathBuf);
 
-fn assert_spared(broker: &Broker, n: u64) {
-    let mut client = broker.client();
-    client.append(("spared", 0), &batch(n, 2, 100));
-    assert!(!client.fetch_all(("spared", 0)).is_empty());
-    assert!(client.cluster().topics.contains_key("hit"));
-}
-
-#[test]
-fn a_sync_that_fails_takes_its_partition_offline_and_acknowledges_nothing() {
-    let dir = TempDir::new();
-    let (disk, data) = (BadDisk::new(&dir), dir.join("data"));
-    let broker = Broker::spawn(disk.broker(&data, &[]));
-    let mut client = broker.client();
-    client.create_with("hit", 1, &[EACH]);
-    client.create_with("spared", 1, &[EACH]);
-    let kept = batch(1, 2, 100);
-    assert_eq!(client.append(("hit", 0), &kept), 0);
-    disk.fail("sync", "/hit-0/", libc::EIO);
-    assert_eq!(client.produce(("hit", 0), &batch(2, 2, 100)).code, STORAGE);
-    let line = broker.logged(&["ERROR", "hit-0", "offline"]);
-    for part in [".log", "os error 5", "start the broker again"] {
-        assert!(line.contains(part), "{part}: {line}");
-    }
-    // For good: a disk that has lost something says so once.
-    disk.heal();
-    assert_eq!(client.produce(("hit", 0), &batch(3, 2, 100)).code, STORAGE);
-    assert_eq!(client.fetch(("hit", 0), 0, Wait::NONE).code, STORAGE);
-    assert_spared(&broker, 1);
-    let ended = broker.stop();
-    assert!(matches!(ended.code, Some(0 | 1)), "{ended:#?}");
-    let broker = Broker::spawn(disk.broker(&data, &[]));
-    let all = broker.client().fetch_all(("hit", 0));
-    assert!(sent_bytes(&batches(&all)[0]) == sent_bytes(&batches(&kept)[0]));
-    assert_spared(&broker, 2);
-    broker.stop_cleanly();
-}
-
-#[test]
-fn space_that_cannot_be_reserved_is_a_full_disk_or_a_bad_one() {
-    for code in [libc::ENOSPC, libc::EIO] {
-        let dir = TempDir::new();
-        let (disk, data) = (BadDisk::new(&dir), dir.join("data"));
-        let broker = Broker::spawn(disk.broker(&data, &[]));
-        let mut client = broker.client();
-        client.create("hit", 1);
-        client.create("spared", 1);
-        let mut taken = 0;
-        disk.fail("fallocate", "/hit-0/", code);
-        let refused = loop {
-            let produced = client.produce(("hit", 0), &batch(taken, 1, 20_000));
-            if produced.code != ErrorCode::NONE {
-                break produced.code;
+impl Observer for BadBelow {
+    fn begin(&self, what: Synced<'_>) -> io::Result<()> {
+        match what {
+            Synced::File(path, _) if path.starts_with(&self.0) => {
+                Err(io::Error::from_raw_os_error(libc::EIO))
             }
-            taken += 1;
-            assert!(taken < 100, "it goes on without room");
-        };
-        assert_eq!(refused, STORAGE);
-        assert_spared(&broker, 1);
-        disk.heal();
-        let after = client.produce(("hit", 0), &batch(taken, 1, 20_000));
-        if code == libc::ENOSPC {
-            broker.logged(&["ERROR", "hit-0", "make room on that disk"]);
-            assert_eq!((after.code, after.base_offset), (ErrorCode::NONE, taken as i64));
-        } else {
-            broker.logged(&["ERROR", "partition hit-0 is offline", "00000000000000000000.log"]);
-            assert_eq!(after.code, STORAGE);
+            _ => Ok(()),
         }
-        assert_spared(&broker, 2);
-        broker.kill();
-        let broker = Broker::spawn(disk.broker(&data, &[]));
-        let all = broker.client().fetch_all(("hit", 0));
-        assert!(batches(&all).len() as u64 >= taken);
-        broker.stop_cleanly();
     }
+
+    fn done(&self, _what: Synced<'_>) {}
+}
+
+fn open(data: &Path) -> (Broker, Receiver<WorkerMessage>) {
+    let settings = [("log.dirs", data.to_str().unwrap()), ("log.flush.interval.messages", "1")];
+    let config = Arc::new(Config::from_pairs(&settings).unwrap());
+    let broker = Broker::open(config, Place::Kept).unwrap();
+    let (sender, messages) = Mailbox::for_thread(100);
+    broker.attach(vec![sender], Vec::new());
+    (broker, messages)
+}
+
+fn create(shared: &Shared, name: &'static str) {
+    let (tell, told) = channel();
+    let job = move |controller: &mut Controller| {
+        let topic =
+            NewTopic { name, num_partitions: 1, replication_factor: 1, ..NewTopic::default() };
+        tell.send(controller.create_topic(&topic, false).map(drop)).unwrap();
+    };
+    shared.on_controller(job).unwrap();
+    told.recv().unwrap().unwrap();
+}
+
+/// Produces one record and waits for its flush; whether it is on the disk.
+fn produce(shared: &Shared, messages: &mut Receiver<WorkerMessage>, topic: &str) -> Option<bool> {
+    let partition = shared.topics.by_name(topic).unwrap().partition(0).unwrap().clone();
+    let bytes = batch(1, 10, 1);
+    let appended = partition.append(&validated(&bytes), now_ms(), |_| {}).ok()?;
+    let ticket = FlushTicket::new(0, 1);
+    partition.await_flush(bytes.len() as u64, Some(ticket.clone()));
+    partition.ask_flush();
+    if !ticket.settle() {
+        assert!(matches!(messages.recv(), Some(WorkerMessage::Wake(keys)) if keys == [1]));
+    }
+    Some(partition.is_flushed(appended.next_offset))
 }
 
 #[test]
-fn a_metadata_log_that_fails_stops_changes_and_no_data() {
-    let dir = TempDir::new();
-    let (disk, data) = (BadDisk::new(&dir), dir.join("data"));
-    let broker = Broker::spawn(disk.broker(&data, &[]));
-    let mut client = broker.client();
-    client.create("hit", 1);
-    client.create("spared", 1);
-    for call in ["fallocate", "sync"] {
-        disk.fail(call, "/__cluster_metadata-0/", libc::EIO);
-        // There is room for some changes yet; none is half done.
-        let mut last = None;
-        for n in 0..2_000 {
-            let name = format!("{call}-{n}");
-            let sent = client.send_create(&name, 1, &[]);
-            match client.created(sent) {
-                Ok(_) => last = Some(name),
-                Err(code) => {
-                    assert_eq!(code, STORAGE);
-                    assert!(!client.cluster().topics.contains_key(&name));
-                    assert!(!data.join(format!("{name}-0")).exists());
-                    break;
-                }
-            }
-        }
-        if let Some(last) = last {
-            assert!(client.cluster().topics.contains_key(&last));
-        }
-        assert_spared(&broker, 1);
+fn one_partition_goes_offline_and_the_others_go_on() {
+    let dir = TempDir::new("bad-disk");
+    let data = dir.path().join("data");
+    let (broker, mut messages) = open(&data);
+    let shared = broker.shared().clone();
+    create(&shared, "good");
+    create(&shared, "bad");
+    for topic in ["good", "bad"] {
+        assert_eq!(produce(&shared, &mut messages, topic), Some(true));
     }
-    broker.kill();
-    disk.heal();
-    let broker = Broker::spawn(disk.broker(&data, &[]));
-    assert_spared(&broker, 2);
-    broker.client().create("again", 1);
-    broker.stop_cleanly();
-}
+    sync::observe(Some(Arc::new(BadBelow(data.join("bad-0")))));
+    assert_eq!(produce(&shared, &mut messages, "bad"), Some(false), "appended, not promised");
+    let bad = shared.topics.by_name("bad").unwrap().partition(0).unwrap().clone();
+    assert!(bad.is_offline() && bad.log().is_none(), "nothing is read from it either");
+    sync::observe(None);
+    assert_eq!(produce(&shared, &mut messages, "bad"), None, "also when the disk seems well again");
+    assert_eq!(produce(&shared, &mut messages, "good"), Some(true));
+    broker.close().unwrap();
+    assert!(!data.join(".kafka_cleanshutdown").exists(), "the next start looks at it");
+    drop((bad, shared, messages));
 
-#[test]
-fn small_files_that_cannot_be_written_are_told_and_tried_again() {
-    let dir = TempDir::new();
-    let (disk, data) = (BadDisk::new(&dir), dir.join("data"));
-    let prompt = ["--set", "log.flush.offset.checkpoint.interval.ms=20"];
-    let broker = Broker::spawn(disk.broker(&data, &prompt));
-    let mut client = broker.client();
-    client.create_with("spared", 1, &[EACH]);
-    client.create("hit", 1);
-    disk.fail("open", "-offset-checkpoint", libc::EIO);
-    client.append(("spared", 0), &batch(1, 2, 100));
-    broker.logged(&["ERROR", "recovery-point-offset-checkpoint", "tried again"]);
-    assert_spared(&broker, 1);
-    disk.heal();
-    client.append(("spared", 0), &batch(2, 2, 100));
-    broker.stop_cleanly();
+    let (broker, _messages) = open(&data);
+    for (topic, least) in [("good", 2), ("bad", 1)] {
+        let partition =
+            broker.shared().topics.by_name(topic).unwrap().partition(0).unwrap().clone();
+        let log = partition.log().unwrap();
+        assert!(log.offsets().log_end >= least, "{topic}");
+        assert_eq!(read_all(log, 0, Bound::HighWatermark).len() as i64, log.offsets().log_end);
+    }
+    broker.close().unwrap();
 }

@@ -23,6 +23,7 @@ mod fetch_sessions;
 mod janitor;
 mod leftovers;
 mod load;
+mod log_starts;
 mod meta_properties;
 mod metadata_log;
 mod opener;
@@ -138,9 +139,7 @@ impl Broker {
         let keepers = spawn_keepers(&data_dir, &config)?;
         let recovery = if data_dir.was_clean() { Recovery::Clean } else { Recovery::Unclean };
         let checkpoints = Checkpoints::load(data_dir.path());
-        let recovery_point = checkpoints.get(Kind::RecoveryPoint, CLUSTER_METADATA, 0);
-        let left = Left { recovery, recovery_point };
-        let (metadata, image) = open_metadata(&data_dir, &config, left, &keepers)?;
+        let (metadata, image) = open_metadata(&data_dir, &config, &checkpoints, &keepers)?;
         let effective = Arc::new(dynamic_config(&image, &config));
         metadata.set_flush(effective.topic_defaults().flush_messages);
         let node = NodeView {
@@ -170,8 +169,13 @@ impl Broker {
             static_config: config,
         });
         let removal = load::load(&shared, recovery)?;
-        let mut state =
-            Controller { shared: shared.clone(), metadata, broker_epoch: None, writing: None };
+        let mut state = Controller {
+            shared: shared.clone(),
+            metadata,
+            broker_epoch: None,
+            log_starts: Default::default(),
+            writing: None,
+        };
         state.elect_leaders(data_dir.was_clean())?;
         let thread = std::thread::Builder::new().name("controller".into());
         let thread = thread.spawn(move || state.run(jobs));
@@ -249,6 +253,32 @@ impl Broker {
     }
 }
 
+/// Opens the metadata log, takes the directory in use and begins to lead.
+fn open_metadata(
+    data_dir: &DataDir,
+    config: &Config,
+    checkpoints: &Checkpoints,
+    keepers: &Keepers,
+) -> Result<(MetadataLog, Image), StartError> {
+    let recovery = if data_dir.was_clean() { Recovery::Clean } else { Recovery::Unclean };
+    let recovery_point = checkpoints.get(Kind::RecoveryPoint, CLUSTER_METADATA, 0);
+    let left = Left { recovery, recovery_point };
+    let (mut metadata, mut image) = MetadataLog::open(data_dir, config, left, keepers.clone())?;
+    data_dir.mark_in_use().map_err(StartError::DataDir)?;
+    // A marker that comes back after a power cut would have files trusted that it found.
+    keepers.flusher.note_names();
+    metadata.guard(&keepers.flusher);
+    if recovery == Recovery::Unclean {
+        // What comes before an epoch is on the disk: a later start tells damage from a torn end by it.
+        let directory = || data_dir.path().join(metadata_log::DIRECTORY);
+        let failed = |why: AppendError| StartError::Election(directory(), why.to_string());
+        metadata.flush().map_err(failed)?;
+    }
+    let first = metadata.lead(&image, config)?;
+    controller::replay_plan(&mut image, &first);
+    Ok((metadata, image))
+}
+
 impl Broker {
     /// Closes all partitions that are open; the others are as a clean stop left them. Few are flushed
     /// one by one, many with one call for the volume: a stop must not take a disk's time per
@@ -303,30 +333,6 @@ fn spawn_keepers(data_dir: &DataDir, config: &Config) -> Result<Keepers, StartEr
     }
     flusher.set_data_dir(data_dir.path());
     Ok(keepers)
-}
-
-/// Opens and replays the metadata log, and begins this node's leadership of it. From here on the
-/// directory is in use.
-fn open_metadata(
-    data_dir: &DataDir,
-    config: &Config,
-    left: Left,
-    keepers: &Keepers,
-) -> Result<(MetadataLog, Image), StartError> {
-    let is_unclean = left.recovery == Recovery::Unclean;
-    let (mut metadata, mut image) = MetadataLog::open(data_dir, config, left, keepers.clone())?;
-    data_dir.mark_in_use().map_err(StartError::DataDir)?;
-    // A marker that comes back after a power cut would have files trusted that it found.
-    keepers.flusher.note_names();
-    metadata.guard(&keepers.flusher);
-    if is_unclean {
-        let directory = || data_dir.path().join(metadata_log::DIRECTORY);
-        let failed = |why: AppendError| StartError::Election(directory(), why.to_string());
-        metadata.flush().map_err(failed)?;
-    }
-    let first = metadata.lead(&image, config)?;
-    controller::replay_plan(&mut image, &first);
-    Ok((metadata, image))
 }
 
 impl Shared {

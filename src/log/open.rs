@@ -50,7 +50,7 @@ pub(super) struct Loader<'d> {
     pub(super) report: RecoveryReport,
     /// The directory is new: not even its name is on the disk.
     made: bool,
-    /// Segments follow each other without gaps: nothing was compacted.
+    /// Segments follow each other without gaps: nothing was compacted behind the recovery point.
     gapless: bool,
 }
 
@@ -117,6 +117,8 @@ impl<'d> Loader<'d> {
 
     /// Finds out what can be believed, checks the rest.
     fn load(&mut self, listing: &Listing, opening: &Opening) -> Result<(), LogError> {
+        // Gaps that compaction has left for good lie below a recovery point that is known.
+        self.gapless &= opening.recovery_point.is_some();
         let bases: Vec<i64> = listing.logs.keys().copied().collect();
         // What was compacted once has gaps, whatever its policy is now; they are below the recovery
         // point, where one is known.
