@@ -36,14 +36,14 @@ impl SegmentFiles {
     pub(crate) fn locate(&self, offset: i64, end: u64) -> Result<Option<Found>, StorageError> {
         let near = match self.entries()?.floor_by_offset(self.relative(offset)) {
             Some((number, entry)) if self.verified.trusts_entry(number) => {
-                self.believe(entry, end)?.map(|found| found.position)
+                self.points_to(entry, end)?
             }
             Some(_) => None,
             None => Some(0),
         };
         if let Some(from) = near {
             let safe = self.verified.covered_end(from).min(end);
-            let found = self.headers(from, safe)?.find(|found| found.last_offset() >= offset);
+            let found = self.headers(from, safe)?.ending_at(offset);
             self.intact()?;
             if found.is_some() || safe >= end {
                 return Ok(found);
@@ -64,13 +64,12 @@ impl SegmentFiles {
         }
         let near = match self.entries()?.floor_by_position(limit) {
             Some((number, entry)) if self.verified.trusts_entry(number) => {
-                self.believe(entry, end)?
+                self.points_to(entry, end)?
             }
             _ => None,
         };
-        let from = near.map_or(first.position, |near| near.position.max(first.position));
-        let fits = |found: &Found| found.end() <= limit;
-        let cut = self.headers(from, end)?.take_while(fits).last().map_or(from, |last| last.end());
+        let from = near.map_or(first.position, |near| near.max(first.position));
+        let cut = self.headers(from, end)?.end_within(limit);
         self.intact()?;
         Ok(cut)
     }
@@ -118,6 +117,17 @@ impl SegmentFiles {
     /// The last offset of the batch that an index entry is about.
     pub(super) fn described(&self, entry: IndexEntry) -> i64 {
         self.base().saturating_add(i64::from(entry.relative_offset))
+    }
+
+    /// Where an index entry points to, if the batch that it describes could be there.
+    fn points_to(&self, entry: IndexEntry, end: u64) -> Result<Option<u64>, StorageError> {
+        let position = u64::from(entry.position);
+        if position >= end {
+            return Ok(self.believe(entry, end)?.map(|found| found.position));
+        }
+        let described = self.described(entry);
+        let outline = self.headers(position, end)?.outline();
+        Ok(outline.filter(|&(_, last_offset)| last_offset == described).map(|_| position))
     }
 
     /// What an index entry points to, if that could be the batch that it describes.

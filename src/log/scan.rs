@@ -5,7 +5,7 @@
 //! beyond the bytes that there are.
 
 use crate::wire::records::crc::crc32c;
-use crate::wire::records::{BatchHeader, HEADER_LEN, MAGIC};
+use crate::wire::records::{BatchHeader, HEADER_LEN, LOG_OVERHEAD, MAGIC};
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -13,6 +13,9 @@ use std::os::unix::fs::FileExt;
 
 /// Where the CRC begins to count, in a batch.
 pub(super) const CRC_FROM: usize = 21;
+/// Where a batch says how long it is, and which offset is its last one.
+const LENGTH_AT: usize = 8;
+const LAST_DELTA_AT: usize = 23;
 /// How much of a file is read at a time.
 const CHUNK: usize = 256 * 1024;
 
@@ -27,6 +30,46 @@ impl<'a> Headers<'a> {
     /// Over bytes that lie at `position` in their file.
     pub(crate) fn new(bytes: &'a [u8], position: u64) -> Headers<'a> {
         Headers { bytes, position }
+    }
+
+    /// The first batch that ends at or beyond `offset`. Reads of the others no more than it must:
+    /// this is what most of a fetch's look-up consists of.
+    pub(crate) fn ending_at(mut self, offset: i64) -> Option<Found> {
+        while let Some((size, last_offset)) = self.outline() {
+            if last_offset >= offset {
+                return self.next();
+            }
+            self.pass(size);
+        }
+        None
+    }
+
+    /// The end of the last of the batches that end at or before `limit`.
+    pub(crate) fn end_within(mut self, limit: u64) -> u64 {
+        while let Some((size, _)) = self.outline()
+            && self.position + size as u64 <= limit
+        {
+            self.pass(size);
+        }
+        self.position
+    }
+
+    /// The size and the last offset of the next batch.
+    #[inline]
+    pub(crate) fn outline(&self) -> Option<(usize, i64)> {
+        let header = self.bytes.first_chunk::<HEADER_LEN>()?;
+        let base_offset = i64::from_be_bytes(*header.first_chunk()?);
+        let length = i32::from_be_bytes(*header[LENGTH_AT..].first_chunk()?);
+        let delta = i32::from_be_bytes(*header[LAST_DELTA_AT..].first_chunk()?);
+        let size = LOG_OVERHEAD + usize::try_from(length).unwrap_or(0);
+        let is_whole = size >= HEADER_LEN && size <= self.bytes.len();
+        is_whole.then_some((size, base_offset.wrapping_add(i64::from(delta))))
+    }
+
+    #[inline]
+    fn pass(&mut self, size: usize) {
+        self.bytes = &self.bytes[size..];
+        self.position += size as u64;
     }
 }
 

@@ -76,7 +76,8 @@ impl Slot {
 
 /// The place of a mapping in the table. It must be dropped before the mapping is.
 pub(super) struct Guard {
-    slot: usize,
+    slot: &'static Slot,
+    number: usize,
 }
 
 impl Guard {
@@ -85,8 +86,8 @@ impl Guard {
         let installed = INSTALLED.get_or_init(install);
         installed.map_err(io::Error::from_raw_os_error)?;
         let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
-        let slot = match free.pop() {
-            Some(slot) => slot,
+        let number = match free.pop() {
+            Some(number) => number,
             None => {
                 let used = USED.load(Ordering::Relaxed);
                 if used == SLOTS {
@@ -98,20 +99,22 @@ impl Guard {
             }
         };
         let start = start as usize;
-        TABLE[slot].set(start, start + len);
-        Ok(Guard { slot })
+        let slot = &TABLE[number];
+        slot.set(start, start + len);
+        Ok(Guard { slot, number })
     }
 
     /// The first byte of the mapping that could not be had, if there was one at some time before
     /// this call: then nothing that was read from it counts, and nothing that was written to it
     /// is there.
+    #[inline]
     pub(super) fn fault(&self) -> Option<u64> {
         // What was read before the call stays before it. The handler marks the slot before it
         // shows any zeros: whoever has seen them, in whatever thread, sees the mark.
         fence(Ordering::Acquire);
-        match TABLE[self.slot].fault.load(Ordering::Relaxed) {
+        match self.slot.fault.load(Ordering::Relaxed) {
             0 => None,
-            at => Some(at.saturating_sub(TABLE[self.slot].start.load(Ordering::Relaxed)) as u64),
+            at => Some(at.saturating_sub(self.slot.start.load(Ordering::Relaxed)) as u64),
         }
     }
 }
@@ -119,8 +122,8 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
-        TABLE[self.slot].set(0, 0);
-        free.push(self.slot);
+        self.slot.set(0, 0);
+        free.push(self.number);
     }
 }
 

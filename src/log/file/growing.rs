@@ -110,11 +110,9 @@ impl GrowingFile {
     }
 
     /// An error once a page of the file could not be had: then what was read before counts no more.
+    #[inline]
     pub(crate) fn intact(&self) -> io::Result<()> {
-        match self.map.get().and_then(Mapping::fault) {
-            Some(byte) => Err(Faulted { byte }.into()),
-            None => Ok(()),
-        }
+        self.map.get().map_or(Ok(()), check)
     }
 
     /// An error if the file has fewer bytes than it was given: somebody has truncated it. Where
@@ -141,7 +139,7 @@ impl GrowingFile {
             return Ok(&[]);
         }
         let map = self.map()?;
-        self.intact()?;
+        check(map)?;
         // SAFETY: `start + len <= self.len <= reserve <= capacity`: inside the mapping, and on
         // bytes that the file has. They are published, so nothing writes to them while `self`
         // is borrowed (see the module's comment), and the Acquire load above made them visible.
@@ -255,6 +253,20 @@ impl GrowingFile {
 /// The step by which a reserve of `reserve` bytes grows: it doubles the file at first.
 fn step(reserve: u64) -> u64 {
     reserve.clamp(FIRST_STEP, LARGEST_STEP)
+}
+
+/// An error if some page of the mapping could not be had.
+#[inline]
+fn check(map: &Mapping) -> io::Result<()> {
+    match map.fault() {
+        None => Ok(()),
+        Some(byte) => Err(faulted(byte)),
+    }
+}
+
+#[cold]
+fn faulted(byte: u64) -> io::Error {
+    Faulted { byte }.into()
 }
 
 impl Region for GrowingFile {

@@ -33,6 +33,7 @@ impl Mapping {
     }
 
     /// The first byte of it that could not be had, if there is one: see [`Guard::fault`].
+    #[inline]
     pub(super) fn fault(&self) -> Option<u64> {
         self.guard.fault()
     }
