@@ -8,7 +8,11 @@
 mod batches;
 mod bootstrap;
 mod existing;
+#[cfg(test)]
+mod life_tests;
 mod quorum_state;
+#[cfg(test)]
+mod refusal_tests;
 mod replay;
 mod settings;
 mod snapshot;
