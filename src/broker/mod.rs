@@ -95,7 +95,11 @@ impl fmt::Display for StartError {
                 "{}: the leader epochs that this start needs cannot be written: {why}",
                 path.display()
             ),
-            Self::Io(path, why) => write!(f, "{}: {why}", path.display()),
+            Self::Io(path, why) => write!(
+                f,
+                "{}: {why}; check the disk and the rights on it, or restore it from a copy",
+                path.display()
+            ),
         }
     }
 }

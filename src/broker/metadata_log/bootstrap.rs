@@ -58,7 +58,7 @@ impl First {
     pub fn find(data: &Path) -> io::Result<Self> {
         let bytes = match fs::read(data.join(BOOTSTRAP)) {
             Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            read => read?,
+            read => read.map_err(|why| io::Error::other(format!("{BOOTSTRAP}: {why}")))?,
         };
         if bytes.iter().all(|byte| *byte == 0) {
             return Ok(Self::default()); // A power cut came before its bytes did.
