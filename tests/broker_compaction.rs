@@ -106,6 +106,66 @@ fn a_topic_whose_policy_changes_is_compacted_from_then_on() {
 }
 
 #[test]
+fn a_crash_after_the_policy_has_changed_does_not_take_gaps_for_losses() {
+    let dir = TempDir::new();
+    let never = ["--set", "log.flush.offset.checkpoint.interval.ms=3600000"];
+    let broker = start(&dir, &never);
+    broker.client().create_with("t", 1, &[SMALL, COMPACT]);
+    broker.client().append(AT, &keyed("key-1", 9));
+    // The stop notes where the log ends.
+    broker.stop_cleanly();
+    let broker = start(&dir, &never);
+    let mut client = broker.client();
+    fill(&mut client, 5);
+    broker.logged(&["t-0: compacted up to offset 5"]);
+    client.alter("t", &[("cleanup.policy", "delete"), ("retention.ms", "-1")]);
+    broker.kill();
+    let broker = start(&dir, &[]);
+    assert_eq!(offsets(&mut broker.client()), [3, 4, 5]);
+    broker.stop_cleanly();
+}
+
+#[test]
+fn killed_at_any_moment_it_loses_no_key() {
+    let dir = TempDir::new();
+    let data = dir.join("data");
+    let mut random = Random::new(7);
+    let mut last = std::collections::BTreeMap::new();
+    for round in 0..12_u64 {
+        let broker = start(&dir, &["--set", "log.segment.delete.delay.ms=0"]);
+        let mut client = broker.client();
+        if round == 0 {
+            client.create_with("t", 1, &[SMALL, COMPACT]);
+        }
+        for number in 0..1 + random.below(8) {
+            let (key, seed) = (format!("key-{}", random.below(3)), 100 * round + number);
+            client.append(AT, &keyed(&key, seed));
+            last.insert(key.into_bytes(), Random::new(seed).bytes(HALF));
+        }
+        // Somewhere in a look, a round, a swap, or after it.
+        let looked = broker.log().len();
+        while broker.log().len() == looked && random.below(40) > 0 {
+            client.cluster();
+        }
+        broker.kill();
+    }
+    let broker = start(&dir, &[]);
+    let bytes = broker.client().fetch_all(AT);
+    let mut now = std::collections::BTreeMap::new();
+    for batch in batches(&bytes) {
+        let mut scratch = Vec::new();
+        for record in batch.records(&mut scratch, 1 << 24).unwrap() {
+            let record = record.unwrap();
+            now.insert(record.key.unwrap().to_vec(), record.value.unwrap().to_vec());
+        }
+    }
+    assert!(now == last, "the last record of each key");
+    let left = names(&data.join("t-0"));
+    assert!(left.iter().all(|name| !name.ends_with(".swap")), "{left:?}");
+    broker.stop_cleanly();
+}
+
+#[test]
 fn compaction_waits_for_the_rate_and_neither_a_deletion_nor_a_stop_waits_for_it() {
     let dir = TempDir::new();
     let rate = ["--set", "log.cleaner.io.max.bytes.per.second=100000"];

@@ -276,10 +276,12 @@ impl Shared {
         };
         match log.clean(cleanable, limits, now_ms(), &mut pace) {
             Ok(cleaned) => {
-                tell(log, cleanable, &cleaned, began.elapsed());
+                let took = began.elapsed();
                 if self.is_running(key, partition) {
+                    self.note_compacted(log, cleaned.up_to);
                     self.note_cleaned(partition, cleaned.up_to);
                 }
+                tell(log, cleanable, &cleaned, took);
                 if cleaned.up_to <= cleanable.first_dirty {
                     self.chores.cleaner.lock().postponed.insert(*key); // Not again and again.
                 }
@@ -307,6 +309,18 @@ impl Shared {
             ::log::warn!("{}: it was not compacted: {why}", log.name());
         }
         state.postponed.insert(key);
+    }
+
+    /// Notes that the log is on the disk up to there. A recovery that begins below could not tell
+    /// the gaps that compaction leaves from a loss, once the topic is not compacted any more.
+    fn note_compacted(&self, log: &Log, offset: i64) {
+        let flushed = if log.recovery_point() < offset { log.flush().map(drop) } else { Ok(()) };
+        let noted = flushed.map_err(|why| why.to_string()).and_then(|()| {
+            self.checkpoints.write_recovery_points(&self.topics).map_err(|why| why.to_string())
+        });
+        if let Err(why) = noted {
+            ::log::warn!("{}: cannot note that it is on the disk: {why}", log.name());
+        }
     }
 
     /// Notes how far a log is clean, on the disk.

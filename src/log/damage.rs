@@ -17,6 +17,10 @@ use std::path::Path;
 
 /// Where a batch says which record format it has.
 const MAGIC_AT: usize = 16;
+/// Where a batch says how long it is.
+const LENGTH_AT: u64 = 8;
+/// The bytes of seeming batches that are summed up before that is given up.
+const MAX_LOOKED_AT: u64 = 1 << 30;
 /// How much of a file is looked through at a time.
 const CHUNK: usize = 256 * 1024;
 
@@ -192,6 +196,42 @@ fn behind(file: &File, segment: i64, mut at: u64, offset: i64) -> io::Result<Opt
         }
     }
     Ok(latest)
+}
+
+/// Bytes that are no batch, in a file.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    /// The segment's base offset.
+    pub(super) segment: i64,
+    /// The first of the bytes.
+    pub(super) position: u64,
+    /// The offset that a batch there would have.
+    pub(super) offset: i64,
+}
+
+/// Whether a whole batch follows bad bytes: then it was not a crash that left them. Bytes that look
+/// like thousands of large batches without being any count as one: to tell would take for ever.
+pub(super) fn has_whole_batch_behind(file: &File, size: u64, bad: Place) -> io::Result<bool> {
+    let mut looked_at = 0;
+    let mut at = bad.position + 1;
+    while let Some(candidate) = next_candidate(file, at, size)? {
+        let mut there =
+            Scanner::new(file, size, bad.segment, true).starting_at(candidate, bad.offset);
+        match there.next()? {
+            Some(Ok(_)) => return Ok(true),
+            Some(Err(Bad::Crc)) => {
+                let mut length = [0; 4];
+                file.read_exact_at(&mut length, candidate + LENGTH_AT)?;
+                looked_at += u64::from(u32::from_be_bytes(length));
+                if looked_at > MAX_LOOKED_AT {
+                    return Ok(true);
+                }
+            }
+            _ => {}
+        }
+        at = candidate + 1;
+    }
+    Ok(false)
 }
 
 /// The next position from `at` on where a batch's header might begin.

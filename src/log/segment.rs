@@ -323,14 +323,6 @@ impl Segment {
         let appended = self.appended_max_timestamp.load(Ordering::Relaxed);
         Ok(self.opened_largest(dir)?.timestamp.max(appended))
     }
-
-    /// Removes the segment's files. Readers that hold them are not disturbed.
-    pub(crate) fn delete(&self, dir: &Path) {
-        self.release_files();
-        for path in names::segment_files(dir, self.base) {
-            let _ = fs::remove_file(path);
-        }
-    }
 }
 
 impl SegmentFiles {
