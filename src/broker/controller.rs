@@ -249,17 +249,19 @@ impl Controller {
             return Ok(id); // An earlier job brought the block already.
         }
         let start = self.shared.image().next_producer_id();
+        let exhausted = || ApiError::plain(ErrorCode::COORDINATOR_NOT_AVAILABLE);
+        let next_producer_id = start.checked_add(BLOCK).ok_or_else(exhausted)?;
         let mut plan = Plan::default();
         plan.push(&MetadataRecord::ProducerIdsRecord(ProducerIdsRecord {
             broker_id: self.shared.node.node_id,
             broker_epoch: self.broker_epoch.unwrap_or(-1),
-            next_producer_id: start + BLOCK,
+            next_producer_id,
         }));
         self.commit(&plan)?;
         // A power cut must not have ids given out twice: then idempotence would drop records of one
         // producer for those of another.
         self.metadata.flush().map_err(storage_error)?;
-        self.shared.producer_ids.refill(start..start + BLOCK);
+        self.shared.producer_ids.refill(start..next_producer_id);
         self.shared
             .producer_ids
             .take()
