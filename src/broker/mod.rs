@@ -26,6 +26,7 @@ mod log_starts;
 mod meta_properties;
 mod metadata_log;
 mod opener;
+mod opening;
 mod partition_dir;
 mod producer_ids;
 mod recovery;
@@ -47,17 +48,15 @@ pub use fetch_sessions::{FetchSessions, SharedSession};
 pub use shared::{Endpoint, OffloadClaim, Shared, WorkerMessage, now_ms};
 
 use crate::catalog::{
-    ApiError, CLUSTER_METADATA, NodeView, Partition, ResourceKind, Topic, Topics,
-    elect_leaders_on_start,
+    ApiError, NodeView, Partition, ResourceKind, Topic, Topics, elect_leaders_on_start,
 };
 use crate::config::{Config, TopicConfig};
-use crate::log::{AppendError, Keepers, LogError, Recovery};
+use crate::log::{Keepers, LogError};
 use crate::net::mailbox::{Mailbox, Sender};
 use checkpoints::{Checkpoints, Kind};
 use controller::Job;
 use data_dir::DataDir;
 use leftovers::Removal;
-use metadata_log::{Left, MetadataLog};
 
 /// Leaders that one batch of metadata elects: Kafka reads batches of up to 8 MiB.
 const MAX_ELECTED: usize = 50_000;
@@ -136,31 +135,9 @@ impl Broker {
             DataDir::open(config.data_dir(), config.node_id())
         };
         let data_dir = data_dir.map_err(StartError::DataDir)?;
-        let keepers =
-            Keepers::spawn().map_err(|why| StartError::Io(data_dir.path().to_owned(), why))?;
-        let flusher = &keepers.flusher;
-        match place {
-            Place::Temporary => flusher.switch_off(),
-            Place::Kept => flusher.set_pace(config.flush_ms(), config.flush_bytes()),
-        }
-        flusher.set_data_dir(data_dir.path());
-        let recovery = if data_dir.was_clean() { Recovery::Clean } else { Recovery::Unclean };
+        let keepers = opening::start_keepers(&data_dir, place, &config)?;
         let checkpoints = Checkpoints::load(data_dir.path());
-        let recovery_point = checkpoints.get(Kind::RecoveryPoint, CLUSTER_METADATA, 0);
-        let left = Left { recovery, recovery_point };
-        let (mut metadata, mut image) =
-            MetadataLog::open(&data_dir, &config, left, keepers.clone())?;
-        data_dir.mark_in_use().map_err(StartError::DataDir)?;
-        // A marker that comes back after a power cut would have files trusted that it found.
-        flusher.note_names();
-        metadata.guard(flusher);
-        if recovery == Recovery::Unclean {
-            let directory = || data_dir.path().join(metadata_log::DIRECTORY);
-            let failed = |why: AppendError| StartError::Election(directory(), why.to_string());
-            metadata.flush().map_err(failed)?;
-        }
-        let first = metadata.lead(&image, &config)?;
-        controller::replay_plan(&mut image, &first);
+        let (metadata, image) = opening::open_metadata(&data_dir, &config, &checkpoints, &keepers)?;
         let effective = Arc::new(dynamic_config(&image, &config));
         metadata.set_flush(effective.topic_defaults().flush_messages);
         let node = NodeView {
@@ -189,14 +166,8 @@ impl Broker {
             chores: janitor::Chores::default(),
             static_config: config,
         });
-        let removal = load::load(&shared, recovery)?;
-        let mut state = Controller {
-            shared: shared.clone(),
-            metadata,
-            broker_epoch: None,
-            log_starts: Default::default(),
-            writing: None,
-        };
+        let removal = load::load(&shared, opening::recovery_of(&data_dir))?;
+        let mut state = Controller::new(shared.clone(), metadata);
         state.elect_leaders(data_dir.was_clean())?;
         let thread = std::thread::Builder::new().name("controller".into());
         let thread = thread.spawn(move || state.run(jobs));
