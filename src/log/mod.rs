@@ -22,6 +22,7 @@
 //! published, up to the bound that they ask for.
 
 mod active;
+mod anchors;
 mod append;
 mod changes;
 mod checkpoint;

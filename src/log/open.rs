@@ -50,7 +50,7 @@ pub(super) struct Loader<'d> {
     pub(super) report: RecoveryReport,
     /// The directory is new: not even its name is on the disk.
     made: bool,
-    /// Segments follow each other without gaps: nothing was compacted.
+    /// Segments follow each other without gaps: nothing was compacted behind the recovery point.
     gapless: bool,
 }
 
@@ -83,9 +83,6 @@ impl Log {
         let opening = opening.into();
         let listing = Listing::read(&dir).map_err(StorageError::on("list", &dir))?;
         let mut loader = Loader::new(&dir, &config, &listing);
-        // What was compacted once has gaps for good, whatever the policy is now; the cleaner notes how
-        // far it is on the disk, Kafka's may have left no note.
-        loader.gapless &= opening.recovery_point.is_some();
         loader.quick = opening.quick;
         loader.load(&listing, &opening)?;
         let base = loader.segments.first().map_or(0, |first| first.base);
@@ -120,6 +117,8 @@ impl<'d> Loader<'d> {
 
     /// Finds out what can be believed, checks the rest.
     fn load(&mut self, listing: &Listing, opening: &Opening) -> Result<(), LogError> {
+        // Gaps that compaction has left for good lie below a recovery point that is known.
+        self.gapless &= opening.recovery_point.is_some();
         let bases: Vec<i64> = listing.logs.keys().copied().collect();
         // What was compacted once has gaps, whatever its policy is now; they are below the recovery
         // point, where one is known.

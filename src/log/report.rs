@@ -111,7 +111,7 @@ impl RecoveryReport {
     pub fn losses(&self) -> String {
         let mut losses: Vec<String> = self.cuts.iter().map(ToString::to_string).collect();
         if self.removed_segments > 0 {
-            losses.push(format!("{} segments behind a cut were renamed to *.aside; remove them if they are not needed",
+            losses.push(format!("{} segments set aside behind a cut, renamed to *.aside; remove them if they are not needed",
                 self.removed_segments));
         }
         losses.extend(self.missing.map(|missing| missing.to_string()));
