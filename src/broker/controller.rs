@@ -52,6 +52,11 @@ pub struct Controller {
 }
 
 impl Controller {
+    pub(super) fn new(shared: Arc<Shared>, metadata: MetadataLog) -> Self {
+        let log_starts = LogStarts::default();
+        Self { shared, metadata, broker_epoch: None, log_starts, writing: None }
+    }
+
     /// Works on jobs until it is stopped, then closes the metadata log. Gives the epoch under which this
     /// node was registered.
     pub(super) fn run(mut self, mut jobs: Receiver<Job>) -> Result<i64, LogError> {

@@ -169,13 +169,7 @@ impl Broker {
             static_config: config,
         });
         let removal = load::load(&shared, recovery)?;
-        let mut state = Controller {
-            shared: shared.clone(),
-            metadata,
-            broker_epoch: None,
-            log_starts: Default::default(),
-            writing: None,
-        };
+        let mut state = Controller::new(shared.clone(), metadata);
         state.elect_leaders(data_dir.was_clean())?;
         let thread = std::thread::Builder::new().name("controller".into());
         let thread = thread.spawn(move || state.run(jobs));
