@@ -469,3 +469,55 @@ fn what_a_kill_leaves_of_a_topics_creation_goes() {
     broker.stop_cleanly();
     assert!(!names(&data).iter().any(|name| name.ends_with("-stray")));
 }
+
+#[test]
+fn many_deletions_of_records_share_a_write_and_outlive_a_kill() {
+    const CLIENTS: i64 = 20;
+    let dir = TempDir::new();
+    let data = dir.join("data");
+    let broker = Broker::start(&data, &["--log-level", "debug"]);
+    let mut client = broker.client();
+    client.create("t", CLIENTS as i32);
+    for index in 0..CLIENTS as i32 {
+        client.append(("t", index), &batch(1, 30, 10));
+    }
+    // They wait together for the controller, which is busy.
+    client.send_create("big", PARTITIONS, &[]);
+    wait_for(&data.join("big-10"));
+    std::thread::scope(|scope| {
+        for index in 0..CLIENTS {
+            let mut client = broker.client();
+            scope.spawn(move || {
+                assert_eq!(client.delete_records(("t", index as i32), index), index)
+            });
+        }
+    });
+    let written = |line: &String| line.contains("log starts written for");
+    let count = broker.log().into_iter().filter(written).count() as i64;
+    assert!(count < CLIENTS / 2, "{count} writes for {CLIENTS} requests");
+    broker.kill();
+    let broker = Broker::start(&data, &[]);
+    let mut client = broker.client();
+    for index in 0..CLIENTS {
+        assert_eq!(client.offset(("t", index as i32), -2), index);
+    }
+    broker.kill();
+}
+
+#[test]
+fn a_log_start_that_cannot_be_written_is_not_answered_as_if_it_were() {
+    let dir = TempDir::new();
+    let data = dir.join("data");
+    let broker = Broker::start(&data, &[]);
+    let mut client = broker.client();
+    client.create("t", 1);
+    client.append(("t", 0), &batch(1, 30, 10));
+    fs::create_dir(data.join(format!("{LOG_STARTS}.tmp"))).unwrap();
+    assert_eq!(client.try_delete_records(("t", 0), 7), Err(ErrorCode::KAFKA_STORAGE_ERROR));
+    broker.logged(&["ERROR", "log starts cannot be written"]);
+    fs::remove_dir(data.join(format!("{LOG_STARTS}.tmp"))).unwrap();
+    assert_eq!(client.delete_records(("t", 0), 7), 7, "asked again, it is written");
+    drop(client);
+    assert_eq!(fs::read_to_string(data.join(LOG_STARTS)).unwrap(), "0\n1\nt 0 7\n");
+    broker.stop_cleanly();
+}

@@ -29,10 +29,11 @@ fn transactional(producer_id: i64, sequence: i32, marker: Option<bool>) -> Vec<u
 
 /// Writes two transactions into a stopped broker's partition: 0 of producer 5 to be aborted at 2,
 /// 1 of producer 6 to be committed at 3.
-fn write_transactions(partition: &Path) {
+fn write_transactions(data: &Path) {
+    let partition = data.join("t-0");
     let keepers = Keepers::spawn().unwrap();
     let config = Arc::new(TopicConfig::default());
-    let opened = Log::open(partition.to_path_buf(), config, Recovery::Clean, keepers.clone());
+    let opened = Log::open(partition, config, Recovery::Clean, keepers.clone());
     let (log, _) = opened.unwrap();
     for batch in [
         transactional(5, 0, None),
@@ -44,6 +45,8 @@ fn write_transactions(partition: &Path) {
     }
     log.close().unwrap();
     keepers.stop();
+    // It tells of a shorter log.
+    std::fs::remove_file(data.join("recovery-point-offset-checkpoint")).unwrap();
 }
 
 /// The aborted transactions that a fetch from `offset` on is told of: producer and first offset.
@@ -79,7 +82,7 @@ fn a_fetch_tells_of_aborted_transactions_after_any_kind_of_start() {
     let broker = Broker::start(&data, &[]);
     broker.client().create("t", 1);
     broker.stop_cleanly();
-    write_transactions(&data.join("t-0"));
+    write_transactions(&data);
     for round in 0..3 {
         let broker = Broker::start(&data, &[]);
         let mut client = broker.client();

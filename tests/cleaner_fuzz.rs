@@ -23,7 +23,9 @@ const SEEDS: u64 = 60;
 /// A log of several segments with transactions, closed.
 fn make(dir: &Path, random: &mut Random) {
     let log = create(dir, &config(1_500, 200));
-    let append = |batch: &[u8]| drop(log.append_internal(batch, 0).unwrap());
+    let append = |batch: &[u8]| {
+        log.append_internal(batch, 0).unwrap();
+    };
     for number in 0..40 {
         let codec = if random.one_in(3) { Codec::Zstd } else { Codec::None };
         let codec = if codec.is_built_in() { codec } else { Codec::None };

@@ -24,7 +24,7 @@ struct World {
     random: Random,
     config: Arc<TopicConfig>,
     keepers: Keepers,
-    disk: Arc<Disk>,
+    disk: Arc<Disk<i64>>,
     log: Option<Log>,
     /// All batches as they must lie in the log, with the offsets after them.
     batches: Vec<(Vec<u8>, i64)>,

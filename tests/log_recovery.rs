@@ -209,22 +209,23 @@ fn an_old_batch_where_a_new_one_should_be_is_cut() {
 #[test]
 fn an_index_that_is_missing_short_or_wrong_is_rebuilt() {
     type Damage = fn(&Crashed, &Path);
-    let damages: [(&str, Damage); 6] = [
-        ("missing", |_, path| fs::remove_file(path).unwrap()),
-        ("empty", |crashed, path| crashed.truncate(path, 0)),
-        ("half an entry", |crashed, path| crashed.truncate(path, 14)),
-        ("too short", |crashed, path| crashed.truncate(path, 16)),
-        ("a wrong position", |crashed, path| crashed.overwrite(path, 4, &[0, 0, 1, 0])),
-        ("beyond the log", |crashed, path| crashed.overwrite(path, 12, &[0x7f; 4])),
+    // What is short is not wrong: a log that was opened often has few entries.
+    let damages: [(&str, Damage, usize); 6] = [
+        ("missing", |_, path| fs::remove_file(path).unwrap(), 1),
+        ("empty", |crashed, path| crashed.truncate(path, 0), 0),
+        ("half an entry", |crashed, path| crashed.truncate(path, 23), 1),
+        ("too short", |crashed, path| crashed.truncate(path, 24), 0),
+        ("a wrong position", |crashed, path| crashed.overwrite(path, 4, &[0, 0, 1, 0]), 1),
+        ("beyond the log", |crashed, path| crashed.overwrite(path, 12, &[0x7f; 4]), 1),
     ];
-    for (what, damage) in damages {
+    for (what, damage, rebuilt) in damages {
         for suffix in ["index", "timeindex"] {
             let crashed = Crashed::growing(20);
             let path = crashed.path(0, suffix);
             damage(&crashed, &path);
             let report = crashed.expect(20);
             let seen = (report.rebuilt_indexes, report.cuts.len());
-            assert_eq!(seen, (1, 0), "{suffix} {what}: {report:?}");
+            assert_eq!(seen, (rebuilt, 0), "{suffix} {what}: {report:?}");
         }
     }
 }
@@ -283,6 +284,27 @@ fn what_follows_a_loss_in_the_middle_goes() {
     assert_eq!(report.removed_segments, 1, "{report:?}");
     assert_eq!(report.cuts[0].reason, Bad::Crc);
     assert_eq!(report.cuts[0].segment, 8);
+    assert!(report.losses().contains("renamed to *.aside"), "{}", report.losses());
+    // What is whole behind the damage is not there any more, but it is not lost.
+    let aside = |name: &str| fs::read(crashed.path(0, "log").with_file_name(name)).unwrap();
+    let copy = aside("00000000000000000008.log.cut-at-10.aside");
+    let size = crashed.size() as usize;
+    assert!(copy[size..2 * size] == crashed.batches[6], "the batch behind the damaged one");
+    let whole = aside("00000000000000000016.log.aside");
+    assert!(whole[..size] == crashed.batches[8]);
+}
+
+#[test]
+fn a_torn_end_leaves_no_copy() {
+    let crashed = Crashed::with(12, config(4 * Crashed::new(1).size() as i32, 100));
+    let last = crashed.path(16, "log");
+    crashed.truncate(&last, fs::metadata(&last).unwrap().len() - 1);
+    let report = crashed.expect(11);
+    assert!(report.has_losses());
+    let names = fs::read_dir(last.parent().unwrap()).unwrap();
+    let aside = names
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().ends_with(".aside"));
+    assert_eq!(aside.count(), 0);
 }
 
 #[test]

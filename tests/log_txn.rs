@@ -309,3 +309,64 @@ fn only_read_committed_readers_are_told_and_commits_leave_no_file() {
     let nothing = log.read(log.offsets().log_end, 1 << 20, true, Bound::LastStable).unwrap();
     assert!(nothing.aborted.is_empty());
 }
+
+/// Changes a file in some way, by a seed.
+fn damage(random: &mut Random, bytes: &mut Vec<u8>) {
+    let at = random.below(bytes.len() as u64 + 1) as usize;
+    match random.below(4) {
+        0 => bytes.truncate(at),
+        1 => {
+            let more = random.below(80);
+            bytes.extend((0..more).map(|_| random.next() as u8));
+        }
+        2 => bytes.resize(bytes.len() + 4096, 0),
+        _ => {
+            for _ in 0..=random.below(4) {
+                let at = random.below(bytes.len().max(1) as u64) as usize;
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte ^= 1 << random.below(8);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn damaged_indexes_never_stop_a_log_and_after_a_crash_they_change_nothing() {
+    let mut random = Random::new(99);
+    for round in 0..40 {
+        let mut written = Written::new(round, 80);
+        let how = if random.one_in(2) { Recovery::Clean } else { Recovery::Unclean };
+        let log = written.log.take().unwrap();
+        log.close().unwrap();
+        drop(log);
+        let names = files(&written.dir.partition());
+        let indexes: Vec<_> = names.iter().filter(|name| name.ends_with("index")).collect();
+        for _ in 0..3 {
+            let name = indexes[random.below(indexes.len() as u64) as usize];
+            let path = written.dir.partition().join(name);
+            let mut bytes = fs::read(&path).unwrap();
+            damage(&mut random, &mut bytes);
+            fs::write(path, bytes).unwrap();
+        }
+        let (log, report) = open(&written.dir.partition(), &written.settings, how);
+        assert!(!report.has_losses(), "round {round}: {report:?}");
+        written.log = Some(log);
+        let log = written.log();
+        log.advance_high_watermark(log.offsets().log_end);
+        for timestamp in [0, 5, 1_000, 2_000, 3_000] {
+            let _ = log.offset_for_timestamp(timestamp, Bound::HighWatermark);
+        }
+        let _ = log.max_timestamp();
+        let all = log.offsets().log_end;
+        let read = read_all(log, 0, Bound::LogEnd);
+        assert_eq!(header(read.last().unwrap()).next_offset(), all, "round {round}");
+        if report.checked && report.checked_from == 0 {
+            written.expect_files();
+            written.expect_read();
+        } else {
+            // What a clean start cannot notice may be told wrong, but must be told.
+            let _ = log.read(0, 1 << 20, true, Bound::LastStable);
+        }
+    }
+}

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::catalog::{CLUSTER_METADATA, Partition, Topics};
-use crate::log::{Log, read_text, volume};
+use crate::log::{Log, read_text, sync, volume};
 
 /// The largest file that is believed: a bound on what a damaged one can make us read. A million
 /// partitions with names of common length have 40 MiB.
@@ -288,11 +288,12 @@ fn replace(dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
 fn replace_whole(dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".tmp");
+    let beside = PathBuf::from(beside);
     let mut file = File::create(&beside)?;
     file.write_all(bytes)?;
-    file.sync_all()?;
+    sync::file(&file, &beside).map_err(|why| why.source)?;
     fs::rename(&beside, path)?;
-    File::open(dir)?.sync_all()
+    sync::dir(dir).map_err(|why| why.source)
 }
 
 fn render(entries: &Entries) -> String {

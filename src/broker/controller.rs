@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::checkpoints::Kind;
 use super::load::make_log;
+use super::log_starts::{LogStarts, MAX_HELD};
 use super::metadata_log::MetadataLog;
 use super::producer_ids::BLOCK;
 use super::shared::{Shared, now_ms};
@@ -44,6 +45,8 @@ pub struct Controller {
     pub(super) metadata: MetadataLog,
     /// The offset of this start's registration, once there is one.
     pub(super) broker_epoch: Option<i64>,
+    /// Log starts that are to be written before they are told.
+    pub(super) log_starts: LogStarts,
     /// The snapshot of the metadata that is being written.
     pub(super) writing: Option<Writing>,
 }
@@ -61,8 +64,12 @@ impl Controller {
                 Job::Look => {}
                 Job::Stop => break,
             }
+            if jobs.is_empty() || self.log_starts.held() >= MAX_HELD {
+                self.write_log_starts();
+            }
             self.snapshot_if_due();
         }
+        self.write_log_starts();
         self.finish_snapshot();
         let broker_epoch = self.fence();
         self.metadata.close()?;

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::data_dir_error::DataDirError;
 use super::meta_properties::{META, Meta, read_meta, write_meta};
-use crate::log::lock_exclusively;
+use crate::log::{lock_exclusively, sync};
 use crate::wire::uuid::Uuid;
 
 const LOCK: &str = ".lock";
@@ -43,6 +43,10 @@ impl DataDir {
     /// # Errors
     /// See [`DataDirError`].
     pub fn open(path: &Path, node_id: i32) -> Result<Self, DataDirError> {
+        Self::open_as(path, node_id, true)
+    }
+
+    fn open_as(path: &Path, node_id: i32, keep: bool) -> Result<Self, DataDirError> {
         let fail = |what| move |why| DataDirError::Io(path.to_owned(), what, why);
         let known = read_meta(path)?;
         match &known {
@@ -66,7 +70,7 @@ impl DataDir {
                     node_id,
                     directory_id: random_uuid(),
                 };
-                write_meta(path, &meta).map_err(fail("write meta.properties in it"))?;
+                write_meta(path, &meta, keep).map_err(fail("write meta.properties in it"))?;
                 meta
             }
         };
@@ -91,7 +95,7 @@ impl DataDir {
             move |why| DataDirError::Io(path, what, why)
         };
         fs::create_dir(&unlocked).map_err(fail("create it"))?;
-        let made = Self::open(&unlocked, node_id).and_then(|mut dir| {
+        let made = Self::open_as(&unlocked, node_id, false).and_then(|mut dir| {
             fs::rename(&unlocked, &path).map_err(fail("give it its name"))?;
             dir.path.clone_from(&path);
             dir.temporary = true;
@@ -152,7 +156,7 @@ impl DataDir {
             return Ok(());
         }
         let marker = format!("{{\"version\":0,\"brokerEpoch\":{broker_epoch}}}");
-        write_atomically(&self.path, CLEAN, marker.as_bytes())?;
+        write_atomically(&self.path, CLEAN, marker.as_bytes(), true)?;
         self.sync()
     }
 
@@ -165,8 +169,8 @@ impl DataDir {
         if self.temporary {
             return Ok(());
         }
-        File::open(self.path.join(META))?.sync_all()?;
-        File::open(&self.path)?.sync_all()
+        sync::file_at(&self.path.join(META)).map_err(|why| why.source)?;
+        sync::dir(&self.path).map_err(|why| why.source)
     }
 }
 
@@ -237,10 +241,14 @@ fn check_unused(path: &Path) -> Result<(), DataDirError> {
     Ok(())
 }
 
-/// Writes a small file so that after a crash of the process it is either as before or whole.
-pub fn write_atomically(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+/// Writes a small file so that after a crash of the process it is either as before or whole; after
+/// a power cut too if it is to be kept.
+pub fn write_atomically(dir: &Path, name: &str, bytes: &[u8], keep: bool) -> io::Result<()> {
     let temporary = dir.join(format!("{name}.tmp"));
     fs::write(&temporary, bytes)?;
+    if keep {
+        sync::file_at(&temporary).map_err(|why| why.source)?;
+    }
     fs::rename(&temporary, dir.join(name))
 }
 

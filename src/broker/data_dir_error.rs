@@ -26,7 +26,11 @@ impl fmt::Display for DataDirError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(path, what, why) => {
-                write!(f, "data directory {}: cannot {what}: {why}", path.display())
+                let path = path.display();
+                write!(
+                    f,
+                    "data directory {path}: cannot {what}: {why}; check the disk and the rights on it"
+                )
             }
             Self::Locked(path) => write!(
                 f,
@@ -40,7 +44,11 @@ impl fmt::Display for DataDirError {
                 path.display()
             ),
             Self::Meta(path, why) => {
-                write!(f, "data directory {}: {META} is not usable: {why}", path.display())
+                let path = path.display();
+                write!(
+                    f,
+                    "data directory {path}: {META} is not usable: {why}; restore it from a copy"
+                )
             }
             Self::NotAFile(path, name) => write!(
                 f,

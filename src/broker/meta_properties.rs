@@ -66,10 +66,10 @@ fn parse_meta(text: &str) -> Result<Meta, String> {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn write_meta(path: &Path, meta: &Meta) -> io::Result<()> {
+pub fn write_meta(path: &Path, meta: &Meta, keep: bool) -> io::Result<()> {
     let Meta { cluster_id, node_id, directory_id } = meta;
     let text = format!(
         "#\nversion=1\ncluster.id={cluster_id}\nnode.id={node_id}\ndirectory.id={directory_id}\n"
     );
-    write_atomically(path, META, text.as_bytes())
+    write_atomically(path, META, text.as_bytes(), keep)
 }

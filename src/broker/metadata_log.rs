@@ -8,7 +8,11 @@
 mod batches;
 mod bootstrap;
 mod existing;
+#[cfg(test)]
+mod life_tests;
 mod quorum_state;
+#[cfg(test)]
+mod refusal_tests;
 mod replay;
 mod settings;
 mod snapshot;
@@ -128,7 +132,9 @@ impl MetadataLog {
             self.quorum = first.quorum(config, self.node);
         }
         if !known && !first.is_given() {
-            bootstrap::write_files(&self.data, &self.dir, &self.quorum, now).map_err(io)?;
+            let keep = !self.temporary;
+            let written = bootstrap::write_files(&self.data, &self.dir, &self.quorum, now, keep);
+            written.map_err(io)?;
         }
         let level = self.quorum.kraft_version.unwrap_or(0);
         self.quorum.epoch += 1;
@@ -187,9 +193,16 @@ impl MetadataLog {
     }
 
     fn append_batch(&mut self, batch: &[u8], now_ms: i64) -> Result<i64, AppendError> {
-        let appended = self.log.append_internal(batch, self.quorum.epoch)?;
-        if appended.flush_to.is_some() {
+        // At most one batch is on its way to the disk: what a power cut leaves unfinished is the
+        // end then, never a hole that looks like damage. Nobody waits for it but the next batch.
+        if self.log.flushed_offset() < self.log.offsets().log_end {
             self.flush()?;
+        }
+        let appended = self.log.append_internal(batch, self.quorum.epoch)?;
+        match appended.flush_to {
+            Some(_) => self.flush()?,
+            None if !self.temporary => self.log.ask_flush(),
+            None => {}
         }
         self.log.advance_high_watermark(appended.next_offset);
         self.quorum.timestamp = now_ms;

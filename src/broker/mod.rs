@@ -17,11 +17,13 @@ mod cleaner_pace;
 mod controller;
 mod data_dir;
 mod data_dir_error;
+mod election;
 mod fetch_session;
 mod fetch_sessions;
 mod janitor;
 mod leftovers;
 mod load;
+mod log_starts;
 mod meta_properties;
 mod metadata_log;
 mod opener;
@@ -45,10 +47,7 @@ pub use fetch_session::{Session, SessionPartition, Told, TopicKey};
 pub use fetch_sessions::{FetchSessions, SharedSession};
 pub use shared::{Endpoint, OffloadClaim, Shared, WorkerMessage, now_ms};
 
-use crate::catalog::{
-    ApiError, CLUSTER_METADATA, NodeView, Partition, ResourceKind, Topic, Topics,
-    elect_leaders_on_start,
-};
+use crate::catalog::{CLUSTER_METADATA, Image, NodeView, ResourceKind, Topics};
 use crate::config::{Config, TopicConfig};
 use crate::log::{AppendError, Keepers, LogError, Recovery};
 use crate::net::mailbox::{Mailbox, Sender};
@@ -58,8 +57,6 @@ use data_dir::DataDir;
 use leftovers::Removal;
 use metadata_log::{Left, MetadataLog};
 
-/// Leaders that one batch of metadata elects: Kafka reads batches of up to 8 MiB.
-const MAX_ELECTED: usize = 50_000;
 /// Jobs that may wait for the controller.
 const CONTROLLER_QUEUE: usize = 100_000;
 
@@ -98,7 +95,11 @@ impl fmt::Display for StartError {
                 "{}: the leader epochs that this start needs cannot be written: {why}",
                 path.display()
             ),
-            Self::Io(path, why) => write!(f, "{}: {why}", path.display()),
+            Self::Io(path, why) => write!(
+                f,
+                "{}: {why}; check the disk and the rights on it, or restore it from a copy",
+                path.display()
+            ),
         }
     }
 }
@@ -135,31 +136,10 @@ impl Broker {
             DataDir::open(config.data_dir(), config.node_id())
         };
         let data_dir = data_dir.map_err(StartError::DataDir)?;
-        let keepers =
-            Keepers::spawn().map_err(|why| StartError::Io(data_dir.path().to_owned(), why))?;
-        let flusher = &keepers.flusher;
-        match place {
-            Place::Temporary => flusher.switch_off(),
-            Place::Kept => flusher.set_pace(config.flush_ms(), config.flush_bytes()),
-        }
-        flusher.set_data_dir(data_dir.path());
+        let keepers = spawn_keepers(&data_dir, &config)?;
         let recovery = if data_dir.was_clean() { Recovery::Clean } else { Recovery::Unclean };
         let checkpoints = Checkpoints::load(data_dir.path());
-        let recovery_point = checkpoints.get(Kind::RecoveryPoint, CLUSTER_METADATA, 0);
-        let left = Left { recovery, recovery_point };
-        let (mut metadata, mut image) =
-            MetadataLog::open(&data_dir, &config, left, keepers.clone())?;
-        data_dir.mark_in_use().map_err(StartError::DataDir)?;
-        // A marker that comes back after a power cut would have files trusted that it found.
-        flusher.note_names();
-        metadata.guard(flusher);
-        if recovery == Recovery::Unclean {
-            let directory = || data_dir.path().join(metadata_log::DIRECTORY);
-            let failed = |why: AppendError| StartError::Election(directory(), why.to_string());
-            metadata.flush().map_err(failed)?;
-        }
-        let first = metadata.lead(&image, &config)?;
-        controller::replay_plan(&mut image, &first);
+        let (metadata, image) = open_metadata(&data_dir, &config, &checkpoints, &keepers)?;
         let effective = Arc::new(dynamic_config(&image, &config));
         metadata.set_flush(effective.topic_defaults().flush_messages);
         let node = NodeView {
@@ -189,8 +169,13 @@ impl Broker {
             static_config: config,
         });
         let removal = load::load(&shared, recovery)?;
-        let mut state =
-            Controller { shared: shared.clone(), metadata, broker_epoch: None, writing: None };
+        let mut state = Controller {
+            shared: shared.clone(),
+            metadata,
+            broker_epoch: None,
+            log_starts: Default::default(),
+            writing: None,
+        };
         state.elect_leaders(data_dir.was_clean())?;
         let thread = std::thread::Builder::new().name("controller".into());
         let thread = thread.spawn(move || state.run(jobs));
@@ -268,6 +253,32 @@ impl Broker {
     }
 }
 
+/// Opens the metadata log, takes the directory in use and begins to lead.
+fn open_metadata(
+    data_dir: &DataDir,
+    config: &Config,
+    checkpoints: &Checkpoints,
+    keepers: &Keepers,
+) -> Result<(MetadataLog, Image), StartError> {
+    let recovery = if data_dir.was_clean() { Recovery::Clean } else { Recovery::Unclean };
+    let recovery_point = checkpoints.get(Kind::RecoveryPoint, CLUSTER_METADATA, 0);
+    let left = Left { recovery, recovery_point };
+    let (mut metadata, mut image) = MetadataLog::open(data_dir, config, left, keepers.clone())?;
+    data_dir.mark_in_use().map_err(StartError::DataDir)?;
+    // A marker that comes back after a power cut would have files trusted that it found.
+    keepers.flusher.note_names();
+    metadata.guard(&keepers.flusher);
+    if recovery == Recovery::Unclean {
+        // What comes before an epoch is on the disk: a later start tells damage from a torn end by it.
+        let directory = || data_dir.path().join(metadata_log::DIRECTORY);
+        let failed = |why: AppendError| StartError::Election(directory(), why.to_string());
+        metadata.flush().map_err(failed)?;
+    }
+    let first = metadata.lead(&image, config)?;
+    controller::replay_plan(&mut image, &first);
+    Ok((metadata, image))
+}
+
 impl Broker {
     /// Closes all partitions that are open; the others are as a clean stop left them. Few are flushed
     /// one by one, many with one call for the volume: a stop must not take a disk's time per
@@ -311,44 +322,17 @@ impl Broker {
     }
 }
 
-impl Controller {
-    /// New leader epochs: for all partitions after an unclean stop, else for those that have another
-    /// leader or none, as after a stop of Kafka. A partition that cannot note its own is offline.
-    fn elect_leaders(&mut self, clean: bool) -> Result<(), StartError> {
-        let elected = elect_leaders_on_start(&self.shared.image(), self.shared.node, !clean);
-        let directory = self.shared.data_dir.join(metadata_log::DIRECTORY);
-        for plan in elected.plan.split(MAX_ELECTED) {
-            let election = |why: ApiError| StartError::Election(directory.clone(), why.to_string());
-            self.commit(&plan).map_err(election)?;
-        }
-        let image = self.shared.image();
-        for id in elected.topics {
-            let Some(topic) = image.topic_by_id(id) else { continue };
-            let Some(running) = self.shared.topics.by_id(id) else { continue };
-            let partitions: Vec<Arc<Partition>> = running
-                .partitions()
-                .iter()
-                .zip(&topic.partitions)
-                .map(|(partition, registered)| led(partition, registered.leader_epoch))
-                .collect();
-            let (name, id, config) = (running.name.clone(), running.id, running.config());
-            self.shared.topics.insert(Arc::new(Topic::new(name, id, config, partitions)));
-        }
-        Ok(())
+/// The keepers of a data directory, at the pace that the settings say.
+fn spawn_keepers(data_dir: &DataDir, config: &Config) -> Result<Keepers, StartError> {
+    let keepers =
+        Keepers::spawn().map_err(|why| StartError::Io(data_dir.path().to_owned(), why))?;
+    let flusher = &keepers.flusher;
+    match data_dir.is_temporary() {
+        true => flusher.switch_off(),
+        false => flusher.set_pace(config.flush_ms(), config.flush_bytes()),
     }
-}
-
-/// The partition under its new epoch, or one in its place that is offline.
-fn led(partition: &Arc<Partition>, epoch: i32) -> Arc<Partition> {
-    let Err(why) = partition.lead(epoch) else { return partition.clone() };
-    if matches!(&why, LogError::Storage(why) if why.is_out_of_space()) {
-        // It can be read; the first append notes the epoch, when there is room for one.
-        ::log::warn!("partition {}-{}: {why}", partition.topic, partition.index);
-        return partition.clone();
-    }
-    let (topic, index) = (partition.topic.clone(), partition.index);
-    ::log::error!("partition {topic}-{index} is offline: {why}");
-    Arc::new(Partition::new(topic, index, epoch, None))
+    flusher.set_data_dir(data_dir.path());
+    Ok(keepers)
 }
 
 impl Shared {

@@ -27,7 +27,7 @@ pub fn handle(
     out: &mut Writer,
 ) -> Result<(), DecodeError> {
     let request: DeleteRecordsRequest<'_> = decode(call, body)?;
-    let shared = controller.shared();
+    let shared = controller.shared().clone();
     let mut answers = Vec::with_capacity(request.topics.len());
     let mut moved = Vec::new();
     for topic in request.topics.iter() {
@@ -49,18 +49,26 @@ pub fn handle(
         };
         answers.push((topic.name, topic.partitions.iter().map(&mut row).collect::<Vec<_>>()));
     }
-    // What is answered outlives this process: one write for all partitions of the request.
-    if let Err(why) = shared.checkpoints.write_log_starts_of(moved.iter().map(|moved| &**moved)) {
-        ::log::error!("{}: cannot write where logs begin: {why}", shared.data_dir.display());
-        for row in answers.iter_mut().flat_map(|(_, rows)| rows) {
-            if row.error_code == ErrorCode::NONE {
-                (row.low_watermark, row.error_code) = (-1, ErrorCode::KAFKA_STORAGE_ERROR);
-            }
+    encode(call, &answers, out);
+    // What is answered outlives this process.
+    for row in answers.iter_mut().flat_map(|(_, rows)| rows) {
+        if row.error_code == ErrorCode::NONE {
+            (row.low_watermark, row.error_code) = (-1, ErrorCode::KAFKA_STORAGE_ERROR);
         }
     }
-    moved.iter().for_each(|partition| shared.free_soon(partition));
+    let mut refusal = Writer::new();
+    encode(call, &answers, &mut refusal);
+    controller.note_log_starts(moved, refusal.into_bytes());
+    Ok(())
+}
+
+fn encode(
+    call: &Call<'_>,
+    answers: &[(&str, Vec<DeleteRecordsPartitionResult>)],
+    out: &mut Writer,
+) {
     let mut topics = Vec::with_capacity(answers.len());
-    for (name, rows) in &answers {
+    for (name, rows) in answers {
         topics.push(DeleteRecordsTopicResult { name, partitions: Array::from(rows) });
     }
     respond(
@@ -68,7 +76,6 @@ pub fn handle(
         &DeleteRecordsResponse { topics: Array::from(&topics), ..Default::default() },
         out,
     );
-    Ok(())
 }
 
 fn delete(

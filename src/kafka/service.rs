@@ -159,7 +159,7 @@ impl KafkaService {
         let job = move |controller: &mut crate::broker::Controller| {
             let answer = run_offloaded(controller, origin, &frame);
             drop((frame, claim));
-            controller.shared().tell_answer(worker, WorkerMessage::Answer(slot, answer));
+            controller.answer(worker, slot, answer);
         };
         match self.shared.on_controller(job) {
             Ok(()) => Flow::Hold,

@@ -11,6 +11,7 @@ use super::file::Tail;
 use super::names::SegmentPaths;
 use super::offsets::Position;
 use super::preparer::{Job, NextOrder, Rolled};
+use super::rest;
 use super::segment::{Capacities, Segment, Tails};
 use super::time_index::Largest;
 use super::{index, names, producer_snapshot, time_index};
@@ -27,7 +28,7 @@ pub(super) struct Active {
     pub(super) segment: Arc<Segment>,
     /// Its files, opened for writing at the first append.
     pub(super) tails: Option<Tails>,
-    /// Bytes since the batch that has the last index entry began.
+    /// Bytes since the batch that has the last index entry began, or since the segment was opened.
     pub(super) since_index: u64,
     /// The largest timestamp so far, and the one that the last entry of the time index has.
     pub(super) largest: Largest,
@@ -37,6 +38,8 @@ pub(super) struct Active {
     /// When the segment was made or opened, if it must be told without timestamps.
     created_ms: i64,
     next_asked: bool,
+    /// Its files were closed for a while; everything else is as it was.
+    resting: bool,
 }
 
 impl Active {
@@ -50,6 +53,7 @@ impl Active {
             first_timestamp: -1,
             created_ms: 0,
             next_asked: false,
+            resting: false,
         }
     }
 
@@ -60,6 +64,12 @@ impl Active {
         let base = self.segment.base;
         let path = names::time_index_file(dir, base);
         time_index::append_final(&mut tails.time, &mut self.time_indexed, self.largest, base, &path)
+    }
+
+    /// The files are closed for now.
+    pub(super) fn rested(&mut self) {
+        self.resting = true;
+        self.next_asked = false;
     }
 
     fn is_empty_and_too_small_for(&self, size: u64) -> bool {
@@ -84,8 +94,12 @@ impl Log {
         writer: &mut Writer,
         batch: NextBatch,
     ) -> Result<(), StorageError> {
+        writer.used = true;
         if writer.active.tails.is_none() {
             activate(writer, &self.dir(), batch.now_ms)?;
+        }
+        if !std::mem::replace(&mut writer.listed, true) {
+            rest::opened(&self.writer, &self.next, &self.keepers.preparer);
         }
         if should_roll(writer, batch) {
             self.roll(writer, batch.now_ms)?;
@@ -221,10 +235,13 @@ pub(super) fn capacities(config: &TopicConfig) -> Capacities {
 fn activate(writer: &mut Writer, dir: &Path, now_ms: i64) -> Result<(), StorageError> {
     let active = &mut writer.active;
     let tails = active.segment.activate(dir, capacities(&writer.config))?;
+    if std::mem::take(&mut active.resting) {
+        active.tails = Some(tails);
+        return Ok(());
+    }
     let files = active.segment.files(dir)?;
-    let last = files.entries()?.last();
-    let indexed = last.map_or(0, |entry| u64::from(entry.position));
-    active.since_index = tails.log.len().saturating_sub(indexed);
+    // Kafka begins to count anew whenever it opens a segment.
+    active.since_index = 0;
     let first = files.headers(0, tails.log.len())?.next();
     active.first_timestamp = first.map_or(-1, |first| first.header.max_timestamp);
     active.created_ms = now_ms;

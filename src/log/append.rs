@@ -39,6 +39,10 @@ pub(super) struct Writer {
     pub(super) jitter_seed: u64,
     /// There is a producer snapshot as of this offset.
     pub(super) snapshot_at: i64,
+    /// Something was appended since it was last looked at whether the log may rest.
+    pub(super) used: bool,
+    /// It is among the logs that are open for writing, see [`super::rest`].
+    pub(super) listed: bool,
     /// Closed or deleted: nothing is appended any more.
     pub(super) closed: bool,
 }

@@ -17,6 +17,10 @@ use std::path::Path;
 
 /// Where a batch says which record format it has.
 const MAGIC_AT: usize = 16;
+/// Where a batch says how long it is.
+const LENGTH_AT: u64 = 8;
+/// The bytes of seeming batches that are summed up before that is given up.
+const MAX_LOOKED_AT: u64 = 1 << 30;
 /// How much of a file is looked through at a time.
 const CHUNK: usize = 256 * 1024;
 
@@ -33,6 +37,8 @@ pub enum Damage {
         reason: Bad,
         /// The offset that a batch should have there.
         offset: i64,
+        /// The latest leader epoch of the batches behind it.
+        latest_epoch: i32,
     },
     /// A segment does not begin where the one before it ends.
     Gap {
@@ -40,6 +46,8 @@ pub enum Damage {
         segment: i64,
         /// The offset where it should begin.
         expected: i64,
+        /// The latest leader epoch of its batches and those after it; -1 if there are none.
+        latest_epoch: i32,
     },
 }
 
@@ -51,7 +59,7 @@ impl fmt::Display for Damage {
                 "{segment:020}.log is damaged at byte {position} ({reason}), and to cut it there \
                  would lose the intact records behind it"
             ),
-            Damage::Gap { segment, expected } => write!(
+            Damage::Gap { segment, expected, .. } => write!(
                 f,
                 "{segment:020}.log should begin at offset {expected}: the records between are missing"
             ),
@@ -65,6 +73,13 @@ impl Damage {
         match *self {
             Damage::Within { offset, .. } => offset,
             Damage::Gap { expected, .. } => expected,
+        }
+    }
+
+    /// The latest leader epoch of what lies behind the bad place.
+    pub fn latest_epoch(&self) -> i32 {
+        match *self {
+            Damage::Within { latest_epoch, .. } | Damage::Gap { latest_epoch, .. } => latest_epoch,
         }
     }
 
@@ -87,18 +102,37 @@ impl Damage {
     /// When the files cannot be read.
     pub fn find(dir: &Path, visit: &mut dyn FnMut(&[u8])) -> Result<Option<Damage>, LogError> {
         let mut expected = None;
-        for segment in bases(dir).map_err(StorageError::on("list", dir))? {
+        let bases = bases(dir).map_err(StorageError::on("list", dir))?;
+        for (at, &segment) in bases.iter().enumerate() {
             if let Some(expected) = expected.filter(|&expected| expected != segment) {
-                return Ok(Some(Damage::Gap { segment, expected }));
+                let latest_epoch = latest_epoch(dir, &bases[at..])?;
+                return Ok(Some(Damage::Gap { segment, expected, latest_epoch }));
             }
             let path = names::log_file(dir, segment);
             match look_through(&path, segment, visit).map_err(StorageError::on("read", &path))? {
                 Ok(next_offset) => expected = Some(next_offset),
-                Err(damage) => return Ok(Some(damage)),
+                Err(mut damage) => {
+                    if let Damage::Within { latest_epoch: known, .. } = &mut damage {
+                        *known = (*known).max(latest_epoch(dir, &bases[at + 1..])?);
+                    }
+                    return Ok(Some(damage));
+                }
             }
         }
         Ok(None)
     }
+}
+
+/// The latest leader epoch in segments that cannot be believed any more; -1 if there is none.
+fn latest_epoch(dir: &Path, bases: &[i64]) -> Result<i32, LogError> {
+    let mut latest = -1;
+    for &segment in bases {
+        let path = names::log_file(dir, segment);
+        let behind = File::open(&path).and_then(|file| behind(&file, segment, 0, segment));
+        let behind = behind.map_err(StorageError::on("read", &path))?;
+        latest = latest.max(behind.unwrap_or(-1));
+    }
+    Ok(latest)
 }
 
 fn bases(dir: &Path) -> io::Result<Vec<i64>> {
@@ -137,16 +171,67 @@ fn look_through(
             Some(Err(bad)) => break (position, bad),
         }
     };
-    let mut at = position + 1;
-    while let Some(candidate) = next_candidate(&file, at, size)? {
+    let behind = behind(&file, segment, position + 1, next_offset)?;
+    let damage = |latest_epoch| Damage::Within {
+        segment,
+        position,
+        reason,
+        offset: next_offset,
+        latest_epoch,
+    };
+    Ok(behind.map_or(Ok(next_offset), |latest_epoch| Err(damage(latest_epoch))))
+}
+
+/// The latest leader epoch of whole batches from `at` on, wherever they begin; `None` if there are
+/// none.
+fn behind(file: &File, segment: i64, mut at: u64, offset: i64) -> io::Result<Option<i32>> {
+    let size = file.metadata()?.len();
+    let mut latest = None;
+    while let Some(candidate) = next_candidate(file, at, size)? {
+        let mut there = Scanner::new(file, size, segment, true).starting_at(candidate, offset);
+        at = candidate + 1;
+        while let Some(Ok((found, _))) = there.next()? {
+            latest = latest.max(Some(found.header.partition_leader_epoch));
+            at = found.end();
+        }
+    }
+    Ok(latest)
+}
+
+/// Bytes that are no batch, in a file.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    /// The segment's base offset.
+    pub(super) segment: i64,
+    /// The first of the bytes.
+    pub(super) position: u64,
+    /// The offset that a batch there would have.
+    pub(super) offset: i64,
+}
+
+/// Whether a whole batch follows bad bytes: then it was not a crash that left them. Bytes that look
+/// like thousands of large batches without being any count as one: to tell would take for ever.
+pub(super) fn has_whole_batch_behind(file: &File, size: u64, bad: Place) -> io::Result<bool> {
+    let mut looked_at = 0;
+    let mut at = bad.position + 1;
+    while let Some(candidate) = next_candidate(file, at, size)? {
         let mut there =
-            Scanner::new(&file, size, segment, true).starting_at(candidate, next_offset);
-        if let Some(Ok(_)) = there.next()? {
-            return Ok(Err(Damage::Within { segment, position, reason, offset: next_offset }));
+            Scanner::new(file, size, bad.segment, true).starting_at(candidate, bad.offset);
+        match there.next()? {
+            Some(Ok(_)) => return Ok(true),
+            Some(Err(Bad::Crc)) => {
+                let mut length = [0; 4];
+                file.read_exact_at(&mut length, candidate + LENGTH_AT)?;
+                looked_at += u64::from(u32::from_be_bytes(length));
+                if looked_at > MAX_LOOKED_AT {
+                    return Ok(true);
+                }
+            }
+            _ => {}
         }
         at = candidate + 1;
     }
-    Ok(Ok(next_offset))
+    Ok(false)
 }
 
 /// The next position from `at` on where a batch's header might begin.
@@ -230,6 +315,6 @@ mod tests {
         let (bytes, [_, _, third]) = three();
         assert_eq!(find("damage-follow", &[(0, &bytes), (3, &[])]), None);
         let gap = find("damage-gap", &[(0, &bytes[..third]), (3, &[])]);
-        assert_eq!(gap, Some(Damage::Gap { segment: 3, expected: 2 }));
+        assert_eq!(gap, Some(Damage::Gap { segment: 3, expected: 2, latest_epoch: -1 }));
     }
 }

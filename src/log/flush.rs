@@ -19,7 +19,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
 
 /// Small files of a partition that are written when it is made or its leadership changes.
-const SIDE_FILES: [&str; 2] = ["partition.metadata", "leader-epoch-checkpoint"];
+const SIDE_FILES: [&str; 3] = ["partition.metadata", "leader-epoch-checkpoint", "quorum-state"];
 
 /// A flush that has begun: everything below `end` is its business.
 pub(super) struct Begun<'a> {
@@ -264,7 +264,7 @@ impl SegmentFiles {
 }
 
 /// Takes a file that is not there for one that needs no flush.
-fn there(outcome: Result<(), StorageError>) -> Result<(), StorageError> {
+pub(super) fn there(outcome: Result<(), StorageError>) -> Result<(), StorageError> {
     outcome.or_else(|error| if is_missing(&error) { Ok(()) } else { Err(error) })
 }
 

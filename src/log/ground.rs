@@ -7,6 +7,7 @@
 
 use super::durability::Durability;
 use super::error::StorageError;
+use super::flush::there;
 use super::flusher::Deliver;
 use super::janitor::Janitor;
 use super::sync;
@@ -15,6 +16,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
+
+/// Says whose the data directory is.
+const META: &str = "meta.properties";
 
 /// See the module's comment.
 pub(crate) struct Ground {
@@ -90,6 +94,16 @@ impl Ground {
         let _one = lock(&self.syncing);
         if self.synced.load(Ordering::Acquire) < change {
             let made = self.made.load(Ordering::Acquire);
+            if self.synced.load(Ordering::Acquire) == 0 {
+                // Whose directory it is; without it nothing in it would be believed.
+                there(sync::file_at(&data_dir.join(META)))?;
+                // It may be new itself; who may not look there has not made it.
+                if let Some(above) = data_dir.parent()
+                    && File::open(above).is_ok()
+                {
+                    sync::dir(above)?;
+                }
+            }
             sync::dir(data_dir)?;
             self.synced.fetch_max(made, Ordering::AcqRel);
         }

@@ -4,6 +4,23 @@
 //! administrator allows. A broker takes all of it, once, when it starts.
 
 use std::io;
+use std::sync::OnceLock;
+
+/// Descriptors of an open segment.
+const FILES: u64 = 3;
+/// The kernel allows 65,530 mappings, of which an open segment has up to three.
+const MOST: u64 = 10_000;
+const FEWEST: u64 = 32;
+
+/// How many segments may be open for writing at once, and how many more for reading: each a
+/// quarter of the process's descriptors, so that half are left to connections.
+pub(super) fn open_segments() -> usize {
+    static LIMIT: OnceLock<usize> = OnceLock::new();
+    *LIMIT.get_or_init(|| {
+        let descriptors = raise_open_files().unwrap_or(0);
+        (descriptors / 4 / FILES).clamp(FEWEST, MOST) as usize
+    })
+}
 
 /// Raises the soft limit on open files to the hard one; gives how many may be open now.
 pub fn raise_open_files() -> io::Result<u64> {

@@ -22,6 +22,7 @@
 //! published, up to the bound that they ask for.
 
 mod active;
+mod anchors;
 mod append;
 mod changes;
 mod checkpoint;
@@ -55,6 +56,7 @@ mod rebuild;
 mod recover;
 mod report;
 mod reset;
+mod rest;
 mod retention;
 mod sanity;
 mod scan;
@@ -114,7 +116,7 @@ pub struct Log {
     name: String,
     /// Where it is; changes once, when the log is deleted.
     dir: Arc<RwLock<Arc<Path>>>,
-    writer: Mutex<Writer>,
+    writer: Arc<Mutex<Writer>>,
     marks: Arc<Watermarks>,
     /// In order of their base offsets; never empty; the last one is written to.
     segments: Arc<RwLock<Vec<Arc<Segment>>>>,

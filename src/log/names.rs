@@ -95,6 +95,11 @@ pub(crate) fn log_file(dir: &Path, base: i64) -> PathBuf {
     offset_file(dir, base, "log")
 }
 
+/// What was cut off a segment from `offset` on and is kept.
+pub(crate) fn cut_file(dir: &Path, base: i64, offset: i64) -> PathBuf {
+    dir.join(format!("{base:020}.log.cut-at-{offset}{ASIDE}"))
+}
+
 /// Its offset index.
 pub(crate) fn index_file(dir: &Path, base: i64) -> PathBuf {
     offset_file(dir, base, "index")

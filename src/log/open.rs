@@ -50,7 +50,7 @@ pub(super) struct Loader<'d> {
     pub(super) report: RecoveryReport,
     /// The directory is new: not even its name is on the disk.
     made: bool,
-    /// Segments follow each other without gaps: nothing was compacted.
+    /// Segments follow each other without gaps: nothing was compacted behind the recovery point.
     gapless: bool,
 }
 
@@ -117,6 +117,8 @@ impl<'d> Loader<'d> {
 
     /// Finds out what can be believed, checks the rest.
     fn load(&mut self, listing: &Listing, opening: &Opening) -> Result<(), LogError> {
+        // Gaps that compaction has left for good lie below a recovery point that is known.
+        self.gapless &= opening.recovery_point.is_some();
         let bases: Vec<i64> = listing.logs.keys().copied().collect();
         // What was compacted once has gaps, whatever its policy is now; they are below the recovery
         // point, where one is known.
@@ -169,7 +171,7 @@ impl<'d> Loader<'d> {
             // compaction there are no gaps: the end of a file that was not on the disk is lost
             // without a trace in it.
             if base < self.end || ((self.was_cut || self.gapless) && base != self.end) {
-                self.remove(&bases[at..]);
+                self.remove(&bases[at..])?;
                 break;
             }
             let checked = self.check_segment(base, progress)?;
@@ -199,33 +201,44 @@ impl<'d> Loader<'d> {
         Ok(checked)
     }
 
-    /// Removes the segments that a cut log cannot have.
-    fn remove(&mut self, bases: &[i64]) {
+    /// Renames the segments that a cut log cannot have: what is in them may be whole.
+    fn remove(&mut self, bases: &[i64]) -> Result<(), StorageError> {
         for &base in bases {
             ::log::warn!(
-                "{}: segment {base} does not follow offset {}; removed",
+                "{}: segment {base} does not follow offset {}; its files are renamed to *.aside",
                 self.dir.display(),
                 self.end
             );
-            Segment::new(base, 0).delete(self.dir);
+            self.rename_aside(base)?;
         }
         self.report.removed_segments += bases.len();
+        Ok(())
     }
 
     /// Renames segments that lie wholly below the log start although none follows them. Either the
     /// end of the log was lost, or whoever says where it begins is wrong: they may be all there is.
     fn set_aside(&mut self) -> Result<(), StorageError> {
         self.report.segments_aside = self.segments.len();
-        for segment in self.segments.drain(..) {
-            for path in names::segment_files(self.dir, segment.base) {
-                let mut aside = path.clone().into_os_string();
-                aside.push(names::ASIDE);
-                match fs::rename(&path, aside) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                        return Err(StorageError::new("set aside", &path, error));
-                    }
-                    _ => {}
+        let segments = std::mem::take(&mut self.segments);
+        segments.iter().try_for_each(|segment| self.rename_aside(segment.base))
+    }
+
+    /// An empty one goes.
+    fn rename_aside(&self, base: i64) -> Result<(), StorageError> {
+        let is_empty =
+            fs::metadata(names::log_file(self.dir, base)).is_ok_and(|meta| meta.len() == 0);
+        for path in names::segment_files(self.dir, base) {
+            if is_empty {
+                let _ = fs::remove_file(path);
+                continue;
+            }
+            let mut aside = path.clone().into_os_string();
+            aside.push(names::ASIDE);
+            match fs::rename(&path, aside) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(StorageError::new("set aside", &path, error));
                 }
+                _ => {}
             }
         }
         Ok(())
@@ -274,6 +287,8 @@ impl<'d> Loader<'d> {
             next_expiry_ms: 0,
             jitter_seed: seed_of(&name),
             snapshot_at: self.snapshot_at,
+            used: false,
+            listed: false,
             closed: false,
         };
         let parts = Parts {
@@ -290,7 +305,7 @@ impl<'d> Loader<'d> {
         let log = Log {
             name,
             dir,
-            writer: Mutex::new(writer),
+            writer: Arc::new(Mutex::new(writer)),
             marks,
             segments,
             epochs: Mutex::new(self.epochs),

@@ -10,6 +10,7 @@ use super::checkpoint;
 use super::error::StorageError;
 use super::file::GrowingFile;
 use super::names::SegmentPaths;
+use super::rest;
 use super::segment::{Capacities, SegmentFiles, Tails};
 use crate::net::{Mailbox, Receiver, SendError, Sender};
 use std::fmt;
@@ -41,6 +42,8 @@ pub(crate) enum Job {
     Next(Arc<NextSegment>, NextOrder),
     /// Finish rolled segments.
     Finish(Arc<Backlog>),
+    /// Put logs to rest that are not in use, see [`super::rest`].
+    Rest,
     /// End, after everything that was asked before.
     Stop,
 }
@@ -99,6 +102,7 @@ impl Job {
             }
             Job::Next(next, order) => next.make(&order),
             Job::Finish(backlog) => backlog.help(),
+            Job::Rest => rest::make_room(),
             Job::Stop => {}
         }
     }
@@ -108,6 +112,7 @@ impl Job {
         match self {
             Job::Grow(file) => file.unask(),
             Job::Finish(backlog) => backlog.help(),
+            Job::Rest => rest::unask(),
             Job::Next(..) | Job::Stop => {}
         }
     }

@@ -111,7 +111,8 @@ impl Log {
             let region: Arc<dyn Region> = files.log.clone();
             read.range = Some(FileRange { region, start: first.position, len });
             if bound == Bound::LastStable {
-                read.aborted = self.aborted(offset, &segment, &files, to)?;
+                let aborted = self.aborted(offset, &segment, &files, to);
+                read.aborted = aborted.or_else(|error| self.in_range(offset).and(Err(error)))?;
                 if segment.is_replaced() {
                     return Ok(None);
                 }

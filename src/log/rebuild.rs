@@ -1,8 +1,9 @@
 //! The indexes of a segment as its batches say they must be (LogSegment.recover), and whether those
 //! on disk were right.
 //!
-//! An index is a function of its log. The offset index must be exactly this; the time index may
-//! have more entries, for each close of the log adds one, but none that the log does not bear out.
+//! What is made here is what Kafka makes when it recovers the segment. Indexes that were written while
+//! the log grew may have other entries: each time a log is opened it counts the interval anew, and
+//! each close adds an entry to the time index. They are right if the log bears out every one.
 
 use super::error::StorageError;
 use super::index::{self, IndexEntry};
@@ -11,7 +12,7 @@ use super::scan::Found;
 use super::time_index::{self, Largest};
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// An index that is larger is rebuilt without a look at all of it.
 const LOOKED_AT: u64 = 64 << 20;
@@ -20,12 +21,11 @@ const LOOKED_AT: u64 = 64 << 20;
 pub(super) struct Rebuilt {
     base: i64,
     interval_bytes: i32,
-    index: Vec<u8>,
-    time: Vec<u8>,
+    index: Made<{ index::ENTRY as usize }>,
+    time: Made<{ time_index::ENTRY as usize }>,
     /// Where the batch is that has the last entry of the offset index.
     last_entry: u64,
     pub(super) largest: Largest,
-    found_time: FoundTime,
 }
 
 impl Rebuilt {
@@ -34,97 +34,89 @@ impl Rebuilt {
         Ok(Rebuilt {
             base,
             interval_bytes,
-            index: Vec::new(),
-            time: Vec::new(),
+            index: Made::new(names::index_file(dir, base))?,
+            time: Made::new(names::time_index_file(dir, base))?,
             last_entry: 0,
             largest: Largest::none(base),
-            found_time: FoundTime::new(read(&names::time_index_file(dir, base))?),
         })
     }
 
     /// Takes the next batch into account.
     pub(super) fn note(&mut self, found: &Found) {
         if self.largest.update(found.header.max_timestamp, found.last_offset()) {
-            self.found_time.confirm(time_index::to_bytes(self.largest, self.base));
+            self.time.confirm(&time_index::to_bytes(self.largest, self.base));
         }
+        let relative_offset = (found.last_offset() - self.base) as u32;
+        let entry = IndexEntry { relative_offset, position: found.position as u32 }.to_bytes();
+        self.index.confirm(&entry);
         if index::entry_is_due(found.position - self.last_entry, self.interval_bytes) {
-            let relative_offset = (found.last_offset() - self.base) as u32;
-            let entry = IndexEntry { relative_offset, position: found.position as u32 };
-            self.index.extend_from_slice(&entry.to_bytes());
+            self.index.add(&entry);
             self.last_entry = found.position;
             self.add_time_entry();
-            self.found_time.require(&self.time);
         }
     }
 
     fn add_time_entry(&mut self) {
-        let entry = time_index::to_bytes(self.largest, self.base);
-        if self.largest != Largest::none(self.base) && !self.time.ends_with(&entry) {
-            self.time.extend_from_slice(&entry);
+        if self.largest != Largest::none(self.base) {
+            self.time.add(&time_index::to_bytes(self.largest, self.base));
         }
     }
 
-    /// Brings the files into that form; true if one of them was missing, short or wrong (a reserve
-    /// behind the entries is not).
-    pub(super) fn store(mut self, dir: &Path) -> Result<bool, StorageError> {
+    /// Brings the files into that form; true if one of them was missing or wrong.
+    pub(super) fn store(mut self) -> Result<bool, StorageError> {
         // As if the segment had been closed.
         self.add_time_entry();
-        let index_was_right = store(&names::index_file(dir, self.base), &self.index)?;
-        store(&names::time_index_file(dir, self.base), &self.time)?;
-        Ok(!index_was_right || !self.found_time.was_right())
+        let were_right = self.index.was_right() && self.time.was_right();
+        self.index.store()?;
+        self.time.store()?;
+        Ok(!were_right)
     }
 }
 
-/// The time index that was there, compared entry by entry while the log is walked.
-struct FoundTime {
+/// An index that is being made, and the one that was there, compared entry by entry while the log
+/// is walked.
+struct Made<const ENTRY: usize> {
+    path: PathBuf,
+    entries: Vec<u8>,
     /// `None` if there was no file.
-    bytes: Option<Vec<u8>>,
-    /// How many entries the log has borne out so far.
+    there: Option<Vec<u8>>,
+    /// How many entries of that one the log has borne out so far.
     confirmed: usize,
-    lacks_one: bool,
 }
 
-impl FoundTime {
-    fn new(bytes: Option<Vec<u8>>) -> FoundTime {
-        FoundTime { bytes, confirmed: 0, lacks_one: false }
+impl<const ENTRY: usize> Made<ENTRY> {
+    fn new(path: PathBuf) -> Result<Made<ENTRY>, StorageError> {
+        let there = read(&path)?;
+        Ok(Made { path, entries: Vec::new(), there, confirmed: 0 })
     }
 
-    fn entries(&self) -> &[[u8; time_index::ENTRY as usize]] {
-        self.bytes.as_deref().unwrap_or_default().as_chunks().0
+    fn add(&mut self, entry: &[u8; ENTRY]) {
+        if !self.entries.ends_with(entry) {
+            self.entries.extend_from_slice(entry);
+        }
     }
 
     /// This is what an entry may say here.
-    fn confirm(&mut self, entry: [u8; time_index::ENTRY as usize]) {
-        if self.entries().get(self.confirmed) == Some(&entry) {
+    fn confirm(&mut self, entry: &[u8; ENTRY]) {
+        let there = self.there.as_deref().unwrap_or_default().as_chunks::<ENTRY>().0;
+        if there.get(self.confirmed) == Some(entry) {
             self.confirmed += 1;
         }
     }
 
-    /// An entry had to be there for what was last added to `wanted`.
-    fn require(&mut self, wanted: &[u8]) {
-        let last = self.confirmed.checked_sub(1).and_then(|last| self.entries().get(last));
-        let there = last.map_or(&[][..], |entry| entry);
-        self.lacks_one |= !wanted.ends_with(there) || wanted.is_empty() != there.is_empty();
-    }
-
+    /// All that was there is borne out, but for an unused reserve.
     fn was_right(&self) -> bool {
-        let Some(bytes) = &self.bytes else { return false };
-        let rest = bytes.get(self.confirmed * time_index::ENTRY as usize..).unwrap_or_default();
-        !self.lacks_one && is_reserve(rest)
+        let Some(there) = &self.there else { return false };
+        let rest = there.get(self.confirmed * ENTRY..).unwrap_or_default();
+        rest.iter().all(|&byte| byte == 0)
     }
-}
 
-/// Makes the file what it must be; false if it was anything else (but for a reserve behind it).
-fn store(path: &Path, wanted: &[u8]) -> Result<bool, StorageError> {
-    let there = read(path)?;
-    if there.as_deref() != Some(wanted) {
-        fs::write(path, wanted).map_err(StorageError::on("rebuild", path))?;
+    fn store(&self) -> Result<(), StorageError> {
+        if self.there.as_ref() == Some(&self.entries) {
+            return Ok(());
+        }
+        fs::write(&self.path, &self.entries).map_err(StorageError::on("rebuild", &self.path))
     }
-    Ok(there.is_some_and(|there| there.strip_prefix(wanted).is_some_and(is_reserve)))
-}
-
-fn is_reserve(bytes: &[u8]) -> bool {
-    bytes.iter().all(|&byte| byte == 0)
 }
 
 /// The first [`LOOKED_AT`] bytes of a file, if there is one.

@@ -4,6 +4,7 @@
 //! first thing that is not a batch; the indexes are what the log says they must be. What is found
 //! tells the caller whether the segments that follow can be kept.
 
+use super::damage::{Place, has_whole_batch_behind};
 use super::error::StorageError;
 use super::names;
 use super::rebuild::Rebuilt;
@@ -11,6 +12,7 @@ use super::scan::{Bad, Found, Scanner};
 use super::time_index::Largest;
 use std::fmt;
 use std::fs::File;
+use std::io::{self, Seek, SeekFrom};
 use std::path::Path;
 
 /// Where a log was cut, and why.
@@ -84,10 +86,34 @@ pub(super) fn check(
     let (size, next_offset) = (scanner.position(), scanner.next_offset());
     let cut =
         reason.map(|reason| Cut { segment: base, position: size, bytes: file_size - size, reason });
-    if cut.is_some() {
+    if let Some(Cut { reason, .. }) = cut {
+        let bad = Place { segment: base, position: size, offset: next_offset };
+        if reason != Bad::ZeroTail
+            && has_whole_batch_behind(&file, file_size, bad).map_err(on("read"))?
+        {
+            keep_tail(dir, &file, bad).map_err(on("keep the damaged end of"))?;
+        }
         file.set_len(size).map_err(on("cut"))?;
     }
     let largest = rebuilt.largest;
-    let index_rebuilt = rebuilt.store(dir)?;
+    let index_rebuilt = rebuilt.store()?;
     Ok(Checked { size, next_offset, largest, cut, index_rebuilt })
+}
+
+/// Copies what a cut takes away into a file of its own: there are whole batches in it, and somebody
+/// may still want them.
+fn keep_tail(dir: &Path, file: &File, bad: Place) -> io::Result<()> {
+    let path = names::cut_file(dir, bad.segment, bad.offset);
+    let mut from = file;
+    from.seek(SeekFrom::Start(bad.position))?;
+    let mut to = File::create(&path)?;
+    io::copy(&mut from, &mut to)?;
+    ::log::warn!(
+        "{}: whole batches lie behind damaged bytes; from byte {} on the file was copied to {} before \
+         it is cut there. Remove the copy if it is not needed",
+        names::log_file(dir, bad.segment).display(),
+        bad.position,
+        path.display()
+    );
+    Ok(())
 }

@@ -86,7 +86,7 @@ pub struct RecoveryReport {
     pub bytes: u64,
     /// Where bytes were dropped that were not just unused reserve: at most one place per segment.
     pub cuts: Vec<Cut>,
-    /// Segments that were removed because the log was cut before them.
+    /// Segments that were set aside because the log was cut before them.
     pub removed_segments: usize,
     /// Segments that were set aside because the log begins behind their end.
     pub segments_aside: usize,
@@ -111,7 +111,8 @@ impl RecoveryReport {
     pub fn losses(&self) -> String {
         let mut losses: Vec<String> = self.cuts.iter().map(ToString::to_string).collect();
         if self.removed_segments > 0 {
-            losses.push(format!("{} segments removed behind a cut", self.removed_segments));
+            losses.push(format!("{} segments set aside behind a cut, renamed to *.aside; remove them if they are not needed",
+                self.removed_segments));
         }
         losses.extend(self.missing.map(|missing| missing.to_string()));
         if self.segments_aside > 0 {

@@ -5,6 +5,7 @@
 //! idle partition holds neither descriptors nor mappings, and opening ten thousand of them is
 //! cheap. Only the last segment of a log grows, through the [`Tails`] that the writer holds.
 
+mod aborted;
 mod swap;
 
 use super::error::StorageError;
@@ -12,13 +13,11 @@ use super::file::{GrowingFile, Short, Tail};
 use super::index;
 use super::names::SegmentPaths;
 use super::time_index::Largest;
-use super::txn_index::{AbortedTxn, TxnIndex};
 use super::verified::Verified;
-use super::{names, time_index, txn_index};
+use super::{limits, names, time_index};
 use crate::wire::records::NO_TIMESTAMP;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -26,10 +25,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 pub(crate) use swap::Compacted;
 use swap::Passage;
 
-/// Files of segments that are no longer written to are kept open up to this many in the process
-/// (three descriptors and up to two mappings each; the kernel allows 65,530 mappings). Beyond it
-/// they are opened for one read and closed when the reply has left.
-const MAX_CACHED: usize = 4096;
+/// Segments that are only read from whose files are kept open. Beyond [`limits::open_segments`] they
+/// are opened for one read and closed when the reply has left.
 static CACHED: AtomicUsize = AtomicUsize::new(0);
 
 /// The open files of a segment.
@@ -200,7 +197,7 @@ impl Segment {
             return Ok(files.clone());
         }
         let mut opened = self.open(dir)?;
-        opened.counted = CACHED.fetch_add(1, Ordering::Relaxed) < MAX_CACHED;
+        opened.counted = CACHED.fetch_add(1, Ordering::Relaxed) < limits::open_segments();
         if !opened.counted {
             CACHED.fetch_sub(1, Ordering::Relaxed);
             return Ok(Arc::new(opened));
@@ -325,69 +322,6 @@ impl Segment {
     pub(crate) fn max_timestamp(&self, dir: &Path) -> Result<i64, StorageError> {
         let appended = self.appended_max_timestamp.load(Ordering::Relaxed);
         Ok(self.opened_largest(dir)?.timestamp.max(appended))
-    }
-
-    /// There is something in its transaction index.
-    pub(crate) fn has_aborted(&self) -> bool {
-        self.txn_size.load(Ordering::Acquire) > 0
-    }
-
-    /// Says how large its transaction index is.
-    pub(crate) fn set_txn_size(&self, size: u64) {
-        self.txn_size.store(size, Ordering::Release);
-    }
-
-    /// Writes the entry behind the others in the transaction index, where nobody looks before
-    /// [`Segment::publish_aborted`]. By the writer, before it appends the marker: what fails here
-    /// must leave no marker without its entry.
-    pub(crate) fn stage_aborted(&self, dir: &Path, txn: AbortedTxn) -> Result<(), StorageError> {
-        let path = names::txn_index_file(dir, self.base);
-        let mut options = File::options();
-        let file = options.write(true).create(true).truncate(false).open(&path);
-        let at = self.txn_size.load(Ordering::Acquire);
-        let written = file.and_then(|file| file.write_all_at(&txn.to_bytes(), at));
-        written.map_err(StorageError::on("write", &path))
-    }
-
-    /// Shows the entry that was staged.
-    pub(crate) fn publish_aborted(&self) {
-        self.txn_size.fetch_add(txn_index::ENTRY as u64, Ordering::AcqRel);
-    }
-
-    fn open_txn<'f>(&self, dir: &Path, files: &'f SegmentFiles) -> Result<&'f File, StorageError> {
-        let path = self.path(names::txn_index_file(dir, self.base));
-        let file = File::open(&path).map_err(StorageError::on("open", &path))?;
-        Ok(files.txn.get_or_init(|| file))
-    }
-
-    /// Adds the aborted transactions of its index that overlap the offsets `from..to`; true if no
-    /// later segment can have any more of them.
-    pub(crate) fn collect_aborted(
-        &self,
-        dir: &Path,
-        (from, to): (i64, i64),
-        found: &mut Vec<AbortedTxn>,
-    ) -> Result<bool, StorageError> {
-        let size = self.txn_size.load(Ordering::Acquire);
-        let files = self.files(dir)?;
-        let path = self.path(names::txn_index_file(dir, self.base));
-        let file = match files.txn.get() {
-            Some(file) => file,
-            None => {
-                // Nobody renames it meanwhile.
-                let _renaming = self.lock();
-                self.open_txn(dir, &files)?
-            }
-        };
-        TxnIndex::new(file, size).collect(from, to, found).map_err(StorageError::on("read", &path))
-    }
-
-    /// Removes the segment's files. Readers that hold them are not disturbed.
-    pub(crate) fn delete(&self, dir: &Path) {
-        self.release_files();
-        for path in names::segment_files(dir, self.base) {
-            let _ = fs::remove_file(path);
-        }
     }
 }
 

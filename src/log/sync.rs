@@ -57,18 +57,27 @@ pub fn count() -> u64 {
 }
 
 /// Brings the bytes of a file and its size to the disk.
-pub(crate) fn file(file: &File, path: &Path) -> Result<(), StorageError> {
+///
+/// # Errors
+/// When the disk fails: what the file had and the disk had not may be lost.
+pub fn file(file: &File, path: &Path) -> Result<(), StorageError> {
     observed(Synced::File(path, file), || file.sync_data()).map_err(StorageError::on("flush", path))
 }
 
 /// The same for a file that is not open.
-pub(crate) fn file_at(path: &Path) -> Result<(), StorageError> {
+///
+/// # Errors
+/// When it cannot be opened, or the disk fails.
+pub fn file_at(path: &Path) -> Result<(), StorageError> {
     let opened = File::open(path).map_err(StorageError::on("open", path))?;
     file(&opened, path)
 }
 
 /// Brings the names in a directory to the disk: what was made, renamed and removed in it.
-pub(crate) fn dir(path: &Path) -> Result<(), StorageError> {
+///
+/// # Errors
+/// When it cannot be opened, or the disk fails.
+pub fn dir(path: &Path) -> Result<(), StorageError> {
     let opened = File::open(path).map_err(StorageError::on("open", path))?;
     observed(Synced::Directory(path), || opened.sync_all()).map_err(StorageError::on("flush", path))
 }

@@ -98,7 +98,12 @@ impl Broker {
     }
 
     /// Starts a broker and waits for its line on standard output.
-    pub fn spawn(mut command: Command) -> Broker {
+    pub fn spawn(command: Command) -> Broker {
+        Broker::try_spawn(command).unwrap_or_else(|refused| panic!("no listener in {refused:#?}"))
+    }
+
+    /// The same for one that may refuse to start.
+    pub fn try_spawn(mut command: Command) -> Result<Broker, Refused> {
         let mut child = command.spawn().unwrap();
         let log = Arc::new(Lines::default());
         let (stderr, gather) = (child.stderr.take().unwrap(), log.clone());
@@ -108,10 +113,12 @@ impl Broker {
         stdout.read_line(&mut line).unwrap();
         let address = address_in(&line);
         let Some(address) = address else {
-            let _ = child.kill();
-            let status = child.wait();
+            // The end of its standard output is its end; if it is not, it is now.
+            let _ = if line.is_empty() { Ok(()) } else { child.kill() };
+            let code = child.wait().unwrap().code();
             stderr.join().unwrap();
-            panic!("no listener in {line:?}; {status:?}: {:?}", log.lines.lock().unwrap().0);
+            let stderr = log.lines.lock().unwrap().0.join("\n");
+            return Err(Refused { code, stdout: line, stderr });
         };
         let rest = move || {
             let mut rest = String::new();
@@ -119,7 +126,7 @@ impl Broker {
             rest
         };
         let stdout = Some(std::thread::spawn(rest));
-        Broker { child, address, line, stdout, log, stderr: Some(stderr) }
+        Ok(Broker { child, address, line, stdout, log, stderr: Some(stderr) })
     }
 
     pub fn client(&self) -> Client {
@@ -216,7 +223,8 @@ impl Broker {
 impl Drop for Broker {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("the broker's log: {:#?}", self.log());
+            let lines = self.log.lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            eprintln!("the broker's log: {:#?}", lines.0);
         }
         // It may have ended by itself; either way there is nothing left to do.
         let _ = self.child.kill();

@@ -227,6 +227,11 @@ impl Client {
 
     /// Moves the log start offset; returns the low watermark.
     pub fn delete_records(&mut self, at: At<'_>, before: i64) -> i64 {
+        self.try_delete_records(at, before).unwrap()
+    }
+
+    /// The same, or the error.
+    pub fn try_delete_records(&mut self, at: At<'_>, before: i64) -> Result<i64, ErrorCode> {
         let partitions = [DeleteRecordsPartition { partition_index: at.1, offset: before }];
         let topics = [DeleteRecordsTopic { name: at.0, partitions: Array::from(&partitions) }];
         let request = DeleteRecordsRequest { topics: Array::from(&topics), timeout_ms: 30_000 };
@@ -234,8 +239,10 @@ impl Client {
         let response: DeleteRecordsResponse<'_> = answer.read();
         let topic = response.topics.iter().next().unwrap();
         let row = topic.partitions.iter().next().unwrap();
-        assert_eq!(row.error_code, ErrorCode::NONE);
-        row.low_watermark
+        match row.error_code {
+            ErrorCode::NONE => Ok(row.low_watermark),
+            code => Err(code),
+        }
     }
 
     /// An offset by timestamp, or by name (-1 latest, -2 earliest).

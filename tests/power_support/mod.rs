@@ -13,9 +13,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::ThreadId;
 
 const SECTOR: usize = 512;
 
@@ -33,38 +35,38 @@ struct Known {
     file: File,
     /// As of its last sync.
     durable: Vec<u8>,
-    /// As of the beginning of a sync that has not ended.
-    pending: Option<Vec<u8>>,
+    /// As of the beginning of a sync that has not ended, by the thread that waits for it.
+    pending: HashMap<ThreadId, Vec<u8>>,
 }
 
 #[derive(Default)]
-struct Model {
+struct Model<P> {
     files: HashMap<u64, Known>,
-    directories: HashMap<u64, (Names, Option<Names>)>,
+    directories: HashMap<u64, (Names, HashMap<ThreadId, Names>)>,
     syncs: u64,
     cut_at: Option<(u64, Random)>,
     /// What the cut left, if it came.
-    left: Option<(PathBuf, i64)>,
+    left: Option<(PathBuf, P)>,
 }
 
-/// See the module's comment.
-pub struct Disk {
+/// See the module's comment. `P` is what a test was promised.
+pub struct Disk<P> {
     root: PathBuf,
     /// Where a cut puts what it leaves.
     to: PathBuf,
-    model: Mutex<Model>,
+    model: Mutex<Model<P>>,
     /// What the test was promised so far: noted with the cut.
-    pub promised: Mutex<i64>,
+    pub promised: Mutex<P>,
 }
 
-impl Disk {
+impl<P: Clone + Default + Send + 'static> Disk<P> {
     /// Watches `root`; what a cut leaves goes to `to`, that must not exist.
-    pub fn watch(root: &Path, to: &Path) -> Arc<Disk> {
+    pub fn watch(root: &Path, to: &Path) -> Arc<Disk<P>> {
         let disk = Arc::new(Disk {
             root: root.to_owned(),
             to: to.to_owned(),
             model: Mutex::default(),
-            promised: Mutex::new(0),
+            promised: Mutex::default(),
         });
         sync::observe(Some(disk.clone()));
         disk
@@ -78,10 +80,10 @@ impl Disk {
     }
 
     /// Cuts the power now, unless it is cut already; where the rest is, and what was promised then.
-    pub fn cut(&self, random: Random) -> (PathBuf, i64) {
+    pub fn cut(&self, random: Random) -> (PathBuf, P) {
         sync::observe(None);
         let mut model = self.lock();
-        let promised = *self.promised.lock().unwrap();
+        let promised = self.promised.lock().unwrap().clone();
         if model.left.is_none() {
             self.leave(&mut model, random, promised);
         }
@@ -93,11 +95,11 @@ impl Disk {
         self.lock().left.is_some()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Model> {
+    fn lock(&self) -> MutexGuard<'_, Model<P>> {
         self.model.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn leave(&self, model: &mut Model, mut random: Random, promised: i64) {
+    fn leave(&self, model: &mut Model<P>, mut random: Random, promised: P) {
         fs::create_dir(&self.to).unwrap();
         let root = fs::metadata(&self.root).unwrap().ino();
         let now = walk(&self.root);
@@ -106,7 +108,7 @@ impl Disk {
     }
 }
 
-impl Observer for Disk {
+impl<P: Clone + Default + Send + 'static> Observer for Disk<P> {
     fn begin(&self, what: Synced<'_>) -> io::Result<()> {
         let mut model = self.lock();
         model.syncs += 1;
@@ -115,7 +117,7 @@ impl Observer for Disk {
         {
             match at <= model.syncs {
                 true => {
-                    let promised = *self.promised.lock().unwrap();
+                    let promised = self.promised.lock().unwrap().clone();
                     self.leave(&mut model, random, promised);
                 }
                 false => model.cut_at = Some((at, random)),
@@ -136,40 +138,56 @@ impl Observer for Disk {
         Ok(())
     }
 
-    fn done(&self, _what: Synced<'_>) {
-        // What began in another thread meanwhile is not over yet: but it is not less durable than
-        // when it began. Only files that were asked for are pending, so this is close enough: one
-        // sync at a time per file, and tests that need to be exact have one thread.
+    fn done(&self, what: Synced<'_>) {
         let mut model = self.lock();
-        for known in model.files.values_mut() {
-            if let Some(bytes) = known.pending.take() {
-                known.durable = bytes;
+        let thread = std::thread::current().id();
+        match what {
+            Synced::File(_, file) => model.known(file).done(thread),
+            Synced::Directory(path) => {
+                // It may have got another name or be gone since.
+                let Ok(inode) = fs::metadata(path).map(|meta| meta.ino()) else { return };
+                let (durable, pending) = model.directories.entry(inode).or_default();
+                if let Some(names) = pending.remove(&thread) {
+                    *durable = names;
+                }
             }
-        }
-        for (durable, pending) in model.directories.values_mut() {
-            if let Some(names) = pending.take() {
-                *durable = names;
+            Synced::Volume(_) => {
+                model.files.values_mut().for_each(|known| known.done(thread));
+                for (durable, pending) in model.directories.values_mut() {
+                    if let Some(names) = pending.remove(&thread) {
+                        *durable = names;
+                    }
+                }
             }
         }
     }
 }
 
-impl Model {
+impl Known {
+    fn done(&mut self, thread: ThreadId) {
+        if let Some(bytes) = self.pending.remove(&thread) {
+            self.durable = bytes;
+        }
+    }
+}
+
+impl<P> Model<P> {
     fn begin_file(&mut self, file: &File) {
         let known = self.known(file);
-        known.pending = Some(bytes_of(file));
+        let bytes = bytes_of(&known.file);
+        known.pending.insert(std::thread::current().id(), bytes);
     }
 
     fn known(&mut self, file: &File) -> &mut Known {
         self.files.entry(file.metadata().unwrap().ino()).or_insert_with(|| Known {
-            file: file.try_clone().unwrap(),
+            file: readable(file),
             durable: Vec::new(),
-            pending: None,
+            pending: HashMap::new(),
         })
     }
 
     fn begin_directory(&mut self, path: &Path) {
-        let inode = fs::metadata(path).unwrap().ino();
+        let Ok(inode) = fs::metadata(path).map(|meta| meta.ino()) else { return };
         for (name, entry) in names_in(path) {
             // Files that nobody ever synced are held too.
             if !entry.is_dir
@@ -178,8 +196,14 @@ impl Model {
                 self.known(&file);
             }
         }
-        self.directories.entry(inode).or_default().1 = Some(names_in(path));
+        let pending = &mut self.directories.entry(inode).or_default().1;
+        pending.insert(std::thread::current().id(), names_in(path));
     }
+}
+
+/// The same file, perhaps opened for writing only, for reading.
+fn readable(file: &File) -> File {
+    File::open(format!("/proc/self/fd/{}", file.as_raw_fd())).unwrap()
 }
 
 fn bytes_of(file: &File) -> Vec<u8> {
@@ -239,7 +263,7 @@ fn walk(root: &Path) -> Now {
     now
 }
 
-fn leave_directory(model: &Model, now: &Now, inode: u64, to: &Path, random: &mut Random) {
+fn leave_directory<P>(model: &Model<P>, now: &Now, inode: u64, to: &Path, random: &mut Random) {
     let none = Names::new();
     let old = model.directories.get(&inode).map_or(&none, |(durable, _)| durable);
     // A directory that is gone has no names that are new.
@@ -281,7 +305,7 @@ fn choose(old: &Names, new: &Names, random: &mut Random) -> Names {
     left
 }
 
-fn leave_file(model: &Model, now: &Now, inode: u64, random: &mut Random) -> Vec<u8> {
+fn leave_file<P>(model: &Model<P>, now: &Now, inode: u64, random: &mut Random) -> Vec<u8> {
     let known = model.files.get(&inode);
     let empty = Vec::new();
     let old = known.map_or(&empty, |known| &known.durable);

@@ -14,6 +14,7 @@ use super::snapshot_files;
 use crate::broker::partition_dir;
 use crate::catalog::{ELIGIBLE_REPLICAS, Image, NodeView, Plan, ResourceKind};
 use crate::config::Config;
+use crate::log::sync;
 use crate::wire::codec::Message;
 use crate::wire::codec::Writer;
 use crate::wire::metadata_records::{
@@ -57,7 +58,7 @@ impl First {
     pub fn find(data: &Path) -> io::Result<Self> {
         let bytes = match fs::read(data.join(BOOTSTRAP)) {
             Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            read => read?,
+            read => read.map_err(|why| io::Error::other(format!("{BOOTSTRAP}: {why}")))?,
         };
         if bytes.iter().all(|byte| *byte == 0) {
             return Ok(Self::default()); // A power cut came before its bytes did.
@@ -155,10 +156,16 @@ fn feature_record(feature: &(&'static str, i16)) -> MetadataRecord<'static> {
 ///
 /// # Errors
 /// When one of them cannot be written.
-pub fn write_files(data: &Path, dir: &Path, quorum: &Quorum, now_ms: i64) -> io::Result<()> {
+pub fn write_files(
+    data: &Path,
+    dir: &Path,
+    quorum: &Quorum,
+    now_ms: i64,
+    keep: bool,
+) -> io::Result<()> {
     let id = SnapshotId { offset: 0, epoch: 0 };
     let voters = snapshot::encode(&Image::new(), quorum, id, now_ms);
-    fs::write(snapshot_files::path(dir, id), voters)?;
+    write_whole(&snapshot_files::path(dir, id), &voters, keep)?;
     partition_dir::write_metadata(dir, Uuid::ONE)?;
     // The last one: where it is, the voters are.
     let frames: Vec<Vec<u8>> =
@@ -168,5 +175,16 @@ pub fn write_files(data: &Path, dir: &Path, quorum: &Quorum, now_ms: i64) -> io:
     bytes.extend(batches::metadata(1, 0, now_ms, frames.iter().map(Vec::as_slice)));
     let footer = ControlRecord::from(SnapshotFooterRecord::default());
     bytes.extend(batches::control(1 + frames.len() as i64, 0, now_ms, &[footer]));
-    fs::write(data.join(BOOTSTRAP), bytes)
+    write_whole(&data.join(BOOTSTRAP), &bytes, keep)
+}
+
+/// Writes a file that is there whole or not at all, after a power cut too if it is to be kept.
+fn write_whole(path: &Path, bytes: &[u8], keep: bool) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".tmp");
+    fs::write(&beside, bytes)?;
+    if keep {
+        sync::file_at(Path::new(&beside)).map_err(|why| why.source)?;
+    }
+    fs::rename(&beside, path)
 }

@@ -114,7 +114,9 @@ impl Existing {
             // Each start has the log on the disk before its own epoch begins.
             let flushed = epoch.map(|(_, begin)| begin.max(from));
             let flushed = flushed.map(|begin| begin.max(left.recovery_point.unwrap_or(begin)));
-            let is_torn = flushed.is_some_and(|flushed| damage.offset() >= flushed);
+            let is_of_last_start = epoch.is_some_and(|(latest, _)| damage.latest_epoch() <= latest);
+            let is_torn =
+                is_of_last_start && flushed.is_some_and(|flushed| damage.offset() >= flushed);
             if left.recovery == Recovery::Clean || !is_torn {
                 return Err(broken(damage.to_string()));
             }

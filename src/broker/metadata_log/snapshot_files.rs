@@ -10,6 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::snapshot::SnapshotId;
+use crate::log::sync;
 use crate::wire::quorum_records::ControlRecord;
 use crate::wire::records::Batch;
 
@@ -52,11 +53,11 @@ pub fn write(dir: &Path, id: SnapshotId, bytes: &[u8]) -> io::Result<()> {
     let written = File::create(&partial).and_then(|mut file| {
         file.write_all(bytes)?;
         file.set_permissions(fs::Permissions::from_mode(0o400))?;
-        file.sync_all()
+        sync::file(&file, &partial).map_err(|why| why.source)
     });
     let named = written.and_then(|()| fs::rename(&partial, path(dir, id)));
     named.inspect_err(|_| _ = fs::remove_file(&partial))?;
-    File::open(dir)?.sync_all()
+    sync::dir(dir).map_err(|why| why.source)
 }
 
 /// Removes a snapshot.

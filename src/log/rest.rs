@@ -1,0 +1,128 @@
+//! How many logs may be open for writing at once.
+//!
+//! A log that is written to holds three descriptors and up to three mappings, and the process has
+//! only so many of either. When more logs than [`super::limits::open_segments`] are open for
+//! writing, the preparer puts those to rest that were not written to since it last looked at them
+//! (the clock algorithm): their reserve is cut off and their files are closed, as at a clean stop. The next
+//! append opens them again. So a hundred thousand partitions can be written to, each now and then,
+//! by a process that may have a few thousand files open.
+//!
+//! States of a log: *closed* → append → *open* (in [`OPEN`], once) → put to rest → *closed*.
+//! Nobody waits for the writer lock of a log here: one that is taken is in use.
+
+use super::append::Writer;
+use super::limits;
+use super::preparer::{Job, NextSegment, Preparer};
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+
+/// The logs that are open for writing, in the order in which they are looked at next.
+static OPEN: Mutex<VecDeque<OpenLog>> = Mutex::new(VecDeque::new());
+/// The preparer was asked to make room and has not begun.
+static ASKED: AtomicBool = AtomicBool::new(false);
+
+/// A log that is open for writing, unless it is gone.
+struct OpenLog {
+    writer: Weak<Mutex<Writer>>,
+    next: Weak<NextSegment>,
+}
+
+/// What came of looking at a log.
+enum Looked {
+    /// It is closed now, or was before.
+    Closed,
+    /// It is in use.
+    InUse,
+}
+
+fn open_logs() -> MutexGuard<'static, VecDeque<OpenLog>> {
+    OPEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Notes that a log is open for writing from now on, and sees to it that not too many are. The
+/// caller holds the log's writer lock.
+pub(super) fn opened(writer: &Arc<Mutex<Writer>>, next: &Arc<NextSegment>, preparer: &Preparer) {
+    let mut open = open_logs();
+    open.push_back(OpenLog { writer: Arc::downgrade(writer), next: Arc::downgrade(next) });
+    let (count, limit) = (open.len(), limits::open_segments());
+    drop(open);
+    if count > limit && !ASKED.swap(true, Ordering::AcqRel) {
+        preparer.ask(Job::Rest);
+    }
+    if count > limit + limit / 4 {
+        look(1); // The preparer is outrun, or gone.
+    }
+}
+
+/// Puts logs to rest until an eighth of the limit is free again.
+pub(super) fn make_room() {
+    ASKED.store(false, Ordering::Release);
+    let limit = limits::open_segments();
+    let count = open_logs().len();
+    look(count.saturating_sub(limit - limit / 8));
+}
+
+/// Takes the question back: there is no preparer that could answer it.
+pub(super) fn unask() {
+    ASKED.store(false, Ordering::Release);
+}
+
+/// Looks at logs, at each at most twice, until so many were put to rest or are gone.
+fn look(mut wanted: usize) {
+    let looks = 2 * open_logs().len();
+    for _ in 0..looks {
+        if wanted == 0 {
+            return;
+        }
+        let Some(log) = open_logs().pop_front() else { return };
+        match log.look() {
+            Looked::Closed => wanted -= 1,
+            Looked::InUse => open_logs().push_back(log),
+        }
+    }
+}
+
+impl OpenLog {
+    fn look(&self) -> Looked {
+        let Some(writer) = self.writer.upgrade() else { return Looked::Closed };
+        let mut writer = match writer.try_lock() {
+            Ok(writer) => writer,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Looked::InUse,
+        };
+        if writer.closed || writer.active.tails.is_none() {
+            writer.listed = false;
+            return Looked::Closed;
+        }
+        if std::mem::take(&mut writer.used) {
+            return Looked::InUse;
+        }
+        writer.listed = false;
+        if let Some(next) = self.next.upgrade() {
+            next.discard();
+        }
+        writer.rest();
+        Looked::Closed
+    }
+}
+
+impl Writer {
+    /// Closes the active segment's files as a clean stop does; the next append opens them again.
+    fn rest(&mut self) {
+        // The path is for messages only.
+        if let Err(error) = self.active.finish_time_index(Path::new("")) {
+            ::log::debug!("a log cannot be put to rest: {error}");
+            return;
+        }
+        let Some(tails) = self.active.tails.take() else { return };
+        let files = self.active.segment.seal(tails);
+        self.active.rested();
+        match files.trim() {
+            Ok(()) => self.active.segment.release_files(),
+            // The files stay open, so that closing the log tries again.
+            Err(error) => ::log::warn!("a segment's reserve cannot be cut off: {error}"),
+        }
+    }
+}
