@@ -16,7 +16,7 @@ use corruption::*;
 use std::fs;
 use std::path::Path;
 
-const ROUNDS: u64 = 150;
+const ROUNDS: u64 = 100;
 
 #[test]
 fn nothing_that_happens_to_a_data_directory_is_served_or_kills() {

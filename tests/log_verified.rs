@@ -73,15 +73,15 @@ fn reopen(dir: &Path, interval: i32, end: i64) -> Option<Log> {
 fn a_flipped_byte_is_never_served_and_disturbs_nobody_else() {
     let dir = TempDir::new("flip");
     let original = dir.path().join("original-0");
-    let written = closed(&original, 300, 40, 4);
+    let written = closed(&original, 300, 24, 4);
     let size = std::fs::metadata(original.join(LOG)).unwrap().len() as usize;
     let mut refused_at_start = 0;
     let all = 0..size;
-    let every = |at: &usize| of_header(&written, *at) || at.is_multiple_of(11);
+    let every = |at: &usize| of_header(&written, *at) || at.is_multiple_of(29);
     for at in all.filter(every) {
         let copy = copy(&original, dir.path());
         flip(&copy.join(LOG), at, 1 << (at % 8));
-        let Some(log) = reopen(&copy, 300, 120) else {
+        let Some(log) = reopen(&copy, 300, 72) else {
             refused_at_start += 1;
             continue;
         };

@@ -202,9 +202,12 @@ impl Begun<'_> {
         let Begun { log, work, mut waiting, finished, .. } = self;
         if log.is_retired() {
             // Its files go while it is flushed.
-        } else if passes(&error) {
-            // Nothing was asked of the disk: the next flush is as good. Requests are answered now.
-            ::log::warn!("{}: not flushed: {error}", log.name);
+        } else if is_of_catalog(log, &error, ground) || passes(&error) {
+            // Nothing was asked of the disk, or nothing of this log's is lost: the next flush is as
+            // good. Requests are answered now.
+            if passes(&error) {
+                ::log::warn!("{}: not flushed: {error}", log.name);
+            }
             log.backlog.add_finished(finished);
             let tickets = std::mem::take(&mut waiting.tickets);
             log.put_back(std::mem::replace(
@@ -270,6 +273,16 @@ pub(super) fn there(outcome: Result<(), StorageError>) -> Result<(), StorageErro
 
 fn is_missing(error: &StorageError) -> bool {
     error.source.kind() == ErrorKind::NotFound
+}
+
+/// The catalog's log has failed, and said so. What depends on it cannot count as flushed, but it is
+/// none the worse: it goes on for all who do not wait for the disk.
+fn is_of_catalog(log: &Durability, error: &StorageError, ground: &Ground) -> bool {
+    ground.catalog.get().is_some_and(|catalog| {
+        !std::ptr::eq(&**catalog, log)
+            && catalog.has_failed()
+            && error.path.starts_with(catalog.dir())
+    })
 }
 
 /// A lack of descriptors says nothing of the disk.

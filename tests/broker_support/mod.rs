@@ -8,6 +8,7 @@
 #![allow(dead_code, unused_imports)] // Each test file is a crate of its own and uses what it needs.
 #![allow(clippy::unwrap_used)] // Only tests call this.
 
+mod bad_disk;
 mod bystander;
 mod calls;
 mod client;
@@ -18,6 +19,7 @@ mod process;
 mod small_disk;
 mod topics;
 
+pub use bad_disk::*;
 pub use bystander::*;
 pub use calls::*;
 pub use client::*;
