@@ -9,7 +9,7 @@ mod cleaner_support;
 mod log_support;
 
 use barnabas::config::TopicConfig;
-use barnabas::log::{Bound, CleanerLimits, Log, Read, Recovery};
+use barnabas::log::{Bound, CleanerLimits, Log, Recovery};
 use barnabas::wire::records::{BatchBuilder, Codec};
 use cleaner_support::*;
 use log_support::*;
@@ -212,34 +212,6 @@ impl World {
             assert!(there.contains(&record.offset), "the tombstone at {}", record.offset);
         }
     }
-}
-
-/// Adds the records of a fetch that a read_committed consumer shows to its user; where it goes on,
-/// `None` if there was nothing.
-fn without_aborted(read: &Read, seen: &mut Vec<Flat>) -> Option<i64> {
-    let range = read.range.as_ref()?;
-    let mut upcoming = read.aborted.clone();
-    upcoming.sort_by_key(|txn| txn.first_offset);
-    let mut upcoming = upcoming.into_iter().peekable();
-    let mut aborted = HashSet::new();
-    let mut next = None;
-    for batch in split(range.bytes().unwrap()) {
-        let header = header(&batch);
-        next = Some(header.next_offset());
-        while let Some(txn) = upcoming.next_if(|txn| txn.first_offset <= header.last_offset()) {
-            aborted.insert(txn.producer_id);
-        }
-        let records = flat(&batch);
-        if header.attributes.is_control() {
-            let is_abort = records.first().is_some_and(|r| r.key.as_deref() == Some(&[0; 4]));
-            if is_abort {
-                aborted.remove(&header.producer_id);
-            }
-        } else if !header.attributes.is_transactional() || !aborted.contains(&header.producer_id) {
-            seen.extend(records);
-        }
-    }
-    next
 }
 
 fn history(seed: u64) -> (usize, u64) {

@@ -7,7 +7,7 @@ mod cleaner_support;
 mod log_support;
 
 use barnabas::config::TopicConfig;
-use barnabas::log::{Bound, CleanError, CleanerLimits, Log, Recovery};
+use barnabas::log::{Bound, CleanError, Cleanable, CleanerLimits, Log, Recovery};
 use barnabas::wire::records::BatchBuilder;
 use cleaner_support::*;
 use log_support::*;
@@ -226,7 +226,8 @@ fn a_deleted_log_is_not_cleaned_and_its_successor_is_not_touched() {
 #[test]
 fn readers_see_whole_batches_all_the_time() {
     let dir = TempDir::new("cleaner-readers");
-    let log = Arc::new(create(&dir.partition(), &config(2000, 100)));
+    let at_once = TopicConfig { file_delete_delay_ms: 0, ..(*config(2000, 100)).clone() };
+    let log = Arc::new(create(&dir.partition(), &Arc::new(at_once)));
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for reader in 0..2 {
@@ -295,4 +296,94 @@ fn the_log_start_and_what_is_too_young_bound_the_dirty_part() {
     log.delete_records_before(30).unwrap();
     let cleanable = log.cleanable(Some(cleanable.end), 50).unwrap();
     assert_eq!((cleanable.first_dirty, cleanable.checkpoint_was_wrong), (30, true));
+}
+
+#[test]
+fn a_gap_at_the_end_of_the_dirty_part_is_clean_too() {
+    let dir = TempDir::new("cleaner-gap");
+    let log = log_of(&dir, 50);
+    clean(&log, None, 0).unwrap();
+    // The first segments are empty by now.
+    let cleanable = Cleanable { end: 14, ..log.cleanable(None, 0).unwrap() };
+    assert_eq!(log.clean(&cleanable, LIMITS, 0, &mut on).unwrap().up_to, 14);
+}
+
+#[test]
+fn segments_that_are_deleted_meanwhile_are_not_brought_back() {
+    let dir = TempDir::new("cleaner-deleted-segments");
+    let log = log_of(&dir, 50);
+    log.set_config(config(1 << 20, 100));
+    let before = records(&log);
+    let cleanable = log.cleanable(None, 0).unwrap();
+    let mut deleted = None;
+    let mut pace = |_| {
+        deleted.get_or_insert_with(|| {
+            log.delete_records_before(20).unwrap();
+            // As many segments as before, but others.
+            log.set_config(config(600, 100));
+            for number in 50..80 {
+                let key = format!("key-{number}");
+                let mut builder = BatchBuilder::new();
+                builder.append(number, Some(key.as_bytes()), None, &[]);
+                append(&log, &builder.finish());
+            }
+            log.delete_segments_below_log_start(0).unwrap()
+        });
+        ControlFlow::Continue(())
+    };
+    let stopped = log.clean(&cleanable, LIMITS, 0, &mut pace);
+    assert!(matches!(stopped, Err(CleanError::Stopped)), "{stopped:?}");
+    assert!(deleted.unwrap().segments > 0);
+    let old = records(&log).into_iter().filter(|record| record.offset < 50).collect::<Vec<_>>();
+    assert!(old == before[20..] || old == before[14..], "{old:?}");
+    assert_eq!((log.offsets().log_start, left_of_swaps(&dir)), (20, 0));
+    assert!(!files(&dir.partition()).contains(&"00000000000000000000.log".to_owned()));
+}
+
+#[test]
+fn readers_of_committed_records_never_see_aborted_ones() {
+    let dir = TempDir::new("cleaner-committed");
+    let at_once = TopicConfig {
+        file_delete_delay_ms: 0,
+        delete_retention_ms: 0,
+        ..(*config(2_000, 100)).clone()
+    };
+    let log = Arc::new(create(&dir.partition(), &Arc::new(at_once)));
+    let done = AtomicBool::new(false);
+    let shown = |bytes: &[u8]| {
+        let end = log.append_internal(bytes, 0).unwrap().next_offset;
+        log.advance_high_watermark(end);
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            let (log, done) = (&log, &done);
+            scope.spawn(move || {
+                while !done.load(Ordering::Acquire) {
+                    let (mut at, mut seen) = (0, Vec::new());
+                    while let Some(next) = {
+                        let read = log.read(at, 500, true, Bound::LastStable).unwrap();
+                        without_aborted(&read, &mut seen)
+                    } {
+                        at = next;
+                    }
+                    let aborted = seen.iter().find(|r| r.value.as_deref() == Some(b"aborted"));
+                    assert_eq!(aborted, None);
+                }
+            });
+        }
+        let mut checkpoint = None;
+        for number in 0..200_i32 {
+            let commit = number % 3 == 0;
+            let builder = BatchBuilder::new().producer(1, 0, number).transactional(true);
+            let value: &[u8] = if commit { b"committed" } else { b"aborted" };
+            let key = (number % 50).to_be_bytes();
+            shown(&builder.clone().append(0, Some(&key), Some(value), &[]).finish());
+            let kind = [0, 0, 0, u8::from(commit)];
+            shown(&builder.control(true).append(0, Some(&kind), Some(&[0; 6]), &[]).finish());
+            if number % 20 == 19 {
+                checkpoint = Some(clean(&log, checkpoint, 0).unwrap().up_to);
+            }
+        }
+        done.store(true, Ordering::Release);
+    });
 }

@@ -6,7 +6,7 @@
 mod log_support;
 
 use barnabas::config::TopicConfig;
-use barnabas::log::{Bound, Log, ReadError, Recovery};
+use barnabas::log::{AppendError, Bound, Log, ReadError, Recovery};
 use log_support::*;
 use std::path::Path;
 use std::sync::Arc;
@@ -199,6 +199,25 @@ fn producers_are_those_of_what_is_left() {
     log.truncate_to(3).unwrap();
     assert_eq!(sequences(&log), [(100, 2)]);
     append(&log, &produced(100, 0, 3, 3));
+}
+
+#[test]
+fn what_fails_halfway_leaves_a_prefix_that_takes_no_appends() {
+    let dir = TempDir::new("halfway");
+    let dir = dir.partition();
+    let log = filled(&dir);
+    let whole = read_all(&log, 0, Bound::LogEnd);
+    // Where the file is to be moved lies something that cannot be replaced.
+    let obstacle = dir.join(format!("{:020}.log.deleted", 12));
+    std::fs::create_dir_all(obstacle.join("x")).unwrap();
+    log.truncate_to(7).unwrap_err();
+    assert!(matches!(try_append(&log, &batch(3, 9, 1)), Err(AppendError::Closed(_))));
+    drop(log);
+    std::fs::remove_dir_all(obstacle).unwrap();
+    let (log, report) = open(&dir, &settings(), Recovery::Unclean);
+    assert!(!report.has_losses(), "{report:?}");
+    assert_eq!(log.offsets().log_end, 18, "the last two segments went");
+    assert_eq!(read_all(&log, 0, Bound::LogEnd), whole[..6]);
 }
 
 #[test]

@@ -81,6 +81,13 @@ pub fn resident(pid: u32) -> (u64, u64) {
     (of("VmRSS:").unwrap_or(0) * 1024, of("RssAnon:").unwrap_or(0) * 1024)
 }
 
+/// Bytes of address space.
+pub fn address_space(pid: u32) -> u64 {
+    let pages = fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
+    let pages = pages.split_whitespace().next().and_then(|pages| pages.parse::<u64>().ok());
+    pages.unwrap_or(0) * 4096
+}
+
 /// The number of the kernel's event "a system call begins".
 pub fn syscall_event() -> Result<u64, String> {
     let id = || {

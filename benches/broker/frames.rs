@@ -64,7 +64,12 @@ pub fn batch(count: usize, size: usize) -> Vec<u8> {
 
 /// One batch for partition 0 of a topic, acknowledged by all.
 pub fn produce(topic: &str, batch: &[u8]) -> Vec<u8> {
-    let partition = PartitionProduceData { index: 0, records: Some(Records::Bytes(batch)) };
+    produce_to(topic, 0, batch)
+}
+
+/// The same for any partition.
+pub fn produce_to(topic: &str, index: i32, batch: &[u8]) -> Vec<u8> {
+    let partition = PartitionProduceData { index, records: Some(Records::Bytes(batch)) };
     let partitions = [partition];
     let topics = [TopicProduceData {
         name: topic,

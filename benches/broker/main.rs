@@ -6,7 +6,8 @@
 //! latency on a shared machine say little. A floor program (`floor.rs`) gets the same bytes from the
 //! same load in the same run, and ratios are printed: they survive a noisy machine, figures do not.
 //!
-//! `cargo bench --bench broker [-- SECTION ...]`, sections: ready, produce, fetch, small, footprint.
+//! `cargo bench --bench broker [-- SECTION ...]`, sections: ready, start, produce, fetch, small,
+//! footprint, many.
 //! `BARNABAS_BIN` measures another binary, `BENCH_RUNS` sets the number of runs, `BENCH_CASE` is part of
 //! the names of the cases that are wanted.
 
@@ -16,6 +17,7 @@ mod floor;
 mod footprint;
 mod frames;
 mod load;
+mod many;
 mod process;
 mod ready;
 mod small;
@@ -29,6 +31,7 @@ const SECTIONS: &[(&str, fn())] = &[
     ("fetch", bulk::fetch),
     ("small", small::run),
     ("footprint", footprint::run),
+    ("many", many::run),
 ];
 
 fn main() {

@@ -1,8 +1,8 @@
 //! What a log costs: appends in nanoseconds per KiB, look-ups in nanoseconds, the tail of appends
-//! while the disk is busy, and how many answers one sync gives.
+//! while the disk is busy, how many answers one sync gives, and what compaction costs.
 //!
-//! `make bench BENCH=log BENCH_ARGS="SECTION... gb=N /DIR"`: sections are `append`, `read`, `tail` and
-//! `commit` (default: all), N the gigabytes that `tail` appends per line (default 1), DIR where the
+//! `make bench BENCH=log BENCH_ARGS="SECTION... gb=N /DIR"`: sections are `append`, `read`, `tail`,
+//! `commit` and `compact` (default: all), N the gigabytes that `tail` and `compact` take per line (default 1), DIR where the
 //! logs are made (default: the temporary directory). Processor time is that of the appending thread;
 //! what the preparer spends is told beside it: together they are what an append costs, apart they are
 //! what a worker notices.
@@ -12,6 +12,7 @@
 //! are of one machine at one moment: compare them only with figures of the same run.
 
 mod commit;
+mod compact;
 mod tail;
 
 use barnabas::config::TopicConfig;
@@ -74,6 +75,9 @@ fn main() {
     }
     if arguments.wants("commit") {
         commit::run(&dir);
+    }
+    if arguments.wants("compact") {
+        compact::run(&dir, arguments.gigabytes << 30);
     }
     let _ = std::fs::remove_dir_all(&dir);
 }

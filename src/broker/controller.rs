@@ -52,6 +52,11 @@ pub struct Controller {
 }
 
 impl Controller {
+    pub(super) fn new(shared: Arc<Shared>, metadata: MetadataLog) -> Self {
+        let log_starts = LogStarts::default();
+        Self { shared, metadata, broker_epoch: None, log_starts, writing: None }
+    }
+
     /// Works on jobs until it is stopped, then closes the metadata log. Gives the epoch under which this
     /// node was registered.
     pub(super) fn run(mut self, mut jobs: Receiver<Job>) -> Result<i64, LogError> {
@@ -249,17 +254,19 @@ impl Controller {
             return Ok(id); // An earlier job brought the block already.
         }
         let start = self.shared.image().next_producer_id();
+        let exhausted = || ApiError::plain(ErrorCode::COORDINATOR_NOT_AVAILABLE);
+        let next_producer_id = start.checked_add(BLOCK).ok_or_else(exhausted)?;
         let mut plan = Plan::default();
         plan.push(&MetadataRecord::ProducerIdsRecord(ProducerIdsRecord {
             broker_id: self.shared.node.node_id,
             broker_epoch: self.broker_epoch.unwrap_or(-1),
-            next_producer_id: start + BLOCK,
+            next_producer_id,
         }));
         self.commit(&plan)?;
         // A power cut must not have ids given out twice: then idempotence would drop records of one
         // producer for those of another.
         self.metadata.flush().map_err(storage_error)?;
-        self.shared.producer_ids.refill(start..start + BLOCK);
+        self.shared.producer_ids.refill(start..next_producer_id);
         self.shared
             .producer_ids
             .take()

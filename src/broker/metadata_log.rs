@@ -137,7 +137,8 @@ impl MetadataLog {
             written.map_err(io)?;
         }
         let level = self.quorum.kraft_version.unwrap_or(0);
-        self.quorum.epoch += 1;
+        let exhausted = || StartError::Metadata(dir.clone(), "its epochs are used up".to_owned());
+        self.quorum.epoch = self.quorum.epoch.checked_add(1).ok_or_else(exhausted)?;
         let (epoch, node) = (self.quorum.epoch, self.node.node_id);
         quorum_state::store(&self.dir, level, epoch, node).map_err(io)?;
         let election = |why: AppendError| StartError::Election(dir.clone(), why.to_string());

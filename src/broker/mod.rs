@@ -169,13 +169,7 @@ impl Broker {
             static_config: config,
         });
         let removal = load::load(&shared, recovery)?;
-        let mut state = Controller {
-            shared: shared.clone(),
-            metadata,
-            broker_epoch: None,
-            log_starts: Default::default(),
-            writing: None,
-        };
+        let mut state = Controller::new(shared.clone(), metadata);
         state.elect_leaders(data_dir.was_clean())?;
         let thread = std::thread::Builder::new().name("controller".into());
         let thread = thread.spawn(move || state.run(jobs));
@@ -268,7 +262,8 @@ fn open_metadata(
     // A marker that comes back after a power cut would have files trusted that it found.
     keepers.flusher.note_names();
     metadata.guard(&keepers.flusher);
-    if recovery == Recovery::Unclean {
+    // A new directory has nothing to bring there, and no time for it.
+    if recovery == Recovery::Unclean && metadata.next_offset() > 0 {
         // What comes before an epoch is on the disk: a later start tells damage from a torn end by it.
         let directory = || data_dir.path().join(metadata_log::DIRECTORY);
         let failed = |why: AppendError| StartError::Election(directory(), why.to_string());

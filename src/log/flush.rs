@@ -132,7 +132,7 @@ impl Begun<'_> {
                 files.sync_indexes(dir)?;
             }
             if !was_open {
-                segment.release_files();
+                segment.release(&files);
             }
         }
         Ok(())

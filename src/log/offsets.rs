@@ -181,6 +181,18 @@ mod tests {
     }
 
     #[test]
+    fn only_a_retraction_goes_back_and_readers_can_tell() {
+        let marks = watermarks();
+        marks.set(|p| p.high_watermark = at(40));
+        let before = marks.retractions();
+        marks.set(|p| p.log_end = at(60));
+        assert_eq!(marks.retractions(), before);
+        marks.retract(Published::new(at(5), at(20)));
+        assert_eq!((marks.get().offsets().log_start, marks.get().log_end.offset), (5, 20));
+        assert_ne!(marks.retractions(), before);
+    }
+
+    #[test]
     #[should_panic(expected = "never goes back")]
     fn the_log_start_never_goes_back() {
         watermarks().set(|p| p.log_start = 9);

@@ -242,6 +242,15 @@ impl Segment {
         }
     }
 
+    /// The same if these are the files that it has: by now the writer may have opened it, and readers
+    /// must find his.
+    pub(crate) fn release(&self, files: &Arc<SegmentFiles>) {
+        let mut held = self.lock();
+        if held.as_ref().is_some_and(|held| Arc::ptr_eq(held, files)) && !self.must_stay_open() {
+            held.take();
+        }
+    }
+
     /// Opens the files for writing. Only for the last segment, by the writer.
     pub(crate) fn activate(
         &self,
@@ -339,5 +348,27 @@ impl SegmentFiles {
     pub(super) fn failed(&self, suffix: &str, error: io::Error) -> StorageError {
         let name = format!("{:020}.{suffix}", self.base);
         StorageError::new("read", Path::new(&name), error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_lets_go_of_files_leaves_those_that_the_writer_has_opened_since() {
+        let dir = std::env::temp_dir().join(format!("barnabas-segment-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let capacities = Capacities { log: 1 << 16, index: 1 << 10, time: 1 << 10 };
+        drop(Tails::create(&SegmentPaths::of(&dir, 0), capacities).unwrap());
+        let segment = Segment::new(0, 0);
+        let looked_at = segment.files(&dir).unwrap();
+        let tails = segment.activate(&dir, capacities).unwrap();
+        segment.release(&looked_at);
+        let held = segment.opened().unwrap();
+        assert!(Arc::ptr_eq(&held.log, tails.log.shared()), "readers see what is appended");
+        segment.release(&held);
+        assert!(segment.opened().is_none());
+        fs::remove_dir_all(dir).unwrap();
     }
 }

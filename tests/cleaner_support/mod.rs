@@ -2,8 +2,8 @@
 #![allow(dead_code)] // Each test file is a crate of its own and uses what it needs.
 #![allow(clippy::unwrap_used)] // Only tests call this.
 
-use crate::log_support::read_all;
-use barnabas::log::{Bound, CleanError, Cleaned, CleanerLimits, Log};
+use crate::log_support::{header, read_all, split};
+use barnabas::log::{Bound, CleanError, Cleaned, CleanerLimits, Log, Read};
 use barnabas::wire::records::{Batch, TimestampType};
 use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
@@ -83,4 +83,32 @@ pub fn unique_below(log: &Log, offset: i64) {
             assert!(seen.insert(record.key.clone()), "two of {:?} below {offset}", record.key);
         }
     }
+}
+
+/// Adds the records of a fetch that a read_committed consumer shows to its user; where it goes on,
+/// `None` if there was nothing.
+pub fn without_aborted(read: &Read, seen: &mut Vec<Flat>) -> Option<i64> {
+    let range = read.range.as_ref()?;
+    let mut upcoming = read.aborted.clone();
+    upcoming.sort_by_key(|txn| txn.first_offset);
+    let mut upcoming = upcoming.into_iter().peekable();
+    let mut aborted = HashSet::new();
+    let mut next = None;
+    for batch in split(range.bytes().unwrap()) {
+        let header = header(&batch);
+        next = Some(header.next_offset());
+        while let Some(txn) = upcoming.next_if(|txn| txn.first_offset <= header.last_offset()) {
+            aborted.insert(txn.producer_id);
+        }
+        let records = flat(&batch);
+        if header.attributes.is_control() {
+            let is_abort = records.first().is_some_and(|r| r.key.as_deref() == Some(&[0; 4]));
+            if is_abort {
+                aborted.remove(&header.producer_id);
+            }
+        } else if !header.attributes.is_transactional() || !aborted.contains(&header.producer_id) {
+            seen.extend(records);
+        }
+    }
+    next
 }

@@ -10,6 +10,7 @@ import json
 import pytest
 
 from directory import LATEST, ApacheKafka, Barnabas, Turns, committed, offset, picture, same
+from kafka import BrokerFailed
 from records import BASE_TIMESTAMP, CODECS, TRANSACTIONAL, batch
 
 SEGMENT = 1 << 20  # the least that Kafka 4 allows
@@ -351,3 +352,15 @@ def test_an_older_metadata_version(turns):
     with turns.of(ApacheKafka) as b:
         same(picture(b), before)
         assert offset(b, "u", 0, -1) == 1
+
+
+def test_one_at_a_time(turns):
+    """Neither broker starts on a directory that the other one is using."""
+    for holder, other in ((ApacheKafka, Barnabas), (Barnabas, ApacheKafka)):
+        with turns.of(holder) as b:
+            b.create(f"t-{holder.name}")
+            with pytest.raises(BrokerFailed, match="another broker is using it|Failed to acquire lock"):
+                other(turns.settings, turns.folder).start()
+            before = picture(b)
+        with turns.of(other) as b:
+            same(picture(b), before)

@@ -145,6 +145,36 @@ fn a_snapshot_gives_back_its_image_and_its_quorum() {
     }
 }
 
+/// The frames of all records of an image.
+fn frames(image: &Image) -> Vec<Vec<u8>> {
+    let mut frames = Vec::new();
+    image.write(|record| frames.push(record.to_bytes()));
+    frames
+}
+
+#[test]
+fn damaged_records_never_get_further_than_a_snapshot_can_carry() {
+    let (mut rng, mut taken) = (Rng(7), 0);
+    for seed in 0..150 {
+        let mut frames = frames(&image(seed, 150));
+        for _ in 0..=rng.below(3) {
+            let which = rng.below(frames.len() as u64) as usize;
+            let at = rng.below(frames[which].len() as u64) as usize;
+            frames[which][at] = rng.below(256) as u8;
+        }
+        let mut replay = Replay::default();
+        for (offset, frame) in (0..).zip(&frames) {
+            // What does not fit is an error and nothing more; the batch itself is in order.
+            let bytes = batches::metadata(offset, 1, 0, [frame.as_slice()]);
+            taken += usize::from(replay.batch(&bytes).is_ok());
+        }
+        replay.end();
+        let bytes = snapshot::encode(&replay.image, &Quorum::default(), ID, 0);
+        assert_eq!(snapshot::decode(&bytes).map(|read| read.image), Ok(replay.image), "{seed}");
+    }
+    assert!(taken > 1000, "most records are whole: {taken}");
+}
+
 #[test]
 fn a_large_image_takes_several_batches() {
     let mut image = Image::new();

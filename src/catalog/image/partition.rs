@@ -83,9 +83,9 @@ impl PartitionImage {
         }
         if record.leader != NO_LEADER_CHANGE {
             self.leader = record.leader;
-            self.leader_epoch += 1;
+            self.leader_epoch = self.leader_epoch.saturating_add(1);
         }
-        self.partition_epoch += 1;
+        self.partition_epoch = self.partition_epoch.saturating_add(1);
         let mut rare = self.rare.take().map_or_else(Rare::default, |rare| *rare);
         let put = |into: &mut Vec<i32>, changed: Option<Array<'_, i32>>| {
             if changed.is_some() {

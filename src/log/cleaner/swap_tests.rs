@@ -194,3 +194,21 @@ fn what_is_not_a_segments_is_not_touched() {
     assert!(others.iter().all(|name| fs::read(dir.join(name)).unwrap() == b"mine"));
     keepers.stop();
 }
+
+#[test]
+fn a_swap_of_which_not_all_was_renamed_is_taken_back() {
+    let (scratch, keepers) = (Scratch::new("half"), Keepers::spawn().unwrap());
+    let (before, dir) = (scratch.0.join("before"), scratch.0.join("t-0"));
+    let log = log(&dir, &keepers);
+    let old = batches(&log);
+    copy(&dir, &before);
+    clean(&log);
+    // Kafka renames in an order of its own.
+    for (kind, suffix) in [("log", "swap"), ("index", "cleaned"), ("timeindex", "cleaned")] {
+        let name = format!("{:020}.{kind}", 0);
+        fs::copy(dir.join(&name), before.join(format!("{name}.{suffix}"))).unwrap();
+    }
+    assert_eq!(batches(&open(&before, &keepers)), old);
+    no_leftovers(&before);
+    keepers.stop();
+}
