@@ -56,6 +56,8 @@ pub struct MetadataLog {
     /// A transaction of metadata was begun and never ended.
     open_transaction: bool,
     unsnapshotted: Unsnapshotted,
+    /// The end of what says that this node's epoch began; 0 in a new log, where nothing is before it.
+    begun: i64,
     temporary: bool,
 }
 
@@ -109,6 +111,7 @@ impl MetadataLog {
             open_transaction: found.open_transaction,
             unsnapshotted: found.unsnapshotted(),
             quorum: found.replay.quorum,
+            begun: 0,
             temporary: data_dir.is_temporary(),
         };
         Ok((metadata, found.replay.image))
@@ -173,7 +176,10 @@ impl MetadataLog {
             records.push(voters.into());
         }
         let batch = batches::control(0, self.quorum.epoch, now, &records);
-        self.append_batch(&batch, now)?;
+        let offset = self.append_batch(&batch, now)?;
+        if offset > 0 {
+            self.begun = self.log.offsets().log_end;
+        }
         self.quorum.in_log = true;
         Ok(())
     }
@@ -194,16 +200,14 @@ impl MetadataLog {
     }
 
     fn append_batch(&mut self, batch: &[u8], now_ms: i64) -> Result<i64, AppendError> {
-        // At most one batch is on its way to the disk: what a power cut leaves unfinished is the
-        // end then, never a hole that looks like damage. Nobody waits for it but the next batch.
-        if self.log.flushed_offset() < self.log.offsets().log_end {
+        // A power cut may leave a hole where several batches were on their way to the disk. The next
+        // start cuts the log there if it can tell whose they were: where the epoch began.
+        if self.log.flushed_offset() < self.begun {
             self.flush()?;
         }
         let appended = self.log.append_internal(batch, self.quorum.epoch)?;
-        match appended.flush_to {
-            Some(_) => self.flush()?,
-            None if !self.temporary => self.log.ask_flush(),
-            None => {}
+        if appended.flush_to.is_some() {
+            self.flush()?;
         }
         self.log.advance_high_watermark(appended.next_offset);
         self.quorum.timestamp = now_ms;

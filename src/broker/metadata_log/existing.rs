@@ -11,7 +11,7 @@ use super::replay::Replay;
 use super::snapshot::{self, SnapshotId};
 use super::snapshot_files;
 use super::snapshots::Unsnapshotted;
-use crate::broker::StartError;
+use crate::broker::{StartError, partition_dir};
 use crate::catalog::{Image, NodeView};
 use crate::log::{Damage, Recovery, reset_files};
 use crate::wire::metadata_records::{METADATA_VERSION, NEWEST_LEVEL};
@@ -20,6 +20,8 @@ use crate::wire::uuid::Uuid;
 
 /// The newest level of the quorum's protocol that is known here.
 const NEWEST_KRAFT_VERSION: i16 = 1;
+/// The epoch of the first start of all.
+const FIRST_EPOCH: i32 = 1;
 
 /// What the files of a metadata log say.
 #[derive(Debug, Default)]
@@ -117,7 +119,12 @@ impl Existing {
             let is_of_last_start = epoch.is_some_and(|(latest, _)| damage.latest_epoch() <= latest);
             let is_torn =
                 is_of_last_start && flushed.is_some_and(|flushed| damage.offset() >= flushed);
-            if left.recovery == Recovery::Clean || !is_torn {
+            // The first start of all has nothing on the disk that its log follows, nor that follows it.
+            let is_new = damage.offset() == 0
+                && damage.latest_epoch() <= FIRST_EPOCH
+                && left.recovery_point.is_none()
+                && !has_partitions(dir);
+            if left.recovery == Recovery::Clean || !(is_torn || is_new) {
                 return Err(broken(damage.to_string()));
             }
             self.torn = Some(damage);
@@ -217,4 +224,13 @@ fn check_replicas(image: &Image, node: NodeView) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether there is a partition beside the metadata log in `dir`; where it cannot be told there is.
+fn has_partitions(dir: &Path) -> bool {
+    let Some(entries) = dir.parent().and_then(|data| std::fs::read_dir(data).ok()) else {
+        return true;
+    };
+    let mut names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.any(|name| name != super::DIRECTORY && partition_dir::parse(&name).is_some())
 }
