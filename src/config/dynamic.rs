@@ -175,7 +175,15 @@ mod tests {
     }
 
     /// What the broker puts in force itself when it changes, or reads with the next start.
-    const APPLIED: &[&str] = &["num.recovery.threads.per.data.dir", "producer.id.expiration.ms"];
+    const APPLIED: &[&str] = &[
+        "log.cleaner.backoff.ms",
+        "log.cleaner.dedupe.buffer.size",
+        "log.cleaner.io.buffer.load.factor",
+        "log.cleaner.io.max.bytes.per.second",
+        "log.cleaner.threads",
+        "num.recovery.threads.per.data.dir",
+        "producer.id.expiration.ms",
+    ];
 
     /// What is used and may change is a topic's default, read anew for each topic, or put in force by
     /// the broker, or refused here.
