@@ -101,6 +101,26 @@ fn one_young_record_keeps_its_segment_and_all_that_follow() {
 }
 
 #[test]
+fn a_time_index_that_lies_ages_nothing() {
+    let dir = TempDir::new("retention-lie");
+    let log = filled(&dir.partition(), &keeping(), &[NOW - DAY, NOW - DAY, NOW]);
+    log.close().unwrap();
+    drop(log);
+    let index = dir.partition().join("00000000000000000000.timeindex");
+    let entries = std::fs::read(&index).unwrap();
+    let lie = (NOW - 9 * DAY).to_be_bytes();
+    let lying: Vec<u8> =
+        entries.chunks(12).flat_map(|entry| [&lie, &entry[8..]].concat()).collect();
+    std::fs::write(&index, &lying).unwrap();
+    let mut settings = keeping();
+    settings.retention_ms = 2 * DAY;
+    let (log, _) = open(&dir.partition(), &Arc::new(settings), Recovery::Clean);
+    log.advance_high_watermark(30);
+    assert_eq!(deleted(&log), 0);
+    assert_eq!(bases(&dir.partition()), [0, 10, 20]);
+}
+
+#[test]
 fn without_timestamps_the_files_own_time_counts() {
     let dir = TempDir::new("mtime");
     let log = filled(&dir.partition(), &keeping(), &[NO_TIMESTAMP, NO_TIMESTAMP]);

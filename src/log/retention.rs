@@ -13,6 +13,7 @@ use super::names;
 use super::offsets::Position;
 use super::segment::Segment;
 use crate::config::TopicConfig;
+use crate::wire::records::NO_TIMESTAMP;
 use std::fs;
 use std::time::UNIX_EPOCH;
 
@@ -91,7 +92,8 @@ impl Log {
                     segment.base
                 );
             }
-            Ok(now_ms.saturating_sub(largest) > keep)
+            let is_old = |timestamp: i64| now_ms.saturating_sub(timestamp) > keep;
+            Ok(is_old(largest) && is_old(self.newest_batch(segment)?))
         })
     }
 
@@ -135,6 +137,28 @@ impl Log {
         }
         self.roll_now(&mut writer, now_ms)?;
         Ok(true)
+    }
+
+    /// The largest timestamp that the batches themselves have: the time index has no checksum, and
+    /// records do not go on its word alone. What cannot be read to its end is not old.
+    fn newest_batch(&self, segment: &Segment) -> Result<i64, StorageError> {
+        let (files, size) = (self.files_of(segment)?, segment.size());
+        let (mut newest, mut end) = (NO_TIMESTAMP, 0);
+        for found in files.headers(0, size)? {
+            newest = newest.max(found.header.max_timestamp);
+            end = found.end();
+        }
+        files.intact()?;
+        if end == size {
+            return Ok(newest);
+        }
+        ::log::warn!(
+            "{}: byte {end} of {:020}.log is not the beginning of a batch: the segment is not deleted \
+             by age. Delete its records with kafka-delete-records, or restore the file",
+            self.name(),
+            segment.base
+        );
+        Ok(i64::MAX)
     }
 
     /// The largest timestamp of a segment's records; where they have none, when its file was
