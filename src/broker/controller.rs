@@ -296,6 +296,10 @@ impl Controller {
         indexes: std::ops::Range<i32>,
         config: &Arc<TopicConfig>,
     ) -> Result<Vec<Arc<Partition>>, ApiError> {
+        self.metadata.be_there().map_err(|why| {
+            ::log::error!("cannot make partitions of {topic}: metadata log: {why}");
+            ApiError::new(ErrorCode::KAFKA_STORAGE_ERROR, why.to_string())
+        })?;
         // What the checkpoints say is of an earlier topic with this name.
         self.shared.checkpoints.forget(topic, indexes.clone()).map_err(|why| {
             ::log::error!("cannot make partitions of {topic}: checkpoints: {why}");

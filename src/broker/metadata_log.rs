@@ -224,6 +224,15 @@ impl MetadataLog {
         self.log.recovery_point()
     }
 
+    /// Sees to it that the log is on the disk by its name and with its first records: before there is
+    /// anything that would be nobody's without it. Blocks, in a new data directory, once.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn be_there(&self) -> Result<(), AppendError> {
+        if self.log.flushed_offset() == 0 { self.flush() } else { Ok(()) }
+    }
+
     /// Brings all records to the disk. Blocks.
     ///
     /// # Errors
