@@ -7,7 +7,7 @@ mod cleaner_support;
 mod log_support;
 
 use barnabas::config::TopicConfig;
-use barnabas::log::{Bound, CleanError, Cleanable, CleanerLimits, Log, Recovery};
+use barnabas::log::{Bound, CleanError, Cleanable, CleanerLimits, Log, Opening, Recovery};
 use barnabas::wire::records::BatchBuilder;
 use cleaner_support::*;
 use log_support::*;
@@ -386,4 +386,20 @@ fn readers_of_committed_records_never_see_aborted_ones() {
         }
         done.store(true, Ordering::Release);
     });
+}
+
+#[test]
+fn what_was_compacted_keeps_its_gaps_when_the_policy_changes() {
+    let dir = TempDir::new("cleaner-policy");
+    let log = log_of(&dir, 50);
+    clean(&log, None, 0).unwrap();
+    log.flush().unwrap();
+    let (before, end) = (records(&log), log.offsets().log_end);
+    drop(log);
+    // The policy is delete now, and the recovery point that is known is that from before the round.
+    let opening = Opening { compacted: true, ..flushed_to(Recovery::Unclean, 0) };
+    let (log, report) = open(&dir.partition(), &config(600, 100), opening);
+    assert_eq!(report.removed_segments, 0);
+    log.advance_high_watermark(end);
+    assert_eq!((log.offsets().log_end, records(&log)), (end, before));
 }

@@ -117,6 +117,7 @@ impl Shared {
         let opening = Opening {
             recovery_point: get(Kind::RecoveryPoint),
             log_start: get(Kind::LogStart),
+            compacted: get(Kind::Cleaner).is_some(),
             ..opening
         };
         let opened = Log::open(dir.clone(), topic.config(), opening, self.keepers.clone());

@@ -125,13 +125,13 @@ fn look_up(
     let offsets = log.offsets();
     let special = |(code, since): (i64, i16)| asked.timestamp == code && version >= since;
     let at = |offset| Found { offset, timestamp: -1, epoch: log.epoch_of(offset).unwrap_or(-1) };
+    let visible = match bound {
+        Bound::LogEnd => offsets.log_end,
+        Bound::HighWatermark => offsets.high_watermark,
+        Bound::LastStable => offsets.last_stable,
+    };
     if asked.timestamp == LATEST {
-        let offset = match bound {
-            Bound::LogEnd => offsets.log_end,
-            Bound::HighWatermark => offsets.high_watermark,
-            Bound::LastStable => offsets.last_stable,
-        };
-        return Ok(Found { epoch: log.latest_epoch().unwrap_or(-1), ..at(offset) });
+        return Ok(Found { epoch: log.latest_epoch().unwrap_or(-1), ..at(visible) });
     }
     if asked.timestamp == EARLIEST || special(EARLIEST_LOCAL) {
         return Ok(at(offsets.log_start));
@@ -140,7 +140,9 @@ fn look_up(
         return Ok(NOTHING); // Nothing is tiered.
     }
     let found = if special(MAX_TIMESTAMP) {
-        by_time(partition, log.max_timestamp())?
+        // What may not be read yet is not told of (ReplicaManager.fetchOffset).
+        let found = by_time(partition, log.max_timestamp())?;
+        if found.offset < visible { found } else { NOTHING }
     } else if asked.timestamp >= 0 {
         by_time(partition, log.offset_for_timestamp(asked.timestamp, bound))?
     } else {

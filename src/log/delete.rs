@@ -12,7 +12,7 @@ use super::error::{LogError, StorageError};
 use super::names;
 use super::offsets::Position;
 use super::segment::Segment;
-use super::{checkpoint, producer_snapshot};
+use super::{checkpoint, producer_snapshot, sync};
 use crate::config::TopicConfig;
 use std::fs;
 use std::sync::{Arc, MutexGuard, PoisonError, TryLockError};
@@ -81,11 +81,15 @@ impl Log {
         assert!(!segments.is_empty(), "a log has a segment");
         drop(segments);
         let delay = self.delete_delay();
-        match self.give_up(going, delay) {
+        let done = match self.give_up(going, delay) {
             // The whole log was deleted meanwhile, and its directory has another name.
-            Err(_) if self.lock_writer().closed => Ok(Deleted::default()),
-            done => done,
-        }
+            Err(_) if self.lock_writer().closed => return Ok(Deleted::default()),
+            done => done?,
+        };
+        // From now on the log start may be told by the first segment: old names must not come back.
+        sync::dir(&self.dir())?;
+        self.keepers.janitor.note(Change::LogStart);
+        Ok(done)
     }
 
     /// Sees to it that there is a snapshot of the producers' state where the log will begin: what
@@ -117,7 +121,6 @@ impl Log {
         });
         self.publish(&mut writer, None);
         drop(writer);
-        self.keepers.janitor.note(Change::LogStart);
         self.forget_old_epochs()
     }
 

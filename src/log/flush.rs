@@ -28,6 +28,8 @@ pub(super) struct Begun<'a> {
     waiting: Waiting,
     end: i64,
     from: i64,
+    /// Where the segment began that was written to.
+    active: i64,
     names_made: u64,
     appended: u64,
     finished: Vec<Finished>,
@@ -76,12 +78,18 @@ impl Durability {
         let names_made = self.names_made.load(Ordering::Acquire);
         let appended = self.appended.load(Ordering::Relaxed);
         let (end, from) = (self.marks.get().log_end.offset, self.flushed());
+        let active = self.active_base();
         if self.backlog.finish().is_err() {
             // It has said why. Such files are never trusted without a check.
             self.uncut.store(true, Ordering::Release);
         }
         let finished = self.backlog.take_finished();
-        Begun { log: self, work, waiting, end, from, names_made, appended, finished }
+        Begun { log: self, work, waiting, end, from, active, names_made, appended, finished }
+    }
+
+    /// Where the segment begins that is written to.
+    fn active_base(&self) -> i64 {
+        self.read_segments().last().map_or(0, |active| active.base)
     }
 
     /// Tells those who wait for a flush that will not be.
@@ -185,8 +193,11 @@ impl Begun<'_> {
         log.flushed.fetch_max(self.end, Ordering::AcqRel);
         log.flushed_bytes.store(self.appended, Ordering::Relaxed);
         if !log.uncut.load(Ordering::Acquire) {
-            let before = log.recovery_point.fetch_max(self.end, Ordering::AcqRel);
-            if before < self.end {
+            // Of a segment that was rolled meanwhile not everything is in its final form.
+            let was_rolled = log.active_base() != self.active;
+            let point = if was_rolled { self.end.min(self.active) } else { self.end };
+            let before = log.recovery_point.fetch_max(point, Ordering::AcqRel);
+            if before < point {
                 ground.janitor.note(Change::RecoveryPoint);
             }
         }

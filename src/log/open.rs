@@ -117,12 +117,9 @@ impl<'d> Loader<'d> {
 
     /// Finds out what can be believed, checks the rest.
     fn load(&mut self, listing: &Listing, opening: &Opening) -> Result<(), LogError> {
-        // Gaps that compaction has left for good lie below a recovery point that is known.
-        self.gapless &= opening.recovery_point.is_some();
         let bases: Vec<i64> = listing.logs.keys().copied().collect();
-        // What was compacted once has gaps, whatever its policy is now; they are below the recovery
-        // point, where one is known.
-        self.gapless &= opening.recovery_point.is_some();
+        // What was compacted once has gaps for good. Of a log that nothing is known of that may be so.
+        self.gapless &= opening.recovery_point.is_some() && !opening.compacted;
         let trust = match opening.recovery {
             Recovery::Clean => Trust { segments: bases.len(), verify: false },
             Recovery::Unclean => Trust { segments: holder(&bases, opening), verify: true },

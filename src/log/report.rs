@@ -24,6 +24,8 @@ pub struct Opening {
     pub recovery_point: Option<i64>,
     /// Where the log begins, if not with its first segment.
     pub log_start: Option<i64>,
+    /// It was compacted once: between its segments there may be gaps, whatever its policy is now.
+    pub compacted: bool,
     /// Opening that takes longer than a look at the ends of the files is refused, with
     /// [`super::LogError::Slow`].
     pub quick: bool,
@@ -33,8 +35,14 @@ pub struct Opening {
 
 impl From<Recovery> for Opening {
     fn from(recovery: Recovery) -> Opening {
-        let progress = Progress::default();
-        Opening { recovery, recovery_point: None, log_start: None, quick: false, progress }
+        Opening {
+            recovery,
+            recovery_point: None,
+            log_start: None,
+            compacted: false,
+            quick: false,
+            progress: Progress::default(),
+        }
     }
 }
 

@@ -267,9 +267,12 @@ impl Segment {
         };
         let paths = SegmentPaths::of(dir, self.base);
         let log = open(&paths.log, Some(self.size()), capacities.log, 0)?;
-        let index = open(&paths.index, None, capacities.index, 0)?;
+        // Behind what is known of them there may be a reserve that could not be cut off.
+        let known =
+            |size: &AtomicU64| Some(size.load(Ordering::Acquire)).filter(|&size| size != u64::MAX);
+        let index = open(&paths.index, known(&self.index_size), capacities.index, 0)?;
         // One that is full still has the slot for its last entry.
-        let time = open(&paths.time, None, capacities.time, time_index::ENTRY)?;
+        let time = open(&paths.time, known(&self.time_size), capacities.time, time_index::ENTRY)?;
         let tails = Tails { log, index, time };
         *self.lock() = Some(Arc::new(tails.files(self.base, self.verified())));
         self.passage.compacted.store(false, Ordering::Release);
