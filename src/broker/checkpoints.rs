@@ -308,12 +308,16 @@ fn render(entries: &Entries) -> String {
     text
 }
 
-/// What a file says; `None` if there is none, or why it cannot be believed.
+/// What a file says; `None` if there is none or it is empty, as Kafka leaves a new one, or why it
+/// cannot be believed.
 fn read(path: &Path) -> Result<Option<Entries>, String> {
     let text = match read_text(path, MAX_BYTES) {
         Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
         read => read.map_err(|why| format!("cannot read it: {why}"))?,
     };
+    if text.is_empty() {
+        return Ok(None);
+    }
     parse(&text).map(Some)
 }
 

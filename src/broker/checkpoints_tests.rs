@@ -215,3 +215,11 @@ fn the_cleaners_progress_stays_until_its_topic_goes() {
     checkpoints.write(Kind::Cleaner, &topics(&[])).unwrap();
     assert_eq!(scratch.text(Kind::Cleaner).as_deref(), Some("0\n0\n"));
 }
+
+#[test]
+fn an_empty_file_says_nothing_and_is_no_damage() {
+    let scratch = Scratch::new("empty");
+    let path = scratch.0.join(Kind::Cleaner.file_name());
+    std::fs::write(&path, "").unwrap();
+    assert_eq!(super::read(&path), Ok(None));
+}
