@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use support::*;
 
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 300;
 
 /// What clients were told: how many records of each topic are safe, and the last producer id.
 #[derive(Clone, Debug, Default)]

@@ -94,6 +94,8 @@ pub(crate) struct Durability {
     pub(super) uncut: AtomicBool,
     /// The flusher knows that there is something to flush.
     registered: AtomicBool,
+    /// A flush in the background has its time, and that has not come.
+    pub(super) scheduled: AtomicBool,
     /// The flusher was asked to flush at once, and has not begun.
     asked: AtomicBool,
     /// The flusher was told that many bytes have come, and has not looked.
@@ -147,6 +149,7 @@ impl Durability {
             recovery_point: AtomicI64::new(flushed),
             uncut: AtomicBool::new(false),
             registered: AtomicBool::new(false),
+            scheduled: AtomicBool::new(false),
             asked: AtomicBool::new(false),
             poked: AtomicBool::new(false),
             names_made: AtomicU64::new(u64::from(born > 0)),
@@ -204,6 +207,8 @@ impl Durability {
         self.flush_messages.store(messages, Ordering::Relaxed);
         if self.flush_ms.swap(ms, Ordering::Relaxed) > ms && self.registered.load(Ordering::Relaxed)
         {
+            // The time that it has may be too late now.
+            self.scheduled.store(false, Ordering::Release);
             flusher.tell(Job::Dirty(self.clone()));
         }
     }

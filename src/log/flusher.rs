@@ -194,7 +194,11 @@ impl Keeper {
         match job {
             Job::Now(log) | Job::Soon(log) => round.push(log),
             Job::Dirty(log) => {
-                if let Some(delay) = self.ground.delay_of(&log) {
+                // A log that is flushed for its bytes in between registers anew each time: the time
+                // that it has already is no later.
+                if let Some(delay) = self.ground.delay_of(&log)
+                    && !log.scheduled.swap(true, Ordering::AcqRel)
+                {
                     self.schedule(log, delay);
                 }
             }
@@ -223,7 +227,9 @@ impl Keeper {
         while let Some(first) = self.due.first_entry()
             && first.key().0 <= now
         {
-            round.push(first.remove());
+            let log = first.remove();
+            log.scheduled.store(false, Ordering::Release);
+            round.push(log);
         }
     }
 
@@ -261,5 +267,37 @@ impl Keeper {
         }
         busy.into_iter().for_each(|log| _ = log.flush(&self.ground));
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Keepers, Log};
+    use super::*;
+    use crate::config::TopicConfig;
+
+    #[test]
+    fn a_log_that_registers_again_and_again_has_one_time() {
+        let dir = std::env::temp_dir().join(format!("barnabas-flusher-{}", std::process::id()));
+        let keepers = Keepers::spawn().unwrap();
+        keepers.flusher.set_pace(3_600_000, 1);
+        let config = Arc::new(TopicConfig::default());
+        let log = Log::create(dir.join("t-0"), config, keepers.clone()).unwrap();
+        let ground = keepers.flusher.ground.clone();
+        let mut keeper = Keeper { ground, due: BTreeMap::new(), count: 0 };
+        let mut round = Vec::new();
+        for _ in 0..3 {
+            keeper.sort(Job::Dirty(log.durability.clone()), &mut round);
+        }
+        assert_eq!((keeper.due.len(), round.len()), (1, 0));
+        // Once its time has come it gets another.
+        let (_, due) = keeper.due.pop_first().unwrap();
+        keeper.due.insert((Instant::now(), 0), due);
+        keeper.take_due(&mut round);
+        keeper.sort(Job::Dirty(log.durability.clone()), &mut round);
+        assert_eq!((keeper.due.len(), round.len()), (1, 1));
+        drop(log);
+        keepers.stop();
+        std::fs::remove_dir_all(dir).unwrap();
     }
 }

@@ -313,3 +313,29 @@ fn a_recovery_point_makes_the_torn_end_shorter() {
     assert!(open(end).is_err(), "it was on the disk");
     assert_eq!(open(end - 2).unwrap(), 1);
 }
+
+#[test]
+fn a_first_start_that_lost_its_power_begins_anew_unless_there_are_partitions() {
+    let scratch = Scratch::new("first");
+    let mut life = Life::begin(&scratch, &[]);
+    life.topic("one", 1);
+    life.crash();
+    // The first batch has not reached the disk, those behind it have.
+    let mut bytes = fs::read(scratch.log_file()).unwrap();
+    bytes[70] ^= 1;
+    fs::write(scratch.log_file(), &bytes).unwrap();
+    let open = || {
+        let data = DataDir::open(&scratch.0, 1).unwrap();
+        let keepers = Keepers::spawn().unwrap();
+        let left = Left { recovery: Recovery::Unclean, recovery_point: None };
+        let opened = MetadataLog::open(&data, &Config::default(), left, keepers.clone());
+        keepers.stop();
+        opened.map(|(_, image)| image.topics().count())
+    };
+    let partition = scratch.0.join("one-0");
+    fs::create_dir(&partition).unwrap();
+    assert!(open().is_err(), "they would be nobody's");
+    assert!(fs::read(scratch.log_file()).unwrap() == bytes, "and nothing is touched");
+    fs::remove_dir(&partition).unwrap();
+    assert_eq!(open().unwrap(), 0);
+}
