@@ -285,4 +285,10 @@ macro_rules! kind {
     (control) => {
         $crate::wire::schema::Kind::Control
     };
+    (key) => {
+        $crate::wire::schema::Kind::GroupKey
+    };
+    (value) => {
+        $crate::wire::schema::Kind::GroupValue
+    };
 }

@@ -12,6 +12,7 @@ mod declare;
 pub mod api;
 pub mod codec;
 pub mod error;
+pub mod group_records;
 pub mod header;
 pub mod messages;
 pub mod metadata_records;

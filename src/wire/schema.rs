@@ -44,6 +44,10 @@ pub enum Kind {
     Metadata,
     /// A control record of the metadata log.
     Control,
+    /// The key of a record of the offsets topic.
+    GroupKey,
+    /// The value of a record of the offsets topic.
+    GroupValue,
 }
 
 /// A declared message.

@@ -60,6 +60,20 @@ impl Uuid {
     }
 }
 
+impl Uuid {
+    /// As Java's `UUID` writes it: 32 hexadecimal digits in five groups.
+    pub fn hyphenated(&self) -> String {
+        let mut text = String::with_capacity(36);
+        for (at, byte) in self.0.iter().enumerate() {
+            if matches!(at, 4 | 6 | 8 | 10) {
+                text.push('-');
+            }
+            text += &format!("{byte:02x}");
+        }
+        text
+    }
+}
+
 impl fmt::Display for Uuid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number = u128::from_be_bytes(self.0);
@@ -142,6 +156,13 @@ mod tests {
         let id = Uuid(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff_u128.to_be_bytes());
         assert_eq!(id.to_string(), "ABEiM0RVZneImaq7zN3u_w");
         assert_eq!(Uuid([0xff; 16]).to_string(), "_____________________w");
+    }
+
+    #[test]
+    fn hyphenated_text_is_javas() {
+        let bytes = [0, 17, 34, 51, 68, 85, 102, 119, 136, 153, 170, 187, 204, 221, 238, 255];
+        let text = Uuid::from_bytes(bytes).hyphenated();
+        assert_eq!(text, "00112233-4455-6677-8899-aabbccddeeff");
     }
 
     #[test]

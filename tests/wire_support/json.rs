@@ -74,6 +74,8 @@ impl Schemas {
                 "response" => Kind::Response,
                 "metadata" => Kind::Metadata,
                 "data" => Kind::Control,
+                "coordinator-key" => Kind::GroupKey,
+                "coordinator-value" => Kind::GroupValue,
                 other => panic!("{name} is a {other}"),
             },
             key: json["apiKey"].as_i64().unwrap_or_else(|| control_type(name)) as i16,

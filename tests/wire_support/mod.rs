@@ -9,13 +9,15 @@ pub mod json;
 pub mod model;
 pub mod rng;
 
+use barnabas::wire::group_records;
 use barnabas::wire::messages::{self, Entry};
 use barnabas::wire::metadata_records;
 use barnabas::wire::quorum_records;
 
 /// Every declared message: requests, responses, metadata records and control records.
 pub fn all() -> impl Iterator<Item = &'static Entry> {
-    messages::ALL.iter().chain(metadata_records::ALL).chain(quorum_records::ALL)
+    let records = metadata_records::ALL.iter().chain(quorum_records::ALL).chain(group_records::ALL);
+    messages::ALL.iter().chain(records)
 }
 
 /// The versions of a declared message.
