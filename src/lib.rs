@@ -5,6 +5,7 @@
 //! ```text
 //! kafka/    one handler file per API family: what clients talk to
 //! broker/   the running broker: threads, shared state, start and stop
+//! coordinator/  consumer groups: pure state machines, no I/O, no clock
 //! catalog/  topics, partitions, configs, ids: metadata as replayed records
 //! log/      one partition's bytes on disk; knows records, not requests
 //! net/      bytes <-> sockets; knows nothing of Kafka
@@ -15,6 +16,7 @@
 pub mod broker;
 pub mod catalog;
 pub mod config;
+pub mod coordinator;
 pub mod kafka;
 pub mod log;
 pub mod net;

@@ -1,0 +1,89 @@
+//! What must hold of a classic group between any two events. For simulations and debug builds.
+
+use super::super::{Timer, Timers};
+use super::{Classic, State};
+
+impl Classic {
+    /// Panics where a law is broken, saying which.
+    pub(in super::super) fn check(&self, timers: &Timers) {
+        let id = &self.id;
+        let joined = self.members.values().filter(|member| member.join.is_some()).count();
+        assert_eq!(self.joined, joined, "{id}: joins are counted");
+        for (name, count) in &self.supported {
+            let offer =
+                |member: &&super::Member| member.protocols.iter().any(|(one, _)| one == name);
+            let least = self.members.values().filter(offer).count();
+            assert!(
+                *count >= least && *count > 0,
+                "{id}: {name} is offered by {least}, not {count}"
+            );
+        }
+        for (name, member) in &self.static_members {
+            let known = self.members.get(member).and_then(|member| member.instance_id.as_ref());
+            assert_eq!(known, Some(name), "{id}: a static member is there under its name");
+        }
+        let named = self.members.values().filter(|member| member.instance_id.is_some()).count();
+        assert_eq!(named, self.static_members.len(), "{id}: all static members are listed");
+        if let Some(leader) = &self.leader {
+            assert!(self.members.contains_key(leader), "{id}: the leader is a member");
+        }
+        assert_eq!(self.members.is_empty(), self.leader.is_none(), "{id}: members have a leader");
+        self.check_state();
+        self.check_timers(timers);
+    }
+
+    fn check_state(&self) {
+        let id = &self.id;
+        let syncs = self.members.values().any(|member| member.sync.is_some());
+        match self.state {
+            State::Empty => assert!(self.members.is_empty(), "{id}: an empty group is empty"),
+            State::PreparingRebalance => assert!(!syncs, "{id}: nobody syncs before the join ends"),
+            State::CompletingRebalance => {
+                assert_eq!(self.joined, 0, "{id}: joins are answered when the phase ends");
+                assert!(self.protocol.is_some(), "{id}: a protocol was chosen");
+            }
+            State::Stable => {
+                assert!(!syncs && self.joined == 0, "{id}: nobody waits in a stable group");
+            }
+        }
+        for member in &self.pending_syncs {
+            assert!(self.members.contains_key(member), "{id}: who is to sync is a member");
+        }
+        for member in &self.pending_joins {
+            assert!(!self.members.contains_key(member), "{id}: who is to join is no member yet");
+        }
+    }
+
+    fn check_timers(&self, timers: &Timers) {
+        let id = &self.id;
+        let heartbeat = |member| Timer::Heartbeat(id.clone(), member);
+        for member in self.members.values() {
+            let expected = member.is_excused() || timers.is_set(&heartbeat(member.id.clone()));
+            assert!(expected, "{id}: {} is expected to be heard of", member.id);
+        }
+        for member in &self.pending_joins {
+            assert!(timers.is_set(&heartbeat(member.clone())), "{id}: {member} has its time");
+        }
+        let joins = timers.is_set(&Timer::Join(id.clone()));
+        assert_eq!(
+            joins,
+            self.state == State::PreparingRebalance,
+            "{id}: the join phase has a time"
+        );
+        if self.state == State::CompletingRebalance {
+            assert!(timers.is_set(&Timer::Sync(id.clone())), "{id}: the sync phase has a time");
+        }
+    }
+
+    /// Whether a timer of this group has a purpose.
+    pub(in super::super) fn needs(&self, timer: &Timer) -> bool {
+        match timer {
+            Timer::Heartbeat(_, member) => {
+                self.members.contains_key(member) || self.pending_joins.contains(member)
+            }
+            Timer::Join(_) => self.state == State::PreparingRebalance,
+            Timer::Sync(_) => !self.pending_syncs.is_empty(),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! One partition of the offsets topic: its groups and their timers.
+//!
+//! This file holds what is common to all groups: where a request finds its group, what follows from
+//! an append, what a timer does. What each protocol does stands in its own module.
+
+use super::classic::{self, Classic};
+use super::effects::Then;
+use super::{AppendOutcome, Effects, Record, Timer, Timers, World};
+use crate::wire::codec::DecodeError;
+use crate::wire::group_records::{GroupKey, GroupMetadataValue};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A group of either protocol.
+#[derive(Debug)]
+pub(super) enum Group {
+    /// The members assign, the coordinator keeps them in step.
+    Classic(Classic),
+}
+
+/// See the module's comment.
+#[derive(Debug, Default)]
+pub struct Shard {
+    pub(super) groups: HashMap<Arc<str>, Group>,
+    pub(super) timers: Timers,
+}
+
+impl Shard {
+    /// A shard without groups.
+    pub fn new() -> Shard {
+        Shard::default()
+    }
+
+    /// Goes on after the append that `effects` asked for, and takes the records out of it. It may
+    /// ask for another append.
+    pub fn appended(
+        &mut self,
+        world: &mut World<'_>,
+        effects: &mut Effects,
+        outcome: AppendOutcome,
+    ) {
+        let records = std::mem::take(&mut effects.records);
+        assert!(!records.is_empty(), "nothing was to be appended");
+        match std::mem::take(&mut effects.then) {
+            Then::Replay => self.replay_all(&records, outcome),
+            Then::Answer(to, reply) => {
+                self.replay_all(&records, outcome);
+                let reply = match outcome {
+                    Ok(()) => reply,
+                    Err(code) => reply.failed(code),
+                };
+                effects.reply(to, reply);
+            }
+            Then::Classic(after) => classic::appended(self, after, world, effects, outcome),
+        }
+    }
+
+    /// What was appended is in force, unless it was not.
+    fn replay_all(&mut self, records: &[Record], outcome: AppendOutcome) {
+        for record in records.iter().filter(|_| outcome.is_ok()) {
+            let replayed = self.replay(&record.key, record.value.as_deref());
+            assert!(replayed.is_ok(), "what was made here can be read here: {replayed:?}");
+        }
+    }
+
+    /// Takes over a record of the offsets topic: one that has just been appended, or one that is read
+    /// at the start.
+    ///
+    /// # Errors
+    /// When it cannot be read; nothing has changed then.
+    pub fn replay(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), DecodeError> {
+        if let GroupKey::GroupMetadata(key) = GroupKey::decode(key)? {
+            let value = value.map(GroupMetadataValue::from_bytes).transpose()?;
+            classic::replay(self, key.group, value);
+        }
+        Ok(())
+    }
+
+    /// Everything has been replayed: sessions begin anew.
+    pub fn loaded(&mut self, world: &mut World<'_>, effects: &mut Effects) {
+        classic::loaded(self, world, effects);
+    }
+
+    /// Panics where a law is broken. For simulations.
+    pub fn check(&self) {
+        for group in self.groups.values() {
+            match group {
+                Group::Classic(group) => group.check(&self.timers),
+            }
+        }
+        for timer in self.timers.each() {
+            assert!(self.needs(timer), "{timer:?} is set for nothing");
+        }
+    }
+
+    fn needs(&self, timer: &Timer) -> bool {
+        let Some(group) = timer.group() else { return true };
+        match self.groups.get(group) {
+            Some(Group::Classic(group)) => group.needs(timer),
+            None => false,
+        }
+    }
+
+    /// When [`Shard::tick`] must be called next, at the latest.
+    pub fn next_tick(&self) -> Option<i64> {
+        self.timers.next()
+    }
+
+    /// Fires one timer whose time has come; false when there is none.
+    pub fn tick(&mut self, world: &mut World<'_>, effects: &mut Effects) -> bool {
+        let Some(timer) = self.timers.pop(world.tick_ms) else { return false };
+        match timer {
+            Timer::Heartbeat(group, member) => {
+                self.heartbeat_expired(&group, &member, world, effects)
+            }
+            Timer::Join(group) => self.join_expired(&group, world, effects),
+            Timer::Sync(group) => self.sync_expired(&group, world, effects),
+            Timer::Session(..) | Timer::Revoke(..) | Timer::Rejoin(..) | Timer::Resync(..) => {}
+            Timer::Expiry => {}
+        }
+        true
+    }
+}
