@@ -81,6 +81,11 @@ impl Shard {
         classic::loaded(self, world, effects);
     }
 
+    /// The classic group with this name.
+    pub fn classic(&self, id: &str) -> Option<&Classic> {
+        self.groups.get(id).map(|Group::Classic(group)| group)
+    }
+
     /// Panics where a law is broken. For simulations.
     pub fn check(&self) {
         for group in self.groups.values() {
