@@ -1,6 +1,7 @@
 //! What an event asks for: records to append, answers to send, and what follows from the append.
 
 use super::classic::AfterAppend;
+use super::offsets::{self, CommitReply, OffsetDeleteReply};
 use crate::wire::error::ErrorCode;
 use std::sync::Arc;
 
@@ -47,6 +48,8 @@ pub(super) enum Then {
     Answer(Token, Reply),
     /// A classic group goes on; its records are its own state, which nobody replays.
     Classic(AfterAppend),
+    /// The records are replayed; there may be more that is to go.
+    Offsets(offsets::AfterAppend),
 }
 
 impl Effects {
@@ -62,7 +65,6 @@ impl Effects {
         (self.records, self.then) = (records, then);
     }
 
-    #[expect(dead_code, reason = "committed offsets use it")]
     /// Answers after the records, which are replayed; at once if there are none.
     pub(super) fn answer_after(&mut self, records: Vec<Record>, to: Token, reply: Reply) {
         match records.is_empty() {
@@ -83,6 +85,12 @@ pub enum Reply {
     Heartbeat(ErrorCode),
     /// To LeaveGroup.
     Leave(LeaveReply),
+    /// To OffsetCommit.
+    Commit(CommitReply),
+    /// To OffsetDelete.
+    OffsetDelete(OffsetDeleteReply),
+    /// To DeleteGroups, for one group.
+    DeleteGroup(ErrorCode),
 }
 
 impl Reply {
@@ -94,6 +102,9 @@ impl Reply {
             Reply::Sync(_) => Reply::Sync(SyncReply::failed(code)),
             Reply::Heartbeat(_) => Reply::Heartbeat(code),
             Reply::Leave(_) => Reply::Leave(LeaveReply { code, members: Vec::new() }),
+            Reply::Commit(commit) => Reply::Commit(commit.failed(code)),
+            Reply::OffsetDelete(_) => Reply::OffsetDelete(OffsetDeleteReply::failed(code)),
+            Reply::DeleteGroup(_) => Reply::DeleteGroup(code),
         }
     }
 }

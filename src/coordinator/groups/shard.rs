@@ -5,9 +5,10 @@
 
 use super::classic::{self, Classic};
 use super::effects::Then;
+use super::offsets::Offsets;
 use super::{AppendOutcome, Effects, Record, Timer, Timers, World};
 use crate::wire::codec::DecodeError;
-use crate::wire::group_records::{GroupKey, GroupMetadataValue};
+use crate::wire::group_records::{GroupKey, GroupMetadataValue, OffsetCommitValue};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ pub(super) enum Group {
 pub struct Shard {
     pub(super) groups: HashMap<Arc<str>, Group>,
     pub(super) timers: Timers,
+    pub(super) offsets: Offsets,
 }
 
 impl Shard {
@@ -51,8 +53,17 @@ impl Shard {
                 };
                 effects.reply(to, reply);
             }
-            Then::Classic(after) => classic::appended(self, after, world, effects, outcome),
+            Then::Classic(after) => {
+                let group = after.group().clone();
+                classic::appended(self, after, world, effects, outcome);
+                self.group_has_changed(&group, world);
+            }
+            Then::Offsets(after) => {
+                self.replay_all(&records, outcome);
+                self.offsets_appended(after, world, effects, outcome);
+            }
         }
+        self.offsets_have_changed(world);
     }
 
     /// What was appended is in force, unless it was not.
@@ -69,9 +80,16 @@ impl Shard {
     /// # Errors
     /// When it cannot be read; nothing has changed then.
     pub fn replay(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), DecodeError> {
-        if let GroupKey::GroupMetadata(key) = GroupKey::decode(key)? {
-            let value = value.map(GroupMetadataValue::from_bytes).transpose()?;
-            classic::replay(self, key.group, value);
+        match GroupKey::decode(key)? {
+            GroupKey::GroupMetadata(key) => {
+                let value = value.map(GroupMetadataValue::from_bytes).transpose()?;
+                classic::replay(self, key.group, value);
+            }
+            GroupKey::OffsetCommit(key) => {
+                let value = value.map(OffsetCommitValue::from_bytes).transpose()?;
+                self.replay_offset(key, value);
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -79,6 +97,7 @@ impl Shard {
     /// Everything has been replayed: sessions begin anew.
     pub fn loaded(&mut self, world: &mut World<'_>, effects: &mut Effects) {
         classic::loaded(self, world, effects);
+        self.look_when_something_can_have_ended(world);
     }
 
     /// The classic group with this name.
@@ -121,7 +140,7 @@ impl Shard {
             Timer::Join(group) => self.join_expired(&group, world, effects),
             Timer::Sync(group) => self.sync_expired(&group, world, effects),
             Timer::Session(..) | Timer::Revoke(..) | Timer::Rejoin(..) | Timer::Resync(..) => {}
-            Timer::Expiry => {}
+            Timer::Expiry => self.remove_ended(world, effects),
         }
         true
     }
