@@ -10,6 +10,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::checkpoints::Kind;
+use super::groups::offsets_topic;
 use super::load::make_log;
 use super::log_starts::{LogStarts, MAX_HELD};
 use super::metadata_log::MetadataLog;
@@ -124,10 +125,7 @@ impl Controller {
         self.commit(&created.plan).inspect_err(|_| self.remove_logs(&partitions))?;
         let topic = Arc::new(Topic::new(name, id, effective, partitions));
         self.shared.topics.insert(topic.clone());
-        if *topic.name == *OFFSETS_TOPIC {
-            self.shared.open_groups(&topic, true);
-        }
-        self.shared.topic_changed(&topic, false);
+        self.shared.topic_made(&topic);
         self.shared.watch_partitions();
         Ok(created)
     }
@@ -135,24 +133,11 @@ impl Controller {
     /// Makes a topic with the broker's defaults because a client asked for it.
     pub(super) fn create_automatically(&mut self, name: &str) {
         let config = self.shared.config();
-        let segment_bytes = config.get("offsets.topic.segment.bytes").unwrap_or_default();
         let topic = match name == OFFSETS_TOPIC {
+            true => offsets_topic(&config),
             false => {
                 NewTopic { name, num_partitions: -1, replication_factor: -1, ..Default::default() }
             }
-            // Kafka refuses where there are fewer brokers than `offsets.topic.replication.factor`
-            // asks for; a broker that is alone would have no groups then.
-            true => NewTopic {
-                name,
-                num_partitions: config.number("offsets.topic.num.partitions").map_or(-1, clamp),
-                replication_factor: 1,
-                configs: vec![
-                    ("cleanup.policy", Some("compact")),
-                    ("compression.type", Some("producer")),
-                    ("segment.bytes", Some(segment_bytes)),
-                ],
-                ..Default::default()
-            },
         };
         match self.create_topic(&topic, false) {
             Ok(_) => ::log::info!("topic {name} was created because a client asked for it"),
@@ -170,7 +155,7 @@ impl Controller {
         self.commit(&plan)?;
         let Some(topic) = topic else { return Ok(()) };
         self.shared.topics.remove(&topic.name);
-        self.shared.topic_changed(&topic, true);
+        self.shared.topic_gone(&topic);
         let mut wakes = BTreeMap::<usize, Vec<u64>>::new();
         for partition in topic.partitions() {
             partition
@@ -205,8 +190,8 @@ impl Controller {
         self.commit(&plan).inspect_err(|_| self.remove_logs(&added))?;
         let partitions = topic.partitions().iter().cloned().chain(added).collect();
         let grown = Arc::new(Topic::new(topic.name.clone(), topic.id, config, partitions));
-        self.shared.topics.insert(grown.clone());
-        self.shared.topic_changed(&grown, false);
+        self.shared.topics.insert(grown);
+        self.shared.topic_grown();
         Ok(())
     }
 
@@ -390,10 +375,6 @@ impl Controller {
             }
         }
     }
-}
-
-fn clamp(number: i64) -> i32 {
-    i32::try_from(number).unwrap_or(i32::MAX)
 }
 
 fn storage_error(why: AppendError) -> ApiError {

@@ -15,8 +15,10 @@ mod append;
 mod keeper;
 mod load;
 mod slot;
+mod topic;
 
 pub use slot::{Ran, Unflushed};
+pub(super) use topic::offsets_topic;
 
 use super::Shared;
 use crate::catalog::{Partition, Topic, Waiter};
@@ -141,7 +143,7 @@ impl Shared {
     }
 
     /// The offsets topic is there: new, or found at the start.
-    pub(super) fn open_groups(&self, topic: &Topic, is_new: bool) {
+    fn open_groups(&self, topic: &Topic, is_new: bool) {
         let open = |partition: &Arc<Partition>| Arc::new(Slot::new(partition.clone(), is_new));
         let slots: Arc<[Arc<Slot>]> = topic.partitions().iter().map(open).collect();
         *self.groups.slots.write().unwrap_or_else(PoisonError::into_inner) = slots;
@@ -150,15 +152,26 @@ impl Shared {
         }
     }
 
-    /// A topic has come, has changed, or has gone: `gone`.
-    pub(super) fn topic_changed(&self, topic: &Topic, gone: bool) {
-        self.groups.topics_version.fetch_add(1, Ordering::AcqRel);
+    /// There is a new topic.
+    pub(super) fn topic_made(&self, topic: &Topic) {
+        self.topic_grown();
         if *topic.name == *OFFSETS_TOPIC {
-            if gone {
-                let mut slots = self.groups.slots.write().unwrap_or_else(PoisonError::into_inner);
-                *slots = Arc::from([]);
-            }
-        } else if gone && self.groups.is_open() {
+            self.open_groups(topic, true);
+        }
+    }
+
+    /// A topic has more partitions.
+    pub(super) fn topic_grown(&self) {
+        self.groups.topics_version.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// A topic is gone, and with it the offsets of its partitions.
+    pub(super) fn topic_gone(&self, topic: &Topic) {
+        self.topic_grown();
+        if *topic.name == *OFFSETS_TOPIC {
+            let mut slots = self.groups.slots.write().unwrap_or_else(PoisonError::into_inner);
+            *slots = Arc::from([]);
+        } else if self.groups.is_open() {
             self.groups.tell(Job::Gone(topic.name.clone(), topic.id));
         }
     }
