@@ -66,6 +66,8 @@ pub mod sync;
 mod time_index;
 mod times;
 mod truncate;
+#[cfg(test)]
+mod truncate_tests;
 mod trust;
 mod txn_index;
 mod txn_rebuild;

@@ -10,6 +10,7 @@
 
 use crate::log::names::{self, FileKind};
 use crate::log::scan::Scanner;
+use crate::log::sync;
 use std::fs::{self, File};
 use std::io;
 use std::ops::Range;
@@ -38,7 +39,7 @@ pub(crate) fn complete_swaps(dir: &Path) -> io::Result<()> {
         fs::remove_file(&left.path)?;
     }
     complete(dir, &whole)?;
-    File::open(dir)?.sync_all()
+    sync::dir(dir).map_err(|error| error.source)
 }
 
 /// Puts whole swaps in their places.
@@ -59,7 +60,7 @@ fn complete(dir: &Path, swap: &[Left]) -> io::Result<()> {
     }
     if let Some(replaced) = replaced {
         remove_segments(dir, &replaced)?;
-        File::open(dir)?.sync_all()?;
+        sync::dir(dir).map_err(|error| error.source)?;
     }
     // The `.log` last: as long as it is a `.swap` all of this is done again.
     let is_log = |left: &&Left| matches!(left.kind, FileKind::Log(_));

@@ -15,8 +15,8 @@ use super::output::{self, Finished, Output};
 use super::steps;
 use crate::log::error::StorageError;
 use crate::log::segment::Segment;
-use crate::log::{Log, names};
-use std::fs::{self, File};
+use crate::log::{Log, names, sync};
+use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
@@ -66,9 +66,9 @@ impl Log {
             steps::reached(&dir);
             self.keepers.janitor.remove(files, delay);
         }
-        sync_dir(&dir)?;
+        sync::dir(&dir)?;
         segment.complete_swap(&dir)?;
-        Ok(sync_dir(&dir)?)
+        Ok(sync::dir(&dir)?)
     }
 
     /// Whether the log still has just these segments there, and is not written to in any of them.
@@ -126,7 +126,7 @@ fn become_swap(dir: &Path, base: i64) -> Result<(), StorageError> {
             done => done.map_err(StorageError::on("rename", &from))?,
         }
     }
-    sync_dir(dir)
+    sync::dir(dir)
 }
 
 /// A producer snapshot belongs to the segment that begins there; without it, it goes too.
@@ -134,10 +134,6 @@ fn delete_snapshot(dir: &Path, base: i64) -> Option<std::path::PathBuf> {
     let snapshot = names::snapshot_file(dir, base);
     let renamed = names::deleted(&snapshot);
     fs::rename(snapshot, &renamed).ok().map(|()| renamed)
-}
-
-fn sync_dir(dir: &Path) -> Result<(), StorageError> {
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(StorageError::on("flush", dir))
 }
 
 /// What was never swapped in goes.
