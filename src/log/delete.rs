@@ -72,7 +72,7 @@ impl Log {
             unreachable!("the last segment is never deleted")
         };
         // A snapshot that is still to be written must not come back after it was deleted.
-        self.backlog.help();
+        self.backlog.settle();
         self.keep_producers(going, new_start)?;
         self.start_at_segment(new_start)?;
         let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);

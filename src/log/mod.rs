@@ -24,6 +24,7 @@
 mod active;
 mod anchors;
 mod append;
+mod backlog;
 mod changes;
 mod checkpoint;
 mod cleaner;
@@ -103,10 +104,11 @@ pub use whole_file::{read_text, read_whole};
 
 use crate::config::TopicConfig;
 use append::Writer;
+use backlog::Backlog;
 use durability::Durability;
 use epochs::LeaderEpochs;
 use offsets::{Position, Published, Watermarks};
-use preparer::{Backlog, NextSegment};
+use preparer::NextSegment;
 use segment::{Segment, SegmentFiles};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -57,7 +57,7 @@ impl Log {
         steps::reached(&dir);
         let delay = self.delete_delay();
         // A snapshot that is still to be written must not come back after it was deleted.
-        self.backlog.help();
+        self.backlog.settle();
         for (segment, _) in old {
             let mut files = segment.rename_deleted(&dir)?;
             if segment.base != new.segment.base {
