@@ -316,9 +316,11 @@ impl Log {
         let end = published.log_end;
         let mut at = offset;
         while let Some((segment, next)) = self.segment_of(at) {
-            let len = read::visible(&segment, end);
-            let files = self.files_of(&segment);
-            match (files.and_then(|files| files.locate(offset, len)), next) {
+            let found = self.visible(&segment, next, end).and_then(|len| {
+                let files = self.files_of(&segment)?;
+                files.locate(offset, len)
+            });
+            match (found, next) {
                 (Ok(Some(found)), _) => {
                     return Position { offset, segment: segment.base, byte: found.position };
                 }

@@ -150,9 +150,9 @@ impl Segment {
         is(&self.passage.replaced)
     }
 
-    /// All of it is below the last stable offset. A bound from before it was compacted, which names
-    /// a byte of the segment that was here then, says nothing of this one.
-    pub(crate) fn is_stable(&self) -> bool {
+    /// It was compacted since the log was opened: a bound from before, which names a byte of the
+    /// segment that was here then, says nothing of this one.
+    pub(crate) fn is_compacted(&self) -> bool {
         is(&self.passage.compacted)
     }
 
