@@ -16,7 +16,7 @@ use barnabas::log::{Bound, Keepers, Log, Opening, Recovery};
 use barnabas::wire::records::BatchBuilder;
 use cleaner_support::{Flat, LIMITS, flat, on, records};
 use log_support::*;
-use power_support::Disk;
+use power_support::{Disk, disk_of_logs, each_seed};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
@@ -73,13 +73,7 @@ impl World {
     fn new(seed: u64) -> World {
         let mut random = Random::new(seed);
         let dir = TempDir::in_memory("power-upkeep");
-        let root = dir.path().join("data");
-        std::fs::create_dir(&root).unwrap();
-        let disk = Disk::watch(&root, &dir.path().join("left"));
-        // Without threads each seed is one history.
-        let keepers = Keepers::spawn().unwrap();
-        keepers.stop();
-        keepers.flusher.set_data_dir(&root);
+        let (root, disk, keepers) = disk_of_logs(dir.path());
         let compact = random.one_in(2);
         let config = Arc::new(TopicConfig {
             segment_bytes: [600, 1_500, 5_000][random.below(3) as usize],
@@ -453,13 +447,5 @@ fn check(world: &World, left: &Path, promised: i64) {
 
 #[test]
 fn upkeep_survives_a_power_cut() {
-    let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
-    let seeds = match number("LOG_POWER_SEED") {
-        Some(one) => one..one + 1,
-        None => 0..number("LOG_POWER_SEEDS").unwrap_or(SEEDS),
-    };
-    for seed in seeds {
-        let outcome = std::panic::catch_unwind(|| run(seed));
-        assert!(outcome.is_ok(), "replay with LOG_POWER_SEED={seed}");
-    }
+    each_seed(SEEDS, run);
 }
