@@ -108,11 +108,18 @@ fn prepare(
     Ok(Arc::new(segment))
 }
 
-/// Takes a swap back that no reader has seen. The `.log` first: without it, it is not one.
+/// Takes a swap back that no reader has seen. As long as a `.cleaned` file is there a start takes it
+/// back, too; without it, or without the `.log`, what is left would be put in the old files' places.
 fn forget_swap(dir: &Path, base: i64) {
-    for path in names::segment_files(dir, base) {
-        let _ = fs::remove_file(names::swapped(&path));
+    let [log, others @ ..] = names::segment_files(dir, base);
+    let _ = fs::rename(names::swapped(&log), names::cleaned(&log));
+    let _ = sync::dir(dir);
+    for path in &others {
+        steps::reached(dir);
+        let _ = fs::remove_file(names::swapped(path));
     }
+    steps::reached(dir);
+    output::remove(dir, base);
 }
 
 /// Renames the `.cleaned` files to `.swap`, the `.log` last: when it has that name, all have it.

@@ -56,6 +56,12 @@ impl Segment {
         is(&self.passage.kept) || is(&self.passage.swapping)
     }
 
+    /// Its files bear the names of a swap still. They are nobody else's to use: another compaction
+    /// would put its own files in their place.
+    pub(crate) fn is_swapping(&self) -> bool {
+        is(&self.passage.swapping)
+    }
+
     /// Whether the segment was given up: nothing in it counts any more.
     pub(crate) fn is_deleted(&self) -> bool {
         is(&self.passage.deleted)
