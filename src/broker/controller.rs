@@ -17,10 +17,10 @@ use super::metadata_log::MetadataLog;
 use super::producer_ids::BLOCK;
 use super::shared::{Shared, now_ms};
 use super::snapshots::Writing;
-use super::{leftovers, partition_dir};
+use super::{effects, leftovers, partition_dir};
 use crate::catalog::{
-    ApiError, CLUSTER_METADATA, ConfigChange, CreatePartitionsSpec, Created, Image, NewTopic,
-    Partition, Plan, ResourceKind, Topic, create_partitions, create_topic, delete_topic,
+    ApiError, CLUSTER_METADATA, ConfigChange, ConfigOp, CreatePartitionsSpec, Created, Image,
+    NewTopic, Partition, Plan, ResourceKind, Topic, create_partitions, create_topic, delete_topic,
     incremental_alter_configs, replace_configs,
 };
 use crate::config::TopicConfig;
@@ -127,6 +127,8 @@ impl Controller {
         self.shared.topics.insert(topic.clone());
         self.shared.topic_made(&topic);
         self.shared.watch_partitions();
+        let given = created.configs.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        effects::tell(ResourceKind::Topic, topic.name, given);
         Ok(created)
     }
 
@@ -208,7 +210,9 @@ impl Controller {
     ) -> Result<(), ApiError> {
         let config = self.shared.config();
         let plan = incremental_alter_configs(&self.shared.image(), &config, kind, name, changes)?;
-        self.put_configs(plan, kind, name, validate_only)
+        let set = changes.iter().filter(|c| matches!(c.op, ConfigOp::Set | ConfigOp::Append));
+        let set = set.filter_map(|change| Some((change.key, change.value?)));
+        self.put_configs(&plan, kind, name, set, validate_only)
     }
 
     /// Replaces all configs of one resource, or only says whether that could be done.
@@ -224,25 +228,27 @@ impl Controller {
     ) -> Result<(), ApiError> {
         let config = self.shared.config();
         let plan = replace_configs(&self.shared.image(), &config, kind, name, configs)?;
-        self.put_configs(plan, kind, name, validate_only)
+        self.put_configs(&plan, kind, name, configs.iter().copied(), validate_only)
     }
 
-    fn put_configs(
+    fn put_configs<'s>(
         &mut self,
-        plan: Plan,
+        plan: &Plan,
         kind: ResourceKind,
         name: &str,
+        given: impl Iterator<Item = (&'s str, &'s str)>,
         validate_only: bool,
     ) -> Result<(), ApiError> {
         if validate_only {
             return Ok(());
         }
-        self.commit(&plan)?;
+        self.commit(plan)?;
         match kind {
             ResourceKind::Topic => self.reconfigure(name),
             ResourceKind::Broker => self.shared.apply_dynamic_config(),
             _ => {}
         }
+        effects::tell(kind, name, given);
         Ok(())
     }
 
