@@ -128,7 +128,7 @@ impl Controller {
         self.shared.topic_made(&topic);
         self.shared.watch_partitions();
         let given = created.configs.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-        effects::tell(ResourceKind::Topic, topic.name, given);
+        effects::tell(ResourceKind::Topic, &topic.name, given);
         Ok(created)
     }
 
