@@ -20,7 +20,7 @@ mod topic;
 pub use slot::{Ran, Unflushed};
 pub(super) use topic::offsets_topic;
 
-use super::Shared;
+use super::{Shared, WorkerMessage};
 use crate::catalog::{Partition, Topic, Waiter};
 use crate::coordinator::groups::{Effects, OFFSETS_TOPIC, Settings, Shard, TopicsView, World};
 use crate::net::mailbox::Sender;
@@ -169,11 +169,26 @@ impl Shared {
     pub(super) fn topic_gone(&self, topic: &Topic) {
         self.topic_grown();
         if *topic.name == *OFFSETS_TOPIC {
-            let mut slots = self.groups.slots.write().unwrap_or_else(PoisonError::into_inner);
-            *slots = Arc::from([]);
+            self.close_groups();
         } else if self.groups.is_open() {
             self.groups.tell(Job::Gone(topic.name.clone(), topic.id));
         }
+    }
+
+    /// The offsets topic is gone, and with it all groups; who waits in them looks for them anew.
+    fn close_groups(&self) {
+        let mut slots = self.groups.slots.write().unwrap_or_else(PoisonError::into_inner);
+        let closed = std::mem::replace(&mut *slots, Arc::from([]));
+        drop(slots);
+        closed.iter().for_each(|slot| slot.close());
+        for worker in 0..self.worker_count() {
+            self.tell_answer(worker, WorkerMessage::NoGroups);
+        }
+    }
+
+    /// What a group's answers must wait for to be on the disk, if anything.
+    pub fn unflushed_of(&self, group: &str) -> Option<Unflushed> {
+        self.groups.slot_of(group)?.unflushed(0)
     }
 
     /// Starts the coordinator thread.

@@ -1,14 +1,13 @@
 //! Requests about several groups: each is asked for in its own shard, and the answer is made here.
 
-use super::park::Asking;
+use super::park::{Asking, LOST, ParkedFrame, await_flush};
 use super::{delete_groups, describe_groups, list_groups, offset_fetch};
 use crate::broker::{RunningTopics, Unflushed};
 use crate::coordinator::groups::admin::ListFilter;
 use crate::coordinator::groups::{Reply, Token};
 use crate::kafka::call::decode;
 use crate::kafka::service::{KafkaService, ParkedRequest};
-use crate::log::FlushTicket;
-use crate::wire::codec::{DecodeError, Reader};
+use crate::wire::codec::{DecodeError, Reader, Writer};
 use crate::wire::error::ErrorCode;
 use crate::wire::messages::delete_groups::DeleteGroupsRequest;
 use crate::wire::messages::describe_groups::DescribeGroupsRequest;
@@ -112,29 +111,36 @@ pub(super) fn delete(
         };
         results.push((group.into(), code));
     }
-    answer_when_flushed(asking, unflushed, &results);
+    answer_when_flushed(asking, unflushed, |done, version, out| match done {
+        true => delete_groups::write(&results, version, out),
+        false => {
+            let failed: Vec<_> = results.iter().map(|(name, _)| (name.clone(), LOST)).collect();
+            delete_groups::write(&failed, version, out);
+        }
+    });
     Ok(())
 }
 
+/// Answers when what was written is on the disk; as if it had failed, if it cannot get there.
 fn answer_when_flushed(
     asking: &mut Asking<'_, '_, '_>,
-    unflushed: Vec<Unflushed>,
-    results: &[(Arc<str>, ErrorCode)],
+    due: Vec<Unflushed>,
+    mut body: impl FnMut(bool, i16, &mut Writer),
 ) {
-    if unflushed.is_empty() || asking.service.draining {
-        return asking.answer(|version, out| delete_groups::write(results, version, out));
+    if due.is_empty() {
+        return asking.answer(|version, out| body(true, version, out));
     }
+    let frame = asking.frame(|version, out| body(true, version, out));
+    let failed = asking.frame(|version, out| body(false, version, out));
     let key = asking.service.parked.reserve();
-    let ticket = FlushTicket::new(asking.service.worker, key);
-    for Unflushed { partition, bytes } in unflushed {
-        partition.await_flush(bytes, Some(ticket.clone()));
-        asking.service.to_flush.push(partition);
-    }
-    if ticket.settle() {
+    let is_over = await_flush(asking.service, key, &due);
+    let parked = ParkedFrame { slot: asking.slot, frame, failed, due };
+    if is_over {
+        parked.answer(asking.cx);
+    } else if asking.service.draining {
         asking.service.parked.take(key);
-        return asking.answer(|version, out| delete_groups::write(results, version, out));
+        parked.leave(asking.cx);
+    } else {
+        asking.service.parked.put(key, ParkedRequest::Frame(parked));
     }
-    let slot = asking.slot;
-    let frame = asking.frame(|version, out| delete_groups::write(results, version, out));
-    asking.service.parked.put(key, ParkedRequest::Frame(slot, frame));
 }
