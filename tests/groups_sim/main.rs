@@ -40,6 +40,8 @@ fn plan(seed: u64) -> Plan {
         groups: 1 + random.below(4),
         members,
         chaos: 60_000 + random.below(600_000) as i64,
+        // A rebalance timeout, a session and the five minutes that a lost first join may take.
+        peace: 12 * 60 * 1000,
         lost: some(&mut random, 60, 15),
         repeated: some(&mut random, 50, 10),
         restarts: some(&mut random, 60, 8),
@@ -70,7 +72,8 @@ fn two_thousand_members_find_together() {
         groups: 1,
         members: 2_000,
         chaos: 20_000,
-        lost: 1,
+        peace: 200_000,
+        lost: 0,
         repeated: 1,
         restarts: 1,
         failures: 0,

@@ -20,6 +20,8 @@ pub struct Plan {
     pub members: usize,
     /// Faults stop after this long, in virtual milliseconds.
     pub chaos: i64,
+    /// How long it takes, in peace, until everything must be in order.
+    pub peace: i64,
     /// In percent.
     pub lost: u64,
     pub repeated: u64,
@@ -123,8 +125,7 @@ impl Sim {
         for member in &mut self.members {
             member.asleep_until = member.asleep_until.min(self.now + 1_000);
         }
-        // A rebalance timeout, a session and the five minutes that a lost first join may take.
-        self.run_until(self.plan.chaos + 12 * 60 * 1000);
+        self.run_until(self.plan.chaos + self.plan.peace);
         self.settled();
     }
 
