@@ -133,13 +133,17 @@ impl Shared {
         slot.read(look)
     }
 
-    /// Looks at all shards, one after the other.
+    /// Looks at all shards, one after the other. One that cannot be had is passed over, as Kafka does
+    /// with those of other brokers.
     ///
     /// # Errors
     /// When one of them is not loaded yet.
     pub fn read_all_groups(&self, mut look: impl FnMut(&Shard)) -> Result<(), ErrorCode> {
         let slots = self.groups.slots();
-        slots.iter().try_for_each(|slot| slot.read(&mut look))
+        slots.iter().try_for_each(|slot| match slot.read(&mut look) {
+            Err(ErrorCode::NOT_COORDINATOR) => Ok(()),
+            looked => looked,
+        })
     }
 
     /// The offsets topic is there: new, or found at the start.

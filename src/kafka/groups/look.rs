@@ -65,10 +65,6 @@ pub(super) fn describe(
     let with_operations = request.include_authorized_operations;
     let mut description = describe_groups::Description::default();
     for group in request.groups.iter() {
-        if group.is_empty() {
-            description.add_refused(group, ErrorCode::INVALID_GROUP_ID, version);
-            continue;
-        }
         let described = asking.service.shared.read_group(group, |shard| {
             description.add(group, shard.describe(group), with_operations, version);
         });
