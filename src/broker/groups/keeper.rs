@@ -172,10 +172,10 @@ fn load_one(shared: &Shared, slot: &Slot) {
         Err(why) => {
             let (topic, index) = (&slot.partition.topic, slot.partition.index);
             ::log::error!(
-                "{topic}-{index}: its groups cannot be read and are not served: {why}. Start the \
-                 broker again once the disk is well; to skip what is damaged, give {topic} \
-                 cleanup.policy=compact,delete and retention.ms=-1 for as long as \
-                 kafka-delete-records takes to delete up to the offset behind it, then start again"
+                "{topic}-{index}: its groups cannot be read and are not served: {why}. Records of \
+                 this topic cannot be deleted by hand: restore the partition's directory from a copy \
+                 and start again, or stop, move it away and start: its groups begin anew then, \
+                 without their offsets"
             );
             slot.close();
         }

@@ -153,8 +153,10 @@ impl Slot {
             Some(offsets) if offsets.high_watermark < offsets.log_end => {
                 Some(Unflushed { partition, to: offsets.log_end, bytes })
             }
-            // It has failed since: what was appended never counts.
-            None if bytes > 0 => Some(Unflushed { partition, to: i64::MAX, bytes }),
+            // Nothing counts any more that cannot be written down.
+            None if bytes > 0 || partition.is_offline() => {
+                Some(Unflushed { partition, to: i64::MAX, bytes })
+            }
             _ => None,
         }
     }

@@ -24,7 +24,7 @@ pub(super) fn fetch(
     let version = asking.call.version();
     let shared = asking.service.shared.clone();
     let (topics, mut room) = (RunningTopics(&shared), offset_fetch::MAX_ANSWER);
-    let mut answers = Vec::new();
+    let (mut answers, mut due) = (Vec::new(), Vec::new());
     for asked in offset_fetch::groups(&request, version) {
         let answered = shared.read_group(asked.group_id, |shard| {
             let fetched = shard.fetch(asked.group_id, asked.member, request.require_stable);
@@ -34,8 +34,16 @@ pub(super) fn fetch(
             offset_fetch::answer_of(&asked, Err(code), &topics, version, &mut room)
         });
         answers.push((asked.group_id, answered));
+        due.extend(shared.unflushed_of(asked.group_id));
     }
-    asking.answer(|version, out| offset_fetch::write(&answers, version, out));
+    answer_when_flushed(asking, due, |done, version, out| {
+        if !done {
+            for (asked, answer) in offset_fetch::groups(&request, version).zip(&mut answers) {
+                answer.1 = offset_fetch::answer_of(&asked, Err(LOST), &topics, version, &mut room);
+            }
+        }
+        offset_fetch::write(&answers, version, out);
+    });
     Ok(())
 }
 
