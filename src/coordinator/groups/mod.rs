@@ -20,6 +20,7 @@
 //! Rules: `GroupMetadataManager`, `OffsetMetadataManager` and `GroupCoordinatorShard` of Kafka 4.3.1.
 
 pub mod classic;
+pub mod consumer;
 mod effects;
 mod settings;
 mod shard;
