@@ -1,6 +1,7 @@
 //! What an event asks for: records to append, answers to send, and what follows from the append.
 
 use super::classic::AfterAppend;
+use super::consumer::{ConsumerReply, Plan};
 use crate::wire::error::ErrorCode;
 use std::sync::Arc;
 
@@ -47,6 +48,8 @@ pub(super) enum Then {
     Answer(Token, Reply),
     /// A classic group goes on; its records are its own state, which nobody replays.
     Classic(AfterAppend),
+    /// The records are replayed, and a consumer group's plan goes on.
+    Consumer(Box<Plan>),
 }
 
 impl Effects {
@@ -83,6 +86,8 @@ pub enum Reply {
     Heartbeat(ErrorCode),
     /// To LeaveGroup.
     Leave(LeaveReply),
+    /// To ConsumerGroupHeartbeat.
+    Consumer(ConsumerReply),
 }
 
 impl Reply {
@@ -94,6 +99,9 @@ impl Reply {
             Reply::Sync(_) => Reply::Sync(SyncReply::failed(code)),
             Reply::Heartbeat(_) => Reply::Heartbeat(code),
             Reply::Leave(_) => Reply::Leave(LeaveReply { code, members: Vec::new() }),
+            Reply::Consumer(_) => {
+                Reply::Consumer(ConsumerReply { code, ..ConsumerReply::default() })
+            }
         }
     }
 }

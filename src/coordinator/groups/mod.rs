@@ -31,7 +31,7 @@ pub use effects::{
     AppendOutcome, Effects, JoinMember, JoinReply, LeaveReply, LeftMember, Record, Reply,
     SyncReply, Token,
 };
-pub use settings::Settings;
+pub use settings::{ConsumerSettings, Settings};
 pub use shard::Shard;
 pub use timers::{Timer, Timers};
 pub use world::{Caller, TopicsView, World};

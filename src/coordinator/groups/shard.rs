@@ -4,6 +4,7 @@
 //! an append, what a timer does. What each protocol does stands in its own module.
 
 use super::classic::{self, Classic};
+use super::consumer::{self, Consumer};
 use super::effects::Then;
 use super::{AppendOutcome, Effects, Record, Timer, Timers, World};
 use crate::wire::codec::DecodeError;
@@ -16,6 +17,8 @@ use std::sync::Arc;
 pub(super) enum Group {
     /// The members assign, the coordinator keeps them in step.
     Classic(Classic),
+    /// The coordinator assigns.
+    Consumer(Box<Consumer>),
 }
 
 /// See the module's comment.
@@ -52,6 +55,10 @@ impl Shard {
                 effects.reply(to, reply);
             }
             Then::Classic(after) => classic::appended(self, after, world, effects, outcome),
+            Then::Consumer(plan) => {
+                self.replay_all(&records, outcome);
+                consumer::planned(self, *plan, world, effects, outcome);
+            }
         }
     }
 
@@ -69,16 +76,20 @@ impl Shard {
     /// # Errors
     /// When it cannot be read; nothing has changed then.
     pub fn replay(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), DecodeError> {
-        if let GroupKey::GroupMetadata(key) = GroupKey::decode(key)? {
-            let value = value.map(GroupMetadataValue::from_bytes).transpose()?;
-            classic::replay(self, key.group, value);
+        match GroupKey::decode(key)? {
+            GroupKey::GroupMetadata(key) => {
+                let value = value.map(GroupMetadataValue::from_bytes).transpose()?;
+                classic::replay(self, key.group, value);
+                Ok(())
+            }
+            key => consumer::replay(self, &key, value),
         }
-        Ok(())
     }
 
     /// Everything has been replayed: sessions begin anew.
     pub fn loaded(&mut self, world: &mut World<'_>, effects: &mut Effects) {
         classic::loaded(self, world, effects);
+        consumer::loaded(self, world);
     }
 
     /// Panics where a law is broken. For simulations.
@@ -86,6 +97,7 @@ impl Shard {
         for group in self.groups.values() {
             match group {
                 Group::Classic(group) => group.check(&self.timers),
+                Group::Consumer(group) => group.check(&self.timers),
             }
         }
         for timer in self.timers.each() {
@@ -97,6 +109,7 @@ impl Shard {
         let Some(group) = timer.group() else { return true };
         match self.groups.get(group) {
             Some(Group::Classic(group)) => group.needs(timer),
+            Some(Group::Consumer(group)) => group.needs(timer),
             None => false,
         }
     }
@@ -115,7 +128,9 @@ impl Shard {
             }
             Timer::Join(group) => self.join_expired(&group, world, effects),
             Timer::Sync(group) => self.sync_expired(&group, world, effects),
-            Timer::Session(..) | Timer::Revoke(..) | Timer::Rejoin(..) | Timer::Resync(..) => {}
+            Timer::Session(..) | Timer::Revoke(..) | Timer::Rejoin(..) | Timer::Resync(..) => {
+                self.member_expired(&timer, world, effects);
+            }
             Timer::Expiry => {}
         }
         true
