@@ -2,6 +2,7 @@
 
 use super::classic::AfterAppend;
 use super::consumer::{ConsumerReply, Plan};
+use super::offsets::{self, CommitReply, OffsetDeleteReply};
 use crate::wire::error::ErrorCode;
 use std::sync::Arc;
 
@@ -50,6 +51,8 @@ pub(super) enum Then {
     Classic(AfterAppend),
     /// The records are replayed, and a consumer group's plan goes on.
     Consumer(Box<Plan>),
+    /// The records are replayed; there may be more that is to go.
+    Offsets(offsets::AfterAppend),
 }
 
 impl Effects {
@@ -65,7 +68,6 @@ impl Effects {
         (self.records, self.then) = (records, then);
     }
 
-    #[expect(dead_code, reason = "committed offsets use it")]
     /// Answers after the records, which are replayed; at once if there are none.
     pub(super) fn answer_after(&mut self, records: Vec<Record>, to: Token, reply: Reply) {
         match records.is_empty() {
@@ -88,6 +90,12 @@ pub enum Reply {
     Leave(LeaveReply),
     /// To ConsumerGroupHeartbeat.
     Consumer(ConsumerReply),
+    /// To OffsetCommit.
+    Commit(CommitReply),
+    /// To OffsetDelete.
+    OffsetDelete(OffsetDeleteReply),
+    /// To DeleteGroups, for one group.
+    DeleteGroup(ErrorCode),
 }
 
 impl Reply {
@@ -102,6 +110,9 @@ impl Reply {
             Reply::Consumer(_) => {
                 Reply::Consumer(ConsumerReply { code, ..ConsumerReply::default() })
             }
+            Reply::Commit(commit) => Reply::Commit(commit.failed(code)),
+            Reply::OffsetDelete(_) => Reply::OffsetDelete(OffsetDeleteReply::failed(code)),
+            Reply::DeleteGroup(_) => Reply::DeleteGroup(code),
         }
     }
 }

@@ -19,14 +19,18 @@
 //!
 //! Rules: `GroupMetadataManager`, `OffsetMetadataManager` and `GroupCoordinatorShard` of Kafka 4.3.1.
 
+pub mod admin;
+mod any_group;
 pub mod classic;
 pub mod consumer;
 mod effects;
+pub mod offsets;
 mod settings;
 mod shard;
 mod timers;
 mod world;
 
+pub use any_group::Kind;
 pub use effects::{
     AppendOutcome, Effects, JoinMember, JoinReply, LeaveReply, LeftMember, Record, Reply,
     SyncReply, Token,

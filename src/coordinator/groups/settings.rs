@@ -17,6 +17,8 @@ pub struct Settings {
     pub max_size: usize,
     /// `offset.metadata.max.bytes`
     pub max_metadata: usize,
+    /// `message.max.bytes`: the largest batch that the offsets topic takes
+    pub max_append: usize,
     /// `offsets.retention.minutes`, in milliseconds
     pub offsets_retention: i64,
     /// `offsets.retention.check.interval.ms`
@@ -92,6 +94,7 @@ impl Settings {
             initial_rebalance_delay: int("group.initial.rebalance.delay.ms"),
             max_size: size("group.max.size"),
             max_metadata: size("offset.metadata.max.bytes"),
+            max_append: size("message.max.bytes"),
             offsets_retention: number("offsets.retention.minutes").saturating_mul(60_000),
             retention_check_interval: number("offsets.retention.check.interval.ms"),
             rack: config.broker_rack().map(Arc::from),

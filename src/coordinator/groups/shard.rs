@@ -6,9 +6,10 @@
 use super::classic::{self, Classic};
 use super::consumer::{self, Consumer};
 use super::effects::Then;
+use super::offsets::Offsets;
 use super::{AppendOutcome, Effects, Record, Timer, Timers, World};
 use crate::wire::codec::DecodeError;
-use crate::wire::group_records::{GroupKey, GroupMetadataValue};
+use crate::wire::group_records::{GroupKey, GroupMetadataValue, OffsetCommitValue};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ pub(super) enum Group {
 pub struct Shard {
     pub(super) groups: HashMap<Arc<str>, Group>,
     pub(super) timers: Timers,
+    pub(super) offsets: Offsets,
 }
 
 impl Shard {
@@ -54,12 +56,23 @@ impl Shard {
                 };
                 effects.reply(to, reply);
             }
-            Then::Classic(after) => classic::appended(self, after, world, effects, outcome),
             Then::Consumer(plan) => {
+                let group = plan.group().clone();
                 self.replay_all(&records, outcome);
                 consumer::planned(self, *plan, world, effects, outcome);
+                self.group_has_changed(&group, world);
+            }
+            Then::Classic(after) => {
+                let group = after.group().clone();
+                classic::appended(self, after, world, effects, outcome);
+                self.group_has_changed(&group, world);
+            }
+            Then::Offsets(after) => {
+                self.replay_all(&records, outcome);
+                self.offsets_appended(after, world, effects, outcome);
             }
         }
+        self.offsets_have_changed(world);
     }
 
     /// What was appended is in force, unless it was not.
@@ -82,6 +95,11 @@ impl Shard {
                 classic::replay(self, key.group, value);
                 Ok(())
             }
+            GroupKey::OffsetCommit(key) => {
+                let value = value.map(OffsetCommitValue::from_bytes).transpose()?;
+                self.replay_offset(key, value);
+                Ok(())
+            }
             key => consumer::replay(self, &key, value),
         }
     }
@@ -90,6 +108,7 @@ impl Shard {
     pub fn loaded(&mut self, world: &mut World<'_>, effects: &mut Effects) {
         classic::loaded(self, world, effects);
         consumer::loaded(self, world);
+        self.look_when_something_can_have_ended(world);
     }
 
     /// Panics where a law is broken. For simulations.
@@ -131,7 +150,7 @@ impl Shard {
             Timer::Session(..) | Timer::Revoke(..) | Timer::Rejoin(..) | Timer::Resync(..) => {
                 self.member_expired(&timer, world, effects);
             }
-            Timer::Expiry => {}
+            Timer::Expiry => self.remove_ended(world, effects),
         }
         true
     }

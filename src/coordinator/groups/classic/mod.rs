@@ -19,6 +19,7 @@ mod heartbeat;
 pub(super) mod join;
 pub(super) mod leave;
 mod member;
+mod offsets;
 mod phase;
 mod record;
 mod state;
@@ -51,6 +52,18 @@ pub(super) enum AfterAppend {
     Synced { group: Arc<str>, generation: i32, assignments: BTreeMap<Arc<str>, Arc<[u8]>> },
     /// A static member's new id.
     Replaced(Box<static_member::Replaced>),
+}
+
+impl AfterAppend {
+    /// The group that was written down.
+    pub(super) fn group(&self) -> &Arc<str> {
+        match self {
+            AfterAppend::Created(group, _)
+            | AfterAppend::Emptied(group, _)
+            | AfterAppend::Synced { group, .. } => group,
+            AfterAppend::Replaced(replaced) => &replaced.group,
+        }
+    }
 }
 
 /// What an event may touch beside its group.

@@ -109,7 +109,11 @@ impl Classic {
 /// Takes a group's record over at the start.
 pub(in super::super) fn replay(shard: &mut Shard, id: &str, value: Option<GroupMetadataValue<'_>>) {
     match value {
-        None => _ = shard.groups.remove(id),
+        None => {
+            if let Some(group) = shard.groups.remove(id) {
+                group.cancel_timers(&mut shard.timers);
+            }
+        }
         Some(value) => {
             let id: Arc<str> = id.into();
             let group = Classic::from_record(id.clone(), &value);

@@ -24,6 +24,7 @@ mod hash;
 mod heartbeat;
 mod laws;
 mod member;
+mod offsets;
 mod plan;
 mod reconcile;
 mod records;

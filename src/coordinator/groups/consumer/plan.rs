@@ -51,6 +51,10 @@ impl Plan {
             classic: None,
         }
     }
+
+    pub(in super::super) fn group(&self) -> &Arc<str> {
+        &self.group
+    }
 }
 
 impl Shard {

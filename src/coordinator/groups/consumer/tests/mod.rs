@@ -1,5 +1,6 @@
 //! Groups in a world that stands still until it is told to go on.
 
+mod commits;
 mod conversions;
 mod epochs;
 mod random;

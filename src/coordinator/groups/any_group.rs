@@ -1,0 +1,168 @@
+//! What every group answers, whatever its protocol: the one place where commits, expiry, listing and
+//! deletion tell the kinds of groups apart.
+
+use super::classic::Turn;
+use super::shard::Group;
+use super::{Record, Timers};
+use crate::wire::error::ErrorCode;
+use crate::wire::uuid::Uuid;
+
+/// Who commits offsets.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Committer<'r> {
+    /// Empty if it is nobody's member.
+    pub(super) member_id: &'r str,
+    /// The name of a static member.
+    pub(super) instance_id: Option<&'r str>,
+    /// The generation, or the member's epoch; negative: whoever it is, the group must be empty.
+    pub(super) generation: i32,
+    /// Within a transaction, where the group's state does not count.
+    pub(super) in_transaction: bool,
+    /// The version of the request. (A consumer-protocol group asks for 9.)
+    pub(super) version: i16,
+}
+
+/// From when on the retention of an offset is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Since {
+    /// From its own commit.
+    Commit,
+    /// From when its group was left by the last member.
+    Time(i64),
+}
+
+/// The kinds of groups, as ListGroups tells them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The members assign.
+    Classic,
+    /// The coordinator assigns (KIP-848).
+    Consumer,
+    /// Kafka's other kinds, and whatever else a filter may name: no group here is one.
+    Other,
+}
+
+impl Kind {
+    /// As clients call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Classic => "classic",
+            Kind::Consumer => "consumer",
+            Kind::Other => "unknown",
+        }
+    }
+
+    /// What a client calls so.
+    pub fn parse(name: &str) -> Kind {
+        let kinds = [Kind::Classic, Kind::Consumer];
+        kinds.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(name)).unwrap_or(Kind::Other)
+    }
+}
+
+impl Group {
+    /// Whether somebody may commit offsets for the group.
+    pub(super) fn check_commit(
+        &mut self,
+        by: &Committer<'_>,
+        turn: &mut Turn<'_, '_>,
+    ) -> Result<(), ErrorCode> {
+        match self {
+            Group::Classic(group) => group.check_commit(by, turn),
+            Group::Consumer(group) => group.check_commit(by),
+        }
+    }
+
+    /// Whether it may commit that of this partition. An error here refuses the whole commit.
+    pub(super) fn check_committed_partition(
+        &self,
+        by: &Committer<'_>,
+        topic: Uuid,
+        partition: i32,
+    ) -> Result<(), ErrorCode> {
+        match self {
+            // Who assigns what is the members' own affair.
+            Group::Classic(_) => Ok(()),
+            Group::Consumer(group) => group.check_committed_partition(by, topic, partition),
+        }
+    }
+
+    /// Whether a member may have the group's offsets.
+    pub(super) fn check_fetch(&self, member: Option<&str>, epoch: i32) -> Result<(), ErrorCode> {
+        match self {
+            Group::Classic(_) => Ok(()),
+            Group::Consumer(group) => group.check_fetch(member, epoch),
+        }
+    }
+
+    /// Whether its offsets may be deleted.
+    pub(super) fn check_offset_delete(&self) -> Result<(), ErrorCode> {
+        match self {
+            Group::Classic(group) => group.check_offset_delete(),
+            Group::Consumer(_) => Ok(()),
+        }
+    }
+
+    /// Nobody is a member.
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Group::Classic(group) => group.is_empty(),
+            Group::Consumer(group) => group.is_empty(),
+        }
+    }
+
+    /// Whether a member consumes this topic.
+    pub(super) fn is_subscribed(&self, topic: &str) -> bool {
+        match self {
+            Group::Classic(group) => group.is_subscribed(topic),
+            Group::Consumer(group) => group.is_subscribed_to(topic),
+        }
+    }
+
+    /// Since when its offsets are not needed any more; none: they are.
+    pub(super) fn idle_since(&self) -> Option<Since> {
+        match self {
+            Group::Classic(group) => group.idle_since(),
+            Group::Consumer(_) => Some(Since::Commit),
+        }
+    }
+
+    /// The records that end the group.
+    pub(super) fn tombstones(&self) -> Vec<Record> {
+        match self {
+            Group::Classic(group) => vec![group.tombstone()],
+            Group::Consumer(group) => group.tombstones(),
+        }
+    }
+
+    /// Takes back all that was to happen to the group.
+    pub(super) fn cancel_timers(&self, timers: &mut Timers) {
+        match self {
+            Group::Classic(group) => group.cancel_timers(timers),
+            Group::Consumer(group) => group.cancel_timers(timers),
+        }
+    }
+
+    /// Its kind.
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Group::Classic(_) => Kind::Classic,
+            Group::Consumer(_) => Kind::Consumer,
+        }
+    }
+
+    /// Its state as clients are told.
+    pub(super) fn state_name(&self) -> &'static str {
+        match self {
+            Group::Classic(group) => group.state.name(),
+            Group::Consumer(group) => group.state().name(),
+        }
+    }
+
+    /// What its members have in common; empty for a group that only commits offsets.
+    pub(super) fn protocol_type(&self) -> &str {
+        match self {
+            Group::Classic(group) => group.protocol_type.as_deref().unwrap_or_default(),
+            Group::Consumer(_) => "consumer",
+        }
+    }
+}

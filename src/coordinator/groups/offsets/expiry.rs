@@ -1,0 +1,189 @@
+//! What has ended is removed: offsets that nobody has used for long, offsets of topics that are gone,
+//! and groups without members and offsets (`cleanupGroupMetadata`, `onTopicsDeleted`).
+//!
+//! One append of tombstones at a time; where there is more, the timer fires again at once. Kafka
+//! looks every `offsets.retention.check.interval.ms`; here that is the shortest pause, and while it
+//! is known that nothing can have ended the shard sleeps on. That is known from bounds: no offset of
+//! a group was committed, or has an end of its own, before a certain time. Bounds are counted anew
+//! whenever a group turns out to be younger than they say.
+
+use super::super::any_group::Since;
+use super::super::effects::Then;
+use super::super::{Timer, World};
+use super::records::{self, Batch};
+use super::{AfterAppend, Committed, Effects, Group, Shard, Uuid};
+use std::sync::Arc;
+
+/// Nothing will end before something happens to the group.
+const NEVER: i64 = i64::MAX;
+
+impl Shard {
+    /// Topics were deleted: their offsets go.
+    pub fn topics_deleted(
+        &mut self,
+        world: &mut World<'_>,
+        topics: &[(Arc<str>, Uuid)],
+        effects: &mut Effects,
+    ) {
+        let here = topics.iter().filter(|(name, _)| self.offsets.store.has_topic(name));
+        self.offsets.deleted.extend(here.cloned());
+        if !self.offsets.deleted.is_empty() {
+            self.remove_ended(world, effects);
+        }
+    }
+
+    /// The timer: one append's worth of what has ended.
+    pub(in super::super) fn remove_ended(&mut self, world: &mut World<'_>, effects: &mut Effects) {
+        self.unset_timer();
+        let mut batch = Batch::new(world);
+        let more =
+            !(self.add_deleted_topics(&mut batch) && self.add_ended_groups(world, &mut batch));
+        if batch.records.is_empty() {
+            return self.look_when_something_can_have_ended(world);
+        }
+        ::log::info!("{} records say what has ended of groups and offsets", batch.records.len());
+        effects.append(batch.records, Then::Offsets(AfterAppend::Ended { more }));
+    }
+
+    /// False if there is no room for all.
+    fn add_deleted_topics(&mut self, batch: &mut Batch) -> bool {
+        while let Some((name, id)) = self.offsets.deleted.last().cloned() {
+            let before = batch.records.len();
+            let of_it = |committed: &Committed<'_>| {
+                committed.topic_id == id || committed.topic_id.is_zero()
+            };
+            let mut groups: Vec<_> = self.offsets.store.groups().collect();
+            groups.sort_by_key(|(group, _)| *group);
+            for (group, offsets) in groups {
+                let mut gone = offsets.topic(&name).into_iter().flat_map(|topic| {
+                    let gone = topic.iter().filter(|(_, committed)| of_it(committed));
+                    gone.map(|(partition, _)| records::tombstone(group, &name, partition))
+                });
+                if !gone.all(|gone| batch.add(vec![gone])) {
+                    return false;
+                }
+            }
+            if batch.records.len() > before {
+                // It stays on the list until nothing of it is left.
+                return false;
+            }
+            self.offsets.deleted.pop();
+        }
+        true
+    }
+
+    /// False if there is no room for all.
+    fn add_ended_groups(&mut self, world: &World<'_>, batch: &mut Batch) -> bool {
+        let is_due = |id: &&Arc<str>| self.ends_at(id, world) <= world.now_ms;
+        let mut due: Vec<_> = self.groups.keys().filter(is_due).cloned().collect();
+        due.sort();
+        due.iter().all(|id| self.add_ended_of(id, world, batch))
+    }
+
+    fn add_ended_of(&mut self, id: &Arc<str>, world: &World<'_>, batch: &mut Batch) -> bool {
+        let Some(group) = self.groups.get(id) else { return true };
+        let before = batch.records.len();
+        let mut left = false;
+        let offsets = self.offsets.store.group(id);
+        for topic in offsets.iter().flat_map(|offsets| offsets.topics()) {
+            let name = topic.name();
+            let is_subscribed = group.is_subscribed(name);
+            for (partition, committed) in topic.iter() {
+                let ended = !is_subscribed
+                    && has_ended(group, &committed, world)
+                    && !self.offsets.is_pending(id, name, partition);
+                if !ended {
+                    left = true;
+                } else if !batch.add(vec![records::tombstone(id, name, partition)]) {
+                    return false;
+                }
+            }
+        }
+        if !left && group.is_empty() {
+            return batch.add(group.tombstones());
+        }
+        if batch.records.len() == before {
+            // What was committed early was committed again since.
+            self.offsets.store.group_mut(id).into_iter().for_each(super::GroupOffsets::recount);
+        }
+        true
+    }
+
+    /// The earliest time at which something of a group can have ended, by the wall clock.
+    fn ends_at(&self, id: &str, world: &World<'_>) -> i64 {
+        let Some(group) = self.groups.get(id) else { return NEVER };
+        let Some(offsets) = self.offsets.store.group(id) else {
+            return if group.is_empty() { i64::MIN } else { NEVER };
+        };
+        let (oldest, first_end) = offsets.bounds();
+        let Some(since) = group.idle_since() else { return NEVER };
+        let since = match since {
+            Since::Commit => oldest.0,
+            // Not of those with an end of their own.
+            Since::Time(time) if oldest.0 != NEVER => time,
+            Since::Time(_) => NEVER,
+        };
+        since.saturating_add(world.settings.offsets_retention).min(first_end.0)
+    }
+
+    /// Sets the timer anew by what is known of all groups.
+    pub(in super::super) fn look_when_something_can_have_ended(&mut self, world: &World<'_>) {
+        self.unset_timer();
+        self.offsets.lost_last = false;
+        let ends = self.groups.keys().map(|id| self.ends_at(id, world));
+        let first = ends.min().unwrap_or(NEVER);
+        self.look_for_ended_by(first, world);
+    }
+
+    /// Something has happened to a group: it may end earlier than anything else.
+    pub(in super::super) fn group_has_changed(&mut self, id: &str, world: &World<'_>) {
+        self.look_for_ended_by(self.ends_at(id, world), world);
+    }
+
+    /// After each replay: what was committed may end earlier than all else, and a group may have
+    /// nothing left to stay for.
+    pub(in super::super) fn offsets_have_changed(&mut self, world: &World<'_>) {
+        if std::mem::take(&mut self.offsets.lost_last) {
+            self.look_for_ended_at(self.next_check(world));
+        }
+        let (oldest, first_end) = std::mem::take(&mut self.offsets.fresh);
+        let first = oldest.0.saturating_add(world.settings.offsets_retention).min(first_end.0);
+        self.look_for_ended_by(first, world);
+    }
+
+    /// By the wall clock, but no earlier than the next check is due.
+    fn look_for_ended_by(&mut self, time: i64, world: &World<'_>) {
+        if time != NEVER {
+            let after = time.saturating_sub(world.now_ms);
+            self.look_for_ended_at(self.next_check(world).max(world.tick_ms.saturating_add(after)));
+        }
+    }
+
+    pub(super) fn next_check(&self, world: &World<'_>) -> i64 {
+        world.tick_ms.saturating_add(world.settings.retention_check_interval)
+    }
+
+    fn unset_timer(&mut self) {
+        self.offsets.armed = None;
+        self.timers.cancel(&Timer::Expiry);
+    }
+
+    pub(super) fn look_for_ended_at(&mut self, deadline: i64) {
+        if self.offsets.armed.is_none_or(|armed| deadline < armed) {
+            self.offsets.armed = Some(deadline);
+            self.timers.set(Timer::Expiry, deadline);
+        }
+    }
+}
+
+fn has_ended(group: &Group, committed: &Committed<'_>, world: &World<'_>) -> bool {
+    let Some(since) = group.idle_since() else { return false };
+    let since = match since {
+        Since::Commit => committed.committed_at,
+        Since::Time(time) => time,
+    };
+    match committed.ends_at {
+        Some(end) => world.now_ms >= end,
+        None => world.now_ms.saturating_sub(since) >= world.settings.offsets_retention,
+    }
+}
