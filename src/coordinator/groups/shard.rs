@@ -15,6 +15,10 @@ use std::sync::Arc;
 
 /// A group of either protocol.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the larger one is the common one: groups with offsets alone"
+)]
 pub(super) enum Group {
     /// The members assign, the coordinator keeps them in step.
     Classic(Classic),

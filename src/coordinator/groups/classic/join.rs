@@ -92,10 +92,10 @@ impl Shard {
         if code != ErrorCode::NONE {
             return turn.answer_join(token, join.refused(code, &join.member_id));
         }
-        if let Some(Group::Consumer(group)) = self.groups.get(request.group_id) {
-            if !group.is_empty() {
-                return self.classic_join(world, request.group_id, &join, effects);
-            }
+        if let Some(Group::Consumer(group)) = self.groups.get(request.group_id)
+            && !group.is_empty()
+        {
+            return self.classic_join(world, request.group_id, &join, effects);
         }
         // An empty consumer group becomes a classic one: it is written down with the new one.
         let before = self.take_empty_consumer(request.group_id, &join.member_id);

@@ -192,10 +192,11 @@ impl Consumer {
     }
 
     fn account_partitions(&mut self, old: Option<&Member>, new: Option<&Member>) {
-        if let (Some(old), Some(new)) = (old, new) {
-            if old.assigned == new.assigned && old.revoking == new.revoking {
-                return;
-            }
+        if let (Some(old), Some(new)) = (old, new)
+            && old.assigned == new.assigned
+            && old.revoking == new.revoking
+        {
+            return;
         }
         for held in old.iter().flat_map(|member| member.holds()) {
             if self.owners.get(&held) == old.map(|member| &member.id) {

@@ -1,3 +1,5 @@
+//! Assignments of small groups. `tests/groups_assignors.rs` compares many with Kafka's.
+
 use super::*;
 
 fn topic(number: u128) -> Uuid {

@@ -175,7 +175,7 @@ pub(super) fn escaped(c: char, chars: &mut Chars) -> Result<char, String> {
         'r' => 13,
         't' => 9,
         'v' => 11,
-        c if c.is_alphanumeric() || c == '_' => return Err(invalid()),
+        c if c.is_ascii_alphanumeric() || !c.is_ascii() => return Err(invalid()),
         c => u32::from(c),
     };
     char::from_u32(code).ok_or_else(invalid)

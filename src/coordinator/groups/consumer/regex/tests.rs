@@ -1,3 +1,5 @@
+//! Expressions in the words of RE2/J, and what RE2/J itself says of thousands.
+
 use super::*;
 
 fn matches(pattern: &str, name: &str) -> bool {
@@ -63,4 +65,62 @@ fn what_re2_does_not_know_is_invalid() {
 fn large_expressions_are_refused() {
     assert!(check(&"a".repeat(LONGEST + 1)).is_err());
     assert!(check("((a{100}){100}){100}").is_err());
+}
+
+/// `tests/groups_java/RegexVectors.java` asked RE2/J.
+const VECTORS: &str = include_str!("../../../../../tests/groups_java/regexes.txt");
+
+const NAMES: [&str; 21] = [
+    "",
+    "a",
+    "b",
+    "ab",
+    "abc",
+    "a.b",
+    "a-b",
+    "a_b",
+    "A",
+    "AB",
+    "1",
+    "12",
+    "foo",
+    "foo-1",
+    "foo.bar",
+    "FOO",
+    "__consumer_offsets",
+    "aaa",
+    "x",
+    "z9",
+    "a1b2",
+];
+
+#[test]
+fn expressions_match_what_they_match_in_re2() {
+    let (mut valid, mut refused, mut problems) = (0, 0, Vec::new());
+    for line in VECTORS.lines() {
+        let [pattern, verdict, expected] = line.splitn(3, '\t').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        let ours = match compile(pattern) {
+            Ok(_) if verdict == "invalid" => "valid".to_owned(),
+            Err(_) if verdict == "invalid" => continue,
+            // Flags that are repeated: to RE2/J it is what stands before them.
+            Err(error) if error.ends_with("repetition operator missing expression") => {
+                refused += 1;
+                continue;
+            }
+            Err(error) => error,
+            Ok(regex) => {
+                let names = NAMES.into_iter().filter(|name| regex.is_match(name));
+                let names = names.map(|name| if name.is_empty() { "~" } else { name });
+                names.collect::<Vec<_>>().join(" ")
+            }
+        };
+        valid += usize::from(ours == expected);
+        if ours != expected {
+            problems.push(format!("{pattern}: {verdict} {expected}; here {ours}"));
+        }
+    }
+    assert!(problems.is_empty(), "{}\n{}", problems.len(), problems.join("\n"));
+    assert!(valid > 1500 && refused < 20, "{valid} {refused}");
 }

@@ -27,7 +27,11 @@ pub(super) fn translate(pattern: &str) -> Result<String, String> {
                     chars.skip(len);
                     repeated = repeat(&mut chars, &mut out, &text, was_repeated)?;
                 }
-                None => out.push_str(r"\{"),
+                None => {
+                    out.push_str(r"\{");
+                    // RE2/J takes it for one all the same when it looks at what comes next.
+                    repeated = true;
+                }
             },
             ')' | '|' | '.' | '^' | '$' => out.push(c),
             c => literal(&mut out, c),

@@ -3,6 +3,7 @@
 mod commits;
 mod conversions;
 mod epochs;
+mod hashes;
 mod random;
 mod regexes;
 mod requests;
