@@ -23,6 +23,7 @@ use crate::catalog::{
     incremental_alter_configs, replace_configs,
 };
 use crate::config::TopicConfig;
+use crate::coordinator::groups::OFFSETS_TOPIC;
 use crate::log::{AppendError, LogError};
 use crate::net::mailbox::{Received, Receiver};
 use crate::wire::error::ErrorCode;
@@ -121,15 +122,38 @@ impl Controller {
         let name: Arc<str> = Arc::from(topic.name);
         let partitions = self.make_partitions(&name, id, 0..created.partitions, &effective)?;
         self.commit(&created.plan).inspect_err(|_| self.remove_logs(&partitions))?;
-        self.shared.topics.insert(Arc::new(Topic::new(name, id, effective, partitions)));
+        let topic = Arc::new(Topic::new(name, id, effective, partitions));
+        self.shared.topics.insert(topic.clone());
+        if *topic.name == *OFFSETS_TOPIC {
+            self.shared.open_groups(&topic, true);
+        }
+        self.shared.topic_changed(&topic, false);
         self.shared.watch_partitions();
         Ok(created)
     }
 
     /// Makes a topic with the broker's defaults because a client asked for it.
     pub(super) fn create_automatically(&mut self, name: &str) {
-        let topic =
-            NewTopic { name, num_partitions: -1, replication_factor: -1, ..Default::default() };
+        let config = self.shared.config();
+        let segment_bytes = config.get("offsets.topic.segment.bytes").unwrap_or_default();
+        let topic = match name == OFFSETS_TOPIC {
+            false => {
+                NewTopic { name, num_partitions: -1, replication_factor: -1, ..Default::default() }
+            }
+            // Kafka refuses where there are fewer brokers than `offsets.topic.replication.factor`
+            // asks for; a broker that is alone would have no groups then.
+            true => NewTopic {
+                name,
+                num_partitions: config.number("offsets.topic.num.partitions").map_or(-1, clamp),
+                replication_factor: 1,
+                configs: vec![
+                    ("cleanup.policy", Some("compact")),
+                    ("compression.type", Some("producer")),
+                    ("segment.bytes", Some(segment_bytes)),
+                ],
+                ..Default::default()
+            },
+        };
         match self.create_topic(&topic, false) {
             Ok(_) => ::log::info!("topic {name} was created because a client asked for it"),
             Err(why) => ::log::debug!("topic {name} is not created: {why}"),
@@ -146,6 +170,7 @@ impl Controller {
         self.commit(&plan)?;
         let Some(topic) = topic else { return Ok(()) };
         self.shared.topics.remove(&topic.name);
+        self.shared.topic_changed(&topic, true);
         let mut wakes = BTreeMap::<usize, Vec<u64>>::new();
         for partition in topic.partitions() {
             partition
@@ -179,12 +204,9 @@ impl Controller {
         let added = self.make_partitions(&topic.name, topic.id, have..spec.count, &config)?;
         self.commit(&plan).inspect_err(|_| self.remove_logs(&added))?;
         let partitions = topic.partitions().iter().cloned().chain(added).collect();
-        self.shared.topics.insert(Arc::new(Topic::new(
-            topic.name.clone(),
-            topic.id,
-            config,
-            partitions,
-        )));
+        let grown = Arc::new(Topic::new(topic.name.clone(), topic.id, config, partitions));
+        self.shared.topics.insert(grown.clone());
+        self.shared.topic_changed(&grown, false);
         Ok(())
     }
 
@@ -368,6 +390,10 @@ impl Controller {
             }
         }
     }
+}
+
+fn clamp(number: i64) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
 }
 
 fn storage_error(why: AppendError) -> ApiError {

@@ -20,6 +20,7 @@ mod data_dir_error;
 mod election;
 mod fetch_session;
 mod fetch_sessions;
+mod groups;
 mod janitor;
 mod leftovers;
 mod load;
@@ -45,10 +46,12 @@ pub use data_dir::random_uuid;
 pub use data_dir_error::DataDirError;
 pub use fetch_session::{Session, SessionPartition, Told, TopicKey};
 pub use fetch_sessions::{FetchSessions, SharedSession};
+pub use groups::{Groups, Ran, RunningTopics, Unflushed};
 pub use shared::{Endpoint, OffloadClaim, Shared, WorkerMessage, now_ms};
 
 use crate::catalog::{CLUSTER_METADATA, Image, NodeView, ResourceKind, Topics};
 use crate::config::{Config, TopicConfig};
+use crate::coordinator::groups::Settings;
 use crate::log::{AppendError, Keepers, LogError, Recovery};
 use crate::net::mailbox::{Mailbox, Sender};
 use checkpoints::{Checkpoints, Kind};
@@ -149,6 +152,7 @@ impl Broker {
         let (controller, jobs) = Mailbox::for_thread(CONTROLLER_QUEUE);
         let shared = Arc::new(Shared {
             topics: Topics::default(),
+            groups: Groups::new(Settings::of(&effective)),
             sessions: FetchSessions::new(effective.max_incremental_fetch_session_cache_slots()),
             producer_ids: producer_ids::ProducerIds::default(),
             node,
@@ -180,6 +184,8 @@ impl Broker {
             }
             StartError::Io(data_dir.path().to_owned(), why)
         })?;
+        let started = shared.start_groups();
+        started.map_err(|why| StartError::Io(data_dir.path().to_owned(), why))?;
         shared.watch_changes();
         if !shared.topics.all().is_empty() {
             shared.watch_partitions();
@@ -228,6 +234,7 @@ impl Broker {
         if let Some(thread) = self.controller.take() {
             ended = thread.join().unwrap_or(Ok(-1)).map_err(StartError::Log);
         }
+        self.shared.stop_groups();
         // No segment goes while logs are closed.
         self.keepers.janitor.stop();
         self.shared.chores.cleaner.join();
@@ -347,6 +354,7 @@ impl Shared {
     /// Puts the dynamic broker settings of the image in force, in all topics too.
     pub(crate) fn apply_dynamic_config(&self) {
         let effective = Arc::new(dynamic_config(&self.image(), &self.static_config));
+        self.groups.set_settings(Settings::of(&effective));
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = effective;
         for topic in self.topics.all() {
             topic.set_config(Arc::new(self.resolve(&topic.name)));

@@ -14,10 +14,12 @@ use super::checker::Checker;
 use super::checkpoints::Checkpoints;
 use super::controller::{Controller, Job};
 use super::fetch_sessions::FetchSessions;
+use super::groups::{Groups, Unflushed};
 use super::janitor::Chores;
 use super::producer_ids::ProducerIds;
 use crate::catalog::{ApiError, Image, NodeView, Topics};
 use crate::config::Config;
+use crate::coordinator::groups::{Reply, Token};
 use crate::log::Keepers;
 use crate::net::Slot;
 use crate::net::mailbox::{SendError, Sender};
@@ -27,6 +29,8 @@ use crate::wire::error::ErrorCode;
 pub enum WorkerMessage {
     /// Parked requests, by their keys, whose data has come.
     Wake(Vec<u64>),
+    /// Answers of groups to parked requests, and what must be on the disk first.
+    Groups(Vec<(Token, Reply)>, Option<Unflushed>),
     /// A request that was worked on elsewhere is answered by this frame and its connection goes on,
     /// or it could not be read and its connection ends, for this reason.
     Answer(Slot, Result<Vec<u8>, String>),
@@ -63,6 +67,8 @@ pub struct Shared {
     pub cluster_id: String,
     /// The data directory.
     pub data_dir: PathBuf,
+    /// The group coordinator.
+    pub groups: Groups,
     /// The data directory's checkpoint files.
     pub checkpoints: Checkpoints,
     pub(super) checker: Checker,

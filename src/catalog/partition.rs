@@ -243,6 +243,26 @@ impl Partition {
         Ok(appended)
     }
 
+    /// Appends one batch that the broker itself built, as [`Partition::append`] does.
+    ///
+    /// # Errors
+    /// See [`Partition::append`].
+    pub fn append_internal(
+        &self,
+        batch: &[u8],
+        wake: impl FnMut(&Waiter),
+    ) -> Result<Appended, Option<AppendError>> {
+        let log = self.log().ok_or(None)?;
+        let appended = log.append_internal(batch, self.leader_epoch());
+        let appended = appended.inspect_err(|why| self.fail_if_permanent(why.storage()));
+        let appended = appended.map_err(Some)?;
+        if appended.flush_to.is_none() {
+            log.advance_high_watermark(appended.next_offset);
+            self.waiters.wake(batch.len() as i64, wake);
+        }
+        Ok(appended)
+    }
+
     /// Has `ticket` settled, and what was appended shown, when it is on the disk.
     /// [`Partition::ask_flush`] must follow, once for many of these.
     pub fn await_flush(self: &Arc<Self>, bytes: u64, ticket: Option<Arc<FlushTicket>>) {

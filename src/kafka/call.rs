@@ -25,6 +25,15 @@ pub struct Origin {
     pub listener: usize,
     /// Our address, as the client knows it.
     pub local: SocketAddr,
+    /// The client's address.
+    pub remote: SocketAddr,
+}
+
+impl Origin {
+    /// The client's address as Kafka writes it down.
+    pub fn host(&self) -> String {
+        format!("/{}", self.remote.ip())
+    }
 }
 
 impl Call<'_> {

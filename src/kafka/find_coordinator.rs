@@ -1,9 +1,9 @@
 //! FindCoordinator (PROTOCOL 5.2): which node coordinates a group or a transactional id.
 //!
-//! Coordinators are not built yet, and the answers say so: a group's is not available (clients that
-//! merely carry a group id, as librdkafka's consumers must, go on without), and a transaction's is
-//! refused for good, so that a transactional producer fails at once instead of retrying for ever.
-//! The API itself must be there: librdkafka takes its absence for a broker without lz4.
+//! A group's coordinator is this node, once the offsets topic is there; the first who asks has it
+//! made. Transactions and share groups are not built yet, and the answers say so for good, so that a
+//! client fails at once instead of retrying for ever. The API itself must be there: librdkafka takes
+//! its absence for a broker without lz4.
 
 use super::call::{Call, decode, respond};
 use crate::broker::Shared;
@@ -16,32 +16,47 @@ use crate::wire::messages::find_coordinator::{
 const GROUP: i8 = 0;
 const TRANSACTION: i8 = 1;
 const SHARE: i8 = 2;
+/// From this version on a request has many keys.
+const BATCH: i16 = 4;
 
 /// Answers the request.
 ///
 /// # Errors
 /// When the body cannot be read.
 pub fn handle(
-    _shared: &Shared,
+    shared: &Shared,
     call: &Call<'_>,
     body: &mut Reader<'_>,
     out: &mut Writer,
 ) -> Result<(), DecodeError> {
     let request: FindCoordinatorRequest<'_> = decode(call, body)?;
-    let coordinator = |key| {
-        let (error_code, message) = refusal(request.key_type, key);
-        let error_message = Some(message);
-        Coordinator { key, node_id: -1, host: "", port: -1, error_code, error_message }
+    let endpoint = call.endpoint(shared);
+    let find = |key| match find(shared, request.key_type, key) {
+        Ok(()) => Coordinator {
+            key,
+            node_id: shared.node.node_id,
+            host: &endpoint.host,
+            port: i32::from(endpoint.port),
+            error_code: ErrorCode::NONE,
+            error_message: Some(ErrorCode::NONE.name()),
+        },
+        Err((error_code, message)) => Coordinator {
+            key,
+            node_id: -1,
+            host: "",
+            port: -1,
+            error_code,
+            error_message: Some(message),
+        },
     };
-    let (code, message) = refusal(request.key_type, request.key);
-    let coordinators: Vec<Coordinator<'_>> =
-        request.coordinator_keys.iter().map(coordinator).collect();
+    let coordinators: Vec<Coordinator<'_>> = request.coordinator_keys.iter().map(find).collect();
+    let single = if call.version() < BATCH { find(request.key) } else { Coordinator::default() };
     let response = FindCoordinatorResponse {
-        error_code: code,
-        error_message: Some(message),
-        node_id: -1,
-        host: "",
-        port: -1,
+        error_code: single.error_code,
+        error_message: single.error_message,
+        node_id: single.node_id,
+        host: single.host,
+        port: single.port,
         coordinators: Array::from(&coordinators),
         ..Default::default()
     };
@@ -49,15 +64,16 @@ pub fn handle(
     Ok(())
 }
 
-fn refusal(key_type: i8, key: &str) -> (ErrorCode, &'static str) {
+fn find(shared: &Shared, key_type: i8, key: &str) -> Result<(), (ErrorCode, &'static str)> {
     let unavailable = ErrorCode::COORDINATOR_NOT_AVAILABLE;
     let invalid = ErrorCode::INVALID_REQUEST;
     match key_type {
-        GROUP => (unavailable, unavailable.message()),
-        TRANSACTION => (invalid, "Transactions are not served by this broker yet."),
+        GROUP if shared.has_groups() => Ok(()),
+        GROUP => Err((unavailable, unavailable.message())),
+        TRANSACTION => Err((invalid, "Transactions are not served by this broker yet.")),
         // A share coordinator's key is "group:topic:partition" or none.
-        SHARE if key.split(':').count() != 3 => (invalid, ""),
-        SHARE => (invalid, "Share groups are not served by this broker yet."),
-        _ => (invalid, invalid.message()),
+        SHARE if key.split(':').count() != 3 => Err((invalid, "")),
+        SHARE => Err((invalid, "Share groups are not served by this broker yet.")),
+        _ => Err((invalid, invalid.message())),
     }
 }

@@ -25,7 +25,6 @@ mod describe_topic_partitions;
 mod elect_leaders;
 mod fetch;
 mod find_coordinator;
-#[expect(dead_code, reason = "the handlers come with the coordinator's runtime")]
 mod groups;
 mod init_producer_id;
 mod list_offsets;

@@ -5,17 +5,20 @@
 //! or *offloaded* (the controller thread works on it; the connection's next request waits).
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::apis::{self, Handler};
 use super::call::{Call, Origin};
 use super::fetch::{self, ParkedFetch};
+use super::groups::{self, ParkedGroup};
 use super::parked::Parked;
 use super::produce::ParkedProduce;
 use super::wakes::Wakes;
 use super::{api_versions, produce};
 use crate::broker::{Shared, WorkerMessage};
 use crate::catalog::Partition;
+use crate::coordinator::groups::{Reply, Token};
 use crate::log::validate::Scratch;
 use crate::net::{ConnId, Context, Flow, Framing, Part, Peer, Service, Slot};
 use crate::wire::api::ApiKey;
@@ -40,13 +43,23 @@ pub enum ParkedRequest {
     Fetch(ParkedFetch),
     /// Until what it produced is on the disk.
     Produce(ParkedProduce),
+    /// Until its group answers.
+    Group(ParkedGroup),
+    /// Answers to such requests: until what they say is on the disk.
+    Replies(Vec<(Token, Reply)>),
+    /// A finished answer: until what it says is on the disk.
+    Frame(Slot, Vec<u8>),
 }
 
 impl ParkedRequest {
-    fn conn(&self) -> ConnId {
+    /// The connection that waits, if it is one.
+    fn conn(&self) -> Option<ConnId> {
         match self {
-            Self::Fetch(parked) => parked.conn(),
-            Self::Produce(parked) => parked.conn(),
+            Self::Fetch(parked) => Some(parked.conn()),
+            Self::Produce(parked) => Some(parked.conn()),
+            Self::Group(parked) => Some(parked.conn()),
+            Self::Frame(slot, _) => Some(slot.conn()),
+            Self::Replies(_) => None,
         }
     }
 }
@@ -62,6 +75,8 @@ pub struct KafkaService {
     /// Partitions that something in this turn waits for to be flushed.
     pub(super) to_flush: Vec<Arc<Partition>>,
     pub(super) scratch: Scratch,
+    /// Answers of groups to requests of other workers.
+    pub(super) group_replies: BTreeMap<usize, Vec<(Token, Reply)>>,
     /// The worker is stopping: nothing may be parked any more.
     pub(super) draining: bool,
 }
@@ -80,6 +95,7 @@ impl KafkaService {
             parked: Parked::default(),
             to_flush: Vec::new(),
             scratch: Scratch::default(),
+            group_replies: BTreeMap::new(),
             draining: false,
         }
     }
@@ -135,7 +151,10 @@ impl KafkaService {
             Handler::Service if api.key == ApiKey::Produce => {
                 return produce::serve(self, cx, &call, slot, &mut reader);
             }
-            Handler::Service => return fetch::serve(self, cx, &call, slot, &mut reader),
+            Handler::Service if api.key == ApiKey::Fetch => {
+                return fetch::serve(self, cx, &call, slot, &mut reader);
+            }
+            Handler::Service => return groups::serve(self, cx, &call, slot, &mut reader),
         };
         match outcome {
             Ok(()) => self.answer(cx, slot),
@@ -174,7 +193,14 @@ impl KafkaService {
                     fetch::resume(self, cx, parked, fetch::Why::Data);
                 }
                 Some(ParkedRequest::Produce(parked)) => produce::answer_parked(self, cx, parked),
-                None => {}
+                Some(ParkedRequest::Replies(replies)) => {
+                    groups::deliver(self, cx, replies, None);
+                }
+                Some(ParkedRequest::Frame(slot, frame)) => {
+                    cx.reply(slot, &[Part::Bytes(&frame)]);
+                }
+                // A group is answered, never woken.
+                Some(ParkedRequest::Group(_)) | None => {}
             }
         }
     }
@@ -213,7 +239,8 @@ impl Service for KafkaService {
     type Message = WorkerMessage;
 
     fn open(&mut self, _cx: &mut Context<'_>, _conn: ConnId, peer: &Peer) -> Session {
-        Session { origin: Origin { listener: peer.listener, local: peer.local } }
+        let (listener, local, remote) = (peer.listener, peer.local, peer.remote);
+        Session { origin: Origin { listener, local, remote } }
     }
 
     fn framing(&self, _session: &Session, input: &[u8]) -> Framing {
@@ -248,6 +275,9 @@ impl Service for KafkaService {
     fn message(&mut self, cx: &mut Context<'_>, message: WorkerMessage) {
         match message {
             WorkerMessage::Wake(keys) => self.wake(cx, &keys),
+            WorkerMessage::Groups(replies, unflushed) => {
+                groups::deliver(self, cx, replies, unflushed);
+            }
             WorkerMessage::Answer(slot, Err(why)) => {
                 cx.skip(slot);
                 cx.close(slot.conn(), Cow::Owned(why));
@@ -270,6 +300,7 @@ impl Service for KafkaService {
         if !keys.is_empty() {
             self.wake(cx, &keys);
         }
+        groups::send(self);
         for partition in self.to_flush.drain(..) {
             partition.ask_flush();
         }
@@ -286,6 +317,10 @@ impl Service for KafkaService {
                 Some(ParkedRequest::Produce(parked)) => {
                     produce::leave(cx, parked);
                 }
+                Some(ParkedRequest::Group(parked)) => groups::give_up(self, cx, &parked),
+                Some(ParkedRequest::Frame(slot, _)) => cx.skip(slot),
+                // Those whom they answer are given up by themselves.
+                Some(ParkedRequest::Replies(_)) => {}
                 None => {}
             }
         }
@@ -294,7 +329,7 @@ impl Service for KafkaService {
     fn closed(&mut self, cx: &mut Context<'_>, conn: ConnId, _session: Session) {
         // Long polls of a connection that is gone: give their registrations back now, not at their
         // timeout, or a client that reconnects in a loop would pile them up.
-        for key in self.parked.keys_where(|parked| parked.conn() == conn) {
+        for key in self.parked.keys_where(|parked| parked.conn() == Some(conn)) {
             if let Some(ParkedRequest::Fetch(parked)) = self.parked.take(key) {
                 parked.forget(cx);
             }

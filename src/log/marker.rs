@@ -17,6 +17,11 @@ pub(crate) struct Marker {
 const ABORT: i16 = 0;
 const COMMIT: i16 = 1;
 
+/// Whether a control batch commits a transaction.
+pub fn is_commit(batch: &[u8]) -> bool {
+    marker_of(batch).is_some_and(|marker| marker.commit)
+}
+
 /// The marker in the bytes of a control batch.
 pub(crate) fn marker_of(batch: &[u8]) -> Option<Marker> {
     let (batch, _) = Batch::parse(batch).ok()?;

@@ -45,13 +45,13 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Group protocols the coordinator offers."),
     int("group.coordinator.threads").default("4").at_least(1).later()
         .doc("Threads of the group coordinator."),
-    int("group.initial.rebalance.delay.ms").default("3000").later()
+    int("group.initial.rebalance.delay.ms").default("3000").used()
         .doc("Wait for more members when an empty classic group starts."),
-    int("group.max.session.timeout.ms").default("1800000").later()
+    int("group.max.session.timeout.ms").default("1800000").used()
         .doc("Largest session timeout in JoinGroup."),
-    int("group.max.size").default("2147483647").at_least(1).later()
+    int("group.max.size").default("2147483647").at_least(1).used()
         .doc("Member limit of a classic group."),
-    int("group.min.session.timeout.ms").default("6000").later()
+    int("group.min.session.timeout.ms").default("6000").used()
         .doc("Smallest session timeout in JoinGroup."),
     int("group.share.assignment.interval.ms").default("1000").at_least(0).cluster_wide()
         .doc("Shortest pause between two assignment computations of a group."),
@@ -121,22 +121,22 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Standby copies per task."),
     int("group.streams.session.timeout.ms").default("45000").at_least(1)
         .doc("Session timeout of streams group members."),
-    int("offset.metadata.max.bytes").default("4096").later()
+    int("offset.metadata.max.bytes").default("4096").used()
         .doc("Longest metadata string of an offset commit."),
     int("offsets.commit.timeout.ms").default("5000").at_least(1).later()
         .doc("Timeout of coordinator writes to be replicated."),
     int("offsets.load.buffer.size").default("5242880").at_least(1).later()
         .doc("Batch size when reading __consumer_offsets into memory."),
-    long("offsets.retention.check.interval.ms").default("600000").at_least(1).later()
+    long("offsets.retention.check.interval.ms").default("600000").at_least(1).used()
         .doc("Pause between offset expiry runs."),
-    int("offsets.retention.minutes").default("10080").at_least(1).later()
+    int("offsets.retention.minutes").default("10080").at_least(1).used()
         .doc("How long offsets live after the group became empty."),
-    int("offsets.topic.compression.codec").default("0").later()
+    int("offsets.topic.compression.codec").default("0").used()
         .doc("Codec id for coordinator records (0 none)."),
-    int("offsets.topic.num.partitions").default("50").at_least(1).later()
+    int("offsets.topic.num.partitions").default("50").at_least(1).used()
         .doc("Partition count of __consumer_offsets; must never change."),
     short("offsets.topic.replication.factor").default("3").at_least(1).later()
         .doc("Replication factor of __consumer_offsets."),
-    int("offsets.topic.segment.bytes").default("104857600").at_least(1).later()
+    int("offsets.topic.segment.bytes").default("104857600").at_least(1).used()
         .doc("Segment size of __consumer_offsets."),
 ];

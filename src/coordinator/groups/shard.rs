@@ -115,6 +115,14 @@ impl Shard {
         self.look_when_something_can_have_ended(world);
     }
 
+    /// The classic group with this name.
+    pub fn classic(&self, id: &str) -> Option<&Classic> {
+        match self.groups.get(id)? {
+            Group::Classic(group) => Some(group),
+            Group::Consumer(_) => None,
+        }
+    }
+
     /// Panics where a law is broken. For simulations.
     pub fn check(&self) {
         for group in self.groups.values() {

@@ -2,8 +2,10 @@
 
 use crate::coordinator::groups::offsets::{CommitReply, TopicResults};
 use crate::wire::codec::{Array, Message, Writer};
+use crate::wire::error::ErrorCode;
 use crate::wire::messages::offset_commit::{
-    OffsetCommitResponse, OffsetCommitResponsePartition, OffsetCommitResponseTopic,
+    OffsetCommitRequest, OffsetCommitRequestTopic, OffsetCommitResponse,
+    OffsetCommitResponsePartition, OffsetCommitResponseTopic,
 };
 
 /// Writes the body of the answer.
@@ -26,4 +28,14 @@ pub(super) fn write(reply: &CommitReply, version: i16, out: &mut Writer) {
         .collect();
     OffsetCommitResponse { topics: Array::from(&topics), ..Default::default() }
         .encode(out, version);
+}
+
+/// The answer where there is no coordinator: every partition has its error.
+pub(super) fn refused(request: &OffsetCommitRequest<'_>, code: ErrorCode) -> CommitReply {
+    let topic = |topic: OffsetCommitRequestTopic<'_>| TopicResults {
+        name: topic.name.into(),
+        id: topic.topic_id,
+        partitions: topic.partitions.iter().map(|one| (one.partition_index, code)).collect(),
+    };
+    CommitReply { topics: request.topics.iter().map(topic).collect() }
 }

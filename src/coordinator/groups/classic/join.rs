@@ -229,9 +229,10 @@ impl Classic {
         member.session_timeout = join.session_timeout;
         match member.join.replace(join.token) {
             None => self.joined += 1,
-            // A join that was repeated: its connection is gone, or asks twice.
+            // A join that was repeated: nobody listens to the first one, most likely. Kafka never
+            // answers it.
             Some(before) => {
-                let code = ErrorCode::UNKNOWN_MEMBER_ID;
+                let code = ErrorCode::REBALANCE_IN_PROGRESS;
                 turn.answer_join(before, JoinReply::failed(code, id.into()));
             }
         }

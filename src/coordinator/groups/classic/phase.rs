@@ -169,6 +169,14 @@ impl Classic {
         self.complete_sync_of(id, SyncReply::failed(code), turn);
         self.remove(id);
         turn.forget(&self.id, id);
+        self.stop_waiting_for_syncs(turn);
+    }
+
+    /// The sync phase has no time to keep once nobody is missing.
+    pub(super) fn stop_waiting_for_syncs(&self, turn: &mut Turn<'_, '_>) {
+        if self.pending_syncs.is_empty() {
+            turn.timers.cancel(&Timer::Sync(self.id.clone()));
+        }
     }
 
     /// Nobody gets what was to be assigned.

@@ -88,6 +88,7 @@ impl Classic {
         }
         // Whether the old id has synced is of no use to the new one.
         self.pending_syncs.remove(old);
+        self.stop_waiting_for_syncs(turn);
     }
 
     /// The new id is in the log, or not.

@@ -3,7 +3,7 @@
 
 use super::super::effects::Then;
 use super::super::shard::{Group, Shard};
-use super::super::{AppendOutcome, Effects, SyncReply, Timer, Token, World};
+use super::super::{AppendOutcome, Effects, SyncReply, Token, World};
 use super::{AfterAppend, Classic, State, Turn};
 use crate::wire::error::ErrorCode;
 use crate::wire::messages::sync_group::SyncGroupRequest;
@@ -97,8 +97,8 @@ impl Classic {
     ) {
         let Some(member) = self.members.get_mut(request.member_id) else { return };
         if let Some(before) = member.sync.replace(token) {
-            // It was repeated: the earlier one's connection is gone, or asks twice.
-            turn.answer_sync(before, SyncReply::failed(ErrorCode::UNKNOWN_MEMBER_ID));
+            // It was repeated, as a join may be.
+            turn.answer_sync(before, SyncReply::failed(ErrorCode::REBALANCE_IN_PROGRESS));
         }
         self.has_synced(request.member_id, turn);
         if !self.is_leader(request.member_id) {
@@ -155,9 +155,7 @@ impl Classic {
 
     fn has_synced(&mut self, id: &str, turn: &mut Turn<'_, '_>) {
         self.pending_syncs.remove(id);
-        if self.pending_syncs.is_empty() {
-            turn.timers.cancel(&Timer::Sync(self.id.clone()));
-        }
+        self.stop_waiting_for_syncs(turn);
     }
 
     fn sync_time_is_up(&mut self, turn: &mut Turn<'_, '_>) {

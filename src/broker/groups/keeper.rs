@@ -1,0 +1,174 @@
+//! The coordinator thread: loads shards, fires their timers, tells them of topics that are gone.
+//!
+//! It sleeps until the earliest timer of all slots, for good where there is none.
+
+use super::load;
+use super::slot::{Ran, Slot};
+use crate::broker::{Shared, WorkerMessage};
+use crate::coordinator::groups::{Effects, Shard, World};
+use crate::net::mailbox::{Mailbox, Received, Receiver, Sender};
+use crate::wire::uuid::Uuid;
+use std::collections::BTreeMap;
+use std::io;
+use std::num::NonZero;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// Jobs that wait at most; a slot whose timer is not looked at then is looked at with the next one.
+const MAX_JOBS: usize = 1 << 20;
+/// Slots are loaded side by side from so many bytes in all.
+const LARGE: u64 = 8 << 20;
+
+/// What the thread is asked to do.
+pub(super) enum Job {
+    /// A timer is due earlier than was known.
+    Look,
+    /// There are slots to load.
+    Load,
+    /// A topic was deleted.
+    Gone(Arc<str>, Uuid),
+    /// End.
+    Stop,
+}
+
+pub(super) fn spawn(shared: Arc<Shared>) -> io::Result<(Sender<Job>, JoinHandle<()>)> {
+    let (jobs, queue) = Mailbox::for_thread(MAX_JOBS);
+    let thread = thread::Builder::new().name("coordinator".into());
+    Ok((jobs, thread.spawn(move || work(&shared, queue))?))
+}
+
+fn work(shared: &Shared, mut queue: Receiver<Job>) {
+    loop {
+        let job = match next_deadline(shared) {
+            None => queue.recv().map_or(Received::Closed, Received::Message),
+            Some(deadline) => queue.recv_deadline(deadline),
+        };
+        match job {
+            Received::Message(Job::Stop) | Received::Closed => return,
+            Received::Message(Job::Load) => load_all(shared),
+            Received::Message(Job::Gone(name, id)) => gone(shared, &name, id),
+            Received::Message(Job::Look) | Received::TimedOut => {}
+        }
+        fire(shared);
+    }
+}
+
+/// The earliest timer of all. First the deadline is taken back, then the slots are looked at: one that
+/// is set meanwhile either is seen here or rings.
+fn next_deadline(shared: &Shared) -> Option<Instant> {
+    let groups = &shared.groups;
+    groups.armed.store(i64::MAX, Ordering::SeqCst);
+    let slots = groups.slots();
+    let next = slots.iter().map(|slot| slot.next.load(Ordering::SeqCst)).min().unwrap_or(i64::MAX);
+    groups.armed.fetch_min(next, Ordering::SeqCst);
+    let ms = u64::try_from(next).ok().filter(|_| next != i64::MAX)?;
+    groups.began.checked_add(Duration::from_millis(ms))
+}
+
+fn fire(shared: &Shared) {
+    let now = shared.groups.tick_ms();
+    for slot in shared.groups.slots().iter() {
+        while slot.next.load(Ordering::SeqCst) <= now {
+            let fired = run(shared, slot, |shard, world, effects| shard.tick(world, effects));
+            if fired != Some(true) {
+                break;
+            }
+        }
+    }
+}
+
+fn gone(shared: &Shared, name: &Arc<str>, id: Uuid) {
+    let topics = [(name.clone(), id)];
+    for slot in shared.groups.slots().iter() {
+        run(shared, slot, |shard, world, effects| shard.topics_deleted(world, &topics, effects));
+    }
+}
+
+/// Runs an event and sends on what comes of it.
+fn run<R>(
+    shared: &Shared,
+    slot: &Slot,
+    event: impl FnOnce(&mut Shard, &mut World<'_>, &mut Effects) -> R,
+) -> Option<R> {
+    let mut wakes: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
+    let wake = |waiter: &crate::catalog::Waiter| {
+        wakes.entry(waiter.worker).or_default().push(waiter.key);
+    };
+    let ran = slot.run(shared, wake, event).ok()?;
+    for (worker, keys) in wakes {
+        shared.tell(worker, WorkerMessage::Wake(keys));
+    }
+    Some(deliver(shared, ran))
+}
+
+fn deliver<R>(shared: &Shared, ran: Ran<R>) -> R {
+    let Ran { value, replies, unflushed } = ran;
+    let first = replies.first().map(|(token, _)| token.worker);
+    match (first, unflushed) {
+        (None, Some(unflushed)) => {
+            unflushed.partition.await_flush(unflushed.bytes, None);
+            unflushed.partition.ask_flush();
+        }
+        // Whoever is answered first sees to it that all wait for the disk.
+        (Some(worker), Some(unflushed)) => {
+            let message = WorkerMessage::Groups(replies, Some(unflushed));
+            shared.tell_answer(worker, message);
+        }
+        (_, None) => {
+            let mut by_worker: BTreeMap<usize, Vec<_>> = BTreeMap::new();
+            for (token, reply) in replies {
+                by_worker.entry(token.worker).or_default().push((token, reply));
+            }
+            for (worker, replies) in by_worker {
+                shared.tell_answer(worker, WorkerMessage::Groups(replies, None));
+            }
+        }
+    }
+    value
+}
+
+/// Loads all slots that wait for it, side by side where there is much to read.
+fn load_all(shared: &Shared) {
+    let slots = shared.groups.slots();
+    let waiting: Vec<&Arc<Slot>> = slots.iter().filter(|slot| slot.is_loading()).collect();
+    let bytes: u64 = waiting.iter().map(|slot| slot.partition.size()).sum();
+    let threads = match bytes {
+        ..LARGE => 1,
+        _ => thread::available_parallelism().map_or(1, NonZero::get),
+    };
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some(slot) = waiting.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if shared.is_stopping() {
+                return;
+            }
+            load_one(shared, slot);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
+    });
+}
+
+fn load_one(shared: &Shared, slot: &Slot) {
+    match load::load(&slot.partition) {
+        Ok(shard) => {
+            slot.loaded(Some(shard));
+            run(shared, slot, Shard::loaded);
+        }
+        Err(why) => {
+            let (topic, index) = (&slot.partition.topic, slot.partition.index);
+            ::log::error!(
+                "{topic}-{index}: its groups cannot be read and are not served: {why}. Start the \
+                 broker again once the disk is well; what is damaged can be skipped by \
+                 kafka-delete-records up to the offset behind it"
+            );
+            slot.loaded(None);
+        }
+    }
+}
