@@ -146,6 +146,11 @@ impl Shared {
         })
     }
 
+    /// The settings in force.
+    pub fn group_settings(&self) -> Arc<Settings> {
+        self.groups.settings()
+    }
+
     /// The offsets topic is there: new, or found at the start.
     fn open_groups(&self, topic: &Topic, is_new: bool) {
         let open = |partition: &Arc<Partition>| Arc::new(Slot::new(partition.clone(), is_new));

@@ -1,7 +1,7 @@
 //! Requests about several groups: each is asked for in its own shard, and the answer is made here.
 
 use super::park::{Asking, LOST, ParkedFrame, await_flush};
-use super::{delete_groups, describe_groups, list_groups, offset_fetch};
+use super::{consumer_group_describe, delete_groups, describe_groups, list_groups, offset_fetch};
 use crate::broker::{RunningTopics, Unflushed};
 use crate::coordinator::groups::admin::ListFilter;
 use crate::coordinator::groups::{Reply, Token};
@@ -9,6 +9,7 @@ use crate::kafka::call::decode;
 use crate::kafka::service::{KafkaService, ParkedRequest};
 use crate::wire::codec::{DecodeError, Reader, Writer};
 use crate::wire::error::ErrorCode;
+use crate::wire::messages::consumer_group_describe::ConsumerGroupDescribeRequest;
 use crate::wire::messages::delete_groups::DeleteGroupsRequest;
 use crate::wire::messages::describe_groups::DescribeGroupsRequest;
 use crate::wire::messages::list_groups::ListGroupsRequest;
@@ -75,6 +76,34 @@ pub(super) fn describe(
     for group in request.groups.iter() {
         let described = asking.service.shared.read_group(group, |shard| {
             description.add(group, shard.describe(group), with_operations, version);
+        });
+        if let Err(code) = described {
+            description.add_refused(group, code, version);
+        }
+    }
+    asking.answer(|version, out| description.write(version, out));
+    Ok(())
+}
+
+/// ConsumerGroupDescribe.
+pub(super) fn describe_consumers(
+    asking: &mut Asking<'_, '_, '_>,
+    body: &mut Reader<'_>,
+) -> Result<(), DecodeError> {
+    let request: ConsumerGroupDescribeRequest<'_> = decode(asking.call, body)?;
+    let version = asking.call.version();
+    let with_operations = request.include_authorized_operations;
+    let shared = asking.service.shared.clone();
+    let (topics, settings) = (RunningTopics(&shared), shared.group_settings());
+    let mut description = consumer_group_describe::Description::default();
+    for group in request.group_ids.iter() {
+        if group.is_empty() {
+            description.add_refused(group, ErrorCode::INVALID_GROUP_ID, version);
+            continue;
+        }
+        let described = shared.read_group(group, |shard| {
+            let found = shard.describe_consumer(group);
+            description.add(group, found, with_operations, (&topics, &settings), version);
         });
         if let Err(code) = described {
             description.add_refused(group, code, version);

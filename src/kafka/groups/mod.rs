@@ -6,6 +6,8 @@
 //! place.
 
 mod classic;
+mod consumer_group_describe;
+mod consumer_group_heartbeat;
 mod delete_groups;
 mod describe_groups;
 mod list_groups;
@@ -51,6 +53,8 @@ pub fn serve(
         ApiKey::OffsetFetch => look::fetch(&mut asking, body),
         ApiKey::ListGroups => look::list(&mut asking, body),
         ApiKey::DescribeGroups => look::describe(&mut asking, body),
+        ApiKey::ConsumerGroupHeartbeat => consumer_heartbeat(&mut asking, body),
+        ApiKey::ConsumerGroupDescribe => look::describe_consumers(&mut asking, body),
         _ => return Flow::Close("a group API that has no handler".into()),
     };
     match served {
@@ -144,6 +148,28 @@ fn offset_delete(
         request.group_id,
         |shard, world, token, effects| shard.delete_offsets(world, &request, token, effects),
         |code| Reply::OffsetDelete(OffsetDeleteReply::failed(code)),
+    );
+    Ok(())
+}
+
+fn consumer_heartbeat(
+    asking: &mut Asking<'_, '_, '_>,
+    body: &mut Reader<'_>,
+) -> Result<(), DecodeError> {
+    use crate::coordinator::groups::consumer::ConsumerReply;
+    let request: crate::wire::messages::consumer_group_heartbeat::ConsumerGroupHeartbeatRequest<
+        '_,
+    > = decode(asking.call, body)?;
+    let call = asking.call;
+    let host = call.origin.host();
+    let (client_id, version) = (call.header.client_id.unwrap_or_default(), call.version());
+    let caller = Caller { client_id, host: &host, version };
+    asking.ask(
+        request.group_id,
+        |shard, world, token, effects| {
+            shard.consumer_heartbeat(world, caller, &request, token, effects);
+        },
+        |code| Reply::Consumer(ConsumerReply { code, ..ConsumerReply::default() }),
     );
     Ok(())
 }

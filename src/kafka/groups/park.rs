@@ -1,6 +1,6 @@
 //! Requests to a coordinator that wait for their answers, and the way the answers take.
 
-use super::{classic, offset_commit, offset_delete};
+use super::{classic, consumer_group_heartbeat, offset_commit, offset_delete};
 use crate::broker::{Shared, Unflushed, WorkerMessage};
 use crate::coordinator::groups::{Effects, Reply, Shard, Token, World};
 use crate::kafka::call::{Call, begin, finish};
@@ -230,6 +230,7 @@ fn encode(reply: &Reply, version: i16, out: &mut Writer) {
         Reply::Sync(sync) => classic::write_sync(sync, version, out),
         Reply::Heartbeat(code) => classic::write_heartbeat(*code, version, out),
         Reply::Leave(leave) => classic::write_leave(leave, version, out),
+        Reply::Consumer(reply) => consumer_group_heartbeat::write(reply, version, out),
         Reply::Commit(commit) => offset_commit::write(commit, version, out),
         Reply::OffsetDelete(deleted) => offset_delete::write(deleted, version, out),
         // Its request is answered as a whole.
