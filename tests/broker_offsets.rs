@@ -45,7 +45,7 @@ fn without_the_offsets_topic_nobody_coordinates() {
     let mut client = broker.client();
     client.create("a", 1);
     assert_eq!(client.list_groups(), Ok(vec![]));
-    assert_eq!(client.commit("g", "a", &[(0, 1, "")]), [ErrorCode::NOT_COORDINATOR]);
+    assert_eq!(client.commit_offsets("g", "a", &[(0, 1, "")]), [ErrorCode::NOT_COORDINATOR]);
     let groups = [OffsetFetchRequestGroup { group_id: "g", topics: None, ..Default::default() }];
     let request = OffsetFetchRequest { groups: Array::from(&groups), ..Default::default() };
     let answer = client.call(8, &request);
@@ -55,11 +55,11 @@ fn without_the_offsets_topic_nobody_coordinates() {
     assert_eq!(client.delete_groups(&["g"]), [ErrorCode::NOT_COORDINATOR]);
     assert_eq!(client.describe_group("g"), (ErrorCode::NOT_COORDINATOR, String::new()));
     client.await_coordinator("g");
-    assert_eq!(client.commit("g", "a", &[(0, 1, "")]), [ErrorCode::NONE]);
+    assert_eq!(client.commit_offsets("g", "a", &[(0, 1, "")]), [ErrorCode::NONE]);
     assert_eq!(client.describe_group("g"), (ErrorCode::NONE, "Empty".to_owned()));
     // Also the empty name is one.
     assert_eq!(client.describe_group(""), (ErrorCode::GROUP_ID_NOT_FOUND, "Dead".to_owned()));
-    assert_eq!(client.commit("", "a", &[(0, 1, "")]), [ErrorCode::NONE]);
+    assert_eq!(client.commit_offsets("", "a", &[(0, 1, "")]), [ErrorCode::NONE]);
     assert_eq!(client.describe_group(""), (ErrorCode::NONE, "Empty".to_owned()));
 }
 
@@ -74,9 +74,10 @@ fn what_was_committed_survives_a_kill() {
         for group in 0..20 {
             let group = format!("group-{group}");
             let next = 10 * round;
-            let codes = client.commit(&group, "a", &[(0, next, ""), (2, next + 2, "of mine")]);
+            let codes =
+                client.commit_offsets(&group, "a", &[(0, next, ""), (2, next + 2, "of mine")]);
             assert_eq!(codes, [ErrorCode::NONE; 2]);
-            assert_eq!(client.commit(&group, "b", &[(0, next, "")]), [ErrorCode::NONE]);
+            assert_eq!(client.commit_offsets(&group, "b", &[(0, next, "")]), [ErrorCode::NONE]);
         }
         expected = vec![
             offset("a", 0, 10 * round, ""),
@@ -87,16 +88,16 @@ fn what_was_committed_survives_a_kill() {
         broker.kill();
         (broker, client) = start(dir.path(), &[]);
         for group in 0..20 {
-            assert_eq!(client.committed(&format!("group-{group}")), expected);
+            assert_eq!(client.committed_offsets(&format!("group-{group}")), expected);
         }
-        assert_eq!(client.committed("group-20"), []);
+        assert_eq!(client.committed_offsets("group-20"), []);
         let listed = client.list_groups().unwrap();
         assert_eq!((listed.len(), &*listed[0].1), (20, "Empty"));
     }
     drop(client);
     broker.stop_cleanly();
     let (_broker, mut client) = start(dir.path(), &[]);
-    assert_eq!(client.committed("group-7"), expected);
+    assert_eq!(client.committed_offsets("group-7"), expected);
 }
 
 #[test]
@@ -144,9 +145,9 @@ fn metadata_beyond_the_limit_is_refused() {
     let dir = TempDir::new();
     let (_broker, mut client) = start(dir.path(), &["--set", "offset.metadata.max.bytes=5"]);
     client.create("a", 2);
-    let codes = client.commit("g", "a", &[(0, 1, "12345"), (1, 1, "123456")]);
+    let codes = client.commit_offsets("g", "a", &[(0, 1, "12345"), (1, 1, "123456")]);
     assert_eq!(codes, [ErrorCode::NONE, ErrorCode::OFFSET_METADATA_TOO_LARGE]);
-    assert_eq!(client.committed("g"), [offset("a", 0, 1, "12345")]);
+    assert_eq!(client.committed_offsets("g"), [offset("a", 0, 1, "12345")]);
 }
 
 #[test]
@@ -156,23 +157,23 @@ fn a_deleted_topic_takes_its_offsets_along() {
     client.create("a", 2);
     client.create("b", 1);
     for group in ["g", "h"] {
-        client.commit(group, "a", &[(0, 1, ""), (1, 1, "")]);
-        client.commit(group, "b", &[(0, 1, "")]);
+        client.commit_offsets(group, "a", &[(0, 1, ""), (1, 1, "")]);
+        client.commit_offsets(group, "b", &[(0, 1, "")]);
     }
     client.delete("a");
     let left = [offset("b", 0, 1, "")];
     for group in ["g", "h"] {
-        eventually("its offsets are gone", || client.committed(group) == left);
+        eventually("its offsets are gone", || client.committed_offsets(group) == left);
     }
     // One of the same name has none, and keeps what it gets.
     client.create("a", 2);
-    assert_eq!(client.committed("g"), left);
-    assert_eq!(client.commit("g", "a", &[(1, 7, "")]), [ErrorCode::NONE]);
+    assert_eq!(client.committed_offsets("g"), left);
+    assert_eq!(client.commit_offsets("g", "a", &[(1, 7, "")]), [ErrorCode::NONE]);
     drop(client);
     broker.kill();
     let (_broker, mut client) = start(dir.path(), &[]);
-    assert_eq!(client.committed("g"), [offset("a", 1, 7, ""), offset("b", 0, 1, "")]);
-    assert_eq!(client.committed("h"), left);
+    assert_eq!(client.committed_offsets("g"), [offset("a", 1, 7, ""), offset("b", 0, 1, "")]);
+    assert_eq!(client.committed_offsets("h"), left);
 }
 
 #[test]
@@ -181,7 +182,7 @@ fn offsets_and_groups_are_deleted_for_good() {
     let (broker, mut client) = start(dir.path(), &[]);
     client.create("a", 2);
     for group in ["g", "h", "i"] {
-        client.commit(group, "a", &[(0, 1, ""), (1, 1, "")]);
+        client.commit_offsets(group, "a", &[(0, 1, ""), (1, 1, "")]);
     }
     let partitions = [OffsetDeleteRequestPartition { partition_index: 0 }];
     let topics = [OffsetDeleteRequestTopic { name: "a", partitions: Array::from(&partitions) }];
@@ -195,8 +196,8 @@ fn offsets_and_groups_are_deleted_for_good() {
     assert_eq!(client.delete_groups(&["h", "x", "h"]), [ErrorCode::NONE, missing]);
     let empty = |name: &str| (name.to_owned(), "Empty".to_owned());
     let check = |client: &mut Client| {
-        assert_eq!(client.committed("g"), [offset("a", 1, 1, "")]);
-        assert_eq!(client.committed("h"), []);
+        assert_eq!(client.committed_offsets("g"), [offset("a", 1, 1, "")]);
+        assert_eq!(client.committed_offsets("h"), []);
         assert_eq!(client.list_groups(), Ok(vec![empty("g"), empty("i")]));
     };
     check(&mut client);
@@ -211,7 +212,7 @@ fn what_has_ended_goes_by_itself() {
     let often = ["--set", "offsets.retention.check.interval.ms=1"];
     let (broker, mut client) = start(dir.path(), &often);
     client.create("a", 1);
-    client.commit("stays", "a", &[(0, 1, "")]);
+    client.commit_offsets("stays", "a", &[(0, 1, "")]);
     let request = OffsetCommitRequest { group_id: "g", retention_time_ms: 1, ..Default::default() };
     assert_eq!(client.commit_as(4, &request, "a", &[(0, 1, "")]), [ErrorCode::NONE]);
     let left = [("stays".to_owned(), "Empty".to_owned())];
@@ -220,5 +221,5 @@ fn what_has_ended_goes_by_itself() {
     broker.kill();
     let (_broker, mut client) = start(dir.path(), &[]);
     assert_eq!(client.list_groups().unwrap(), left);
-    assert_eq!(client.committed("stays"), [offset("a", 0, 1, "")]);
+    assert_eq!(client.committed_offsets("stays"), [offset("a", 0, 1, "")]);
 }

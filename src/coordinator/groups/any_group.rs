@@ -19,7 +19,6 @@ pub(super) struct Committer<'r> {
     /// Within a transaction, where the group's state does not count.
     pub(super) in_transaction: bool,
     /// The version of the request. (A consumer-protocol group asks for 9.)
-    #[expect(dead_code, reason = "classic groups do not ask for it")]
     pub(super) version: i16,
 }
 
@@ -69,26 +68,29 @@ impl Group {
     ) -> Result<(), ErrorCode> {
         match self {
             Group::Classic(group) => group.check_commit(by, turn),
+            Group::Consumer(group) => group.check_commit(by),
         }
     }
 
     /// Whether it may commit that of this partition. An error here refuses the whole commit.
     pub(super) fn check_committed_partition(
         &self,
-        _by: &Committer<'_>,
-        _topic: Uuid,
-        _partition: i32,
+        by: &Committer<'_>,
+        topic: Uuid,
+        partition: i32,
     ) -> Result<(), ErrorCode> {
         match self {
             // Who assigns what is the members' own affair.
             Group::Classic(_) => Ok(()),
+            Group::Consumer(group) => group.check_committed_partition(by, topic, partition),
         }
     }
 
     /// Whether a member may have the group's offsets.
-    pub(super) fn check_fetch(&self, _member: Option<&str>, _epoch: i32) -> Result<(), ErrorCode> {
+    pub(super) fn check_fetch(&self, member: Option<&str>, epoch: i32) -> Result<(), ErrorCode> {
         match self {
             Group::Classic(_) => Ok(()),
+            Group::Consumer(group) => group.check_fetch(member, epoch),
         }
     }
 
@@ -96,6 +98,7 @@ impl Group {
     pub(super) fn check_offset_delete(&self) -> Result<(), ErrorCode> {
         match self {
             Group::Classic(group) => group.check_offset_delete(),
+            Group::Consumer(_) => Ok(()),
         }
     }
 
@@ -103,6 +106,7 @@ impl Group {
     pub(super) fn is_empty(&self) -> bool {
         match self {
             Group::Classic(group) => group.is_empty(),
+            Group::Consumer(group) => group.is_empty(),
         }
     }
 
@@ -110,6 +114,7 @@ impl Group {
     pub(super) fn is_subscribed(&self, topic: &str) -> bool {
         match self {
             Group::Classic(group) => group.is_subscribed(topic),
+            Group::Consumer(group) => group.is_subscribed_to(topic),
         }
     }
 
@@ -117,6 +122,7 @@ impl Group {
     pub(super) fn idle_since(&self) -> Option<Since> {
         match self {
             Group::Classic(group) => group.idle_since(),
+            Group::Consumer(_) => Some(Since::Commit),
         }
     }
 
@@ -124,6 +130,7 @@ impl Group {
     pub(super) fn tombstones(&self) -> Vec<Record> {
         match self {
             Group::Classic(group) => vec![group.tombstone()],
+            Group::Consumer(group) => group.tombstones(),
         }
     }
 
@@ -131,6 +138,7 @@ impl Group {
     pub(super) fn cancel_timers(&self, timers: &mut Timers) {
         match self {
             Group::Classic(group) => group.cancel_timers(timers),
+            Group::Consumer(group) => group.cancel_timers(timers),
         }
     }
 
@@ -138,6 +146,7 @@ impl Group {
     pub(super) fn kind(&self) -> Kind {
         match self {
             Group::Classic(_) => Kind::Classic,
+            Group::Consumer(_) => Kind::Consumer,
         }
     }
 
@@ -145,6 +154,7 @@ impl Group {
     pub(super) fn state_name(&self) -> &'static str {
         match self {
             Group::Classic(group) => group.state.name(),
+            Group::Consumer(group) => group.state().name(),
         }
     }
 
@@ -152,6 +162,7 @@ impl Group {
     pub(super) fn protocol_type(&self) -> &str {
         match self {
             Group::Classic(group) => group.protocol_type.as_deref().unwrap_or_default(),
+            Group::Consumer(_) => "consumer",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What an event asks for: records to append, answers to send, and what follows from the append.
 
 use super::classic::AfterAppend;
+use super::consumer::{ConsumerReply, Plan};
 use super::offsets::{self, CommitReply, OffsetDeleteReply};
 use crate::wire::error::ErrorCode;
 use std::sync::Arc;
@@ -48,6 +49,8 @@ pub(super) enum Then {
     Answer(Token, Reply),
     /// A classic group goes on; its records are its own state, which nobody replays.
     Classic(AfterAppend),
+    /// The records are replayed, and a consumer group's plan goes on.
+    Consumer(Box<Plan>),
     /// The records are replayed; there may be more that is to go.
     Offsets(offsets::AfterAppend),
 }
@@ -85,6 +88,8 @@ pub enum Reply {
     Heartbeat(ErrorCode),
     /// To LeaveGroup.
     Leave(LeaveReply),
+    /// To ConsumerGroupHeartbeat.
+    Consumer(ConsumerReply),
     /// To OffsetCommit.
     Commit(CommitReply),
     /// To OffsetDelete.
@@ -102,6 +107,9 @@ impl Reply {
             Reply::Sync(_) => Reply::Sync(SyncReply::failed(code)),
             Reply::Heartbeat(_) => Reply::Heartbeat(code),
             Reply::Leave(_) => Reply::Leave(LeaveReply { code, members: Vec::new() }),
+            Reply::Consumer(_) => {
+                Reply::Consumer(ConsumerReply { code, ..ConsumerReply::default() })
+            }
             Reply::Commit(commit) => Reply::Commit(commit.failed(code)),
             Reply::OffsetDelete(_) => Reply::OffsetDelete(OffsetDeleteReply::failed(code)),
             Reply::DeleteGroup(_) => Reply::DeleteGroup(code),

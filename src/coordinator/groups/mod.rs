@@ -22,6 +22,7 @@
 pub mod admin;
 mod any_group;
 pub mod classic;
+pub mod consumer;
 mod effects;
 pub mod offsets;
 mod settings;
@@ -34,7 +35,7 @@ pub use effects::{
     AppendOutcome, Effects, JoinMember, JoinReply, LeaveReply, LeftMember, Record, Reply,
     SyncReply, Token,
 };
-pub use settings::Settings;
+pub use settings::{ConsumerSettings, Settings};
 pub use shard::Shard;
 pub use timers::{Timer, Timers};
 pub use world::{Caller, TopicsView, World};

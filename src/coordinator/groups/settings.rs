@@ -1,6 +1,8 @@
 //! The settings that the group coordinator goes by, under Kafka's names.
 
+use super::consumer::assign::Assignor;
 use crate::config::Config;
+use std::sync::Arc;
 
 /// See Kafka's `GroupCoordinatorConfig`. Times are milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +23,63 @@ pub struct Settings {
     pub offsets_retention: i64,
     /// `offsets.retention.check.interval.ms`
     pub retention_check_interval: i64,
+    /// `broker.rack`
+    pub rack: Option<Arc<str>>,
+    /// Of groups of the consumer protocol.
+    pub consumer: ConsumerSettings,
+}
+
+/// What begins with `group.consumer`. Times are milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConsumerSettings {
+    /// `group.consumer.session.timeout.ms`
+    pub session_timeout: i32,
+    /// `group.consumer.heartbeat.interval.ms`
+    pub heartbeat_interval: i32,
+    /// `group.consumer.max.size`
+    pub max_size: usize,
+    /// `group.consumer.assignment.interval.ms`
+    pub assignment_interval: i64,
+    /// `group.consumer.assignors`, with their names; the first one is for groups that name none.
+    pub assignors: Vec<(Arc<str>, Assignor)>,
+    /// `group.consumer.migration.policy`: classic groups may become consumer groups.
+    pub upgrades: bool,
+    /// And the other way round.
+    pub downgrades: bool,
+}
+
+impl ConsumerSettings {
+    fn of(config: &Config) -> ConsumerSettings {
+        let number = |name: &str| config.number(name).unwrap_or(0);
+        let int = |name: &str| i32::try_from(number(name)).unwrap_or(i32::MAX);
+        let policy = config.get("group.consumer.migration.policy").unwrap_or_default();
+        let is = |names: &[&str]| names.iter().any(|name| policy.eq_ignore_ascii_case(name));
+        let named = config.get("group.consumer.assignors").unwrap_or_default();
+        let mut assignors: Vec<_> = named.split(',').filter_map(assignor).collect();
+        if assignors.is_empty() {
+            assignors.extend(assignor("uniform"));
+        }
+        ConsumerSettings {
+            session_timeout: int("group.consumer.session.timeout.ms"),
+            heartbeat_interval: int("group.consumer.heartbeat.interval.ms"),
+            max_size: usize::try_from(number("group.consumer.max.size")).unwrap_or(0),
+            assignment_interval: number("group.consumer.assignment.interval.ms"),
+            assignors,
+            upgrades: is(&["upgrade", "bidirectional"]),
+            downgrades: is(&["downgrade", "bidirectional"]),
+        }
+    }
+}
+
+/// An assignor by its name or by that of Kafka's class. Others cannot be had here.
+fn assignor(name: &str) -> Option<(Arc<str>, Assignor)> {
+    const PACKAGE: &str = "org.apache.kafka.coordinator.group.assignor.";
+    let name = match name.trim().strip_prefix(PACKAGE) {
+        Some("UniformAssignor") => "uniform",
+        Some("RangeAssignor") => "range",
+        _ => name.trim(),
+    };
+    Some((name.into(), Assignor::named(name)?))
 }
 
 impl Settings {
@@ -38,6 +97,8 @@ impl Settings {
             max_append: size("message.max.bytes"),
             offsets_retention: number("offsets.retention.minutes").saturating_mul(60_000),
             retention_check_interval: number("offsets.retention.check.interval.ms"),
+            rack: config.broker_rack().map(Arc::from),
+            consumer: ConsumerSettings::of(config),
         }
     }
 }

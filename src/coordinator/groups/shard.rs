@@ -4,6 +4,7 @@
 //! an append, what a timer does. What each protocol does stands in its own module.
 
 use super::classic::{self, Classic};
+use super::consumer::{self, Consumer};
 use super::effects::Then;
 use super::offsets::Offsets;
 use super::{AppendOutcome, Effects, Record, Timer, Timers, World};
@@ -14,9 +15,15 @@ use std::sync::Arc;
 
 /// A group of either protocol.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the larger one is the common one: groups with offsets alone"
+)]
 pub(super) enum Group {
     /// The members assign, the coordinator keeps them in step.
     Classic(Classic),
+    /// The coordinator assigns.
+    Consumer(Box<Consumer>),
 }
 
 /// See the module's comment.
@@ -53,6 +60,12 @@ impl Shard {
                 };
                 effects.reply(to, reply);
             }
+            Then::Consumer(plan) => {
+                let group = plan.group().clone();
+                self.replay_all(&records, outcome);
+                consumer::planned(self, *plan, world, effects, outcome);
+                self.group_has_changed(&group, world);
+            }
             Then::Classic(after) => {
                 let group = after.group().clone();
                 classic::appended(self, after, world, effects, outcome);
@@ -84,25 +97,30 @@ impl Shard {
             GroupKey::GroupMetadata(key) => {
                 let value = value.map(GroupMetadataValue::from_bytes).transpose()?;
                 classic::replay(self, key.group, value);
+                Ok(())
             }
             GroupKey::OffsetCommit(key) => {
                 let value = value.map(OffsetCommitValue::from_bytes).transpose()?;
                 self.replay_offset(key, value);
+                Ok(())
             }
-            _ => {}
+            key => consumer::replay(self, &key, value),
         }
-        Ok(())
     }
 
     /// Everything has been replayed: sessions begin anew.
     pub fn loaded(&mut self, world: &mut World<'_>, effects: &mut Effects) {
         classic::loaded(self, world, effects);
+        consumer::loaded(self, world);
         self.look_when_something_can_have_ended(world);
     }
 
     /// The classic group with this name.
     pub fn classic(&self, id: &str) -> Option<&Classic> {
-        self.groups.get(id).map(|Group::Classic(group)| group)
+        match self.groups.get(id)? {
+            Group::Classic(group) => Some(group),
+            Group::Consumer(_) => None,
+        }
     }
 
     /// Panics where a law is broken. For simulations.
@@ -110,6 +128,7 @@ impl Shard {
         for group in self.groups.values() {
             match group {
                 Group::Classic(group) => group.check(&self.timers),
+                Group::Consumer(group) => group.check(&self.timers),
             }
         }
         for timer in self.timers.each() {
@@ -121,6 +140,7 @@ impl Shard {
         let Some(group) = timer.group() else { return true };
         match self.groups.get(group) {
             Some(Group::Classic(group)) => group.needs(timer),
+            Some(Group::Consumer(group)) => group.needs(timer),
             None => false,
         }
     }
@@ -139,7 +159,9 @@ impl Shard {
             }
             Timer::Join(group) => self.join_expired(&group, world, effects),
             Timer::Sync(group) => self.sync_expired(&group, world, effects),
-            Timer::Session(..) | Timer::Revoke(..) | Timer::Rejoin(..) | Timer::Resync(..) => {}
+            Timer::Session(..) | Timer::Revoke(..) | Timer::Rejoin(..) | Timer::Resync(..) => {
+                self.member_expired(&timer, world, effects);
+            }
             Timer::Expiry => self.remove_ended(world, effects),
         }
         true

@@ -13,7 +13,7 @@ use crate::wire::messages::describe_groups::{
 const NOT_FOUND: i16 = 6;
 /// Every operation that there is for a group, as bits of their codes: nothing is forbidden without
 /// an authorizer (Kafka's `AclEntry.supportedOperations`).
-const GROUP_OPERATIONS: i32 = 3400;
+pub(super) const GROUP_OPERATIONS: i32 = 3400;
 
 /// The groups described so far, encoded.
 #[derive(Debug, Default)]

@@ -6,6 +6,8 @@
 //! place.
 
 mod classic;
+mod consumer_group_describe;
+mod consumer_group_heartbeat;
 mod delete_groups;
 mod describe_groups;
 mod list_groups;
@@ -17,7 +19,7 @@ mod park;
 #[cfg(test)]
 mod tests;
 
-pub use park::{ParkedGroup, deliver, give_up, send};
+pub use park::{ParkedFrame, ParkedGroup, deliver, flushed, give_up, send};
 
 use super::call::{Call, decode};
 use super::service::{KafkaService, refuse};
@@ -27,6 +29,9 @@ use crate::wire::api::ApiKey;
 use crate::wire::codec::{DecodeError, Reader};
 use crate::wire::error::ErrorCode;
 use park::Asking;
+
+/// From this version on SyncGroup must say what the group has agreed upon.
+const NAMES_PROTOCOL: i16 = 5;
 
 /// Serves a request of one of the group APIs.
 pub fn serve(
@@ -48,6 +53,8 @@ pub fn serve(
         ApiKey::OffsetFetch => look::fetch(&mut asking, body),
         ApiKey::ListGroups => look::list(&mut asking, body),
         ApiKey::DescribeGroups => look::describe(&mut asking, body),
+        ApiKey::ConsumerGroupHeartbeat => consumer_heartbeat(&mut asking, body),
+        ApiKey::ConsumerGroupDescribe => look::describe_consumers(&mut asking, body),
         _ => return Flow::Close("a group API that has no handler".into()),
     };
     match served {
@@ -76,10 +83,16 @@ fn sync(asking: &mut Asking<'_, '_, '_>, body: &mut Reader<'_>) -> Result<(), De
     use crate::coordinator::groups::SyncReply;
     let request: crate::wire::messages::sync_group::SyncGroupRequest<'_> =
         decode(asking.call, body)?;
+    let refused = |code| Reply::Sync(SyncReply::failed(code));
+    let has_protocol = request.protocol_type.is_some() && request.protocol_name.is_some();
+    if asking.call.version() >= NAMES_PROTOCOL && !has_protocol {
+        asking.refuse(&refused(ErrorCode::INCONSISTENT_GROUP_PROTOCOL));
+        return Ok(());
+    }
     asking.ask(
         request.group_id,
         |shard, world, token, effects| shard.sync(world, &request, token, effects),
-        |code| Reply::Sync(SyncReply::failed(code)),
+        refused,
     );
     Ok(())
 }
@@ -135,6 +148,28 @@ fn offset_delete(
         request.group_id,
         |shard, world, token, effects| shard.delete_offsets(world, &request, token, effects),
         |code| Reply::OffsetDelete(OffsetDeleteReply::failed(code)),
+    );
+    Ok(())
+}
+
+fn consumer_heartbeat(
+    asking: &mut Asking<'_, '_, '_>,
+    body: &mut Reader<'_>,
+) -> Result<(), DecodeError> {
+    use crate::coordinator::groups::consumer::ConsumerReply;
+    let request: crate::wire::messages::consumer_group_heartbeat::ConsumerGroupHeartbeatRequest<
+        '_,
+    > = decode(asking.call, body)?;
+    let call = asking.call;
+    let host = call.origin.host();
+    let (client_id, version) = (call.header.client_id.unwrap_or_default(), call.version());
+    let caller = Caller { client_id, host: &host, version };
+    asking.ask(
+        request.group_id,
+        |shard, world, token, effects| {
+            shard.consumer_heartbeat(world, caller, &request, token, effects);
+        },
+        |code| Reply::Consumer(ConsumerReply { code, ..ConsumerReply::default() }),
     );
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use super::super::{Timer, Timers};
 use super::{Classic, State};
+use std::sync::Arc;
 
 impl Classic {
     /// Panics where a law is broken, saying which.
@@ -73,6 +74,14 @@ impl Classic {
         if self.state == State::CompletingRebalance {
             assert!(timers.is_set(&Timer::Sync(id.clone())), "{id}: the sync phase has a time");
         }
+    }
+
+    /// All timers that may be set for this group.
+    pub(in super::super) fn timers(&self) -> Vec<Timer> {
+        let members = self.members.keys().chain(&self.pending_joins);
+        let heartbeat = |member: &Arc<str>| Timer::Heartbeat(self.id.clone(), member.clone());
+        let phases = [Timer::Join(self.id.clone()), Timer::Sync(self.id.clone())];
+        members.map(heartbeat).chain(phases).collect()
     }
 
     /// Whether a timer of this group has a purpose.

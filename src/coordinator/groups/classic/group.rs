@@ -115,7 +115,7 @@ impl Classic {
             && protocols.iter().any(|(name, _)| common(name))
     }
 
-    pub(super) fn add(&mut self, member: Member, protocol_type: &Arc<str>) {
+    pub(in super::super) fn add(&mut self, member: Member, protocol_type: &Arc<str>) {
         if self.members.is_empty() {
             self.protocol_type = Some(protocol_type.clone());
         }
@@ -171,7 +171,7 @@ impl Classic {
 
     /// The protocol that most members like best, of those that all have. Where votes are even the
     /// leader's order decides; Kafka leaves that to a hash map.
-    pub(super) fn elect_protocol(&self) -> Option<Arc<str>> {
+    pub(in super::super) fn elect_protocol(&self) -> Option<Arc<str>> {
         let candidate =
             |name: &str| self.supported.get(name).copied().unwrap_or(0) == self.members.len();
         let mut votes: BTreeMap<&Arc<str>, usize> = BTreeMap::new();

@@ -14,15 +14,15 @@ use std::sync::Arc;
 const ID_FIRST: i16 = 4;
 
 /// A JoinGroup that has been read.
-pub(super) struct Join<'r> {
-    pub(super) caller: Caller<'r>,
-    pub(super) token: Token,
-    pub(super) member_id: Arc<str>,
-    pub(super) instance_id: Option<Arc<str>>,
-    pub(super) session_timeout: i32,
-    pub(super) rebalance_timeout: i32,
-    pub(super) protocol_type: Arc<str>,
-    pub(super) protocols: Protocols,
+pub(in super::super) struct Join<'r> {
+    pub(in super::super) caller: Caller<'r>,
+    pub(in super::super) token: Token,
+    pub(in super::super) member_id: Arc<str>,
+    pub(in super::super) instance_id: Option<Arc<str>>,
+    pub(in super::super) session_timeout: i32,
+    pub(in super::super) rebalance_timeout: i32,
+    pub(in super::super) protocol_type: Arc<str>,
+    pub(in super::super) protocols: Protocols,
 }
 
 impl<'r> Join<'r> {
@@ -46,7 +46,7 @@ impl<'r> Join<'r> {
         }
     }
 
-    fn refused(&self, code: ErrorCode, member_id: &Arc<str>) -> JoinReply {
+    pub(in super::super) fn refused(&self, code: ErrorCode, member_id: &Arc<str>) -> JoinReply {
         JoinReply::failed(code, member_id.clone())
     }
 
@@ -92,6 +92,14 @@ impl Shard {
         if code != ErrorCode::NONE {
             return turn.answer_join(token, join.refused(code, &join.member_id));
         }
+        if let Some(Group::Consumer(group)) = self.groups.get(request.group_id)
+            && !group.is_empty()
+        {
+            return self.classic_join(world, request.group_id, &join, effects);
+        }
+        // An empty consumer group becomes a classic one: it is written down with the new one.
+        let before = self.take_empty_consumer(request.group_id, &join.member_id);
+        let mut turn = Turn { timers: &mut self.timers, world, effects };
         let is_new_group = !self.groups.contains_key(request.group_id);
         if is_new_group {
             if !join.member_id.is_empty() {
@@ -102,11 +110,15 @@ impl Shard {
             let group = Classic::new(id.clone(), turn.world.now_ms);
             self.groups.insert(id, Group::Classic(group));
         }
-        let Some(Group::Classic(group)) = self.groups.get_mut(request.group_id) else { return };
+        let Some(Group::Classic(group)) = self.groups.get_mut(request.group_id) else {
+            let refused = join.refused(ErrorCode::UNKNOWN_MEMBER_ID, &join.member_id);
+            return turn.answer_join(token, refused);
+        };
         group.join(&join, &mut turn);
         if is_new_group && turn.effects.records.is_empty() {
-            let records = vec![group.empty_record()];
-            let after = AfterAppend::Created(group.id.clone());
+            let mut records = before.as_ref().map(|group| group.tombstones()).unwrap_or_default();
+            records.push(group.empty_record());
+            let after = AfterAppend::Created(group.id.clone(), before);
             turn.effects.append(records, Then::Classic(after));
         }
     }

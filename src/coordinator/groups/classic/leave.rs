@@ -32,6 +32,9 @@ impl Shard {
                 let mut turn = Turn { timers: &mut self.timers, world, effects };
                 group.leave(&named, &mut turn)
             }
+            Some(Group::Consumer(_)) => {
+                return self.classic_leaves(world, request.group_id, &named, token, effects);
+            }
             None => named.iter().map(|one| left(one, ErrorCode::UNKNOWN_MEMBER_ID)).collect(),
         };
         let reply = Reply::Leave(LeaveReply { code: ErrorCode::NONE, members });
@@ -39,7 +42,7 @@ impl Shard {
     }
 }
 
-fn left(named: &MemberIdentity<'_>, code: ErrorCode) -> LeftMember {
+pub(in super::super) fn left(named: &MemberIdentity<'_>, code: ErrorCode) -> LeftMember {
     LeftMember {
         member_id: named.member_id.into(),
         instance_id: named.group_instance_id.map(Into::into),

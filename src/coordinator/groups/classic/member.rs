@@ -26,11 +26,11 @@ pub struct Member {
     /// What the leader gave it.
     pub assignment: Arc<[u8]>,
     /// Its JoinGroup that waits for the join phase to end.
-    pub(super) join: Option<Token>,
+    pub(in super::super) join: Option<Token>,
     /// Its SyncGroup that waits for the leader's.
-    pub(super) sync: Option<Token>,
+    pub(in super::super) sync: Option<Token>,
     /// Its first join is not over: nobody knows whether it is still there.
-    pub(super) is_new: bool,
+    pub(in super::super) is_new: bool,
 }
 
 impl Member {

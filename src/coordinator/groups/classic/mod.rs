@@ -16,8 +16,8 @@
 mod check;
 mod group;
 mod heartbeat;
-mod join;
-mod leave;
+pub(super) mod join;
+pub(super) mod leave;
 mod member;
 mod offsets;
 mod phase;
@@ -28,10 +28,11 @@ mod sync;
 
 pub use group::Classic;
 pub use member::{Member, Protocols};
-pub(super) use phase::{appended, loaded};
+pub(super) use phase::{appended, converted, loaded};
 pub(super) use record::replay;
 pub use state::State;
 
+use super::consumer::Consumer;
 use super::{Effects, JoinReply, Reply, SyncReply, Timer, Timers, Token, World};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -43,8 +44,8 @@ const NEW_MEMBER_TIMEOUT: i32 = 5 * 60 * 1000;
 /// What follows from an append of a group's record.
 #[derive(Debug)]
 pub(super) enum AfterAppend {
-    /// A group that was not there before.
-    Created(Arc<str>),
+    /// A group that was not there before, or was an empty consumer group.
+    Created(Arc<str>, Option<Box<Consumer>>),
     /// A group without members; the answer that waits for it.
     Emptied(Arc<str>, Option<(Token, Reply)>),
     /// What the leader has assigned.
@@ -57,7 +58,7 @@ impl AfterAppend {
     /// The group that was written down.
     pub(super) fn group(&self) -> &Arc<str> {
         match self {
-            AfterAppend::Created(group)
+            AfterAppend::Created(group, _)
             | AfterAppend::Emptied(group, _)
             | AfterAppend::Synced { group, .. } => group,
             AfterAppend::Replaced(replaced) => &replaced.group,

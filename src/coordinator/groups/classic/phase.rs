@@ -224,7 +224,7 @@ impl Shard {
 pub(in super::super) fn loaded(shard: &mut Shard, world: &mut World<'_>, effects: &mut Effects) {
     let Shard { groups, timers, .. } = shard;
     for group in groups.values_mut() {
-        let Group::Classic(group) = group;
+        let Group::Classic(group) = group else { continue };
         let turn = &mut Turn { timers, world, effects };
         for id in group.members.keys().cloned().collect::<Vec<_>>() {
             group.expect_again(&id, turn);
@@ -234,6 +234,25 @@ pub(in super::super) fn loaded(shard: &mut Shard, world: &mut World<'_>, effects
             group.prepare_rebalance("it has more members than group.max.size allows", turn);
         }
     }
+}
+
+/// A consumer group has become a classic one: its members are expected to be heard of as such.
+pub(in super::super) fn converted(
+    shard: &mut Shard,
+    group: Box<Classic>,
+    rebalance: Option<&str>,
+    world: &mut World<'_>,
+    effects: &mut Effects,
+) {
+    let mut group = *group;
+    let turn = &mut Turn { timers: &mut shard.timers, world, effects };
+    for id in group.members.keys().cloned().collect::<Vec<_>>() {
+        group.expect_again(&id, turn);
+    }
+    if let Some(reason) = rebalance {
+        group.prepare_rebalance(reason, turn);
+    }
+    shard.groups.insert(group.id.clone(), Group::Classic(group));
 }
 
 /// Goes on after an append, see [`AfterAppend`].
@@ -247,11 +266,14 @@ pub(in super::super) fn appended(
     let Shard { groups, timers, .. } = shard;
     let turn = &mut Turn { timers, world, effects };
     match (after, outcome) {
-        (AfterAppend::Created(_), Ok(())) => {}
-        (AfterAppend::Created(id), Err(code)) => {
+        (AfterAppend::Created(..), Ok(())) => {}
+        (AfterAppend::Created(id, before), Err(code)) => {
             if let Some(group) = classic(groups, &id) {
                 group.abandon(code, turn);
                 groups.remove(&id);
+            }
+            if let Some(before) = before {
+                groups.insert(id, Group::Consumer(before));
             }
         }
         (AfterAppend::Emptied(id, reply), outcome) => {
@@ -284,7 +306,10 @@ pub(in super::super) fn appended(
 fn classic<'g>(groups: &'g mut HashMap<Arc<str>, Group>, id: &str) -> Option<&'g mut Classic> {
     let group = groups.get_mut(id);
     assert!(group.is_some(), "the group of an append is there");
-    group.map(|Group::Classic(group)| group)
+    match group {
+        Some(Group::Classic(group)) => Some(group),
+        _ => None,
+    }
 }
 
 impl Classic {

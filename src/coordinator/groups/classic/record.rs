@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 impl Classic {
     /// The group with these assignments.
-    pub(super) fn record(&self, assignment: &dyn Fn(&Arc<str>) -> Arc<[u8]>) -> Record {
+    pub(in super::super) fn record(&self, assignment: &dyn Fn(&Arc<str>) -> Arc<[u8]>) -> Record {
         let protocol = self.protocol.as_deref();
         let given: Vec<_> = self.members.values().map(|member| assignment(&member.id)).collect();
         let members: Vec<_> = self
@@ -89,7 +89,7 @@ impl Classic {
     }
 
     /// The topics of all members: known of consumers, where all their metadata can be read.
-    pub(super) fn subscribed_topics(&self) -> Option<BTreeSet<Arc<str>>> {
+    pub(in super::super) fn subscribed_topics(&self) -> Option<BTreeSet<Arc<str>>> {
         if !self.is_of_consumers() {
             return None;
         }

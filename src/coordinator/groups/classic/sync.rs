@@ -25,6 +25,9 @@ impl Shard {
             Some(Group::Classic(group)) if !group.is_empty() => {
                 return group.sync(request, token, &mut turn);
             }
+            Some(Group::Consumer(group)) if !group.is_empty() => {
+                return self.classic_sync(world, request, token, effects);
+            }
             _ => ErrorCode::UNKNOWN_MEMBER_ID,
         };
         turn.answer_sync(token, SyncReply::failed(refusal));

@@ -1,0 +1,63 @@
+//! Expressions of topics: checked when a member brings one, looked up in the catalog by the group.
+//!
+//! Kafka's are RE2/J's. They are put into the words of the crate `regex`, whose matching takes time in
+//! proportion to the text too, and bounded in size; what cannot be said there is refused as
+//! invalid. An expression must match a name from its beginning to its end.
+
+mod class;
+mod translate;
+
+use super::super::World;
+use super::Refusal;
+use super::wishes::Resolved;
+use crate::wire::error::ErrorCode;
+use ::regex::{Regex, RegexBuilder};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// The longest expression, in bytes: all of a group's are looked up at once, by whom others wait for.
+const LONGEST: usize = 4096;
+/// The largest that an expression may become when it is compiled, in bytes.
+const LARGEST: usize = 128 * 1024;
+
+fn compile(pattern: &str) -> Result<Regex, String> {
+    if pattern.len() > LONGEST {
+        return Err(format!("it is longer than {LONGEST} bytes"));
+    }
+    let translated = translate::translate(pattern)?;
+    let build = |text: &str| RegexBuilder::new(text).size_limit(LARGEST).build();
+    // First without the anchors: they must not make a whole of what is none.
+    let whole = build(&translated).and_then(|_| build(&format!(r"\A(?:{translated})\z")));
+    whole.map_err(|error| error.to_string())
+}
+
+/// Whether an expression can be had.
+///
+/// # Errors
+/// When it cannot.
+pub(super) fn check(pattern: &str) -> Result<(), Refusal> {
+    compile(pattern).map(drop).map_err(|why| {
+        let message =
+            format!("SubscribedTopicRegex `{pattern}` is not a valid regular expression: {why}.");
+        Refusal::new(ErrorCode::INVALID_REGULAR_EXPRESSION, message)
+    })
+}
+
+/// The topics that each of some expressions stands for now.
+pub(super) fn resolve(patterns: &[Arc<str>], world: &World<'_>) -> Vec<(Arc<str>, Resolved)> {
+    let mut found: Vec<(Option<Regex>, BTreeSet<Arc<str>>)> =
+        patterns.iter().map(|pattern| (compile(pattern).ok(), BTreeSet::new())).collect();
+    world.topics.each_name(&mut |name| {
+        for (regex, topics) in &mut found {
+            if regex.as_ref().is_some_and(|regex| regex.is_match(name)) {
+                topics.insert(name.clone());
+            }
+        }
+    });
+    let version = i64::try_from(world.topics.version()).unwrap_or(i64::MAX);
+    let resolved = |topics| Resolved { topics: Arc::new(topics), version, time: world.now_ms };
+    patterns.iter().cloned().zip(found.into_iter().map(|(_, topics)| resolved(topics))).collect()
+}
+
+#[cfg(test)]
+mod tests;

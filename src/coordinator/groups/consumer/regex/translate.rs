@@ -1,0 +1,141 @@
+//! RE2/J's syntax in the words of the crate `regex`: what both write alike but mean otherwise is
+//! written anew, what only the crate knows is refused (`com.google.re2j.Parser`).
+
+use super::class::{self, Chars};
+
+/// The most that `x{n}` may say.
+const MOST_REPEATS: u32 = 1000;
+
+/// # Errors
+/// What is wrong with it.
+pub(super) fn translate(pattern: &str) -> Result<String, String> {
+    let mut chars = Chars::of(pattern);
+    let mut out = String::with_capacity(pattern.len() + 16);
+    // Whether the last thing was a repetition: another one does not follow it.
+    let mut repeated = false;
+    while let Some(c) = chars.next() {
+        let was_repeated = std::mem::take(&mut repeated);
+        match c {
+            '\\' => escape(&mut chars, &mut out)?,
+            '[' => class::translate(&mut chars, &mut out)?,
+            '(' => group(&mut chars, &mut out)?,
+            '*' | '+' | '?' => {
+                repeated = repeat(&mut chars, &mut out, &c.to_string(), was_repeated)?;
+            }
+            '{' => match bounds(&chars)? {
+                Some((text, len)) => {
+                    chars.skip(len);
+                    repeated = repeat(&mut chars, &mut out, &text, was_repeated)?;
+                }
+                None => {
+                    out.push_str(r"\{");
+                    // RE2/J takes it for one all the same when it looks at what comes next.
+                    repeated = true;
+                }
+            },
+            ')' | '|' | '.' | '^' | '$' => out.push(c),
+            c => literal(&mut out, c),
+        }
+    }
+    Ok(out)
+}
+
+fn repeat(
+    chars: &mut Chars,
+    out: &mut String,
+    operator: &str,
+    was_repeated: bool,
+) -> Result<bool, String> {
+    if was_repeated {
+        return Err(format!("invalid nested repetition operator: `{operator}`"));
+    }
+    out.push_str(operator);
+    if chars.eat('?') {
+        out.push('?');
+    }
+    Ok(true)
+}
+
+/// What stands behind a `{`, if it is a repetition, and how long it is; else the brace is itself.
+fn bounds(chars: &Chars) -> Result<Option<(String, usize)>, String> {
+    let rest = chars.rest();
+    let Some(end) = rest.iter().position(|c| *c == '}') else { return Ok(None) };
+    let text: String = rest.iter().take(end).collect();
+    let (least, most) = match text.split_once(',') {
+        None => (text.as_str(), text.as_str()),
+        Some((least, most)) => (least, most),
+    };
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if !digits(least) || !(most.is_empty() && text.contains(',') || digits(most)) {
+        return Ok(None);
+    }
+    let number = |text: &str| text.parse::<u32>().unwrap_or(u32::MAX);
+    let (low, high) = (number(least), if most.is_empty() { None } else { Some(number(most)) });
+    if low > MOST_REPEATS || high.is_some_and(|high| high > MOST_REPEATS || high < low) {
+        return Err(format!("bad repetition operator: `{{{text}}}`"));
+    }
+    Ok(Some((format!("{{{text}}}"), end + 1)))
+}
+
+fn escape(chars: &mut Chars, out: &mut String) -> Result<(), String> {
+    let Some(c) = chars.next() else {
+        return Err("trailing backslash at end of expression".into());
+    };
+    match c {
+        'Q' => quoted(chars, out),
+        'A' | 'z' => out.extend(['\\', c]),
+        'b' | 'B' => out.push_str(&format!(r"(?-u:\{c})")),
+        'd' | 'D' | 's' | 'S' | 'w' | 'W' => out.push_str(class::perl(c)),
+        'p' | 'P' => class::unicode(c, chars, out)?,
+        _ => literal(out, class::escaped(c, chars)?),
+    }
+    Ok(())
+}
+
+/// Up to `\E` all is literal.
+fn quoted(chars: &mut Chars, out: &mut String) {
+    while let Some(c) = chars.next() {
+        if c == '\\' && chars.eat('E') {
+            return;
+        }
+        literal(out, c);
+    }
+}
+
+/// What is behind a `(`: nothing special, a name, or flags.
+fn group(chars: &mut Chars, out: &mut String) -> Result<(), String> {
+    out.push('(');
+    if !chars.eat('?') {
+        return Ok(());
+    }
+    out.push('?');
+    let rest: String = chars.rest().iter().take(2).collect();
+    if rest.starts_with("P<") || rest.starts_with('<') {
+        if rest.starts_with('P') {
+            chars.skip(1);
+        }
+        // Names are of letters, digits and underscores; behind `<` that also excludes lookbehind.
+        while let Some(c) = chars.next() {
+            out.push(c);
+            match c {
+                '>' => return Ok(()),
+                '<' | '_' | 'a'..='z' | 'A'..='Z' | '0'..='9' => {}
+                _ => break,
+            }
+        }
+        return Err("invalid named capture".into());
+    }
+    while let Some(c) = chars.next() {
+        out.push(c);
+        match c {
+            ':' | ')' => return Ok(()),
+            'i' | 'm' | 's' | 'U' | '-' => {}
+            _ => break,
+        }
+    }
+    Err("invalid or unsupported Perl syntax".into())
+}
+
+fn literal(out: &mut String, c: char) {
+    out.push_str(&::regex::escape(c.encode_utf8(&mut [0; 4])));
+}

@@ -1,0 +1,83 @@
+//! Subscriptions by regular expression.
+
+use super::*;
+
+fn join(member: &str, regex: &str) -> Beat {
+    Beat { topics: None, regex: Some(regex.to_owned()), ..Beat::join(member, &[]) }
+}
+
+#[test]
+fn an_expression_is_looked_up_behind_the_answer() {
+    let mut bench = Bench::with(&[("foo-1", 1), ("foo-2", 1), ("bar", 1)]);
+    let reply = bench.beat(&join("a", "foo.*"));
+    assert_eq!((reply.member_epoch, reply.assignment.unwrap().len()), (1, 0));
+    assert_eq!((bench.group().epoch, bench.group().target_epoch), (2, 1));
+    let topics: Vec<&str> = bench.group().regexes["foo.*"].topics.iter().map(|t| &**t).collect();
+    assert_eq!(topics, ["foo-1", "foo-2"]);
+    let reply = bench.beat(&Beat::at("a", 1));
+    assert_eq!((reply.member_epoch, reply.assignment.unwrap().len()), (2, 2));
+    bench.check_log();
+    bench.beat(&Beat::at("a", -1));
+    assert!(bench.group().regexes.is_empty(), "nobody has it any more");
+    bench.check_log();
+}
+
+#[test]
+fn new_topics_are_found_in_bursts() {
+    let mut bench = Bench::with(&[("foo-1", 1)]);
+    bench.beat(&join("a", "foo.*"));
+    bench.beat(&Beat::at("a", 1));
+    bench.topic("foo-2", 1);
+    bench.pass(10_000);
+    bench.beat(&Beat::at("a", 2));
+    assert_eq!(bench.group().epoch, 2, "not more than ten seconds later");
+    bench.pass(1);
+    bench.beat(&Beat::at("a", 2));
+    assert_eq!((bench.group().epoch, bench.group().regexes["foo.*"].topics.len()), (3, 2));
+    assert_eq!(bench.beat(&Beat::at("a", 2)).assignment.unwrap().len(), 2);
+    bench.check_log();
+}
+
+#[test]
+fn a_known_expression_changes_the_target_at_once() {
+    let mut bench = Bench::with(&[("foo", 2), ("bar", 2)]);
+    bench.beat(&join("a", "foo"));
+    bench.beat(&Beat::at("a", 1));
+    bench.pass(1000);
+    let reply = bench.beat(&join("b", "foo"));
+    assert_eq!((bench.group().epoch, reply.member_epoch), (3, 3));
+    assert_eq!(bench.group().wishes.kind(2), assign::Subscription::Same);
+    // To names, and back to nothing at all.
+    let names =
+        Beat { topics: Some(vec!["bar".into()]), regex: Some(String::new()), ..Beat::at("b", 3) };
+    bench.pass(1000);
+    assert_eq!(bench.beat(&names).member_epoch, 4);
+    assert_eq!(bench.group().regexes.len(), 1, "a still has it");
+    bench.check_log();
+}
+
+#[test]
+fn what_is_no_expression_is_refused() {
+    let mut bench = Bench::with(&[("foo", 2)]);
+    let reply = bench.beat(&join("a", "(foo"));
+    assert_eq!(reply.code, ErrorCode::INVALID_REGULAR_EXPRESSION);
+    let message = reply.message.unwrap();
+    let begin = "SubscribedTopicRegex `(foo` is not a valid regular expression: ";
+    assert!(message.starts_with(begin), "{message}");
+    assert!(bench.log.is_empty());
+}
+
+#[test]
+fn a_lookup_that_could_not_be_written_is_made_again() {
+    let mut bench = Bench::with(&[("foo", 2)]);
+    bench.beat(&Beat::join("a", &[]));
+    let change = Beat { regex: Some("foo".into()), ..Beat::at("a", 1) };
+    bench.beat(&change);
+    assert_eq!(bench.group().regexes.len(), 1);
+    // It is looked up again only if its records are not there.
+    let other = Beat { regex: Some("fo+".into()), ..Beat::at("a", 1) };
+    bench.pass(20_000);
+    bench.beat(&other);
+    assert_eq!(bench.group().regexes.keys().next().map(|regex| &**regex), Some("fo+"));
+    bench.check_log();
+}

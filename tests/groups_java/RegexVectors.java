@@ -1,0 +1,54 @@
+// What RE2/J says of expressions and names: one line each, `pattern<TAB>verdict<TAB>names that match`.
+//
+//     java -cp "<kafka>/libs/*" RegexVectors.java > regexes.txt
+
+import com.google.re2j.Pattern;
+import com.google.re2j.PatternSyntaxException;
+import java.nio.charset.StandardCharsets;
+import java.io.PrintStream;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.TreeSet;
+
+public class RegexVectors {
+    static final String[] NAMES = {
+        "", "a", "b", "ab", "abc", "a.b", "a-b", "a_b", "A", "AB", "1", "12", "foo", "foo-1", "foo.bar", "FOO",
+        "__consumer_offsets", "aaa", "x", "z9", "a1b2"
+    };
+    static final String[] PARTS = {
+        "a", "b", "ab", "foo", ".", ".*", ".+", "-", "_", "1", "[a-z]", "[^a-z]", "[a-z0-9._-]", "[]a]", "[^]a]",
+        "[[a]", "[a&&b]", "[a-]", "[-a]", "[\\w-]", "[\\d.]", "[[:alpha:]]", "[[:^alpha:]]", "[[:digit:]_]", "[^\\W]",
+        "\\d", "\\D", "\\w", "\\W", "\\s", "\\S", "\\.", "\\-", "\\_", "\\pL", "\\p{Lu}", "\\PL", "\\p{^L}", "\\p{Greek}",
+        "\\x61", "\\x{62}", "\\101", "\\07", "\\1", "\\Qa.b\\E", "\\Qab", "\\b", "\\B", "\\A", "\\z", "\\Z", "\\C", "\\G",
+        "^", "$", "|", "(", ")", "(?:", "(?i)", "(?i:", "(?s)", "(?-i)", "(?U)", "(?x)", "(?P<n>", "(?<m>", "(?=", "(?!",
+        "*", "+", "?", "*?", "+?", "??", "{2}", "{1,}", "{0,2}", "{2,1}", "{,2}", "{", "}", "{1001}", "**", "\\a", "\\n",
+        "\\q", "\\", "]", "/", "#", " ", "~", "\u00e9", "\\u0061", "\\e", "\\<"
+    };
+
+    public static void main(String[] args) {
+        PrintStream out = new PrintStream(System.out, false, StandardCharsets.UTF_8);
+        TreeSet<String> patterns = new TreeSet<>();
+        for (String part : PARTS) patterns.add(part);
+        Random random = new Random(1);
+        while (patterns.size() < 4000) {
+            StringBuilder pattern = new StringBuilder();
+            int parts = 1 + random.nextInt(5);
+            for (int i = 0; i < parts; i++) pattern.append(PARTS[random.nextInt(PARTS.length)]);
+            patterns.add(pattern.toString());
+        }
+        for (String text : patterns) {
+            Pattern pattern;
+            try {
+                pattern = Pattern.compile(text);
+            } catch (PatternSyntaxException e) {
+                out.println(text + "\tinvalid\t");
+                continue;
+            }
+            List<String> matching = new ArrayList<>();
+            for (String name : NAMES) if (pattern.matcher(name).matches()) matching.add(name.isEmpty() ? "~" : name);
+            out.println(text + "\tvalid\t" + String.join(" ", matching));
+        }
+        out.flush();
+    }
+}
