@@ -31,7 +31,8 @@ pub const PARTITION_BYTES: i32 = 1 << 20;
 /// Bytes that librdkafka asks of all.
 const FETCH_BYTES: i32 = 50 << 20;
 
-fn frame<'a>(api: ApiKey, version: i16, request: &impl Message<'a>) -> Vec<u8> {
+/// A request as it goes over the wire.
+pub fn frame<'a>(api: ApiKey, version: i16, request: &impl Message<'a>) -> Vec<u8> {
     let mut out = Writer::new();
     out.write_i32(0);
     let (api_key, client_id) = (api as i16, Some("rdkafka"));
@@ -119,7 +120,8 @@ pub fn check_fetched(answer: &[u8]) -> usize {
     }
 }
 
-fn body<'a, M: Message<'a>>(answer: &'a [u8], api: ApiKey, version: i16) -> M {
+/// An answer, read.
+pub fn body<'a, M: Message<'a>>(answer: &'a [u8], api: ApiKey, version: i16) -> M {
     let mut reader = Reader::new(answer);
     ResponseHeader::decode(&mut reader, api, version).expect("a response header");
     M::decode(&mut reader, version).expect("a response")

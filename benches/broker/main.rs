@@ -7,7 +7,7 @@
 //! same load in the same run, and ratios are printed: they survive a noisy machine, figures do not.
 //!
 //! `cargo bench --bench broker [-- SECTION ...]`, sections: ready, start, produce, fetch, small,
-//! footprint, many.
+//! footprint, many, groups.
 //! `BARNABAS_BIN` measures another binary, `BENCH_RUNS` sets the number of runs, `BENCH_CASE` is part of
 //! the names of the cases that are wanted.
 
@@ -16,6 +16,7 @@ mod counters;
 mod floor;
 mod footprint;
 mod frames;
+mod groups;
 mod load;
 mod many;
 mod process;
@@ -32,6 +33,7 @@ const SECTIONS: &[(&str, fn())] = &[
     ("small", small::run),
     ("footprint", footprint::run),
     ("many", many::run),
+    ("groups", groups::run),
 ];
 
 fn main() {

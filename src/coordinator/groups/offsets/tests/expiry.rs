@@ -32,7 +32,11 @@ fn what_is_committed_again_begins_anew() {
     bench.commit("g", "a", &[(0, 1)]);
     bench.pass(RETENTION - HOUR);
     bench.commit("g", "a", &[(0, 1)]);
-    bench.pass(RETENTION - 1);
+    bench.pass(HOUR);
+    // It was looked at when the first commit would have ended, and from then on one knows better.
+    bench.pass(INTERVAL);
+    assert_eq!(bench.sleeps(), Some(RETENTION - HOUR - INTERVAL));
+    bench.pass(RETENTION - HOUR - INTERVAL - 1);
     assert_eq!(bench.offset("g", "a", 0), Some(1));
     bench.pass(1);
     assert_eq!(bench.offset("g", "a", 0), None);

@@ -5,6 +5,7 @@ mod commit;
 mod delete;
 mod expiry;
 mod model;
+mod store;
 
 use super::super::{Caller, Effects, Record, Reply, Settings, Shard, Token, TopicsView, World};
 use crate::wire::codec::Array;
