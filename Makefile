@@ -10,7 +10,7 @@
 
 CARGO ?= cargo
 ARGS ?=
-BENCH ?= broker log net
+BENCH ?= broker groups log net
 BENCH_ARGS ?=
 FUZZ ?=
 FUZZ_SECONDS ?= 60

@@ -34,6 +34,15 @@ fn fill(client: &mut Client, segments: u64) {
     }
 }
 
+/// A broker with a compacted topic of six segments, which begins to compact it unless told not to.
+fn filled(dir: &TempDir, more: &[&str]) -> (Broker, Client) {
+    let broker = start(dir, more);
+    let mut client = broker.client();
+    client.create_with("t", 1, &[SMALL, COMPACT]);
+    fill(&mut client, 6);
+    (broker, client)
+}
+
 /// The offsets of the batches that have records.
 fn offsets(client: &mut Client) -> Vec<i64> {
     let bytes = client.fetch_all(AT);
@@ -77,11 +86,7 @@ fn a_compacted_topic_keeps_the_last_record_of_each_key() {
 #[test]
 fn what_was_dirty_at_a_stop_is_compacted_after_the_start() {
     let dir = TempDir::new();
-    let broker = start(&dir, &["--set", "log.cleaner.enable=false"]);
-    let mut client = broker.client();
-    client.create_with("t", 1, &[SMALL, COMPACT]);
-    fill(&mut client, 6);
-    broker.stop_cleanly();
+    filled(&dir, &["--set", "log.cleaner.enable=false"]).0.stop_cleanly();
     let arguments = ["--set", "log.initial.task.delay.ms=0", "--set", "log.cleaner.backoff.ms=10"];
     let broker = Broker::start_with_retention(&dir.join("data"), &arguments);
     broker.logged(&["t-0: compacted up to offset 5"]);
@@ -193,11 +198,7 @@ fn compaction_waits_for_the_rate_and_neither_a_deletion_nor_a_stop_waits_for_it(
 #[test]
 fn a_corrupt_log_is_left_alone_with_a_line() {
     let dir = TempDir::new();
-    let broker = start(&dir, &["--set", "log.cleaner.enable=false"]);
-    let mut client = broker.client();
-    client.create_with("t", 1, &[SMALL, COMPACT]);
-    fill(&mut client, 6);
-    broker.stop_cleanly();
+    filled(&dir, &["--set", "log.cleaner.enable=false"]).0.stop_cleanly();
     let path = dir.join("data/t-0/00000000000000000002.log");
     let mut bytes = std::fs::read(&path).unwrap();
     bytes[1000] ^= 1;
@@ -216,10 +217,7 @@ fn a_corrupt_log_is_left_alone_with_a_line() {
 #[test]
 fn it_says_nothing_and_does_nothing_where_nothing_is_written() {
     let dir = TempDir::new();
-    let broker = start(&dir, &[]);
-    let mut client = broker.client();
-    client.create_with("t", 1, &[SMALL, COMPACT]);
-    fill(&mut client, 6);
+    let (broker, _client) = filled(&dir, &[]);
     broker.logged(&["t-0: compacted up to offset 5"]);
     // Looks that what was written last has asked for come and go; then there are none.
     let end = std::time::Instant::now() + GUARD;

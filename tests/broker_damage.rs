@@ -6,6 +6,7 @@ mod broker_support;
 
 use barnabas::wire::error::ErrorCode;
 use broker_support::*;
+use std::fs;
 use std::path::Path;
 
 #[test]
@@ -17,8 +18,8 @@ fn a_partition_that_cannot_be_led_is_offline_and_is_checked_again() {
     broker.kill();
     // Where a new epoch is noted, there is no room for a file.
     let epochs = data.join("t-1").join("leader-epoch-checkpoint");
-    std::fs::remove_file(&epochs).unwrap();
-    std::fs::create_dir(&epochs).unwrap();
+    fs::remove_file(&epochs).unwrap();
+    fs::create_dir(&epochs).unwrap();
 
     let broker = Broker::start(&data, &[]);
     broker.logged(&["ERROR", "partition t-1 is offline", "leader-epoch-checkpoint"]);
@@ -30,7 +31,7 @@ fn a_partition_that_cannot_be_led_is_offline_and_is_checked_again() {
     assert_eq!(ended.code, Some(0), "{:#?}", ended.log);
     assert!(!data.join(".kafka_cleanshutdown").exists(), "t-1 was not closed");
 
-    std::fs::remove_dir(&epochs).unwrap();
+    fs::remove_dir(&epochs).unwrap();
     let broker = Broker::start(&data, &[]);
     let mut client = broker.client();
     assert_eq!(client.cluster().topics["t"].epochs, [2, 2], "the start was not a clean one");
@@ -41,9 +42,9 @@ fn a_partition_that_cannot_be_led_is_offline_and_is_checked_again() {
 
 /// Changes a byte of a file.
 fn flip(path: &Path, at: usize) {
-    let mut bytes = std::fs::read(path).unwrap();
+    let mut bytes = fs::read(path).unwrap();
     bytes[at] ^= 0x80;
-    std::fs::write(path, bytes).unwrap();
+    fs::write(path, bytes).unwrap();
 }
 
 #[test]
@@ -114,10 +115,10 @@ fn an_unfinished_end_of_the_metadata_log_is_cut_and_told() {
     drop(client);
     broker.stop_cleanly();
     let path = data.join(METADATA);
-    let mut bytes = std::fs::read(&path).unwrap();
+    let mut bytes = fs::read(&path).unwrap();
     bytes.extend_from_within(..80);
-    std::fs::write(&path, bytes).unwrap();
-    std::fs::remove_file(data.join(".kafka_cleanshutdown")).unwrap();
+    fs::write(&path, bytes).unwrap();
+    fs::remove_file(data.join(".kafka_cleanshutdown")).unwrap();
     let broker = Broker::start(&data, &[]);
     broker.logged(&["WARN", "__cluster_metadata-0", "80 bytes dropped"]);
     assert_eq!(broker.client().cluster().topics["kept"].epochs, [1]);
@@ -131,8 +132,8 @@ fn what_no_topic_owns_is_set_aside_however_long_its_name_is() {
     Broker::start(&data, &[]).stop_cleanly();
     let long = format!("{}-0", "x".repeat(249));
     for name in [&long, "stray-0"] {
-        std::fs::create_dir(data.join(name)).unwrap();
-        std::fs::write(data.join(name).join("kept"), name).unwrap();
+        fs::create_dir(data.join(name)).unwrap();
+        fs::write(data.join(name).join("kept"), name).unwrap();
     }
     let broker = Broker::start(&data, &[]);
     let mut client = broker.client();
@@ -145,10 +146,48 @@ fn what_no_topic_owns_is_set_aside_however_long_its_name_is() {
     let strays: Vec<String> =
         names(&data).into_iter().filter(|name| name.ends_with("-stray")).collect();
     assert_eq!(strays.len(), 2, "{strays:?}");
-    let kept = |name: &String| std::fs::read_to_string(data.join(name).join("kept")).unwrap();
+    let kept = |name: &String| fs::read_to_string(data.join(name).join("kept")).unwrap();
     let mut kept: Vec<String> = strays.iter().map(kept).collect();
     kept.sort();
     assert_eq!(kept, ["stray-0".to_owned(), long]);
+}
+
+#[test]
+fn a_partition_that_cannot_say_whose_it_is_is_offline_until_somebody_has_looked() {
+    let dir = TempDir::new();
+    let data = dir.join("data");
+    let broker = Broker::start(&data, &[]);
+    let mut client = broker.client();
+    client.create("t", 3);
+    for index in 0..3 {
+        assert_eq!(client.append(("t", index), &batch(1, 2, 10)), 0);
+    }
+    drop(client);
+    broker.stop_cleanly();
+    let file = |index| data.join(format!("t-{index}/partition.metadata"));
+    fs::write(file(0), "version: 0\ntopic_id: no id").unwrap();
+    fs::remove_file(file(1)).unwrap();
+    fs::create_dir(file(1)).unwrap();
+    // After a clean stop it is the first who asks that opens it, after a crash the start.
+    for kill in [true, false] {
+        let broker = Broker::start(&data, &[]);
+        let mut client = broker.client();
+        for index in 0..2 {
+            let refused = client.produce(("t", index), &batch(2, 2, 10));
+            assert_eq!(refused.code, ErrorCode::KAFKA_STORAGE_ERROR);
+            broker.logged(&["ERROR", &format!("partition t-{index}"), "is offline", "remove that"]);
+        }
+        assert!(client.append(("t", 2), &batch(2, 2, 10)) > 0, "the others serve");
+        drop(client);
+        match kill {
+            true => _ = broker.kill(),
+            false => broker.stop_cleanly(),
+        }
+    }
+    fs::remove_file(file(0)).unwrap();
+    let broker = Broker::start(&data, &[]);
+    assert_eq!(broker.client().append(("t", 0), &batch(3, 2, 10)), 2, "all is there");
+    broker.stop_cleanly();
 }
 
 #[test]
@@ -161,12 +200,12 @@ fn partitions_without_their_metadata_are_left_alone() {
     client.append(("t", 0), &batch(1, 2, 100));
     broker.stop_cleanly();
     let aside = dir.join("metadata");
-    std::fs::rename(data.join("__cluster_metadata-0"), &aside).unwrap();
+    fs::rename(data.join("__cluster_metadata-0"), &aside).unwrap();
     let before = picture(&data);
     let refused = refused(command(&["--port", "0", "--data-dir", data.to_str().unwrap()]));
     assert!(refused.stderr.contains("there is the partition t-0"), "{}", refused.stderr);
     assert_eq!(picture(&data), before);
-    std::fs::rename(&aside, data.join("__cluster_metadata-0")).unwrap();
+    fs::rename(&aside, data.join("__cluster_metadata-0")).unwrap();
     let broker = Broker::start(&data, &[]);
     assert_eq!(batches(&broker.client().fetch_all(("t", 0))).len(), 1);
     broker.stop_cleanly();

@@ -48,11 +48,32 @@ impl Filled {
         }
     }
 
+    /// A new topic `full` that has taken all that the disk has room for, and then no more.
+    fn new(client: &mut Client, disk: &SmallDisk) -> Filled {
+        let mut full = Filled::default();
+        client.create("full", 1);
+        full.fill_up(client, disk);
+        full
+    }
+
+    fn fill_up(&mut self, client: &mut Client, disk: &SmallDisk) {
+        self.fill(client, "full");
+        disk.fill();
+        self.fill(client, "full");
+    }
+
     /// Produces until nothing fits any more, not even something small.
     fn fill(&mut self, client: &mut Client, topic: &str) {
         for size in [20_000, 1_000, 10] {
             while self.produce(client, topic, size) {}
         }
+    }
+
+    /// There is room again.
+    fn goes_on(&mut self, client: &mut Client, disk: &SmallDisk) {
+        disk.release();
+        assert!(self.produce(client, "full", 20_000));
+        self.assert_all_there(client, "full");
     }
 
     fn assert_all_there(&self, client: &mut Client, topic: &str) {
@@ -94,9 +115,7 @@ fn a_full_disk_refuses_writes_and_nothing_else_until_there_is_room() {
     while ballast.next < 200 {
         assert!(ballast.produce(&mut client, "ballast", 10_000));
     }
-    full.fill(&mut client, "full");
-    disk.fill();
-    full.fill(&mut client, "full");
+    full.fill_up(&mut client, &disk);
     broker.logged(&["ERROR", "full-0", "make room on that disk"]);
 
     for _ in 0..3 {
@@ -130,11 +149,7 @@ fn records_can_be_deleted_on_a_full_disk() {
     let disk = SmallDisk::new(8 * MIB);
     let broker = Broker::spawn(disk.broker(&PROMPT));
     let mut client = broker.client();
-    let mut full = Filled::default();
-    client.create("full", 1);
-    full.fill(&mut client, "full");
-    disk.fill();
-    full.fill(&mut client, "full");
+    let mut full = Filled::new(&mut client, &disk);
     // Most of it goes, and the segments with it.
     let keep_from = full.next - 100;
     assert_eq!(client.delete_records(("full", 0), keep_from), keep_from);
@@ -156,12 +171,8 @@ fn retention_makes_room_on_a_full_disk() {
     let disk = SmallDisk::new(8 * MIB);
     let broker = Broker::spawn(disk.broker(&PROMPT));
     let mut client = broker.client();
-    let mut full = Filled::default();
-    client.create("full", 1);
-    full.fill(&mut client, "full");
+    let mut full = Filled::new(&mut client, &disk);
     let before = full.next;
-    disk.fill();
-    full.fill(&mut client, "full");
     client.alter("full", &[("retention.bytes", "2000000")]);
     until("segments are gone", || disk.free() > 2 * MIB as i64);
     assert!(full.produce(&mut client, "full", 20_000));
@@ -213,19 +224,13 @@ fn a_clean_stop_on_a_full_disk_loses_nothing() {
     disk.take(1 << 20);
     let broker = Broker::spawn(disk.broker(&PROMPT));
     let mut client = broker.client();
-    let mut full = Filled::default();
-    client.create("full", 1);
-    full.fill(&mut client, "full");
-    disk.fill();
-    full.fill(&mut client, "full");
+    let mut full = Filled::new(&mut client, &disk);
     let ended = broker.stop();
     assert!(matches!(ended.code, Some(0 | 1)), "{:#?}", ended.log);
     let broker = Broker::spawn(disk.broker(&PROMPT));
     let mut client = broker.client();
     full.assert_all_there(&mut client, "full");
-    disk.release();
-    assert!(full.produce(&mut client, "full", 20_000));
-    full.assert_all_there(&mut client, "full");
+    full.goes_on(&mut client, &disk);
     broker.stop_cleanly();
 }
 
@@ -235,16 +240,10 @@ fn a_broker_that_keeps_nothing_lives_with_a_full_disk_too() {
     disk.take(1 << 20);
     let broker = Broker::spawn(disk.command(&[&["--ephemeral"], &PROMPT[..]].concat()));
     let mut client = broker.client();
-    let mut full = Filled::default();
-    client.create("full", 1);
-    full.fill(&mut client, "full");
-    disk.fill();
-    full.fill(&mut client, "full");
+    let mut full = Filled::new(&mut client, &disk);
     full.assert_all_there(&mut client, "full");
     assert_alive(&mut client);
-    disk.release();
-    assert!(full.produce(&mut client, "full", 20_000));
-    full.assert_all_there(&mut client, "full");
+    full.goes_on(&mut client, &disk);
     broker.stop_cleanly();
     assert_eq!(names(&disk.path()), [""; 0], "nothing is left");
 }

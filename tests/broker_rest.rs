@@ -91,6 +91,31 @@ fn a_broker_at_rest_uses_no_processor_and_little_memory() {
 }
 
 #[test]
+fn members_that_wait_for_their_group_cost_nothing_meanwhile() {
+    let dir = TempDir::new();
+    let interval = "replica.high.watermark.checkpoint.interval.ms=3600000";
+    let delay = "group.initial.rebalance.delay.ms=600000";
+    let broker = Broker::start(&dir.join("data"), &["--set", interval, "--set", delay]);
+    let mut admin = broker.client();
+    admin.await_coordinator("g");
+    let mut clients: Vec<Client> = (0..100).map(|_| broker.client()).collect();
+    let sent: Vec<Sent> =
+        clients.iter_mut().map(|client| client.send_join(Joining::new("g", ""))).collect();
+    settle(&broker, &admin);
+    let (time, ticks, sleeps) = (idle_time(), broker.cpu_ticks(), broker.sleeps());
+    pass(&admin, time);
+    assert_eq!(broker.cpu_ticks() - ticks, 0, "clock ticks over {time:?}");
+    assert_eq!(broker.sleeps() - sleeps, 0, "wake-ups over {time:?}");
+    broker.signal(libc::SIGTERM);
+    for (client, sent) in clients.iter_mut().zip(sent) {
+        let code = barnabas::wire::error::ErrorCode::NOT_COORDINATOR;
+        assert_eq!(client.joined(sent).code, code, "they were waiting all the time");
+    }
+    let ended = broker.ended();
+    assert_eq!(ended.code, Some(0), "{:#?}", ended.log);
+}
+
+#[test]
 fn memory_comes_back_after_a_burst() {
     let dir = TempDir::new();
     let broker = Broker::start(&dir.join("data"), &[]);

@@ -427,10 +427,7 @@ fn partitions_are_recovered_beside_each_other() {
 fn a_stop_does_not_wait_for_thousands_of_partitions_that_are_being_made() {
     let dir = TempDir::new();
     let data = dir.join("data");
-    let broker = Broker::start(&data, &[]);
-    let mut client = broker.client();
-    client.send_create("big", PARTITIONS, &[]);
-    wait_for(&data.join("big-50"));
+    let (broker, _client) = making_partitions(&data);
     broker.stop_cleanly();
     let left = names(&data);
     let made = left.iter().filter(|name| name.starts_with("big-")).count();
@@ -441,6 +438,15 @@ fn a_stop_does_not_wait_for_thousands_of_partitions_that_are_being_made() {
     assert!(broker.log().is_empty(), "nothing to tell: {:#?}", broker.log());
     broker.stop_cleanly();
     assert_eq!(names(&data).iter().find(|name| name.starts_with("big-")), None);
+}
+
+/// A broker that is in the middle of making a topic of very many partitions.
+fn making_partitions(data: &Path) -> (Broker, Client) {
+    let broker = Broker::start(data, &[]);
+    let mut client = broker.client();
+    client.send_create("big", PARTITIONS, &[]);
+    wait_for(&data.join("big-50"));
+    (broker, client)
 }
 
 /// As many as one request may ask for.
@@ -463,10 +469,7 @@ fn partition_of_big(name: &str) -> bool {
 fn what_a_kill_leaves_of_a_topics_creation_goes() {
     let dir = TempDir::new();
     let data = dir.join("data");
-    let broker = Broker::start(&data, &[]);
-    let mut client = broker.client();
-    client.send_create("big", PARTITIONS, &[]);
-    wait_for(&data.join("big-50"));
+    let (broker, _client) = making_partitions(&data);
     broker.kill();
     let broker = Broker::start(&data, &[]);
     let mut client = broker.client();

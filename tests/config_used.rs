@@ -1,7 +1,8 @@
 //! A setting that the table calls used is read somewhere: what docs/CONFIGURATION.md promises is true at least so far.
 //!
-//! Looks for the field of a topic setting or the accessor of a broker setting in the code outside
-//! `src/config`. A broker setting that is a topic's default counts if the topic's is read.
+//! Looks for the field of a topic setting, the accessor of a broker setting, or its name where it is read
+//! by that, in the code outside `src/config`. A broker setting that is a topic's default counts if the
+//! topic's is read.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -60,6 +61,9 @@ fn is_read(name: &str, code: &str) -> bool {
     let elsewhere = ELSEWHERE.iter().find(|(setting, _)| *setting == name);
     let field = elsewhere.map_or_else(|| name.replace('.', "_"), |(_, field)| (*field).to_owned());
     let member = format!(".{field}");
+    if code.contains(&format!("(\"{name}\")")) {
+        return true;
+    }
     code.match_indices(&member).any(|(at, _)| {
         let next = code[at + member.len()..].chars().next();
         next.is_none_or(|c| !c.is_alphanumeric() && c != '_')

@@ -11,7 +11,7 @@ mod support;
 
 use barnabas::config::TopicConfig;
 use barnabas::log::{Bound, Keepers, Log, Opening, Recovery};
-use power_support::Disk;
+use power_support::{Disk, disk_of_logs, each_seed};
 use std::path::Path;
 use std::sync::Arc;
 use support::*;
@@ -37,13 +37,7 @@ impl World {
     fn new(seed: u64) -> World {
         let mut random = Random::new(seed);
         let dir = TempDir::in_memory("power");
-        let root = dir.path().join("data");
-        std::fs::create_dir(&root).unwrap();
-        let disk = Disk::watch(&root, &dir.path().join("left"));
-        // Without threads each seed is one history: flushes that are asked for are done at once.
-        let keepers = Keepers::spawn().unwrap();
-        keepers.stop();
-        keepers.flusher.set_data_dir(&root);
+        let (root, disk, keepers) = disk_of_logs(dir.path());
         let config = Arc::new(TopicConfig {
             segment_bytes: [2_000, 5_000, 20_000][random.below(3) as usize],
             index_interval_bytes: [0, 200, 4_096][random.below(3) as usize],
@@ -229,13 +223,5 @@ fn assert_same(world: &World, log: &Log) {
 
 #[test]
 fn what_was_flushed_survives_a_power_cut() {
-    let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
-    let seeds = match number("LOG_POWER_SEED") {
-        Some(one) => one..one + 1,
-        None => 0..number("LOG_POWER_SEEDS").unwrap_or(SEEDS),
-    };
-    for seed in seeds {
-        let outcome = std::panic::catch_unwind(|| run(seed));
-        assert!(outcome.is_ok(), "replay with LOG_POWER_SEED={seed}");
-    }
+    each_seed(SEEDS, run);
 }

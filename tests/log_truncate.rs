@@ -3,10 +3,12 @@
 
 #![allow(clippy::unwrap_used)] // Tests and their helpers.
 
+mod cleaner_support;
 mod log_support;
 
 use barnabas::config::TopicConfig;
 use barnabas::log::{AppendError, Bound, Log, ReadError, Recovery};
+use barnabas::wire::records::BatchBuilder;
 use log_support::*;
 use std::path::Path;
 use std::sync::Arc;
@@ -177,6 +179,31 @@ fn below_its_first_segment_a_log_begins_anew() {
     append(&log, &batch(3, 120, 5));
     assert_eq!(log.truncate_to(4).unwrap(), 4);
     assert_eq!((log.offsets().log_start, log.offsets().log_end), (4, 4));
+}
+
+/// Its records may lie in a segment that was compacted, for they were decided then.
+#[test]
+fn a_transaction_that_is_open_again_is_not_shown_to_read_committed() {
+    let dir = TempDir::new("open-again");
+    let log = create(&dir.partition(), &settings());
+    let add = |builder: BatchBuilder, key: i32| {
+        let mut builder = builder;
+        append(&log, &builder.append(5, Some(&key.to_be_bytes()), Some(&[0; 99]), &[]).finish());
+    };
+    add(BatchBuilder::new(), 20);
+    for sequence in 0..16 {
+        add(BatchBuilder::new().producer(7, 0, sequence).transactional(true), sequence % 12);
+    }
+    let end = log.append_internal(&marker(7, 0, 0, true), 0).unwrap().next_offset;
+    (0..8).for_each(|_| _ = append(&log, &batch(3, 120, 5)));
+    assert!(cleaner_support::clean(&log, None, 0).unwrap().up_to > 10);
+    assert_eq!(log.offsets().last_stable, log.offsets().log_end);
+    assert_eq!(log.truncate_to(end - 1).unwrap(), end - 1);
+    let shown = read_all(&log, 0, Bound::LogEnd).remove(0);
+    let open = log.offsets().last_stable;
+    assert!(0 < open && open < 8);
+    assert_eq!(read_all(&log, 0, Bound::LastStable), std::slice::from_ref(&shown));
+    assert_eq!(log.bytes_from(0, Bound::LastStable, 9_999), Some(shown.len() as u64));
 }
 
 #[test]

@@ -7,54 +7,18 @@
 
 #![no_main]
 
+mod log_files;
+
 use barnabas::config::TopicConfig;
-use barnabas::log::{Bound, Keepers, Log, Recovery};
+use barnabas::log::{Bound, Log, Recovery};
 use barnabas::wire::records::BatchBuilder;
-use barnabas::wire::records::crc::crc32c;
 use libfuzzer_sys::fuzz_target;
-use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
-
-fn keepers() -> Keepers {
-    static ONE: OnceLock<Keepers> = OnceLock::new();
-    ONE.get_or_init(|| Keepers::spawn().expect("a thread")).clone()
-}
-
-fn directory() -> PathBuf {
-    std::env::temp_dir().join(format!("barnabas-fuzz-log-{}", std::process::id())).join("t-0")
-}
-
-/// The next part of the input: two bytes of length, then as many bytes as there are.
-fn part<'i>(input: &mut &'i [u8]) -> &'i [u8] {
-    let Some((len, rest)) = input.split_first_chunk::<2>() else { return std::mem::take(input) };
-    let (part, rest) = rest.split_at(usize::from(u16::from_be_bytes(*len)).min(rest.len()));
-    *input = rest;
-    part
-}
-
-/// Makes the CRC of each batch right, as far as lengths lead.
-fn repair(bytes: &mut [u8]) {
-    let mut at = 0;
-    while let Some(&[a, b, c, d]) = bytes[at..].get(8..12).and_then(|len| len.first_chunk()) {
-        let len = i32::from_be_bytes([a, b, c, d]);
-        let Some(batch) = usize::try_from(len).ok().and_then(|len| bytes[at..].get_mut(..len + 12))
-        else {
-            return;
-        };
-        if batch.len() < 61 {
-            return;
-        }
-        let crc = crc32c(&batch[21..]);
-        batch[17..21].copy_from_slice(&crc.to_be_bytes());
-        at += batch.len();
-    }
-}
+use log_files::{keepers, new_directory, part, repair};
+use std::sync::Arc;
 
 fuzz_target!(|input: &[u8]| {
     let Some((&choice, mut rest)) = input.split_first() else { return };
-    let dir = directory();
-    let _ = std::fs::remove_dir_all(&dir);
-    std::fs::create_dir_all(&dir).expect("a directory");
+    let dir = new_directory("log");
     let mut log = part(&mut rest).to_vec();
     if choice & 1 != 0 {
         repair(&mut log);

@@ -10,16 +10,17 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::checkpoints::Kind;
+use super::groups::offsets_topic;
 use super::load::make_log;
 use super::log_starts::{LogStarts, MAX_HELD};
 use super::metadata_log::MetadataLog;
 use super::producer_ids::BLOCK;
 use super::shared::{Shared, now_ms};
 use super::snapshots::Writing;
-use super::{leftovers, partition_dir};
+use super::{effects, leftovers, partition_dir};
 use crate::catalog::{
-    ApiError, CLUSTER_METADATA, ConfigChange, CreatePartitionsSpec, Created, Image, NewTopic,
-    Partition, Plan, ResourceKind, Topic, create_partitions, create_topic, delete_topic,
+    ApiError, CLUSTER_METADATA, ConfigChange, ConfigOp, CreatePartitionsSpec, Created, Image,
+    NewTopic, Partition, Plan, ResourceKind, Topic, create_partitions, create_topic, delete_topic,
     incremental_alter_configs, replace_configs,
 };
 use crate::config::TopicConfig;
@@ -124,35 +125,21 @@ impl Controller {
         self.commit(&created.plan).inspect_err(|_| self.remove_logs(&partitions))?;
         let topic = Arc::new(Topic::new(name, id, effective, partitions));
         self.shared.topics.insert(topic.clone());
-        if *topic.name == *OFFSETS_TOPIC {
-            self.shared.open_groups(&topic, true);
-        }
-        self.shared.topic_changed(&topic, false);
+        self.shared.topic_made(&topic);
         self.shared.watch_partitions();
+        let given = created.configs.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        effects::tell(ResourceKind::Topic, &topic.name, given);
         Ok(created)
     }
 
     /// Makes a topic with the broker's defaults because a client asked for it.
     pub(super) fn create_automatically(&mut self, name: &str) {
         let config = self.shared.config();
-        let segment_bytes = config.get("offsets.topic.segment.bytes").unwrap_or_default();
         let topic = match name == OFFSETS_TOPIC {
+            true => offsets_topic(&config),
             false => {
                 NewTopic { name, num_partitions: -1, replication_factor: -1, ..Default::default() }
             }
-            // Kafka refuses where there are fewer brokers than `offsets.topic.replication.factor`
-            // asks for; a broker that is alone would have no groups then.
-            true => NewTopic {
-                name,
-                num_partitions: config.number("offsets.topic.num.partitions").map_or(-1, clamp),
-                replication_factor: 1,
-                configs: vec![
-                    ("cleanup.policy", Some("compact")),
-                    ("compression.type", Some("producer")),
-                    ("segment.bytes", Some(segment_bytes)),
-                ],
-                ..Default::default()
-            },
         };
         match self.create_topic(&topic, false) {
             Ok(_) => ::log::info!("topic {name} was created because a client asked for it"),
@@ -170,7 +157,7 @@ impl Controller {
         self.commit(&plan)?;
         let Some(topic) = topic else { return Ok(()) };
         self.shared.topics.remove(&topic.name);
-        self.shared.topic_changed(&topic, true);
+        self.shared.topic_gone(&topic);
         let mut wakes = BTreeMap::<usize, Vec<u64>>::new();
         for partition in topic.partitions() {
             partition
@@ -205,8 +192,8 @@ impl Controller {
         self.commit(&plan).inspect_err(|_| self.remove_logs(&added))?;
         let partitions = topic.partitions().iter().cloned().chain(added).collect();
         let grown = Arc::new(Topic::new(topic.name.clone(), topic.id, config, partitions));
-        self.shared.topics.insert(grown.clone());
-        self.shared.topic_changed(&grown, false);
+        self.shared.topics.insert(grown);
+        self.shared.topic_grown();
         Ok(())
     }
 
@@ -223,7 +210,9 @@ impl Controller {
     ) -> Result<(), ApiError> {
         let config = self.shared.config();
         let plan = incremental_alter_configs(&self.shared.image(), &config, kind, name, changes)?;
-        self.put_configs(plan, kind, name, validate_only)
+        let set = changes.iter().filter(|c| matches!(c.op, ConfigOp::Set | ConfigOp::Append));
+        let set = set.filter_map(|change| Some((change.key, change.value?)));
+        self.put_configs(&plan, kind, name, set, validate_only)
     }
 
     /// Replaces all configs of one resource, or only says whether that could be done.
@@ -239,25 +228,27 @@ impl Controller {
     ) -> Result<(), ApiError> {
         let config = self.shared.config();
         let plan = replace_configs(&self.shared.image(), &config, kind, name, configs)?;
-        self.put_configs(plan, kind, name, validate_only)
+        self.put_configs(&plan, kind, name, configs.iter().copied(), validate_only)
     }
 
-    fn put_configs(
+    fn put_configs<'s>(
         &mut self,
-        plan: Plan,
+        plan: &Plan,
         kind: ResourceKind,
         name: &str,
+        given: impl Iterator<Item = (&'s str, &'s str)>,
         validate_only: bool,
     ) -> Result<(), ApiError> {
         if validate_only {
             return Ok(());
         }
-        self.commit(&plan)?;
+        self.commit(plan)?;
         match kind {
             ResourceKind::Topic => self.reconfigure(name),
             ResourceKind::Broker => self.shared.apply_dynamic_config(),
             _ => {}
         }
+        effects::tell(kind, name, given);
         Ok(())
     }
 
@@ -390,10 +381,6 @@ impl Controller {
             }
         }
     }
-}
-
-fn clamp(number: i64) -> i32 {
-    i32::try_from(number).unwrap_or(i32::MAX)
 }
 
 fn storage_error(why: AppendError) -> ApiError {

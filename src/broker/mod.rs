@@ -17,6 +17,7 @@ mod cleaner_pace;
 mod controller;
 mod data_dir;
 mod data_dir_error;
+mod effects;
 mod election;
 mod fetch_session;
 mod fetch_sessions;

@@ -101,7 +101,7 @@ impl Shared {
                  mend that and start again, or move {dir} away to begin the partition anew"
             ))
         };
-        if self.is_of_another_topic(&dir, topic) {
+        if is_of_another_topic(&dir, topic).map_err(offline)? {
             let to = leftovers::set_aside(&dir).map_err(|why| {
                 offline(format!("it is that of an earlier topic and cannot be moved: {why}"))
             })?;
@@ -131,23 +131,29 @@ impl Shared {
         log.advance_high_watermark(log.offsets().log_end);
         Ok(log)
     }
+}
 
-    /// Whether the bytes are those of an earlier topic with the same name. A directory that does not
-    /// say is taken for the partition's, and says it from now on: a crash fell between making it and
-    /// writing the id.
-    fn is_of_another_topic(&self, dir: &Path, topic: &Topic) -> bool {
-        match partition_dir::read_metadata(dir) {
-            Ok(Some(id)) => id != topic.id,
-            Ok(None) => {
-                if let Err(why) = partition_dir::write_metadata(dir, topic.id) {
-                    ::log::debug!("{}: cannot write whose it is: {why}", dir.display());
-                }
-                false
+/// Whether the bytes are those of an earlier topic with the same name. A directory that does not say
+/// is taken for the partition's, and says it from now on: a crash fell between making it and writing
+/// the id. One that cannot be asked is nobody's until somebody has looked: records must never be
+/// served as those of another topic.
+fn is_of_another_topic(dir: &Path, topic: &Topic) -> Result<bool, String> {
+    match partition_dir::read_metadata(dir) {
+        Ok(Some(id)) => Ok(id != topic.id),
+        Ok(None) => {
+            if let Err(why) = partition_dir::write_metadata(dir, topic.id) {
+                ::log::debug!("{}: cannot write whose it is: {why}", dir.display());
             }
-            Err(why) => {
-                ::log::warn!("{}: cannot read whose it is: {why}", dir.display());
-                false
-            }
+            Ok(false)
+        }
+        Err(why) => {
+            let file = dir.join(partition_dir::METADATA);
+            Err(format!(
+                "{} cannot be read, so it is not known whose records these are: {why} (remove that \
+                 file if they are those of topic id {})",
+                file.display(),
+                topic.id
+            ))
         }
     }
 }

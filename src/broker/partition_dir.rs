@@ -39,23 +39,57 @@ pub fn write_metadata(dir: &Path, topic_id: Uuid) -> io::Result<()> {
     fs::write(dir.join(METADATA), format!("version: 0\ntopic_id: {topic_id}"))
 }
 
-/// The topic id that a directory belongs to; `None` when it does not say.
+/// The topic id that a directory belongs to; `None` when it does not say: there is no such file, or
+/// nothing in it, as a power cut leaves one that was just written.
 ///
 /// # Errors
-/// When the file is there but cannot be read.
+/// When the file is there but cannot be read, or says something else. Kafka then takes all of the
+/// data directory offline.
 pub fn read_metadata(dir: &Path) -> io::Result<Option<Uuid>> {
     let text = match read_text(&dir.join(METADATA), MAX_BYTES) {
         Ok(text) => text,
         Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(why) => return Err(why),
     };
-    let id = text.lines().find_map(|line| line.trim().strip_prefix("topic_id:"));
-    Ok(id.and_then(|id| Uuid::from_str(id.trim()).ok()))
+    if text.bytes().all(|byte| byte == 0) {
+        return Ok(None);
+    }
+    let says = |key| text.lines().find_map(|line| Some(line.trim().strip_prefix(key)?.trim()));
+    let id = says("topic_id:").and_then(|id| Uuid::from_str(id).ok());
+    match id.filter(|&id| says("version:") == Some("0") && id != Uuid::ZERO) {
+        Some(id) => Ok(Some(id)),
+        None => {
+            let why = "it does not say \"version: 0\" and \"topic_id: ...\"";
+            Err(io::Error::new(io::ErrorKind::InvalidData, why))
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_says_whose_it_is_or_nothing_or_what_is_wrong() {
+        let dir = std::env::temp_dir().join(format!("barnabas-whose-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let file = dir.join(METADATA);
+        assert_eq!(read_metadata(&dir).unwrap(), None);
+        let id = "AAAAAAAAAAAAAAAAAAAAAg";
+        write_metadata(&dir, Uuid::from_str(id).unwrap()).unwrap();
+        assert_eq!(read_metadata(&dir).unwrap().unwrap().to_string(), id);
+        for nothing in ["", "\0\0\0\0"] {
+            fs::write(&file, nothing).unwrap();
+            assert_eq!(read_metadata(&dir).unwrap(), None, "{nothing:?}");
+        }
+        let none = "version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAA";
+        for bad in ["x", "version: 0\n", "topic_id: AAAAAAAAAAAAAAAAAAAAAg", "version: 1\n", none] {
+            fs::write(&file, bad).unwrap();
+            let kind = read_metadata(&dir).unwrap_err().kind();
+            assert_eq!(kind, io::ErrorKind::InvalidData, "{bad:?}");
+        }
+        fs::remove_dir_all(&dir).unwrap();
+    }
 
     #[test]
     fn directory_names_split_at_the_last_dash() {

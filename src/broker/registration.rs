@@ -8,7 +8,7 @@
 use super::controller::Controller;
 use super::data_dir::random_uuid;
 use super::shared::Endpoint;
-use crate::catalog::{Plan, SUPPORTED_FEATURES};
+use crate::catalog::{Plan, SUPPORTED_FEATURES, resign_on_stop};
 use crate::wire::metadata_records::{
     BrokerEndpoint, BrokerFeature, BrokerRegistrationChangeRecord, MetadataRecord,
     RegisterBrokerRecord,
@@ -66,8 +66,8 @@ impl Controller {
     /// Says that this node serves no more. Gives the epoch of its registration.
     pub(super) fn fence(&mut self) -> i64 {
         let Some(broker_epoch) = self.broker_epoch else { return -1 };
-        let mut plan = Plan::over(&self.shared.image());
         let broker_id = self.shared.node.node_id;
+        let mut plan = resign_on_stop(&self.shared.image(), self.shared.node);
         plan.push(&MetadataRecord::from(BrokerRegistrationChangeRecord {
             broker_id,
             broker_epoch,

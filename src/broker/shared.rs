@@ -31,6 +31,8 @@ pub enum WorkerMessage {
     Wake(Vec<u64>),
     /// Answers of groups to parked requests, and what must be on the disk first.
     Groups(Vec<(Token, Reply)>, Option<Unflushed>),
+    /// There are no groups any more: nobody may wait for one.
+    NoGroups,
     /// A request that was worked on elsewhere is answered by this frame and its connection goes on,
     /// or it could not be read and its connection ends, for this reason.
     Answer(Slot, Result<Vec<u8>, String>),

@@ -26,7 +26,7 @@ pub use partition::{Opened, Opener, Partition};
 pub use plan::{
     ApiError, ConfigChange, ConfigOp, CreatePartitionsSpec, Created, Elected, NewTopic, NodeView,
     Plan, create_partitions, create_topic, delete_topic, elect_leaders_on_start,
-    incremental_alter_configs, replace_configs,
+    incremental_alter_configs, replace_configs, resign_on_stop,
 };
 pub use table::{Topic, Topics};
 pub use waiters::{Waiter, WaiterKey, Waiters};

@@ -117,6 +117,25 @@ fn an_election_raises_every_epoch() {
 }
 
 #[test]
+fn what_coordinators_load_is_led_by_nobody_after_a_stop() {
+    let mut image = with(&[("a", 2), ("__consumer_offsets", 2), ("__transaction_state", 1)]);
+    let plan = resign_on_stop(&image, NODE);
+    apply(&mut image, &plan);
+    for topic in image.topics() {
+        let expected = if topic.name.starts_with("__") { (-1, 1) } else { (1, 0) };
+        for one in &topic.partitions {
+            assert_eq!((one.leader, one.leader_epoch), expected, "{}", topic.name);
+            assert_eq!(one.isr, [1], "its replica has everything, and may lead again");
+        }
+    }
+    assert!(resign_on_stop(&image, NODE).is_empty(), "nobody leads them already");
+    let elected = elect_leaders_on_start(&image, NODE, false);
+    assert_eq!((elected.plan.records.len(), elected.topics.len()), (3, 2));
+    apply(&mut image, &elected.plan);
+    assert!(image.topics().flat_map(|topic| &topic.partitions).all(|one| one.is_led_by(1)));
+}
+
+#[test]
 fn lists_take_items_in_and_out() {
     let mut image = with(&[("a", 1)]);
     let change = |op, value| ConfigChange { key: "cleanup.policy", op, value: Some(value) };

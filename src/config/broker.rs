@@ -353,6 +353,8 @@ accessors! {
     num_partitions: i32 = "num.partitions";
     /// `num.recovery.threads.per.data.dir`
     num_recovery_threads_per_data_dir: i32 = "num.recovery.threads.per.data.dir";
+    /// `offsets.topic.compression.codec`: its number
+    offsets_topic_compression_codec: i32 = "offsets.topic.compression.codec";
     /// `producer.id.expiration.check.interval.ms`
     producer_id_expiration_check_interval_ms: i32 = "producer.id.expiration.check.interval.ms";
     /// `producer.id.expiration.ms`

@@ -31,6 +31,7 @@ pub use listeners::Endpoint;
 pub use nearest::nearest;
 pub use setting::{Check, Kind, Mode, Setting, Standing};
 pub use sources::{FlagValues, Sourced, from_sources};
+pub use support::without_effect;
 pub use synonyms::topic_default_names;
 pub use table::{
     broker_setting, broker_settings, own_settings, topic_setting, topic_settings, unlisted_settings,

@@ -47,22 +47,30 @@ fn is_default(setting: &Setting, text: &str) -> bool {
 
 /// At most one line for each way in which settings have no effect.
 pub(super) fn warnings(given: &Given) -> Vec<String> {
-    let of = |standing: Standing| {
-        let names = given.iter().filter(|(name, (text, _))| {
-            table::broker_setting(name)
-                .is_some_and(|row| row.standing == standing && !is_default(row, text))
-        });
-        names.map(|(name, _)| name.as_str()).collect::<Vec<&str>>().join(", ")
-    };
-    let mut lines = Vec::new();
-    let (later, none) = (of(Standing::Later), of(Standing::NoEffect));
-    if !later.is_empty() {
-        lines.push(format!("accepted, but without effect yet: {later}"));
+    let known = given
+        .iter()
+        .filter_map(|(name, (text, _))| Some((table::broker_setting(name)?, text.as_str())));
+    without_effect(known)
+}
+
+/// At most one line for each way in which settings have no effect, of those that a running broker or
+/// one of its topics is given. Kafka's protocol has no room to say so to the client.
+pub fn without_effect<'s>(given: impl Iterator<Item = (&'static Setting, &'s str)>) -> Vec<String> {
+    let (mut later, mut none) = (Vec::new(), Vec::new());
+    for (row, text) in given {
+        match row.standing {
+            _ if is_default(row, text) => {}
+            Standing::Later => later.push(row.name),
+            Standing::NoEffect => none.push(row.name),
+            Standing::Used | Standing::Refused(_) => {}
+        }
     }
-    if !none.is_empty() {
-        lines.push(format!("accepted, but there is nothing here that they govern: {none}"));
-    }
-    lines
+    let ways = [
+        ("accepted, but without effect yet", later),
+        ("accepted, but there is nothing here that they govern", none),
+    ];
+    let said = ways.iter().filter(|(_, names)| !names.is_empty());
+    said.map(|(way, names)| format!("{way}: {}", names.join(", "))).collect()
 }
 
 /// Settings that Kafka had and Kafka 4 has removed.

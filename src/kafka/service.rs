@@ -11,12 +11,12 @@ use std::sync::Arc;
 use super::apis::{self, Handler};
 use super::call::{Call, Origin};
 use super::fetch::{self, ParkedFetch};
-use super::groups::{self, ParkedGroup};
+use super::groups::{self, ParkedFrame, ParkedGroup};
 use super::parked::Parked;
 use super::produce::ParkedProduce;
 use super::wakes::Wakes;
 use super::{api_versions, produce};
-use crate::broker::{Shared, WorkerMessage};
+use crate::broker::{Shared, Unflushed, WorkerMessage};
 use crate::catalog::Partition;
 use crate::coordinator::groups::{Reply, Token};
 use crate::log::validate::Scratch;
@@ -46,9 +46,9 @@ pub enum ParkedRequest {
     /// Until its group answers.
     Group(ParkedGroup),
     /// Answers to such requests: until what they say is on the disk.
-    Replies(Vec<(Token, Reply)>),
+    Replies(Vec<(Token, Reply)>, Unflushed),
     /// A finished answer: until what it says is on the disk.
-    Frame(Slot, Vec<u8>),
+    Frame(ParkedFrame),
 }
 
 impl ParkedRequest {
@@ -58,8 +58,8 @@ impl ParkedRequest {
             Self::Fetch(parked) => Some(parked.conn()),
             Self::Produce(parked) => Some(parked.conn()),
             Self::Group(parked) => Some(parked.conn()),
-            Self::Frame(slot, _) => Some(slot.conn()),
-            Self::Replies(_) => None,
+            Self::Frame(parked) => Some(parked.conn()),
+            Self::Replies(..) => None,
         }
     }
 }
@@ -193,14 +193,27 @@ impl KafkaService {
                     fetch::resume(self, cx, parked, fetch::Why::Data);
                 }
                 Some(ParkedRequest::Produce(parked)) => produce::answer_parked(self, cx, parked),
-                Some(ParkedRequest::Replies(replies)) => {
-                    groups::deliver(self, cx, replies, None);
+                Some(ParkedRequest::Replies(replies, unflushed)) => {
+                    groups::flushed(self, cx, replies, &unflushed);
                 }
-                Some(ParkedRequest::Frame(slot, frame)) => {
-                    cx.reply(slot, &[Part::Bytes(&frame)]);
-                }
+                Some(ParkedRequest::Frame(parked)) => parked.answer(cx),
                 // A group is answered, never woken.
                 Some(ParkedRequest::Group(_)) | None => {}
+            }
+        }
+    }
+}
+
+impl KafkaService {
+    /// There are no groups any more: nobody may go on waiting for what others do in one.
+    fn give_up_groups(&mut self, cx: &mut Context<'_>) {
+        let waits = |parked: &ParkedRequest| match parked {
+            ParkedRequest::Group(parked) => parked.waits_for_others(),
+            _ => false,
+        };
+        for key in self.parked.keys_where(waits) {
+            if let Some(ParkedRequest::Group(parked)) = self.parked.take(key) {
+                groups::give_up(self, cx, &parked);
             }
         }
     }
@@ -278,6 +291,7 @@ impl Service for KafkaService {
             WorkerMessage::Groups(replies, unflushed) => {
                 groups::deliver(self, cx, replies, unflushed);
             }
+            WorkerMessage::NoGroups => self.give_up_groups(cx),
             WorkerMessage::Answer(slot, Err(why)) => {
                 cx.skip(slot);
                 cx.close(slot.conn(), Cow::Owned(why));
@@ -318,9 +332,9 @@ impl Service for KafkaService {
                     produce::leave(cx, parked);
                 }
                 Some(ParkedRequest::Group(parked)) => groups::give_up(self, cx, &parked),
-                Some(ParkedRequest::Frame(slot, _)) => cx.skip(slot),
+                Some(ParkedRequest::Frame(parked)) => parked.leave(cx),
                 // Those whom they answer are given up by themselves.
-                Some(ParkedRequest::Replies(_)) => {}
+                Some(ParkedRequest::Replies(..)) => {}
                 None => {}
             }
         }

@@ -6,11 +6,12 @@
 
 use super::Log;
 use super::append::Writer;
+use super::backlog::Rolled;
 use super::error::StorageError;
 use super::file::Tail;
 use super::names::SegmentPaths;
 use super::offsets::Position;
-use super::preparer::{Job, NextOrder, Rolled};
+use super::preparer::{Job, NextOrder};
 use super::rest;
 use super::segment::{Capacities, Segment, Tails};
 use super::time_index::Largest;
@@ -159,7 +160,7 @@ impl Log {
             let snapshot = (names::snapshot_file(&dir, base), snapshot);
             match self.backlog.push(Rolled { files, snapshot }) {
                 true => self.keepers.preparer.ask(Job::Finish(self.backlog.clone())),
-                false => self.backlog.help(),
+                false => self.backlog.help_with_one(),
             }
             writer.snapshot_at = base;
         }

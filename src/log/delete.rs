@@ -72,7 +72,7 @@ impl Log {
             unreachable!("the last segment is never deleted")
         };
         // A snapshot that is still to be written must not come back after it was deleted.
-        self.backlog.help();
+        self.backlog.settle();
         self.keep_producers(going, new_start)?;
         self.start_at_segment(new_start)?;
         let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
@@ -86,8 +86,6 @@ impl Log {
             Err(_) if self.lock_writer().closed => return Ok(Deleted::default()),
             done => done?,
         };
-        // From now on the log start may be told by the first segment: old names must not come back.
-        sync::dir(&self.dir())?;
         self.keepers.janitor.note(Change::LogStart);
         Ok(done)
     }
@@ -141,7 +139,8 @@ impl Log {
     }
 
     /// Renames the files of segments that are out of the log already, in this order, and has them
-    /// removed later.
+    /// removed later. Each is gone for good before the next one goes: names that a power cut brings
+    /// back must not leave a gap between those that stay.
     pub(super) fn give_up(
         &self,
         segments: &[Arc<Segment>],
@@ -156,6 +155,7 @@ impl Log {
             if fs::rename(snapshot, &renamed).is_ok() {
                 files.push(renamed);
             }
+            sync::dir(&dir)?;
             self.keepers.janitor.remove(files, delay);
             deleted += Deleted { segments: 1, bytes: segment.size() };
         }

@@ -16,10 +16,10 @@
 //! A sync that failed makes the log fail for good: its pages may be lost, and asking again would
 //! be answered with a lie (fsyncgate; Kafka takes the whole directory offline).
 
+use super::backlog::Backlog;
 use super::error::StorageError;
 use super::flusher::{Flusher, Job};
 use super::offsets::Watermarks;
-use super::preparer::Backlog;
 use super::segment::Segment;
 use crate::config::TopicConfig;
 use std::io;

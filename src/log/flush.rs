@@ -6,11 +6,11 @@
 //! flushed. The kernel reports a failed write-back once per open file: the segments that are not
 //! flushed stay open until they are.
 
+use super::backlog::Finished;
 use super::changes::Change;
 use super::durability::{Durability, Waiting, Work};
 use super::error::StorageError;
 use super::ground::Ground;
-use super::preparer::Finished;
 use super::segment::{Segment, SegmentFiles};
 use super::{names, sync};
 use std::io::ErrorKind;

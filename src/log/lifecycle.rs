@@ -5,10 +5,10 @@
 
 use super::Log;
 use super::append::Writer;
+use super::backlog::Finished;
 use super::changes::Change;
 use super::durability::{FlushListener, FlushTicket};
 use super::error::{LogError, StorageError};
-use super::preparer::Finished;
 use super::segment::SegmentFiles;
 use super::{checkpoint, names, producer_snapshot};
 use std::path::Path;

@@ -24,6 +24,7 @@
 mod active;
 mod anchors;
 mod append;
+mod backlog;
 mod changes;
 mod checkpoint;
 mod cleaner;
@@ -66,6 +67,8 @@ pub mod sync;
 mod time_index;
 mod times;
 mod truncate;
+#[cfg(test)]
+mod truncate_tests;
 mod trust;
 mod txn_index;
 mod txn_rebuild;
@@ -102,10 +105,11 @@ pub use whole_file::{read_text, read_whole};
 
 use crate::config::TopicConfig;
 use append::Writer;
+use backlog::Backlog;
 use durability::Durability;
 use epochs::LeaderEpochs;
 use offsets::{Position, Published, Watermarks};
-use preparer::{Backlog, NextSegment};
+use preparer::NextSegment;
 use segment::{Segment, SegmentFiles};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -313,9 +317,11 @@ impl Log {
         let end = published.log_end;
         let mut at = offset;
         while let Some((segment, next)) = self.segment_of(at) {
-            let len = read::visible(&segment, end);
-            let files = self.files_of(&segment);
-            match (files.and_then(|files| files.locate(offset, len)), next) {
+            let found = self.visible(&segment, next, end).and_then(|len| {
+                let files = self.files_of(&segment)?;
+                files.locate(offset, len)
+            });
+            match (found, next) {
                 (Ok(Some(found)), _) => {
                     return Position { offset, segment: segment.base, byte: found.position };
                 }

@@ -3,12 +3,13 @@
 //! A reader never takes the writer lock, copies no records and sees nothing beyond its bound.
 
 use super::Log;
-use super::error::ReadError;
+use super::error::{ReadError, StorageError};
 use super::offsets::{Bound, Offsets, Position, Published};
 use super::scan::Found;
 use super::segment::{Segment, SegmentFiles};
 use super::txn_index::AbortedTxn;
 use crate::net::{FileRange, Region};
+use std::cmp::Ordering;
 use std::sync::{Arc, PoisonError};
 
 /// What a read found.
@@ -166,8 +167,11 @@ impl Log {
         let mut bytes = start.end - start.first.position;
         if start.segment.base != bound.segment && bytes < max {
             let segments = self.segments();
-            let later = segments.iter().filter(|segment| segment.base > start.segment.base);
-            bytes += later.map(|segment| visible(segment, bound)).sum::<u64>();
+            let after = segments.partition_point(|segment| segment.base <= start.segment.base);
+            for (at, segment) in segments.iter().enumerate().skip(after) {
+                let next = segments.get(at + 1).map(|next| next.base);
+                bytes += self.visible(segment, next, bound).ok()?;
+            }
         }
         Some(bytes.min(max))
     }
@@ -186,7 +190,7 @@ impl Log {
         let mut at = offset;
         while at < bound.offset {
             let Some((segment, next)) = self.segment_of(at) else { break };
-            let end = visible(&segment, bound);
+            let end = self.visible(&segment, next, bound)?;
             let files = self.files_of(&segment)?;
             if let Some(first) = files.locate(at, end)? {
                 return Ok(Some(Start { segment, files, first, end }));
@@ -197,16 +201,29 @@ impl Log {
         }
         Ok(None)
     }
-}
 
-/// Bytes of a segment that lie below a bound.
-pub(super) fn visible(segment: &Segment, bound: Position) -> u64 {
-    if segment.is_stable() {
-        return segment.size();
-    }
-    match segment.base.cmp(&bound.segment) {
-        std::cmp::Ordering::Less => segment.size(),
-        std::cmp::Ordering::Equal => bound.byte,
-        std::cmp::Ordering::Greater => 0,
+    /// Bytes of a segment that lie below a bound; `next` is where the segment behind it begins.
+    pub(super) fn visible(
+        &self,
+        segment: &Segment,
+        next: Option<i64>,
+        bound: Position,
+    ) -> Result<u64, StorageError> {
+        let size = segment.size();
+        if !segment.is_compacted() {
+            return Ok(match segment.base.cmp(&bound.segment) {
+                Ordering::Less => size,
+                Ordering::Equal => bound.byte,
+                Ordering::Greater => 0,
+            });
+        }
+        // The bound may be from before it was compacted, and name a byte of the segment that was here
+        // then. The offset says the same of both. Within it no bound lies as a rule, for only what is
+        // stable is compacted; but a truncation may have taken the end of a transaction.
+        if next.is_some_and(|next| next <= bound.offset) {
+            return Ok(size);
+        }
+        let found = self.files_of(segment)?.locate(bound.offset, size)?;
+        Ok(found.map_or(size, |found| found.position))
     }
 }

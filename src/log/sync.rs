@@ -64,7 +64,15 @@ pub fn file(file: &File, path: &Path) -> Result<(), StorageError> {
     observed(Synced::File(path, file), || file.sync_data()).map_err(StorageError::on("flush", path))
 }
 
-/// The same for a file that is not open.
+/// The same with all that is said of the file: the time of its last change.
+///
+/// # Errors
+/// When the disk fails.
+pub fn whole_file(file: &File, path: &Path) -> Result<(), StorageError> {
+    observed(Synced::File(path, file), || file.sync_all()).map_err(StorageError::on("flush", path))
+}
+
+/// The same as [`file`] for a file that is not open.
 ///
 /// # Errors
 /// When it cannot be opened, or the disk fails.

@@ -7,7 +7,6 @@
 use super::Log;
 use super::error::{ReadError, StorageError};
 use super::offsets::Bound;
-use super::read::visible;
 use super::scan::Found;
 use super::segment::SegmentFiles;
 use super::time_index::Largest;
@@ -38,15 +37,16 @@ impl Log {
         let published = self.marks.get();
         let bound = published.bound(bound);
         let dir = self.dir();
-        for segment in self.segments() {
-            let end = visible(&segment, bound);
+        let segments = self.segments();
+        for (at, segment) in segments.iter().enumerate() {
             if segment.base > bound.segment {
                 break;
             }
             if segment.max_timestamp(&dir)? < timestamp {
                 continue;
             }
-            let files = self.files_of(&segment)?;
+            let end = self.visible(segment, segments.get(at + 1).map(|next| next.base), bound)?;
+            let files = self.files_of(segment)?;
             let from = files.locate_by_time(timestamp, published.log_start, end)?;
             let from = from.map_or(end, |first| first.position);
             let late = |found: &Found| found.header.max_timestamp >= timestamp;

@@ -7,13 +7,14 @@
 //! one is put in place by one rename. What can fail without harm (reading, copying) comes first; if
 //! a later step fails, the log takes no appends any more.
 //!
-//! The caller writes the recovery point and the log start offset down before it appends: a crash must
-//! not bring back what they said of the longer log.
+//! The caller writes the recovery point, the log start offset and up to where the log is clean down
+//! before it appends: a crash must not bring back what they said of the longer log.
 
 use super::Log;
 use super::active::Active;
 use super::append::Writer;
 use super::changes::Change;
+use super::cleaner::steps;
 use super::delete::delete_delay;
 use super::epochs::LeaderEpochs;
 use super::error::{LogError, StorageError};
@@ -25,6 +26,7 @@ use super::recover::{self, Depth};
 use super::scan::Scanner;
 use super::segment::Segment;
 use super::state::account;
+use super::sync;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -113,12 +115,27 @@ impl Log {
         let files = last.files(&dir)?;
         let found = files.locate(offset, last.size())?;
         let cut = found.map_or(last.size(), |found| found.position);
-        // A batch that begins before the offset goes, too.
-        let end = found.map_or(offset, |found| found.header.base_offset.min(offset));
+        // A batch that begins before the offset goes, too; and what compaction took before it has left
+        // no trace that the next start could tell the end by.
+        let end = self.end_of_kept(&last, cut)?.min(offset);
         assert!(end <= writer.end && cut <= last.size(), "{end} and {cut} are within the log");
         let producers = self.producers_at(&segments[..=kept], cut, end)?;
         let aborted = last.aborted_before(&dir, end)?;
         Ok(Plan { kept, last, cut, aborted, end, producers })
+    }
+
+    /// The offset after the last batch in the first bytes of a segment.
+    fn end_of_kept(&self, segment: &Segment, bytes: u64) -> Result<i64, StorageError> {
+        let path = names::log_file(&self.dir(), segment.base);
+        let file = File::open(&path).map_err(StorageError::on("open", &path))?;
+        let mut scanner = Scanner::new(&file, bytes, segment.base, false);
+        while let Some(step) = scanner.next().map_err(StorageError::on("read", &path))? {
+            if let Err(bad) = step {
+                let bad = io::Error::new(io::ErrorKind::InvalidData, bad.to_string());
+                return Err(StorageError::new("read", &path, bad));
+            }
+        }
+        Ok(scanner.next_offset())
     }
 
     /// The producers' state as of `end`: that of a snapshot, and what lies between it and the end of
@@ -164,7 +181,7 @@ impl Log {
             if bytes != plan.cut {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            to.sync_data()
+            sync::file(&to, &copy).map_err(|error| error.source)
         });
         copied.map_err(|error| {
             let _ = fs::remove_file(&copy);
@@ -202,9 +219,10 @@ impl Log {
         let replaced = Arc::new(replaced);
         self.replace_segments(kept, replaced.clone());
         writer.active = Active::new(replaced);
+        steps::reached(&dir);
         remove_snapshots_beyond(&dir, end).map_err(StorageError::on("clear", &dir))?;
         self.truncate_epochs(end)?;
-        sync(&dir)?;
+        sync::dir(&dir)?;
         Ok(())
     }
 
@@ -234,22 +252,27 @@ impl Log {
         aborted: &[u8],
     ) -> Result<Segment, LogError> {
         let dir = self.dir();
-        let paths = SegmentPaths::of(&dir, last.base);
-        fs::rename(copy, &paths.log).map_err(StorageError::on("replace", &paths.log))?;
+        let [log, index, time, txn] = names::segment_files(&dir, last.base);
+        steps::reached(&dir);
+        fs::rename(copy, &log).map_err(StorageError::on("replace", &log))?;
         // Readers have the old indexes mapped: new files, not new bytes. Until they are there, a
-        // start after a crash makes them.
-        let mut outdated = Vec::new();
-        for path in &names::segment_files(&dir, last.base)[1..] {
-            let to = names::deleted(path);
-            if fs::rename(path, &to).is_ok() {
-                outdated.push(to);
-            }
+        // start after a crash makes them; but what was aborted is not forgotten for a moment.
+        let mut outdated = vec![index, time];
+        if aborted.is_empty() {
+            outdated.push(txn);
+        } else {
+            steps::reached(&dir);
+            let beside = names::temporary(&txn);
+            let written = fs::write(&beside, aborted).and_then(|()| fs::rename(&beside, &txn));
+            written.map_err(StorageError::on("replace", &txn))?;
         }
-        self.keepers.janitor.remove(outdated, delete_delay(&writer.config));
-        if !aborted.is_empty() {
-            let path = names::txn_index_file(&dir, last.base);
-            fs::write(&path, aborted).map_err(StorageError::on("write", &path))?;
-        }
+        let renamed = outdated.into_iter().filter_map(|path| {
+            steps::reached(&dir);
+            let to = names::deleted(&path);
+            fs::rename(&path, &to).is_ok().then_some(to)
+        });
+        self.keepers.janitor.remove(renamed.collect(), delete_delay(&writer.config));
+        steps::reached(&dir);
         let interval = writer.config.index_interval_bytes;
         let checked = recover::check(&dir, last.base, interval, Depth::Headers, |_, _| {})?;
         let segment = Segment::new(last.base, checked.size);
@@ -281,7 +304,7 @@ impl Log {
         let mut epochs = self.lock_epochs();
         *epochs = LeaderEpochs::default();
         epochs.store(&dir)?;
-        sync(&dir)?;
+        sync::dir(&dir)?;
         Ok(())
     }
 
@@ -342,9 +365,4 @@ fn snapshots(dir: &Path) -> io::Result<Vec<i64>> {
 fn remove_snapshots_beyond(dir: &Path, end: i64) -> io::Result<()> {
     let beyond = snapshots(dir)?.into_iter().filter(|&at| at > end);
     beyond.map(|at| names::snapshot_file(dir, at)).try_for_each(fs::remove_file)
-}
-
-/// Makes renames last.
-fn sync(dir: &Path) -> Result<(), StorageError> {
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(StorageError::on("flush", dir))
 }

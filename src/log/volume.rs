@@ -58,7 +58,7 @@ pub fn overwrite(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     file.write_all_at(bytes, 0)?;
     file.set_len(bytes.len() as u64)?;
-    file.sync_data()
+    super::sync::file(&file, path).map_err(|error| error.source)
 }
 
 #[cfg(test)]

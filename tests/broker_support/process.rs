@@ -211,7 +211,10 @@ impl Broker {
     pub fn sleeps(&self) -> u64 {
         let mut sum = 0;
         for task in std::fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap() {
-            let status = std::fs::read_to_string(task.unwrap().path().join("status")).unwrap();
+            // A thread may end between being listed and being looked at.
+            let Ok(status) = std::fs::read_to_string(task.unwrap().path().join("status")) else {
+                continue;
+            };
             let count =
                 |line: &str| line.strip_prefix("voluntary_ctxt_switches:")?.trim().parse().ok();
             sum += status.lines().find_map(count).unwrap_or(0u64);

@@ -209,12 +209,18 @@ impl Client {
 
     /// Sets settings of a topic, the others stay.
     pub fn alter(&mut self, topic: &str, configs: &[(&str, &str)]) {
+        self.alter_of((2, topic), configs);
+    }
+
+    /// The same of any resource: its type (4 is a broker) and its name.
+    pub fn alter_of(&mut self, (kind, name): (i8, &str), configs: &[(&str, &str)]) {
         let mut changes = Vec::new();
         for &(name, value) in configs {
             changes.push(AlterableConfig { name, config_operation: 0, value: Some(value) });
         }
         let configs = Array::from(&changes);
-        let resources = [AlterConfigsResource { resource_type: 2, resource_name: topic, configs }];
+        let resources =
+            [AlterConfigsResource { resource_type: kind, resource_name: name, configs }];
         let request = IncrementalAlterConfigsRequest {
             resources: Array::from(&resources),
             validate_only: false,

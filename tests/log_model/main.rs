@@ -5,6 +5,9 @@
 
 #![allow(clippy::unwrap_used)] // Tests and their helpers.
 
+#[path = "../cleaner_support/mod.rs"]
+mod cleaner_support;
+mod compaction;
 #[path = "../log_support/mod.rs"]
 mod log_support;
 mod model;

@@ -15,12 +15,12 @@ pub struct Sender {
     pub marker: Option<(i32, bool)>,
 }
 
-/// One batch, as it lies in the log, with the timestamps of its records.
+/// One batch, as it lies in the log, with the offsets and timestamps of its records.
 #[derive(Clone)]
 pub struct ModelBatch {
     pub bytes: Vec<u8>,
     pub base: i64,
-    pub timestamps: Vec<i64>,
+    pub records: Vec<(i64, i64)>,
     pub sender: Option<Sender>,
 }
 
@@ -29,9 +29,9 @@ impl ModelBatch {
         header(&self.bytes).next_offset()
     }
 
-    /// The largest timestamp.
+    /// The largest timestamp; of records that compaction took too, if all are gone.
     fn time(&self) -> i64 {
-        self.timestamps.iter().copied().max().unwrap_or(-1)
+        header(&self.bytes).max_timestamp
     }
 }
 
@@ -60,9 +60,10 @@ pub enum Rule {
 #[derive(Default)]
 pub struct Model {
     /// All that was appended and not truncated, also what is below the log start.
+    pub appended: Vec<ModelBatch>,
+    /// What compaction has left of it.
     pub batches: Vec<ModelBatch>,
-    /// Where the log ends if there are no batches.
-    begin: i64,
+    pub end: i64,
     pub log_start: i64,
     pub high_watermark: i64,
     /// Where each epoch with batches begins.
@@ -70,18 +71,20 @@ pub struct Model {
     /// Below this high watermark a truncation has made it unknown which ended transactions hold the
     /// last stable offset back.
     pub stable_from: i64,
+    /// Below it the log was compacted.
+    pub cleaned: i64,
+    /// It was compacted and opened again: what only records said that are gone may be forgotten.
+    pub forgets: bool,
 }
 
 impl Model {
-    pub fn end(&self) -> i64 {
-        self.batches.last().map_or(self.begin, ModelBatch::next)
-    }
-
     pub fn push(&mut self, batch: ModelBatch, epoch: i32) {
-        assert_eq!(batch.base, self.end());
+        assert_eq!(batch.base, self.end);
         if self.epochs.last().is_none_or(|&(last, _)| last != epoch) {
             self.epochs.push((epoch, batch.base));
         }
+        self.end = batch.next();
+        self.appended.push(batch.clone());
         self.batches.push(batch);
     }
 
@@ -92,7 +95,7 @@ impl Model {
 
     fn replay(&self) -> (BTreeMap<i64, ModelProducer>, Vec<Transaction>) {
         let (mut producers, mut transactions) = (BTreeMap::new(), Vec::new());
-        for batch in &self.batches {
+        for batch in &self.appended {
             let Some(sender) = batch.sender else { continue };
             let producer = producers.entry(sender.id).or_insert(ModelProducer {
                 epoch: -1,
@@ -160,6 +163,19 @@ impl Model {
         self.replay().1.into_iter().filter_map(aborted).collect()
     }
 
+    /// The first offset of a transaction's batches that a reader sees within `from..to`.
+    pub fn first_shown(&self, (first, marker): (i64, i64), from: i64, to: i64) -> Option<i64> {
+        let begins = |batch: &&ModelBatch| batch.base == first;
+        let id = self.appended.iter().find(begins)?.sender?.id;
+        let shown = self.batches.iter().filter(|batch| batch.next() > from && batch.base < to);
+        let mut own = shown.filter(|batch| {
+            let is_of_it =
+                batch.sender.is_some_and(|sender| sender.id == id && sender.transactional);
+            is_of_it && (first..marker).contains(&batch.base)
+        });
+        own.next().map(|batch| batch.base)
+    }
+
     /// The batches that a reader from `offset` sees up to the bound: whole ones only. An offset at
     /// the bound or beyond it sees nothing, though its batch may begin below.
     pub fn visible(&self, offset: i64, bound: i64) -> impl Iterator<Item = &ModelBatch> {
@@ -168,8 +184,7 @@ impl Model {
     }
 
     fn records(&self) -> impl Iterator<Item = (i64, i64)> {
-        let of = |batch: &ModelBatch| (batch.base..).zip(batch.timestamps.clone());
-        let records = self.batches.iter().flat_map(of);
+        let records = self.batches.iter().flat_map(|batch| batch.records.iter().copied());
         records.filter(|&(offset, _)| offset >= self.log_start)
     }
 
@@ -192,9 +207,9 @@ impl Model {
         let alive = |at: usize| all.get(at + 1).is_none_or(|&(_, next)| next > self.log_start);
         let known: Vec<(i32, i64)> =
             (0..all.len()).filter(|&at| alive(at)).map(|at| all[at]).collect();
-        let end_of = |at: usize| known.get(at + 1).map_or(self.end(), |&(_, next)| next);
+        let end_of = |at: usize| known.get(at + 1).map_or(self.end, |&(_, next)| next);
         let at_most = known.iter().rposition(|&(epoch, _)| epoch <= asked);
-        (self.end() > self.log_start).then(|| match at_most {
+        (self.end > self.log_start).then(|| match at_most {
             Some(at) if at + 1 < known.len() || known[at].0 == asked => (known[at].0, end_of(at)),
             Some(_) => (-1, -1),
             None => {
@@ -204,14 +219,17 @@ impl Model {
         })
     }
 
-    /// Takes the batches from `offset` on away, the one that holds it whole.
-    pub fn truncate(&mut self, offset: i64) {
-        let uncertain = self.unreplicated_end();
-        self.batches.retain(|batch| batch.next() <= offset);
-        if self.batches.is_empty() {
-            self.begin = self.begin.min(offset);
+    /// Takes the batches from `offset` on away, the one that holds it whole. `base` is where the segment
+    /// begins that is the last one then: the log does not end before it.
+    pub fn truncate(&mut self, offset: i64, base: i64) {
+        if offset >= self.end {
+            return;
         }
-        let end = self.end();
+        let uncertain = self.unreplicated_end();
+        self.appended.retain(|batch| batch.next() <= offset);
+        self.batches.retain(|batch| batch.next() <= offset);
+        self.end = self.batches.last().map_or(base, |last| last.next().max(base));
+        let end = self.end;
         self.epochs.retain(|&(_, start)| start < end);
         self.high_watermark = self.high_watermark.min(end);
         self.log_start = self.log_start.min(end);
@@ -221,7 +239,7 @@ impl Model {
     /// Takes all away.
     pub fn start_over(&mut self, offset: i64) {
         *self =
-            Model { begin: offset, log_start: offset, high_watermark: offset, ..Model::default() };
+            Model { end: offset, log_start: offset, high_watermark: offset, ..Model::default() };
     }
 
     /// Which of the segments that begin at these offsets stay.
@@ -234,16 +252,17 @@ impl Model {
             let goes = match rule {
                 Rule::LogStart => next.is_some_and(|next| next <= self.log_start),
                 Rule::Bytes(limit) => size - limit >= bytes,
-                Rule::Age { now, limit } => now - latest > limit,
+                // Without timestamps the age of the file counts, and that is new.
+                Rule::Age { now, limit } => latest >= 0 && now - latest > limit,
             };
             let empty = next.is_none() && bytes == 0;
-            if empty || !goes || self.high_watermark < next.unwrap_or(self.end()) {
+            if empty || !goes || self.high_watermark < next.unwrap_or(self.end) {
                 break;
             }
             size -= bytes;
             bases.remove(0);
             if bases.is_empty() {
-                bases.push(self.end());
+                bases.push(self.end);
             }
         }
         self.log_start = self.log_start.max(bases[0]);

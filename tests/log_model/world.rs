@@ -24,22 +24,35 @@ const TRANSACTIONAL: [i64; 3] = [200, 201, 202];
 pub const TIMES: u64 = 10_000;
 
 pub struct World {
-    dir: TempDir,
+    pub dir: TempDir,
     pub random: Random,
-    config: Arc<TopicConfig>,
+    pub config: Arc<TopicConfig>,
     /// `None` only while it is opened again.
     log: Option<Log>,
     pub model: Model,
     pub epoch: i32,
+    /// Up to here the log was cleaned, as its broker knows.
+    pub checkpoint: Option<i64>,
+    /// The cleaner's clock.
+    pub now_ms: i64,
 }
 
 impl World {
     pub fn new(seed: u64) -> World {
         let mut random = Random::new(seed);
-        let dir = TempDir::new("model");
+        let dir = TempDir::in_memory("model");
         let config = random_config(&mut random);
         let log = Some(create(&dir.partition(), &config));
-        World { dir, random, config, log, model: Model::default(), epoch: 0 }
+        World {
+            dir,
+            random,
+            config,
+            log,
+            model: Model::default(),
+            epoch: 0,
+            checkpoint: None,
+            now_ms: 20_000,
+        }
     }
 
     pub fn log(&self) -> &Log {
@@ -48,7 +61,7 @@ impl World {
 
     /// One step, and what must be so after any.
     pub fn step(&mut self) {
-        match self.random.below(100) {
+        match self.random.below(104) {
             0..20 => self.append(),
             20..32 => self.append_idempotent(),
             32..42 => self.append_transactional(),
@@ -63,12 +76,13 @@ impl World {
             84..88 => self.reopen(),
             88..90 => self.epoch += 1,
             90..92 => self.change_settings(),
-            92..94 => assert!(self.log().flush().unwrap() >= self.model.end()),
+            92..94 => assert!(self.log().flush().unwrap() >= self.model.end),
             94..97 => self.look_up_epoch(),
+            100.. => self.clean(),
             _ => self.compare(),
         }
         let (offsets, model) = (self.log().offsets(), &self.model);
-        assert_eq!((offsets.log_start, offsets.log_end), (model.log_start, model.end()));
+        assert_eq!((offsets.log_start, offsets.log_end), (model.log_start, model.end));
         assert_eq!(offsets.high_watermark, model.high_watermark);
         if model.high_watermark >= model.stable_from {
             assert_eq!(offsets.last_stable, model.last_stable());
@@ -76,13 +90,13 @@ impl World {
     }
 
     /// The offsets at which segments begin, by their files.
-    fn bases(&self) -> Vec<i64> {
+    pub fn bases(&self) -> Vec<i64> {
         let names = files(&self.dir.partition());
         names.iter().filter_map(|name| name.strip_suffix(".log")?.parse().ok()).collect()
     }
 
     pub fn any_offset(&mut self) -> i64 {
-        self.random.below(self.model.end() as u64 + 3) as i64 - 1
+        self.random.below(self.model.end as u64 + 3) as i64 - 1
     }
 
     /// A batch of some records, and their timestamps.
@@ -96,18 +110,21 @@ impl World {
             let timestamp = time + self.random.below(50) as i64;
             timestamps.push(timestamp);
             let key = self.random.below(20).to_be_bytes();
-            builder.append(timestamp, Some(&key), Some(&vec![b'v'; size]), &[]);
+            let value = vec![b'v'; size];
+            let value = if self.random.one_in(6) { None } else { Some(value.as_slice()) };
+            builder.append(timestamp, Some(&key), value, &[]);
         }
         (builder.finish(), timestamps)
     }
 
     fn taken(&mut self, bytes: &[u8], timestamps: Vec<i64>, sender: Option<Sender>, at: Appended) {
-        let base = self.model.end();
+        let base = self.model.end;
         assert_eq!((at.base_offset, at.duplicate), (base, false));
         assert_eq!(at.next_offset, base + timestamps.len() as i64);
         assert_eq!(at.log_start_offset, self.model.log_start);
         let bytes = stored(bytes, base, self.epoch);
-        self.model.push(ModelBatch { bytes, base, timestamps, sender }, self.epoch);
+        let records = (base..).zip(timestamps).collect();
+        self.model.push(ModelBatch { bytes, base, records, sender }, self.epoch);
     }
 
     fn append(&mut self) {
@@ -205,7 +222,7 @@ impl World {
         let to = self.any_offset() + 1;
         self.log().advance_high_watermark(to);
         let model = &mut self.model;
-        model.high_watermark = model.high_watermark.max(to.min(model.end()));
+        model.high_watermark = model.high_watermark.max(to.min(model.end));
     }
 
     fn delete_records(&mut self) {
@@ -253,12 +270,18 @@ impl World {
         let to = self.any_offset().max(0);
         let held = self.log().read(self.model.log_start, 1 << 20, true, Bound::LogEnd).unwrap();
         let held = held.range.map(|range| (range.bytes().unwrap().to_vec(), range));
-        let begin = self.bases()[0];
-        match to < begin {
-            true => self.model.start_over(to),
-            false => self.model.truncate(to),
+        match self.bases().into_iter().rfind(|&base| base <= to) {
+            None => self.model.start_over(to),
+            Some(base) => self.model.truncate(to, base),
         }
-        assert_eq!(self.log().truncate_to(to).unwrap(), self.model.end(), "to {to}");
+        assert_eq!(self.log().truncate_to(to).unwrap(), self.model.end, "to {to}");
+        self.note_end();
+        if self.model.cleaned > 0 && !self.knows_producers() {
+            // What they did last is gone and what they did before was compacted: what is known of them
+            // depends on which snapshots there are.
+            self.compare_records();
+            return self.begin_anew();
+        }
         self.append();
         if let Some((before, range)) = held {
             assert!(range.bytes().unwrap() == before, "what a reader holds does not change");
@@ -267,12 +290,16 @@ impl World {
     }
 
     fn start_over(&mut self) {
-        if !self.random.one_in(5) {
-            return;
+        if self.random.one_in(5) {
+            self.begin_anew();
         }
-        let offset = self.random.below(self.model.end() as u64 + 100) as i64;
+    }
+
+    fn begin_anew(&mut self) {
+        let offset = self.random.below(self.model.end as u64 + 100) as i64;
         self.log().truncate_fully_and_start_at(offset).unwrap();
         self.model.start_over(offset);
+        self.note_end();
         assert_eq!(self.bases(), [offset]);
         self.compare();
     }
@@ -284,22 +311,29 @@ impl World {
             self.log().close().unwrap();
         }
         let flushed = self.log().flushed_offset();
-        assert!(!clean || flushed == self.model.end(), "a log that is closed is on the disk");
+        assert!(!clean || flushed == self.model.end, "a log that is closed is on the disk");
         // A crash is like a drop without a close: the page cache has everything.
         self.log = None;
         let how = if clean { Recovery::Clean } else { Recovery::Unclean };
         self.config = random_config(&mut self.random);
         let mut opening = beginning_at(how, self.model.log_start);
         opening.recovery_point = Some(flushed);
+        opening.compacted = self.checkpoint.is_some();
         let (log, report) = open(&self.dir.partition(), &self.config, opening);
         assert!(!report.has_losses() && report.checked != clean, "{report:?}");
         assert_eq!(log.offsets().high_watermark, self.model.log_start);
         if self.model.unreplicated_end().is_some() {
-            self.model.high_watermark = self.model.end();
+            self.model.high_watermark = self.model.end;
         }
         log.advance_high_watermark(self.model.high_watermark);
+        self.model.forgets |= self.model.cleaned > 0;
         self.log = Some(log);
         self.compare();
+    }
+
+    /// Who truncates a log sees to it that nobody takes for clean what is appended then.
+    fn note_end(&mut self) {
+        self.checkpoint = self.checkpoint.map(|at| at.min(self.model.end));
     }
 
     fn change_settings(&mut self) {
@@ -315,6 +349,7 @@ fn random_config(random: &mut Random) -> Arc<TopicConfig> {
     Arc::new(TopicConfig {
         segment_index_bytes: index,
         file_delete_delay_ms: [0, 60_000][random.below(2) as usize],
+        delete_retention_ms: [0, 1_000, i64::MAX / 4][random.below(3) as usize],
         ..(*config(segment_bytes, interval)).clone()
     })
 }

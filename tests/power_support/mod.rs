@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used)] // Only tests call this.
 
 use crate::support::Random;
+use barnabas::log::Keepers;
 use barnabas::log::sync::{self, Observer, Synced};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsString;
@@ -105,6 +106,34 @@ impl<P: Clone + Default + Send + 'static> Disk<P> {
         let now = walk(&self.root);
         leave_directory(model, &now, root, &self.to, &mut random);
         model.left = Some((self.to.clone(), promised));
+    }
+}
+
+/// A directory below `dir` on such a disk, and the keepers of its logs. They have no threads, so that
+/// each seed is one history: flushes that are asked for are done at once.
+pub fn disk_of_logs<P>(dir: &Path) -> (PathBuf, Arc<Disk<P>>, Keepers)
+where
+    P: Clone + Default + Send + 'static,
+{
+    let root = dir.join("data");
+    fs::create_dir(&root).unwrap();
+    let disk = Disk::watch(&root, &dir.join("left"));
+    let keepers = Keepers::spawn().unwrap();
+    keepers.stop();
+    keepers.flusher.set_data_dir(&root);
+    (root, disk, keepers)
+}
+
+/// Runs `history` for `usual` seeds, `LOG_POWER_SEEDS`, or the one of `LOG_POWER_SEED`.
+pub fn each_seed(usual: u64, history: fn(u64)) {
+    let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
+    let seeds = match number("LOG_POWER_SEED") {
+        Some(one) => one..one + 1,
+        None => 0..number("LOG_POWER_SEEDS").unwrap_or(usual),
+    };
+    for seed in seeds {
+        let outcome = std::panic::catch_unwind(|| history(seed));
+        assert!(outcome.is_ok(), "replay with LOG_POWER_SEED={seed}");
     }
 }
 

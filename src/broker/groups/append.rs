@@ -42,9 +42,9 @@ pub(super) fn append(
     batched: &Batched<'_>,
     wake: impl FnMut(&Waiter),
 ) -> Result<Option<u64>, Failure> {
-    let codec = shared.config().number("offsets.topic.compression.codec").unwrap_or(0);
+    let codec = shared.config().offsets_topic_compression_codec();
     let mut builder = BatchBuilder::new();
-    if let Some(codec) = u8::try_from(codec).ok().and_then(|id| Codec::from_id(id)) {
+    if let Some(codec) = u8::try_from(codec).ok().and_then(Codec::from_id) {
         builder = builder.codec(codec);
     }
     for record in batched.records {

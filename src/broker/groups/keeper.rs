@@ -5,6 +5,7 @@
 use super::load;
 use super::slot::{Ran, Slot};
 use crate::broker::{Shared, WorkerMessage};
+use crate::catalog::Waiter;
 use crate::coordinator::groups::{Effects, Shard, World};
 use crate::net::mailbox::{Mailbox, Received, Receiver, Sender};
 use crate::wire::uuid::Uuid;
@@ -45,6 +46,9 @@ fn work(shared: &Shared, mut queue: Receiver<Job>) {
             None => queue.recv().map_or(Received::Closed, Received::Message),
             Some(deadline) => queue.recv_deadline(deadline),
         };
+        if shared.is_stopping() {
+            return; // The order to stop may have found the queue full.
+        }
         match job {
             Received::Message(Job::Stop) | Received::Closed => return,
             Received::Message(Job::Load) => load_all(shared),
@@ -92,11 +96,16 @@ fn run<R>(
     slot: &Slot,
     event: impl FnOnce(&mut Shard, &mut World<'_>, &mut Effects) -> R,
 ) -> Option<R> {
+    waking(shared, |wake| slot.run(shared, wake, event).ok())
+}
+
+/// Has something done in a slot, wakes who waits for what it appended, and delivers its answers.
+fn waking<R>(
+    shared: &Shared,
+    act: impl FnOnce(&mut dyn FnMut(&Waiter)) -> Option<Ran<R>>,
+) -> Option<R> {
     let mut wakes: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
-    let wake = |waiter: &crate::catalog::Waiter| {
-        wakes.entry(waiter.worker).or_default().push(waiter.key);
-    };
-    let ran = slot.run(shared, wake, event).ok()?;
+    let ran = act(&mut |waiter| wakes.entry(waiter.worker).or_default().push(waiter.key))?;
     for (worker, keys) in wakes {
         shared.tell(worker, WorkerMessage::Wake(keys));
     }
@@ -158,17 +167,17 @@ fn load_all(shared: &Shared) {
 fn load_one(shared: &Shared, slot: &Slot) {
     match load::load(&slot.partition) {
         Ok(shard) => {
-            slot.loaded(Some(shard));
-            run(shared, slot, Shard::loaded);
+            waking(shared, |wake| slot.activate(shared, shard, wake));
         }
         Err(why) => {
             let (topic, index) = (&slot.partition.topic, slot.partition.index);
             ::log::error!(
-                "{topic}-{index}: its groups cannot be read and are not served: {why}. Start the \
-                 broker again once the disk is well; what is damaged can be skipped by \
-                 kafka-delete-records up to the offset behind it"
+                "{topic}-{index}: its groups cannot be read and are not served: {why}. Records of \
+                 this topic cannot be deleted by hand: restore the partition's directory from a copy \
+                 and start again, or stop, move it away and start: its groups begin anew then, \
+                 without their offsets"
             );
-            slot.loaded(None);
+            slot.close();
         }
     }
 }

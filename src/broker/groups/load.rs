@@ -1,12 +1,13 @@
 //! A shard out of its log (Kafka's `CoordinatorLoaderImpl`).
 //!
 //! Everything is replayed from the log's start. Records of a transaction count when its commit comes,
-//! and never if it is aborted; markers carry none. A record that nobody here understands stays in the
-//! log and changes nothing.
+//! and never if it is aborted; markers carry none. A record of a kind that has no meaning here stays in
+//! the log and changes nothing; one of a known kind that cannot be read is damage.
 
 use crate::catalog::Partition;
 use crate::coordinator::groups::{Record, Shard};
 use crate::log::Bound;
+use crate::wire::group_records::GroupKey;
 use crate::wire::records::{Batch, Batches};
 use std::collections::HashMap;
 
@@ -56,8 +57,7 @@ impl Loading {
     fn batch(&mut self, batch: &Batch<'_>) -> Result<(), String> {
         let header = batch.header();
         if batch.attributes().is_control() {
-            self.end_transaction(batch, header.producer_id);
-            return Ok(());
+            return self.end_transaction(batch, header.producer_id);
         }
         let mut scratch = std::mem::take(&mut self.scratch);
         let records = batch.records(&mut scratch, MAX_UNCOMPRESSED);
@@ -68,23 +68,27 @@ impl Loading {
                 let (key, value) = (key.to_vec(), record.value.map(<[u8]>::to_vec));
                 self.open.entry(header.producer_id).or_default().push(Record { key, value });
             } else {
-                self.replay(key, record.value);
+                self.replay(key, record.value)?;
             }
         }
         self.scratch = scratch;
         Ok(())
     }
 
-    fn end_transaction(&mut self, batch: &Batch<'_>, producer: i64) {
+    fn end_transaction(&mut self, batch: &Batch<'_>, producer: i64) -> Result<(), String> {
         let records = self.open.remove(&producer).unwrap_or_default();
-        if crate::log::is_commit(batch.as_bytes()) {
-            records.iter().for_each(|record| self.replay(&record.key, record.value.as_deref()));
+        if !crate::log::is_commit(batch.as_bytes()) {
+            return Ok(());
         }
+        records.iter().try_for_each(|record| self.replay(&record.key, record.value.as_deref()))
     }
 
-    fn replay(&mut self, key: &[u8], value: Option<&[u8]>) {
-        if self.shard.replay(key, value).is_err() {
-            self.unknown += 1;
+    fn replay(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), String> {
+        match GroupKey::decode(key) {
+            Ok(GroupKey::Other(_)) => self.unknown += 1,
+            Ok(_) => self.shard.replay(key, value).map_err(|why| why.to_string())?,
+            Err(why) => return Err(why.to_string()),
         }
+        Ok(())
     }
 }

@@ -15,10 +15,12 @@ mod append;
 mod keeper;
 mod load;
 mod slot;
+mod topic;
 
 pub use slot::{Ran, Unflushed};
+pub(super) use topic::offsets_topic;
 
-use super::Shared;
+use super::{Shared, WorkerMessage};
 use crate::catalog::{Partition, Topic, Waiter};
 use crate::coordinator::groups::{Effects, OFFSETS_TOPIC, Settings, Shard, TopicsView, World};
 use crate::net::mailbox::Sender;
@@ -131,13 +133,17 @@ impl Shared {
         slot.read(look)
     }
 
-    /// Looks at all shards, one after the other.
+    /// Looks at all shards, one after the other. One that cannot be had is passed over, as Kafka does
+    /// with those of other brokers.
     ///
     /// # Errors
     /// When one of them is not loaded yet.
     pub fn read_all_groups(&self, mut look: impl FnMut(&Shard)) -> Result<(), ErrorCode> {
         let slots = self.groups.slots();
-        slots.iter().try_for_each(|slot| slot.read(&mut look))
+        slots.iter().try_for_each(|slot| match slot.read(&mut look) {
+            Err(ErrorCode::NOT_COORDINATOR) => Ok(()),
+            looked => looked,
+        })
     }
 
     /// The settings in force.
@@ -146,7 +152,7 @@ impl Shared {
     }
 
     /// The offsets topic is there: new, or found at the start.
-    pub(super) fn open_groups(&self, topic: &Topic, is_new: bool) {
+    fn open_groups(&self, topic: &Topic, is_new: bool) {
         let open = |partition: &Arc<Partition>| Arc::new(Slot::new(partition.clone(), is_new));
         let slots: Arc<[Arc<Slot>]> = topic.partitions().iter().map(open).collect();
         *self.groups.slots.write().unwrap_or_else(PoisonError::into_inner) = slots;
@@ -155,17 +161,43 @@ impl Shared {
         }
     }
 
-    /// A topic has come, has changed, or has gone: `gone`.
-    pub(super) fn topic_changed(&self, topic: &Topic, gone: bool) {
-        self.groups.topics_version.fetch_add(1, Ordering::AcqRel);
+    /// There is a new topic.
+    pub(super) fn topic_made(&self, topic: &Topic) {
+        self.topic_grown();
         if *topic.name == *OFFSETS_TOPIC {
-            if gone {
-                let mut slots = self.groups.slots.write().unwrap_or_else(PoisonError::into_inner);
-                *slots = Arc::from([]);
-            }
-        } else if gone && self.groups.is_open() {
+            self.open_groups(topic, true);
+        }
+    }
+
+    /// A topic has more partitions.
+    pub(super) fn topic_grown(&self) {
+        self.groups.topics_version.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// A topic is gone, and with it the offsets of its partitions.
+    pub(super) fn topic_gone(&self, topic: &Topic) {
+        self.topic_grown();
+        if *topic.name == *OFFSETS_TOPIC {
+            self.close_groups();
+        } else if self.groups.is_open() {
             self.groups.tell(Job::Gone(topic.name.clone(), topic.id));
         }
+    }
+
+    /// The offsets topic is gone, and with it all groups; who waits in them looks for them anew.
+    fn close_groups(&self) {
+        let mut slots = self.groups.slots.write().unwrap_or_else(PoisonError::into_inner);
+        let closed = std::mem::replace(&mut *slots, Arc::from([]));
+        drop(slots);
+        closed.iter().for_each(|slot| slot.close());
+        for worker in 0..self.worker_count() {
+            self.tell_answer(worker, WorkerMessage::NoGroups);
+        }
+    }
+
+    /// What a group's answers must wait for to be on the disk, if anything.
+    pub fn unflushed_of(&self, group: &str) -> Option<Unflushed> {
+        self.groups.slot_of(group)?.unflushed(0)
     }
 
     /// Starts the coordinator thread.
@@ -221,13 +253,12 @@ mod tests {
 
     #[test]
     fn groups_are_spread_as_kafka_spreads_them() {
-        // `"name".hashCode()` in Java: 98629247, 97, 0, and the smallest number of all.
-        assert_eq!(partition_of("group", 50), 98_629_247 % 50);
-        assert_eq!(partition_of("a", 50), 47);
-        assert_eq!(partition_of("", 50), 0);
-        assert_eq!(partition_of("polygenelubricants", 50), 0);
-        // Negative: -1524582912. Outside of the basic plane two units count.
-        assert_eq!(partition_of("connect-cluster", 50), partition_of("connect-cluster", 50));
-        assert_eq!(partition_of("\u{1f600}", 1 << 30), (0xd83d * 31 + 0xde00) % (1 << 30));
+        // What Java says of `Math.abs(name.hashCode()) % 50`; the last but one has the hash that has
+        // no absolute value, the last is two units of UTF-16.
+        let known = [("group", 47), ("a", 47), ("", 0), ("connect-cluster", 13)];
+        let odd = [("test-group-7", 42), ("polygenelubricants", 0), ("\u{1f600}", 49)];
+        for (name, partition) in known.into_iter().chain(odd) {
+            assert_eq!(partition_of(name, 50), partition, "{name}");
+        }
     }
 }

@@ -22,8 +22,8 @@ enum State {
     /// Its log is to be replayed.
     Loading,
     Active(Box<Shard>),
-    /// Its log cannot be replayed, and that was said.
-    Failed,
+    /// Its log cannot be replayed, and that was said; or it is gone.
+    Closed,
 }
 
 /// What became of an event.
@@ -36,12 +36,21 @@ pub struct Ran<R> {
     pub unflushed: Option<Unflushed>,
 }
 
-/// Bytes of the offsets topic that are to be flushed before they count.
+/// A part of the offsets topic that is to be flushed before it counts.
 pub struct Unflushed {
-    /// Where they are.
+    /// Where it is.
     pub partition: Arc<Partition>,
-    /// How many.
+    /// Where it ends.
+    pub to: i64,
+    /// The bytes that nobody has waited for yet.
     pub bytes: u64,
+}
+
+impl Unflushed {
+    /// Whether it is on the disk. If it is not when the flush is over, it never will be.
+    pub fn is_flushed(&self) -> bool {
+        self.partition.is_flushed(self.to)
+    }
 }
 
 impl Slot {
@@ -58,18 +67,36 @@ impl Slot {
         matches!(*self.lock(), State::Loading)
     }
 
-    /// The shard is there, or cannot be.
-    pub(super) fn loaded(&self, shard: Option<Shard>) {
+    /// The shard is there and begins its work, before anybody else comes to it. `None` where the slot
+    /// was closed meanwhile.
+    pub(super) fn activate(
+        &self,
+        shared: &Shared,
+        shard: Shard,
+        wake: impl FnMut(&Waiter),
+    ) -> Option<Ran<()>> {
         let mut state = self.lock();
-        assert!(matches!(*state, State::Loading), "a slot is loaded once");
-        *state = shard.map_or(State::Failed, |shard| State::Active(Box::new(shard)));
+        if !matches!(*state, State::Loading) {
+            return None;
+        }
+        let mut shard = Box::new(shard);
+        let ran = self.run_on(&mut shard, shared, wake, Shard::loaded);
+        *state = State::Active(shard);
+        Some(ran)
+    }
+
+    /// There are no groups here: their log cannot be replayed, or is gone. Whoever waits in them must
+    /// be told by other means.
+    pub(super) fn close(&self) {
+        *self.lock() = State::Closed;
+        self.next.store(i64::MAX, Ordering::SeqCst);
     }
 
     pub(super) fn read<R>(&self, look: impl FnOnce(&Shard) -> R) -> Result<R, ErrorCode> {
         match &*self.lock() {
             State::Active(shard) => Ok(look(shard)),
             State::Loading => Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS),
-            State::Failed => Err(ErrorCode::NOT_COORDINATOR),
+            State::Closed => Err(ErrorCode::NOT_COORDINATOR),
         }
     }
 
@@ -77,15 +104,23 @@ impl Slot {
     pub(super) fn run<R>(
         &self,
         shared: &Shared,
-        mut wake: impl FnMut(&Waiter),
+        wake: impl FnMut(&Waiter),
         event: impl FnOnce(&mut Shard, &mut World<'_>, &mut Effects) -> R,
     ) -> Result<Ran<R>, ErrorCode> {
-        let mut state = self.lock();
-        let shard = match &mut *state {
-            State::Active(shard) => shard,
-            State::Loading => return Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS),
-            State::Failed => return Err(ErrorCode::NOT_COORDINATOR),
-        };
+        match &mut *self.lock() {
+            State::Active(shard) => Ok(self.run_on(shard, shared, wake, event)),
+            State::Loading => Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS),
+            State::Closed => Err(ErrorCode::NOT_COORDINATOR),
+        }
+    }
+
+    fn run_on<R>(
+        &self,
+        shard: &mut Shard,
+        shared: &Shared,
+        mut wake: impl FnMut(&Waiter),
+        event: impl FnOnce(&mut Shard, &mut World<'_>, &mut Effects) -> R,
+    ) -> Ran<R> {
         let settings = shared.groups.settings();
         let mut world = World {
             now_ms: now_ms(),
@@ -96,20 +131,34 @@ impl Slot {
         };
         let mut effects = Effects::default();
         let value = event(shard, &mut world, &mut effects);
-        let mut unflushed: Option<Unflushed> = None;
+        let mut bytes = 0;
         while !effects.records.is_empty() {
             let batched = Batched { records: &effects.records, now_ms: world.now_ms };
-            let outcome = append::append(shared, &self.partition, &batched, &mut wake);
-            if let Ok(Some(bytes)) = &outcome {
-                let so_far = unflushed.map_or(0, |unflushed| unflushed.bytes);
-                let partition = self.partition.clone();
-                unflushed = Some(Unflushed { partition, bytes: so_far + bytes });
+            let appended = append::append(shared, &self.partition, &batched, &mut wake);
+            if let Ok(Some(more)) = appended {
+                bytes += more;
             }
-            let outcome = outcome.map(drop).map_err(Failure::code);
+            let outcome = appended.map(drop).map_err(Failure::code);
             shard.appended(&mut world, &mut effects, outcome);
         }
         self.set_next(shared, shard.next_tick());
-        Ok(Ran { value, replies: effects.replies, unflushed })
+        Ran { value, replies: effects.replies, unflushed: self.unflushed(bytes) }
+    }
+
+    /// What is not on the disk though it must be before anybody hears of it: what this event
+    /// appended, and what those before it did, for its answers tell of that too.
+    pub(super) fn unflushed(&self, bytes: u64) -> Option<Unflushed> {
+        let partition = self.partition.clone();
+        match self.partition.log_if_open().map(|log| log.offsets()) {
+            Some(offsets) if offsets.high_watermark < offsets.log_end => {
+                Some(Unflushed { partition, to: offsets.log_end, bytes })
+            }
+            // Nothing counts any more that cannot be written down.
+            None if bytes > 0 || partition.is_offline() => {
+                Some(Unflushed { partition, to: i64::MAX, bytes })
+            }
+            _ => None,
+        }
     }
 
     /// Tells the coordinator thread if it must come earlier than it means to. It takes its own

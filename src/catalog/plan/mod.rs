@@ -12,7 +12,9 @@ mod topics;
 use std::fmt;
 
 pub use configs::{ConfigChange, ConfigOp, incremental_alter_configs, replace_configs};
-pub use partitions::{CreatePartitionsSpec, Elected, create_partitions, elect_leaders_on_start};
+pub use partitions::{
+    CreatePartitionsSpec, Elected, create_partitions, elect_leaders_on_start, resign_on_stop,
+};
 pub use topics::{Created, NewTopic, create_topic, delete_topic};
 
 use crate::catalog::Image;

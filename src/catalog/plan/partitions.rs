@@ -1,7 +1,7 @@
-//! Partitions: manual assignments, more partitions, leaders after a start.
+//! Partitions: manual assignments, more partitions, leaders after a start and at a stop.
 
 use super::{ApiError, NodeView, Plan};
-use crate::catalog::Image;
+use crate::catalog::{Image, is_internal};
 use crate::wire::error::ErrorCode;
 use crate::wire::metadata_records::{MetadataRecord, PartitionChangeRecord, PartitionRecord};
 use crate::wire::uuid::Uuid;
@@ -163,4 +163,28 @@ pub fn elect_leaders_on_start(image: &Image, node: NodeView, all: bool) -> Elect
         }
     }
     elected
+}
+
+/// Kafka's way to say that nobody leads a partition (`LeaderConstants.NO_LEADER`).
+const NO_LEADER: i32 = -1;
+
+/// Plans that nobody leads the partitions that a coordinator loads, as after Kafka's controlled shutdown.
+/// A Kafka that finds them led begins to load them when it starts, loses them as it registers, says for
+/// each that it failed, and loads it again. What clients wrote stays led: it costs Kafka nothing, and
+/// as many records as partitions would cost a start of ours.
+pub fn resign_on_stop(image: &Image, node: NodeView) -> Plan {
+    let mut plan = Plan::over(image);
+    for topic in image.topics().filter(|topic| is_internal(&topic.name)) {
+        for (index, partition) in topic.partitions.iter().enumerate() {
+            if partition.leader == node.node_id {
+                plan.push(&MetadataRecord::from(PartitionChangeRecord {
+                    partition_id: i32::try_from(index).unwrap_or(i32::MAX),
+                    topic_id: topic.id,
+                    leader: NO_LEADER,
+                    ..Default::default()
+                }));
+            }
+        }
+    }
+    plan
 }

@@ -1,6 +1,7 @@
 //! DescribeGroups (PROTOCOL 5.2): the answer's body, group by group.
 
 use super::super::metadata::NOT_ASKED;
+use super::offset_fetch::MAX_ANSWER;
 use crate::coordinator::groups::admin::{DescribedGroup as Described, DescribedMember};
 use crate::wire::codec::{Array, Message, Writer};
 use crate::wire::error::ErrorCode;
@@ -30,6 +31,10 @@ impl Description {
         with_operations: bool,
         version: i16,
     ) {
+        if self.groups.len() > MAX_ANSWER {
+            // It was named again and again.
+            return self.add_refused(group_id, ErrorCode::UNKNOWN_SERVER_ERROR, version);
+        }
         let operations = if with_operations { GROUP_OPERATIONS } else { NOT_ASKED };
         let described = match described {
             Ok(described) => described,

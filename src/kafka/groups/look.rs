@@ -1,14 +1,13 @@
 //! Requests about several groups: each is asked for in its own shard, and the answer is made here.
 
-use super::park::Asking;
+use super::park::{Asking, LOST, ParkedFrame, await_flush};
 use super::{consumer_group_describe, delete_groups, describe_groups, list_groups, offset_fetch};
 use crate::broker::{RunningTopics, Unflushed};
 use crate::coordinator::groups::admin::ListFilter;
 use crate::coordinator::groups::{Reply, Token};
 use crate::kafka::call::decode;
 use crate::kafka::service::{KafkaService, ParkedRequest};
-use crate::log::FlushTicket;
-use crate::wire::codec::{DecodeError, Reader};
+use crate::wire::codec::{DecodeError, Reader, Writer};
 use crate::wire::error::ErrorCode;
 use crate::wire::messages::consumer_group_describe::ConsumerGroupDescribeRequest;
 use crate::wire::messages::delete_groups::DeleteGroupsRequest;
@@ -26,7 +25,7 @@ pub(super) fn fetch(
     let version = asking.call.version();
     let shared = asking.service.shared.clone();
     let (topics, mut room) = (RunningTopics(&shared), offset_fetch::MAX_ANSWER);
-    let mut answers = Vec::new();
+    let (mut answers, mut due) = (Vec::new(), Vec::new());
     for asked in offset_fetch::groups(&request, version) {
         let answered = shared.read_group(asked.group_id, |shard| {
             let fetched = shard.fetch(asked.group_id, asked.member, request.require_stable);
@@ -36,8 +35,16 @@ pub(super) fn fetch(
             offset_fetch::answer_of(&asked, Err(code), &topics, version, &mut room)
         });
         answers.push((asked.group_id, answered));
+        due.extend(shared.unflushed_of(asked.group_id));
     }
-    asking.answer(|version, out| offset_fetch::write(&answers, version, out));
+    answer_when_flushed(asking, due, |done, version, out| {
+        if !done {
+            for (asked, answer) in offset_fetch::groups(&request, version).zip(&mut answers) {
+                answer.1 = offset_fetch::answer_of(&asked, Err(LOST), &topics, version, &mut room);
+            }
+        }
+        offset_fetch::write(&answers, version, out);
+    });
     Ok(())
 }
 
@@ -67,10 +74,6 @@ pub(super) fn describe(
     let with_operations = request.include_authorized_operations;
     let mut description = describe_groups::Description::default();
     for group in request.groups.iter() {
-        if group.is_empty() {
-            description.add_refused(group, ErrorCode::INVALID_GROUP_ID, version);
-            continue;
-        }
         let described = asking.service.shared.read_group(group, |shard| {
             description.add(group, shard.describe(group), with_operations, version);
         });
@@ -141,29 +144,36 @@ pub(super) fn delete(
         };
         results.push((group.into(), code));
     }
-    answer_when_flushed(asking, unflushed, &results);
+    answer_when_flushed(asking, unflushed, |done, version, out| match done {
+        true => delete_groups::write(&results, version, out),
+        false => {
+            let failed: Vec<_> = results.iter().map(|(name, _)| (name.clone(), LOST)).collect();
+            delete_groups::write(&failed, version, out);
+        }
+    });
     Ok(())
 }
 
+/// Answers when what was written is on the disk; as if it had failed, if it cannot get there.
 fn answer_when_flushed(
     asking: &mut Asking<'_, '_, '_>,
-    unflushed: Vec<Unflushed>,
-    results: &[(Arc<str>, ErrorCode)],
+    due: Vec<Unflushed>,
+    mut body: impl FnMut(bool, i16, &mut Writer),
 ) {
-    if unflushed.is_empty() || asking.service.draining {
-        return asking.answer(|version, out| delete_groups::write(results, version, out));
+    if due.is_empty() {
+        return asking.answer(|version, out| body(true, version, out));
     }
+    let frame = asking.frame(|version, out| body(true, version, out));
+    let failed = asking.frame(|version, out| body(false, version, out));
     let key = asking.service.parked.reserve();
-    let ticket = FlushTicket::new(asking.service.worker, key);
-    for Unflushed { partition, bytes } in unflushed {
-        partition.await_flush(bytes, Some(ticket.clone()));
-        asking.service.to_flush.push(partition);
-    }
-    if ticket.settle() {
+    let is_over = await_flush(asking.service, key, &due);
+    let parked = ParkedFrame { slot: asking.slot, frame, failed, due };
+    if is_over {
+        parked.answer(asking.cx);
+    } else if asking.service.draining {
         asking.service.parked.take(key);
-        return asking.answer(|version, out| delete_groups::write(results, version, out));
+        parked.leave(asking.cx);
+    } else {
+        asking.service.parked.put(key, ParkedRequest::Frame(parked));
     }
-    let slot = asking.slot;
-    let frame = asking.frame(|version, out| delete_groups::write(results, version, out));
-    asking.service.parked.put(key, ParkedRequest::Frame(slot, frame));
 }

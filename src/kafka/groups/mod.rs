@@ -19,7 +19,7 @@ mod park;
 #[cfg(test)]
 mod tests;
 
-pub use park::{ParkedGroup, deliver, give_up, send};
+pub use park::{ParkedFrame, ParkedGroup, deliver, flushed, give_up, send};
 
 use super::call::{Call, decode};
 use super::service::{KafkaService, refuse};
@@ -29,6 +29,9 @@ use crate::wire::api::ApiKey;
 use crate::wire::codec::{DecodeError, Reader};
 use crate::wire::error::ErrorCode;
 use park::Asking;
+
+/// From this version on SyncGroup must say what the group has agreed upon.
+const NAMES_PROTOCOL: i16 = 5;
 
 /// Serves a request of one of the group APIs.
 pub fn serve(
@@ -80,10 +83,16 @@ fn sync(asking: &mut Asking<'_, '_, '_>, body: &mut Reader<'_>) -> Result<(), De
     use crate::coordinator::groups::SyncReply;
     let request: crate::wire::messages::sync_group::SyncGroupRequest<'_> =
         decode(asking.call, body)?;
+    let refused = |code| Reply::Sync(SyncReply::failed(code));
+    let has_protocol = request.protocol_type.is_some() && request.protocol_name.is_some();
+    if asking.call.version() >= NAMES_PROTOCOL && !has_protocol {
+        asking.refuse(&refused(ErrorCode::INCONSISTENT_GROUP_PROTOCOL));
+        return Ok(());
+    }
     asking.ask(
         request.group_id,
         |shard, world, token, effects| shard.sync(world, &request, token, effects),
-        |code| Reply::Sync(SyncReply::failed(code)),
+        refused,
     );
     Ok(())
 }

@@ -11,6 +11,9 @@ use crate::wire::api::ApiKey;
 use crate::wire::codec::Writer;
 use crate::wire::error::ErrorCode;
 
+/// What a client is told where the disk has refused what it asked for.
+pub(super) const LOST: ErrorCode = ErrorCode::NOT_COORDINATOR;
+
 /// What of a request the answer needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Head {
@@ -37,6 +40,38 @@ impl ParkedGroup {
     /// The connection that waits.
     pub fn conn(&self) -> ConnId {
         self.slot.conn()
+    }
+
+    /// Whether it waits for what others do, not for the disk alone.
+    pub fn waits_for_others(&self) -> bool {
+        matches!(self.head.api, ApiKey::JoinGroup | ApiKey::SyncGroup)
+    }
+}
+
+/// A finished answer that waits for the disk, and the one in its place if that fails.
+pub struct ParkedFrame {
+    pub(super) slot: Slot,
+    pub(super) frame: Vec<u8>,
+    pub(super) failed: Vec<u8>,
+    pub(super) due: Vec<Unflushed>,
+}
+
+impl ParkedFrame {
+    /// The connection that waits.
+    pub fn conn(&self) -> ConnId {
+        self.slot.conn()
+    }
+
+    /// Answers: the flush is over.
+    pub fn answer(self, cx: &mut Context<'_>) {
+        let is_flushed = self.due.iter().all(Unflushed::is_flushed);
+        let frame = if is_flushed { self.frame } else { self.failed };
+        cx.reply(self.slot, &[Part::Bytes(&frame)]);
+    }
+
+    /// Leaves the request without an answer, since the worker ends: nobody can say what became of it.
+    pub fn leave(self, cx: &mut Context<'_>) {
+        cx.skip(self.slot);
     }
 }
 
@@ -77,6 +112,11 @@ impl Asking<'_, '_, '_> {
         }
     }
 
+    /// Answers without asking any coordinator.
+    pub(super) fn refuse(&mut self, reply: &Reply) {
+        self.answer(|version, out| encode(reply, version, out));
+    }
+
     /// A whole answer with this body.
     pub(super) fn frame(&mut self, body: impl FnOnce(i16, &mut Writer)) -> Vec<u8> {
         let (head, mut out) = (Head::from(self.call), Writer::new());
@@ -99,21 +139,49 @@ pub fn deliver(
     replies: Vec<(Token, Reply)>,
     unflushed: Option<Unflushed>,
 ) {
-    let Some(Unflushed { partition, bytes }) = unflushed else {
-        return replies
-            .into_iter()
-            .for_each(|(token, reply)| deliver_one(service, cx, token, reply));
-    };
-    let key = service.parked.reserve();
-    let ticket = FlushTicket::new(service.worker, key);
-    partition.await_flush(bytes, Some(ticket.clone()));
-    service.to_flush.push(partition);
-    if ticket.settle() {
-        service.parked.take(key);
-        replies.into_iter().for_each(|(token, reply)| deliver_one(service, cx, token, reply));
-    } else {
-        service.parked.put(key, ParkedRequest::Replies(replies));
+    match unflushed {
+        None => deliver_all(service, cx, replies),
+        Some(unflushed) => {
+            let key = service.parked.reserve();
+            match await_flush(service, key, std::slice::from_ref(&unflushed)) {
+                true => flushed(service, cx, replies, &unflushed),
+                false => service.parked.put(key, ParkedRequest::Replies(replies, unflushed)),
+            }
+        }
     }
+}
+
+/// Asks for what is to be flushed and has `key` woken when it is. If it is by now, or never will
+/// be, that is true and the key is void.
+pub(super) fn await_flush(service: &mut KafkaService, key: u64, due: &[Unflushed]) -> bool {
+    let ticket = FlushTicket::new(service.worker, key);
+    for Unflushed { partition, bytes, .. } in due {
+        partition.await_flush(*bytes, Some(ticket.clone()));
+        service.to_flush.push(partition.clone());
+    }
+    let is_over = ticket.settle();
+    if is_over {
+        service.parked.take(key);
+    }
+    is_over
+}
+
+/// The flush that answers waited for is over. What is not on the disk then has failed.
+pub fn flushed(
+    service: &mut KafkaService,
+    cx: &mut Context<'_>,
+    mut replies: Vec<(Token, Reply)>,
+    unflushed: &Unflushed,
+) {
+    if !unflushed.is_flushed() {
+        let failed = |(token, reply): (Token, Reply)| (token, reply.failed(LOST));
+        replies = replies.into_iter().map(failed).collect();
+    }
+    deliver_all(service, cx, replies);
+}
+
+fn deliver_all(service: &mut KafkaService, cx: &mut Context<'_>, replies: Vec<(Token, Reply)>) {
+    replies.into_iter().for_each(|(token, reply)| deliver_one(service, cx, token, reply));
 }
 
 fn deliver_one(service: &mut KafkaService, cx: &mut Context<'_>, token: Token, reply: Reply) {

@@ -10,6 +10,7 @@
 
 use crate::log::names::{self, FileKind};
 use crate::log::scan::Scanner;
+use crate::log::sync;
 use std::fs::{self, File};
 use std::io;
 use std::ops::Range;
@@ -38,33 +39,38 @@ pub(crate) fn complete_swaps(dir: &Path) -> io::Result<()> {
         fs::remove_file(&left.path)?;
     }
     complete(dir, &whole)?;
-    File::open(dir)?.sync_all()
+    sync::dir(dir).map_err(|error| error.source)
 }
 
 /// Puts whole swaps in their places.
 fn complete(dir: &Path, swap: &[Left]) -> io::Result<()> {
-    let mut replaced: Option<Range<i64>> = None;
-    for left in swap.iter().filter(|left| matches!(left.kind, FileKind::Log(_))) {
+    let is_log = |left: &&Left| matches!(left.kind, FileKind::Log(_));
+    let (mut replaced, mut unreadable) = (Vec::new(), Vec::new());
+    for left in swap.iter().filter(is_log) {
         let end = next_offset(&left.path, left.base)?;
         let there = names::log_file(dir, left.base).exists();
-        let Some(end) = end.or((!there).then_some(left.base)) else {
-            ::log::error!(
-                "{} cannot be read; what it was to replace stays, and it is removed",
-                left.path.display()
-            );
-            return swap.iter().try_for_each(|left| fs::remove_file(&left.path));
-        };
-        let before = replaced.take().unwrap_or(left.base..end);
-        replaced = Some(before.start.min(left.base)..before.end.max(end));
+        match end.or((!there).then_some(left.base)) {
+            Some(end) => replaced.push(left.base..end),
+            None => unreadable.push(left.base),
+        }
     }
-    if let Some(replaced) = replaced {
+    let is_unreadable = |left: &&Left| unreadable.contains(&left.base);
+    // The `.log` last: its indexes alone would look like the rest of a swap that is to be completed.
+    let given_up = || swap.iter().filter(is_unreadable);
+    for left in given_up().filter(|left| !is_log(left)).chain(given_up().filter(is_log)) {
+        ::log::error!(
+            "{} cannot be read, or its .log cannot; what it was to replace stays, and it is removed",
+            left.path.display()
+        );
+        fs::remove_file(&left.path)?;
+    }
+    if !replaced.is_empty() {
         remove_segments(dir, &replaced)?;
-        File::open(dir)?.sync_all()?;
+        sync::dir(dir).map_err(|error| error.source)?;
     }
     // The `.log` last: as long as it is a `.swap` all of this is done again.
-    let is_log = |left: &&Left| matches!(left.kind, FileKind::Log(_));
-    let others = swap.iter().filter(|left| !is_log(left));
-    for left in others.chain(swap.iter().filter(is_log)) {
+    let whole = || swap.iter().filter(|left| !is_unreadable(left));
+    for left in whole().filter(|left| !is_log(left)).chain(whole().filter(is_log)) {
         let to = left.path.with_extension("");
         ::log::info!("{}: an interrupted compaction; completed", to.display());
         fs::rename(&left.path, to)?;
@@ -72,14 +78,15 @@ fn complete(dir: &Path, swap: &[Left]) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes the segments that begin in `replaced`.
-fn remove_segments(dir: &Path, replaced: &Range<i64>) -> io::Result<()> {
+/// Removes the segments that begin in one of these ranges: what lies between two of them was replaced
+/// by neither.
+fn remove_segments(dir: &Path, replaced: &[Range<i64>]) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         let Some(base) = FileKind::of(&entry.file_name().to_string_lossy()).segment() else {
             continue;
         };
-        if replaced.contains(&base) {
+        if replaced.iter().any(|range| range.contains(&base)) {
             ::log::info!("{}: was compacted; removed", entry.path().display());
             fs::remove_file(entry.path())?;
         }

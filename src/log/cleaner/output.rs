@@ -9,9 +9,9 @@ use super::steps;
 use crate::log::AbortedTxn;
 use crate::log::error::StorageError;
 use crate::log::index::{self, IndexEntry};
-use crate::log::names;
 use crate::log::segment::Compacted;
 use crate::log::time_index::{self, Largest};
+use crate::log::{names, sync};
 use crate::wire::records::BatchHeader;
 use std::fs::{self, File};
 use std::io::Write;
@@ -132,12 +132,12 @@ impl Output {
     pub(super) fn finish(mut self, modified: SystemTime) -> Result<Finished, StorageError> {
         self.write()?;
         self.add_time_entry();
-        let sync = |file: &File, path: &Path| {
-            let done = file.set_modified(modified).and_then(|()| file.sync_all());
-            done.map_err(StorageError::on("flush", path))
+        let to_disk = |file: &File, path: &Path| {
+            file.set_modified(modified).map_err(StorageError::on("write", path))?;
+            sync::whole_file(file, path)
         };
         let path = names::cleaned(&names::log_file(&self.dir, self.base));
-        sync(&self.log, &path)?;
+        to_disk(&self.log, &path)?;
         let [_, index, time, aborted] = names::segment_files(&self.dir, self.base);
         for (path, bytes) in [(index, &self.index), (time, &self.time), (aborted, &self.aborted)] {
             if bytes.is_empty() && path.extension().is_some_and(|kind| kind == "txnindex") {
@@ -149,7 +149,7 @@ impl Output {
                 file.write_all(bytes)?;
                 Ok(file)
             });
-            sync(&file.map_err(StorageError::on("write", &path))?, &path)?;
+            to_disk(&file.map_err(StorageError::on("write", &path))?, &path)?;
         }
         self.finished = true;
         let dir = self.dir.clone();

@@ -19,6 +19,7 @@ use crate::log::segment::Segment;
 use crate::log::{AbortedTxn, Log, names};
 use crate::wire::records::Batch;
 use std::collections::HashMap;
+use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -288,6 +289,11 @@ impl Round<'_> {
         walk: &mut CleanedTransactions,
     ) -> Result<(), CleanError> {
         let (Some(first), Some(last)) = (group.first(), group.last()) else { return Ok(()) };
+        if let Some(half) = group.iter().find(|segment| segment.is_swapping()) {
+            let path = names::swapped(&names::log_file(&self.dir, half.base));
+            let why = "an earlier compaction failed before its end, the next start completes it";
+            return Err(StorageError::new("compact", &path, io::Error::other(why)).into());
+        }
         let rules = Rules {
             map,
             now_ms: self.now_ms,

@@ -15,8 +15,8 @@ use super::output::{self, Finished, Output};
 use super::steps;
 use crate::log::error::StorageError;
 use crate::log::segment::Segment;
-use crate::log::{Log, names};
-use std::fs::{self, File};
+use crate::log::{Log, names, sync};
+use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
@@ -57,7 +57,7 @@ impl Log {
         steps::reached(&dir);
         let delay = self.delete_delay();
         // A snapshot that is still to be written must not come back after it was deleted.
-        self.backlog.help();
+        self.backlog.settle();
         for (segment, _) in old {
             let mut files = segment.rename_deleted(&dir)?;
             if segment.base != new.segment.base {
@@ -66,9 +66,9 @@ impl Log {
             steps::reached(&dir);
             self.keepers.janitor.remove(files, delay);
         }
-        sync_dir(&dir)?;
+        sync::dir(&dir)?;
         segment.complete_swap(&dir)?;
-        Ok(sync_dir(&dir)?)
+        Ok(sync::dir(&dir)?)
     }
 
     /// Whether the log still has just these segments there, and is not written to in any of them.
@@ -108,11 +108,18 @@ fn prepare(
     Ok(Arc::new(segment))
 }
 
-/// Takes a swap back that no reader has seen. The `.log` first: without it, it is not one.
+/// Takes a swap back that no reader has seen. As long as a `.cleaned` file is there a start takes it
+/// back, too; without it, or without the `.log`, what is left would be put in the old files' places.
 fn forget_swap(dir: &Path, base: i64) {
-    for path in names::segment_files(dir, base) {
-        let _ = fs::remove_file(names::swapped(&path));
+    let [log, others @ ..] = names::segment_files(dir, base);
+    let _ = fs::rename(names::swapped(&log), names::cleaned(&log));
+    let _ = sync::dir(dir);
+    for path in &others {
+        steps::reached(dir);
+        let _ = fs::remove_file(names::swapped(path));
     }
+    steps::reached(dir);
+    output::remove(dir, base);
 }
 
 /// Renames the `.cleaned` files to `.swap`, the `.log` last: when it has that name, all have it.
@@ -126,7 +133,7 @@ fn become_swap(dir: &Path, base: i64) -> Result<(), StorageError> {
             done => done.map_err(StorageError::on("rename", &from))?,
         }
     }
-    sync_dir(dir)
+    sync::dir(dir)
 }
 
 /// A producer snapshot belongs to the segment that begins there; without it, it goes too.
@@ -134,10 +141,6 @@ fn delete_snapshot(dir: &Path, base: i64) -> Option<std::path::PathBuf> {
     let snapshot = names::snapshot_file(dir, base);
     let renamed = names::deleted(&snapshot);
     fs::rename(snapshot, &renamed).ok().map(|()| renamed)
-}
-
-fn sync_dir(dir: &Path) -> Result<(), StorageError> {
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(StorageError::on("flush", dir))
 }
 
 /// What was never swapped in goes.

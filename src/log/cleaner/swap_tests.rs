@@ -2,7 +2,7 @@
 
 use super::{CleanerLimits, steps};
 use crate::config::TopicConfig;
-use crate::log::{Bound, Keepers, Log, Recovery};
+use crate::log::{Bound, Keepers, Log, Opening, Recovery};
 use crate::wire::records::{Batch, BatchBuilder};
 use std::cell::RefCell;
 use std::fs;
@@ -210,5 +210,96 @@ fn a_swap_of_which_not_all_was_renamed_is_taken_back() {
     }
     assert_eq!(batches(&open(&before, &keepers)), old);
     no_leftovers(&before);
+    keepers.stop();
+}
+
+#[test]
+fn a_crash_while_a_swap_is_taken_back_leaves_the_old_log() {
+    let (scratch, keepers) = (Scratch::new("back"), Keepers::spawn().unwrap());
+    let dir = scratch.0.join("t-0");
+    let log = log(&dir, &keepers);
+    log.backlog.settle(); // The files have their final form.
+    let (old, time) = (batches(&log), dir.join(format!("{:020}.timeindex", 0)));
+    let (swap, before) = (time.with_extension("timeindex.swap"), fs::read(&time).unwrap());
+    let states = Rc::new(RefCell::new(Vec::new()));
+    let (seen, root, gone) = (states.clone(), scratch.0.clone(), time.clone());
+    steps::watch(Some(Box::new(move |dir: &Path| {
+        if gone.exists() && swap.exists() {
+            return fs::remove_file(&gone).unwrap(); // So it cannot be gone on with.
+        } else if gone.exists() {
+            return;
+        }
+        let to = root.join(format!("state-{}", seen.borrow().len()));
+        copy(dir, &to);
+        seen.borrow_mut().push(to);
+    })));
+    log.set_config(config(1 << 20));
+    let limits = CleanerLimits { map_memory: 1 << 16, load_factor: 0.9 };
+    let cleanable = log.cleanable(None, 0).unwrap();
+    log.clean(&cleanable, limits, 0, &mut |_| ControlFlow::Continue(())).unwrap_err();
+    steps::watch(None);
+    assert!(states.borrow().len() >= 4, "{}", states.borrow().len());
+    for state in states.borrow().iter() {
+        // What was on the disk is believed.
+        let opening = Opening { recovery_point: Some(40), ..Opening::from(Recovery::Unclean) };
+        let log = Log::open(state.clone(), config(600), opening, keepers.clone()).unwrap().0;
+        assert!(batches(&log) == old);
+        let now = fs::read(state.join(time.file_name().unwrap())).unwrap();
+        assert_eq!(now, before, "{}: it is that of the old one", state.display());
+        no_leftovers(state);
+    }
+    keepers.stop();
+}
+
+#[test]
+fn what_a_failed_swap_has_left_is_not_cleaned_again_before_a_start_completes_it() {
+    let (scratch, keepers) = (Scratch::new("failed"), Keepers::spawn().unwrap());
+    let dir = scratch.0.join("t-0");
+    let log = log(&dir, &keepers);
+    log.set_config(config(1 << 20));
+    let limits = CleanerLimits { map_memory: 1 << 16, load_factor: 0.9 };
+    let clean = || {
+        let cleanable = log.cleanable(None, 0).unwrap();
+        log.clean(&cleanable, limits, 0, &mut |_| ControlFlow::Continue(()))
+    };
+    // The first old file cannot be renamed.
+    let obstacle = dir.join(format!("{:020}.log.deleted", 0));
+    fs::create_dir_all(obstacle.join("x")).unwrap();
+    clean().unwrap_err();
+    fs::remove_dir_all(&obstacle).unwrap();
+    let new = batches(&log);
+    clean().unwrap_err();
+    assert!(batches(&log) == new);
+    drop(log);
+    keepers.stop();
+    let keepers = Keepers::spawn().unwrap();
+    assert!(batches(&open(&dir, &keepers)) == new);
+    no_leftovers(&dir);
+    keepers.stop();
+}
+
+#[test]
+fn of_two_swaps_each_is_completed_or_given_up_for_itself() {
+    let (scratch, keepers) = (Scratch::new("two"), Keepers::spawn().unwrap());
+    let dir = scratch.0.join("t-0");
+    let log = log(&dir, &keepers);
+    let old = batches(&log);
+    let bases: Vec<i64> = log.segments().iter().map(|segment| segment.base).collect();
+    drop(log);
+    let file = |base: i64, kind: &str| dir.join(format!("{base:020}.{kind}"));
+    for kind in ["log", "index", "timeindex"] {
+        fs::rename(file(bases[0], kind), file(bases[0], &format!("{kind}.swap"))).unwrap();
+    }
+    fs::write(file(bases[3], "log.swap"), [7; 500]).unwrap();
+    assert!(batches(&open(&dir, &keepers)) == old);
+    no_leftovers(&dir);
+    // What lies between two of them is not theirs.
+    for base in [bases[0], bases[3]] {
+        for kind in ["log", "index", "timeindex"] {
+            fs::rename(file(base, kind), file(base, &format!("{kind}.swap"))).unwrap();
+        }
+    }
+    assert!(batches(&open(&dir, &keepers)) == old);
+    no_leftovers(&dir);
     keepers.stop();
 }

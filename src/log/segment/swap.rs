@@ -56,6 +56,12 @@ impl Segment {
         is(&self.passage.kept) || is(&self.passage.swapping)
     }
 
+    /// Its files bear the names of a swap still. They are nobody else's to use: another compaction
+    /// would put its own files in their place.
+    pub(crate) fn is_swapping(&self) -> bool {
+        is(&self.passage.swapping)
+    }
+
     /// Whether the segment was given up: nothing in it counts any more.
     pub(crate) fn is_deleted(&self) -> bool {
         is(&self.passage.deleted)
@@ -150,9 +156,9 @@ impl Segment {
         is(&self.passage.replaced)
     }
 
-    /// All of it is below the last stable offset. A bound from before it was compacted, which names
-    /// a byte of the segment that was here then, says nothing of this one.
-    pub(crate) fn is_stable(&self) -> bool {
+    /// It was compacted since the log was opened: a bound from before, which names a byte of the
+    /// segment that was here then, says nothing of this one.
+    pub(crate) fn is_compacted(&self) -> bool {
         is(&self.passage.compacted)
     }
 

@@ -27,6 +27,7 @@ public final class Tools {
         "kafka-configs", "kafka.admin.ConfigCommand",
         "kafka-console-producer", "org.apache.kafka.tools.ConsoleProducer",
         "kafka-console-consumer", "org.apache.kafka.tools.consumer.ConsoleConsumer",
+        "kafka-consumer-groups", "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
         "kafka-get-offsets", "org.apache.kafka.tools.GetOffsetShell",
         "kafka-delete-records", "org.apache.kafka.tools.DeleteRecordsCommand",
         "kafka-broker-api-versions", "org.apache.kafka.tools.BrokerApiVersionsCommand",
