@@ -209,11 +209,14 @@ macro_rules! structure {
 
             impl<'a> Nullable<'a> for $name $(<$lt>)? {
                 fn read_option(r: &mut Reader<'a>, form: Form) -> Result<Option<Self>, DecodeError> {
-                    if r.read_i8()? < 0 { Ok(None) } else { Self::read(r, form).map(Some) }
+                    // Kafka's generator: a byte, but for a tagged field a varint. What is there is 1.
+                    let mark = r.read_i8()?;
+                    let is_null = mark < 0 || form.tagged && mark == 0;
+                    if is_null { Ok(None) } else { Self::read(r, form).map(Some) }
                 }
 
-                fn write_null(w: &mut Writer, _: Form) {
-                    w.write_i8(-1);
+                fn write_null(w: &mut Writer, form: Form) {
+                    w.write_i8(if form.tagged { 0 } else { -1 });
                 }
 
                 fn write_some(&self, w: &mut Writer, form: Form) {

@@ -21,7 +21,7 @@ pub struct RequestHeader<'a> {
 }
 
 /// The client id's form: never compact, null allowed.
-const CLIENT_ID: Form = Form { version: 1, flexible: false, nullable: true };
+const CLIENT_ID: Form = Form { version: 1, flexible: false, nullable: true, tagged: false };
 
 impl<'a> RequestHeader<'a> {
     /// Reads a header; the reader stays at the body. A key that no request has is an error, for

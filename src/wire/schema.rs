@@ -110,7 +110,8 @@ impl Field {
     /// The form of its value in `version`.
     #[inline]
     pub(super) const fn form(&self, version: i16, flexible: bool) -> Form {
-        Form { version, flexible, nullable: self.nullable.has(version) }
+        let nullable = self.nullable.has(version);
+        Form { version, flexible, nullable, tagged: self.tag.is_some() }
     }
 }
 

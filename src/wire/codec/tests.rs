@@ -2,7 +2,7 @@
 
 use super::*;
 
-const PLAIN: Form = Form { version: 0, flexible: false, nullable: false };
+const PLAIN: Form = Form { version: 0, flexible: false, nullable: false, tagged: false };
 const COMPACT: Form = Form { flexible: true, ..PLAIN };
 
 fn read<'a, T: Value<'a>>(bytes: &'a [u8], form: Form) -> Result<T, DecodeError> {

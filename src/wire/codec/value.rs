@@ -15,6 +15,8 @@ pub struct Form {
     pub flexible: bool,
     /// True where this version lets the field be null.
     pub nullable: bool,
+    /// True for a tagged field, where a struct marks null otherwise than elsewhere.
+    pub tagged: bool,
 }
 
 /// A type that a field can have.

@@ -140,7 +140,7 @@ group_records! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::codec::Reason;
+    use crate::wire::codec::{Array, Reason};
 
     #[test]
     fn keys_are_kafkas() {
@@ -151,6 +151,28 @@ mod tests {
         let legacy = [&[0, 0], &bytes[2..]].concat();
         assert_eq!(GroupKey::decode(&legacy), Ok(key));
         assert_eq!(GroupKey::decode(&[0, 17, 1, 2]), Ok(GroupKey::Other(17)));
+    }
+
+    /// The bytes are those of Kafka's `ConsumerGroupMemberMetadataValue`.
+    #[test]
+    fn a_tagged_struct_has_a_null_of_its_own() {
+        let topics = ["t"];
+        let value = ConsumerGroupMemberMetadataValue {
+            instance_id: Some("i0"),
+            rack_id: None,
+            client_id: "c",
+            client_host: "/h",
+            subscribed_topic_names: Array::from(&topics),
+            subscribed_topic_regex: Some(""),
+            rebalance_timeout_ms: 1000,
+            server_assignor: None,
+            classic_member_metadata: None,
+        };
+        let bytes = value.to_bytes();
+        let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(text, "0000036930000263032f6802027401000003e80001000100");
+        let read = ConsumerGroupMemberMetadataValue::from_bytes(&bytes).unwrap();
+        assert_eq!(read.classic_member_metadata, None);
     }
 
     #[test]

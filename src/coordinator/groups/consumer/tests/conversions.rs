@@ -12,7 +12,7 @@ use crate::wire::messages::leave_group::{LeaveGroupRequest, MemberIdentity};
 use crate::wire::messages::sync_group::{SyncGroupRequest, SyncGroupRequestAssignment};
 
 /// A subscription of version 1.
-fn subscription(topics: &[&str], owned: &[(&str, &[i32])]) -> Vec<u8> {
+pub(super) fn subscription(topics: &[&str], owned: &[(&str, &[i32])]) -> Vec<u8> {
     let mut w = Writer::new();
     let text = |w: &mut Writer, text: &str| {
         w.write_i16(text.len() as i16);
@@ -32,7 +32,12 @@ fn subscription(topics: &[&str], owned: &[(&str, &[i32])]) -> Vec<u8> {
 }
 
 impl Bench {
-    fn send_join(&mut self, member: &str, instance: Option<&str>, metadata: &[u8]) -> u64 {
+    pub(super) fn send_join(
+        &mut self,
+        member: &str,
+        instance: Option<&str>,
+        metadata: &[u8],
+    ) -> u64 {
         let token = self.token();
         let protocols = [JoinGroupRequestProtocol { name: "range", metadata }];
         let request = JoinGroupRequest {
@@ -63,7 +68,12 @@ impl Bench {
         self.joined(key)
     }
 
-    fn send_sync(&mut self, member: &str, generation: i32, given: &[(&str, Vec<u8>)]) -> u64 {
+    pub(super) fn send_sync(
+        &mut self,
+        member: &str,
+        generation: i32,
+        given: &[(&str, Vec<u8>)],
+    ) -> u64 {
         let token = self.token();
         let assignments: Vec<_> = given
             .iter()
@@ -92,7 +102,7 @@ impl Bench {
         self.synced(key)
     }
 
-    fn classic_beat(&mut self, member: &str, generation: i32) -> ErrorCode {
+    pub(super) fn classic_beat(&mut self, member: &str, generation: i32) -> ErrorCode {
         let token = self.token();
         let request = HeartbeatRequest {
             group_id: GROUP,
@@ -107,7 +117,7 @@ impl Bench {
         }
     }
 
-    fn classic_leave(&mut self, member: &str) -> LeaveReply {
+    pub(super) fn classic_leave(&mut self, member: &str) -> LeaveReply {
         let token = self.token();
         let members = [MemberIdentity { member_id: member, ..Default::default() }];
         let request = LeaveGroupRequest {
@@ -123,7 +133,7 @@ impl Bench {
     }
 
     /// What bytes give of topic t.
-    fn read(&self, assignment: &[u8]) -> Vec<i32> {
+    pub(super) fn read(&self, assignment: &[u8]) -> Vec<i32> {
         let world = World {
             now_ms: 0,
             tick_ms: 0,
@@ -135,7 +145,7 @@ impl Bench {
         assigned.values().flatten().copied().collect()
     }
 
-    fn write(&self, partitions: &[i32]) -> Vec<u8> {
+    pub(super) fn write(&self, partitions: &[i32]) -> Vec<u8> {
         let world = World {
             now_ms: 0,
             tick_ms: 0,

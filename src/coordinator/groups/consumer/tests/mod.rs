@@ -4,6 +4,7 @@ mod commits;
 mod conversions;
 mod epochs;
 mod hashes;
+mod mixed;
 mod random;
 mod regexes;
 mod requests;
