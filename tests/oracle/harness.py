@@ -156,15 +156,17 @@ class Session:
         return self.client.call(name, version, body)
 
     def until(self, name, version, body, holds, label="", seconds=20, compare=True):
-        """Asks until the answer satisfies `holds`, then writes it down, or only that it came true."""
+        """Asks until the answer satisfies `holds`, then writes it down, or only that it came true. `body` may
+        be a function that makes it anew each time."""
         deadline = time.monotonic() + seconds
-        answer = self.quiet(name, version, body)
+        made = body if callable(body) else lambda: body
+        answer = self.quiet(name, version, made())
         while not holds(answer):
             if time.monotonic() > deadline:
                 self.note(f"{label or name} v{version}", name, answer)
                 raise Stopped(f"{label or name}: did not come true within {seconds} s")
             time.sleep(0.02)
-            answer = self.quiet(name, version, body)
+            answer = self.quiet(name, version, made())
         if compare:
             return self.note(f"{label or name} v{version}", name, answer)
         return self.note(f"{label or name} v{version}", "none", {"came true": True}) and answer

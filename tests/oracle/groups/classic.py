@@ -52,7 +52,7 @@ class Member:
         self.b, self.group, self.name, self.version = b, group, name, version
         coordinator(b)
         self.client, self.client_id = b.connect(), client_id
-        self.id, self.generation, self.leads = "", -1, False
+        self.id, self.generation, self.asked = "", -1, group
         self.fields = {
             "sessionTimeoutMs": 30000,
             "rebalanceTimeoutMs": 30000,
@@ -65,6 +65,7 @@ class Member:
     def _send(self, api, changes, **fields):
         version = changes.pop("version", min(self.version, LAST[api]))
         body = {"groupId": self.group, "memberId": self.id, **fields, **changes}
+        self.asked = body["groupId"]
         self.client.send(api, version, body, self.client_id)
 
     def _static(self):
@@ -84,8 +85,15 @@ class Member:
         answer = self._received(label)
         if answer and answer["errorCode"] in (0, MEMBER_ID_REQUIRED):
             self.id, self.generation = answer["memberId"], answer["generationId"]
-            self.leads = answer["leader"] == self.id
+            self._shown()
         return answer
+
+    def _shown(self):
+        """Waits until tools see the group: a new one is answered for before its record is committed."""
+        shown = lambda answer: answer["groups"][0]["groupState"] != "Dead"  # noqa: E731
+        self.b.until(
+            "DescribeGroups", 5, {"groups": [self.asked]}, shown, f"{self.asked} is shown", compare=False
+        )
 
     def join(self, label="joined", **changes):
         """Both, and with the id that a new member is given."""
@@ -171,6 +179,16 @@ def stable(b, group, *members):
     assigned(first, *others)
 
 
+def rebalance_again(leader, *others):
+    """The leader joins again, and so do the others."""
+    leader.send_join()
+    for member in others:
+        member.told_to_join()
+        member.send_join()
+    for member in (*others, leader):
+        member.joined()
+
+
 def assigned(leader, *others):
     """All sync; the leader brings the assignments."""
     for member in others:
@@ -180,4 +198,14 @@ def assigned(leader, *others):
         member.synced()
 
 
-__all__ = ["GROUPS", "Member", "assigned", "coordinator", "describe", "stable", "subscription", "until"]
+__all__ = [
+    "GROUPS",
+    "Member",
+    "assigned",
+    "coordinator",
+    "describe",
+    "rebalance_again",
+    "stable",
+    "subscription",
+    "until",
+]

@@ -3,6 +3,7 @@
 import struct
 
 from classic import GROUPS, Member, assigned, coordinator, stable, subscription, until
+
 from harness import scenario
 
 FIND, LIST, DESCRIBE, DELETE = range(7), range(6), range(7), range(3)
@@ -29,13 +30,18 @@ def test_find_coordinator(b):
                 b.call("FindCoordinator", version, body, f"type {key_type}, {key[:9]!r}")
     for version in FIND[4:]:
         many = [f"group-{number}" for number in range(9)]
-        for label, keys in {"many": many, "none": [], "twice": ["a", "a"], "some empty": ["a", "", "b"]}.items():
+        for label, keys in {
+            "many": many,
+            "none": [],
+            "twice": ["a", "a"],
+            "some empty": ["a", "", "b"],
+        }.items():
             b.call("FindCoordinator", version, {"coordinatorKeys": keys}, label)
 
 
 @scenario(settings=OWN)
 def test_list(b):
-    """By state (since version 4) and by type (since 5), in any case; what is no state or type finds nothing."""
+    """By state (since version 4) and by type (since 5), in any case; what is none finds nothing."""
     coordinator(b)
     b.every_version("ListGroups", {}, "nothing there")
     b.create("list")
@@ -64,7 +70,9 @@ def test_list(b):
         b.call("ListGroups", 5, {"typesFilter": [kind]}, f"type {kind!r}")
     b.call("ListGroups", 5, {"typesFilter": ["classic", "consumer"]}, "two types")
     b.call("ListGroups", 5, {"typesFilter": ["classic"], "statesFilter": ["empty"]}, "type and state")
-    b.call("ListGroups", 5, {"typesFilter": ["consumer"], "statesFilter": ["empty"]}, "another type and state")
+    b.call(
+        "ListGroups", 5, {"typesFilter": ["consumer"], "statesFilter": ["empty"]}, "another type and state"
+    )
 
 
 @scenario(settings=GROUPS)
@@ -148,7 +156,9 @@ def test_offset_delete(b):
         stable(b, member.group, member)
 
     def deletes(group, label):
-        known = [{"name": name, "partitions": [{"partitionIndex": 0}]} for name in ("od-subscribed", "od-other")]
+        known = [
+            {"name": name, "partitions": [{"partitionIndex": 0}]} for name in ("od-subscribed", "od-other")
+        ]
         strange = [
             {"name": "od-other", "partitions": [{"partitionIndex": 1}, {"partitionIndex": 7}]},
             {"name": "od-unknown", "partitions": [{"partitionIndex": 0}]},

@@ -1,8 +1,8 @@
 """The classic group protocol: JoinGroup, SyncGroup, Heartbeat and LeaveGroup of dynamic members."""
 
 import pytest
+from classic import GROUPS, Member, assigned, describe, rebalance_again, stable, subscription, until
 
-from classic import GROUPS, Member, assigned, describe, stable, subscription, until
 from harness import scenario
 
 UNKNOWN = "oracle-00000000-0000-4000-8000-000000000000"
@@ -129,9 +129,7 @@ def test_member_id_required(b):
 def test_protocols_are_voted_for(b):
     """The one that most members like best of those that all have; nobody may come without any of them."""
     likes = (("a", "b", "c"), ("b", "c", "a"), ("c", "b"))
-    members = [
-        Member(b, "vote", f"m{n}", protocols=protocols(*names, of=n)) for n, names in enumerate(likes)
-    ]
+    members = [Member(b, "vote", f"m{n}", protocols=protocols(*names, of=n)) for n, names in enumerate(likes)]
     one, two, three = members
     one.join()
     describe(b, "vote", "alone: its first")
@@ -288,16 +286,6 @@ def test_sync_is_checked(b):
     two.sync({}, "nothing changed")
 
 
-def rebalance_again(leader, *others):
-    """The leader joins again, and so do the others."""
-    leader.send_join()
-    for member in others:
-        member.told_to_join()
-        member.send_join()
-    for member in (*others, leader):
-        member.joined()
-
-
 @scenario(settings=GROUPS)
 def test_heartbeats_are_checked(b):
     """In every version and state."""
@@ -395,64 +383,3 @@ def test_leaving_while_the_assignment_is_made(b):
     two.synced("parked, and the leader has left")
     two.join("leads now")
     two.sync({two: b"alone"})
-
-
-@scenario(settings=GROUPS)
-def test_a_full_group(b):
-    """group.max.size counts members, not pending ids; a member of the group may always join again."""
-    members = [Member(b, "full", f"m{number}") for number in range(4)]
-    stable(b, "full", *members[:3])
-    members[3].join("one too many")
-    old = Member(b, "full", "of version 3", version=3)
-    old.join("one too many")
-    rebalance_again(*members[:3])
-    assigned(*members[:3])
-    members[2].leave()
-    rebalance_again(*members[:2])
-
-
-@scenario(settings=GROUPS)
-def test_a_session_expires(b):
-    """Who says nothing for its session timeout is no member any more."""
-    one, two = Member(b, "session", "one", sessionTimeoutMs=400), Member(b, "session", "two")
-    stable(b, "session", one)
-    until(b, "session", "Empty", 0)
-    one.heartbeat("after its session")
-    one.sync({}, "after its session")
-    one.send_join()
-    one.joined("after its session")
-    one.id = ""
-    stable(b, "session", two)
-    describe(b, "session", "two, in a later generation")
-
-
-@scenario(settings=GROUPS)
-def test_a_rebalance_does_not_wait_for_ever(b):
-    """Who does not join within the largest rebalance timeout of the group is left out."""
-    one = Member(b, "late", "one", rebalanceTimeoutMs=500)
-    two = Member(b, "late", "two", rebalanceTimeoutMs=300)
-    stable(b, "late", one)
-    two.ask_for_id()
-    two.send_join()
-    one.told_to_join()
-    two.joined("leads without the other")
-    one.heartbeat("left out")
-    one.send_join()
-    one.joined("left out")
-    two.sync({two: b"alone"})
-    describe(b, "late")
-
-
-@scenario(settings=GROUPS)
-def test_a_sync_that_does_not_come(b):
-    """Who does not sync within the rebalance timeout is left out, and the others join again."""
-    one = Member(b, "unsynced", "one", rebalanceTimeoutMs=700)
-    two = Member(b, "unsynced", "two", rebalanceTimeoutMs=700)
-    stable(b, "unsynced", one, two)
-    rebalance_again(one, two)
-    two.send_sync()
-    two.synced("the leader did not sync")
-    one.heartbeat("left out")
-    two.join("leads now")
-    two.sync({two: b"alone"})
-    describe(b, "unsynced")

@@ -1,8 +1,8 @@
 """OffsetCommit and OffsetFetch: of members, of nobody, of many groups at once, by name and by topic id."""
 
 import pytest
-
 from classic import GROUPS, Member, assigned, coordinator, stable, until
+
 from harness import scenario
 from schema import ZERO_ID
 

@@ -1,8 +1,8 @@
-"""Static members of classic groups (KIP-345): ids that replace each other, fencing, leaving by instance id."""
+"""Static members of classic groups (KIP-345): ids that replace each other, fencing, leaving by instance."""
 
 import pytest
-
 from classic import GROUPS, Member, assigned, describe, stable, subscription, until
+
 from harness import scenario
 
 STATIC_JOIN = range(5, 10)
