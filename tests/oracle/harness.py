@@ -22,6 +22,7 @@ import pytest
 
 import records
 from compare import Comparison
+from members import Members
 from protocol import APIS, Closed, NoAnswer
 from schema import REPOSITORY, CodecError
 from tools import normalize, runner
@@ -41,7 +42,7 @@ class Session:
     def __init__(self, broker, side="kafka"):
         self.broker, self.side = broker, side
         self.steps, self.ended = [], [time.monotonic()]
-        self.others = []
+        self.others, self.members = [], Members()
         self._client = None
 
     # -- connections
@@ -75,7 +76,7 @@ class Session:
 
     def note(self, label, api, answer):
         """Writes down an answer; the same label and API must come at the same place on both sides."""
-        self.steps.append((label, api, _readable(api, answer)))
+        self.steps.append((label, api, self.members.readable(_readable(api, answer))))
         self.ended.append(time.monotonic())
         return answer
 
@@ -93,6 +94,19 @@ class Session:
             self.note(label, name, SILENT)
             raise Stopped(f"{label}: no answer within {ANSWER_TIMEOUT} s") from error
         return self.note(label, name, answer)
+
+    def received(self, client, label):
+        """Waits for the oldest answer that is due on another connection and writes it down."""
+        api, version, _ = client.waiting[0]
+        label = f"{label} v{version}"
+        try:
+            return self.note(label, api.name, client.receive())
+        except Closed:
+            self.note(label, api.name, CLOSED)
+            return None
+        except NoAnswer as error:
+            self.note(label, api.name, SILENT)
+            raise Stopped(f"{label}: no answer within {ANSWER_TIMEOUT} s") from error
 
     def every_version(self, name, body, label="", versions=None):
         """`call` in every version that Kafka advertises. `body` may be a function of the version."""
@@ -142,15 +156,17 @@ class Session:
         return self.client.call(name, version, body)
 
     def until(self, name, version, body, holds, label="", seconds=20, compare=True):
-        """Asks until the answer satisfies `holds`, then writes it down, or only that it came true."""
+        """Asks until the answer satisfies `holds`, then writes it down, or only that it came true. `body` may
+        be a function that makes it anew each time."""
         deadline = time.monotonic() + seconds
-        answer = self.quiet(name, version, body)
+        made = body if callable(body) else lambda: body
+        answer = self.quiet(name, version, made())
         while not holds(answer):
             if time.monotonic() > deadline:
                 self.note(f"{label or name} v{version}", name, answer)
                 raise Stopped(f"{label or name}: did not come true within {seconds} s")
             time.sleep(0.02)
-            answer = self.quiet(name, version, body)
+            answer = self.quiet(name, version, made())
         if compare:
             return self.note(f"{label or name} v{version}", name, answer)
         return self.note(f"{label or name} v{version}", "none", {"came true": True}) and answer

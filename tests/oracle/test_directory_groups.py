@@ -4,7 +4,7 @@ When Kafka starts it loads `__consumer_offsets` as soon as it sees itself lead a
 image of the metadata. If the log says that it leads them already, it loses them again when its own
 controller registers it, and says of each partition that is still being read (`CoordinatorLoaderImpl`):
 
-    Failed to load metadata from __consumer_offsets-N ... the partition is not online or is no longer the leader
+    Failed to load metadata from __consumer_offsets-N ... the partition is not online or no longer the leader
 
 then loads all of them again. Kafka's own controlled shutdown leaves them without a leader, and so does a
 clean stop of Barnabas. After a SIGKILL of Kafka the line comes too (for 42 and 72 of these partitions in two
@@ -55,12 +55,13 @@ def leaders(turns, topic):
 
 def test_committed_offsets_survive(turns):
     """Three turns of Kafka with Barnabas between them; Kafka complains of nothing that it loads."""
+    before, rows = {}, {}
     for turn in range(3):
         with turns.of(ApacheKafka) as b:
             if turn == 0:
                 b.create("t")
             else:
-                assert {group: committed(b, group) for group in GROUPS} == before  # waits until all is loaded
+                assert {group: committed(b, group) for group in GROUPS} == before  # waits for loading
                 assert described(b) == rows
             for group in GROUPS:
                 for number in range(3):

@@ -7,6 +7,7 @@ import pytest
 
 import records
 from compare import IGNORED, Allowed, Comparison
+from members import Members
 from protocol import APIS, request_bytes, response_body
 from schema import CodecError, load, within
 
@@ -157,6 +158,21 @@ def test_unordered_arrays():
     assert _differences("Metadata", topics("a", "bb"), topics("bb", "a")) == []
     assert len(_differences("Metadata", topics("a", "bb"), topics("a", "a"))) == 2
     assert len(_differences("Metadata", topics("a"), topics("a", "a"))) == 1
+
+
+def test_ids_of_members_are_numbered():
+    """By the order in which a scenario saw them; what comes before the random part counts."""
+    one, two = (f"oracle-{n}0000000-0000-4000-8000-000000000000" for n in (1, 2))
+    members = Members()
+    assert members.readable({"memberId": two, "leader": ""}) == {"memberId": "oracle-<1>", "leader": ""}
+    told = {"members": [{"memberId": one}, {"memberId": two}], "errorMessage": f"No {two}.", "name": two}
+    assert members.readable(told) == {
+        "members": [{"memberId": "oracle-<2>"}, {"memberId": "oracle-<1>"}],
+        "errorMessage": "No oracle-<1>.",
+        "name": two,
+    }
+    assert members.readable({"memberId": "unknown"}) == {"memberId": "unknown"}
+    assert members.readable({"memberId": "AAAAAAAAQACAAAAAAAAAAA"}) == {"memberId": "<3>"}
 
 
 def test_signs_and_named_elements():
