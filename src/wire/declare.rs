@@ -210,8 +210,8 @@ macro_rules! structure {
             impl<'a> Nullable<'a> for $name $(<$lt>)? {
                 fn read_option(r: &mut Reader<'a>, form: Form) -> Result<Option<Self>, DecodeError> {
                     // Kafka's generator: a byte, but for a tagged field a varint. What is there is 1.
-                    let mark = r.read_i8()?;
-                    let is_null = mark < 0 || form.tagged && mark == 0;
+                    let is_null =
+                        if form.tagged { r.read_uvarint()? == 0 } else { r.read_i8()? < 0 };
                     if is_null { Ok(None) } else { Self::read(r, form).map(Some) }
                 }
 
