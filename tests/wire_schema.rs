@@ -37,6 +37,23 @@ fn every_metadata_record_is_declared() {
 }
 
 #[test]
+fn every_record_of_the_offsets_topic_is_declared() {
+    let kafka = Schemas::find();
+    let kinds = [(Kind::GroupKey, "coordinator-key"), (Kind::GroupValue, "coordinator-value")];
+    for (kind, theirs) in kinds {
+        let ours: Vec<_> =
+            all().map(|e| e.schema).filter(|s| s.kind == kind).map(|s| s.name).collect();
+        let mut theirs: Vec<_> =
+            kafka.names().filter(|name| kafka.json(name)["type"] == theirs).collect();
+        // Of other kinds of groups, of other coordinators, and what is read as its successor is.
+        let others = ["Share", "Streams", "Transaction", "Legacy"];
+        theirs.retain(|name| !others.iter().any(|other| name.starts_with(other)));
+        let mut missing = theirs.iter().filter(|name| !ours.contains(&name.as_str()));
+        assert_eq!((ours.len(), missing.next()), (theirs.len(), None));
+    }
+}
+
+#[test]
 fn requests_and_responses_come_in_pairs() {
     for kind in [Kind::Request, Kind::Response] {
         let mut keys: Vec<i16> = messages::ALL
