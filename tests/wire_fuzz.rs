@@ -7,6 +7,7 @@
 mod wire_support;
 
 use barnabas::wire::codec::{DecodeError, Reader, Writer};
+use barnabas::wire::group_records::GroupKey;
 use barnabas::wire::header::RequestHeader;
 use barnabas::wire::messages::Entry;
 use barnabas::wire::metadata_records::MetadataRecord;
@@ -221,6 +222,31 @@ fn framed_metadata_records() {
                         assert_eq!(again.to_bytes(), record.to_bytes());
                     }
                     Err(_) => bad += 1,
+                }
+            }
+        }
+    }
+    assert!(good > 500 && bad > 500, "{good} accepted, {bad} refused");
+}
+
+#[test]
+fn group_keys() {
+    let (mut good, mut bad) = (0, 0);
+    for entry in all().filter(|entry| entry.schema.kind == Kind::GroupKey) {
+        let model = model::of(entry.schema);
+        for seed in 0..10 * CASES {
+            let mut bytes = entry.schema.key.to_be_bytes().to_vec();
+            bytes.extend(Source::random(seed).message(&model, 0));
+            assert_eq!(GroupKey::decode(&bytes).expect("a valid key").to_bytes(), bytes);
+            let bytes = mutate(&mut Rng(seed), bytes);
+            match GroupKey::decode(&bytes) {
+                Ok(key) => {
+                    good += 1;
+                    assert_eq!(GroupKey::decode(&key.to_bytes()), Ok(key));
+                }
+                Err(error) => {
+                    bad += 1;
+                    assert!(error.at <= bytes.len(), "{error}");
                 }
             }
         }

@@ -3,15 +3,18 @@
 #![no_main]
 
 use barnabas::wire::codec::Writer;
+use barnabas::wire::group_records;
 use barnabas::wire::messages::{self, Entry};
 use barnabas::wire::metadata_records;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
     let Some((choice, bytes)) = input.split_first_chunk::<2>() else { return };
-    let (records, entries) = (metadata_records::ALL, messages::ALL);
-    let at = usize::from(choice[0]) % (entries.len() + records.len());
-    let entry = entries.get(at).unwrap_or_else(|| &records[at - entries.len()]);
+    let lists = [messages::ALL, group_records::ALL, metadata_records::ALL];
+    let count = lists.iter().map(|list| list.len()).sum::<usize>();
+    let Some(entry) = lists.into_iter().flatten().nth(usize::from(choice[0]) % count) else {
+        return;
+    };
     let versions = entry.schema.versions;
     let version = versions.min + i16::from(choice[1]) % (versions.max - versions.min + 1);
     feed(entry, version, bytes);
