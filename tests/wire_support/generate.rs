@@ -99,7 +99,8 @@ impl Source {
         };
         if null && nullable || !nullable && self.is_wrongly_null(&field.ty) {
             match &field.ty {
-                Ty::Struct(..) => out.push(0xff),
+                // A tagged one is marked by a varint.
+                Ty::Struct(..) => out.push(if field.tag.is_some() { 0 } else { 0xff }),
                 _ if flexible => out.push(0),
                 Ty::Plain("string") => out.extend([0xff; 2]),
                 _ => out.extend([0xff; 4]),
