@@ -2,6 +2,7 @@
 # make test    everything: Rust's tests, real clients, Apache Kafka beside it; installs into .cache
 # make lint    format, clippy with and without default features, the style of the house, shell syntax
 # make bench   measurements, see docs/PERFORMANCE.md (BENCH: only these; BENCH_ARGS: only these sections)
+# make sim     the simulation of consumer groups with SIM_SEEDS seeds (2000)
 # make fuzz    every fuzz target for FUZZ_SECONDS, or those in FUZZ
 # make setup   only install what the tests need (make kafka: only Apache Kafka)
 # make docs    make generated documents again
@@ -13,6 +14,7 @@ ARGS ?=
 BENCH ?= broker groups log net
 BENCH_ARGS ?=
 FUZZ ?=
+SIM_SEEDS ?= 2000
 FUZZ_SECONDS ?= 60
 
 TOOLS := $(CURDIR)/.cache/cargo
@@ -21,7 +23,7 @@ SCRIPTS := .ci/run $(wildcard tests/*/*.sh)
 # Each step may need what the one before it made.
 .NOTPARALLEL:
 
-.PHONY: run build test kafka unit clients oracle lint bench fuzz setup docs deny clean
+.PHONY: run build test kafka unit clients oracle lint bench sim fuzz setup docs deny clean
 
 run: build
 	exec target/release/barnabas $(ARGS)
@@ -56,6 +58,10 @@ lint:
 
 bench: build
 	set -e; for bench in $(BENCH); do $(CARGO) bench --locked --bench "$$bench" -- $(BENCH_ARGS); done
+
+sim: export SIM_SEEDS := $(SIM_SEEDS)
+sim:
+	$(CARGO) test --release --locked --test groups_sim -- --nocapture
 
 # Stable Rust with the switches of a nightly one: libFuzzer needs them, the product does not.
 fuzz: export RUSTC_BOOTSTRAP = 1

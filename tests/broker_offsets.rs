@@ -23,6 +23,8 @@ fn start(dir: &Path, more: &[&str]) -> (Broker, Client) {
     let broker = Broker::start(dir, more);
     let mut client = broker.client();
     client.await_coordinator("g");
+    // The other groups' partitions too.
+    eventually("all groups are loaded", || client.list_groups().is_ok());
     (broker, client)
 }
 

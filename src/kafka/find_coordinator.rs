@@ -38,7 +38,7 @@ pub fn handle(
             host: &endpoint.host,
             port: i32::from(endpoint.port),
             error_code: ErrorCode::NONE,
-            error_message: Some(ErrorCode::NONE.name()),
+            error_message: Some(if call.version() < BATCH { ErrorCode::NONE.name() } else { "" }),
         },
         Err((error_code, message)) => Coordinator {
             key,

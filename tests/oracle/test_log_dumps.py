@@ -87,6 +87,18 @@ def dump_everything(turns, topics, sealed=False):
     return found
 
 
+def await_finished(b, turns, topics):
+    """Waits until all segments but the last ones have the form that they keep: that is given to them behind
+    the appends, and the snapshot at their end comes last."""
+
+    def are_finished(_):
+        folders = [turns.data / f"{topic}-0" for topic in topics]
+        rolled = [path for folder in folders for path in sorted(folder.glob("*.log"))[1:]]
+        return all(path.with_suffix(".snapshot").exists() for path in rolled)
+
+    b.until("ApiVersions", 0, {}, are_finished)
+
+
 def test_dumps_after_a_clean_stop(turns):
     """Segments, indexes, time indexes, snapshots; the metadata log."""
     with turns.of(Barnabas) as b:
@@ -103,6 +115,7 @@ def test_dumps_after_crashes(turns):
     for round_ in range(2):
         with turns.of(Barnabas, crash=True) as b:
             fill(b, round_)
+            await_finished(b, turns, ["plain", "indexed", "sequenced"])
         dump_everything(turns, ["plain", "indexed", "sequenced"], sealed=True)
         with turns.of(Barnabas, crash=True) as b:
             b.settled("plain", 1)

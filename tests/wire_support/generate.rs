@@ -99,6 +99,7 @@ impl Source {
         };
         if null && nullable || !nullable && self.is_wrongly_null(&field.ty) {
             match &field.ty {
+                // A tagged one is marked by a varint.
                 Ty::Struct(..) => out.push(if field.tag.is_some() { 0 } else { 0xff }),
                 _ if flexible => out.push(0),
                 Ty::Plain("string") => out.extend([0xff; 2]),

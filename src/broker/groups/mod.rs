@@ -22,7 +22,9 @@ pub(super) use topic::offsets_topic;
 
 use super::{Shared, WorkerMessage};
 use crate::catalog::{Partition, Topic, Waiter};
-use crate::coordinator::groups::{Effects, OFFSETS_TOPIC, Settings, Shard, TopicsView, World};
+use crate::coordinator::groups::{
+    Effects, OFFSETS_TOPIC, Settings, Shard, TopicsView, World, java,
+};
 use crate::net::mailbox::Sender;
 use crate::wire::error::ErrorCode;
 use crate::wire::uuid::Uuid;
@@ -97,11 +99,8 @@ impl Groups {
 
 /// The partition of the offsets topic that a group belongs to: Java's hash of its name.
 pub fn partition_of(group: &str, partitions: usize) -> usize {
-    let hash = group
-        .encode_utf16()
-        .fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
     // Kafka's `Utils.abs`: of the smallest number it is 0.
-    let positive = hash.checked_abs().unwrap_or(0);
+    let positive = java::hash(group).checked_abs().unwrap_or(0);
     usize::try_from(positive).unwrap_or(0).checked_rem(partitions).unwrap_or(0)
 }
 

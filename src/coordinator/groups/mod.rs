@@ -24,6 +24,7 @@ mod any_group;
 pub mod classic;
 pub mod consumer;
 mod effects;
+pub mod java;
 pub mod offsets;
 mod settings;
 mod shard;

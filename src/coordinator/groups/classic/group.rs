@@ -1,6 +1,6 @@
 //! A classic group's members and what follows from them alone.
 
-use super::super::{JoinMember, JoinReply};
+use super::super::{JoinMember, JoinReply, java};
 use super::{Member, Protocols, State};
 use crate::wire::error::ErrorCode;
 use std::collections::{BTreeMap, BTreeSet};
@@ -170,7 +170,7 @@ impl Classic {
     }
 
     /// The protocol that most members like best, of those that all have. Where votes are even the
-    /// leader's order decides; Kafka leaves that to a hash map.
+    /// order of Kafka's hash map decides.
     pub(in super::super) fn elect_protocol(&self) -> Option<Arc<str>> {
         let candidate =
             |name: &str| self.supported.get(name).copied().unwrap_or(0) == self.members.len();
@@ -179,11 +179,8 @@ impl Classic {
             *votes.entry(vote).or_default() += 1;
         }
         let most = votes.values().max().copied()?;
-        let leader = self.leader.as_ref().and_then(|leader| self.members.get(leader));
-        let ordered =
-            leader.into_iter().flat_map(|leader| leader.protocols.iter().map(|(name, _)| name));
-        let mut ordered = ordered.chain(votes.keys().copied());
-        ordered.find(|name| votes.get(*name) == Some(&most)).cloned()
+        let best = votes.iter().filter(|(_, count)| **count == most).map(|(name, _)| *name);
+        best.min_by_key(|name| java::bucket(name, votes.len())).cloned()
     }
 
     /// Sees to it that the leader is one of those who have joined; false if nobody has.
