@@ -8,11 +8,11 @@ use super::super::setting::{Setting, int, list, long, short, string};
 
 #[rustfmt::skip]
 pub(super) static ROWS: &[Setting] = &[
-    int("group.consumer.assignment.interval.ms").default("1000").at_least(0).cluster_wide().used()
+    int("group.consumer.assignment.interval.ms").default("1000").at_least(0).cluster_wide().later()
         .doc("Shortest pause between two assignment computations of a group."),
-    list("group.consumer.assignors").default("uniform,range").any_items().not_empty().used()
+    list("group.consumer.assignors").default("uniform,range").any_items().not_empty().later()
         .doc("Server-side assignors; the first is the default."),
-    int("group.consumer.heartbeat.interval.ms").default("5000").at_least(1).used()
+    int("group.consumer.heartbeat.interval.ms").default("5000").at_least(1).later()
         .doc("Heartbeat interval told to consumer-protocol members."),
     int("group.consumer.max.assignment.interval.ms").default("15000").at_least(0).later()
         .doc("Upper bound for the per-group assignment interval."),
@@ -20,10 +20,10 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Upper bound for the per-group heartbeat interval."),
     int("group.consumer.max.session.timeout.ms").default("60000").at_least(1).later()
         .doc("Upper bound for the per-group session timeout."),
-    int("group.consumer.max.size").default("2147483647").at_least(1).used()
+    int("group.consumer.max.size").default("2147483647").at_least(1).later()
         .doc("Member limit of a consumer-protocol group."),
     string("group.consumer.migration.policy").default("bidirectional")
-        .one_of_any_case(&["DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"]).used()
+        .one_of_any_case(&["DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"]).later()
         .doc("Which live conversions between classic and consumer groups are allowed."),
     int("group.consumer.min.assignment.interval.ms").default("0").at_least(0).later()
         .doc("Lower bound for the per-group assignment interval."),
@@ -31,7 +31,7 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Lower bound for the per-group heartbeat interval."),
     int("group.consumer.min.session.timeout.ms").default("45000").at_least(1).later()
         .doc("Lower bound for the per-group session timeout."),
-    int("group.consumer.session.timeout.ms").default("45000").at_least(1).used()
+    int("group.consumer.session.timeout.ms").default("45000").at_least(1).later()
         .doc("Session timeout of consumer-protocol members."),
     int("group.coordinator.append.linger.ms").default("-1").at_least(-1).later()
         .doc("How long coordinator writes are batched; -1 adapts."),
