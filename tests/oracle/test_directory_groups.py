@@ -54,7 +54,8 @@ def leaders(turns, topic):
 
 
 def test_committed_offsets_survive(turns):
-    """Three turns of Kafka with Barnabas between them; Kafka complains of nothing that it loads."""
+    """Three turns of Kafka with Barnabas between them: each has what the other committed, and Kafka complains
+    of nothing that it loads."""
     before, rows = {}, {}
     for turn in range(3):
         with turns.of(ApacheKafka) as b:
@@ -73,6 +74,12 @@ def test_committed_offsets_survive(turns):
         assert COMPLAINT not in (turns.folder / "broker.log").read_text()
         with turns.of(Barnabas) as b:
             b.create(f"of-barnabas-{turn}")
+            assert {group: committed(b, group) for group in GROUPS} == before
+            assert described(b) == rows
+            for group in GROUPS:
+                commit(b, group, "t", 10 * turn + 5, f"of barnabas in {turn}")
+            before = {group: committed(b, group) for group in GROUPS}
+            rows = described(b)
         # Whether Kafka would complain otherwise depends on how fast it reads; this does not.
         assert leaders(turns, "__consumer_offsets") == dict.fromkeys(range(50), -1)
         assert leaders(turns, f"of-barnabas-{turn}") == {0: 1}
