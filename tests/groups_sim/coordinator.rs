@@ -42,6 +42,9 @@ pub struct Coordinator {
     pub waiting: BTreeSet<Token>,
     /// The last generation of each group in the log.
     generations: BTreeMap<String, i32>,
+    /// How often each group has ended: an empty one without offsets is removed after a while, and the
+    /// next one of its name counts its generations anew, as in Kafka.
+    pub lives: BTreeMap<String, u64>,
     ids: u64,
     tokens: u64,
     /// One append in so many fails; 0: none.
@@ -59,6 +62,7 @@ impl Coordinator {
             log: Vec::new(),
             waiting: BTreeSet::new(),
             generations: BTreeMap::new(),
+            lives: BTreeMap::new(),
             ids: 0,
             tokens: 0,
             failures: 0,
@@ -99,7 +103,7 @@ impl Coordinator {
             let fails = self.failures > 0 && random.below(self.failures) == 0;
             let outcome = if fails { Err(ErrorCode::NOT_COORDINATOR) } else { Ok(()) };
             if !fails {
-                note(&mut self.generations, &effects.records);
+                note(&mut self.generations, &mut self.lives, &effects.records);
                 self.log.extend(effects.records.iter().cloned());
             }
             self.shard.appended(&mut world, &mut effects, outcome);
@@ -151,11 +155,16 @@ impl Coordinator {
 }
 
 /// Generations in the log never go back.
-fn note(generations: &mut BTreeMap<String, i32>, records: &[Record]) {
+fn note(
+    generations: &mut BTreeMap<String, i32>,
+    lives: &mut BTreeMap<String, u64>,
+    records: &[Record],
+) {
     for record in records {
         let Ok(GroupKey::GroupMetadata(key)) = GroupKey::decode(&record.key) else { continue };
         let Some(value) = &record.value else {
             generations.remove(key.group);
+            *lives.entry(key.group.to_owned()).or_default() += 1;
             continue;
         };
         let value = GroupMetadataValue::from_bytes(value).unwrap();

@@ -45,7 +45,8 @@ enum Request {
 enum Event {
     Act(usize),
     Deliver(usize, Token, Request),
-    Answer(usize, Token, Reply),
+    /// With the number of the group's life in which it was given.
+    Answer(usize, Token, Reply, u64),
     Tick,
     Restart,
 }
@@ -60,7 +61,7 @@ pub struct Sim {
     count: u64,
     asked: HashMap<Token, usize>,
     /// Who has a partition of a group in a generation.
-    owners: HashMap<(String, i32, u8), String>,
+    owners: HashMap<(String, u64, i32, u8), String>,
     now: i64,
     /// When the next tick is to come.
     tick_at: Option<i64>,
@@ -152,7 +153,7 @@ impl Sim {
         match event {
             Event::Act(at) => self.act(at),
             Event::Deliver(at, token, request) => self.deliver(at, token, &request),
-            Event::Answer(at, token, reply) => self.answer(at, token, &reply),
+            Event::Answer(at, token, reply, life) => self.answer(at, token, &reply, life),
             Event::Tick => {
                 self.tick_at = None;
                 let replies = self.coordinator.tick(self.now, &mut self.random);
@@ -281,12 +282,14 @@ impl Sim {
             let lost = self.chaos && self.random.chance(self.plan.lost);
             let delay = 1 + self.random.below(20) as i64;
             if !lost {
-                self.at(self.now + delay, Event::Answer(at, token, reply));
+                let life = self.coordinator.lives.get(&self.members[at].group).copied();
+                let answer = Event::Answer(at, token, reply, life.unwrap_or(0));
+                self.at(self.now + delay, answer);
             }
         }
     }
 
-    fn answer(&mut self, at: usize, token: Token, reply: &Reply) {
+    fn answer(&mut self, at: usize, token: Token, reply: &Reply, life: u64) {
         let member = &mut self.members[at];
         match member.take(token, reply, self.now, &mut self.random) {
             Step::Nothing => {}
@@ -295,7 +298,7 @@ impl Sim {
             Step::Owns => {
                 self.assigned += 1;
                 for partition in &member.owned {
-                    let place = (member.group.clone(), member.generation, *partition);
+                    let place = (member.group.clone(), life, member.generation, *partition);
                     let owner = self.owners.entry(place).or_insert_with(|| member.identity());
                     assert_eq!(
                         *owner,
