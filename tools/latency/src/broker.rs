@@ -1,0 +1,292 @@
+//! The set-up: one request at a time over a connection of its own. What the broker can do, a topic, its
+//! leaders, where its partitions begin and end.
+
+use crate::frames::{self, FETCH, PRODUCE};
+use barnabas::wire::api::ApiKey;
+use barnabas::wire::codec::{Array, Message};
+use barnabas::wire::error::ErrorCode;
+use barnabas::wire::messages::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
+use barnabas::wire::messages::create_topics::{
+    CreatableTopic, CreateTopicsRequest, CreateTopicsResponse,
+};
+use barnabas::wire::messages::delete_topics::{DeleteTopicsRequest, DeleteTopicsResponse};
+use barnabas::wire::messages::list_offsets::{
+    ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic,
+};
+use barnabas::wire::messages::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
+use barnabas::wire::messages::produce::ProduceResponse;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+const API_VERSIONS: i16 = 0;
+const METADATA: i16 = 9;
+const CREATE_TOPICS: i16 = 5;
+const DELETE_TOPICS: i16 = 4;
+const LIST_OFFSETS: i16 = 4;
+/// What the load needs.
+const NEEDED: [(ApiKey, i16); 6] = [
+    (ApiKey::Produce, PRODUCE),
+    (ApiKey::Fetch, FETCH),
+    (ApiKey::Metadata, METADATA),
+    (ApiKey::CreateTopics, CREATE_TOPICS),
+    (ApiKey::DeleteTopics, DELETE_TOPICS),
+    (ApiKey::ListOffsets, LIST_OFFSETS),
+];
+/// How long an answer may take, and a topic until it is led.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(20);
+/// The largest answer that is read here.
+const LARGEST: usize = 64 << 20;
+/// ListOffsets' names of the two ends.
+const EARLIEST: i64 = -2;
+const LATEST: i64 = -1;
+
+/// A connection for the set-up.
+#[derive(Debug)]
+pub struct Broker {
+    stream: TcpStream,
+    address: String,
+}
+
+/// A partition and the broker that leads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Led {
+    pub partition: i32,
+    pub leader: SocketAddr,
+}
+
+/// The address behind a name.
+///
+/// # Errors
+/// When it has none.
+pub fn resolve(address: &str) -> Result<SocketAddr, String> {
+    let found = address.to_socket_addrs().map_err(|why| format!("{address}: {why}"))?.next();
+    found.ok_or_else(|| format!("{address} has no address"))
+}
+
+impl Broker {
+    /// Connects and looks whether the broker can do what is needed.
+    ///
+    /// # Errors
+    /// When nobody listens, or it cannot.
+    pub fn connect(address: &str) -> Result<Broker, String> {
+        let at = resolve(address)?;
+        let stream = TcpStream::connect_timeout(&at, PATIENCE)
+            .map_err(|why| format!("nobody answers at {address}: {why}"))?;
+        let set = |done: std::io::Result<()>| done.map_err(|why| format!("{address}: {why}"));
+        set(stream.set_nodelay(true))?;
+        set(stream.set_read_timeout(Some(PATIENCE)))?;
+        set(stream.set_write_timeout(Some(PATIENCE)))?;
+        let mut broker = Broker { stream, address: address.to_owned() };
+        broker.check_versions()?;
+        Ok(broker)
+    }
+
+    fn call<'a>(
+        &mut self,
+        api: ApiKey,
+        version: i16,
+        body: &impl Message<'a>,
+    ) -> Result<Vec<u8>, String> {
+        let request = frames::request(api, version, 0, body);
+        self.exchange(api, &request)
+    }
+
+    fn exchange(&mut self, api: ApiKey, request: &[u8]) -> Result<Vec<u8>, String> {
+        let address = &self.address;
+        let failed = |why| format!("{address} does not answer {}: {why}", api.name());
+        self.stream.write_all(request).map_err(failed)?;
+        let mut size = [0; 4];
+        self.stream.read_exact(&mut size).map_err(failed)?;
+        let size = u32::from_be_bytes(size) as usize;
+        if size > LARGEST {
+            return Err(format!(
+                "{address} does not speak Kafka's protocol: an answer of {size} bytes"
+            ));
+        }
+        let mut answer = vec![0; size];
+        self.stream.read_exact(&mut answer).map_err(failed)?;
+        Ok(answer)
+    }
+
+    fn check_versions(&mut self) -> Result<(), String> {
+        let answer =
+            self.call(ApiKey::ApiVersions, API_VERSIONS, &ApiVersionsRequest::default())?;
+        let (_, versions) =
+            frames::answer::<ApiVersionsResponse<'_>>(&answer, ApiKey::ApiVersions, API_VERSIONS)?;
+        for (api, version) in NEEDED {
+            let has = versions.api_keys.iter().any(|one| {
+                one.api_key == api as i16 && (one.min_version..=one.max_version).contains(&version)
+            });
+            if !has {
+                let (address, name) = (&self.address, api.name());
+                return Err(format!(
+                    "{address} has no version {version} of {name}, which this needs"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a topic.
+    ///
+    /// # Errors
+    /// What the broker says.
+    pub fn create(&mut self, name: &str, partitions: i32) -> Result<(), String> {
+        let topics = [CreatableTopic {
+            name,
+            num_partitions: partitions,
+            replication_factor: -1,
+            ..Default::default()
+        }];
+        let request = CreateTopicsRequest { topics: Array::from(&topics), ..Default::default() };
+        let answer = self.call(ApiKey::CreateTopics, CREATE_TOPICS, &request)?;
+        let (_, response) = frames::answer::<CreateTopicsResponse<'_>>(
+            &answer,
+            ApiKey::CreateTopics,
+            CREATE_TOPICS,
+        )?;
+        match response.topics.iter().next().map(|topic| (topic.error_code, topic.error_message)) {
+            Some((ErrorCode::NONE, _)) => Ok(()),
+            Some((code, why)) => Err(format!(
+                "{} cannot make the topic {name}: {code:?} {}",
+                self.address,
+                why.unwrap_or_default()
+            )),
+            None => Err(format!("{} says nothing of the topic {name}", self.address)),
+        }
+    }
+
+    /// Deletes a topic.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn delete(&mut self, name: &str) -> Result<(), String> {
+        let names = [name];
+        let request = DeleteTopicsRequest {
+            topic_names: Array::from(&names),
+            timeout_ms: 30_000,
+            ..Default::default()
+        };
+        let answer = self.call(ApiKey::DeleteTopics, DELETE_TOPICS, &request)?;
+        let (_, response) = frames::answer::<DeleteTopicsResponse<'_>>(
+            &answer,
+            ApiKey::DeleteTopics,
+            DELETE_TOPICS,
+        )?;
+        match response.responses.iter().next().map(|topic| topic.error_code) {
+            Some(ErrorCode::NONE) | None => Ok(()),
+            Some(code) => Err(format!("{} cannot delete the topic {name}: {code:?}", self.address)),
+        }
+    }
+
+    /// The leaders of a topic's partitions, as soon as all have one.
+    ///
+    /// # Errors
+    /// When that takes too long, or there is no such topic.
+    pub fn leaders(&mut self, topic: &str) -> Result<Vec<Led>, String> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let why = match self.look_for_leaders(topic)? {
+                Ok(led) => return Ok(led),
+                Err(code) => code,
+            };
+            if Instant::now() > until {
+                return Err(format!("{}: the topic {topic} is not ready: {why:?}", self.address));
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    fn look_for_leaders(&mut self, topic: &str) -> Result<Result<Vec<Led>, ErrorCode>, String> {
+        let topics = [MetadataRequestTopic { name: Some(topic), ..Default::default() }];
+        let request = MetadataRequest {
+            topics: Some(Array::from(&topics)),
+            allow_auto_topic_creation: false,
+            ..Default::default()
+        };
+        let answer = self.call(ApiKey::Metadata, METADATA, &request)?;
+        let (_, metadata) =
+            frames::answer::<MetadataResponse<'_>>(&answer, ApiKey::Metadata, METADATA)?;
+        let Some(topic) = metadata.topics.iter().next() else {
+            return Ok(Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+        };
+        let mut led = Vec::new();
+        let codes = topic.partitions.iter().map(|partition| partition.error_code);
+        if let Some(code) =
+            [topic.error_code].into_iter().chain(codes).find(|code| *code != ErrorCode::NONE)
+        {
+            return Ok(Err(code));
+        }
+        for partition in topic.partitions.iter() {
+            let leader = metadata.brokers.iter().find(|one| one.node_id == partition.leader_id);
+            let Some(leader) = leader else { return Ok(Err(ErrorCode::LEADER_NOT_AVAILABLE)) };
+            let leader = resolve(&format!("{}:{}", bracketed(leader.host), leader.port))?;
+            led.push(Led { partition: partition.partition_index, leader });
+        }
+        led.sort_by_key(|led| led.partition);
+        Ok(if led.is_empty() { Err(ErrorCode::LEADER_NOT_AVAILABLE) } else { Ok(led) })
+    }
+
+    /// Where a partition begins and ends.
+    ///
+    /// # Errors
+    /// What the broker says.
+    pub fn ends(&mut self, topic: &str, partition: i32) -> Result<(i64, i64), String> {
+        Ok((self.offset(topic, partition, EARLIEST)?, self.offset(topic, partition, LATEST)?))
+    }
+
+    fn offset(&mut self, topic: &str, partition_index: i32, timestamp: i64) -> Result<i64, String> {
+        let partitions =
+            [ListOffsetsPartition { partition_index, timestamp, ..Default::default() }];
+        let topics = [ListOffsetsTopic { name: topic, partitions: Array::from(&partitions) }];
+        let request = ListOffsetsRequest {
+            replica_id: -1,
+            topics: Array::from(&topics),
+            ..Default::default()
+        };
+        let answer = self.call(ApiKey::ListOffsets, LIST_OFFSETS, &request)?;
+        let (_, response) =
+            frames::answer::<ListOffsetsResponse<'_>>(&answer, ApiKey::ListOffsets, LIST_OFFSETS)?;
+        let found = response.topics.iter().flat_map(|topic| topic.partitions.iter()).next();
+        match found.map(|one| (one.error_code, one.offset)) {
+            Some((ErrorCode::NONE, offset)) => Ok(offset),
+            found => Err(format!(
+                "{} does not say where {topic}-{partition_index} ends: {found:?}",
+                self.address
+            )),
+        }
+    }
+
+    /// Stores a batch, and waits until that is done.
+    ///
+    /// # Errors
+    /// What the broker says.
+    pub fn store(&mut self, topic: &str, partition: i32, batch: &[u8]) -> Result<(), String> {
+        let answer =
+            self.exchange(ApiKey::Produce, &frames::produce(topic, partition, -1, batch, 0))?;
+        let (_, response) =
+            frames::answer::<ProduceResponse<'_>>(&answer, ApiKey::Produce, PRODUCE)?;
+        refused(&response).map_or(Ok(()), |why| Err(format!("{}: {why}", self.address)))
+    }
+}
+
+/// Why a produce was refused, if it was.
+pub fn refused(response: &ProduceResponse<'_>) -> Option<String> {
+    let mut partitions =
+        response.responses.iter().flat_map(|topic| topic.partition_responses.iter());
+    let one = partitions.next()?;
+    (one.error_code != ErrorCode::NONE).then(|| {
+        format!(
+            "a produce was refused: {:?} {}",
+            one.error_code,
+            one.error_message.unwrap_or_default()
+        )
+    })
+}
+
+/// An address of IPv6 stands in brackets before a port.
+fn bracketed(host: &str) -> String {
+    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
+}
