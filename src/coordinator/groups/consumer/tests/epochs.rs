@@ -54,6 +54,21 @@ fn who_does_not_give_back_in_time_is_out() {
     bench.check_log();
 }
 
+/// Its session is over once: nobody else would think of it again.
+#[test]
+fn an_end_that_could_not_be_written_is_tried_again() {
+    let mut bench = Bench::with(&[("t", 2)]);
+    bench.beat(&Beat::join("a", &["t"]));
+    bench.outcome = Err(ErrorCode::UNKNOWN_SERVER_ERROR);
+    bench.pass(45_000);
+    assert!(bench.group().members.contains_key("a"), "nothing says that it is gone");
+    bench.pass(499);
+    assert!(bench.group().members.contains_key("a"));
+    bench.pass(1);
+    assert!(bench.group().members.is_empty());
+    bench.check_log();
+}
+
 #[test]
 fn a_session_that_is_over_frees_what_its_member_had() {
     let mut bench = Bench::with(&[("t", 2)]);
