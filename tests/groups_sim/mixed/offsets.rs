@@ -42,7 +42,7 @@ struct Entry {
 #[derive(Debug, Default)]
 pub struct Model {
     entries: BTreeMap<Key, Entry>,
-    /// When a classic group had members last.
+    /// When a group had members last.
     alive: BTreeMap<String, i64>,
     retention: i64,
 }
@@ -122,6 +122,12 @@ impl Model {
     fn note_members(&mut self, shard: &Shard, now: i64) {
         for id in crate::replica::groups(shard, Kind::Classic) {
             if shard.classic(&id).is_some_and(|group| !group.is_empty()) {
+                self.alive.insert(id, now);
+            }
+        }
+        // One that becomes a classic group has been without members since then at the earliest.
+        for id in crate::replica::groups(shard, Kind::Consumer) {
+            if shard.describe_consumer(&id).is_ok_and(|group| !group.is_empty()) {
                 self.alive.insert(id, now);
             }
         }

@@ -8,7 +8,7 @@ use barnabas::coordinator::groups::classic;
 use barnabas::coordinator::groups::consumer::assign::{
     Assignor, Candidate, Request, Subscription, Targets, assign,
 };
-use barnabas::coordinator::groups::consumer::{Consumer, State};
+use barnabas::coordinator::groups::consumer::{Consumer, Member, State};
 use barnabas::coordinator::groups::{Kind as GroupKind, TopicsView};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -60,46 +60,46 @@ impl Sim {
         self.is_as_assigned(group);
     }
 
-    /// Nothing has changed since the last targets, so the assignor gives the same again. The uniform
-    /// one, where members want different things, may still find something better.
+    /// Nothing has changed since the last targets, so the assignor gives the same again: either of them, for a
+    /// member may like another one better since then, which is no reason for new targets. The uniform one,
+    /// where members want different things, may still find something better.
     fn is_as_assigned(&self, group: &Consumer) {
-        let (settings, topics) = (&self.coordinator.settings, &self.coordinator.topics);
-        let assignor = Assignor::named(&group.assignor_name(settings)).unwrap();
-        let resolved = |regex: &str| group.regexes.get(regex).map(|one| one.topics.clone());
-        let members: Vec<_> = group
-            .members
-            .values()
-            .map(|member| {
-                let by_regex = resolved(&member.regex).unwrap_or_default();
-                let names = member.topics.iter().chain(by_regex.iter());
-                let topics = Arc::new(names.filter_map(|name| topics.id(name)).collect());
-                let (id, instance_id) = (member.id.clone(), member.instance_id.clone());
-                Candidate { assigned: group.target(&id), id, instance_id, topics }
-            })
-            .collect();
-        let same = members.windows(2).all(|two| two[0].topics == two[1].topics);
-        let subscription = if same { Subscription::Same } else { Subscription::Mixed };
+        let members = self.candidates(group);
+        if members.windows(2).any(|two| two[0].topics != two[1].topics) {
+            return;
+        }
         let is_assigned = |topic, partition| {
             let has = |member: &Candidate| {
                 member.assigned.get(&topic).is_some_and(|list| list.contains(&partition))
             };
             members.iter().any(has)
         };
-        let partitions = |topic| topics.partitions(topic);
+        let partitions = |topic| self.coordinator.topics.partitions(topic);
         let request = Request {
             members: &members,
-            subscription,
+            subscription: Subscription::Same,
             is_assigned: &is_assigned,
             partitions: &partitions,
         };
-        if assignor == Assignor::Uniform && !same {
-            return;
-        }
-        let mut again: Targets = assign(assignor, &request).unwrap();
-        for member in &members {
-            let target = again.remove(&member.id).unwrap_or_default();
-            assert_eq!(target, member.assigned, "{}: {} by {assignor:?}", group.id, member.id);
-        }
+        let gives_the_same = |assignor: &Assignor| {
+            let mut again: Targets = assign(*assignor, &request).unwrap();
+            members.iter().all(|one| again.remove(&one.id).unwrap_or_default() == one.assigned)
+        };
+        let same = [Assignor::Uniform, Assignor::Range].iter().any(gives_the_same);
+        assert!(same, "{}: {members:#?} by no assignor", group.id);
+    }
+
+    fn candidates(&self, group: &Consumer) -> Vec<Candidate> {
+        let topics = &self.coordinator.topics;
+        let resolved = |regex: &str| group.regexes.get(regex).map(|one| one.topics.clone());
+        let one = |member: &Member| {
+            let by_regex = resolved(&member.regex).unwrap_or_default();
+            let names = member.topics.iter().chain(by_regex.iter());
+            let topics = Arc::new(names.filter_map(|name| topics.id(name)).collect());
+            let (id, instance_id) = (member.id.clone(), member.instance_id.clone());
+            Candidate { assigned: group.target(&id), id, instance_id, topics }
+        };
+        group.members.values().map(one).collect()
     }
 
     fn classic_settled(&self, id: &str, living: &[&Client]) {

@@ -173,7 +173,7 @@ impl Sim {
                 let each = topics.each().filter(|(.., partitions)| *partitions > 0);
                 let all: Vec<_> = each.map(|(_, id, partitions)| (id, partitions)).collect();
                 let some = all.get(roll as usize % all.len().max(1)).copied();
-                some.map(|(id, partitions)| (id, (roll >> 32) as i32 & 0xff % partitions.max(1)))
+                some.map(|(id, partitions)| (id, ((roll >> 32) as i32 & 0xff) % partitions.max(1)))
             }
             _ => some_of(client.owned(), roll),
         };
