@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use barnabas::config::{
-    Check, Mode, Setting, Standing, broker_settings, own_settings, topic_default_names,
-    topic_settings, unlisted_settings,
+    Check, Mode, Setting, Standing, broker_settings, group_default_name, group_settings,
+    own_settings, topic_default_names, topic_settings, unlisted_settings,
 };
 
 const HEAD: &str = "# Settings
@@ -18,8 +18,8 @@ Barnabas knows every setting of Apache Kafka 4.3.1 by Kafka's own name, with Kaf
 
 * **At start**: a flag (`barnabas --help`), else `--set key=value`, else a line of the file that `--config` names (the format of
   Kafka's `server.properties`), else the default. An unknown name or a bad value stops the start with one line.
-* **While it runs**: `kafka-configs` and the admin APIs, for settings of topics and those marked *per broker* or *cluster* below.
-* A topic without a setting of its own takes the broker's; below a topic setting's name stands the broker's that it follows.
+* **While it runs**: `kafka-configs` and the admin APIs, for settings of topics and groups and those marked *per broker* or *cluster* below.
+* A topic or a group without a setting of its own takes the broker's; below the name stands the broker's that it follows.
 
 The column **here** says what Barnabas does with a setting today:
 
@@ -36,25 +36,28 @@ fn document() -> String {
     let mut text = HEAD.to_owned();
     section(&mut text, "Barnabas's own", own_settings(), false);
     section(&mut text, "Topics", topic_settings(), true);
+    section(&mut text, "Groups", group_settings(), true);
     section(&mut text, "Broker", broker_settings(), false);
     section(&mut text, "Broker, listed only where set", unlisted_settings(), false);
     text
 }
 
-fn section(text: &mut String, title: &str, rows: &[Setting], topics: bool) {
-    let change = if topics { "" } else { " change |" };
-    let rule = if topics { "" } else { " --- |" };
+/// `owned`: by a topic or a group, which can always change it.
+fn section(text: &mut String, title: &str, rows: &[Setting], owned: bool) {
+    let change = if owned { "" } else { " change |" };
+    let rule = if owned { "" } else { " --- |" };
     let _ = writeln!(text, "\n## {title}\n");
     let _ = writeln!(text, "| name | type | default | allowed |{change} here | meaning |");
     let _ = writeln!(text, "| --- | --- | --- | --- |{rule} --- | --- |");
     for row in rows {
-        let _ = writeln!(text, "{}", line(row, topics));
+        let _ = writeln!(text, "{}", line(row, owned));
     }
 }
 
-fn line(row: &Setting, topics: bool) -> String {
-    let name = match topic_default_names(row.name).first() {
-        Some(broker) if topics && *broker != row.name => format!("`{}`<br>`{broker}`", row.name),
+fn line(row: &Setting, owned: bool) -> String {
+    let behind = topic_default_names(row.name).first().copied();
+    let name = match behind.or(group_default_name(row.name)) {
+        Some(broker) if owned && broker != row.name => format!("`{}`<br>`{broker}`", row.name),
         _ => format!("`{}`", row.name),
     };
     let default = match row.default {
@@ -65,7 +68,7 @@ fn line(row: &Setting, topics: bool) -> String {
     };
     let kind = row.kind.name().to_lowercase();
     let change = match row.mode {
-        _ if topics => "",
+        _ if owned => "",
         Mode::ReadOnly => " at start |",
         Mode::PerBroker => " per broker |",
         Mode::ClusterWide => " cluster |",
@@ -91,6 +94,7 @@ fn allowed(check: Check) -> String {
         Check::Items { of, .. } => format!("of {}", of.join(", ")),
         Check::GzipLevel => "1 to 9, or -1".to_owned(),
         Check::ThrottledReplicas => "\\*, or partition:broker pairs".to_owned(),
+        Check::OffsetReset => "earliest, latest, by_duration:...".to_owned(),
         Check::Voters => "id@host:port".to_owned(),
         Check::BootstrapServers => "host:port".to_owned(),
     }
@@ -113,7 +117,10 @@ fn the_document_agrees_with_the_table() {
 
 #[test]
 fn every_setting_is_explained_in_one_sentence() {
-    for row in [own_settings(), topic_settings(), broker_settings(), unlisted_settings()].concat() {
+    for row in
+        [own_settings(), topic_settings(), group_settings(), broker_settings(), unlisted_settings()]
+            .concat()
+    {
         let sentence = row.doc.ends_with('.') && row.doc.starts_with(|c: char| !c.is_lowercase());
         assert!(sentence && row.doc.len() <= 120, "{}: {}", row.name, row.doc);
     }

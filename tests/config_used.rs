@@ -8,8 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use barnabas::config::{
-    Setting, Standing, broker_settings, own_settings, topic_default_names, topic_settings,
-    unlisted_settings,
+    Setting, Standing, broker_settings, group_settings, own_settings, topic_default_names,
+    topic_settings, unlisted_settings,
 };
 
 /// Settings that are read under another name, or inside `src/config` when it starts.
@@ -22,15 +22,24 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("barnabas.log.level", "log_level"),
     ("barnabas.workers", "workers"),
     ("broker.id", "node_id"),
+    ("consumer.assignment.interval.ms", "assignment_interval_ms"),
+    ("consumer.heartbeat.interval.ms", "heartbeat_interval_ms"),
+    ("consumer.session.timeout.ms", "session_timeout_ms"),
     ("controller.listener.names", "listeners"),
     ("listener.security.protocol.map", "listeners"),
     ("log.dir", "data_dir"),
     ("log.dirs", "data_dir"),
 ];
 
-/// Settings whose only effect is that other values are refused when the broker starts.
+/// Settings whose only effect is that other values are refused: when the broker starts, or of a group.
 const ONLY_CHECKED: &[&str] = &[
     "barnabas.io",
+    "group.consumer.max.assignment.interval.ms",
+    "group.consumer.max.heartbeat.interval.ms",
+    "group.consumer.max.session.timeout.ms",
+    "group.consumer.min.assignment.interval.ms",
+    "group.consumer.min.heartbeat.interval.ms",
+    "group.consumer.min.session.timeout.ms",
     "log.flush.scheduler.interval.ms",
     "controller.quorum.bootstrap.servers",
     "controller.quorum.voters",
@@ -83,6 +92,7 @@ fn what_is_said_to_be_used_is_read() {
         .collect();
     let mut unread: Vec<&str> =
         used(topic_settings()).filter(|name| !is_read(name, &code)).collect();
+    unread.extend(used(group_settings()).filter(|name| !is_read(name, &code)));
     let brokers = [broker_settings(), own_settings(), unlisted_settings()].concat();
     unread.extend(used(&brokers).filter(|name| {
         !is_read(name, &code) && !through_topics.contains(name) && !ONLY_CHECKED.contains(name)

@@ -139,7 +139,17 @@ impl Client {
 
     /// The answer to a frame, without its length.
     pub fn call(&mut self, frame: &[u8]) -> Vec<u8> {
+        self.send(frame);
+        self.receive()
+    }
+
+    /// Sends a frame and does not wait.
+    pub fn send(&mut self, frame: &[u8]) {
         self.0.write_all(frame).expect("sent");
+    }
+
+    /// The next answer, without its length.
+    pub fn receive(&mut self) -> Vec<u8> {
         let mut size = [0; 4];
         self.0.read_exact(&mut size).expect("an answer");
         let mut answer = vec![0; i32::from_be_bytes(size) as usize];

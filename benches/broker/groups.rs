@@ -46,7 +46,7 @@ pub fn run() {
 }
 
 /// A broker that is ready to serve groups.
-fn ready(broker: &Server) -> Client {
+pub fn ready(broker: &Server) -> Client {
     let mut client = Client::connect(broker.address);
     client.greet();
     let keys = ["g"];

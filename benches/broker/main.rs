@@ -7,7 +7,7 @@
 //! same load in the same run, and ratios are printed: they survive a noisy machine, figures do not.
 //!
 //! `cargo bench --bench broker [-- SECTION ...]`, sections: ready, start, produce, fetch, small,
-//! footprint, many, groups.
+//! footprint, many, groups, members.
 //! `BARNABAS_BIN` measures another binary, `BENCH_RUNS` sets the number of runs, `BENCH_CASE` is part of
 //! the names of the cases that are wanted.
 
@@ -19,6 +19,7 @@ mod frames;
 mod groups;
 mod load;
 mod many;
+mod members;
 mod process;
 mod ready;
 mod small;
@@ -34,6 +35,7 @@ const SECTIONS: &[(&str, fn())] = &[
     ("footprint", footprint::run),
     ("many", many::run),
     ("groups", groups::run),
+    ("members", members::run),
 ];
 
 fn main() {

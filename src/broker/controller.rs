@@ -246,6 +246,7 @@ impl Controller {
         match kind {
             ResourceKind::Topic => self.reconfigure(name),
             ResourceKind::Broker => self.shared.apply_dynamic_config(),
+            ResourceKind::Group => self.shared.apply_group_settings(),
             _ => {}
         }
         effects::tell(kind, name, given);

@@ -4,7 +4,7 @@
 //! their owner believe that they hold. What is relied on (`Standing::Refused`) does not come this far.
 
 use crate::catalog::ResourceKind;
-use crate::config::{broker_setting, topic_setting, without_effect};
+use crate::config::{broker_setting, group_setting, topic_setting, without_effect};
 
 /// Says what has no effect of the values that a topic, this broker or the cluster's default was given.
 pub(super) fn tell<'s>(
@@ -18,6 +18,7 @@ pub(super) fn tell<'s>(
             (broker_setting as fn(&str) -> _, "the cluster's default".to_owned())
         }
         ResourceKind::Broker => (broker_setting as fn(&str) -> _, format!("broker {name}")),
+        ResourceKind::Group => (group_setting as fn(&str) -> _, format!("group {name}")),
         _ => return,
     };
     for line in without_effect(given.filter_map(|(key, text)| Some((row(key)?, text)))) {

@@ -52,7 +52,6 @@ pub use shared::{Endpoint, OffloadClaim, Shared, WorkerMessage, now_ms};
 
 use crate::catalog::{CLUSTER_METADATA, Image, NodeView, ResourceKind, Topics};
 use crate::config::{Config, TopicConfig};
-use crate::coordinator::groups::Settings;
 use crate::log::{AppendError, Keepers, LogError, Recovery};
 use crate::net::mailbox::{Mailbox, Sender};
 use checkpoints::{Checkpoints, Kind};
@@ -153,7 +152,7 @@ impl Broker {
         let (controller, jobs) = Mailbox::for_thread(CONTROLLER_QUEUE);
         let shared = Arc::new(Shared {
             topics: Topics::default(),
-            groups: Groups::new(Settings::of(&effective)),
+            groups: Groups::new(groups::settings(&image, &effective)),
             sessions: FetchSessions::new(effective.max_incremental_fetch_session_cache_slots()),
             producer_ids: producer_ids::ProducerIds::default(),
             node,
@@ -355,7 +354,6 @@ impl Shared {
     /// Puts the dynamic broker settings of the image in force, in all topics too.
     pub(crate) fn apply_dynamic_config(&self) {
         let effective = Arc::new(dynamic_config(&self.image(), &self.static_config));
-        self.groups.set_settings(Settings::of(&effective));
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = effective;
         for topic in self.topics.all() {
             topic.set_config(Arc::new(self.resolve(&topic.name)));
@@ -364,6 +362,13 @@ impl Shared {
                 log.set_producer_expiration(expiration);
             }
         }
+        self.apply_group_settings();
+    }
+
+    /// Puts the settings of the group coordinator in force, those of single groups with them.
+    pub(crate) fn apply_group_settings(&self) {
+        let settings = groups::settings(&self.image(), &self.config());
+        self.groups.set_settings(settings);
     }
 }
 

@@ -128,6 +128,16 @@ impl Image {
         self.configs.get(&(kind, Arc::from(name))).unwrap_or(&NONE)
     }
 
+    /// What has been set for all things of one kind, by name.
+    pub fn all_configs(
+        &self,
+        kind: ResourceKind,
+    ) -> impl Iterator<Item = (&Arc<str>, &BTreeMap<String, String>)> {
+        let first = (kind, Arc::from(""));
+        let of_kind = self.configs.range(first..).take_while(move |((own, _), _)| *own == kind);
+        of_kind.map(|((_, name), configs)| (name, configs))
+    }
+
     /// The finalized level of each feature with a level other than 0.
     pub fn features(&self) -> &BTreeMap<String, i16> {
         &self.features

@@ -17,7 +17,7 @@ mod table;
 mod tests;
 mod waiters;
 
-pub use features::{ELIGIBLE_REPLICAS, SUPPORTED_FEATURES};
+pub use features::{ELIGIBLE_REPLICAS, GROUP_VERSION, SUPPORTED_FEATURES};
 pub use image::{Image, PartitionImage, ReplayError, ResourceKind, TopicImage};
 pub use name::{
     CLUSTER_METADATA, InvalidName, collision_key, is_internal, validate as validate_topic_name,

@@ -28,6 +28,8 @@ pub enum Source {
     StaticBroker = 4,
     /// The table's default.
     Default = 5,
+    /// The group's own setting.
+    Group = 8,
 }
 
 impl Source {
@@ -147,6 +149,7 @@ impl Config {
         let typed = Typed::read(&layers)?;
         let topics = TopicConfig::inherit(&|name| layers.value(name))?;
         cross::check_broker(&topics)?;
+        cross::check_groups(&|name| layers.value(name))?;
         cross::check_memory(typed.queued_max_request_bytes, typed.socket_request_max_bytes)?;
         let endpoints = endpoints(&layers)?;
         Ok(Config { layers, typed, topics, endpoints })

@@ -3,6 +3,7 @@
 //! From `ConfigDef.Range`, `ValidString`, `CaseInsensitiveValidString`, `ValidList`, `NonEmptyString`,
 //! `CompressionType.levelValidator`, `ThrottledReplicaListValidator` and `QuorumConfig`. Pure.
 
+use super::reset;
 use super::setting::{Check, Kind, Setting};
 use super::value::{InvalidConfig, Value};
 
@@ -52,6 +53,9 @@ pub(super) fn ensure(setting: &Setting, value: &Value) -> Result<(), InvalidConf
         }
         (Check::ThrottledReplicas, Value::List(items)) if !throttled(items) => {
             invalid(&format!("{} {THROTTLED_FORM}", setting.name))
+        }
+        (Check::OffsetReset, Value::Text(text)) if !reset::is_valid(text) => {
+            invalid(&reset::refusal(setting.name, text))
         }
         (Check::Voters, Value::List(items)) => ensure_voters(setting, items),
         (Check::BootstrapServers, Value::List(items)) => ensure_bootstrap(setting, items),

@@ -4,7 +4,7 @@
 //! `KafkaConfig.validateValues` (brokers). Pure.
 
 use super::topic::TopicConfig;
-use super::value::InvalidConfig;
+use super::value::{InvalidConfig, Value};
 
 /// What holds between the settings of one topic.
 pub(super) fn check_topic(config: &TopicConfig) -> Result<(), InvalidConfig> {
@@ -67,6 +67,38 @@ pub(super) fn check_broker(topics: &TopicConfig) -> Result<(), InvalidConfig> {
     Ok(())
 }
 
+/// What holds between the settings of groups (Kafka's `GroupCoordinatorConfig` and `KafkaConfig`).
+pub(super) fn check_groups(value: &dyn Fn(&str) -> Option<Value>) -> Result<(), InvalidConfig> {
+    let number = |name: &str| value(name).and_then(|value| value.as_i64());
+    let ordered =
+        |less: &str, more: &str, key: &str, message: String| match (number(less), number(more)) {
+            (Some(less), Some(more)) if less > more => Err(InvalidConfig::because(key, message)),
+            _ => Ok(()),
+        };
+    for what in ["heartbeat.interval.ms", "session.timeout.ms", "assignment.interval.ms"] {
+        let [own, min, max] = ["", "min.", "max."].map(|end| format!("group.consumer.{end}{what}"));
+        let at_least =
+            |name: &str, least: &str| format!("{name} must be greater than or equal to {least}");
+        ordered(&min, &max, &max, at_least(&max, &min))?;
+        ordered(&min, &own, &own, at_least(&own, &min))?;
+        ordered(&own, &max, &own, format!("{own} must be less than or equal to {max}"))?;
+    }
+    let (heartbeat, session) =
+        ("group.consumer.heartbeat.interval.ms", "group.consumer.session.timeout.ms");
+    if number(heartbeat) >= number(session) {
+        let message = format!("{heartbeat} must be less than {session}");
+        return Err(InvalidConfig::because(heartbeat, message));
+    }
+    const PROTOCOLS: &str = "group.coordinator.rebalance.protocols";
+    match value(PROTOCOLS) {
+        Some(Value::List(names)) if !names.iter().any(|name| name == "classic") => {
+            let message = "Disabling the 'classic' protocol is not supported.".to_owned();
+            Err(InvalidConfig::because(PROTOCOLS, message))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The memory of all requests must hold the largest one.
 pub(super) fn check_memory(all: i64, largest: i32) -> Result<(), InvalidConfig> {
     if all <= 0 || all >= i64::from(largest) {
@@ -90,6 +122,40 @@ mod tests {
             check_topic(&config).unwrap_err().message,
             "conflict topic config setting min.compaction.lag.ms (10) > max.compaction.lag.ms (5)"
         );
+    }
+
+    #[test]
+    fn the_settings_of_groups_must_agree() {
+        let refusal = |name: &str, text: &str| {
+            super::super::Config::from_pairs(&[(name, text)]).map(drop).unwrap_err().message
+        };
+        for (name, text, message) in [
+            (
+                "group.consumer.session.timeout.ms",
+                "6000",
+                "group.consumer.session.timeout.ms must be greater than or equal to \
+                 group.consumer.min.session.timeout.ms",
+            ),
+            (
+                "group.consumer.max.heartbeat.interval.ms",
+                "4000",
+                "group.consumer.max.heartbeat.interval.ms must be greater than or equal to \
+                 group.consumer.min.heartbeat.interval.ms",
+            ),
+            (
+                "group.consumer.assignment.interval.ms",
+                "15001",
+                "group.consumer.assignment.interval.ms must be less than or equal to \
+                 group.consumer.max.assignment.interval.ms",
+            ),
+            (
+                "group.coordinator.rebalance.protocols",
+                "consumer",
+                "Disabling the 'classic' protocol is not supported.",
+            ),
+        ] {
+            assert_eq!(refusal(name, text), message);
+        }
     }
 
     #[test]

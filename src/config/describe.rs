@@ -9,11 +9,12 @@
 use std::collections::BTreeMap;
 
 use super::broker::{Config, Source};
+use super::group;
 use super::setting::{Kind, Setting};
 use super::synonyms;
 use super::table;
 use super::topic;
-use super::value::{self, Value};
+use super::value::{self, InvalidConfig, Value};
 
 /// One entry of DescribeConfigs' answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +56,31 @@ pub fn describe_topic(
     wanted: Option<&[&str]>,
 ) -> Vec<Described> {
     let rows = table::topic_settings().iter().filter(|row| is_wanted(wanted, row.name));
-    rows.map(|row| topic_entry(row, overrides, config)).collect()
+    let broker = |row: &Setting| synonyms::of_topic(row.name).first().map(|(broker, _)| *broker);
+    let inherited = |row: &Setting| topic::inherited(row, &|name| config.value(name));
+    let entry = |row| own_entry(row, overrides, Source::Topic, broker(row), &inherited, config);
+    rows.map(entry).collect()
+}
+
+/// The entries of a group with these overrides, by name: all, or those that `wanted` names.
+#[must_use]
+pub fn describe_group(
+    overrides: &BTreeMap<String, String>,
+    config: &Config,
+    wanted: Option<&[&str]>,
+) -> Vec<Described> {
+    let rows = table::group_settings().iter().filter(|row| is_wanted(wanted, row.name));
+    let inherited = |row: &Setting| group::inherited(row, config);
+    rows.map(|row| {
+        let broker = synonyms::group_default_name(row.name);
+        let mut entry = own_entry(row, overrides, Source::Group, broker, &inherited, config);
+        if broker.is_none() {
+            let (name, value) = (row.name.to_owned(), row.default.map(str::to_owned));
+            entry.synonyms.push(Synonym { name, value, source: Source::Default });
+        }
+        entry
+    })
+    .collect()
 }
 
 /// The entries of this broker, by name: all, or those that `wanted` names.
@@ -94,19 +119,29 @@ fn is_own(name: &str) -> bool {
     table::own_settings().iter().any(|row| row.name == name)
 }
 
-fn topic_entry(row: &Setting, overrides: &BTreeMap<String, String>, config: &Config) -> Described {
+/// The entry of a topic's or group's setting; `broker` is the broker's setting behind it.
+fn own_entry(
+    row: &Setting,
+    overrides: &BTreeMap<String, String>,
+    own_source: Source,
+    broker: Option<&str>,
+    inherited: &dyn Fn(&Setting) -> Result<Value, InvalidConfig>,
+    config: &Config,
+) -> Described {
     let text = overrides.get(row.name);
     // What is stored was valid when it was stored; a value that is not any more shows the default.
     let own = text.and_then(|text| value::parse(row, text).ok());
-    let inherited = || topic::inherited(row, &|name| config.value(name)).ok();
-    let shown = own.or_else(inherited).map(|value| value.to_string()).filter(|_| !row.sensitive());
-    let mut synonyms = match synonyms::of_topic(row.name).first() {
-        Some((broker, _)) => broker_synonyms(broker, row.sensitive(), config),
+    let shown = own
+        .or_else(|| inherited(row).ok())
+        .map(|value| value.to_string())
+        .filter(|_| !row.sensitive());
+    let mut synonyms = match broker {
+        Some(broker) => broker_synonyms(broker, row.sensitive(), config),
         None => Vec::new(),
     };
     if text.is_some() {
         let (name, value) = (row.name.to_owned(), shown.clone());
-        synonyms.insert(0, Synonym { name, value, source: Source::Topic });
+        synonyms.insert(0, Synonym { name, value, source: own_source });
     }
     Described {
         name: row.name.to_owned(),

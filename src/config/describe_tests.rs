@@ -30,6 +30,28 @@ fn topic(name: &str, overrides: &[(&str, &str)], config: &Config) -> String {
     line(&entries[0])
 }
 
+#[test]
+fn a_group_shows_its_own_and_what_stands_behind() {
+    let config = Config::from_pairs(&[("group.consumer.assignment.interval.ms", "0")]).unwrap();
+    let group = |name, overrides: &[(&str, &str)]| {
+        line(&describe_group(&map(overrides), &config, Some(&[name]))[0])
+    };
+    assert_eq!(
+        group("consumer.session.timeout.ms", &[("consumer.session.timeout.ms", "50000")]),
+        "50000 | int | 8 | rw | consumer.session.timeout.ms=50000(8), \
+         group.consumer.session.timeout.ms=45000(5)"
+    );
+    assert_eq!(
+        group("consumer.assignment.interval.ms", &[]),
+        "0 | int | 4 | rw | group.consumer.assignment.interval.ms=0(4), \
+         group.consumer.assignment.interval.ms=1000(5)"
+    );
+    assert_eq!(
+        group("share.auto.offset.reset", &[]),
+        "latest | string | 5 | rw | share.auto.offset.reset=latest(5)"
+    );
+}
+
 fn broker(name: &str, config: &Config) -> String {
     let entries = describe_broker(config, Some(&[name]));
     assert_eq!(entries.len(), 1, "{name}");

@@ -176,6 +176,7 @@ mod tests {
 
     /// What the broker puts in force itself when it changes, or reads with the next start.
     const APPLIED: &[&str] = &[
+        "group.consumer.assignment.interval.ms",
         "log.cleaner.backoff.ms",
         "log.cleaner.dedupe.buffer.size",
         "log.cleaner.io.buffer.load.factor",

@@ -11,9 +11,11 @@ mod describe;
 mod dynamic;
 mod error;
 pub mod flags;
+mod group;
 mod listeners;
 mod nearest;
 mod properties;
+mod reset;
 mod scalar;
 mod setting;
 mod sources;
@@ -24,17 +26,21 @@ mod topic;
 mod value;
 
 pub use broker::{Config, Source, topic_default};
-pub use describe::{Described, Synonym, describe_broker, describe_cluster, describe_topic};
+pub use describe::{
+    Described, Synonym, describe_broker, describe_cluster, describe_group, describe_topic,
+};
 pub use dynamic::check_dynamic_broker;
 pub use error::{ConfigError, Origin};
+pub use group::{GroupConfig, check_group};
 pub use listeners::Endpoint;
 pub use nearest::nearest;
 pub use setting::{Check, Kind, Mode, Setting, Standing};
 pub use sources::{FlagValues, Sourced, from_sources};
 pub use support::without_effect;
-pub use synonyms::topic_default_names;
+pub use synonyms::{group_default_name, topic_default_names};
 pub use table::{
-    broker_setting, broker_settings, own_settings, topic_setting, topic_settings, unlisted_settings,
+    broker_setting, broker_settings, group_setting, group_settings, own_settings, topic_setting,
+    topic_settings, unlisted_settings,
 };
 pub use topic::{CleanupPolicy, CompressionType, TimestampType, TopicConfig};
 pub use value::{InvalidConfig, Value, parse};

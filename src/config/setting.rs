@@ -88,6 +88,8 @@ pub enum Check {
     GzipLevel,
     /// `*`, or `partition:broker` pairs.
     ThrottledReplicas,
+    /// `earliest`, `latest`, or `by_duration:` with an ISO 8601 duration.
+    OffsetReset,
     /// `id@host:port` entries.
     Voters,
     /// `host:port` entries.
@@ -131,7 +133,7 @@ pub struct Setting {
     pub required: bool,
     /// The values allowed.
     pub check: Check,
-    /// Who may change it while the broker runs. Topic settings can always be changed.
+    /// Who may change it while the broker runs. Those of topics and groups always can.
     pub mode: Mode,
     /// What Barnabas does with it.
     pub standing: Standing,
@@ -222,6 +224,11 @@ impl Setting {
 
     pub(super) const fn throttled_replicas(mut self) -> Setting {
         self.check = Check::ThrottledReplicas;
+        self
+    }
+
+    pub(super) const fn offset_reset(mut self) -> Setting {
+        self.check = Check::OffsetReset;
         self
     }
 

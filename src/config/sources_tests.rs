@@ -162,11 +162,12 @@ fn what_its_owner_relies_on_is_refused_until_it_is_built() {
 
 #[test]
 fn what_has_no_effect_is_named() {
-    let warnings = set(&["group.consumer.max.size=7", "num.io.threads=9", "num.network.threads=3"]);
+    let warnings =
+        set(&["group.coordinator.threads=7", "num.io.threads=9", "num.network.threads=3"]);
     assert_eq!(
         warnings.expect("valid").warnings,
         [
-            "accepted, but without effect yet: group.consumer.max.size",
+            "accepted, but without effect yet: group.coordinator.threads",
             "accepted, but there is nothing here that they govern: num.io.threads",
         ]
     );

@@ -30,6 +30,10 @@ pub(super) fn ensure(name: &str, text: &str, origin: &Origin) -> Result<(), Conf
             unsupported(single_node)
         }
         "log.dir" | "log.dirs" if several() => unsupported("more than one data directory"),
+        "group.consumer.assignors" => known_assignors(&value).map_err(|name| {
+            let what = format!("the assignor {name}; there are uniform and range");
+            ConfigError::Unsupported(origin.clone(), setting.name.to_owned(), what)
+        }),
         "barnabas.io" if text.trim() == "uring" => unsupported("io_uring; use mio or auto"),
         _ => Ok(()),
     }
@@ -38,6 +42,17 @@ pub(super) fn ensure(name: &str, text: &str, origin: &Origin) -> Result<(), Conf
 fn both_roles(value: &Option<Value>) -> bool {
     let Some(Value::List(roles)) = value else { return false };
     ["broker", "controller"].iter().all(|role| roles.iter().any(|given| given == role))
+}
+
+/// Kafka's own assignors, by their names or those of its classes. Others are Java classes of the user.
+fn known_assignors(value: &Option<Value>) -> Result<(), String> {
+    const PACKAGE: &str = "org.apache.kafka.coordinator.group.assignor.";
+    let is_known = |name: &str| match name.strip_prefix(PACKAGE) {
+        Some(class) => matches!(class, "UniformAssignor" | "RangeAssignor"),
+        None => matches!(name, "uniform" | "range"),
+    };
+    let Some(Value::List(names)) = value else { return Ok(()) };
+    names.iter().find(|name| !is_known(name)).map_or(Ok(()), |name| Err(name.clone()))
 }
 
 fn is_default(setting: &Setting, text: &str) -> bool {
@@ -133,6 +148,14 @@ mod tests {
             };
             assert_eq!(ensure(row.name, default, &Origin::Set), Ok(()), "{}", row.name);
         }
+    }
+
+    #[test]
+    fn an_assignor_that_is_not_here_is_refused() {
+        let refused = |text| ensure("group.consumer.assignors", text, &Origin::Set).is_err();
+        assert!(!refused("range") && !refused("uniform, range"));
+        assert!(!refused("org.apache.kafka.coordinator.group.assignor.RangeAssignor"));
+        assert!(refused("com.example.Mine") && refused("uniform,Range"));
     }
 
     #[test]

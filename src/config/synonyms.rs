@@ -72,6 +72,12 @@ pub fn topic_default_names(name: &str) -> Vec<&'static str> {
     of_topic(name).iter().map(|(broker, _)| *broker).collect()
 }
 
+/// The broker setting that gives a group's setting its default: the same name behind `group.`.
+#[must_use]
+pub fn group_default_name(name: &str) -> Option<&'static str> {
+    super::table::broker_setting(&format!("group.{name}")).map(|row| row.name)
+}
+
 /// All broker settings that say the same as this one, itself included, the strongest first.
 pub(super) fn of_broker(name: &str) -> Vec<&str> {
     const RETENTION: &[&str] =

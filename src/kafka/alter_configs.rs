@@ -182,7 +182,11 @@ fn prepare<'a>(
             Ok(id) => invalid(format!("Unexpected node id. Expected {own}, but received {id}")),
             Err(_) => invalid(format!("Node id must be an integer, but it is: {name}")),
         },
-        Some(kind @ (ResourceKind::ClientMetrics | ResourceKind::Group)) => invalid(format!(
+        Some(ResourceKind::Group) if name.is_empty() => {
+            invalid("Default group resources are not allowed.".into())
+        }
+        Some(ResourceKind::Group) => Ok(ResourceKind::Group),
+        Some(kind @ ResourceKind::ClientMetrics) => invalid(format!(
             "Configs of resource type {} are not served by this broker yet.",
             kind as i8
         )),

@@ -14,6 +14,9 @@ use crate::wire::messages::api_versions::{
     ApiVersion, ApiVersionsRequest, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
 };
 
+/// Clients of this version read a feature whose lowest supported level is 0.
+const READS_LEVEL_ZERO: i16 = 4;
+
 /// Answers the request, whatever it holds.
 pub fn handle(shared: &Shared, call: &Call<'_>, body: &mut Reader<'_>, out: &mut Writer) {
     if !apis::serves(ApiKey::ApiVersions, call.version()) {
@@ -28,9 +31,17 @@ pub fn handle(shared: &Shared, call: &Call<'_>, body: &mut Reader<'_>, out: &mut
 
 fn answer(shared: &Shared, call: &Call<'_>, out: &mut Writer) {
     let keys: Vec<ApiVersion> = SERVED.iter().map(|api| entry(api.key)).collect();
-    let supported = SUPPORTED_FEATURES.map(|(name, min_version, max_version)| {
-        SupportedFeatureKey { name, min_version, max_version }
-    });
+    // Older clients cannot read a feature whose lowest level is 0 (KAFKA-17492).
+    let readable = |least: i16| least != 0 || call.version() >= READS_LEVEL_ZERO;
+    let supported: Vec<SupportedFeatureKey<'_>> = SUPPORTED_FEATURES
+        .into_iter()
+        .filter(|(_, least, _)| readable(*least))
+        .map(|(name, min_version, max_version)| SupportedFeatureKey {
+            name,
+            min_version,
+            max_version,
+        })
+        .collect();
     let image = shared.image();
     let levels: Vec<(&str, i16)> = SUPPORTED_FEATURES
         .iter()
@@ -47,7 +58,7 @@ fn answer(shared: &Shared, call: &Call<'_>, out: &mut Writer) {
         .collect();
     let response = ApiVersionsResponse {
         api_keys: Array::from(&keys),
-        supported_features: Array::from(&supported[..]),
+        supported_features: Array::from(&supported),
         finalized_features_epoch: 0,
         finalized_features: Array::from(&finalized),
         ..Default::default()

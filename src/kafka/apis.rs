@@ -90,6 +90,8 @@ pub const SERVED: &[Api] = &[
     service(ApiKey::OffsetDelete),
     inline(ApiKey::DescribeCluster, describe_cluster::handle),
     inline(ApiKey::DescribeProducers, describe_producers::handle),
+    service(ApiKey::ConsumerGroupHeartbeat),
+    service(ApiKey::ConsumerGroupDescribe),
     inline(ApiKey::DescribeTopicPartitions, describe_topic_partitions::handle),
 ];
 

@@ -4,7 +4,7 @@
 use super::call::{Call, decode, respond};
 use crate::broker::Shared;
 use crate::catalog::{ApiError, ResourceKind, validate_topic_name};
-use crate::config::{Described, describe_broker, describe_cluster, describe_topic};
+use crate::config::{Described, describe_broker, describe_cluster, describe_group, describe_topic};
 use crate::wire::codec::{Array, DecodeError, Reader, Reason, Writer};
 use crate::wire::error::ErrorCode;
 use crate::wire::messages::describe_configs::{
@@ -100,8 +100,12 @@ fn describe(
         Some(ResourceKind::Group) if name.is_empty() => {
             Err(ApiError::new(ErrorCode::INVALID_REQUEST, "Group name must not be empty"))
         }
-        // Neither exists yet, so nothing can have been set for them.
-        Some(ResourceKind::ClientMetrics | ResourceKind::Group) => Ok(Vec::new()),
+        Some(ResourceKind::Group) => {
+            let (image, config) = (shared.image(), shared.config());
+            Ok(describe_group(image.configs(ResourceKind::Group, name), &config, wanted))
+        }
+        // There are none yet, so nothing can have been set for them.
+        Some(ResourceKind::ClientMetrics) => Ok(Vec::new()),
         None => Err(ApiError::plain(ErrorCode::INVALID_REQUEST)),
     }
 }

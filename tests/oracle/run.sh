@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # The side-by-side oracle: Apache Kafka and Barnabas get the same requests, their answers are compared.
 # Arguments go to pytest (`run.sh test_fetch.py -k session`). BARNABAS_BIN names the binary to test;
-# --kafka-twice (first) compares Kafka with itself, which must always pass. What Barnabas does not serve yet is
-# in groups/ and only run when that is named.
+# --kafka-twice (first) compares Kafka with itself, which must always pass.
 set -euo pipefail
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"

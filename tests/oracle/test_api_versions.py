@@ -10,18 +10,6 @@ from protocol import BY_KEY, Client
 CLIENT = {"clientSoftwareName": "oracle", "clientSoftwareVersion": "1.0"}
 # What is not built yet. An API that is missing and not named here fails.
 LATER = {
-    "OffsetCommit",
-    "OffsetFetch",
-    "JoinGroup",
-    "Heartbeat",
-    "LeaveGroup",
-    "SyncGroup",
-    "DescribeGroups",
-    "ListGroups",
-    "DeleteGroups",
-    "OffsetDelete",
-    "ConsumerGroupHeartbeat",
-    "ConsumerGroupDescribe",
     "SaslHandshake",
     "SaslAuthenticate",
     "DescribeAcls",

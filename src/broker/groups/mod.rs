@@ -14,9 +14,11 @@
 mod append;
 mod keeper;
 mod load;
+mod settings;
 mod slot;
 mod topic;
 
+pub(super) use settings::settings;
 pub use slot::{Ran, Unflushed};
 pub(super) use topic::offsets_topic;
 

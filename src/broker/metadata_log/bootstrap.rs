@@ -12,7 +12,7 @@ use super::replay::Quorum;
 use super::snapshot::{self, SnapshotId};
 use super::snapshot_files;
 use crate::broker::partition_dir;
-use crate::catalog::{ELIGIBLE_REPLICAS, Image, NodeView, Plan, ResourceKind};
+use crate::catalog::{ELIGIBLE_REPLICAS, GROUP_VERSION, Image, NodeView, Plan, ResourceKind};
 use crate::config::Config;
 use crate::log::sync;
 use crate::wire::codec::Message;
@@ -33,7 +33,7 @@ const BOOTSTRAP: &str = "bootstrap.checkpoint";
 const FEATURES: [(&str, i16); 6] = [
     (METADATA_VERSION, NEWEST_LEVEL),
     (ELIGIBLE_REPLICAS, 1),
-    ("group.version", 1),
+    (GROUP_VERSION, 1),
     ("share.version", 1),
     ("streams.version", 1),
     ("transaction.version", 2),

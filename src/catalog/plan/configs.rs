@@ -197,12 +197,14 @@ fn check(
         // Kafka's brokers check their own configs first, and as part of the request.
         ResourceKind::Broker => config::check_dynamic_broker(target, config, name.is_empty())
             .map_err(invalid(ErrorCode::INVALID_REQUEST)),
-        ResourceKind::BrokerLogger | ResourceKind::ClientMetrics | ResourceKind::Group => {
-            Err(ApiError::new(
-                ErrorCode::INVALID_REQUEST,
-                format!("Configs of resource type {} are not served by this broker.", kind as i8),
-            ))
+        // A group need not be there yet.
+        ResourceKind::Group => {
+            config::check_group(target, config).map_err(invalid(ErrorCode::INVALID_CONFIG))
         }
+        ResourceKind::BrokerLogger | ResourceKind::ClientMetrics => Err(ApiError::new(
+            ErrorCode::INVALID_REQUEST,
+            format!("Configs of resource type {} are not served by this broker.", kind as i8),
+        )),
     }
 }
 
@@ -215,6 +217,7 @@ fn edit_list(
 ) -> Result<String, ApiError> {
     let setting = match kind {
         ResourceKind::Topic => config::topic_setting(change.key),
+        ResourceKind::Group => config::group_setting(change.key),
         _ => config::broker_setting(change.key),
     };
     let is_list = setting.is_some_and(|setting| setting.kind == config::Kind::List);

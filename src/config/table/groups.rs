@@ -8,30 +8,30 @@ use super::super::setting::{Setting, int, list, long, short, string};
 
 #[rustfmt::skip]
 pub(super) static ROWS: &[Setting] = &[
-    int("group.consumer.assignment.interval.ms").default("1000").at_least(0).cluster_wide().later()
+    int("group.consumer.assignment.interval.ms").default("1000").at_least(0).cluster_wide().used()
         .doc("Shortest pause between two assignment computations of a group."),
-    list("group.consumer.assignors").default("uniform,range").any_items().not_empty().later()
+    list("group.consumer.assignors").default("uniform,range").any_items().not_empty().used()
         .doc("Server-side assignors; the first is the default."),
-    int("group.consumer.heartbeat.interval.ms").default("5000").at_least(1).later()
+    int("group.consumer.heartbeat.interval.ms").default("5000").at_least(1).used()
         .doc("Heartbeat interval told to consumer-protocol members."),
-    int("group.consumer.max.assignment.interval.ms").default("15000").at_least(0).later()
+    int("group.consumer.max.assignment.interval.ms").default("15000").at_least(0).used()
         .doc("Upper bound for the per-group assignment interval."),
-    int("group.consumer.max.heartbeat.interval.ms").default("15000").at_least(1).later()
+    int("group.consumer.max.heartbeat.interval.ms").default("15000").at_least(1).used()
         .doc("Upper bound for the per-group heartbeat interval."),
-    int("group.consumer.max.session.timeout.ms").default("60000").at_least(1).later()
+    int("group.consumer.max.session.timeout.ms").default("60000").at_least(1).used()
         .doc("Upper bound for the per-group session timeout."),
-    int("group.consumer.max.size").default("2147483647").at_least(1).later()
+    int("group.consumer.max.size").default("2147483647").at_least(1).used()
         .doc("Member limit of a consumer-protocol group."),
     string("group.consumer.migration.policy").default("bidirectional")
-        .one_of_any_case(&["DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"]).later()
+        .one_of_any_case(&["DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"]).used()
         .doc("Which live conversions between classic and consumer groups are allowed."),
-    int("group.consumer.min.assignment.interval.ms").default("0").at_least(0).later()
+    int("group.consumer.min.assignment.interval.ms").default("0").at_least(0).used()
         .doc("Lower bound for the per-group assignment interval."),
-    int("group.consumer.min.heartbeat.interval.ms").default("5000").at_least(1).later()
+    int("group.consumer.min.heartbeat.interval.ms").default("5000").at_least(1).used()
         .doc("Lower bound for the per-group heartbeat interval."),
-    int("group.consumer.min.session.timeout.ms").default("45000").at_least(1).later()
+    int("group.consumer.min.session.timeout.ms").default("45000").at_least(1).used()
         .doc("Lower bound for the per-group session timeout."),
-    int("group.consumer.session.timeout.ms").default("45000").at_least(1).later()
+    int("group.consumer.session.timeout.ms").default("45000").at_least(1).used()
         .doc("Session timeout of consumer-protocol members."),
     int("group.coordinator.append.linger.ms").default("-1").at_least(-1).later()
         .doc("How long coordinator writes are batched; -1 adapts."),
@@ -41,7 +41,7 @@ pub(super) static ROWS: &[Setting] = &[
         .default("1048588").at_least(524288).cluster_wide().later()
         .doc("Largest append buffer the group coordinator keeps for reuse."),
     list("group.coordinator.rebalance.protocols").default("classic,consumer,streams")
-        .items(&["consumer", "classic", "share", "streams"]).not_empty().later()
+        .items(&["consumer", "classic", "share", "streams"]).not_empty().used()
         .doc("Group protocols the coordinator offers."),
     int("group.coordinator.threads").default("4").at_least(1).later()
         .doc("Threads of the group coordinator."),

@@ -1,11 +1,12 @@
-//! The table of every setting that Barnabas knows: Kafka 4.3.1's broker and topic settings and a few
-//! of its own.
+//! The table of every setting that Barnabas knows: Kafka 4.3.1's settings of brokers, topics and groups,
+//! and a few of its own.
 //!
 //! One row is the only place where a setting's name, type, default, range and meaning are written
 //! down: parsing, validation, DescribeConfigs and docs/CONFIGURATION.md all read it. Rows are sorted
 //! by name within a file; look-ups go through a sorted index built once.
 
 mod cluster;
+mod group;
 mod groups;
 mod log;
 mod own;
@@ -43,6 +44,12 @@ pub fn topic_settings() -> &'static [Setting] {
     topic::ROWS
 }
 
+/// Every setting of a single group, by name.
+#[must_use]
+pub fn group_settings() -> &'static [Setting] {
+    group::ROWS
+}
+
 /// What Kafka has no setting for. These begin with `barnabas.` and are not shown to Kafka clients.
 #[must_use]
 pub fn own_settings() -> &'static [Setting] {
@@ -67,6 +74,12 @@ pub fn broker_setting(name: &str) -> Option<&'static Setting> {
 #[must_use]
 pub fn topic_setting(name: &str) -> Option<&'static Setting> {
     find(topic_settings(), name)
+}
+
+/// The setting of this name that a single group may have.
+#[must_use]
+pub fn group_setting(name: &str) -> Option<&'static Setting> {
+    find(group_settings(), name)
 }
 
 fn find(rows: &'static [Setting], name: &str) -> Option<&'static Setting> {

@@ -1,7 +1,8 @@
 //! The settings that the group coordinator goes by, under Kafka's names.
 
 use super::consumer::assign::Assignor;
-use crate::config::Config;
+use crate::config::{Config, GroupConfig};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// See Kafka's `GroupCoordinatorConfig`. Times are milliseconds.
@@ -32,6 +33,11 @@ pub struct Settings {
 /// What begins with `group.consumer`. Times are milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsumerSettings {
+    /// Whether the protocol is among `group.coordinator.rebalance.protocols`. The broker adds whether the
+    /// feature `group.version` is at a level that has it.
+    pub is_served: bool,
+    /// What single groups have for themselves.
+    pub own: Arc<BTreeMap<Arc<str>, GroupConfig>>,
     /// `group.consumer.session.timeout.ms`
     pub session_timeout: i32,
     /// `group.consumer.heartbeat.interval.ms`
@@ -59,7 +65,10 @@ impl ConsumerSettings {
         if assignors.is_empty() {
             assignors.extend(assignor("uniform"));
         }
+        let protocols = config.get("group.coordinator.rebalance.protocols").unwrap_or_default();
         ConsumerSettings {
+            is_served: protocols.split(',').any(|name| name.trim() == "consumer"),
+            own: Arc::default(),
             session_timeout: int("group.consumer.session.timeout.ms"),
             heartbeat_interval: int("group.consumer.heartbeat.interval.ms"),
             max_size: usize::try_from(number("group.consumer.max.size")).unwrap_or(0),
@@ -68,6 +77,27 @@ impl ConsumerSettings {
             upgrades: is(&["upgrade", "bidirectional"]),
             downgrades: is(&["downgrade", "bidirectional"]),
         }
+    }
+}
+
+impl ConsumerSettings {
+    fn of_group(&self, group: &str) -> GroupConfig {
+        self.own.get(group).copied().unwrap_or_default()
+    }
+
+    /// The session timeout of a group's members.
+    pub fn session_timeout(&self, group: &str) -> i32 {
+        self.of_group(group).session_timeout_ms.unwrap_or(self.session_timeout)
+    }
+
+    /// The heartbeat interval that a group's members are told.
+    pub fn heartbeat_interval(&self, group: &str) -> i32 {
+        self.of_group(group).heartbeat_interval_ms.unwrap_or(self.heartbeat_interval)
+    }
+
+    /// The shortest pause between two assignments of a group.
+    pub fn assignment_interval(&self, group: &str) -> i64 {
+        self.of_group(group).assignment_interval_ms.map_or(self.assignment_interval, i64::from)
     }
 }
 

@@ -97,6 +97,10 @@ pub(super) fn describe_consumers(
     let (topics, settings) = (RunningTopics(&shared), shared.group_settings());
     let mut description = consumer_group_describe::Description::default();
     for group in request.group_ids.iter() {
+        if !settings.consumer.is_served {
+            description.add_refused(group, ErrorCode::UNSUPPORTED_VERSION, version);
+            continue;
+        }
         if group.is_empty() {
             description.add_refused(group, ErrorCode::INVALID_GROUP_ID, version);
             continue;

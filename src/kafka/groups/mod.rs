@@ -161,6 +161,11 @@ fn consumer_heartbeat(
         '_,
     > = decode(asking.call, body)?;
     let call = asking.call;
+    let refused = |code| Reply::Consumer(ConsumerReply { code, ..ConsumerReply::default() });
+    if !asking.service.shared.group_settings().consumer.is_served {
+        asking.refuse(&refused(ErrorCode::UNSUPPORTED_VERSION));
+        return Ok(());
+    }
     let host = call.origin.host();
     let (client_id, version) = (call.header.client_id.unwrap_or_default(), call.version());
     let caller = Caller { client_id, host: &host, version };
@@ -169,7 +174,7 @@ fn consumer_heartbeat(
         |shard, world, token, effects| {
             shard.consumer_heartbeat(world, caller, &request, token, effects);
         },
-        |code| Reply::Consumer(ConsumerReply { code, ..ConsumerReply::default() }),
+        refused,
     );
     Ok(())
 }

@@ -132,11 +132,12 @@ impl Consumer {
 
     /// All members begin a new session: the group has just been loaded.
     pub(in super::super) fn sessions(&self, settings: &Settings) -> Vec<(Timer, i32)> {
+        let session = settings.consumer.session_timeout(&self.id);
         let mut timers = Vec::new();
         for member in self.members.values() {
             let names = || (self.id.clone(), member.id.clone());
             let ((group, id), (again, same)) = (names(), names());
-            timers.push((Timer::Session(group, id), settings.consumer.session_timeout));
+            timers.push((Timer::Session(group, id), session));
             let revoke = Timer::Revoke(again, same);
             if member.state == MemberState::Unrevoked && self.needs(&revoke) {
                 timers.push((revoke, member.rebalance_timeout));

@@ -129,7 +129,7 @@ impl Work<'_, '_> {
         let member = self.reconcile(member, &target, has_changed, owned)?;
         let settings = &self.world.settings.consumer;
         let session = Timer::Session(self.group.id.clone(), member.id.clone());
-        self.plan.alarms.push(Alarm::Set(session, settings.session_timeout));
+        self.plan.alarms.push(Alarm::Set(session, settings.session_timeout(&self.group.id)));
         // All is told to whoever says all, for it may know nothing.
         let says_all = request.rebalance_timeout_ms != -1
             && (request.subscribed_topic_names.is_some()
@@ -139,7 +139,7 @@ impl Work<'_, '_> {
         let reply = ConsumerReply {
             member_id: Some(member.id.clone()),
             member_epoch: member.epoch,
-            heartbeat_interval: settings.heartbeat_interval,
+            heartbeat_interval: settings.heartbeat_interval(&self.group.id),
             assignment: tell.then_some(member.assigned),
             ..ConsumerReply::default()
         };

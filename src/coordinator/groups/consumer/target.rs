@@ -20,7 +20,7 @@ impl Work<'_, '_> {
         new: &Member,
     ) -> Result<(i32, Arc<Partitions>), Refusal> {
         let group = self.group;
-        let interval = self.world.settings.consumer.assignment_interval;
+        let interval = self.world.settings.consumer.assignment_interval(&group.id);
         let is_early = group.target_time != 0
             && interval != 0
             && self.world.now_ms < group.target_time.saturating_add(interval);

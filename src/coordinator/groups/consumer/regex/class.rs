@@ -79,7 +79,7 @@ fn range(chars: &mut Chars, out: &mut String) -> Result<(), String> {
         high = one(chars)?;
     }
     if high < low {
-        return Err(format!("invalid character class range: `{low}-{high}`"));
+        return Err("invalid character class range".into());
     }
     out.push_str(&format!(r"\x{{{:x}}}-\x{{{:x}}}", u32::from(low), u32::from(high)));
     Ok(())
@@ -111,7 +111,7 @@ fn posix(chars: &mut Chars) -> Result<Option<String>, String> {
     };
     let name: String = rest.iter().skip(2).take(end).collect();
     if !NAMES.contains(&name.trim_start_matches('^')) || name.starts_with("^^") {
-        return Err(format!("invalid character class range: `[:{name}:]`"));
+        return Err("invalid character class range".into());
     }
     chars.skip(end + 4);
     Ok(Some(format!("[[:{name}:]]")))
@@ -155,7 +155,7 @@ pub(super) fn unicode(kind: char, chars: &mut Chars, out: &mut String) -> Result
 
 /// The one character that an escape stands for.
 pub(super) fn escaped(c: char, chars: &mut Chars) -> Result<char, String> {
-    let invalid = || format!("invalid escape sequence: `\\{c}`");
+    let invalid = || "invalid escape sequence".to_owned();
     let code = match c {
         // A single digit would be a reference to a group, which there is not.
         '1'..='7' if !matches!(chars.peek(), Some('0'..='7')) => return Err(invalid()),

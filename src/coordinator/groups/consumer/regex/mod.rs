@@ -28,7 +28,22 @@ fn compile(pattern: &str) -> Result<Regex, String> {
     let build = |text: &str| RegexBuilder::new(text).size_limit(LARGEST).build();
     // First without the anchors: they must not make a whole of what is none.
     let whole = build(&translated).and_then(|_| build(&format!(r"\A(?:{translated})\z")));
-    whole.map_err(|error| error.to_string())
+    whole.map_err(|error| in_words_of_re2(&error))
+}
+
+/// What RE2/J says of it: clients show that to people.
+fn in_words_of_re2(error: &::regex::Error) -> String {
+    let text = error.to_string();
+    let said = text.lines().last().unwrap_or_default();
+    match said.strip_prefix("error: ").unwrap_or(said) {
+        "dangling flag negation operator" => "invalid or unsupported Perl syntax",
+        "unclosed group" => "missing closing )",
+        "unopened group" => "unexpected )",
+        "repetition operator missing expression" => "missing argument to repetition operator",
+        "Unicode property not found" => "invalid character class range",
+        said => said,
+    }
+    .to_owned()
 }
 
 /// Whether an expression can be had.

@@ -47,7 +47,7 @@ fn repeat(
     was_repeated: bool,
 ) -> Result<bool, String> {
     if was_repeated {
-        return Err(format!("invalid nested repetition operator: `{operator}`"));
+        return Err("invalid nested repetition operator".into());
     }
     out.push_str(operator);
     if chars.eat('?') {
@@ -72,7 +72,7 @@ fn bounds(chars: &Chars) -> Result<Option<(String, usize)>, String> {
     let number = |text: &str| text.parse::<u32>().unwrap_or(u32::MAX);
     let (low, high) = (number(least), if most.is_empty() { None } else { Some(number(most)) });
     if low > MOST_REPEATS || high.is_some_and(|high| high > MOST_REPEATS || high < low) {
-        return Err(format!("bad repetition operator: `{{{text}}}`"));
+        return Err("invalid repeat count".into());
     }
     Ok(Some((format!("{{{text}}}"), end + 1)))
 }
