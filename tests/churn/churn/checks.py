@@ -25,7 +25,7 @@ class Ownership:
     member_id: str
     start: float
     end: float = FOREVER
-    # revoked, lost, replaced (assigned anew, by whom the group knows under another id), killed, kept
+    # revoked, lost, replaced (assigned anew without it), killed, kept
     how: str = "kept"
 
 
@@ -94,7 +94,7 @@ def no_overlap(history: History) -> list[str]:
 
 def _out(history: History, old: Ownership, at: float) -> bool:
     """Whether the group may have thrown the old owner out by then."""
-    if old.how == "lost" or old.how == "replaced" or _other_id_after(old):
+    if old.how == "lost" or _other_id_after(old):
         return True
     return any(s.start < at and s.end - s.start > 0.9 * history.session_ms for s in old.member.silences)
 

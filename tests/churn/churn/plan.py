@@ -79,7 +79,11 @@ CLASSIC = {
     "aiokafka": ("range", "roundrobin", "sticky"),
     "kafkajs": ("roundrobin",),
 }
-CONSUMER = {"java-4": ("uniform", "range"), "librdkafka": ("uniform", "range")}
+CONSUMER = {
+    "java-4": ("uniform", "range"),
+    "librdkafka": ("uniform", "range"),
+    "franz-go": ("uniform", "range"),
+}
 
 
 def _config(client: str, assignor: str, protocol: str) -> Config:
@@ -111,6 +115,7 @@ def short() -> tuple[tuple[str, ...], ...]:
     return ((
         "java-4-cooperative-sticky", "java-3.9-sticky", "librdkafka-cooperative-sticky", "franz-go-roundrobin",
         "sarama-range", "kafka-python-cooperative-sticky", "aiokafka-range", "kafkajs-roundrobin",
+        "java-4-uniform-848", "librdkafka-range-848", "franz-go-uniform-848",
     ),)
 
 

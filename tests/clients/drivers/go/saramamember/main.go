@@ -58,6 +58,8 @@ func (h *handler) Cleanup(s sarama.ConsumerGroupSession) error {
 }
 
 func (h *handler) ConsumeClaim(s sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
+	again := time.NewTicker(time.Second)
+	defer again.Stop()
 	for {
 		select {
 		case m, open := <-claim.Messages():
@@ -65,6 +67,10 @@ func (h *handler) ConsumeClaim(s sarama.ConsumerGroupSession, claim sarama.Consu
 				return nil
 			}
 			h.took(s, claim, m)
+		case <-again.C:
+			h.commit.Lock()
+			s.Commit()
+			h.commit.Unlock()
 		case <-s.Context().Done():
 			return nil
 		}
@@ -85,14 +91,13 @@ func (h *handler) took(s sarama.ConsumerGroupSession, claim sarama.ConsumerGroup
 			more = false
 		}
 	}
-	h.log.Read(claim.Partition(), first, m.Offset, count)
 	h.commit.Lock()
 	defer h.commit.Unlock()
+	h.log.Read(claim.Partition(), first, m.Offset, count)
+	h.log.Take()
+	h.log.Forget() // what is marked, sarama itself remembers until it is committed
 	s.MarkMessage(m, "")
-	if len(h.log.Take()) > 0 {
-		s.Commit() // does not tell how it ended
-		h.log.Forget()
-	}
+	s.Commit() // does not tell how it ended
 }
 
 func main() {
