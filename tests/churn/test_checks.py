@@ -11,10 +11,17 @@ import pytest
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "clients")]
 
+from churn import checks  # noqa: E402
 from churn.checks import CHECKS, violations  # noqa: E402
 from churn.history import Event, History, MemberHistory, Sample, Silence  # noqa: E402
 
 SESSION = 6000.0
+
+
+@pytest.fixture(autouse=True)
+def exact_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The times here are small whole numbers."""
+    monkeypatch.setattr(checks, "GRAIN_MS", 0)
 
 
 def assigned(t: float, gen: int, member: str, owned: list[int], added: list[int] | None = None) -> Event:

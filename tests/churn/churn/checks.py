@@ -14,6 +14,8 @@ from churn.history import FOREVER, Event, History, MemberHistory
 
 # How long a member may take to find out that it was thrown out, after what made the group do so.
 NOTICE_MS = 20_000
+# The clocks of some languages tell whole milliseconds.
+GRAIN_MS = 1
 
 
 @dataclass
@@ -84,7 +86,7 @@ def no_overlap(history: History) -> list[str]:
         owned.sort(key=lambda each: each.start)
         for i, old in enumerate(owned):
             for new in owned[i + 1:]:
-                if new.start < old.end and not _out(history, old, new.start):
+                if new.start + GRAIN_MS < old.end and not _out(history, old, new.start):
                     found.append(
                         f"partition {partition}: {new.member.name} had it at {new.start:.0f}, "
                         f"{old.member.name} from {old.start:.0f} to {old.end:.0f} ({old.how})"
@@ -200,7 +202,7 @@ def commits_stay(history: History) -> list[str]:
         most = max((offset for _, offset in attempted[partition]), default=-1)
         for sample in history.samples:
             offset = sample.offsets.get(partition, -1)
-            while at < len(acks) and acks[at][0] < sample.asked:
+            while at < len(acks) and acks[at][0] + GRAIN_MS < sample.asked:
                 if acks[at][1] > offset:
                     found.append(
                         f"partition {partition}: {acks[at][1]} was acknowledged at {acks[at][0]:.0f}, "
@@ -228,8 +230,8 @@ def starts_at_commit(history: History) -> list[str]:
             elif event["e"] == "read" and event["p"] in given:
                 p, first = event["p"], event["from"]
                 at = given.pop(p)
-                least = max((o for t, o in acknowledged[p] if t < at), default=0)
-                most = max((o for t, o in attempted[p] if t < event["t"]), default=0)
+                least = max((o for t, o in acknowledged[p] if t + GRAIN_MS < at), default=0)
+                most = max((o for t, o in attempted[p] if t < event["t"] + GRAIN_MS), default=0)
                 if not least <= first <= most:
                     found.append(
                         f"{member.name} began partition {p} at {first}, committed was {least} to {most} "

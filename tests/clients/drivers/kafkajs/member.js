@@ -61,14 +61,15 @@ ConsumerGroup.prototype.leave = function () {
   return leave.call(this)
 }
 
-async function commit(consumer) {
+async function commit(commitOffsets) {
   const o = Object.fromEntries(pending)
-  const offsets = [...pending].map(([partition, next]) => ({ topic: job.topic, partition, offset: String(next) }))
+  const partitions = [...pending].map(([partition, next]) => ({ partition, offset: String(next) }))
   say('commit', { o })
   try {
-    await consumer.commitOffsets(offsets)
+    // Unlike consumer.commitOffsets, which ends the consumer when the group has thrown it out.
+    await commitOffsets({ topics: [{ topic: job.topic, partitions }] })
     say('committed', { o })
-    for (const { partition, offset } of offsets) {
+    for (const { partition, offset } of partitions) {
       if (String(pending.get(partition)) === offset) pending.delete(partition)
     }
   } catch (error) {
@@ -77,7 +78,7 @@ async function commit(consumer) {
   }
 }
 
-async function eachBatch(consumer, { batch, resolveOffset, heartbeat, isStale }) {
+async function eachBatch({ batch, resolveOffset, heartbeat, isStale, commitOffsetsIfNecessary }) {
   if (isStale() || batch.messages.length === 0) return
   const offsets = batch.messages.map(m => Number(m.offset))
   const last = offsets[offsets.length - 1]
@@ -85,7 +86,7 @@ async function eachBatch(consumer, { batch, resolveOffset, heartbeat, isStale })
   resolveOffset(String(last))
   if (!owned.has(batch.partition)) return
   pending.set(batch.partition, last + 1)
-  await commit(consumer)
+  await commit(commitOffsetsIfNecessary)
   await heartbeat()
 }
 
@@ -109,7 +110,7 @@ async function main() {
   say('start', { pid: process.pid })
   await consumer.connect()
   await consumer.subscribe({ topic: job.topic, fromBeginning: true })
-  await consumer.run({ autoCommit: false, eachBatch: payload => eachBatch(consumer, payload) })
+  await consumer.run({ autoCommit: false, eachBatch })
   await quit
   await consumer.disconnect()
   say('end')
