@@ -109,12 +109,12 @@ def _other_id_after(old: Ownership) -> bool:
 
 
 def no_eviction(history: History) -> list[str]:
-    """No member loses its place in the group that has kept to the rules."""
+    """No member loses its place in the group, or gives up, that has kept to the rules."""
     found = []
     for member in history.members:
         known: Optional[str] = None
         for event in member.events:
-            out = event["e"] == "lost" and event["parts"]
+            out = event["e"] == "fatal" or event["e"] == "lost" and event["parts"]
             if event["e"] == "assigned":
                 out = known not in (None, "", event["member"])
                 known = event["member"]

@@ -52,7 +52,9 @@ class Member:
         code = self.process.wait()
         self.log.close()
         with self.changed:
-            if self.state not in (DEAD, LEAVING):
+            if self.history.events and self.history.events[-1]["e"] == "fatal":
+                self.history.killed = now()
+            elif self.state not in (DEAD, LEAVING):
                 self.problem(f"{self.name} ended by itself with exit code {code}")
             elif self.state == LEAVING and (code != 0 or not self.ended):
                 self.problem(f"{self.name} did not leave as asked: exit code {code}")

@@ -21,6 +21,7 @@ from kafka.structs import OffsetAndMetadata  # noqa: E402
 from member import POLL_SECONDS, Log, Offsets, arguments, run  # noqa: E402
 
 COMMIT_MS = 5000
+BOOTSTRAP_MS = 60_000  # it may be started while there is no broker
 ASSIGNORS = {
     "range": RangePartitionAssignor,
     "roundrobin": RoundRobinPartitionAssignor,
@@ -63,6 +64,7 @@ class KafkaPython:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=100,
+            bootstrap_timeout_ms=BOOTSTRAP_MS,
         )
         self.consumer.subscribe([job.topic], listener=Listener(self))
 

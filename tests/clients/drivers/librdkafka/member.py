@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import struct
 import sys
 from collections import defaultdict
@@ -11,7 +12,7 @@ from typing import Any, Optional
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "common"))
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition  # noqa: E402
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition  # noqa: E402
 
 from member import POLL_SECONDS, Log, Offsets, arguments, run  # noqa: E402
 
@@ -68,10 +69,19 @@ class Librdkafka:
         found: dict[int, list[int]] = defaultdict(list)
         for m in self.consumer.consume(500, POLL_SECONDS / 2):
             if m.error() is not None:
-                self.log.say("error", why=m.error().name())
+                self.error(m.error())
             else:
                 found[m.partition()].append(m.offset())
         return found
+
+    def error(self, error: KafkaError) -> None:
+        """A fatal one leaves a client that is good for nothing: its application ends."""
+        if not error.fatal() and error.name() != "_FATAL":
+            self.log.say("error", why=error.name())
+            return
+        self.log.gone("lost", self.log.owned)
+        self.log.say("fatal", why=error.str())
+        os._exit(1)
 
     def commit(self, offsets: Offsets) -> Optional[str]:
         parts = [TopicPartition(self.job.topic, p, o) for p, o in offsets.items()]
