@@ -22,7 +22,7 @@ from harness.broker import ROOT, Broker  # noqa: E402
 
 LAUNCHER = f"{sys.executable} {HERE / 'launch_kafka.py'}"
 DOWN_SECONDS = 3.0
-SHOWN = 12
+SHOWN = 3
 
 
 def arguments() -> argparse.Namespace:
@@ -124,6 +124,18 @@ class Round:
         return found
 
 
+def show(found: list[str]) -> None:
+    """The first of each kind of each group, and how many there are."""
+    kinds: dict[str, list[str]] = {}
+    for text in found:
+        kinds.setdefault(":".join(text.split(":")[:2]), []).append(text)
+    for kind, texts in kinds.items():
+        for text in texts[:SHOWN]:
+            print(f"VIOLATION {text}", flush=True)
+        if len(texts) > SHOWN:
+            print(f"VIOLATION {kind}: {len(texts) - SHOWN} more", flush=True)
+
+
 def _sleep_until(at: float) -> None:
     threading.Event().wait(max(0.0, at - time.monotonic()))
 
@@ -146,8 +158,7 @@ def main() -> int:
         found = each.verdict()
         for group in each.groups:
             print(report.facts(group), flush=True)
-        for text in found[:SHOWN]:
-            print(f"VIOLATION {text}", flush=True)
+        show(found)
         groups += each.groups
         bad += found
     print("\n".join(report.rests(groups)))

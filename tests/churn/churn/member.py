@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Callable
 
 from churn.history import MemberHistory, Silence
 from churn.plan import Config
+from harness.members import start
 
 RUNNING, PAUSED, STALLED, LEAVING, DEAD = "running", "paused", "stalled", "leaving", "dead"
 
@@ -37,10 +36,7 @@ class Member:
         self.problem = problem
         self.log = open(out / f"{name}.jsonl", "w", encoding="utf-8")
         with open(out / f"{name}.stderr", "wb") as errors:
-            self.process = subprocess.Popen(
-                [*config.command, *where, *config.options], env={**os.environ, **dict(config.env)},
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
-            )
+            self.process = start(config.client, *where, *config.options, errors=errors)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 

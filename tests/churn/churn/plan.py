@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.clients import CACHE, DRIVERS, PYTHON
+from harness.members import CLASSIC, CONSUMER
 
 PARTITIONS = 12
 SESSION_MS = 6000  # the least that a broker takes by default
@@ -26,12 +26,10 @@ class Config:
     """One client with one assignor: one group."""
 
     client: str
-    command: tuple[str, ...]
     assignor: str
     protocol: str = "classic"
     # It leaves its group by itself when the application does not poll.
     leaves_when_stalled: bool = False
-    env: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> str:
@@ -47,49 +45,11 @@ class Config:
         ]
 
 
-def _java(version: str) -> tuple[str, ...]:
-    home = CACHE / "java" / version
-    flags = ("-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
-    return ("java", *flags, "-cp", f"{home}/classes:{home}/lib/*", "Member")
-
-
-def _python(driver: str) -> tuple[str, ...]:
-    return (PYTHON, str(DRIVERS / driver / "member.py"))
-
-
-COMMANDS = {
-    "java-4": _java("4.3.1"),
-    "java-3.9": _java("3.9.2"),
-    "librdkafka": _python("librdkafka"),
-    "franz-go": (str(CACHE / "bin" / "franzmember"),),
-    "sarama": (str(CACHE / "bin" / "saramamember"),),
-    "kafka-python": _python("kafka-python"),
-    "aiokafka": _python("aiokafka"),
-    "kafkajs": ("node", str(DRIVERS / "kafkajs" / "member.js")),
-}
 LEAVES_WHEN_STALLED = {"java-4", "java-3.9", "librdkafka", "kafka-python"}
-ENV = {"kafkajs": (("NODE_PATH", str(CACHE / "node" / "node_modules")),)}
-CLASSIC = {
-    "java-4": ("range", "roundrobin", "sticky", "cooperative-sticky"),
-    "java-3.9": ("range", "roundrobin", "sticky", "cooperative-sticky"),
-    "librdkafka": ("range", "roundrobin", "cooperative-sticky"),
-    "franz-go": ("range", "roundrobin", "sticky", "cooperative-sticky"),
-    "sarama": ("range", "roundrobin", "sticky"),
-    "kafka-python": ("range", "roundrobin", "sticky", "cooperative-sticky"),
-    "aiokafka": ("range", "roundrobin", "sticky"),
-    "kafkajs": ("roundrobin",),
-}
-CONSUMER = {
-    "java-4": ("uniform", "range"),
-    "librdkafka": ("uniform", "range"),
-    "franz-go": ("uniform", "range"),
-}
 
 
 def _config(client: str, assignor: str, protocol: str) -> Config:
-    return Config(
-        client, COMMANDS[client], assignor, protocol, client in LEAVES_WHEN_STALLED, ENV.get(client, ()),
-    )
+    return Config(client, assignor, protocol, client in LEAVES_WHEN_STALLED)
 
 
 CONFIGS = {

@@ -62,11 +62,15 @@ public final class Member implements ConsumerRebalanceListener {
         return !options.getOrDefault("--protocol", "classic").equals("consumer");
     }
 
+    private static Integer number(Map<String, String> options, String name, String otherwise) {
+        return Integer.valueOf(options.getOrDefault(name, otherwise));
+    }
+
     private static Map<String, Object> config(Map<String, String> options) {
         Map<String, Object> config = new HashMap<>();
         config.put("bootstrap.servers", options.get("--bootstrap"));
         config.put("group.id", options.get("--group"));
-        config.put("max.poll.interval.ms", Integer.valueOf(options.get("--max-poll-ms")));
+        config.put("max.poll.interval.ms", number(options, "--max-poll-ms", "10000"));
         config.put("enable.auto.commit", false);
         config.put("auto.offset.reset", "earliest");
         config.put("fetch.max.wait.ms", 100);
@@ -74,8 +78,8 @@ public final class Member implements ConsumerRebalanceListener {
         if (classic(options)) {
             config.put("partition.assignment.strategy",
                 "org.apache.kafka.clients.consumer." + ASSIGNORS.get(assignor));
-            config.put("session.timeout.ms", Integer.valueOf(options.get("--session-ms")));
-            config.put("heartbeat.interval.ms", Integer.valueOf(options.get("--heartbeat-ms")));
+            config.put("session.timeout.ms", number(options, "--session-ms", "6000"));
+            config.put("heartbeat.interval.ms", number(options, "--heartbeat-ms", "1000"));
         } else {
             config.put("group.protocol", "consumer");
             config.put("group.remote.assignor", assignor);
