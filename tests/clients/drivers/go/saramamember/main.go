@@ -100,20 +100,36 @@ func (h *handler) took(s sarama.ConsumerGroupSession, claim sarama.ConsumerGroup
 	s.Commit() // does not tell how it ended
 }
 
+// Sarama gives up at once when nobody listens; the others try again by themselves.
+func connect(ctx context.Context, job *group.Job, log *group.Log) sarama.ConsumerGroup {
+	for ctx.Err() == nil {
+		client, err := sarama.NewConsumerGroup([]string{job.Bootstrap}, job.Group, config(job))
+		if err == nil {
+			return client
+		}
+		log.Say("error", err.Error())
+		select {
+		case <-ctx.Done():
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
 func main() {
 	job, log := group.Parse(), group.NewLog()
 	quit := group.Quit()
 	log.Say("start", "")
-	client, err := sarama.NewConsumerGroup([]string{job.Bootstrap}, job.Group, config(job))
-	if err != nil {
-		log.Say("error", err.Error())
-		return
-	}
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		<-quit
 		cancel()
 	}()
+	client := connect(ctx, job, log)
+	if client == nil {
+		log.Say("end", "")
+		return
+	}
 	go func() {
 		for err := range client.Errors() {
 			log.Say("error", err.Error())
