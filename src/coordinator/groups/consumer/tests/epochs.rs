@@ -180,3 +180,17 @@ fn a_new_coordinator_goes_on_where_the_old_one_was() {
     assert!(bench.group().is_empty(), "sessions begin anew, and end");
     bench.check_log();
 }
+
+/// The targets are due when a member comes that is no reason for new ones.
+#[test]
+fn a_newcomer_that_wants_nothing_gets_nothing() {
+    let mut bench = Bench::with(&[("t", 3)]);
+    bench.beat(&Beat::join("a", &["t"]));
+    bench.beat(&Beat::join("b", &["t"]));
+    assert!(bench.group().target_epoch < bench.group().epoch, "too early for new targets");
+    bench.pass(1000);
+    bench.beat(&Beat::join("c", &[]));
+    assert_eq!(bench.group().target_epoch, bench.group().epoch);
+    assert!(bench.group().target("c").is_empty());
+    bench.check_log();
+}
