@@ -2,6 +2,7 @@
 # make test    everything: Rust's tests, real clients, Apache Kafka beside it; installs into .cache
 # make lint    format, clippy with and without default features, the style of the house, shell syntax
 # make bench   measurements, see docs/PERFORMANCE.md (BENCH: only these; BENCH_ARGS: only these sections)
+# make churn   groups of every client under churn for CHURN_SECONDS (120) a round; CHURN_SEED repeats, CHURN_ARGS
 # make sim     the simulation of consumer groups with SIM_SEEDS seeds (2000)
 # make fuzz    every fuzz target for FUZZ_SECONDS, or those in FUZZ
 # make setup   only install what the tests need (make kafka: only Apache Kafka)
@@ -13,6 +14,9 @@ CARGO ?= cargo
 ARGS ?=
 BENCH ?= broker groups log net
 BENCH_ARGS ?=
+CHURN_SECONDS ?= 120
+CHURN_SEED ?=
+CHURN_ARGS ?=
 FUZZ ?=
 SIM_SEEDS ?= 2000
 FUZZ_SECONDS ?= 60
@@ -23,7 +27,7 @@ SCRIPTS := .ci/run $(wildcard tests/*/*.sh)
 # Each step may need what the one before it made.
 .NOTPARALLEL:
 
-.PHONY: run build test kafka unit clients oracle lint bench sim fuzz setup docs deny clean
+.PHONY: run build test kafka unit clients groups oracle lint bench churn sim fuzz setup docs deny clean
 
 run: build
 	exec target/release/barnabas $(ARGS)
@@ -46,6 +50,10 @@ unit: kafka
 clients: build
 	tests/clients/run.sh
 
+# The short churn: every client at once.
+groups: build
+	tests/churn/run.sh --short
+
 oracle: build
 	tests/oracle/run.sh
 
@@ -58,6 +66,9 @@ lint:
 
 bench: build
 	set -e; for bench in $(BENCH); do $(CARGO) bench --locked --bench "$$bench" -- $(BENCH_ARGS); done
+
+churn: build
+	tests/churn/run.sh --seconds $(CHURN_SECONDS) $(if $(CHURN_SEED),--seed $(CHURN_SEED)) $(CHURN_ARGS)
 
 sim: export SIM_SEEDS := $(SIM_SEEDS)
 sim:

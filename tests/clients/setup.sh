@@ -84,9 +84,10 @@ node_clients() {
 
 go_clients() {
     # shellcheck disable=SC2046 # paths in this repository have no spaces
-    fresh go $(find "$drivers/go" -type f | sort) && [ -x "$cache/bin/sarama" ] && return
+    fresh go $(find "$drivers/go" -type f | sort) && [ -x "$cache/bin/saramamember" ] && return
     say "franz-go and sarama"
-    (cd "$drivers/go" && GOPATH=$cache/go GOFLAGS=-modcacherw go build -o "$cache/bin/" ./franz ./sarama)
+    (cd "$drivers/go" && GOPATH=$cache/go GOFLAGS=-modcacherw go build -o "$cache/bin/" \
+        ./franz ./sarama ./franzmember ./saramamember)
     done_with go
 }
 

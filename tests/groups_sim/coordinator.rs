@@ -1,43 +1,28 @@
-//! The coordinator as the simulation runs it: a shard, its log, and appends that may fail.
+//! The coordinator as the simulation runs it: a shard, its log, appends that may fail, and deaths in
+//! the middle of an append.
 
+use super::epochs::Epochs;
 use super::random::Random;
+use super::replica::{check_same, compacted};
+use super::topics::Topics;
 use barnabas::coordinator::groups::{
-    Effects, OFFSETS_TOPIC, Record, Reply, Settings, Shard, Token, TopicsView, World,
+    AppendOutcome, Effects, Record, Reply, Settings, Shard, Token, World,
 };
 use barnabas::wire::error::ErrorCode;
 use barnabas::wire::group_records::{GroupKey, GroupMetadataValue};
 use barnabas::wire::uuid::Uuid;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-
-/// One topic, which all consume.
-pub struct OneTopic;
-
-impl TopicsView for OneTopic {
-    fn id(&self, name: &str) -> Option<Uuid> {
-        (name == "t").then_some(Uuid::from_bytes([7; 16]))
-    }
-    fn name(&self, id: Uuid) -> Option<Arc<str>> {
-        (id == Uuid::from_bytes([7; 16])).then(|| "t".into())
-    }
-    fn partitions(&self, id: Uuid) -> Option<i32> {
-        self.name(id).map(|_| 12)
-    }
-    fn each_name(&self, call: &mut dyn FnMut(&Arc<str>)) {
-        call(&"t".into());
-        call(&OFFSETS_TOPIC.into());
-    }
-    fn version(&self) -> u64 {
-        1
-    }
-}
 
 /// See the module's comment.
 pub struct Coordinator {
     pub shard: Shard,
     pub settings: Settings,
-    /// All that was ever appended.
+    pub topics: Topics,
+    /// All that was ever appended, as far as compaction has left it.
     pub log: Vec<Record>,
+    /// It knows what is in the log, and nothing else.
+    replica: Shard,
+    epochs: Epochs,
     /// Requests that wait: each is answered once, or its coordinator ends.
     pub waiting: BTreeSet<Token>,
     /// The last generation of each group in the log.
@@ -49,23 +34,32 @@ pub struct Coordinator {
     tokens: u64,
     /// One append in so many fails; 0: none.
     pub failures: u64,
+    /// In one append in so many it dies; 0: in none.
+    pub crashes: u64,
+    /// How often another one has taken over.
+    pub deaths: u64,
     /// The laws are checked each so many events.
     pub check_each: u64,
     events: u64,
 }
 
 impl Coordinator {
-    pub fn new(settings: Settings) -> Coordinator {
+    pub fn new(settings: Settings, topics: Topics) -> Coordinator {
         Coordinator {
             shard: Shard::new(),
             settings,
+            topics,
             log: Vec::new(),
+            replica: Shard::new(),
+            epochs: Epochs::default(),
             waiting: BTreeSet::new(),
             generations: BTreeMap::new(),
             lives: BTreeMap::new(),
             ids: 0,
             tokens: 0,
             failures: 0,
+            crashes: 0,
+            deaths: 0,
             check_each: 1,
             events: 0,
         }
@@ -95,23 +89,32 @@ impl Coordinator {
             now_ms: 1_700_000_000_000 + now,
             tick_ms: now,
             settings: &settings,
-            topics: &OneTopic,
+            topics: &self.topics,
             new_id: &mut new_id,
         };
         event(&mut self.shard, &mut world, &mut effects);
         while !effects.records.is_empty() {
-            let fails = self.failures > 0 && random.below(self.failures) == 0;
-            let outcome = if fails { Err(ErrorCode::NOT_COORDINATOR) } else { Ok(()) };
-            if !fails {
+            let fate = Fate::next(self.failures, self.crashes, random);
+            if matches!(fate, Fate::Goes(Ok(())) | Fate::DiesAfter) {
                 note(&mut self.generations, &mut self.lives, &effects.records);
+                self.epochs.note(&effects.records);
+                for record in &effects.records {
+                    self.replica.replay(&record.key, record.value.as_deref()).unwrap();
+                }
                 self.log.extend(effects.records.iter().cloned());
             }
+            let Fate::Goes(outcome) = fate else {
+                return self.restart(now, random);
+            };
             self.shard.appended(&mut world, &mut effects, outcome);
         }
         // All of it, each time, where there are few; else now and then.
         self.events += 1;
         if self.events.is_multiple_of(self.check_each) {
             self.shard.check();
+        }
+        if self.events.is_multiple_of(8 * self.check_each) {
+            check_same(&self.shard, &self.replica);
         }
         for (token, _) in &effects.replies {
             assert!(self.waiting.remove(token), "{token:?} is answered once");
@@ -136,13 +139,24 @@ impl Coordinator {
 
     /// The coordinator dies and another one takes over from the log. Nobody is answered.
     pub fn restart(&mut self, now: i64, random: &mut Random) -> Vec<(Token, Reply)> {
+        self.deaths += 1;
         self.waiting.clear();
-        self.shard = Shard::new();
-        for record in &self.log {
-            self.shard.replay(&record.key, record.value.as_deref()).unwrap();
+        if random.chance(50) {
+            self.log = compacted(&self.log, random.chance(50));
         }
+        self.shard = self.replayed();
         self.check_replayed();
+        check_same(&self.shard, &self.replica);
+        self.replica = self.replayed();
         self.run(now, random, Shard::loaded)
+    }
+
+    fn replayed(&self) -> Shard {
+        let mut shard = Shard::new();
+        for record in &self.log {
+            shard.replay(&record.key, record.value.as_deref()).unwrap();
+        }
+        shard
     }
 
     /// What is in the log of each group is what the group is.
@@ -150,6 +164,27 @@ impl Coordinator {
         for (id, generation) in &self.generations {
             let group = self.shard.classic(id).unwrap();
             assert_eq!(group.generation, *generation, "{id}");
+        }
+    }
+}
+
+/// What becomes of an append.
+enum Fate {
+    Goes(AppendOutcome),
+    /// The coordinator dies, and nobody knows whether it is written: it is not, or it is.
+    DiesBefore,
+    DiesAfter,
+}
+
+impl Fate {
+    fn next(failures: u64, crashes: u64, random: &mut Random) -> Fate {
+        if failures > 0 && random.below(failures) == 0 {
+            return Fate::Goes(Err(ErrorCode::NOT_COORDINATOR));
+        }
+        match crashes > 0 && random.below(crashes) == 0 {
+            true if random.chance(50) => Fate::DiesBefore,
+            true => Fate::DiesAfter,
+            false => Fate::Goes(Ok(())),
         }
     }
 }

@@ -1,22 +1,36 @@
 //! The group coordinator under simulated consumers: seeds decide who joins, leaves, dies, sleeps too
 //! long and comes back, what the network loses and repeats, when the coordinator dies and takes over
-//! from its log, and which appends fail. A seed that fails is printed and replays:
-//! `SIM_SEED=17 cargo test --test groups_sim`; `SIM_SEEDS=5000` runs more.
+//! from its log, and which appends fail. `sim` has the classic protocol alone; `mixed` has both
+//! protocols in one group, committed offsets, topics that change, and days that pass. A seed that
+//! fails is printed and replays: `SIM_SEED=17 cargo test --test groups_sim`; `SIM_SEEDS=5000` runs
+//! more; `SIM_TRACE=1` tells of each event of a mixed one.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod coordinator;
+mod epochs;
 mod member;
+mod mixed;
 mod random;
+mod replica;
 mod sim;
+mod topics;
 
 use random::Random;
 use sim::{Plan, Sim};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 const SEEDS: u64 = 50;
+const MIXED_SEEDS: u64 = 12;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())
+}
+
+fn seeds(usual: u64) -> std::ops::Range<u64> {
+    match number("SIM_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("SIM_SEEDS").unwrap_or(usual),
+    }
 }
 
 /// Runs one seed; the panic of one that fails names it.
@@ -25,6 +39,16 @@ fn run(plan: Plan) -> Sim {
     let mut sim = Sim::new(plan);
     if let Err(why) = catch_unwind(AssertUnwindSafe(|| sim.run())) {
         eprintln!("seed {seed} fails after {} steps: SIM_SEED={seed}", sim.steps);
+        resume_unwind(why);
+    }
+    sim
+}
+
+fn run_mixed(plan: mixed::Plan) -> mixed::Sim {
+    let seed = plan.seed;
+    let mut sim = mixed::Sim::new(plan);
+    if let Err(why) = catch_unwind(AssertUnwindSafe(|| sim.run())) {
+        eprintln!("mixed seed {seed} fails after {} steps: SIM_SEED={seed}", sim.steps);
         resume_unwind(why);
     }
     sim
@@ -50,14 +74,53 @@ fn plan(seed: u64) -> Plan {
     }
 }
 
+fn mixed_plan(seed: u64) -> mixed::Plan {
+    let mut random = Random::new(seed ^ 0x3a1d);
+    let some =
+        |random: &mut Random, percent, n| if random.chance(percent) { random.below(n) } else { 0 };
+    const MINUTE: i64 = 60_000;
+    let kinds = random.below(4);
+    let members = 1 + random.below(8) as usize;
+    mixed::Plan {
+        seed,
+        groups: 1 + random.below(2),
+        modern: if kinds == 0 { 0 } else { members },
+        classic: match kinds {
+            0 => members,
+            1 => 0,
+            _ => random.below(5) as usize,
+        },
+        simple: random.below(4) as usize,
+        chaos: 30_000 + random.below(300_000) as i64,
+        // The five minutes that a lost first join may take, sessions, rebalances, and the ten
+        // seconds after which an expression is looked up again.
+        peace: 9 * MINUTE,
+        lost: some(&mut random, 60, 12),
+        repeated: some(&mut random, 50, 10),
+        restarts: some(&mut random, 60, 8),
+        failures: if random.chance(40) { 3 + random.below(30) } else { 0 },
+        crashes: if random.chance(40) { 20 + random.below(100) } else { 0 },
+        restless: random.chance(60),
+        retention: [2, 60, 24 * 60, 7 * 24 * 60][random.below(4) as usize] * MINUTE,
+        check_interval: [10_000, 10 * MINUTE][random.below(2) as usize],
+    }
+}
+
+#[test]
+fn members_of_both_protocols_and_their_offsets_come_to_rest() {
+    let (mut steps, mut assigned, mut commits) = (0, 0, 0);
+    for seed in seeds(MIXED_SEEDS) {
+        let sim = run_mixed(mixed_plan(seed));
+        (steps, assigned) = (steps + sim.steps, assigned + sim.assigned);
+        commits += sim.commits;
+    }
+    println!("{steps} steps, {assigned} assignments, {commits} commits");
+}
+
 #[test]
 fn groups_never_lose_their_way() {
-    let seeds = match number("SIM_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("SIM_SEEDS").unwrap_or(SEEDS),
-    };
     let (mut steps, mut assigned) = (0, 0);
-    for seed in seeds {
+    for seed in seeds(SEEDS) {
         let sim = run(plan(seed));
         assert!(sim.assigned > 0, "seed {seed}: somebody got something");
         (steps, assigned) = (steps + sim.steps, assigned + sim.assigned);

@@ -2,8 +2,9 @@
 //! is virtual: hours pass in seconds.
 
 use super::coordinator::Coordinator;
-use super::member::{Member, Phase, Step};
+use super::member::{Member, PARTITIONS, Phase, Step};
 use super::random::Random;
+use super::topics::Topics;
 use barnabas::coordinator::groups::{Caller, Effects, Reply, Settings, Shard, Token, World};
 use barnabas::wire::codec::Array;
 use barnabas::wire::messages::heartbeat::HeartbeatRequest;
@@ -82,7 +83,7 @@ impl Sim {
         if plan.max_size > 0 {
             settings.max_size = plan.max_size;
         }
-        let mut coordinator = Coordinator::new(settings);
+        let mut coordinator = Coordinator::new(settings, Topics::with("t", i32::from(PARTITIONS)));
         coordinator.failures = plan.failures;
         coordinator.check_each = 1 + plan.members as u64 / 20;
         let members = (0..plan.members).map(|at| member(at, &plan, &mut random)).collect();
@@ -333,7 +334,7 @@ impl Sim {
                 owned.extend(&member.owned);
             }
             owned.sort_unstable();
-            let all: Vec<u8> = (0..super::member::PARTITIONS).collect();
+            let all: Vec<u8> = (0..PARTITIONS).collect();
             assert!(inside.is_empty() || owned == all, "{group}: {owned:?} are owned");
         }
         let waiting = &self.coordinator.waiting;

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 
 from schema import ZERO_ID
 
-_NAMED = re.compile(r"<[^<>]*>")
+_NAMED = re.compile(r"<[^<>]*(?:<[^<>]*>[^<>]*)*>")  # a name may have such a part itself: <oracle-<1>>
 IGNORED = "ignored"  # may differ freely
 RENAMED = "renamed"  # own value on each side, but the same one wherever the other side repeats its own
 SIGN = "sign"  # both negative, both zero or both positive

@@ -147,6 +147,9 @@ class Session:
         printed = normalize(result, self.broker, sort)
         if keep is not None:
             printed["stdout"] = [line for line in printed["stdout"] if keep(line)]
+        printed = self.members.readable(printed)
+        if sort:  # once more: the ids that the members were given had an order too
+            printed = {name: sorted(text) if isinstance(text, list) else text for name, text in printed.items()}
         return self.note(label or " ".join([name, *args]), f"tool {name}", printed)
 
     # -- unrecorded help

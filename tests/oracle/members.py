@@ -10,6 +10,7 @@ import re
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _KAFKAS = re.compile(r"[A-Za-z0-9_-]{22}")  # how Kafka prints its own Uuid: base64
 _FIELDS = ("memberId", "leader")
+_TEXTS = ("errorMessage", "stdout", "stderr")  # they speak of members
 
 
 class Members:
@@ -28,7 +29,7 @@ class Members:
             return value
         if field in _FIELDS:
             return self._name(value)
-        if field == "errorMessage":
+        if field in _TEXTS:
             for known, name in self.names.items():
                 value = value.replace(known, name)
         return value

@@ -12,6 +12,7 @@ starts): that is Kafka's own way.
 """
 
 import json
+import time
 
 import pytest
 
@@ -83,3 +84,82 @@ def test_committed_offsets_survive(turns):
         # Whether Kafka would complain otherwise depends on how fast it reads; this does not.
         assert leaders(turns, "__consumer_offsets") == dict.fromkeys(range(50), -1)
         assert leaders(turns, f"of-barnabas-{turn}") == {0: 1}
+
+
+GROUP = 32  # a resource type
+OWN = {"consumer.heartbeat.interval.ms": "7000"}
+
+
+def found(answer):
+    """Whether the offsets topic is there."""
+    return answer["coordinators"][0]["errorCode"] == 0
+
+
+def beat(b, group, member, epoch, **fields):
+    """One heartbeat of the consumer protocol; its answer."""
+    body = {"groupId": group, "memberId": member, "memberEpoch": epoch, **fields}
+    return b.quiet("ConsumerGroupHeartbeat", 1, body)
+
+
+def joined(b, group, member, **wishes):
+    """The epoch of a member that has joined and has what it is to have."""
+    answer = beat(b, group, member, 0, rebalanceTimeoutMs=300_000, topicPartitions=[], **wishes)
+    deadline = time.monotonic() + 30
+    while answer["errorCode"] or not (answer["assignment"] or {}).get("topicPartitions"):
+        assert time.monotonic() < deadline, answer
+        time.sleep(0.05)
+        epoch = 0 if answer["errorCode"] else answer["memberEpoch"]
+        more = {"rebalanceTimeoutMs": 300_000, "topicPartitions": [], **wishes} if epoch == 0 else {}
+        answer = beat(b, group, member, epoch, **more)
+    return answer["memberEpoch"]
+
+
+def modern(b, group):
+    """How a group of the consumer protocol looks, once it is loaded."""
+    deadline = time.monotonic() + 30
+    while True:
+        (shown,) = b.quiet("ConsumerGroupDescribe", 1, {"groupIds": [group]})["groups"]
+        if shown["errorCode"] not in (14, 15, 16):
+            break
+        assert time.monotonic() < deadline, shown
+        time.sleep(0.05)
+    for member in shown["members"]:
+        for kind in ("assignment", "targetAssignment"):
+            member[kind]["topicPartitions"].sort(key=lambda topic: topic["topicName"])
+            for topic in member[kind]["topicPartitions"]:
+                topic["partitions"].sort()
+    return shown
+
+
+def own(b, group):
+    """The settings that a group has for itself."""
+    resource = {"resourceType": GROUP, "resourceName": group, "configurationKeys": None}
+    (shown,) = b.quiet("DescribeConfigs", 4, {"resources": [resource]})["results"]
+    return {c["name"]: c["value"] for c in shown["configs"] if c["configSource"] == 8}
+
+
+def test_groups_of_the_consumer_protocol_survive(turns):
+    """Members of both, by name and by expression, go on in their epochs with the other broker, and so do
+    settings of single groups."""
+    groups = {"names": {"subscribedTopicNames": ["t"]}, "regex": {"subscribedTopicRegex": "t.*"}}
+    with turns.of(ApacheKafka) as b:
+        b.create("t", 3)
+        b.until("FindCoordinator", 4, {"keyType": 0, "coordinatorKeys": ["names"]}, found, compare=False)
+        changes = [{"name": n, "configOperation": 0, "value": v} for n, v in OWN.items()]
+        resource = {"resourceType": GROUP, "resourceName": "names", "configs": changes}
+        b.quiet("IncrementalAlterConfigs", 1, {"resources": [resource], "validateOnly": False})
+        epochs = {group: joined(b, group, "one", **wishes) for group, wishes in groups.items()}
+        before = {group: modern(b, group) for group in groups}
+        assert {shown["groupState"] for shown in before.values()} == {"Stable"}, before
+    for kind in (Barnabas, ApacheKafka, Barnabas):
+        with turns.of(kind) as b:
+            assert {group: modern(b, group) for group in groups} == before, kind
+            assert own(b, "names") == OWN
+            for group in groups:
+                answer = beat(b, group, "one", epochs[group])
+                assert (answer["errorCode"], answer["memberEpoch"]) == (0, epochs[group]), (kind, answer)
+                interval = int(OWN["consumer.heartbeat.interval.ms"]) if group == "names" else 5000
+                assert answer["heartbeatIntervalMs"] == interval, kind
+            # What this one makes of it the next one finds.
+            epochs["regex"] = joined(b, "regex", "one", **groups["regex"])
+            before = {group: modern(b, group) for group in groups}

@@ -163,6 +163,7 @@ impl Shard {
                 self.member_expired(&timer, world, effects);
             }
             Timer::Expiry => self.remove_ended(world, effects),
+            Timer::DeletedTopics => self.remove_deleted_topics(world, effects),
         }
         true
     }

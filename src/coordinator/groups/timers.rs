@@ -27,6 +27,8 @@ pub enum Timer {
     Resync(Arc<str>, Arc<str>),
     /// Offsets that nobody needs any more are looked for.
     Expiry,
+    /// Offsets of deleted topics are left that could not be removed at once.
+    DeletedTopics,
 }
 
 impl Timer {
@@ -40,7 +42,7 @@ impl Timer {
             | Timer::Revoke(group, _)
             | Timer::Rejoin(group, _)
             | Timer::Resync(group, _) => Some(group),
-            Timer::Expiry => None,
+            Timer::Expiry | Timer::DeletedTopics => None,
         }
     }
 }

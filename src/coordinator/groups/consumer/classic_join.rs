@@ -119,7 +119,7 @@ impl Work<'_, '_> {
         let bump = topics_changed || regex_changed;
         let (epoch, kind) = match bump || self.must_look() {
             true => self.look(bump, &before, &member),
-            false => (group.epoch, group.wishes.kind(group.members.len())),
+            false => (group.epoch, group.wishes.kind(self.count_with(&member))),
         };
         let member = if downgrades {
             self.join_and_downgrade(member, epoch, bump, &owned)?

@@ -73,7 +73,8 @@ impl Shard {
         let Some(group) = self.consumer(group).filter(|group| group.needs(timer)) else { return };
         let Some(member) = group.members.get(member) else { return };
         ::log::info!("group {}: member {} is fenced: {why}", group.id, member.id);
-        let plan = group.fence(&[member], world);
+        let mut plan = group.fence(&[member], world);
+        plan.fired = Some(timer.clone());
         self.carry_out(plan, world, effects);
     }
 }

@@ -122,7 +122,8 @@ impl Work<'_, '_> {
         let bump = topics_changed || regex_changed == RegexChange::Known;
         let (epoch, subscription) = match bump || self.must_look() {
             true => self.look(bump, &before, &member),
-            false => (self.group.epoch, self.group.wishes.kind(self.group.members.len())),
+            // Kafka counts without a newcomer that wants nothing, and gives it what the others want.
+            false => (self.group.epoch, self.group.wishes.kind(self.count_with(&member))),
         };
         let target = self.retarget(epoch, subscription, &before, &member)?;
         let has_changed = topics_changed || regex_changed != RegexChange::None;

@@ -8,6 +8,9 @@ use super::{Consumer, MemberState, regex};
 use super::{hash, records};
 use std::sync::Arc;
 
+/// How long after a timer could not do its work it fires again, in milliseconds.
+const RETRY: i64 = 500;
+
 /// A timer that is set or taken back once the records are written.
 #[derive(Debug)]
 pub(super) enum Alarm {
@@ -24,6 +27,8 @@ pub(in super::super) struct Plan {
     pub(super) group: Arc<str>,
     pub(super) records: Vec<Record>,
     pub(super) alarms: Vec<Alarm>,
+    /// The timer that brought it: it fires again if nothing can be written down.
+    pub(super) fired: Option<Timer>,
     /// The catalog that the group's topics were looked at in.
     pub(super) looked: Option<u64>,
     /// The group's expressions are to be looked up then.
@@ -43,6 +48,7 @@ impl Plan {
             group,
             records: Vec::new(),
             alarms: Vec::new(),
+            fired: None,
             looked: None,
             resolve: false,
             resolved_at: None,
@@ -99,6 +105,7 @@ pub(in super::super) fn planned(
         shard.apply(alarm, world, outcome.is_ok());
     }
     if outcome.is_err() {
+        plan.fired.into_iter().for_each(|timer| shard.fire_again(timer, world));
         return;
     }
     effects.replies.extend(plan.released);
@@ -115,6 +122,14 @@ pub(in super::super) fn planned(
 }
 
 impl Shard {
+    /// A member that is to go stays only until its end can be written down (`CoordinatorTimerImpl`).
+    fn fire_again(&mut self, timer: Timer, world: &World<'_>) {
+        let group = timer.group().and_then(|id| self.consumer(id));
+        if group.is_some_and(|group| group.needs(&timer)) {
+            self.timers.set(timer, world.tick_ms.saturating_add(RETRY));
+        }
+    }
+
     /// Where the records were not written, the members that are there were still heard of.
     fn apply(&mut self, alarm: Alarm, world: &World<'_>, written: bool) {
         let (timer, after) = match alarm {

@@ -123,6 +123,14 @@ impl Work<'_, '_> {
         wishes
     }
 
+    /// How many members the group has with this one.
+    pub(super) fn count_with(&self, new: &Member) -> usize {
+        let group = self.group;
+        let is_known = group.members.contains_key(&new.id)
+            || new.instance_id.as_ref().is_some_and(|name| group.static_members.contains_key(name));
+        group.members.len() + usize::from(!is_known)
+    }
+
     /// Whether the topics must be looked at: they may have changed.
     pub(super) fn must_look(&self) -> bool {
         self.group.looked != Some(self.world.topics.version())
@@ -133,9 +141,7 @@ impl Work<'_, '_> {
         let group = self.group;
         let wishes = self.wishes_with(old, new);
         let hash = hash::of_group(&wishes, self.world);
-        let is_known = group.members.contains_key(&new.id)
-            || new.instance_id.as_ref().is_some_and(|name| group.static_members.contains_key(name));
-        let subscription = wishes.kind(group.members.len() + usize::from(!is_known));
+        let subscription = wishes.kind(self.count_with(new));
         let mut epoch = group.epoch;
         if bump || hash != group.metadata_hash {
             epoch = epoch.saturating_add(1);

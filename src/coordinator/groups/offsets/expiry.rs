@@ -1,7 +1,8 @@
 //! What has ended is removed: offsets that nobody has used for long, offsets of topics that are gone,
 //! and groups without members and offsets (`cleanupGroupMetadata`, `onTopicsDeleted`).
 //!
-//! One append of tombstones at a time; where there is more, the timer fires again at once. Kafka
+//! One append of tombstones at a time; where there is more, the timer fires again at once. Offsets of
+//! deleted topics go by themselves and take no group along: tools see it until the next check. Kafka
 //! looks every `offsets.retention.check.interval.ms`; here that is the shortest pause, and while it
 //! is known that nothing can have ended the shard sleeps on. That is known from bounds: no offset of
 //! a group was committed, or has an end of its own, before a certain time. Bounds are counted anew
@@ -27,8 +28,27 @@ impl Shard {
     ) {
         let here = topics.iter().filter(|(name, _)| self.offsets.store.has_topic(name));
         self.offsets.deleted.extend(here.cloned());
+        self.remove_deleted_topics(world, effects);
+    }
+
+    /// One append's worth of the offsets of deleted topics.
+    pub(in super::super) fn remove_deleted_topics(
+        &mut self,
+        world: &mut World<'_>,
+        effects: &mut Effects,
+    ) {
+        let mut batch = Batch::new(world);
+        self.add_deleted_topics(&mut batch);
+        if !batch.records.is_empty() {
+            ::log::info!("{} offsets are of deleted topics", batch.records.len());
+            effects.append(batch.records, Then::Offsets(AfterAppend::DeletedTopics));
+        }
+    }
+
+    /// What the last append had no room for, or was not taken.
+    pub(super) fn go_on_with_deleted_topics(&mut self, time: i64) {
         if !self.offsets.deleted.is_empty() {
-            self.remove_ended(world, effects);
+            self.timers.set(Timer::DeletedTopics, time);
         }
     }
 
@@ -36,8 +56,7 @@ impl Shard {
     pub(in super::super) fn remove_ended(&mut self, world: &mut World<'_>, effects: &mut Effects) {
         self.unset_timer();
         let mut batch = Batch::new(world);
-        let more =
-            !(self.add_deleted_topics(&mut batch) && self.add_ended_groups(world, &mut batch));
+        let more = !self.add_ended_groups(world, &mut batch);
         if batch.records.is_empty() {
             return self.look_when_something_can_have_ended(world);
         }
@@ -45,8 +64,8 @@ impl Shard {
         effects.append(batch.records, Then::Offsets(AfterAppend::Ended { more }));
     }
 
-    /// False if there is no room for all.
-    fn add_deleted_topics(&mut self, batch: &mut Batch) -> bool {
+    /// Stops where there is no room for more.
+    fn add_deleted_topics(&mut self, batch: &mut Batch) {
         while let Some((name, id)) = self.offsets.deleted.last().cloned() {
             let before = batch.records.len();
             let of_it = |committed: &Committed<'_>| {
@@ -60,16 +79,15 @@ impl Shard {
                     gone.map(|(partition, _)| records::tombstone(group, &name, partition))
                 });
                 if !gone.all(|gone| batch.add(vec![gone])) {
-                    return false;
+                    return;
                 }
             }
             if batch.records.len() > before {
                 // It stays on the list until nothing of it is left.
-                return false;
+                return;
             }
             self.offsets.deleted.pop();
         }
-        true
     }
 
     /// False if there is no room for all.

@@ -75,6 +75,8 @@ pub struct TopicResults {
 pub(super) enum AfterAppend {
     /// What has ended; whether there is more that has.
     Ended { more: bool },
+    /// Some of the offsets of deleted topics.
+    DeletedTopics,
     /// A part of a group that is to be deleted.
     Deleting { group: Arc<str>, token: Token },
 }
@@ -137,6 +139,11 @@ impl Shard {
                     "what has ended of the committed offsets could not be removed: {code}"
                 );
                 self.look_for_ended_at(self.next_check(world));
+            }
+            (AfterAppend::DeletedTopics, Ok(())) => self.go_on_with_deleted_topics(world.tick_ms),
+            (AfterAppend::DeletedTopics, Err(code)) => {
+                ::log::warn!("the offsets of deleted topics could not be removed: {code}");
+                self.go_on_with_deleted_topics(self.next_check(world));
             }
             (AfterAppend::Deleting { group, token }, Ok(())) => {
                 self.delete_group_on(&group, world, token, effects);

@@ -54,6 +54,21 @@ fn who_does_not_give_back_in_time_is_out() {
     bench.check_log();
 }
 
+/// Its session is over once: nobody else would think of it again.
+#[test]
+fn an_end_that_could_not_be_written_is_tried_again() {
+    let mut bench = Bench::with(&[("t", 2)]);
+    bench.beat(&Beat::join("a", &["t"]));
+    bench.outcome = Err(ErrorCode::UNKNOWN_SERVER_ERROR);
+    bench.pass(45_000);
+    assert!(bench.group().members.contains_key("a"), "nothing says that it is gone");
+    bench.pass(499);
+    assert!(bench.group().members.contains_key("a"));
+    bench.pass(1);
+    assert!(bench.group().members.is_empty());
+    bench.check_log();
+}
+
 #[test]
 fn a_session_that_is_over_frees_what_its_member_had() {
     let mut bench = Bench::with(&[("t", 2)]);
@@ -163,5 +178,19 @@ fn a_new_coordinator_goes_on_where_the_old_one_was() {
     assert_eq!(bench.beat(&Beat::at("b", 3)).code, ErrorCode::NONE);
     bench.pass(45_000);
     assert!(bench.group().is_empty(), "sessions begin anew, and end");
+    bench.check_log();
+}
+
+/// The targets are due when a member comes that is no reason for new ones.
+#[test]
+fn a_newcomer_that_wants_nothing_gets_nothing() {
+    let mut bench = Bench::with(&[("t", 3)]);
+    bench.beat(&Beat::join("a", &["t"]));
+    bench.beat(&Beat::join("b", &["t"]));
+    assert!(bench.group().target_epoch < bench.group().epoch, "too early for new targets");
+    bench.pass(1000);
+    bench.beat(&Beat::join("c", &[]));
+    assert_eq!(bench.group().target_epoch, bench.group().epoch);
+    assert!(bench.group().target("c").is_empty());
     bench.check_log();
 }

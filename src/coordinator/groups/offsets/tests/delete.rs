@@ -120,12 +120,26 @@ fn a_topic_takes_its_offsets_along() {
     assert_eq!(listed(&bench.shard).len(), 1);
     assert_eq!(listed(&bench.restarted()), listed(&bench.shard));
     assert_eq!(bench.offset("g", "b", 0), Some(1));
-    // Nothing of it is left, and the group that has lost all goes too.
-    bench.pass(INTERVAL);
+    // Nothing of it is left; the group that has lost all goes too, but no earlier than the next check.
+    bench.pass(INTERVAL - 1);
+    assert_eq!((bench.state("g"), bench.state("h")), (Some("Empty"), Some("Empty")));
+    bench.pass(1);
     assert_eq!((bench.state("g"), bench.state("h")), (Some("Empty"), None));
     let appends = bench.appends.len();
     delete_topic(&mut bench, "c");
     assert_eq!(bench.appends.len(), appends, "a topic without offsets costs nothing");
+}
+
+#[test]
+fn a_topic_takes_no_empty_group_along() {
+    let mut bench = Bench::new();
+    bench.join("g", "consumer", &subscribed_to(&["a"]), true);
+    bench.pass(11_000); // its session has ended
+    bench.commit("h", "a", &[(0, 1)]);
+    delete_topic(&mut bench, "a");
+    assert_eq!((bench.state("g"), bench.state("h")), (Some("Empty"), Some("Empty")));
+    bench.pass(INTERVAL);
+    assert_eq!((bench.state("g"), bench.state("h"), bench.sleeps()), (None, None, None));
 }
 
 #[test]

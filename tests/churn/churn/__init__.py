@@ -1,0 +1,1 @@
+"""Consumer groups under churn: the conductor, what it records, and the checks over that."""

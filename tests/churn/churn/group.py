@@ -1,0 +1,248 @@
+"""One group under churn: what is done to its members, and how long it takes to come to rest."""
+
+from __future__ import annotations
+
+import random
+import threading
+from pathlib import Path
+from typing import Callable, Optional
+
+from churn.history import History, Silence
+from churn.member import DEAD, LEAVING, PAUSED, RUNNING, STALLED, Member, now
+from churn.plan import MAX_POLL_MS, PARTITIONS, SESSION_MS, Config
+
+# A slow machine: the start of a process, a scheduler with many of them.
+SLACK_MS = 20_000
+START_MS = 60_000
+# Kafka's own limits. A member that is asked to join again has the rebalance timeout for it (it is
+# told with its next heartbeat); one that is silent is first missed for a session. A cooperative
+# rebalance takes two rounds, the second is not waited for anybody who was there in the first.
+POLITE_MS = MAX_POLL_MS + SLACK_MS
+SILENT_MS = SESSION_MS + POLITE_MS
+END_MS = 60_000
+LEAVE_MS = 30_000
+
+WEIGHTS = {"join": 3, "leave": 2, "crash": 2, "pause": 2, "blip": 1, "stall": 1}
+SILENT = {"crash", "pause", "stall", "restart"}
+
+
+class Group:
+    """Its members and its history; `changed` guards both."""
+
+    def __init__(self, config: Config, seed: str, address: str, members: int, out: Path) -> None:
+        self.config = config
+        self.random = random.Random(f"{seed}/{config.name}")
+        self.address = address
+        self.most = members
+        self.out = out / config.name
+        self.out.mkdir(parents=True)
+        self.changed = threading.Condition()
+        self.history = History(PARTITIONS, SESSION_MS)
+        self.members: list[Member] = []
+        self.resumes: list[tuple[float, Member]] = []
+        self.disturbed: list[tuple[float, str]] = []
+        self.actions: list[str] = []
+        # Kind of what was done, and the milliseconds until all was at rest again.
+        self.rests: list[tuple[str, float]] = []
+        self.broker_away = False
+
+    @property
+    def topic(self) -> str:
+        """One topic of its own."""
+        return f"churn-{self.config.name}"
+
+    # What is done.
+
+    def join(self) -> None:
+        """One member more."""
+        where = ["--bootstrap", self.address, "--topic", self.topic, "--group", self.config.name]
+        name = f"m{len(self.members) + 1}"
+        problem = self.history.problems.append
+        member = Member(self.config, where, name, self.out, self.changed, problem, self._started)
+        with self.changed:
+            self.members.append(member)
+            self.history.members.append(member.history)
+        self._did("join", member)
+
+    def _started(self) -> None:
+        """A member's process is up: from here on the group has to do with it. `changed` is held."""
+        self.disturbed.append((now(), "join"))
+
+    def _did(self, kind: str, member: Optional[Member] = None) -> None:
+        with self.changed:
+            self.disturbed.append((now(), kind))
+            self.actions.append(f"{now():.0f} {kind} {member.name if member else ''}".rstrip())
+
+    def act(self) -> None:
+        """One thing at random that makes sense now."""
+        running = [m for m in self.members if m.state == RUNNING]
+        alive = [m for m in self.members if m.state in (RUNNING, PAUSED, STALLED)]
+        weights = dict(WEIGHTS)
+        if len(alive) >= self.most:
+            del weights["join"]
+        if not self.config.leaves_when_stalled:
+            del weights["stall"]
+        if not running:
+            weights = {kind: w for kind, w in weights.items() if kind == "join"}
+        if not weights:
+            return
+        kind = self.random.choices(list(weights), list(weights.values()))[0]
+        if kind == "join":
+            self.join()
+        else:
+            self._act_on(kind, self.random.choice(running))
+
+    def _act_on(self, kind: str, member: Member) -> None:
+        with self.changed:
+            if member.state != RUNNING:
+                return
+            if kind == "leave":
+                member.leave()
+            elif kind == "crash":
+                member.kill()
+            elif kind == "stall":
+                member.stall(MAX_POLL_MS + self.random.randint(1000, 3000))
+            else:
+                member.pause()
+                low, high = (1.1, 1.6) if kind == "pause" else (0.2, 0.5)
+                self.resumes.append((now() + SESSION_MS * self.random.uniform(low, high), member))
+        self._did(kind, member)
+
+    def broker_left(self) -> None:
+        """The broker is killed."""
+        with self.changed:
+            self.broker_away = True
+            self.history.outages.append(Silence(now(), kind="restart"))
+
+    def broker_came(self) -> None:
+        """The broker is there again."""
+        with self.changed:
+            self.broker_away = False
+            self.history.outages[-1].end = now()
+            self.changed.notify_all()
+        self._did("restart")
+
+    # Waiting.
+
+    def _resume_due(self, at: float) -> None:
+        for due, member in list(self.resumes):
+            if due <= at:
+                self.resumes.remove((due, member))
+                if member.state == PAUSED:
+                    member.resume()
+                    self._did("resume", member)
+
+    def _wait(self, until: float, what: Callable[[], bool]) -> bool:
+        """Waits for a condition, or for a time; meanwhile resumes whom it is time to."""
+        with self.changed:
+            while not what():
+                at = now()
+                if at >= until:
+                    return False
+                self._resume_due(at)
+                next_due = min((due for due, _ in self.resumes), default=until)
+                self.changed.wait(max(0.0, min(until, next_due) - now()) / 1000)
+            return True
+
+    def idle(self, seconds: float) -> None:
+        """The schedule's own time."""
+        self._wait(now() + seconds * 1000, lambda: False)
+
+    def at_rest(self) -> bool:
+        """Whether those who can speak have all partitions between them, each some and none twice."""
+        running = [m for m in self.members if m.state == RUNNING]
+        leaving = any(m.state == LEAVING for m in self.members)
+        if self.broker_away or leaving:
+            return False
+        sets = [m.owned for m in running]
+        return all(sets) and sum(map(len, sets)) == (PARTITIONS if running else 0) == len(set().union(*sets))
+
+    def settle(self) -> None:
+        """Waits until all is at rest; later than Kafka would take is a violation."""
+        while not self.at_rest():
+            if not self.disturbed:
+                self.disturbed.append((now(), "drift"))
+            seen = len(self.disturbed)
+            last = max(t for t, _ in self.disturbed)
+            silent = any(kind in SILENT for _, kind in self.disturbed)
+            unready = self._unready()
+            limit = START_MS if unready else SILENT_MS if silent else POLITE_MS
+            until = (now() if unready else last) + limit
+            if not self._wait(until, lambda: self.at_rest() or len(self.disturbed) > seen):
+                if len(self.disturbed) > seen:
+                    continue
+                kinds = [kind for _, kind in self.disturbed]
+                owned = {m.name: (m.state, sorted(m.owned)) for m in self.members if m.state != DEAD}
+                self.history.problems.append(f"no rest {limit} ms after {kinds} at {last:.0f}: {owned}")
+                break
+        self._rested()
+
+    def _unready(self) -> bool:
+        """Whether the group cannot come to rest yet, for it waits for a process."""
+        return self.broker_away or any(m.state in (RUNNING, LEAVING) and not m.started for m in self.members)
+
+    def _rested(self) -> None:
+        with self.changed:
+            if self.disturbed and any(m.state == RUNNING for m in self.members):
+                last, kind = self.disturbed[-1]
+                alone = len(self.disturbed) == 1
+                self.rests.append((kind if alone else "several", now() - last))
+            self.disturbed.clear()
+
+    # The whole.
+
+    def churn(self, over: threading.Event) -> None:
+        """Until `over`: something happens, or all comes to rest."""
+        try:
+            for _ in range(self.random.randint(1, max(1, self.most // 2))):
+                self.join()
+            self.settle()
+            while not over.is_set():
+                self.act()
+                if self.random.random() < 0.5:
+                    self.settle()
+                else:
+                    self.idle(self.random.uniform(0.2, 2.5))
+            self.calm()
+        except Exception as error:  # a thread must not end in silence
+            self.history.problems.append(f"the conductor failed: {error!r}")
+            raise
+
+    def calm(self) -> None:
+        """Everybody is awake, somebody is there, all is at rest."""
+        self._wait(now() + END_MS, lambda: not any(m.state in (PAUSED, STALLED) for m in self.members))
+        if not any(m.state == RUNNING for m in self.members):
+            self.join()
+        self.settle()
+
+    def wait_committed(self) -> None:
+        """Waits until everything produced is committed, as the watcher sees it."""
+        def all_committed() -> bool:
+            last = self.history.samples[-1].offsets if self.history.samples else {}
+            return all(last.get(p, -1) >= n for p, n in self.history.produced.items() if n)
+
+        if not self._wait(now() + END_MS, all_committed):
+            last = self.history.samples[-1].offsets if self.history.samples else {}
+            self.history.problems.append(
+                f"not all committed in {END_MS} ms: {last}, produced {self.history.produced}"
+            )
+
+    def leave_all(self) -> None:
+        """Everybody leaves; whoever does not is ended."""
+        with self.changed:
+            leaving = [m for m in self.members if m.state == RUNNING]
+            for member in leaving:
+                member.leave()
+        self._wait(now() + LEAVE_MS, lambda: all(m.state == DEAD for m in self.members))
+        self.close(leaving)
+
+    def close(self, asked: Optional[list[Member]] = None) -> None:
+        """Ends what still runs."""
+        for member in self.members:
+            if member.process.poll() is None and member.state != DEAD:
+                if asked is not None:
+                    self.history.problems.append(f"{member.name} did not leave in {LEAVE_MS} ms ({member.state})")
+                member.kill()
+        for member in self.members:
+            member.process.wait()
+            member.reader.join()

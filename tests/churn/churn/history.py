@@ -1,0 +1,57 @@
+"""What happened to one group, as its members, the conductor and the watcher of offsets saw it.
+
+Everything that the checks look at is here, and nothing of the processes: a
+history can as well be written by hand (test_checks.py). Times are milliseconds
+of the one machine's wall clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+Event = dict[str, Any]
+FOREVER = float("inf")
+
+
+@dataclass
+class Silence:
+    """A time in which a member could not, or would not, speak to the broker."""
+
+    start: float
+    end: float = FOREVER
+    kind: str = "pause"
+
+
+@dataclass
+class MemberHistory:
+    """The events of one process, in its own order."""
+
+    name: str
+    events: list[Event] = field(default_factory=list)
+    silences: list[Silence] = field(default_factory=list)
+    killed: Optional[float] = None
+
+
+@dataclass
+class Sample:
+    """The committed offsets that the broker told, -1 where there is none."""
+
+    asked: float
+    offsets: dict[int, int]
+
+
+@dataclass
+class History:
+    """One group."""
+
+    partitions: int
+    session_ms: float
+    members: list[MemberHistory] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    # When the broker was away: from its end to its line on stdout.
+    outages: list[Silence] = field(default_factory=list)
+    # The number of records that the producer has acknowledged, by partition.
+    produced: dict[int, int] = field(default_factory=dict)
+    # What the conductor saw by itself: rebalances that took too long, processes that ended.
+    problems: list[str] = field(default_factory=list)

@@ -1,0 +1,193 @@
+"""Every check finds what it is there for, and lets pass what is allowed. No broker is needed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "clients")]
+
+from churn import checks  # noqa: E402
+from churn.checks import CHECKS, violations  # noqa: E402
+from churn.history import Event, History, MemberHistory, Sample, Silence  # noqa: E402
+
+SESSION = 6000.0
+
+
+@pytest.fixture(autouse=True)
+def exact_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The times here are small whole numbers."""
+    monkeypatch.setattr(checks, "GRAIN_MS", 0)
+
+
+def assigned(t: float, gen: int, member: str, owned: list[int], added: list[int] | None = None) -> Event:
+    return {"t": t, "e": "assigned", "gen": gen, "member": member, "owned": owned,
+            "added": owned if added is None else added}
+
+
+def gone(t: float, event: str, parts: list[int]) -> Event:
+    return {"t": t, "e": event, "parts": parts}
+
+
+def read(t: float, p: int, first: int, last: int) -> Event:
+    return {"t": t, "e": "read", "p": p, "from": first, "to": last, "n": last - first + 1}
+
+
+def commit(t: float, p: int, offset: int) -> list[Event]:
+    return [{"t": t, "e": kind, "o": {str(p): offset}} for kind in ("commit", "committed")]
+
+
+def history(*members: list[Event], **rest: Any) -> History:
+    """Members m1, m2, ... with these events; one of two partitions was produced to."""
+    named = [MemberHistory(f"m{i}", events) for i, events in enumerate(members, 1)]
+    return History(2, SESSION, named, **rest)
+
+
+def good() -> History:
+    """m1 reads and leaves, m2 goes on."""
+    first = [assigned(0, 1, "a", [0, 1]), read(1, 0, 0, 9), *commit(2, 0, 10), gone(3, "revoked", [0, 1])]
+    second = [assigned(4, 2, "b", [0, 1]), read(5, 0, 10, 19), *commit(6, 0, 20)]
+    samples = [Sample(1, {0: -1, 1: -1}), Sample(3, {0: 10, 1: -1}), Sample(7, {0: 20, 1: -1})]
+    return history(first, second, samples=samples, produced={0: 20})
+
+
+def found(h: History) -> set[str]:
+    """The names of the checks that found something."""
+    return {text.split(":")[0] for text in violations(h)}
+
+
+def test_nothing_is_found_where_nothing_is_wrong() -> None:
+    assert violations(good()) == []
+
+
+def test_one_owner() -> None:
+    h = good()
+    h.members[1].events[0]["gen"] = 1
+    assert found(h) == {"one_owner"}
+
+
+def test_no_overlap() -> None:
+    h = good()
+    h.members[0].events.append(h.members[0].events.pop() | {"t": 4.5})
+    assert found(h) == {"no_overlap"}
+
+
+@pytest.mark.parametrize("silence", [Silence(3, 6500), Silence(3)])
+def test_a_zombie_may_believe_what_it_likes(silence: Silence) -> None:
+    h = good()
+    h.members[0].events.pop()
+    assert "no_overlap" in found(h)
+    h.members[0].silences.append(silence)
+    assert violations(h) == []
+
+
+def test_a_short_pause_is_no_excuse() -> None:
+    h = good()
+    h.members[0].events.pop()
+    h.members[0].silences.append(Silence(3, 3000))
+    assert found(h) == {"no_overlap"}
+
+
+def test_the_dead_own_nothing() -> None:
+    h = good()
+    h.members[0].events.pop()
+    h.members[0].killed = 3.5
+    assert violations(h) == []
+
+
+def test_no_eviction() -> None:
+    h = good()
+    h.members[0].events[-1]["e"] = "lost"
+    assert found(h) == {"no_eviction"}
+    h.members[0].silences.append(Silence(2.5, 6500))
+    assert violations(h) == []
+
+
+def test_another_member_id_is_an_eviction() -> None:
+    h = good()
+    h.members[1].events += [gone(7, "revoked", [0, 1]), assigned(8, 3, "c", [0, 1])]
+    assert found(h) == {"no_eviction"}
+    h.outages.append(Silence(7.5, 7.6))
+    assert violations(h) == []
+
+
+def test_generations_grow() -> None:
+    h = good()
+    h.members[1].events += [gone(7, "revoked", [0, 1]), assigned(8, 1, "b", [])]
+    assert found(h) == {"generations_grow"}
+
+
+def test_a_record_that_nobody_read() -> None:
+    h = good()
+    h.produced[0] = 21
+    assert found(h) == {"all_read"}
+    h = good()
+    h.produced[1] = 1
+    assert found(h) == {"all_read"}
+
+
+def test_a_record_that_was_passed_over() -> None:
+    h = good()
+    h.members[1].events[1] = read(5, 0, 11, 19)
+    assert found(h) == {"all_read", "starts_at_commit"}
+
+
+def test_a_hole_while_one_owns() -> None:
+    h = good()
+    h.members[1].events[1:2] = [read(5, 0, 10, 14), read(5, 0, 16, 19)]
+    assert found(h) == {"all_read", "no_gap"}
+
+
+def test_reading_twice_while_one_owns() -> None:
+    h = good()
+    h.members[1].events.insert(2, read(5, 0, 10, 19))
+    assert found(h) == {"no_gap"}
+
+
+def test_a_commit_that_moves_back() -> None:
+    h = good()
+    h.samples.append(Sample(8, {0: 10, 1: -1}))
+    assert found(h) == {"commits_stay"}
+
+
+def test_an_acknowledged_commit_that_is_not_there() -> None:
+    h = good()
+    h.samples[1:] = [Sample(3, {0: -1, 1: -1})]
+    assert found(h) == {"commits_stay"}
+
+
+def test_a_commit_that_nobody_made() -> None:
+    h = good()
+    h.samples.append(Sample(8, {0: 20, 1: 7}))
+    assert found(h) == {"commits_stay"}
+
+
+def test_a_start_before_the_commit() -> None:
+    h = good()
+    h.members[1].events[1] = read(5, 0, 0, 19)
+    assert found(h) == {"starts_at_commit"}
+
+
+def test_a_commit_of_the_meantime_is_a_good_start() -> None:
+    """The old owner may commit until the new one asks for the offset."""
+    h = good()
+    h.members[0].events += commit(4.5, 0, 12)
+    assert violations(h) == []
+    h.members[1].events[1] = read(5, 0, 12, 19)
+    h.members[0].events.insert(2, read(1, 0, 10, 11))
+    assert violations(h) == []
+
+
+def test_every_check_has_its_test() -> None:
+    tests = Path(__file__).read_text(encoding="utf-8")
+    assert all(f'"{name}"' in tests for name in CHECKS)
+
+
+def test_what_the_conductor_saw_is_a_violation() -> None:
+    h = good()
+    h.problems.append("no rest")
+    assert found(h) == {"conductor"}
