@@ -45,7 +45,7 @@ kafka:
 	tests/oracle/setup.sh
 
 unit: kafka
-	$(CARGO) test --locked
+	$(CARGO) test --locked --workspace
 
 clients: build
 	tests/clients/run.sh
@@ -58,8 +58,8 @@ oracle: build
 	tests/oracle/run.sh
 
 lint:
-	$(CARGO) fmt --check
-	$(CARGO) clippy --all-targets --locked -- -D warnings
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) clippy --all-targets --no-default-features --locked -- -D warnings
 	$(CARGO) test --quiet --locked --test style --test config_docs --test readme
 	for script in $(SCRIPTS); do bash -n "$$script" || exit 1; done

@@ -117,7 +117,7 @@ impl Batches {
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
-            if at % 2 == 0 { b'a' + (at % 23) as u8 } else { (state >> 32) as u8 }
+            if at.is_multiple_of(2) { b'a' + (at % 23) as u8 } else { (state >> 32) as u8 }
         };
         Batches { value: (0..size).map(&mut byte).collect(), count, codec }
     }

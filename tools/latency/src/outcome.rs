@@ -109,7 +109,7 @@ impl Series {
     pub fn median(&self, of: impl Fn(&Outcome) -> Option<f64>) -> Option<f64> {
         let mut all: Vec<f64> = self.turns.iter().map(of).collect::<Option<_>>()?;
         all.sort_by(f64::total_cmp);
-        let (middle, is_even) = (all.len() / 2, all.len() % 2 == 0);
+        let (middle, is_even) = (all.len() / 2, all.len().is_multiple_of(2));
         let upper = *all.get(middle)?;
         Some(if is_even { (upper + all.get(middle - 1)?) / 2.0 } else { upper })
     }

@@ -11,6 +11,9 @@ use barnabas::wire::records::Codec;
 /// What a batch of the data to be fetched holds: librdkafka's largest by default.
 const STORED_BATCH: usize = 1_000_000;
 
+/// The set-up's connection, the topic, and its partitions with where they begin and end.
+type Prepared = (Broker, String, Vec<(Led, (i64, i64))>);
+
 /// What came of it: all turns that were made, and why there were no more.
 #[derive(Debug)]
 pub struct Measured {
@@ -59,11 +62,7 @@ fn turn(plan: &Plan, target: &Target, round: usize) -> (Option<Outcome>, Option<
     (outcome, ended)
 }
 
-fn prepare(
-    plan: &Plan,
-    target: &Target,
-    round: usize,
-) -> Result<(Broker, String, Vec<(Led, (i64, i64))>), String> {
+fn prepare(plan: &Plan, target: &Target, round: usize) -> Result<Prepared, String> {
     let mut broker = Broker::connect(&target.address)?;
     let topic = match &plan.topic {
         Some(name) => name.clone(),

@@ -125,10 +125,9 @@ impl<'p> Load<'p> {
         self.began = Instant::now();
         let active = self.peers.iter().filter(|peer| !peer.is_consumer()).count();
         let rate = self.plan.rate.map(|rate| rate / self.plan.records() as f64);
-        let mut nth = 0;
-        for peer in self.peers.iter_mut().filter(|peer| !peer.is_consumer()) {
+        let producing = self.peers.iter_mut().filter(|peer| !peer.is_consumer());
+        for (nth, peer) in producing.enumerate() {
             peer.pace = rate.map(|rate| Pace::open(0, rate, nth, active));
-            nth += 1;
         }
         (0..self.peers.len()).try_for_each(|at| self.send(at))?;
         let mut events = Events::with_capacity(1024);
