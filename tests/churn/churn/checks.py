@@ -35,7 +35,7 @@ def ownerships(member: MemberHistory) -> Iterator[Ownership]:
     """What a member owned, by its own words."""
     held: dict[int, Ownership] = {}
     for event in member.events:
-        if event["e"] == "assigned":
+        if event["e"] == "assigned" and not _is_of_nobody(event):
             owned = set(event["owned"])
             for p in list(held):
                 if p not in owned or held[p].member_id != event["member"]:
@@ -48,6 +48,11 @@ def ownerships(member: MemberHistory) -> Iterator[Ownership]:
                     yield _ended(held.pop(p), event["t"], event["e"])
     for each in held.values():
         yield each if member.killed is None else _ended(each, member.killed, "killed")
+
+
+def _is_of_nobody(event: Event) -> bool:
+    """librdkafka's, that left because it was not polled: with no member id it is told what it had."""
+    return event["member"] is None and not event["added"]
 
 
 def _ended(ownership: Ownership, end: float, how: str) -> Ownership:
