@@ -164,20 +164,32 @@ impl Shared {
 
     /// There is a new topic.
     pub(super) fn topic_made(&self, topic: &Topic) {
-        self.topic_grown();
+        self.topics_changed();
         if *topic.name == *OFFSETS_TOPIC {
             self.open_groups(topic, true);
         }
     }
 
-    /// A topic has more partitions.
-    pub(super) fn topic_grown(&self) {
+    /// A topic has more partitions than before.
+    pub(super) fn topic_grown(&self, topic: &Topic, before: i32) {
+        self.topics_changed();
+        if *topic.name == *OFFSETS_TOPIC {
+            ::log::warn!(
+                "{OFFSETS_TOPIC} has {} partitions now, {before} before: from the next start on most \
+                 groups are looked for in another one of them, without what they have committed (as in \
+                 Kafka)",
+                topic.partitions().len()
+            );
+        }
+    }
+
+    fn topics_changed(&self) {
         self.groups.topics_version.fetch_add(1, Ordering::AcqRel);
     }
 
     /// A topic is gone, and with it the offsets of its partitions.
     pub(super) fn topic_gone(&self, topic: &Topic) {
-        self.topic_grown();
+        self.topics_changed();
         if *topic.name == *OFFSETS_TOPIC {
             self.close_groups();
         } else if self.groups.is_open() {
