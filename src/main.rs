@@ -158,6 +158,10 @@ fn options(config: &Config) -> Result<net::Options, String> {
         workers: config.workers(),
         limits,
         backlog: backlog(config),
+        driver: match config.get("barnabas.io") {
+            Some("uring") => net::DriverKind::Uring,
+            _ => net::DriverKind::Mio,
+        },
         ..Default::default()
     })
 }

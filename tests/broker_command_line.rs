@@ -251,7 +251,7 @@ fn unusable_flags_are_refused_with_one_line() {
 #[test]
 fn a_worker_that_cannot_have_its_memory_is_refused() {
     let dir = TempDir::new();
-    let mut command = with_data(&dir.join("data"), &["--workers", "2"]);
+    let mut command = with_data(&dir.join("data"), &["--workers", "2", "--io", "mio"]);
     let argument = Some((1, u32::try_from(barnabas::net::WINDOW).unwrap()));
     deny(&mut command, &[Denied { call: libc::SYS_mmap, argument, error: libc::ENOMEM }]);
     assert_refused(command, dir.path(), &["worker", "receive window"]);
@@ -267,14 +267,46 @@ fn a_broker_whose_threads_cannot_wait_ends_with_an_error() {
         libc::SYS_epoll_wait,
     ];
     let denied = calls.map(|call| Denied { call, argument: None, error: libc::EBADF });
-    let mut command = with_data(&dir.join("data"), &[]);
-    deny(&mut command, &denied);
+    assert_ends_when_denied(&dir, "mio", &denied);
+    let enter = libc::SYS_io_uring_enter;
+    let denied = [Denied { call: enter, argument: None, error: libc::EBADF }];
+    assert_ends_when_denied(&dir, "uring", &denied);
+    Broker::start(&dir.join("data"), &[]).stop_cleanly();
+}
+
+fn assert_ends_when_denied(dir: &TempDir, io: &str, denied: &[Denied]) {
+    let mut command = with_data(&dir.join("data"), &["--io", io]);
+    deny(&mut command, denied);
     let ended = refused(command);
     assert_eq!(ended.code, Some(1), "{ended:?}");
     for part in ["a worker ends", "a thread that serves connections has ended: stopping"] {
         assert!(ended.stderr.contains(part), "{part} in {ended:?}");
     }
+}
+
+#[test]
+fn io_uring_is_used_where_it_is_asked_for_and_mio_where_the_system_refuses_it() {
+    let dir = TempDir::new();
     Broker::start(&dir.join("data"), &[]).stop_cleanly();
+    let broker = Broker::start(&dir.join("data"), &["--io", "uring", "--workers", "2"]);
+    assert_eq!((rings_of(&broker), broker.log()), (2, vec![]));
+    broker.client().create("t", 1);
+    broker.stop_cleanly();
+    let mut command = with_data(&dir.join("data"), &["--io", "uring", "--workers", "2"]);
+    let setup = libc::SYS_io_uring_setup;
+    deny(&mut command, &[Denied { call: setup, argument: None, error: libc::EPERM }]);
+    let broker = Broker::spawn(command);
+    let (rings, lines) = (rings_of(&broker), broker.log());
+    assert!(rings == 0 && lines.len() == 1, "{rings} rings, {lines:#?}");
+    assert!(lines[0].contains("no io_uring here, so sockets are driven by mio"), "{lines:#?}");
+    assert!(broker.client().cluster().topics.contains_key("t"));
+    broker.stop_cleanly();
+}
+
+fn rings_of(broker: &Broker) -> usize {
+    let open = std::fs::read_dir(format!("/proc/{}/fd", broker.pid())).unwrap();
+    let links = open.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+    links.filter(|link| link.to_string_lossy().contains("io_uring")).count()
 }
 
 #[test]

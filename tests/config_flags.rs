@@ -40,7 +40,7 @@ fn unusable_flags_give_one_line_and_exit_code_2() {
         (&["--set", "num.partition=2"], "did you mean num.partitions?"),
         (&["--set", "num.partitions=x"], "Not a number of type INT"),
         (&["--set", "ssl.key.password=pa55word"], "ssl.key.password is not supported yet: TLS"),
-        (&["--io", "uring"], "not supported yet"),
+        (&["--io", "urinng"], "mio"),
         (&["--config", "absent.properties"], "absent.properties"),
         (&["--ephemeral", "--data-dir", "d"], "exclude each other"),
     ] {

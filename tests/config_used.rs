@@ -33,7 +33,6 @@ const ELSEWHERE: &[(&str, &str)] = &[
 
 /// Settings whose only effect is that other values are refused: when the broker starts, or of a group.
 const ONLY_CHECKED: &[&str] = &[
-    "barnabas.io",
     "group.consumer.max.assignment.interval.ms",
     "group.consumer.max.heartbeat.interval.ms",
     "group.consumer.max.session.timeout.ms",

@@ -125,12 +125,12 @@ fn limits_on_connections_turn_the_next_one_away() {
     assert_eq!(two.call(ECHO, b"two"), b"two");
     server.connect().assert_closed();
     drop(one);
-    until("its place is free", || server.connections() == 1);
+    until("its place is free", || server.places_taken() == 1);
     assert_eq!(server.connect().call(ECHO, b"three"), b"three");
 
     let server = serve(limits(|limits| limits.max_connections = 1));
     assert_eq!(server.connect().call(ECHO, b"one"), b"one");
-    until("its place is free", || server.connections() == 0);
+    until("its place is free", || server.places_taken() == 0);
     let _kept = server.connect();
     server.connect().assert_closed();
 }

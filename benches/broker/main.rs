@@ -8,7 +8,7 @@
 //!
 //! `cargo bench --bench broker [-- SECTION ...]`, sections: ready, start, produce, fetch, small,
 //! footprint, many, groups, members.
-//! `BARNABAS_BIN` measures another binary, `BENCH_RUNS` sets the number of runs, `BENCH_CASE` is part of
+//! `BARNABAS_BIN` measures another binary, `BENCH_IO` names the driver, `BENCH_RUNS` sets the number of runs, `BENCH_CASE` is part of
 //! the names of the cases that are wanted.
 
 mod bulk;

@@ -181,9 +181,12 @@ impl Drop for Server {
     }
 }
 
-/// The broker's command line, but for its port.
+/// The broker's command line, but for its port. `BENCH_IO` says how sockets are driven.
 pub fn broker_command(data: &Path) -> Command {
     let mut command = Command::new(binary());
+    if let Ok(io) = std::env::var("BENCH_IO") {
+        command.args(["--io", &io]);
+    }
     command.args(["--host", "127.0.0.1", "--log-level", "warn", "--data-dir"]).arg(data);
     command
 }

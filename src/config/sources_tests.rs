@@ -148,7 +148,6 @@ fn what_its_owner_relies_on_is_refused_until_it_is_built() {
         "remote.log.storage.system.enable=true",
         "max.connection.creation.rate=10",
         "config.providers=env",
-        "barnabas.io=uring",
     ] {
         let error = set(&[text]).expect_err(text);
         assert!(error.contains("not supported yet"), "{text}: {error}");

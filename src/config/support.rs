@@ -34,7 +34,6 @@ pub(super) fn ensure(name: &str, text: &str, origin: &Origin) -> Result<(), Conf
             let what = format!("the assignor {name}; there are uniform and range");
             ConfigError::Unsupported(origin.clone(), setting.name.to_owned(), what)
         }),
-        "barnabas.io" if text.trim() == "uring" => unsupported("io_uring; use mio or auto"),
         _ => Ok(()),
     }
 }

@@ -5,6 +5,7 @@
 
 use super::admission::Admission;
 use super::connection::{Connection, Input};
+use super::driver::Arrived;
 use super::options::Limits;
 use super::patience::STARVED_RETRY;
 use super::pool::{Budget, Pool};
@@ -185,6 +186,22 @@ impl Core {
                 Input::Paused
             }
         }
+    }
+
+    /// Takes bytes over that came though [`Core::input`] says pause. Of a connection that is as good as
+    /// gone, or is not listened to any more, they are nothing.
+    pub(crate) fn keep(&mut self, id: ConnId, bytes: &[u8]) -> Arrived {
+        let deaf = self.deaf;
+        let Some(entry) = self.conns.get_mut(id.0) else { return Arrived::Kept };
+        if entry.doomed || entry.conn.closing || deaf {
+            return Arrived::Kept;
+        }
+        if entry.starved {
+            return Arrived::Refused;
+        }
+        entry.active = self.now;
+        entry.conn.keep(bytes, &mut self.pool);
+        Arrived::Kept
     }
 
     /// Answers a slot.

@@ -5,8 +5,9 @@
 //! a socket is readable. The seam is drawn so that a completion driver (io_uring) fits as well:
 //!
 //! * [`Host::input`] begins a receive and [`Host::received`] ends it. Between the two the space
-//!   stays where it is (the inbox keeps a ring that is lent), however long it takes. A driver with
-//!   provided buffers receives into those and delivers them as `window`.
+//!   stays where it is (the inbox keeps a ring that is lent), however long it takes. A driver that
+//!   receives into buffers of its own, before it is known whose bytes will come, asks only then:
+//!   [`Host::arrived`].
 //! * [`Host::output`] begins a write and [`Host::written`] ends it. Between the two the offered
 //!   bytes stay where they are (the outbox begins a new chunk), however long it takes.
 //! * There is at most one receive and one write per connection.
@@ -31,6 +32,12 @@ pub(crate) trait Host {
     /// So many bytes came into the connection's own space, and behind them those in `window`.
     fn received(&mut self, id: ConnId, own: usize, window: &[u8]);
 
+    /// Bytes came that [`Host::input`] was not asked about.
+    fn arrived(&mut self, id: ConnId, bytes: &[u8]) -> Arrived;
+
+    /// Bytes of this connection wait to be handled.
+    fn is_behind(&self, id: ConnId) -> bool;
+
     /// The peer sends nothing more.
     fn ended(&mut self, id: ConnId);
 
@@ -45,6 +52,17 @@ pub(crate) trait Host {
 
     /// The driver has let go of the connection and of all memory that it was lent.
     fn gone(&mut self, id: ConnId);
+}
+
+/// What became of bytes that arrived unasked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrived {
+    /// They are taken, and more may be received.
+    Taken,
+    /// They are taken, but no more is wanted before [`Driver::receive`].
+    Kept,
+    /// There is no memory for them: they are to be offered again at [`Driver::receive`].
+    Refused,
 }
 
 /// What moves the bytes of one worker's connections.

@@ -7,7 +7,7 @@ use super::admission::Admission;
 use super::connection::Input;
 use super::context::Context;
 use super::core::{Alarm, Core, Why};
-use super::driver::Host;
+use super::driver::{Arrived, Host};
 use super::inbox::{Inbox, Next};
 use super::outbox::{Gather, Output};
 use super::service::{ConnId, Flow, Peer, Service, Slot};
@@ -197,6 +197,18 @@ impl<S: Service> Host for Engine<S> {
             entry.active = now;
             self.pump(id, window);
         }
+    }
+
+    fn arrived(&mut self, id: ConnId, bytes: &[u8]) -> Arrived {
+        if let Input::Space { .. } = self.core.input(id) {
+            self.received(id, 0, bytes);
+            return Arrived::Taken;
+        }
+        self.core.keep(id, bytes)
+    }
+
+    fn is_behind(&self, id: ConnId) -> bool {
+        self.core.conns.get(id.0).is_some_and(|entry| !entry.conn.inbox.is_empty())
     }
 
     fn ended(&mut self, id: ConnId) {

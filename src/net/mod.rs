@@ -8,7 +8,7 @@
 //! acceptor   one thread: accepts and hands over        admission  who may come in
 //! worker     N threads: the turn of the loop           timers     without a tick
 //! engine     bytes -> frames -> service                core, patience  what a worker knows
-//! driver     the seam; epoll behind it, io_uring later sys        system calls
+//! driver     the seam; behind it epoll or uring        sys        system calls
 //! connection pure: inbox (frames in place), outbox (replies in order)
 //! ring, mirror, pool   circular buffers, mapped twice, lent while a frame is unfinished
 //! mailbox    messages between threads; wakes only who sleeps   watch  ends that nobody ordered
@@ -42,6 +42,8 @@ mod slab;
 mod stats;
 mod sys;
 mod timers;
+#[cfg(target_os = "linux")]
+mod uring;
 mod watch;
 mod worker;
 

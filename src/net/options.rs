@@ -9,6 +9,8 @@ pub enum DriverKind {
     /// Readiness: epoll, kqueue.
     #[default]
     Mio,
+    /// Completion: io_uring. Where it is not to be had, [`DriverKind::Mio`] with one line that says so.
+    Uring,
 }
 
 /// The setup of [`super::bind`].

@@ -18,7 +18,7 @@ const CHUNK: usize = 64 * 1024;
 /// A reply of at most this size is copied to those before it when its turn comes.
 const SMALL: usize = 4 * 1024;
 /// Slices of one gathered write.
-const SLICES: usize = 32;
+pub(super) const SLICES: usize = 32;
 
 enum Chunk {
     Bytes(Vec<u8>),

@@ -9,6 +9,8 @@ use super::options::{DriverKind, Limits, Options};
 use super::pool::Budget;
 use super::service::Service;
 use super::stats::Stats;
+#[cfg(target_os = "linux")]
+use super::uring::Uring;
 use super::watch::{Failure, watched};
 use super::worker::{Control, Mail, Worker};
 use mio::net::TcpListener;
@@ -32,9 +34,16 @@ pub struct Bound<M: Send + 'static> {
     failure: Failure,
 }
 
+/// The driver of a worker.
+enum Kind {
+    Mio(Epoll),
+    #[cfg(target_os = "linux")]
+    Uring(Box<Uring>),
+}
+
 /// A worker that does not run yet.
 struct Seat<M> {
-    driver: Epoll,
+    driver: Kind,
     mail: Mail<M>,
     control: Sender<Control>,
     sender: Sender<M>,
@@ -54,15 +63,17 @@ pub fn bind<M: Send + 'static>(options: &Options) -> io::Result<Bound<M>> {
         addresses.push(socket.local_addr()?);
         sockets.push(socket);
     }
+    let mut options = options.clone();
+    let workers = seats(&mut options)?;
     let limits = &options.limits;
     let (max, max_per_ip) = (limits.max_connections, limits.max_connections_per_ip);
     Ok(Bound {
         sockets,
         addresses,
-        workers: (0..options.workers).map(|_| seat(options)).collect::<io::Result<_>>()?,
+        workers,
         budget: Budget::new(limits.max_memory),
         admissions: Admissions::new(max, max_per_ip, options.workers),
-        options: options.clone(),
+        options,
         failure: Arc::new(|| {}),
     })
 }
@@ -85,29 +96,56 @@ fn listen(address: SocketAddr, options: &Options) -> io::Result<TcpListener> {
 
 /// All that can fail of a worker is made here, so that one that was started works.
 fn seat<M: Send>(options: &Options) -> io::Result<Seat<M>> {
-    let poll = Poll::new()?;
-    let bell = bell(&poll, epoll::WAKE)?;
+    let stats = Arc::new(Stats::default());
+    let (driver, bell) = driver(options, &stats)?;
     let (control, control_receiver) = Mailbox::with_bell(bell.clone(), DEFAULT_LIMIT);
     let (sender, messages) = Mailbox::with_bell(bell.clone(), DEFAULT_LIMIT);
     let mail = Mail { bell, control: control_receiver, messages };
-    let (limits, stats) = (&options.limits, Arc::new(Stats::default()));
-    let driver = match options.driver {
-        DriverKind::Mio => Epoll::new(poll, limits.turn_bytes, limits.turn_written, stats.clone()),
-    };
-    let driver = driver.map_err(|error| {
+    Ok(Seat { driver, mail, control, sender, stats })
+}
+
+fn driver(options: &Options, stats: &Arc<Stats>) -> io::Result<(Kind, Arc<Bell>)> {
+    let limits = &options.limits;
+    #[cfg(target_os = "linux")]
+    if options.driver == DriverKind::Uring {
+        let uring = Box::new(Uring::new(limits.turn_written, stats.clone())?);
+        let waker = uring.waker();
+        return Ok((Kind::Uring(uring), ringing(move || waker.wake())));
+    }
+    let poll = Poll::new()?;
+    let bell = bell(&poll, epoll::WAKE)?;
+    let epoll = Epoll::new(poll, limits.turn_bytes, limits.turn_written, stats.clone());
+    let epoll = epoll.map_err(|error| {
         io::Error::new(error.kind(), format!("a worker cannot have its receive window: {error}"))
     })?;
-    Ok(Seat { driver, mail, control, sender, stats })
+    Ok((Kind::Mio(epoll), bell))
+}
+
+/// The workers' seats. All have the same driver: the one that was asked for, or mio.
+fn seats<M: Send>(options: &mut Options) -> io::Result<Vec<Seat<M>>> {
+    let seats = |options: &Options| (0..options.workers).map(|_| seat(options)).collect();
+    match seats(options) {
+        Err(why) if options.driver == DriverKind::Uring => {
+            ::log::warn!(target: "barnabas::net", "no io_uring here, so sockets are driven by mio: {why}");
+            options.driver = DriverKind::Mio;
+            seats(options)
+        }
+        made => made,
+    }
 }
 
 /// A bell that ends the waits of `poll`.
 fn bell(poll: &Poll, token: mio::Token) -> io::Result<Arc<Bell>> {
     let waker = Waker::new(poll.registry(), token)?;
-    Ok(Bell::new(move || {
-        if let Err(error) = waker.wake() {
+    Ok(ringing(move || waker.wake()))
+}
+
+fn ringing(wake: impl Fn() -> io::Result<()> + Send + Sync + 'static) -> Arc<Bell> {
+    Bell::new(move || {
+        if let Err(error) = wake() {
             ::log::error!(target: "barnabas::net", "a thread could not be woken: {error}");
         }
-    }))
+    })
 }
 
 impl<M: Send + 'static> Bound<M> {
@@ -197,7 +235,11 @@ fn work<S: Service>(
     let Seat { driver, mail, control, sender, stats } = seat;
     drop((control, sender));
     let core = Core::new(limits, budget, stats);
-    Worker::new(core, service(), driver, mail).run()
+    match driver {
+        Kind::Mio(epoll) => Worker::new(core, service(), epoll, mail).run(),
+        #[cfg(target_os = "linux")]
+        Kind::Uring(uring) => Worker::new(core, service(), *uring, mail).run(),
+    }
 }
 
 /// The running threads.

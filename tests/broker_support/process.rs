@@ -24,6 +24,12 @@ pub fn is_release() -> bool {
 /// A command that runs the broker, not yet started.
 pub fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(binary());
+    // Which driver is to be tested, unless a test says it.
+    if let Ok(io) = std::env::var("TEST_IO")
+        && !arguments.contains(&"--io")
+    {
+        command.args(["--io", &io]);
+    }
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

@@ -6,8 +6,8 @@
 #![allow(clippy::unwrap_used)]
 
 use barnabas::net::{
-    self, Bound, ConnId, Context, FileRange, Flow, Framing, Limits, Options, Part, Peer, Region,
-    Running, Sender, Service, Slot, Stats,
+    self, Bound, ConnId, Context, DriverKind, FileRange, Flow, Framing, Limits, Options, Part,
+    Peer, Region, Running, Sender, Service, Slot, Stats,
 };
 use std::collections::HashMap;
 use std::fs::File;
@@ -259,7 +259,17 @@ pub struct Server {
 }
 
 pub fn options() -> Options {
-    Options { listeners: vec!["127.0.0.1:0".parse().unwrap()], ..Options::default() }
+    let listeners = vec!["127.0.0.1:0".parse().unwrap()];
+    Options { listeners, driver: driver(), ..Options::default() }
+}
+
+/// The driver to test: `TEST_IO=uring`, else mio.
+pub fn driver() -> DriverKind {
+    match std::env::var("TEST_IO").as_deref() {
+        Ok("uring") => DriverKind::Uring,
+        Ok("mio") | Err(_) => DriverKind::Mio,
+        Ok(other) => panic!("TEST_IO is {other}: mio or uring"),
+    }
 }
 
 pub fn limits(change: impl FnOnce(&mut Limits)) -> Options {
@@ -304,6 +314,11 @@ impl Server {
     }
 
     /// Connections that the workers hold.
+    /// What the limits count: a connection gives its place up after it is closed.
+    pub fn places_taken(&self) -> usize {
+        self.running.as_ref().map_or(0, Running::connections)
+    }
+
     pub fn connections(&self) -> u64 {
         self.sum(Stats::connections)
     }

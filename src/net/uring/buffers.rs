@@ -1,0 +1,124 @@
+//! Buffers that the kernel takes when bytes come, so that a connection that is quiet holds none.
+//!
+//! A buffer is *free*, *given* (in the ring that the kernel takes from, in their order) or *full* (the
+//! kernel has put bytes into it; it is ours until it is put back). Only so many are given as have lately
+//! been filled at once: the kernel goes round, and the fewer there are, the more are in cache.
+
+use crate::net::pool::WINDOW;
+use io_uring::types::BufRingEntry;
+use io_uring::{IoUring, types};
+use memmap2::{MmapMut, UncheckedAdvice};
+use std::io;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+/// All buffers of a worker; a power of two. Address space until they are used.
+const COUNT: u16 = 64;
+/// Given at least.
+const LEAST: u16 = 2;
+/// The group that receives name; there is only one.
+pub(super) const GROUP: u16 = 0;
+
+/// See the module's comment.
+pub(super) struct Buffers {
+    ring: MmapMut,
+    memory: MmapMut,
+    tail: u16,
+    free: Vec<u16>,
+    given: u16,
+    wanted: u16,
+    /// Buffers up to this one have been given since the memory was last given back.
+    touched: u16,
+}
+
+impl Buffers {
+    /// # Errors
+    /// When there is no memory, or the kernel has no such rings.
+    pub(super) fn new(uring: &IoUring) -> io::Result<Buffers> {
+        let entries = usize::from(COUNT) * size_of::<BufRingEntry>();
+        let mut ring = MmapMut::map_anon(entries)?;
+        let memory = MmapMut::map_anon(usize::from(COUNT) * WINDOW)?;
+        let address = ring.as_mut_ptr() as u64;
+        let submitter = uring.submitter();
+        // SAFETY: the mapping has room for the entries and lives as long as these buffers, which their
+        // owner drops after the ring.
+        unsafe { submitter.register_buf_ring_with_flags(address, COUNT, GROUP, 0)? };
+        let free = (0..COUNT).rev().collect();
+        let mut buffers =
+            Buffers { ring, memory, tail: 0, free, given: 0, wanted: LEAST, touched: 0 };
+        buffers.give();
+        Ok(buffers)
+    }
+
+    /// The first `len` bytes of a full buffer.
+    pub(super) fn bytes(&self, buffer: u16, len: usize) -> &[u8] {
+        let start = usize::from(buffer) * WINDOW;
+        &self.memory[start..start + len.min(WINDOW)]
+    }
+
+    /// The kernel has filled one.
+    pub(super) fn filled(&mut self) {
+        self.given -= 1;
+    }
+
+    /// A full buffer is done with.
+    pub(super) fn put_back(&mut self, buffer: u16) {
+        self.free.push(buffer);
+        self.give();
+    }
+
+    /// A receive has found none: more are given from now on.
+    pub(super) fn ran_out(&mut self) {
+        self.wanted = self.wanted.saturating_mul(2).min(COUNT);
+        self.give();
+    }
+
+    /// None can be given.
+    pub(super) fn are_all_full(&self) -> bool {
+        self.given == 0 && self.free.is_empty()
+    }
+
+    /// Gives as many as are wanted: those that were used last, for they are in cache.
+    fn give(&mut self) {
+        while self.given < self.wanted
+            && let Some(buffer) = self.free.pop()
+        {
+            self.touched = self.touched.max(buffer + 1);
+            self.give_one(buffer);
+            self.given += 1;
+        }
+    }
+
+    fn give_one(&mut self, buffer: u16) {
+        let start = usize::from(buffer) * WINDOW;
+        let address = self.memory[start..].as_mut_ptr() as u64;
+        let ring = self.ring.as_mut_ptr().cast::<BufRingEntry>();
+        let at = usize::from(self.tail & (COUNT - 1));
+        self.tail = self.tail.wrapping_add(1);
+        // SAFETY: the place is within the mapping, which is page-aligned; the kernel reads it once the
+        // tail is beyond it. Zeroes are an entry. The tail is in the reserved bytes of the first entry,
+        // which the setters leave alone, and is shared with the kernel, hence atomic.
+        unsafe {
+            let entry = &mut *ring.add(at);
+            entry.set_addr(address);
+            entry.set_len(WINDOW as u32);
+            entry.set_bid(buffer);
+            let tail = BufRingEntry::tail(ring).cast::<AtomicU16>();
+            (*tail).store(self.tail, Ordering::Release);
+        }
+    }
+
+    pub(super) fn is_trimmed(&self) -> bool {
+        self.touched == 0
+    }
+
+    /// Gives the memory of all buffers back. Nothing must be full, and no receive running.
+    pub(super) fn trim(&mut self) {
+        // SAFETY: the mapping is anonymous and borrowed mutably, and by the caller's word nobody relies
+        // on what is in it: it reads as zeroes from now on.
+        let result = unsafe { self.memory.unchecked_advise(UncheckedAdvice::DontNeed) };
+        debug_assert!(result.is_ok(), "{result:?}");
+        (self.touched, self.wanted) = (0, LEAST);
+    }
+}
+
+const _: () = assert!(size_of::<types::BufRingEntry>() == 16 && COUNT.is_power_of_two());

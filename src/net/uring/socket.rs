@@ -1,0 +1,179 @@
+//! One connection's socket, and what the kernel has of it.
+
+use super::super::outbox::{Gather, SLICES};
+use super::super::service::ConnId;
+use super::super::slab::Key;
+use mio::net::TcpStream;
+use std::io::{self, Read};
+use std::os::fd::{AsRawFd, RawFd};
+
+/// Receives that empty a socket before it is closed, so that its end is no reset.
+const LAST_RECEIVES: usize = 16;
+
+/// What an entry of the ring is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    /// Bytes of a connection, into a buffer that the kernel takes or into its own space.
+    Receive(ConnId),
+    /// A gathered write.
+    Send(ConnId),
+    /// To know when a full socket can be written to.
+    Room(ConnId),
+    /// To know when a connection breaks that is not received from.
+    Break(ConnId),
+    /// Somebody wakes the worker.
+    Wake,
+    /// How a cancellation went, which nobody asks.
+    Cancel,
+}
+
+/// Connections at most, for their numbers to fit beside what an entry is for.
+pub(super) const MOST: u32 = 1 << 24;
+
+impl What {
+    /// In one word: generation, kind, number.
+    pub(super) fn to_bits(self) -> u64 {
+        let of = |kind: u64, id: ConnId| {
+            u64::from(id.0.generation) << 32 | kind << 24 | u64::from(id.0.index)
+        };
+        match self {
+            What::Receive(id) => of(0, id),
+            What::Send(id) => of(1, id),
+            What::Room(id) => of(2, id),
+            What::Break(id) => of(3, id),
+            What::Wake => 4 << 24,
+            What::Cancel => 5 << 24,
+        }
+    }
+
+    pub(super) fn from_bits(bits: u64) -> What {
+        let key = Key { index: bits as u32 & (MOST - 1), generation: (bits >> 32) as u32 };
+        match bits >> 24 & 0xff {
+            0 => What::Receive(ConnId(key)),
+            1 => What::Send(ConnId(key)),
+            2 => What::Room(ConnId(key)),
+            3 => What::Break(ConnId(key)),
+            4 => What::Wake,
+            _ => What::Cancel,
+        }
+    }
+}
+
+/// The receive that the kernel has of a connection: one at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Receiving {
+    No,
+    /// Into a buffer that it takes when bytes come.
+    Buffer,
+    /// Into the connection's own space, which is lent.
+    Own,
+}
+
+/// See the module's comment.
+pub(super) struct Socket {
+    pub(super) stream: TcpStream,
+    pub(super) generation: u32,
+    pub(super) receiving: Receiving,
+    /// A buffer with so many bytes that the connection could not take.
+    pub(super) kept: Option<(u16, usize)>,
+    /// A gathered write is under way; its slices, if there are several.
+    pub(super) sends: bool,
+    pub(super) message: Option<Box<Message>>,
+    /// The socket is full: it is waited for room.
+    pub(super) is_full: bool,
+    /// It is waited for the connection's end, since nothing may be received.
+    pub(super) is_watched: bool,
+    /// That has come, or half of it: there is nothing to watch for any more.
+    pub(super) has_ended: bool,
+    /// It is to be closed when the kernel has nothing of it any more; gently or not.
+    pub(super) closing: Option<bool>,
+    /// On the list of those to receive from, of those to write to.
+    pub(super) is_to_receive: bool,
+    pub(super) is_to_send: bool,
+}
+
+impl Socket {
+    pub(super) fn new(stream: TcpStream, id: ConnId) -> Socket {
+        Socket {
+            stream,
+            generation: id.0.generation,
+            receiving: Receiving::No,
+            kept: None,
+            sends: false,
+            message: None,
+            is_full: false,
+            is_watched: false,
+            has_ended: false,
+            closing: None,
+            is_to_receive: false,
+            is_to_send: false,
+        }
+    }
+
+    pub(super) fn fd(&self) -> RawFd {
+        self.stream.as_raw_fd()
+    }
+
+    /// The kernel has something of it that will complete.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.receiving != Receiving::No || self.sends || self.is_full || self.is_watched
+    }
+
+    /// What is unread when a socket is closed turns its end into a reset, and a reset takes answers with
+    /// it that the peer has not read.
+    pub(super) fn empty(&mut self) {
+        let mut bytes = [0; 16 * 1024];
+        let receives = (0..LAST_RECEIVES).map(|_| self.stream.read(&mut bytes));
+        let _ = receives.take_while(|result| matches!(result, Ok(1..))).count();
+    }
+
+    /// Why the connection is broken.
+    pub(super) fn error(&self) -> io::Error {
+        let error = self.stream.take_error().ok().flatten();
+        error.unwrap_or_else(|| io::ErrorKind::ConnectionReset.into())
+    }
+}
+
+/// The slices of a write, where the kernel finds them.
+pub(super) struct Message {
+    pub(super) header: libc::msghdr,
+    slices: [libc::iovec; SLICES],
+}
+
+// SAFETY: the addresses are not looked at by who holds it, only by the kernel, while they are lent.
+unsafe impl Send for Message {}
+
+impl Message {
+    pub(super) fn new() -> Box<Message> {
+        let none = libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 };
+        // SAFETY: zeroes are an empty header.
+        let header = unsafe { std::mem::zeroed() };
+        Box::new(Message { header, slices: [none; SLICES] })
+    }
+
+    /// Points at what was gathered; the header may be given to the kernel from now on.
+    pub(super) fn point_at(&mut self, gather: &Gather<'_>) -> *const libc::msghdr {
+        let count = gather.slices().len().min(SLICES);
+        for (place, slice) in self.slices.iter_mut().zip(gather.slices()) {
+            place.iov_base = slice.as_ptr().cast_mut().cast();
+            place.iov_len = slice.len();
+        }
+        self.header.msg_iov = self.slices.as_mut_ptr();
+        self.header.msg_iovlen = count as _;
+        &raw const self.header
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_entry_is_for_survives_the_way_through_the_ring() {
+        let id = ConnId(Key { index: MOST - 1, generation: 0x8123_4567 });
+        let all = [What::Receive, What::Send, What::Room, What::Break].map(|what| what(id));
+        for what in all.into_iter().chain([What::Wake, What::Cancel]) {
+            assert_eq!(What::from_bits(what.to_bits()), what);
+        }
+    }
+}
