@@ -151,20 +151,9 @@ impl Client {
     }
 
     pub fn send_commit(&mut self, group: &str, at: At<'_>, offset: i64) -> Sent {
-        self.send_commit_with(group, at, (offset, ""))
-    }
-
-    /// Commits an offset with metadata.
-    pub fn commit_with(&mut self, group: &str, at: At<'_>, what: (i64, &str)) -> ErrorCode {
-        let sent = self.send_commit_with(group, at, what);
-        self.committed(sent)
-    }
-
-    fn send_commit_with(&mut self, group: &str, at: At<'_>, what: (i64, &str)) -> Sent {
         let partitions = [OffsetCommitRequestPartition {
             partition_index: at.1,
-            committed_offset: what.0,
-            committed_metadata: Some(what.1),
+            committed_offset: offset,
             ..Default::default()
         }];
         let topics = [OffsetCommitRequestTopic {

@@ -177,7 +177,7 @@ fn load_one(shared: &Shared, slot: &Slot) {
                  and start again, or stop, move it away and start: its groups begin anew then, \
                  without their offsets"
             );
-            slot.close();
+            slot.close(&shared.groups);
         }
     }
 }

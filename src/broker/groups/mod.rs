@@ -14,6 +14,7 @@
 mod append;
 mod keeper;
 mod load;
+mod room;
 mod settings;
 mod slot;
 mod topic;
@@ -33,7 +34,7 @@ use crate::wire::uuid::Uuid;
 use keeper::Job;
 use slot::Slot;
 use std::io;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -47,6 +48,10 @@ pub struct Groups {
     jobs: OnceLock<Sender<Job>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     topics_version: AtomicU64,
+    /// What the members of all slots' groups take in memory.
+    member_bytes: AtomicUsize,
+    /// When it was last said that they take too much, in ticks.
+    reported: AtomicI64,
     began: Instant,
 }
 
@@ -60,6 +65,8 @@ impl Groups {
             jobs: OnceLock::new(),
             thread: Mutex::new(None),
             topics_version: AtomicU64::new(1),
+            member_bytes: AtomicUsize::new(0),
+            reported: AtomicI64::new(i64::MIN),
             began: Instant::now(),
         }
     }
@@ -166,6 +173,8 @@ impl Shared {
     pub(super) fn topic_made(&self, topic: &Topic) {
         self.topic_grown();
         if *topic.name == *OFFSETS_TOPIC {
+            // It may have been made by hand, with settings of its own.
+            self.apply_group_settings();
             self.open_groups(topic, true);
         }
     }
@@ -190,7 +199,7 @@ impl Shared {
         let mut slots = self.groups.slots.write().unwrap_or_else(PoisonError::into_inner);
         let closed = std::mem::replace(&mut *slots, Arc::from([]));
         drop(slots);
-        closed.iter().for_each(|slot| slot.close());
+        closed.iter().for_each(|slot| slot.close(&self.groups));
         for worker in 0..self.worker_count() {
             self.tell_answer(worker, WorkerMessage::NoGroups);
         }

@@ -2,12 +2,12 @@
 
 use super::append::{self, Failure};
 use super::keeper::Job;
-use super::{RunningTopics, append::Batched};
+use super::{Groups, RunningTopics, append::Batched};
 use crate::broker::{Shared, now_ms, random_uuid};
 use crate::catalog::{Partition, Waiter};
 use crate::coordinator::groups::{Effects, Reply, Shard, Token, World};
 use crate::wire::error::ErrorCode;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// See the module's comment.
@@ -16,6 +16,8 @@ pub(super) struct Slot {
     state: Mutex<State>,
     /// When the shard wants to be called, in ticks.
     pub(super) next: AtomicI64,
+    /// What the members of its groups take, as it is part of the sum of all slots.
+    member_bytes: AtomicUsize,
 }
 
 enum State {
@@ -56,7 +58,12 @@ impl Unflushed {
 impl Slot {
     pub(super) fn new(partition: Arc<Partition>, is_new: bool) -> Slot {
         let state = if is_new { State::Active(Box::default()) } else { State::Loading };
-        Slot { partition, state: Mutex::new(state), next: AtomicI64::new(i64::MAX) }
+        Slot {
+            partition,
+            state: Mutex::new(state),
+            next: AtomicI64::new(i64::MAX),
+            member_bytes: AtomicUsize::new(0),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -80,6 +87,7 @@ impl Slot {
             return None;
         }
         let mut shard = Box::new(shard);
+        self.count_members(&shared.groups, shard.member_bytes());
         let ran = self.run_on(&mut shard, shared, wake, Shard::loaded);
         *state = State::Active(shard);
         Some(ran)
@@ -87,9 +95,20 @@ impl Slot {
 
     /// There are no groups here: their log cannot be replayed, or is gone. Whoever waits in them must
     /// be told by other means.
-    pub(super) fn close(&self) {
-        *self.lock() = State::Closed;
+    pub(super) fn close(&self, groups: &Groups) {
+        let mut state = self.lock();
+        *state = State::Closed;
+        self.count_members(groups, 0);
         self.next.store(i64::MAX, Ordering::SeqCst);
+    }
+
+    /// What its members take is part of the sum of all. Only whoever has the lock says so.
+    fn count_members(&self, groups: &Groups, bytes: usize) {
+        let before = self.member_bytes.swap(bytes, Ordering::Relaxed);
+        if before != bytes {
+            // Wrapping: it is more or less by the difference.
+            groups.member_bytes.fetch_add(bytes.wrapping_sub(before), Ordering::Relaxed);
+        }
     }
 
     pub(super) fn read<R>(&self, look: impl FnOnce(&Shard) -> R) -> Result<R, ErrorCode> {
@@ -126,6 +145,7 @@ impl Slot {
             now_ms: now_ms(),
             tick_ms: shared.groups.tick_ms(),
             settings: &settings,
+            elsewhere: shared.groups.member_bytes_beside(shard.member_bytes()),
             topics: &RunningTopics(shared),
             new_id: &mut random_uuid,
         };
@@ -142,6 +162,10 @@ impl Slot {
             shard.appended(&mut world, &mut effects, outcome);
         }
         self.set_next(shared, shard.next_tick());
+        self.count_members(&shared.groups, shard.member_bytes());
+        if let Some(no_room) = effects.no_room {
+            shared.groups.report(&no_room, world.tick_ms);
+        }
         Ran { value, replies: effects.replies, unflushed: self.unflushed(bytes) }
     }
 

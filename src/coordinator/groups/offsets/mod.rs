@@ -104,7 +104,7 @@ impl Shard {
                 // Nobody joins it: a simple group, for which there is no other record.
                 let id: Arc<str> = key.group.into();
                 let group = Group::Classic(Classic::new(id.clone(), value.commit_timestamp));
-                self.groups.insert(id.clone(), group);
+                self.insert(id.clone(), group);
                 id
             }
         };
