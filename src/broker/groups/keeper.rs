@@ -79,6 +79,7 @@ fn fire(shared: &Shared) {
             if fired != Some(true) {
                 break;
             }
+            slot.give_way();
         }
     }
 }

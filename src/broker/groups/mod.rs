@@ -128,6 +128,13 @@ impl Shared {
         slot.run(self, wake, event)
     }
 
+    /// Lets others have their turn, between two parts of something long in a group's slot.
+    pub fn give_way_in(&self, group: &str) {
+        if let Some(slot) = self.groups.slot_of(group) {
+            slot.give_way();
+        }
+    }
+
     /// Looks at a group's shard.
     ///
     /// # Errors

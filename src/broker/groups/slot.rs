@@ -10,10 +10,15 @@ use crate::wire::error::ErrorCode;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// How often at most somebody gives way at a time.
+const PATIENCE: u32 = 10_000;
+
 /// See the module's comment.
 pub(super) struct Slot {
     pub(super) partition: Arc<Partition>,
     state: Mutex<State>,
+    /// How many wait for the lock.
+    waiting: AtomicUsize,
     /// When the shard wants to be called, in ticks.
     pub(super) next: AtomicI64,
     /// What the members of its groups take, as it is part of the sum of all slots.
@@ -49,6 +54,15 @@ pub struct Unflushed {
 }
 
 impl Unflushed {
+    /// Adds it to others; what is to be flushed of the same partition becomes one.
+    pub fn add_to(others: &mut Vec<Unflushed>, more: Unflushed) {
+        let same = |one: &&mut Unflushed| Arc::ptr_eq(&one.partition, &more.partition);
+        match others.iter_mut().find(same) {
+            Some(one) => (one.to, one.bytes) = (one.to.max(more.to), one.bytes + more.bytes),
+            None => others.push(more),
+        }
+    }
+
     /// Whether it is on the disk. If it is not when the flush is over, it never will be.
     pub fn is_flushed(&self) -> bool {
         self.partition.is_flushed(self.to)
@@ -61,13 +75,28 @@ impl Slot {
         Slot {
             partition,
             state: Mutex::new(state),
+            waiting: AtomicUsize::new(0),
             next: AtomicI64::new(i64::MAX),
             member_bytes: AtomicUsize::new(0),
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        state
+    }
+
+    /// Lets those in who wait for the lock. Whoever does much in parts calls it between them, for the lock is
+    /// not fair: it would be back before anybody is awake.
+    pub(super) fn give_way(&self) {
+        for _ in 0..PATIENCE {
+            if self.waiting.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            std::thread::yield_now();
+        }
     }
 
     pub(super) fn is_loading(&self) -> bool {

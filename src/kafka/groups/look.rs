@@ -16,6 +16,9 @@ use crate::wire::messages::describe_groups::DescribeGroupsRequest;
 use crate::wire::messages::list_groups::ListGroupsRequest;
 use crate::wire::messages::offset_fetch::OffsetFetchRequest;
 
+/// Parts that a group is deleted in, at most.
+const MAX_PARTS: usize = 1 << 20;
+
 /// OffsetFetch.
 pub(super) fn fetch(
     asking: &mut Asking<'_, '_, '_>,
@@ -124,23 +127,7 @@ pub(super) fn delete(
     let (mut results, mut unflushed): (Vec<(&str, ErrorCode)>, Vec<Unflushed>) = Default::default();
     let mut seen = std::collections::HashSet::new();
     for group in request.groups_names.iter().filter(|name| seen.insert(*name)) {
-        let KafkaService { shared, wakes, .. } = &mut *asking.service;
-        let ran = shared.in_group(
-            group,
-            |waiter| wakes.add(waiter),
-            |shard, world, effects| shard.delete_group(world, group, token, effects),
-        );
-        let code = match ran {
-            Ok(ran) => {
-                unflushed.extend(ran.unflushed);
-                let mut codes = ran.replies.into_iter().filter_map(|(_, reply)| match reply {
-                    Reply::DeleteGroup(code) => Some(code),
-                    _ => None,
-                });
-                codes.next().unwrap_or(ErrorCode::UNKNOWN_SERVER_ERROR)
-            }
-            Err(code) => code,
-        };
+        let code = delete_one(asking.service, group, token, &mut unflushed);
         results.push((group, code));
     }
     answer_when_flushed(asking, unflushed, |done, version, out| match done {
@@ -151,6 +138,38 @@ pub(super) fn delete(
         }
     });
     Ok(())
+}
+
+/// Deletes a group, in as many parts as it takes.
+fn delete_one(
+    service: &mut KafkaService,
+    group: &str,
+    token: Token,
+    unflushed: &mut Vec<Unflushed>,
+) -> ErrorCode {
+    let KafkaService { shared, wakes, .. } = service;
+    // Somebody may commit as fast as it is deleted.
+    for _ in 0..MAX_PARTS {
+        let ran = shared.in_group(
+            group,
+            |waiter| wakes.add(waiter),
+            |shard, world, effects| shard.delete_group(world, group, token, effects),
+        );
+        let ran = match ran {
+            Ok(ran) => ran,
+            Err(code) => return code,
+        };
+        if let Some(more) = ran.unflushed {
+            Unflushed::add_to(unflushed, more);
+        }
+        for (_, reply) in ran.replies {
+            if let Reply::DeleteGroup(code) = reply {
+                return code;
+            }
+        }
+        shared.give_way_in(group);
+    }
+    ErrorCode::UNKNOWN_SERVER_ERROR
 }
 
 /// Answers when what was written is on the disk; as if it had failed, if it cannot get there.
