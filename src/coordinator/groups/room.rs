@@ -46,9 +46,8 @@ impl Held {
 
     /// So many bytes are here in the place of so many.
     pub(super) fn replace(&mut self, old: usize, new: usize) {
-        let Some(bytes) = (self.bytes + new).checked_sub(old) else {
-            panic!("{old} bytes are not there to be taken out of {} and {new}", self.bytes)
-        };
+        assert!(old <= self.bytes, "{old} bytes are taken out of {}", self.bytes);
+        let bytes = self.bytes - old + new;
         if let Some(sum) = &self.sum {
             // Wrapping: it is more or less by the difference.
             sum.fetch_add(bytes.wrapping_sub(self.bytes), Ordering::Relaxed);
