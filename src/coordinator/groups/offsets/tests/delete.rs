@@ -112,6 +112,21 @@ fn a_group_with_more_offsets_than_a_batch_takes_is_deleted_in_parts() {
     assert_eq!((bench.state("g"), bench.offset("g", "a", 0)), (Some("Empty"), Some(1)));
 }
 
+#[test]
+fn whoever_joins_between_two_parts_of_a_deletion_keeps_the_group() {
+    let mut bench = Bench::new();
+    let all: Vec<_> = (0..200).map(|partition| (partition, 1)).collect();
+    bench.commit("g", "c", &all);
+    bench.settings.max_append = 2000;
+    let replies = bench.run(|shard, world, effects| shard.delete_group(world, "g", TOKEN, effects));
+    assert_eq!(replies, [], "a part is gone");
+    let left = bench.shard.offsets().len();
+    assert!((1..200).contains(&left));
+    bench.join("g", "consumer", &subscribed_to(&["c"]), true);
+    assert_eq!(delete_group(&mut bench, "g"), ErrorCode::NON_EMPTY_GROUP);
+    assert_eq!(bench.shard.offsets().len(), left);
+}
+
 fn delete_topic(bench: &mut Bench, name: &str) {
     let (id, _) = bench.topics.0.remove(name).expect("a topic");
     let topics = [(name.into(), id)];
