@@ -175,7 +175,7 @@ impl Slot {
             tick_ms: shared.groups.tick_ms(),
             settings: &settings,
             elsewhere: shared.groups.member_bytes_beside(shard.member_bytes()),
-            topics: &RunningTopics(shared),
+            topics: &RunningTopics::of(shared),
             new_id: &mut random_uuid,
         };
         let mut effects = Effects::default();
@@ -189,6 +189,12 @@ impl Slot {
             }
             let outcome = appended.map(drop).map_err(Failure::code);
             shard.appended(&mut world, &mut effects, outcome);
+        }
+        for lookup in effects.lookups {
+            let group = lookup.group().clone();
+            if !shared.groups.tell(Job::LookUp(lookup)) {
+                shard.not_looked_up(&group);
+            }
         }
         self.set_next(shared, shard.next_tick());
         self.count_members(&shared.groups, shard.member_bytes());

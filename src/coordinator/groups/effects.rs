@@ -1,7 +1,7 @@
 //! What an event asks for: records to append, answers to send, and what follows from the append.
 
 use super::classic::AfterAppend;
-use super::consumer::{ConsumerReply, Plan};
+use super::consumer::{ConsumerReply, Lookup, Plan};
 use super::offsets::{self, CommitReply, OffsetDeleteReply};
 use super::room::NoRoom;
 use crate::wire::error::ErrorCode;
@@ -38,6 +38,8 @@ pub struct Effects {
     pub replies: Vec<(Token, Reply)>,
     /// Who was refused because members take too much: to be said, now and then.
     pub no_room: Option<NoRoom>,
+    /// Expressions to be looked up by whoever has the time; then [`super::Shard::looked_up`] is told.
+    pub lookups: Vec<Lookup>,
     pub(super) then: Then,
 }
 
