@@ -1,8 +1,11 @@
 //! What the group coordinator's state costs: memory of committed offsets and processor time of their
 //! replay, without a broker around it. docs/PERFORMANCE.md explains the figures.
 //!
-//! `cargo bench --bench groups [-- SHAPE]`. Each shape of a million offsets is replayed into one shard
-//! by a process of its own, whose resident memory is compared before and after.
+//! `cargo bench --bench groups [-- SHAPE | held]`. Each shape of a million offsets is replayed into one shard
+//! by a process of its own, whose resident memory is compared before and after. `held` is the time that
+//! single events take in a full shard.
+
+mod held;
 
 use barnabas::coordinator::groups::Shard;
 use barnabas::wire::group_records::{GroupKey, OffsetCommitKey, OffsetCommitValue};
@@ -27,6 +30,9 @@ fn main() {
         let index: usize = rest[0].parse().expect("the index of a shape");
         let (_, sizes, mixed) = SHAPES[index];
         return replay(sizes, mixed);
+    }
+    if arguments.iter().any(|argument| argument == "held") {
+        return held::print();
     }
     println!("| a million offsets | bytes each | ns each |\n| --- | ---: | ---: |");
     for (index, (name, ..)) in SHAPES.iter().enumerate() {

@@ -254,9 +254,7 @@ impl Controller {
     }
 
     fn reconfigure(&self, name: &str) {
-        if let Some(topic) = self.shared.topics.by_name(name) {
-            topic.set_config(Arc::new(self.shared.resolve(name)));
-        }
+        self.shared.apply_topic_config(name);
     }
 
     /// Reserves the next block of producer ids and returns the first id of it.

@@ -365,6 +365,16 @@ impl Shared {
         self.apply_group_settings();
     }
 
+    /// Puts the settings of a topic in force.
+    pub(crate) fn apply_topic_config(&self, name: &str) {
+        if let Some(topic) = self.topics.by_name(name) {
+            topic.set_config(Arc::new(self.resolve(name)));
+        }
+        if name == crate::coordinator::groups::OFFSETS_TOPIC {
+            self.apply_group_settings();
+        }
+    }
+
     /// Puts the settings of the group coordinator in force, those of single groups with them.
     pub(crate) fn apply_group_settings(&self) {
         let settings = groups::settings(&self.image(), &self.config());

@@ -39,6 +39,8 @@ pub struct Coordinator {
     pub failures: u64,
     /// In one append in so many it dies; 0: in none.
     pub crashes: u64,
+    /// How often somebody was refused for want of room.
+    pub refusals: u64,
     /// How often another one has taken over.
     pub deaths: u64,
     /// The laws are checked each so many events.
@@ -63,6 +65,7 @@ impl Coordinator {
             tokens: 0,
             failures: 0,
             crashes: 0,
+            refusals: 0,
             deaths: 0,
             check_each: 1,
             events: 0,
@@ -89,10 +92,13 @@ impl Coordinator {
             Uuid::from_bytes(u128::from(*ids).to_be_bytes())
         };
         let settings = self.settings.clone();
+        // Now and then other shards have taken all the room: who is new is refused.
+        let is_full = self.failures > 0 && random.below(2 * self.failures) == 0;
         let mut world = World {
             now_ms: 1_700_000_000_000 + now,
             tick_ms: now,
             settings: &settings,
+            elsewhere: if is_full { settings.max_member_bytes } else { 0 },
             topics: &self.topics,
             new_id: &mut new_id,
         };
@@ -120,6 +126,8 @@ impl Coordinator {
         if self.events.is_multiple_of(8 * self.check_each) {
             check_same(&self.shard, &self.replica);
         }
+        assert!(is_full || effects.no_room.is_none(), "there is room: {:?}", effects.no_room);
+        self.refusals += u64::from(effects.no_room.is_some());
         for (token, _) in &effects.replies {
             assert!(self.waiting.remove(token), "{token:?} is answered once");
         }

@@ -5,6 +5,7 @@ use crate::catalog::{Partition, Waiter};
 use crate::coordinator::groups::Record;
 use crate::log::AppendError;
 use crate::wire::error::ErrorCode;
+use crate::wire::group_records::GroupKey;
 use crate::wire::records::{BatchBuilder, Codec};
 use std::sync::Arc;
 
@@ -52,7 +53,9 @@ pub(super) fn append(
     }
     let batch = builder.try_finish().map_err(|_| Failure::Other)?;
     let topic = shared.topics.by_name(&partition.topic).ok_or(Failure::Storage)?;
-    if batch.len() > usize::try_from(topic.config().max_message_bytes).unwrap_or(0) {
+    let limit = usize::try_from(topic.config().max_message_bytes).unwrap_or(0);
+    if batch.len() > limit {
+        report_too_large(partition, batched, batch.len(), limit);
         return Err(Failure::TooLarge);
     }
     match partition.append_internal(&batch, wake) {
@@ -65,6 +68,20 @@ pub(super) fn append(
             Err(failure(why.as_ref()))
         }
     }
+}
+
+/// Says what was not written, now and then: a client that is refused will try again.
+fn report_too_large(partition: &Partition, batched: &Batched<'_>, size: usize, limit: usize) {
+    if !partition.may_report(batched.now_ms) {
+        return;
+    }
+    let key = batched.records.first().and_then(|record| GroupKey::decode(&record.key).ok());
+    let group = key.and_then(|key| key.group()).unwrap_or_default();
+    let (topic, index, count) = (&partition.topic, partition.index, batched.records.len());
+    ::log::warn!(
+        "{topic}-{index}: {count} records of group {group} are {size} bytes, and max.message.bytes of \
+         {topic} is {limit}: they are not written, and who asked for them is refused"
+    );
 }
 
 fn failure(why: Option<&AppendError>) -> Failure {

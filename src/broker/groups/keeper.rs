@@ -89,6 +89,7 @@ fn fire(shared: &Shared) {
             if fired != Some(true) {
                 break;
             }
+            slot.give_way();
         }
     }
 }
@@ -198,7 +199,7 @@ fn load_one(shared: &Shared, slot: &Slot) {
                  and start again, or stop, move it away and start: its groups begin anew then, \
                  without their offsets"
             );
-            slot.close();
+            slot.close(&shared.groups);
         }
     }
 }

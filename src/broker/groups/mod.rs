@@ -15,6 +15,7 @@ mod append;
 mod keeper;
 mod load;
 mod lookups;
+mod room;
 mod settings;
 mod slot;
 mod topic;
@@ -34,7 +35,7 @@ use crate::wire::uuid::Uuid;
 use keeper::Job;
 use slot::Slot;
 use std::io;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -48,6 +49,10 @@ pub struct Groups {
     jobs: OnceLock<Sender<Job>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     topics_version: AtomicU64,
+    /// What the members of all slots' groups take in memory.
+    member_bytes: AtomicUsize,
+    /// When it was last said that they take too much, in ticks.
+    reported: AtomicI64,
     began: Instant,
 }
 
@@ -61,6 +66,8 @@ impl Groups {
             jobs: OnceLock::new(),
             thread: Mutex::new(None),
             topics_version: AtomicU64::new(1),
+            member_bytes: AtomicUsize::new(0),
+            reported: AtomicI64::new(i64::MIN),
             began: Instant::now(),
         }
     }
@@ -121,6 +128,13 @@ impl Shared {
         slot.run(self, wake, event)
     }
 
+    /// Lets others have their turn, between two parts of something long in a group's slot.
+    pub fn give_way_in(&self, group: &str) {
+        if let Some(slot) = self.groups.slot_of(group) {
+            slot.give_way();
+        }
+    }
+
     /// Looks at a group's shard.
     ///
     /// # Errors
@@ -166,6 +180,8 @@ impl Shared {
     pub(super) fn topic_made(&self, topic: &Topic) {
         self.topics_changed();
         if *topic.name == *OFFSETS_TOPIC {
+            // It may have been made by hand, with settings of its own.
+            self.apply_group_settings();
             self.open_groups(topic, true);
         }
     }
@@ -202,7 +218,7 @@ impl Shared {
         let mut slots = self.groups.slots.write().unwrap_or_else(PoisonError::into_inner);
         let closed = std::mem::replace(&mut *slots, Arc::from([]));
         drop(slots);
-        closed.iter().for_each(|slot| slot.close());
+        closed.iter().for_each(|slot| slot.close(&self.groups));
         for worker in 0..self.worker_count() {
             self.tell_answer(worker, WorkerMessage::NoGroups);
         }

@@ -3,12 +3,14 @@
 
 use crate::catalog::{GROUP_VERSION, Image, ResourceKind};
 use crate::config::{Config, GroupConfig};
-use crate::coordinator::groups::Settings;
+use crate::coordinator::groups::{OFFSETS_TOPIC, Settings};
 use std::sync::Arc;
 
 /// As the metadata and the effective configuration say.
 pub fn settings(image: &Image, config: &Config) -> Settings {
     let mut settings = Settings::of(config);
+    let of_topic = crate::broker::load::resolve(image, config, OFFSETS_TOPIC);
+    settings.max_append = usize::try_from(of_topic.max_message_bytes).unwrap_or(0);
     let level = image.features().get(GROUP_VERSION).copied().unwrap_or(0);
     settings.consumer.is_served &= level >= 1;
     let own = image.all_configs(ResourceKind::Group);
@@ -46,6 +48,21 @@ mod tests {
         assert!(!served(0, &[]));
         assert!(!served(1, &[("group.coordinator.rebalance.protocols", "classic")]));
         assert!(served(1, &[("group.coordinator.rebalance.protocols", "classic, consumer")]));
+    }
+
+    #[test]
+    fn an_append_may_be_as_large_as_the_offsets_topic_says() {
+        let config = Config::from_pairs(&[("message.max.bytes", "5000")]).unwrap();
+        let mut image = image(1);
+        assert_eq!(settings(&image, &config).max_append, 5000);
+        let own = ConfigRecord {
+            resource_type: ResourceKind::Topic as i8,
+            resource_name: OFFSETS_TOPIC,
+            name: "max.message.bytes",
+            value: Some("700"),
+        };
+        image.replay(&MetadataRecord::from(own)).unwrap();
+        assert_eq!(settings(&image, &config).max_append, 700);
     }
 
     #[test]

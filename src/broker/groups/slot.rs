@@ -2,20 +2,27 @@
 
 use super::append::{self, Failure};
 use super::keeper::Job;
-use super::{RunningTopics, append::Batched};
+use super::{Groups, RunningTopics, append::Batched};
 use crate::broker::{Shared, now_ms, random_uuid};
 use crate::catalog::{Partition, Waiter};
 use crate::coordinator::groups::{Effects, Reply, Shard, Token, World};
 use crate::wire::error::ErrorCode;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// How often at most somebody gives way at a time.
+const PATIENCE: u32 = 10_000;
 
 /// See the module's comment.
 pub(super) struct Slot {
     pub(super) partition: Arc<Partition>,
     state: Mutex<State>,
+    /// How many wait for the lock.
+    waiting: AtomicUsize,
     /// When the shard wants to be called, in ticks.
     pub(super) next: AtomicI64,
+    /// What the members of its groups take, as it is part of the sum of all slots.
+    member_bytes: AtomicUsize,
 }
 
 enum State {
@@ -47,6 +54,15 @@ pub struct Unflushed {
 }
 
 impl Unflushed {
+    /// Adds it to others; what is to be flushed of the same partition becomes one.
+    pub fn add_to(others: &mut Vec<Unflushed>, more: Unflushed) {
+        let same = |one: &&mut Unflushed| Arc::ptr_eq(&one.partition, &more.partition);
+        match others.iter_mut().find(same) {
+            Some(one) => (one.to, one.bytes) = (one.to.max(more.to), one.bytes + more.bytes),
+            None => others.push(more),
+        }
+    }
+
     /// Whether it is on the disk. If it is not when the flush is over, it never will be.
     pub fn is_flushed(&self) -> bool {
         self.partition.is_flushed(self.to)
@@ -56,11 +72,31 @@ impl Unflushed {
 impl Slot {
     pub(super) fn new(partition: Arc<Partition>, is_new: bool) -> Slot {
         let state = if is_new { State::Active(Box::default()) } else { State::Loading };
-        Slot { partition, state: Mutex::new(state), next: AtomicI64::new(i64::MAX) }
+        Slot {
+            partition,
+            state: Mutex::new(state),
+            waiting: AtomicUsize::new(0),
+            next: AtomicI64::new(i64::MAX),
+            member_bytes: AtomicUsize::new(0),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        state
+    }
+
+    /// Lets those in who wait for the lock. Whoever does much in parts calls it between them, for the lock is
+    /// not fair: it would be back before anybody is awake.
+    pub(super) fn give_way(&self) {
+        for _ in 0..PATIENCE {
+            if self.waiting.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            std::thread::yield_now();
+        }
     }
 
     pub(super) fn is_loading(&self) -> bool {
@@ -80,6 +116,7 @@ impl Slot {
             return None;
         }
         let mut shard = Box::new(shard);
+        self.count_members(&shared.groups, shard.member_bytes());
         let ran = self.run_on(&mut shard, shared, wake, Shard::loaded);
         *state = State::Active(shard);
         Some(ran)
@@ -87,9 +124,20 @@ impl Slot {
 
     /// There are no groups here: their log cannot be replayed, or is gone. Whoever waits in them must
     /// be told by other means.
-    pub(super) fn close(&self) {
-        *self.lock() = State::Closed;
+    pub(super) fn close(&self, groups: &Groups) {
+        let mut state = self.lock();
+        *state = State::Closed;
+        self.count_members(groups, 0);
         self.next.store(i64::MAX, Ordering::SeqCst);
+    }
+
+    /// What its members take is part of the sum of all. Only whoever has the lock says so.
+    fn count_members(&self, groups: &Groups, bytes: usize) {
+        let before = self.member_bytes.swap(bytes, Ordering::Relaxed);
+        if before != bytes {
+            // Wrapping: it is more or less by the difference.
+            groups.member_bytes.fetch_add(bytes.wrapping_sub(before), Ordering::Relaxed);
+        }
     }
 
     pub(super) fn read<R>(&self, look: impl FnOnce(&Shard) -> R) -> Result<R, ErrorCode> {
@@ -126,6 +174,7 @@ impl Slot {
             now_ms: now_ms(),
             tick_ms: shared.groups.tick_ms(),
             settings: &settings,
+            elsewhere: shared.groups.member_bytes_beside(shard.member_bytes()),
             topics: &RunningTopics::of(shared),
             new_id: &mut random_uuid,
         };
@@ -148,6 +197,10 @@ impl Slot {
             }
         }
         self.set_next(shared, shard.next_tick());
+        self.count_members(&shared.groups, shard.member_bytes());
+        if let Some(no_room) = effects.no_room {
+            shared.groups.report(&no_room, world.tick_ms);
+        }
         Ran { value, replies: effects.replies, unflushed: self.unflushed(bytes) }
     }
 

@@ -14,6 +14,8 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Unflushed bytes of a partition beyond which it is flushed in the background; -1 leaves it to the system."),
     long("barnabas.flush.ms").default("100").at_least(-1).used()
         .doc("Time after which what was appended to a partition is flushed in the background; -1 leaves it to the system."),
+    long("barnabas.groups.max.bytes").default("536870912").at_least(1048576).used()
+        .doc("Memory for the members of all consumer groups; nobody may take more than an eighth of what is left of it."),
     string("barnabas.io").default("auto").one_of(&["auto", "mio", "uring"]).used()
         .doc("How sockets are driven; auto takes the best that is built in."),
     string("barnabas.log.level").default("info").one_of_any_case(&["off", "error", "warn", "info", "debug"]).used()

@@ -32,7 +32,7 @@ pub(super) enum Since {
 }
 
 /// The kinds of groups, as ListGroups tells them apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// The members assign.
     Classic,

@@ -3,6 +3,7 @@
 use super::classic::AfterAppend;
 use super::consumer::{ConsumerReply, Lookup, Plan};
 use super::offsets::{self, CommitReply, OffsetDeleteReply};
+use super::room::NoRoom;
 use crate::wire::error::ErrorCode;
 use std::sync::Arc;
 
@@ -35,6 +36,8 @@ pub struct Effects {
     pub records: Vec<Record>,
     /// Answers that may leave as soon as all that was appended is committed.
     pub replies: Vec<(Token, Reply)>,
+    /// Who was refused because members take too much: to be said, now and then.
+    pub no_room: Option<NoRoom>,
     /// Expressions to be looked up by whoever has the time; then [`super::Shard::looked_up`] is told.
     pub lookups: Vec<Lookup>,
     pub(super) then: Then,

@@ -26,6 +26,9 @@ pub mod consumer;
 mod effects;
 pub mod java;
 pub mod offsets;
+mod room;
+#[cfg(test)]
+mod room_tests;
 mod settings;
 mod shard;
 mod timers;
@@ -36,6 +39,7 @@ pub use effects::{
     AppendOutcome, Effects, JoinMember, JoinReply, LeaveReply, LeftMember, Record, Reply,
     SyncReply, Token,
 };
+pub use room::NoRoom;
 pub use settings::{ConsumerSettings, Settings};
 pub use shard::Shard;
 pub use timers::{Timer, Timers};

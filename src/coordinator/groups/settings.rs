@@ -18,8 +18,11 @@ pub struct Settings {
     pub max_size: usize,
     /// `offset.metadata.max.bytes`
     pub max_metadata: usize,
-    /// `message.max.bytes`: the largest batch that the offsets topic takes
+    /// `max.message.bytes` of the offsets topic, which the broker knows, else `message.max.bytes`: the
+    /// largest batch that it takes
     pub max_append: usize,
+    /// `barnabas.groups.max.bytes`: what the members of all groups may take in memory
+    pub max_member_bytes: usize,
     /// `offsets.retention.minutes`, in milliseconds
     pub offsets_retention: i64,
     /// `offsets.retention.check.interval.ms`
@@ -125,6 +128,7 @@ impl Settings {
             max_size: size("group.max.size"),
             max_metadata: size("offset.metadata.max.bytes"),
             max_append: size("message.max.bytes"),
+            max_member_bytes: size("barnabas.groups.max.bytes"),
             offsets_retention: number("offsets.retention.minutes").saturating_mul(60_000),
             retention_check_interval: number("offsets.retention.check.interval.ms"),
             rack: config.broker_rack().map(Arc::from),

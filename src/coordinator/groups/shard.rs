@@ -12,6 +12,7 @@ use crate::wire::codec::DecodeError;
 use crate::wire::group_records::{GroupKey, GroupMetadataValue, OffsetCommitValue};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 /// A group of either protocol.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub struct Shard {
     pub(super) groups: HashMap<Arc<str>, Group>,
     pub(super) timers: Timers,
     pub(super) offsets: Offsets,
+    /// What the members of all groups take.
+    pub(super) member_bytes: Arc<AtomicUsize>,
 }
 
 impl Shard {
@@ -134,6 +137,7 @@ impl Shard {
         for timer in self.timers.each() {
             assert!(self.needs(timer), "{timer:?} is set for nothing");
         }
+        self.check_room();
     }
 
     fn needs(&self, timer: &Timer) -> bool {

@@ -12,6 +12,8 @@ pub struct World<'a> {
     pub tick_ms: i64,
     /// The settings in force.
     pub settings: &'a Settings,
+    /// Bytes that the members of all other shards take.
+    pub elsewhere: usize,
     /// The topics as they are now.
     pub topics: &'a dyn TopicsView,
     /// Gives an id that nobody has.

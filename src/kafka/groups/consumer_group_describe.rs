@@ -2,6 +2,7 @@
 
 use super::super::metadata::NOT_ASKED;
 use super::describe_groups::GROUP_OPERATIONS;
+use super::room::{Rows, Unserved};
 use crate::coordinator::groups::consumer::{Consumer, Member, Refusal};
 use crate::coordinator::groups::{Settings, TopicsView};
 use crate::wire::codec::{Array, Message, Writer};
@@ -14,16 +15,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The groups described so far, encoded.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Description {
-    groups: Writer,
-    count: usize,
+    groups: Rows,
 }
 
 /// Partitions of the topics that are still there.
 type Lists = Vec<(Uuid, Arc<str>, Vec<i32>)>;
 
 impl Description {
+    /// Of no group yet, in so many bytes at most.
+    pub(super) fn within(limit: usize) -> Description {
+        Description { groups: Rows::within(limit) }
+    }
+
     /// Adds a group that there is, or why there is none.
     pub(super) fn add(
         &mut self,
@@ -32,7 +37,7 @@ impl Description {
         with_operations: bool,
         (topics, settings): (&dyn TopicsView, &Settings),
         version: i16,
-    ) {
+    ) -> Result<(), Unserved> {
         let group = match described {
             Ok(group) => group,
             Err(refusal) => {
@@ -42,6 +47,10 @@ impl Description {
         let mut members = Writer::new();
         for member in group.members.values() {
             add_member(group, member, topics, version, &mut members);
+            if members.len() > self.groups.left() {
+                // It was named again and again.
+                return self.add_refused(group_id, ErrorCode::UNKNOWN_SERVER_ERROR, version);
+            }
         }
         let assignor = group.assignor_name(settings);
         let group = DescribedGroup {
@@ -54,12 +63,17 @@ impl Description {
             authorized_operations: if with_operations { GROUP_OPERATIONS } else { NOT_ASKED },
             ..Default::default()
         };
-        self.push(&group, version);
+        self.groups.push(&group, version)
     }
 
     /// Adds a group whose coordinator cannot be asked.
-    pub(super) fn add_refused(&mut self, group_id: &str, error_code: ErrorCode, version: i16) {
-        self.push_refused(group_id, error_code, None, version);
+    pub(super) fn add_refused(
+        &mut self,
+        group_id: &str,
+        error_code: ErrorCode,
+        version: i16,
+    ) -> Result<(), Unserved> {
+        self.push_refused(group_id, error_code, None, version)
     }
 
     fn push_refused(
@@ -68,19 +82,14 @@ impl Description {
         error_code: ErrorCode,
         error_message: Option<&str>,
         version: i16,
-    ) {
+    ) -> Result<(), Unserved> {
         let group = DescribedGroup { error_code, error_message, group_id, ..Default::default() };
-        self.push(&group, version);
-    }
-
-    fn push(&mut self, group: &DescribedGroup<'_>, version: i16) {
-        group.encode(&mut self.groups, version);
-        self.count += 1;
+        self.groups.push(&group, version)
     }
 
     /// Writes the body of the answer.
     pub(super) fn write(&self, version: i16, out: &mut Writer) {
-        let groups = Array::encoded(self.count, self.groups.bytes(), version);
+        let groups = self.groups.all(version);
         ConsumerGroupDescribeResponse { throttle_time_ms: 0, groups }.encode(out, version);
     }
 }

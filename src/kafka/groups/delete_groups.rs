@@ -3,10 +3,9 @@
 use crate::wire::codec::{Array, Message, Writer};
 use crate::wire::error::ErrorCode;
 use crate::wire::messages::delete_groups::{DeletableGroupResult, DeleteGroupsResponse};
-use std::sync::Arc;
 
 /// Writes the body of the answer: what became of each group.
-pub(super) fn write(results: &[(Arc<str>, ErrorCode)], version: i16, out: &mut Writer) {
+pub(super) fn write(results: &[(&str, ErrorCode)], version: i16, out: &mut Writer) {
     let results: Vec<_> = results
         .iter()
         .map(|(group_id, error_code)| DeletableGroupResult { group_id, error_code: *error_code })

@@ -1,7 +1,7 @@
 //! DescribeGroups (PROTOCOL 5.2): the answer's body, group by group.
 
 use super::super::metadata::NOT_ASKED;
-use super::offset_fetch::MAX_ANSWER;
+use super::room::{Rows, Unserved};
 use crate::coordinator::groups::admin::{DescribedGroup as Described, DescribedMember};
 use crate::wire::codec::{Array, Message, Writer};
 use crate::wire::error::ErrorCode;
@@ -16,13 +16,17 @@ const NOT_FOUND: i16 = 6;
 pub(super) const GROUP_OPERATIONS: i32 = 3400;
 
 /// The groups described so far, encoded.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Description {
-    groups: Writer,
-    count: usize,
+    groups: Rows,
 }
 
 impl Description {
+    /// Of no group yet, in so many bytes at most.
+    pub(super) fn within(limit: usize) -> Description {
+        Description { groups: Rows::within(limit) }
+    }
+
     /// Adds a group that there is, or why there is none.
     pub(super) fn add(
         &mut self,
@@ -30,11 +34,7 @@ impl Description {
         described: Result<Described<'_>, String>,
         with_operations: bool,
         version: i16,
-    ) {
-        if self.groups.len() > MAX_ANSWER {
-            // It was named again and again.
-            return self.add_refused(group_id, ErrorCode::UNKNOWN_SERVER_ERROR, version);
-        }
+    ) -> Result<(), Unserved> {
         let operations = if with_operations { GROUP_OPERATIONS } else { NOT_ASKED };
         let described = match described {
             Ok(described) => described,
@@ -48,9 +48,14 @@ impl Description {
                     authorized_operations: if known { NOT_ASKED } else { operations },
                     ..Default::default()
                 };
-                return self.push(&dead, version);
+                return self.groups.push(&dead, version);
             }
         };
+        let bytes = described.members.iter().map(size).sum::<usize>();
+        if bytes > self.groups.left() {
+            // It was named again and again.
+            return self.add_refused(group_id, ErrorCode::UNKNOWN_SERVER_ERROR, version);
+        }
         let members: Vec<_> = described.members.iter().map(member).collect();
         let group = DescribedGroup {
             group_id,
@@ -61,23 +66,23 @@ impl Description {
             authorized_operations: operations,
             ..Default::default()
         };
-        self.push(&group, version);
+        self.groups.push(&group, version)
     }
 
     /// Adds a group whose coordinator cannot be asked.
-    pub(super) fn add_refused(&mut self, group_id: &str, error_code: ErrorCode, version: i16) {
+    pub(super) fn add_refused(
+        &mut self,
+        group_id: &str,
+        error_code: ErrorCode,
+        version: i16,
+    ) -> Result<(), Unserved> {
         let group = DescribedGroup { error_code, group_id, ..Default::default() };
-        self.push(&group, version);
-    }
-
-    fn push(&mut self, group: &DescribedGroup<'_>, version: i16) {
-        group.encode(&mut self.groups, version);
-        self.count += 1;
+        self.groups.push(&group, version)
     }
 
     /// Writes the body of the answer.
     pub(super) fn write(&self, version: i16, out: &mut Writer) {
-        let groups = Array::encoded(self.count, self.groups.bytes(), version);
+        let groups = self.groups.all(version);
         DescribeGroupsResponse { throttle_time_ms: 0, groups }.encode(out, version);
     }
 }
@@ -91,4 +96,13 @@ fn member<'s>(member: &DescribedMember<'s>) -> DescribedGroupMember<'s> {
         member_metadata: member.metadata,
         member_assignment: member.assignment,
     }
+}
+
+/// What a member takes in the answer, at most.
+fn size(member: &DescribedMember<'_>) -> usize {
+    const LENGTHS: usize = 32;
+    let texts = [member.member_id, member.client_id, member.client_host].map(str::len);
+    let instance = member.instance_id.map_or(0, str::len);
+    let given = member.metadata.len() + member.assignment.len();
+    texts.iter().sum::<usize>() + instance + given + LENGTHS
 }

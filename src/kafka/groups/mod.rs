@@ -16,6 +16,7 @@ mod offset_commit;
 mod offset_delete;
 mod offset_fetch;
 mod park;
+mod room;
 #[cfg(test)]
 mod tests;
 
@@ -26,9 +27,10 @@ use super::service::{KafkaService, refuse};
 use crate::coordinator::groups::{Caller, Reply};
 use crate::net::{Context, Flow, Slot};
 use crate::wire::api::ApiKey;
-use crate::wire::codec::{DecodeError, Reader};
+use crate::wire::codec::Reader;
 use crate::wire::error::ErrorCode;
 use park::Asking;
+use room::Unserved;
 
 /// From this version on SyncGroup must say what the group has agreed upon.
 const NAMES_PROTOCOL: i16 = 5;
@@ -59,11 +61,12 @@ pub fn serve(
     };
     match served {
         Ok(()) => Flow::Next,
-        Err(why) => refuse(call, &why),
+        Err(Unserved::Unreadable(why)) => refuse(call, &why),
+        Err(Unserved::TooLarge) => Flow::Close(room::too_large(call).into()),
     }
 }
 
-fn join(asking: &mut Asking<'_, '_, '_>, body: &mut Reader<'_>) -> Result<(), DecodeError> {
+fn join(asking: &mut Asking<'_, '_, '_>, body: &mut Reader<'_>) -> Result<(), Unserved> {
     use crate::coordinator::groups::JoinReply;
     let request: crate::wire::messages::join_group::JoinGroupRequest<'_> =
         decode(asking.call, body)?;
@@ -79,7 +82,7 @@ fn join(asking: &mut Asking<'_, '_, '_>, body: &mut Reader<'_>) -> Result<(), De
     Ok(())
 }
 
-fn sync(asking: &mut Asking<'_, '_, '_>, body: &mut Reader<'_>) -> Result<(), DecodeError> {
+fn sync(asking: &mut Asking<'_, '_, '_>, body: &mut Reader<'_>) -> Result<(), Unserved> {
     use crate::coordinator::groups::SyncReply;
     let request: crate::wire::messages::sync_group::SyncGroupRequest<'_> =
         decode(asking.call, body)?;
@@ -97,7 +100,7 @@ fn sync(asking: &mut Asking<'_, '_, '_>, body: &mut Reader<'_>) -> Result<(), De
     Ok(())
 }
 
-fn heartbeat(asking: &mut Asking<'_, '_, '_>, body: &mut Reader<'_>) -> Result<(), DecodeError> {
+fn heartbeat(asking: &mut Asking<'_, '_, '_>, body: &mut Reader<'_>) -> Result<(), Unserved> {
     let request: crate::wire::messages::heartbeat::HeartbeatRequest<'_> =
         decode(asking.call, body)?;
     asking.ask(
@@ -112,7 +115,7 @@ fn heartbeat(asking: &mut Asking<'_, '_, '_>, body: &mut Reader<'_>) -> Result<(
     Ok(())
 }
 
-fn leave(asking: &mut Asking<'_, '_, '_>, body: &mut Reader<'_>) -> Result<(), DecodeError> {
+fn leave(asking: &mut Asking<'_, '_, '_>, body: &mut Reader<'_>) -> Result<(), Unserved> {
     use crate::coordinator::groups::LeaveReply;
     let request: crate::wire::messages::leave_group::LeaveGroupRequest<'_> =
         decode(asking.call, body)?;
@@ -125,7 +128,7 @@ fn leave(asking: &mut Asking<'_, '_, '_>, body: &mut Reader<'_>) -> Result<(), D
     Ok(())
 }
 
-fn commit(asking: &mut Asking<'_, '_, '_>, body: &mut Reader<'_>) -> Result<(), DecodeError> {
+fn commit(asking: &mut Asking<'_, '_, '_>, body: &mut Reader<'_>) -> Result<(), Unserved> {
     let request: crate::wire::messages::offset_commit::OffsetCommitRequest<'_> =
         decode(asking.call, body)?;
     let version = asking.call.version();
@@ -137,10 +140,7 @@ fn commit(asking: &mut Asking<'_, '_, '_>, body: &mut Reader<'_>) -> Result<(), 
     Ok(())
 }
 
-fn offset_delete(
-    asking: &mut Asking<'_, '_, '_>,
-    body: &mut Reader<'_>,
-) -> Result<(), DecodeError> {
+fn offset_delete(asking: &mut Asking<'_, '_, '_>, body: &mut Reader<'_>) -> Result<(), Unserved> {
     use crate::coordinator::groups::offsets::OffsetDeleteReply;
     let request: crate::wire::messages::offset_delete::OffsetDeleteRequest<'_> =
         decode(asking.call, body)?;
@@ -155,7 +155,7 @@ fn offset_delete(
 fn consumer_heartbeat(
     asking: &mut Asking<'_, '_, '_>,
     body: &mut Reader<'_>,
-) -> Result<(), DecodeError> {
+) -> Result<(), Unserved> {
     use crate::coordinator::groups::consumer::ConsumerReply;
     let request: crate::wire::messages::consumer_group_heartbeat::ConsumerGroupHeartbeatRequest<
         '_,

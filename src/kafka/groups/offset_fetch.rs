@@ -4,6 +4,7 @@
 //! topics are named (ids from 10 on). No offset is no error. The answer is written from the store as
 //! it lies there: what is held beside it is the answer once more, encoded.
 
+use super::room::Unserved;
 use crate::coordinator::groups::TopicsView;
 use crate::coordinator::groups::offsets::{Committed, Fetched, GroupOffsets};
 use crate::wire::codec::{Array, Message, Writer};
@@ -70,9 +71,9 @@ pub(super) fn groups<'r>(
     single.into_iter().chain(request.groups.iter().map(batched))
 }
 
-/// The most that an answer may hold. A request can name the same group or partition as often as it
-/// likes, and each time costs many times what it takes to ask.
-pub(super) const MAX_ANSWER: usize = 256 << 20;
+/// What a group takes of the room beside its topics, here and in the answer; and a topic.
+const GROUP: usize = 256;
+const TOPIC: usize = 32;
 
 /// What a group has answered: its topics, encoded, and how many they are.
 #[derive(Debug, Default)]
@@ -82,15 +83,17 @@ pub(super) struct Answered {
     code: ErrorCode,
 }
 
-/// Takes from a group what is asked for.
+/// Takes from a group what is asked for. One for which there is no room answers with an error, where
+/// its version has a place for it.
 pub(super) fn answer_of(
     asked: &Asked<'_>,
     fetched: Result<Fetched<'_>, ErrorCode>,
     topics: &dyn TopicsView,
     version: i16,
     room: &mut usize,
-) -> Answered {
+) -> Result<Answered, Unserved> {
     let (scratch, out) = (Writer::new(), Answered::default());
+    *room = room.checked_sub(GROUP).ok_or(Unserved::TooLarge)?;
     let mut answer = Answering { version, scratch, out, room: *room };
     match (fetched, asked.topics) {
         (Err(code), _) if version >= GROUP_ERROR => answer.out.code = code,
@@ -114,10 +117,15 @@ pub(super) fn answer_of(
         (Ok(fetched), named) => write_named(&fetched, &named, topics, &mut answer),
     }
     if answer.room == 0 {
-        return Answered { code: ErrorCode::UNKNOWN_SERVER_ERROR, ..Answered::default() };
+        let code = ErrorCode::UNKNOWN_SERVER_ERROR;
+        return match version {
+            GROUP_ERROR.. => Ok(Answered { code, ..Answered::default() }),
+            // Without topics it would say that there are no offsets.
+            _ => Err(Unserved::TooLarge),
+        };
     }
     *room = answer.room;
-    answer.out
+    Ok(answer.out)
 }
 
 /// Topics that are not there come last.
@@ -165,6 +173,7 @@ impl Answering {
         partitions: impl Iterator<Item = (i32, Result<Option<Committed<'s>>, ErrorCode>)>,
     ) {
         self.scratch.clear();
+        self.room = self.room.saturating_sub(name.len() + TOPIC);
         let mut count = 0;
         for (index, found) in partitions {
             if self.room == 0 {

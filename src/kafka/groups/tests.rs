@@ -1,11 +1,13 @@
 //! Answers of all versions, read again.
 
-use super::{describe_groups, list_groups, offset_fetch};
+use super::room::{MAX_ANSWER, Unserved};
+use super::{consumer_group_describe, describe_groups, list_groups, offset_fetch};
 use crate::coordinator::groups::admin::ListFilter;
-use crate::coordinator::groups::{Shard, TopicsView};
+use crate::coordinator::groups::{Settings, Shard, TopicsView};
 use crate::wire::codec::{Array, Message, Reader, Writer};
 use crate::wire::error::ErrorCode;
-use crate::wire::group_records::{GroupKey, OffsetCommitKey, OffsetCommitValue};
+use crate::wire::group_records::*;
+use crate::wire::messages::consumer_group_describe::ConsumerGroupDescribeResponse;
 use crate::wire::messages::describe_groups::DescribeGroupsResponse;
 use crate::wire::messages::list_groups::ListGroupsResponse;
 use crate::wire::messages::offset_fetch::{
@@ -59,7 +61,7 @@ fn fetch(request: &OffsetFetchRequest<'_>, version: i16, refused: Option<ErrorCo
     let mut sent = Writer::new();
     request.encode(&mut sent, version);
     let request = &OffsetFetchRequest::decode(&mut Reader::new(sent.bytes()), version).unwrap();
-    let (shard, mut room) = (shard(), offset_fetch::MAX_ANSWER);
+    let (shard, mut room) = (shard(), MAX_ANSWER);
     let mut answers = Vec::new();
     for asked in offset_fetch::groups(request, version) {
         let fetched = match refused {
@@ -67,7 +69,7 @@ fn fetch(request: &OffsetFetchRequest<'_>, version: i16, refused: Option<ErrorCo
             None => shard.fetch(asked.group_id, asked.member, request.require_stable),
         };
         let answer = offset_fetch::answer_of(&asked, fetched, &Topics, version, &mut room);
-        answers.push((asked.group_id, answer));
+        answers.push((asked.group_id, answer.unwrap()));
     }
     let mut out = Writer::new();
     offset_fetch::write(&answers, version, &mut out);
@@ -204,13 +206,19 @@ fn an_answer_that_is_asked_for_too_often_is_given_up() {
         topics: Some(Array::from(&topics)),
         ..Default::default()
     };
-    let (shard, mut room) = (shard(), 5000);
-    let asked: Vec<_> = offset_fetch::groups(&request, 7).collect();
-    let fetched = shard.fetch("g", (None, -1), false);
-    let answer = offset_fetch::answer_of(&asked[0], fetched, &Topics, 7, &mut room);
+    let shard = shard();
+    let answer = |version, mut room| {
+        let asked: Vec<_> = offset_fetch::groups(&request, version).collect();
+        let fetched = shard.fetch("g", (None, -1), false);
+        offset_fetch::answer_of(&asked[0], fetched, &Topics, version, &mut room)
+    };
     let mut out = Writer::new();
-    offset_fetch::write(&[("g", answer)], 7, &mut out);
+    offset_fetch::write(&[("g", answer(7, 5000).unwrap())], 7, &mut out);
     assert_eq!(told(out.bytes(), 7), ["error -1"]);
+    // The first version has no place for it: no offsets would be a lie.
+    assert!(matches!(answer(1, 5000), Err(Unserved::TooLarge)));
+    assert!(answer(1, 50_000).is_ok());
+    assert!(matches!(answer(7, 100), Err(Unserved::TooLarge)), "not even that");
 }
 
 #[test]
@@ -234,10 +242,10 @@ fn lists_and_descriptions_are_read_again_in_all_versions() {
         assert_eq!((response.error_code.0, response.groups.len()), (14, 0));
     }
     for version in 0..=6 {
-        let mut description = describe_groups::Description::default();
-        description.add("g", shard.describe("g"), true, version);
-        description.add("x", shard.describe("x"), true, version);
-        description.add_refused("y", ErrorCode::NOT_COORDINATOR, version);
+        let mut description = describe_groups::Description::within(MAX_ANSWER);
+        description.add("g", shard.describe("g"), true, version).unwrap();
+        description.add("x", shard.describe("x"), true, version).unwrap();
+        description.add_refused("y", ErrorCode::NOT_COORDINATOR, version).unwrap();
         let mut out = Writer::new();
         description.write(version, &mut out);
         let response =
@@ -255,4 +263,54 @@ fn lists_and_descriptions_are_read_again_in_all_versions() {
             assert_eq!(operations, [3400, dead, i32::MIN]);
         }
     }
+}
+
+/// Group g of the consumer protocol, whose member wants a topic with a long name; group c of the classic
+/// one, whose member was given as much.
+fn heavy() -> Shard {
+    let (mut shard, long) = (Shard::new(), "t".repeat(1000));
+    let names = [long.as_str()];
+    let key = ConsumerGroupMemberMetadataKey { group_id: "g", member_id: "m" };
+    let value = ConsumerGroupMemberMetadataValue {
+        subscribed_topic_names: Array::from(&names),
+        ..Default::default()
+    };
+    let key = GroupKey::ConsumerGroupMemberMetadata(key).to_bytes();
+    shard.replay(&key, Some(&value.to_bytes())).unwrap();
+    let assignment = long.as_bytes();
+    let members = [MemberMetadata { member_id: "m", assignment, ..Default::default() }];
+    let members = Array::from(&members);
+    let value = GroupMetadataValue { protocol_type: "consumer", members, ..Default::default() };
+    let key = GroupKey::GroupMetadata(GroupMetadataKey { group: "c" }).to_bytes();
+    shard.replay(&key, Some(&value.to_bytes())).unwrap();
+    shard
+}
+
+#[test]
+fn a_group_that_is_named_again_and_again_is_described_while_there_is_room() {
+    let (shard, settings) = (heavy(), Settings::default());
+    let mut modern = consumer_group_describe::Description::within(8_000);
+    let mut classic = describe_groups::Description::within(8_000);
+    for _ in 0..20 {
+        let found = shard.describe_consumer("g");
+        modern.add("g", found, false, (&Topics, &settings), 1).unwrap();
+        classic.add("c", shard.describe("c"), false, 6).unwrap();
+    }
+    let mut out = Writer::new();
+    modern.write(1, &mut out);
+    assert!(out.len() < 8_000);
+    let said = ConsumerGroupDescribeResponse::decode(&mut Reader::new(out.bytes()), 1).unwrap();
+    let codes: Vec<_> = said.groups.iter().map(|one| one.error_code.0).collect();
+    assert_eq!(codes, [vec![0; 6], vec![-1; 14]].concat());
+    let mut out = Writer::new();
+    classic.write(6, &mut out);
+    assert!(out.len() < 8_000);
+    let said = DescribeGroupsResponse::decode(&mut Reader::new(out.bytes()), 6).unwrap();
+    let codes: Vec<_> = said.groups.iter().map(|one| one.error_code.0).collect();
+    assert_eq!(codes, [vec![0; 6], vec![-1; 14]].concat());
+    // Not even refusals fit for ever.
+    let code = ErrorCode::INVALID_GROUP_ID;
+    let refused = (0..1000).find(|_| modern.add_refused("g", code, 1).is_err());
+    assert!(refused.is_some_and(|count| count < 100), "{refused:?}");
+    assert!((0..1000).any(|_| classic.add_refused("c", code, 6).is_err()));
 }

@@ -137,6 +137,24 @@ group_records! {
         ConsumerGroupRegularExpressionKey, ConsumerGroupRegularExpressionValue<'a>, 0;
 }
 
+impl<'a> GroupKey<'a> {
+    /// The group whose record it is.
+    pub fn group(&self) -> Option<&'a str> {
+        Some(match self {
+            GroupKey::OffsetCommit(key) => key.group,
+            GroupKey::GroupMetadata(key) => key.group,
+            GroupKey::ConsumerGroupMetadata(key) => key.group_id,
+            GroupKey::ConsumerGroupPartitionMetadata(key) => key.group_id,
+            GroupKey::ConsumerGroupMemberMetadata(key) => key.group_id,
+            GroupKey::ConsumerGroupTargetAssignmentMetadata(key) => key.group_id,
+            GroupKey::ConsumerGroupTargetAssignmentMember(key) => key.group_id,
+            GroupKey::ConsumerGroupCurrentMemberAssignment(key) => key.group_id,
+            GroupKey::ConsumerGroupRegularExpression(key) => key.group_id,
+            GroupKey::Other(_) => return None,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

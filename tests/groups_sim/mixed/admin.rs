@@ -2,7 +2,7 @@
 
 use super::client::TOPICS;
 use super::{Event, Sim};
-use barnabas::coordinator::groups::Reply;
+use barnabas::coordinator::groups::{Effects, Reply, Shard, World};
 use barnabas::wire::codec::Array;
 use barnabas::wire::error::ErrorCode;
 use barnabas::wire::messages::offset_delete::{
@@ -48,8 +48,16 @@ impl Sim {
         let is_empty = consumer.or(shard.classic(&id).map(|group| group.is_empty()));
         let token = self.coordinator.token();
         self.coordinator.waiting.insert(token);
-        let (replies, died) =
-            self.run_event(|shard, world, effects| shard.delete_group(world, &id, token, effects));
+        let delete = |shard: &mut Shard, world: &mut World<'_>, effects: &mut Effects| {
+            shard.delete_group(world, &id, token, effects);
+        };
+        let (mut replies, mut died) = self.run_event(delete);
+        while !died && !replies.iter().any(|(to, _)| *to == token) {
+            // A part of it is gone.
+            let (more, dies) = self.run_event(delete);
+            replies.extend(more);
+            died = dies;
+        }
         let keys = self.model.of_group(&id);
         if died {
             return keys.into_iter().for_each(|key| self.model.doubt(key, None));

@@ -139,6 +139,7 @@ impl Modern {
             // Whoever had its name is not gone yet; or the coordinator is not well.
             ErrorCode::UNRELEASED_INSTANCE_ID
             | ErrorCode::NOT_COORDINATOR
+            | ErrorCode::COORDINATOR_NOT_AVAILABLE
             | ErrorCode::UNKNOWN_SERVER_ERROR => {
                 self.says_all = true;
                 self.next_report = now + 1_000;

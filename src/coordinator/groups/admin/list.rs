@@ -3,15 +3,20 @@
 use super::super::Kind;
 use super::super::shard::{Group, Shard};
 use crate::wire::messages::list_groups::ListGroupsRequest;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Which groups are asked for.
+/// The states that a group may be in. (Those of both protocols; no group is dead.)
+const STATES: [&str; 6] =
+    ["Empty", "PreparingRebalance", "CompletingRebalance", "Stable", "Assigning", "Reconciling"];
+
+/// Which groups are asked for. As small as what there may be, however much is asked for.
 #[derive(Debug, Clone, Default)]
 pub struct ListFilter {
-    /// In small letters; empty for any.
-    states: Vec<String>,
-    /// Empty for any.
-    kinds: Vec<Kind>,
+    /// None for any.
+    states: Option<BTreeSet<&'static str>>,
+    /// None for any.
+    kinds: Option<BTreeSet<Kind>>,
 }
 
 /// A group that was asked for.
@@ -30,18 +35,21 @@ pub struct ListedGroup<'s> {
 impl ListFilter {
     /// What a request asks for. Neither states nor kinds are told apart by the case of letters.
     pub fn of(request: &ListGroupsRequest<'_>) -> ListFilter {
-        let states = request.states_filter.iter().map(|state| state.to_lowercase());
+        let state = |asked: &str| {
+            let asked = asked.to_lowercase();
+            let is_it = |state: &&&str| state.eq_ignore_ascii_case(asked.trim());
+            STATES.iter().find(is_it).copied()
+        };
+        let (states, kinds) = (request.states_filter, request.types_filter);
         ListFilter {
-            states: states.map(|state| state.trim().to_owned()).collect(),
-            kinds: request.types_filter.iter().map(Kind::parse).collect(),
+            states: (!states.is_empty()).then(|| states.iter().filter_map(state).collect()),
+            kinds: (!kinds.is_empty()).then(|| kinds.iter().map(Kind::parse).collect()),
         }
     }
 
     fn takes(&self, group: &Group) -> bool {
-        let state = group.state_name();
-        let is_it = |asked: &String| asked.eq_ignore_ascii_case(state);
-        (self.states.is_empty() || self.states.iter().any(is_it))
-            && (self.kinds.is_empty() || self.kinds.contains(&group.kind()))
+        self.states.as_ref().is_none_or(|states| states.contains(group.state_name()))
+            && self.kinds.as_ref().is_none_or(|kinds| kinds.contains(&group.kind()))
     }
 }
 

@@ -1,6 +1,8 @@
 //! A classic group's members and what follows from them alone.
 
+use super::super::room::Held;
 use super::super::{JoinMember, JoinReply, java};
+use super::member::bytes_of;
 use super::{Member, Protocols, State};
 use crate::wire::error::ErrorCode;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +31,8 @@ pub struct Classic {
     pub members: BTreeMap<Arc<str>, Member>,
     /// Members' ids by their own names.
     pub(super) static_members: BTreeMap<Arc<str>, Arc<str>>,
+    /// What the members take.
+    pub(in super::super) held: Held,
     /// Ids that were given out and have not joined yet (KIP-394).
     pub(super) pending_joins: BTreeSet<Arc<str>>,
     /// Members that have not synced in this generation.
@@ -59,6 +63,7 @@ impl Classic {
             leader: None,
             members: BTreeMap::new(),
             static_members: BTreeMap::new(),
+            held: Held::default(),
             pending_joins: BTreeSet::new(),
             pending_syncs: BTreeSet::new(),
             supported: BTreeMap::new(),
@@ -127,7 +132,8 @@ impl Classic {
         self.leader.get_or_insert_with(|| member.id.clone());
         self.count(&member.protocols, 1);
         self.joined += usize::from(member.join.is_some());
-        self.pending_joins.remove(&member.id);
+        self.forget_pending(&member.id.clone());
+        self.held.replace(0, member.bytes());
         let before = self.members.insert(member.id.clone(), member);
         assert!(before.is_none(), "a member is added once");
     }
@@ -136,6 +142,7 @@ impl Classic {
     pub(super) fn remove(&mut self, id: &str) -> Option<Member> {
         let removed = self.members.remove(id);
         if let Some(member) = &removed {
+            self.held.replace(member.bytes(), 0);
             self.count(&member.protocols.clone(), -1);
             self.joined -= usize::from(member.join.is_some());
             if let Some(instance) = &member.instance_id {
@@ -145,7 +152,7 @@ impl Classic {
         if self.is_leader(id) {
             self.leader = self.members.keys().next().cloned();
         }
-        self.pending_joins.remove(id);
+        self.forget_pending(id);
         self.pending_syncs.remove(id);
         removed
     }
@@ -164,6 +171,7 @@ impl Classic {
     pub(super) fn offer(&mut self, id: &str, protocols: Protocols) -> Protocols {
         let Some(member) = self.members.get_mut(id) else { return Vec::new() };
         let before = std::mem::replace(&mut member.protocols, protocols.clone());
+        self.held.replace(bytes_of(&before), bytes_of(&protocols));
         self.count(&before, -1);
         self.count(&protocols, 1);
         before

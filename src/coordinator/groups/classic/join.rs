@@ -2,7 +2,7 @@
 
 use super::super::effects::Then;
 use super::super::shard::{Group, Shard};
-use super::super::{Caller, Effects, JoinReply, Token, World};
+use super::super::{Caller, Effects, JoinReply, NoRoom, Reply, Token, World};
 use super::{
     AfterAppend, Classic, Member, NEW_MEMBER_TIMEOUT, Protocols, State, Turn, static_member,
 };
@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 /// From this version on a dynamic member is given its id first and joins with it then (KIP-394).
 const ID_FIRST: i16 = 4;
+/// The longest string that has a place in all versions and in a record.
+const MAX_ID: usize = i16::MAX as usize;
 
 /// A JoinGroup that has been read.
 pub(in super::super) struct Join<'r> {
@@ -48,6 +50,16 @@ impl<'r> Join<'r> {
 
     pub(in super::super) fn refused(&self, code: ErrorCode, member_id: &Arc<str>) -> JoinReply {
         JoinReply::failed(code, member_id.clone())
+    }
+
+    /// It is to be given an id, and comes again with that.
+    pub(in super::super) fn is_first_of_two(&self) -> bool {
+        self.member_id.is_empty() && self.instance_id.is_none() && self.caller.version >= ID_FIRST
+    }
+
+    /// What a member takes that joins so.
+    pub(in super::super) fn bytes(&self) -> usize {
+        self.new_member(self.member_id.clone()).bytes()
     }
 
     fn new_member(&self, id: Arc<str>) -> Member {
@@ -92,6 +104,11 @@ impl Shard {
         if code != ErrorCode::NONE {
             return turn.answer_join(token, join.refused(code, &join.member_id));
         }
+        if let Err(no_room) = self.has_room_to_join(world, request.group_id, &join) {
+            effects.no_room = Some(no_room);
+            let refused = join.refused(ErrorCode::COORDINATOR_NOT_AVAILABLE, &join.member_id);
+            return effects.reply(token, Reply::Join(refused));
+        }
         if let Some(Group::Consumer(group)) = self.groups.get(request.group_id)
             && !group.is_empty()
         {
@@ -99,17 +116,17 @@ impl Shard {
         }
         // An empty consumer group becomes a classic one: it is written down with the new one.
         let before = self.take_empty_consumer(request.group_id, &join.member_id);
-        let mut turn = Turn { timers: &mut self.timers, world, effects };
         let is_new_group = !self.groups.contains_key(request.group_id);
         if is_new_group {
             if !join.member_id.is_empty() {
                 let refused = join.refused(ErrorCode::UNKNOWN_MEMBER_ID, &join.member_id);
-                return turn.answer_join(token, refused);
+                return effects.reply(token, Reply::Join(refused));
             }
             let id: Arc<str> = request.group_id.into();
-            let group = Classic::new(id.clone(), turn.world.now_ms);
-            self.groups.insert(id, Group::Classic(group));
+            let group = Classic::new(id.clone(), world.now_ms);
+            self.insert(id, Group::Classic(group));
         }
+        let mut turn = Turn { timers: &mut self.timers, world, effects };
         let Some(Group::Classic(group)) = self.groups.get_mut(request.group_id) else {
             let refused = join.refused(ErrorCode::UNKNOWN_MEMBER_ID, &join.member_id);
             return turn.answer_join(token, refused);
@@ -121,6 +138,17 @@ impl Shard {
             let after = AfterAppend::Created(group.id.clone(), before);
             turn.effects.append(records, Then::Classic(after));
         }
+    }
+}
+
+impl Shard {
+    fn has_room_to_join(&self, world: &World<'_>, id: &str, join: &Join<'_>) -> Result<(), NoRoom> {
+        let growth = match self.groups.get(id) {
+            Some(Group::Consumer(group)) => group.growth_by_join(join),
+            Some(Group::Classic(group)) => Classic::growth_by(Some(group), join),
+            None => Classic::growth_by(None, join),
+        };
+        if growth == 0 { Ok(()) } else { self.has_room(world, id, growth) }
     }
 }
 
@@ -160,12 +188,18 @@ impl Classic {
     fn join_as_new(&mut self, join: &Join<'_>, turn: &mut Turn<'_, '_>) {
         let named = join.instance_id.as_deref().unwrap_or(join.caller.client_id);
         let id: Arc<str> = format!("{named}-{}", (turn.world.new_id)().hyphenated()).into();
+        if id.len() > MAX_ID {
+            // Kafka fails when it writes its answer, and keeps the id.
+            let nobody = "".into();
+            let refused = join.refused(ErrorCode::UNKNOWN_SERVER_ERROR, &nobody);
+            return turn.answer_join(join.token, refused);
+        }
         let known = join.instance_id.as_ref().and_then(|name| self.static_members.get(name));
         if let Some(old) = known.cloned() {
             return static_member::replace(self, join, &old, &id, turn);
         }
-        if join.instance_id.is_none() && join.caller.version >= ID_FIRST {
-            self.pending_joins.insert(id.clone());
+        if join.is_first_of_two() {
+            self.expect_join_of(id.clone());
             turn.watch(&self.id, &id, join.session_timeout);
             return turn.answer_join(join.token, join.refused(ErrorCode::MEMBER_ID_REQUIRED, &id));
         }

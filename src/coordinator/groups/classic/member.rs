@@ -1,5 +1,6 @@
 //! A member of a classic group (Kafka's `ClassicGroupMember`).
 
+use super::super::room::{MEMBER, NAME};
 use super::super::{JoinMember, Token};
 use std::sync::Arc;
 
@@ -33,7 +34,19 @@ pub struct Member {
     pub(in super::super) is_new: bool,
 }
 
+/// What protocols take in memory.
+pub(super) fn bytes_of(protocols: &Protocols) -> usize {
+    protocols.iter().map(|(name, metadata)| name.len() + metadata.len() + NAME).sum()
+}
+
 impl Member {
+    /// What it takes in memory.
+    pub(in super::super) fn bytes(&self) -> usize {
+        let names = self.id.len() + self.client_id.len() + self.client_host.len();
+        let instance = self.instance_id.as_ref().map_or(0, |name| name.len() + NAME);
+        MEMBER + names + instance + bytes_of(&self.protocols) + self.assignment.len()
+    }
+
     /// Whether it offers the same as before.
     pub(super) fn offers(&self, protocols: &Protocols) -> bool {
         self.protocols == *protocols

@@ -22,6 +22,7 @@ mod member;
 mod offsets;
 mod phase;
 mod record;
+mod room;
 mod state;
 mod static_member;
 mod sync;

@@ -87,7 +87,7 @@ impl Classic {
             return self.become_empty(turn);
         }
         self.protocol = self.elect_protocol();
-        self.subscribed = self.subscribed_topics();
+        self.subscribe_to(self.subscribed_topics());
         self.become_now(State::CompletingRebalance, turn);
         ::log::info!(
             "group {}: generation {} has {} members, protocol {}",
@@ -113,7 +113,7 @@ impl Classic {
 
     fn become_empty(&mut self, turn: &mut Turn<'_, '_>) {
         self.protocol = None;
-        self.subscribed = self.subscribed_topics();
+        self.subscribe_to(self.subscribed_topics());
         self.become_now(State::Empty, turn);
         ::log::info!("group {}: generation {} has no members", self.id, self.generation);
         let after = AfterAppend::Emptied(self.id.clone(), None);
@@ -181,9 +181,8 @@ impl Classic {
 
     /// Nobody gets what was to be assigned.
     fn refuse_syncs(&mut self, code: ErrorCode, turn: &mut Turn<'_, '_>) {
-        for member in self.members.values_mut() {
-            member.assignment = Arc::from([]);
-        }
+        let nothing: Arc<[u8]> = Arc::from([]);
+        self.assign(|_| nothing.clone());
         self.answer_syncs(code, turn);
     }
 
@@ -252,7 +251,7 @@ pub(in super::super) fn converted(
     if let Some(reason) = rebalance {
         group.prepare_rebalance(reason, turn);
     }
-    shard.groups.insert(group.id.clone(), Group::Classic(group));
+    shard.insert(group.id.clone(), Group::Classic(group));
 }
 
 /// Goes on after an append, see [`AfterAppend`].

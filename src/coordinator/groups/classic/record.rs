@@ -84,7 +84,7 @@ impl Classic {
         if !group.members.is_empty() {
             group.state = State::Stable;
         }
-        group.subscribed = group.subscribed_topics();
+        group.subscribe_to(group.subscribed_topics());
         group
     }
 
@@ -100,7 +100,7 @@ impl Classic {
         let protocol = self.protocol.as_deref()?;
         for member in self.members.values() {
             let metadata = member.metadata(protocol)?;
-            topics.extend(topics_of(metadata)?);
+            add_topics_of(metadata, &mut topics)?;
         }
         Some(topics)
     }
@@ -117,23 +117,31 @@ pub(in super::super) fn replay(shard: &mut Shard, id: &str, value: Option<GroupM
         Some(value) => {
             let id: Arc<str> = id.into();
             let group = Classic::from_record(id.clone(), &value);
-            shard.groups.insert(id, Group::Classic(group));
+            shard.insert(id, Group::Classic(group));
         }
     }
 }
 
+/// More names than there can be partitions are not kept: such a group is taken to want all topics.
+const MAX_TOPICS: usize = 200_000;
+
 /// The topics of a consumer's subscription (`ConsumerProtocolSubscription.json`). What the first
 /// version has is the beginning of all.
-fn topics_of(subscription: &[u8]) -> Option<Vec<Arc<str>>> {
+fn add_topics_of(subscription: &[u8], topics: &mut BTreeSet<Arc<str>>) -> Option<()> {
     let mut r = Reader::new(subscription);
     r.read_i16().ok()?;
     let count = r.read_i32().ok()?;
-    let mut topics = Vec::new();
     for _ in 0..count {
         let len = r.read_string_len(false).ok()??;
-        topics.push(std::str::from_utf8(r.read_slice(len).ok()?).ok()?.into());
+        let name = std::str::from_utf8(r.read_slice(len).ok()?).ok()?;
+        if !topics.contains(name) {
+            topics.insert(name.into());
+        }
+        if topics.len() > MAX_TOPICS {
+            return None;
+        }
     }
-    Some(topics)
+    Some(())
 }
 
 fn loaded(member: &MemberMetadata<'_>, protocol: Option<Arc<str>>) -> Member {

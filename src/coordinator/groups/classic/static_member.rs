@@ -78,6 +78,7 @@ impl Classic {
         self.complete_sync_of(old, SyncReply::failed(fenced), turn);
         turn.forget(&self.id, old);
         let Some(mut member) = self.members.remove(old) else { return };
+        self.held.replace(old.len(), new.len());
         (member.id, member.is_new) = (new.clone(), false);
         if let Some(instance) = &member.instance_id {
             self.static_members.insert(instance.clone(), new.clone());

@@ -3,7 +3,7 @@
 
 use super::super::effects::Then;
 use super::super::shard::{Group, Shard};
-use super::super::{AppendOutcome, Effects, SyncReply, Token, World};
+use super::super::{AppendOutcome, Effects, Reply, SyncReply, Token, World};
 use super::{AfterAppend, Classic, State, Turn};
 use crate::wire::error::ErrorCode;
 use crate::wire::messages::sync_group::SyncGroupRequest;
@@ -19,6 +19,16 @@ impl Shard {
         token: Token,
         effects: &mut Effects,
     ) {
+        if let Some(Group::Classic(group)) = self.groups.get(request.group_id) {
+            let growth = group.growth_by_sync(request);
+            if growth > 0
+                && let Err(no_room) = self.has_room(world, request.group_id, growth)
+            {
+                effects.no_room = Some(no_room);
+                let refused = SyncReply::failed(ErrorCode::COORDINATOR_NOT_AVAILABLE);
+                return effects.reply(token, Reply::Sync(refused));
+            }
+        }
         let mut turn = Turn { timers: &mut self.timers, world, effects };
         let refusal = match self.groups.get_mut(request.group_id) {
             _ if request.group_id.is_empty() => ErrorCode::INVALID_GROUP_ID,
@@ -137,10 +147,10 @@ impl Classic {
         if self.state != State::CompletingRebalance || self.generation != generation {
             return;
         }
-        for (id, member) in &mut self.members {
+        self.assign(|id| {
             let given = assignments.remove(id).filter(|_| outcome.is_ok());
-            member.assignment = given.unwrap_or_else(|| Arc::from([]));
-        }
+            given.unwrap_or_else(|| Arc::from([]))
+        });
         match outcome {
             Ok(()) => {
                 self.answer_syncs(ErrorCode::NONE, turn);

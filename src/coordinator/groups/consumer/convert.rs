@@ -11,6 +11,7 @@ use super::member::since;
 use super::plan::{Alarm, Plan};
 use super::{ClassicSide, Consumer, Member, Refusal, hash, records};
 use crate::wire::error::ErrorCode;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A classic group as a consumer group (`convertToConsumerGroup`); its members join again, and
@@ -160,13 +161,16 @@ impl Consumer {
         group.state = classic::State::Stable;
         group.protocol = group.elect_protocol();
         let protocol = group.protocol.clone()?;
-        group.subscribed = group.subscribed_topics();
-        for member in group.members.values_mut() {
+        group.subscribe_to(group.subscribed_topics());
+        let mut given = BTreeMap::new();
+        for member in group.members.values() {
             let is_new = joins.is_some_and(|joins| joins.id == member.id);
             let owner = replaced.filter(|_| is_new).map_or(&member.id, |replaced| &replaced.id);
             let metadata = member.metadata(&protocol)?;
-            member.assignment = write_assignment(metadata, &self.target(owner), world)?;
+            let assignment = write_assignment(metadata, &self.target(owner), world)?;
+            given.insert(member.id.clone(), assignment);
         }
+        group.assign(|id| given.remove(id).unwrap_or_else(|| Arc::from([])));
         let assigned = |id: &Arc<str>| {
             let member = group.members.get(id);
             member.map(|member| member.assignment.clone()).unwrap_or_else(|| Arc::from([]))

@@ -1,5 +1,6 @@
 //! A consumer group's state, and what follows from its members alone.
 
+use super::super::room::{Held, PARTITION, names};
 use super::assign::{Partitions, Targets};
 use super::wishes::{Resolved, Wishes, lower};
 use super::{Member, MemberState};
@@ -49,6 +50,8 @@ pub struct Consumer {
     pub members: BTreeMap<Arc<str>, Member>,
     /// By member.
     pub targets: Targets,
+    /// What the members take, and what follows from them.
+    pub(in super::super) held: Held,
     /// By expression.
     pub regexes: BTreeMap<Arc<str>, Resolved>,
     /// There is a record of a type that is not written any more: it is to be deleted.
@@ -85,6 +88,7 @@ impl Consumer {
             target_time: 0,
             members: BTreeMap::new(),
             targets: Targets::new(),
+            held: Held::default(),
             regexes: BTreeMap::new(),
             has_obsolete_record: false,
             static_members: BTreeMap::new(),
@@ -154,6 +158,10 @@ impl Consumer {
     pub(super) fn put(&mut self, member: Member) {
         let old = self.members.get(&member.id).cloned();
         self.account(old.as_ref(), Some(&member));
+        self.held.replace(old.as_ref().map_or(0, Member::bytes), member.bytes());
+        if let Some(old) = old.filter(|old| old.instance_id != member.instance_id) {
+            self.release_name(&old);
+        }
         if let Some(instance) = &member.instance_id {
             self.static_members.insert(instance.clone(), member.id.clone());
         }
@@ -164,6 +172,12 @@ impl Consumer {
     pub(super) fn remove(&mut self, id: &str) {
         let Some(old) = self.members.remove(id) else { return };
         self.account(Some(&old), None);
+        self.held.replace(old.bytes(), 0);
+        self.release_name(&old);
+    }
+
+    /// A member does not have its name any more. (Kafka keeps it for one that has taken another.)
+    fn release_name(&mut self, old: &Member) {
         if let Some(instance) = &old.instance_id {
             // Another member may have taken the name over.
             if self.static_members.get(instance) == Some(&old.id) {
@@ -201,6 +215,7 @@ impl Consumer {
         {
             return;
         }
+        let before = self.owners.len();
         for held in old.iter().flat_map(|member| member.holds()) {
             if self.owners.get(&held) == old.map(|member| &member.id) {
                 self.owners.remove(&held);
@@ -211,12 +226,14 @@ impl Consumer {
                 self.owners.insert(held, member.id.clone());
             }
         }
+        self.held.replace(before * PARTITION, self.owners.len() * PARTITION);
     }
 
     /// A member is to have something else.
     pub(super) fn set_target(&mut self, member: &str, target: Option<Partitions>) {
         let id: Arc<str> = member.into();
         let old = self.targets.remove(member).unwrap_or_default();
+        let before = self.targeted.len();
         let each = |partitions: &Partitions| -> Vec<(Uuid, i32)> {
             partitions.iter().flat_map(|(topic, some)| some.iter().map(|p| (*topic, *p))).collect()
         };
@@ -232,11 +249,16 @@ impl Consumer {
             }
             self.targets.insert(id, Arc::new(target));
         }
+        self.held.replace(before * PARTITION, self.targeted.len() * PARTITION);
     }
 
     /// An expression stands for other topics, or is not needed any more.
     pub(super) fn set_regex(&mut self, regex: &str, resolved: Option<Resolved>) {
         let old = self.regexes.remove(regex);
+        let bytes = |one: &Option<Resolved>| {
+            one.as_ref().map_or(0, |one| regex.len() + names(one.topics.iter()))
+        };
+        self.held.replace(bytes(&old), bytes(&resolved));
         self.wishes.resolve(old.as_ref(), resolved.as_ref());
         if let Some(resolved) = resolved {
             self.regexes.insert(regex.into(), resolved);

@@ -26,6 +26,13 @@ impl Shard {
         effects: &mut Effects,
     ) {
         let checked = check::check(request, caller.version, world.settings);
+        let checked = checked.and_then(|()| {
+            let room = self.has_room_for_report(world, request, caller);
+            room.map_err(|(refusal, no_room)| {
+                effects.no_room = Some(no_room);
+                refusal
+            })
+        });
         let planned = checked.and_then(|()| match request.member_epoch {
             LEAVES | LEAVES_FOR_NOW => self.plan_leave(world, request),
             _ => self.plan_report(world, caller, request),

@@ -52,6 +52,8 @@ impl Consumer {
                 assert_eq!(self.static_members.get(instance), Some(&member.id), "{id}: {instance}");
             }
         }
+        let named = self.members.values().filter(|member| member.instance_id.is_some()).count();
+        assert_eq!(named, self.static_members.len(), "{id}: no name is anybody's who has gone");
         for member in self.targets.keys() {
             assert!(self.members.contains_key(member), "{id}: {member} is to have something");
         }

@@ -32,6 +32,7 @@ mod records;
 mod regex;
 mod replay;
 mod reply;
+mod room;
 mod subscribe;
 mod target;
 mod wishes;

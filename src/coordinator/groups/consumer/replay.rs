@@ -76,7 +76,7 @@ impl Shard {
         };
         if is_free && create {
             let id: Arc<str> = id.into();
-            self.groups.insert(id.clone(), Group::Consumer(Box::new(Consumer::new(id))));
+            self.insert(id.clone(), Group::Consumer(Box::new(Consumer::new(id))));
         }
         match self.groups.get_mut(id)? {
             Group::Consumer(group) => Some(group),

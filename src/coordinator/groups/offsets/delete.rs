@@ -80,7 +80,9 @@ impl Shard {
         Ok(OffsetDeleteReply { code: ErrorCode::NONE, topics: partly })
     }
 
-    /// Deletes a group that nobody is a member of, with its offsets.
+    /// Deletes a group that nobody is a member of, with its offsets: as much as fits into an append. One with
+    /// many offsets takes several, and no answer comes before the last: it is to be asked again, so that
+    /// others have their turn. (Kafka refuses what does not fit into one.)
     pub fn delete_group(
         &mut self,
         world: &mut World<'_>,
@@ -98,8 +100,7 @@ impl Shard {
         effects.reply(token, Reply::DeleteGroup(code));
     }
 
-    /// As much as fits into an append; a group with many offsets takes several.
-    pub(super) fn delete_group_on(
+    fn delete_group_on(
         &mut self,
         group: &Arc<str>,
         world: &mut World<'_>,
@@ -115,7 +116,7 @@ impl Shard {
             && self.groups.get(group).is_none_or(|known| batch.add(known.tombstones()));
         let then = match fits {
             true => Then::Answer(token, Reply::DeleteGroup(ErrorCode::NONE)),
-            false => Then::Offsets(AfterAppend::Deleting { group: group.clone(), token }),
+            false => Then::Offsets(AfterAppend::Deleting { token }),
         };
         effects.append(batch.records, then);
     }

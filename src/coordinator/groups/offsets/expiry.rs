@@ -28,6 +28,8 @@ impl Shard {
     ) {
         let here = topics.iter().filter(|(name, _)| self.offsets.store.has_topic(name));
         self.offsets.deleted.extend(here.cloned());
+        // The next one is another now.
+        self.offsets.holders = None;
         self.remove_deleted_topics(world, effects);
     }
 
@@ -67,20 +69,15 @@ impl Shard {
     /// Stops where there is no room for more.
     fn add_deleted_topics(&mut self, batch: &mut Batch) {
         while let Some((name, id)) = self.offsets.deleted.last().cloned() {
+            let holders = self.offsets.holders.take();
+            let mut holders = holders.unwrap_or_else(|| self.offsets.store.holders(&name));
             let before = batch.records.len();
-            let of_it = |committed: &Committed<'_>| {
-                committed.topic_id == id || committed.topic_id.is_zero()
-            };
-            let mut groups: Vec<_> = self.offsets.store.groups().collect();
-            groups.sort_by_key(|(group, _)| *group);
-            for (group, offsets) in groups {
-                let mut gone = offsets.topic(&name).into_iter().flat_map(|topic| {
-                    let gone = topic.iter().filter(|(_, committed)| of_it(committed));
-                    gone.map(|(partition, _)| records::tombstone(group, &name, partition))
-                });
-                if !gone.all(|gone| batch.add(vec![gone])) {
+            while let Some(group) = holders.last() {
+                if !self.add_deleted_of(group, &name, id, batch) {
+                    self.offsets.holders = Some(holders);
                     return;
                 }
+                holders.pop();
             }
             if batch.records.len() > before {
                 // It stays on the list until nothing of it is left.
@@ -90,12 +87,33 @@ impl Shard {
         }
     }
 
-    /// False if there is no room for all.
+    fn add_deleted_of(&self, group: &str, name: &str, id: Uuid, batch: &mut Batch) -> bool {
+        let of_it =
+            |committed: &Committed<'_>| committed.topic_id == id || committed.topic_id.is_zero();
+        let offsets = self.offsets.store.group(group).and_then(|offsets| offsets.topic(name));
+        let mut gone = offsets.into_iter().flat_map(|topic| {
+            let gone = topic.iter().filter(|(_, committed)| of_it(committed));
+            gone.map(|(partition, _)| records::tombstone(group, name, partition))
+        });
+        gone.all(|gone| batch.add(vec![gone]))
+    }
+
+    /// False if there is no room for all. Groups are looked for once; what became of them meanwhile is
+    /// seen when it is their turn.
     fn add_ended_groups(&mut self, world: &World<'_>, batch: &mut Batch) -> bool {
-        let is_due = |id: &&Arc<str>| self.ends_at(id, world) <= world.now_ms;
-        let mut due: Vec<_> = self.groups.keys().filter(is_due).cloned().collect();
-        due.sort();
-        due.iter().all(|id| self.add_ended_of(id, world, batch))
+        if self.offsets.ended.is_empty() {
+            let is_due = |id: &&Arc<str>| self.ends_at(id, world) <= world.now_ms;
+            let mut due: Vec<_> = self.groups.keys().filter(is_due).cloned().collect();
+            due.sort_by(|one, other| other.cmp(one));
+            self.offsets.ended = due;
+        }
+        while let Some(id) = self.offsets.ended.last().cloned() {
+            if !self.add_ended_of(&id, world, batch) {
+                return false;
+            }
+            self.offsets.ended.pop();
+        }
+        true
     }
 
     fn add_ended_of(&mut self, id: &Arc<str>, world: &World<'_>, batch: &mut Batch) -> bool {

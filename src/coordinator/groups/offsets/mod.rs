@@ -43,6 +43,11 @@ pub struct Offsets {
     store: Store,
     /// Topics that are gone and may have offsets here yet.
     deleted: Vec<(Arc<str>, Uuid)>,
+    /// The groups that may have some of the last of these, once they were looked for; from the last to the
+    /// first by name, as the next.
+    holders: Option<Vec<Arc<str>>>,
+    /// The groups of which something had ended when they were looked for.
+    ended: Vec<Arc<str>>,
     /// The timer's deadline, while it is set.
     armed: Option<i64>,
     /// What came since the timer was looked at: the earliest commit and the earliest end.
@@ -78,7 +83,7 @@ pub(super) enum AfterAppend {
     /// Some of the offsets of deleted topics.
     DeletedTopics,
     /// A part of a group that is to be deleted.
-    Deleting { group: Arc<str>, token: Token },
+    Deleting { token: Token },
 }
 
 impl Shard {
@@ -104,7 +109,7 @@ impl Shard {
                 // Nobody joins it: a simple group, for which there is no other record.
                 let id: Arc<str> = key.group.into();
                 let group = Group::Classic(Classic::new(id.clone(), value.commit_timestamp));
-                self.groups.insert(id.clone(), group);
+                self.insert(id.clone(), group);
                 id
             }
         };
@@ -138,17 +143,18 @@ impl Shard {
                 ::log::warn!(
                     "what has ended of the committed offsets could not be removed: {code}"
                 );
+                self.offsets.ended.clear();
                 self.look_for_ended_at(self.next_check(world));
             }
             (AfterAppend::DeletedTopics, Ok(())) => self.go_on_with_deleted_topics(world.tick_ms),
             (AfterAppend::DeletedTopics, Err(code)) => {
                 ::log::warn!("the offsets of deleted topics could not be removed: {code}");
+                self.offsets.holders = None;
                 self.go_on_with_deleted_topics(self.next_check(world));
             }
-            (AfterAppend::Deleting { group, token }, Ok(())) => {
-                self.delete_group_on(&group, world, token, effects);
-            }
-            (AfterAppend::Deleting { token, .. }, Err(code)) => {
+            // Who asked for it asks for the next part.
+            (AfterAppend::Deleting { .. }, Ok(())) => {}
+            (AfterAppend::Deleting { token }, Err(code)) => {
                 effects.reply(token, Reply::DeleteGroup(code));
             }
         }

@@ -240,6 +240,14 @@ impl Store {
         self.groups.iter()
     }
 
+    /// The groups that have an offset of a topic, from the last to the first by name.
+    pub(super) fn holders(&self, topic: &str) -> Vec<Arc<str>> {
+        let with_it = self.groups.iter().filter(|(_, offsets)| offsets.topic(topic).is_some());
+        let mut holders: Vec<_> = with_it.map(|(group, _)| group.clone()).collect();
+        holders.sort_by(|one, other| other.cmp(one));
+        holders
+    }
+
     /// How many offsets there are.
     pub fn len(&self) -> usize {
         self.len

@@ -138,6 +138,7 @@ impl Bench {
             now_ms: 0,
             tick_ms: 0,
             settings: &self.settings,
+            elsewhere: 0,
             topics: &self.topics,
             new_id: &mut || Uuid::ZERO,
         };
@@ -150,6 +151,7 @@ impl Bench {
             now_ms: 0,
             tick_ms: 0,
             settings: &self.settings,
+            elsewhere: 0,
             topics: &self.topics,
             new_id: &mut || Uuid::ZERO,
         };

@@ -135,6 +135,7 @@ impl Bench {
             now_ms: self.now,
             tick_ms: self.now,
             settings: &self.settings,
+            elsewhere: 0,
             topics: &self.topics,
             new_id: &mut new_id,
         };

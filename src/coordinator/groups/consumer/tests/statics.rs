@@ -65,3 +65,34 @@ fn a_static_member_may_leave_for_good_and_come_back_under_its_id() {
     assert!(bench.group().is_empty());
     bench.check_log();
 }
+
+#[test]
+fn a_member_that_takes_another_name_gives_the_one_it_had_away() {
+    let mut bench = Bench::with(&[("t", 2)]);
+    bench.beat(&Beat::join("a", &["t"]).named("i"));
+    let renamed = bench.beat(&Beat::join("a", &["t"]).named("j"));
+    assert_eq!(renamed.code, ErrorCode::NONE);
+    assert_eq!(bench.group().static_member("j").map(|member| &*member.id), Some("a"));
+    assert!(bench.group().static_member("i").is_none());
+    let other = bench.beat(&Beat::join("b", &["t"]).named("i"));
+    assert_eq!((other.code, bench.group().members.len()), (ErrorCode::NONE, 2));
+    bench.check_log();
+    bench.beat(&Beat::at("a", -1).named("j"));
+    let ids: Vec<_> = bench.group().static_members.values().map(|id| &**id).collect();
+    assert_eq!(ids, ["b"]);
+    bench.check_log();
+}
+
+#[test]
+fn in_a_full_group_a_static_member_comes_back_under_its_own_id_alone() {
+    let mut bench = Bench::with(&[("t", 2)]);
+    bench.settings.consumer.max_size = 1;
+    bench.beat(&Beat::join("a", &["t"]).named("i"));
+    bench.beat(&Beat::at("a", -2).named("i"));
+    // Kafka, too, counts by ids.
+    let new = bench.beat(&Beat::join("b", &["t"]).named("i"));
+    assert_eq!(new.code, ErrorCode::GROUP_MAX_SIZE_REACHED);
+    let same = bench.beat(&Beat::join("a", &["t"]).named("i"));
+    assert_eq!((same.code, bench.group().members.len()), (ErrorCode::NONE, 1));
+    bench.check_log();
+}

@@ -66,7 +66,16 @@ fn groups_that_live_keep_what_they_need() {
 }
 
 fn delete_group(bench: &mut Bench, group: &str) -> ErrorCode {
-    match bench.reply(|shard, world, effects| shard.delete_group(world, group, TOKEN, effects)) {
+    let delete = |shard: &mut Shard, world: &mut World<'_>, effects: &mut Effects| {
+        shard.delete_group(world, group, TOKEN, effects);
+    };
+    let mut replies = Vec::new();
+    while replies.is_empty() {
+        let appends = bench.appends.len();
+        replies = bench.run(delete);
+        assert!(bench.appends.len() <= appends + 1, "a part at a time: others have their turn");
+    }
+    match replies.remove(0) {
         Reply::DeleteGroup(code) => code,
         other => panic!("{other:?}"),
     }
@@ -101,6 +110,21 @@ fn a_group_with_more_offsets_than_a_batch_takes_is_deleted_in_parts() {
     bench.refuses = Some(ErrorCode::NOT_COORDINATOR);
     assert_eq!(delete_group(&mut bench, "g"), ErrorCode::NOT_COORDINATOR);
     assert_eq!((bench.state("g"), bench.offset("g", "a", 0)), (Some("Empty"), Some(1)));
+}
+
+#[test]
+fn whoever_joins_between_two_parts_of_a_deletion_keeps_the_group() {
+    let mut bench = Bench::new();
+    let all: Vec<_> = (0..200).map(|partition| (partition, 1)).collect();
+    bench.commit("g", "c", &all);
+    bench.settings.max_append = 2000;
+    let replies = bench.run(|shard, world, effects| shard.delete_group(world, "g", TOKEN, effects));
+    assert_eq!(replies, [], "a part is gone");
+    let left = bench.shard.offsets().len();
+    assert!((1..200).contains(&left));
+    bench.join("g", "consumer", &subscribed_to(&["c"]), true);
+    assert_eq!(delete_group(&mut bench, "g"), ErrorCode::NON_EMPTY_GROUP);
+    assert_eq!(bench.shard.offsets().len(), left);
 }
 
 fn delete_topic(bench: &mut Bench, name: &str) {
@@ -152,6 +176,41 @@ fn a_topic_of_the_same_name_keeps_its_own() {
     let deleted = [("a".into(), old)];
     bench.run(|shard, world, effects| shard.topics_deleted(world, &deleted, effects));
     assert_eq!((bench.offset("g", "a", 0), bench.offset("h", "a", 0)), (None, Some(1)));
+}
+
+#[test]
+fn a_topic_that_goes_while_another_is_going_takes_its_own_along() {
+    let mut bench = Bench::new();
+    for group in ["g", "h"] {
+        let many: Vec<_> = (0..60).map(|partition| (partition, 1)).collect();
+        bench.commit(group, "c", &many);
+    }
+    bench.commit("f", "a", &[(0, 1)]);
+    bench.settings.max_append = 2000;
+    delete_topic(&mut bench, "c");
+    assert!(bench.offset("g", "c", 59).is_some(), "it is not all gone yet");
+    delete_topic(&mut bench, "a");
+    bench.pass(0);
+    assert_eq!(bench.shard.offsets().len(), 0, "{:?}", listed(&bench.shard));
+}
+
+#[test]
+fn a_group_that_is_used_again_while_others_end_stays() {
+    let mut bench = Bench::new();
+    let many: Vec<_> = (0..60).map(|partition| (partition, 1)).collect();
+    for group in ["f", "g", "h"] {
+        bench.commit(group, "c", &many);
+    }
+    bench.settings.max_append = 2000;
+    bench.now += bench.settings.offsets_retention + INTERVAL;
+    // One part; then somebody commits to the last one.
+    bench.run(|shard, world, effects| _ = shard.tick(world, effects));
+    assert!(bench.offset("f", "c", 0).is_none() && bench.offset("h", "c", 0).is_some());
+    bench.commit("h", "c", &[(3, 9)]);
+    bench.pass(0);
+    let left: Vec<_> = bench.shard.offsets().groups().map(|(id, _)| id.to_string()).collect();
+    assert_eq!((left, bench.shard.offsets().len()), (vec!["h".to_owned()], 1));
+    assert_eq!(bench.offset("h", "c", 3), Some(9));
 }
 
 #[test]

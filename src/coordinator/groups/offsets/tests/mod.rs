@@ -88,6 +88,7 @@ impl Bench {
             now_ms: self.now,
             tick_ms: self.now - START,
             settings: &self.settings,
+            elsewhere: 0,
             topics: &self.topics,
             new_id: &mut || {
                 *ids += 1;
