@@ -27,6 +27,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::time::Instant;
 
 /// Write-back behind the tail is started in steps of this many bytes.
 const WRITE_BACK_STEP: u64 = 1 << 20;
@@ -329,6 +330,11 @@ impl Durability {
 
     pub(super) fn is_over(&self) -> bool {
         self.has_failed() || self.is_retired()
+    }
+
+    /// Since when at the earliest what is not flushed has been there, if the last flush has left it.
+    pub(super) fn left_since(&self) -> Option<Instant> {
+        self.milestone.at(self.flushed())
     }
 
     /// A flush has left something: it is in the flusher's hands, and appends need not say so.

@@ -42,6 +42,11 @@ impl LastMilestone {
         self.lock().filter(|milestone| milestone.end.offset > flushed)
     }
 
+    /// When it was passed, if it is at this offset: what lies beyond came later.
+    pub(super) fn at(&self, offset: i64) -> Option<Instant> {
+        self.lock().filter(|milestone| milestone.end.offset == offset).map(|it| it.at)
+    }
+
     /// What was passed is gone.
     pub(super) fn forget(&self) {
         *self.lock() = None;
