@@ -149,6 +149,22 @@ fn a_log_that_is_written_to_is_flushed_behind_its_tail() {
 }
 
 #[test]
+fn what_is_left_is_not_flushed_before_its_time_however_often_one_asks() {
+    let (disk, _alone) = Disk::watch();
+    let (dir, keepers) = (TempDir::new("early"), idle_keepers());
+    keepers.flusher.set_pace(3_600_000, 4 << 20);
+    let config = Arc::new(TopicConfig::default());
+    let log = Log::create(dir.partition(), config, keepers.clone()).unwrap();
+    let (count, each) = append_much(&log);
+    let flushed = log.flush_behind().unwrap();
+    assert_eq!(log.flush_behind().unwrap(), flushed);
+    assert_eq!(disk.fronts(), [flushed as u64 * each]);
+    // As late as it may be; or too much for the pace.
+    keepers.flusher.set_pace(0, 4 << 20);
+    assert_eq!(log.flush_behind().unwrap() as u64, count);
+}
+
+#[test]
 fn what_a_flush_has_left_behind_the_next_one_takes_in_time() {
     let (disk, _alone) = Disk::watch();
     let (dir, keepers) = (TempDir::new("rest"), Keepers::spawn().unwrap());

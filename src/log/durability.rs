@@ -337,6 +337,10 @@ impl Durability {
         self.milestone.at(self.flushed())
     }
 
+    pub(super) fn nobody_waits(&self) -> bool {
+        self.lock_waiting().is_nobody()
+    }
+
     /// A flush has left something: it is in the flusher's hands, and appends need not say so.
     pub(super) fn stays_registered(&self) {
         self.registered.store(true, Ordering::Release);

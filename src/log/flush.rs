@@ -67,10 +67,22 @@ impl Durability {
             drop(work);
             return self.turn_away(ground).map(|_| None);
         }
+        if let Some(since) = self.left_since().filter(|&since| self.may_wait(since, ground)) {
+            return Ok(Some(since));
+        }
         let begun = self.begin(work).stop_short(ground);
         let left = begun.short.map(|short| short.at);
         let outcome = begun.sync(ground);
         begun.commit(outcome, ground).map(|_| left)
+    }
+
+    /// Whether what the last flush has left may go on waiting; the first of it came at `since`. Asked of
+    /// a log that has not got to a later place to flush to.
+    fn may_wait(&self, since: Instant, ground: &Ground) -> bool {
+        let due = ground.delay_of(self).and_then(|delay| since.checked_add(delay));
+        due.is_some_and(|due| due > Instant::now())
+            && self.nobody_waits()
+            && !ground.is_too_much(self.unflushed_bytes())
     }
 
     /// Notes that the whole volume was brought to the disk after the last append.

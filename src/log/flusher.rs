@@ -222,20 +222,10 @@ impl Keeper {
     }
 
     fn schedule(&mut self, log: Arc<Durability>, since: Instant, delay: Duration) {
-        if let Some(at) = since.checked_add(delay) {
-            self.insert(log, at);
-        }
-    }
-
-    fn insert(&mut self, log: Arc<Durability>, at: Instant) {
         self.count += 1;
-        self.due.insert((at, self.count), log);
-    }
-
-    /// When what the last flush has left is due, if it has left anything.
-    fn due_again(&self, log: &Durability) -> Option<Instant> {
-        let since = log.left_since().filter(|_| self.spares_tails)?;
-        since.checked_add(self.ground.delay_of(log)?)
+        if let Some(at) = since.checked_add(delay) {
+            self.due.insert((at, self.count), log);
+        }
     }
 
     fn take_due(&mut self, round: &mut Vec<Arc<Durability>>) {
@@ -244,11 +234,6 @@ impl Keeper {
             && first.key().0 <= now
         {
             let log = first.remove();
-            // What was due was flushed for its bytes meanwhile, and what that has left is younger.
-            if let Some(at) = self.due_again(&log).filter(|&at| at > now) {
-                self.insert(log, at);
-                continue;
-            }
             log.scheduled.store(false, Ordering::Release);
             round.push(log);
         }
@@ -334,34 +319,6 @@ mod tests {
         keeper.take_due(&mut round);
         keeper.sort(Job::Dirty(log.durability.clone()), &mut round);
         assert_eq!((keeper.due.len(), round.len()), (1, 1));
-        drop(log);
-        keepers.stop();
-        std::fs::remove_dir_all(dir).unwrap();
-    }
-
-    #[test]
-    fn what_a_flush_for_bytes_has_left_is_not_flushed_before_its_time() {
-        let dir = std::env::temp_dir().join(format!("barnabas-left-{}", std::process::id()));
-        let keepers = Keepers::spawn().unwrap();
-        keepers.flusher.set_pace(3_600_000, 64 << 20);
-        let config = Arc::new(TopicConfig::default());
-        let log = Log::create(dir.join("t-0"), config, keepers.clone()).unwrap();
-        let mut builder = crate::wire::records::BatchBuilder::new();
-        builder.append(1, None, Some(&vec![7; 3 << 20]), &[]);
-        let batch = builder.finish();
-        (0..2).for_each(|_| _ = log.append_internal(&batch, 0).unwrap());
-        let mut keeper = Keeper::new(keepers.flusher.ground.clone(), true);
-        keeper.insert(log.durability.clone(), Instant::now());
-        assert_eq!(log.flush_behind().unwrap(), 1, "the second is left");
-        let mut round = Vec::new();
-        keeper.take_due(&mut round);
-        assert_eq!((keeper.due.len(), round.len()), (1, 0));
-        // What came while nothing was left has its time.
-        log.flush().unwrap();
-        keeper.due.pop_first();
-        keeper.insert(log.durability.clone(), Instant::now());
-        keeper.take_due(&mut round);
-        assert_eq!((keeper.due.len(), round.len()), (0, 1));
         drop(log);
         keepers.stop();
         std::fs::remove_dir_all(dir).unwrap();

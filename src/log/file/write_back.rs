@@ -22,11 +22,17 @@ impl GrowingFile {
 
     /// Everything behind the tail's folio was flushed, and nothing was protected that the tail writes
     /// to. Four times as much as comes between two flushes is kept ready ahead of it: the preparer
-    /// stands behind the journal as well.
+    /// stands behind the journal as well. What will be written to until after the next flush is looked at
+    /// again here, for the kernel of its own accord writes back what has been dirty for long (30 s);
+    /// where it has not that is a walk over the pages.
     pub(crate) fn flushed_behind(&self) {
-        let window = self.window.load(Ordering::Relaxed) / 2;
-        let window = self.since_flush().saturating_mul(4).max(window);
+        let (len, since) = (self.len(), self.since_flush());
+        let window = since.saturating_mul(4).max(self.window.load(Ordering::Relaxed) / 2);
         self.window.store(window.clamp(1, LARGEST_STEP), Ordering::Relaxed);
+        let to = (len + since * 2).min(self.ready.load(Ordering::Relaxed)).min(self.reserve());
+        if let Some(map) = self.map.get().filter(|_| len < to) {
+            map.populate(len, to);
+        }
     }
 
     /// Everything was flushed, and the pages ahead of the tail have been protected, those of its folio
