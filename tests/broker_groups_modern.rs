@@ -109,6 +109,26 @@ fn topics_that_come_later_are_given_to_who_asked_for_their_like() {
 }
 
 #[test]
+fn a_stop_gives_up_what_is_looked_up() {
+    let dir = TempDir::new();
+    let broker = swift(&dir, &[]);
+    let mut client = broker.client();
+    client.create("t", 1);
+    client.await_coordinator("g");
+    // As many expressions as a group may have, none of them cheap to make, and one more.
+    let mut code = NONE;
+    for number in 0..=1000 {
+        let regex = format!(r"{number}\p{{Greek}}{{2}}.*");
+        let name = format!("m{number}");
+        let mut one = Consumer { regex: Some(regex), ..Consumer::new("g", &name, "t") };
+        code = client.beat(&mut one).0;
+        assert!(number == 1000 || code == NONE, "{number}: {code:?}");
+    }
+    assert_eq!(code, ErrorCode::INVALID_REGULAR_EXPRESSION, "more than a group may have");
+    broker.stop_cleanly();
+}
+
+#[test]
 fn without_the_protocol_nobody_is_served_by_it() {
     let dir = TempDir::new();
     let broker = swift(&dir, &["--set", "group.coordinator.rebalance.protocols=classic"]);

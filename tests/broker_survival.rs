@@ -162,6 +162,36 @@ fn epochs_tell_where_each_leader_ended() {
     }
 }
 
+/// Clients compare what they have seen with the epoch of the leader: one that forgot where its own
+/// epoch begins would tell them that they are ahead of the log.
+#[test]
+fn the_leaders_epoch_is_known_before_anything_is_written_in_it() {
+    let dir = TempDir::new();
+    let at = ("t", 0);
+    let broker = Broker::start(&dir.join("data"), &[]);
+    let mut client = broker.client();
+    client.create("t", 1);
+    assert_eq!(client.end_of_epoch(at, 0), (0, 0), "of an empty log");
+    client.append(at, &batch(1, 4, 50));
+    broker.kill();
+    // Epoch 1 begins, and the stops after that are clean: it is not noted on any of them.
+    for start in ["after a kill", "after a stop", "after another stop"] {
+        let broker = Broker::start(&dir.join("data"), &[]);
+        let mut client = broker.client();
+        assert_eq!(client.cluster().topics["t"].epochs, [1], "{start}");
+        assert_eq!(client.end_of_epoch(at, 0), (0, 4), "{start}");
+        assert_eq!(client.end_of_epoch(at, 1), (1, 4), "{start}");
+        assert_eq!(client.end_of_epoch(at, 2), (-1, -1), "{start}: there is no such leader");
+        broker.stop_cleanly();
+    }
+    let broker = Broker::start(&dir.join("data"), &[]);
+    let mut client = broker.client();
+    client.append(at, &batch(2, 4, 50));
+    assert_eq!(client.end_of_epoch(at, 0), (0, 4));
+    assert_eq!(client.end_of_epoch(at, 1), (1, 8));
+    broker.stop_cleanly();
+}
+
 /// Directories of the data directory that no partition owns.
 fn assert_no_strays(data: &Path, cluster: &ClusterInfo) {
     let mut expected = vec!["__cluster_metadata-0".to_owned()];

@@ -377,10 +377,10 @@ fn epochs_are_those_of_the_batches_whatever_the_file_says() {
         assert_eq!(fs::read_to_string(&path).unwrap(), "0\n3\n0 0\n1 8\n2 16\n");
         fs::write(&path, text).unwrap();
         let (log, _) = crashed.open();
-        assert_eq!(log.latest_epoch(), Some(2), "{text:?}");
-        assert_eq!(log.end_offset_for_epoch(0), (0, 8));
-        assert_eq!(log.end_offset_for_epoch(1), (1, 16));
-        assert_eq!(log.epoch_of(15), Some(1));
+        assert_eq!(log.latest_epoch(-1), Some(2), "{text:?}");
+        assert_eq!(log.end_offset_for_epoch(0, -1), (0, 8));
+        assert_eq!(log.end_offset_for_epoch(1, -1), (1, 16));
+        assert_eq!(log.epoch_of(15, -1), Some(1));
         assert_eq!(fs::read_to_string(&path).unwrap(), "0\n3\n0 0\n1 8\n2 16\n", "{text:?}");
     }
     // A log that was closed and whose file is gone.
@@ -388,7 +388,7 @@ fn epochs_are_those_of_the_batches_whatever_the_file_says() {
     crashed.open().0.close().unwrap();
     fs::remove_file(crashed.dir.partition().join("leader-epoch-checkpoint")).unwrap();
     let (log, _) = open(&crashed.dir.partition(), &crashed.settings, Recovery::Clean);
-    assert_eq!(log.end_offset_for_epoch(1), (1, 16));
+    assert_eq!(log.end_offset_for_epoch(1, -1), (1, 16));
 }
 
 #[test]
@@ -400,7 +400,7 @@ fn epochs_that_begin_at_the_end_or_beyond_it_go_also_after_a_clean_close() {
         fs::write(&path, format!("0\n4\n0 0\n1 8\n2 16\n{extra}\n")).unwrap();
         let (log, report) = open(&crashed.dir.partition(), &crashed.settings, Recovery::Clean);
         assert!(!report.checked);
-        assert_eq!(log.latest_epoch(), Some(2), "{extra}");
+        assert_eq!(log.latest_epoch(-1), Some(2), "{extra}");
     }
 }
 
@@ -409,9 +409,9 @@ fn epochs_of_a_lost_end_go() {
     let crashed = Crashed::new(12);
     crashed.truncate(&crashed.log_file(), 6 * crashed.size());
     let (log, _) = crashed.open();
-    assert_eq!(log.latest_epoch(), Some(1));
-    assert_eq!(log.end_offset_for_epoch(1), (1, 12));
-    assert_eq!(log.end_offset_for_epoch(2), (-1, -1));
+    assert_eq!(log.latest_epoch(-1), Some(1));
+    assert_eq!(log.end_offset_for_epoch(1, -1), (1, 12));
+    assert_eq!(log.end_offset_for_epoch(2, -1), (-1, -1));
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn only_segments_from_the_recovery_point_on_are_checked() {
         // The producer goes on, and epochs are where they were.
         assert!(try_append(&log, &produced(500, 0, 30, 2)).unwrap().duplicate, "{point}");
         assert!(try_append(&log, &produced(500, 0, 34, 2)).is_err(), "{point}: a gap");
-        assert_eq!(log.end_offset_for_epoch(1), (1, 12), "{point}");
+        assert_eq!(log.end_offset_for_epoch(1, -1), (1, 12), "{point}");
         assert_eq!(append(&log, &produced(500, 0, 32, 2)).base_offset, 32, "{point}");
     }
 }
@@ -176,9 +176,9 @@ fn epochs_below_the_recovery_point_come_from_their_file_or_else_from_the_batches
         let known = text == Some("0\n1\n7 1000\n");
         // A file that can be read is believed below the recovery point, whatever it says.
         let first = if known { (0, 24) } else { (0, 6) };
-        assert_eq!(log.end_offset_for_epoch(0), first, "{text:?}");
-        assert_eq!(log.end_offset_for_epoch(4), (4, 30), "{text:?}");
-        assert_eq!(log.latest_epoch(), Some(5), "{text:?}");
+        assert_eq!(log.end_offset_for_epoch(0, -1), first, "{text:?}");
+        assert_eq!(log.end_offset_for_epoch(4, -1), (4, 30), "{text:?}");
+        assert_eq!(log.latest_epoch(-1), Some(5), "{text:?}");
         assert_eq!(read_all(&log, 0, Bound::LogEnd), closed.batches);
     }
 }

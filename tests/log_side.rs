@@ -137,20 +137,20 @@ fn an_epoch_begins_with_its_first_batch_and_is_on_disk_before_it() {
     let log = create(&dir.partition(), &settings);
     let file = dir.partition().join("leader-epoch-checkpoint");
     let append = |epoch| log.append(&validated(&batch(2, 10, 1)), epoch, 0).unwrap();
-    assert_eq!((log.latest_epoch(), log.end_offset_for_epoch(0)), (None, (-1, -1)));
+    assert_eq!((log.latest_epoch(-1), log.end_offset_for_epoch(0, -1)), (None, (-1, -1)));
     log.assign_epoch(1).unwrap();
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "0\n1\n1 0\n");
     append(1);
     append(1);
     append(3);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "0\n2\n1 0\n3 4\n");
-    assert_eq!(log.end_offset_for_epoch(1), (1, 4));
-    assert_eq!(log.end_offset_for_epoch(2), (1, 4));
-    assert_eq!(log.end_offset_for_epoch(3), (3, 6));
-    assert_eq!(log.end_offset_for_epoch(4), (-1, -1));
-    assert_eq!((log.epoch_of(3), log.epoch_of(4)), (Some(1), Some(3)));
+    assert_eq!(log.end_offset_for_epoch(1, -1), (1, 4));
+    assert_eq!(log.end_offset_for_epoch(2, -1), (1, 4));
+    assert_eq!(log.end_offset_for_epoch(3, -1), (3, 6));
+    assert_eq!(log.end_offset_for_epoch(4, -1), (-1, -1));
+    assert_eq!((log.epoch_of(3, -1), log.epoch_of(4, -1)), (Some(1), Some(3)));
     log.assign_epoch(2).unwrap();
-    assert_eq!(log.latest_epoch(), Some(3), "an epoch that is over does not begin again");
+    assert_eq!(log.latest_epoch(-1), Some(3), "an epoch that is over does not begin again");
 }
 
 #[test]

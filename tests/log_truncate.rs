@@ -66,7 +66,7 @@ fn a_log_is_cut_at_the_batch_that_holds_the_offset() {
         assert_ends_at(&log, end);
         assert_eq!(bases(&dir), segments);
         let newest = i32::try_from(end / 3).unwrap() - 1;
-        assert_eq!(log.latest_epoch(), (newest >= 0).then_some(newest), "epochs are cut too");
+        assert_eq!(log.latest_epoch(-1), (newest >= 0).then_some(newest), "epochs are cut too");
         // It goes on from there, in an epoch that was there before, and survives a crash.
         assert_eq!(append(&log, &batch(3, 120, 50_000)).base_offset, end);
         let before = read_all(&log, 0, Bound::LogEnd);
@@ -153,7 +153,7 @@ fn truncated_fully_a_log_begins_anew_wherever_it_is_told() {
         log.truncate_fully_and_start_at(to).unwrap();
         let offsets = log.offsets();
         assert_eq!((offsets.log_start, offsets.log_end), (to, to));
-        assert_eq!((bases(&dir), log.size(), log.latest_epoch()), (vec![to], 0, None));
+        assert_eq!((bases(&dir), log.size(), log.latest_epoch(-1)), (vec![to], 0, None));
         assert_eq!(log.producers().len(), 0);
         assert_eq!(append(&log, &batch(3, 120, 5)).base_offset, to);
         if clean {

@@ -192,8 +192,8 @@ impl Controller {
         self.commit(&plan).inspect_err(|_| self.remove_logs(&added))?;
         let partitions = topic.partitions().iter().cloned().chain(added).collect();
         let grown = Arc::new(Topic::new(topic.name.clone(), topic.id, config, partitions));
-        self.shared.topics.insert(grown);
-        self.shared.topic_grown();
+        self.shared.topics.insert(grown.clone());
+        self.shared.topic_grown(&grown, have);
         Ok(())
     }
 

@@ -204,7 +204,7 @@ impl Partition {
     /// The largest epoch up to this one that the log knows, and where it ends; −1 each when it
     /// knows none. `None` when the partition is offline.
     pub fn end_offset_for_epoch(&self, epoch: i32) -> Option<(i32, i64)> {
-        self.log().map(|log| log.end_offset_for_epoch(epoch))
+        self.log().map(|log| log.end_offset_for_epoch(epoch, self.leader_epoch()))
     }
 
     /// Whether an error of this partition's storage may be logged now: one each ten seconds says it

@@ -120,18 +120,22 @@ fn look_up(
     bound: Bound,
     version: i16,
 ) -> Result<Found, ErrorCode> {
-    check_leader_epoch(asked.current_leader_epoch, partition.leader_epoch())?;
+    let leading = partition.leader_epoch();
+    check_leader_epoch(asked.current_leader_epoch, leading)?;
     let log = partition.log().ok_or(ErrorCode::KAFKA_STORAGE_ERROR)?;
     let offsets = log.offsets();
     let special = |(code, since): (i64, i16)| asked.timestamp == code && version >= since;
-    let at = |offset| Found { offset, timestamp: -1, epoch: log.epoch_of(offset).unwrap_or(-1) };
+    let at = |offset| {
+        let epoch = log.epoch_of(offset, leading).unwrap_or(-1);
+        Found { offset, timestamp: -1, epoch }
+    };
     let visible = match bound {
         Bound::LogEnd => offsets.log_end,
         Bound::HighWatermark => offsets.high_watermark,
         Bound::LastStable => offsets.last_stable,
     };
     if asked.timestamp == LATEST {
-        return Ok(Found { epoch: log.latest_epoch().unwrap_or(-1), ..at(visible) });
+        return Ok(Found { epoch: log.latest_epoch(leading).unwrap_or(-1), ..at(visible) });
     }
     if asked.timestamp == EARLIEST || special(EARLIEST_LOCAL) {
         return Ok(at(offsets.log_start));

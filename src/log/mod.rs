@@ -256,23 +256,37 @@ impl Log {
         self.lock_writer().producers.expire(now_ms, expiration_ms)
     }
 
-    /// The newest leader epoch, if there is any.
-    pub fn latest_epoch(&self) -> Option<i32> {
-        self.lock_epochs().latest()
+    /// The newest leader epoch, if there is any. `leading`, here and below, is the epoch of who leads now
+    /// (-1: nobody): where nothing was appended in it yet, it begins at the end of the log, as if it
+    /// had been noted there.
+    pub fn latest_epoch(&self, leading: i32) -> Option<i32> {
+        self.with_epochs(leading, |epochs, _| epochs.latest())
     }
 
-    /// The leader epoch in which the record at `offset` was appended.
-    pub fn epoch_of(&self, offset: i64) -> Option<i32> {
-        self.lock_epochs().epoch_of(offset)
+    /// The leader epoch in which the record at `offset` was, or will be, appended.
+    pub fn epoch_of(&self, offset: i64, leading: i32) -> Option<i32> {
+        self.with_epochs(leading, |epochs, _| epochs.epoch_of(offset))
     }
 
     /// The largest known epoch that is at most `epoch`, and the offset where it ends; (-1, -1) if
     /// nothing is known (OffsetForLeaderEpoch).
-    pub fn end_offset_for_epoch(&self, epoch: i32) -> (i32, i64) {
-        // The epochs are looked at first: an epoch that begins after that begins at this end or
-        // later.
+    pub fn end_offset_for_epoch(&self, epoch: i32, leading: i32) -> (i32, i64) {
+        self.with_epochs(leading, |epochs, log_end| epochs.end_offset_for(epoch, log_end))
+    }
+
+    /// Kafka notes the epoch of each partition that it leads when it starts. Here that would open every
+    /// log at each start and write a file for it, so what Kafka would have noted is only thought.
+    fn with_epochs<R>(&self, leading: i32, ask: impl FnOnce(&LeaderEpochs, i64) -> R) -> R {
+        // The epochs are held first: nothing is appended in an epoch that is not among them, so the
+        // end cannot move beyond what is thought of it.
         let epochs = self.lock_epochs();
-        epochs.end_offset_for(epoch, self.offsets().log_end)
+        let log_end = self.offsets().log_end;
+        if epochs.latest().is_some_and(|latest| leading <= latest) {
+            return ask(&epochs, log_end);
+        }
+        let mut led = epochs.clone();
+        led.assign(leading, log_end);
+        ask(&led, log_end)
     }
 
     /// Notes that `epoch` begins at the log end: to be called when this broker becomes the leader.

@@ -5,6 +5,7 @@ use super::epochs::Epochs;
 use super::random::Random;
 use super::replica::{check_same, compacted};
 use super::topics::Topics;
+use barnabas::coordinator::groups::consumer::Lookup;
 use barnabas::coordinator::groups::{
     AppendOutcome, Effects, Record, Reply, Settings, Shard, Token, World,
 };
@@ -25,6 +26,8 @@ pub struct Coordinator {
     epochs: Epochs,
     /// Requests that wait: each is answered once, or its coordinator ends.
     pub waiting: BTreeSet<Token>,
+    /// Expressions that are to be looked up.
+    pub lookups: Vec<Lookup>,
     /// The last generation of each group in the log.
     generations: BTreeMap<String, i32>,
     /// How often each group has ended: an empty one without offsets is removed after a while, and the
@@ -53,6 +56,7 @@ impl Coordinator {
             replica: Shard::new(),
             epochs: Epochs::default(),
             waiting: BTreeSet::new(),
+            lookups: Vec::new(),
             generations: BTreeMap::new(),
             lives: BTreeMap::new(),
             ids: 0,
@@ -119,6 +123,7 @@ impl Coordinator {
         for (token, _) in &effects.replies {
             assert!(self.waiting.remove(token), "{token:?} is answered once");
         }
+        self.lookups.extend(effects.lookups);
         effects.replies
     }
 
@@ -141,6 +146,7 @@ impl Coordinator {
     pub fn restart(&mut self, now: i64, random: &mut Random) -> Vec<(Token, Reply)> {
         self.deaths += 1;
         self.waiting.clear();
+        self.lookups.clear();
         if random.chance(50) {
             self.log = compacted(&self.log, random.chance(50));
         }

@@ -3,9 +3,11 @@
 //! It sleeps until the earliest timer of all slots, for good where there is none.
 
 use super::load;
+use super::lookups::Lookups;
 use super::slot::{Ran, Slot};
 use crate::broker::{Shared, WorkerMessage};
 use crate::catalog::Waiter;
+use crate::coordinator::groups::consumer::Lookup;
 use crate::coordinator::groups::{Effects, Shard, World};
 use crate::net::mailbox::{Mailbox, Received, Receiver, Sender};
 use crate::wire::uuid::Uuid;
@@ -30,6 +32,8 @@ pub(super) enum Job {
     Load,
     /// A topic was deleted.
     Gone(Arc<str>, Uuid),
+    /// A group's expressions are to be looked up.
+    LookUp(Lookup),
     /// End.
     Stop,
 }
@@ -37,10 +41,15 @@ pub(super) enum Job {
 pub(super) fn spawn(shared: Arc<Shared>) -> io::Result<(Sender<Job>, JoinHandle<()>)> {
     let (jobs, queue) = Mailbox::for_thread(MAX_JOBS);
     let thread = thread::Builder::new().name("coordinator".into());
-    Ok((jobs, thread.spawn(move || work(&shared, queue))?))
+    let main = move || {
+        let mut lookups = Lookups::default();
+        work(&shared, &mut lookups, queue);
+        lookups.stop();
+    };
+    Ok((jobs, thread.spawn(main)?))
 }
 
-fn work(shared: &Shared, mut queue: Receiver<Job>) {
+fn work(shared: &Arc<Shared>, lookups: &mut Lookups, mut queue: Receiver<Job>) {
     loop {
         let job = match next_deadline(shared) {
             None => queue.recv().map_or(Received::Closed, Received::Message),
@@ -53,6 +62,7 @@ fn work(shared: &Shared, mut queue: Receiver<Job>) {
             Received::Message(Job::Stop) | Received::Closed => return,
             Received::Message(Job::Load) => load_all(shared),
             Received::Message(Job::Gone(name, id)) => gone(shared, &name, id),
+            Received::Message(Job::LookUp(lookup)) => lookups.ask(shared, lookup),
             Received::Message(Job::Look) | Received::TimedOut => {}
         }
         fire(shared);
@@ -87,6 +97,17 @@ fn gone(shared: &Shared, name: &Arc<str>, id: Uuid) {
     let topics = [(name.clone(), id)];
     for slot in shared.groups.slots().iter() {
         run(shared, slot, |shard, world, effects| shard.topics_deleted(world, &topics, effects));
+    }
+}
+
+/// Runs an event of a group, if it has a coordinator here, and sends on what comes of it.
+pub(super) fn in_group(
+    shared: &Shared,
+    group: &str,
+    event: impl FnOnce(&mut Shard, &mut World<'_>, &mut Effects),
+) {
+    if let Some(slot) = shared.groups.slot_of(group) {
+        run(shared, &slot, event);
     }
 }
 

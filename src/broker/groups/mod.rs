@@ -14,6 +14,7 @@
 mod append;
 mod keeper;
 mod load;
+mod lookups;
 mod settings;
 mod slot;
 mod topic;
@@ -92,10 +93,9 @@ impl Groups {
         slots.get(partition_of(group, slots.len())).cloned()
     }
 
-    fn tell(&self, job: Job) {
-        if let Some(jobs) = self.jobs.get() {
-            let _ = jobs.send(job);
-        }
+    /// False if the coordinator thread does not take it.
+    fn tell(&self, job: Job) -> bool {
+        self.jobs.get().is_some_and(|jobs| jobs.send(job).is_ok())
     }
 }
 
@@ -164,20 +164,32 @@ impl Shared {
 
     /// There is a new topic.
     pub(super) fn topic_made(&self, topic: &Topic) {
-        self.topic_grown();
+        self.topics_changed();
         if *topic.name == *OFFSETS_TOPIC {
             self.open_groups(topic, true);
         }
     }
 
-    /// A topic has more partitions.
-    pub(super) fn topic_grown(&self) {
+    /// A topic has more partitions than before.
+    pub(super) fn topic_grown(&self, topic: &Topic, before: i32) {
+        self.topics_changed();
+        if *topic.name == *OFFSETS_TOPIC {
+            ::log::warn!(
+                "{OFFSETS_TOPIC} has {} partitions now, {before} before: from the next start on most \
+                 groups are looked for in another one of them, without what they have committed (as in \
+                 Kafka)",
+                topic.partitions().len()
+            );
+        }
+    }
+
+    fn topics_changed(&self) {
         self.groups.topics_version.fetch_add(1, Ordering::AcqRel);
     }
 
     /// A topic is gone, and with it the offsets of its partitions.
     pub(super) fn topic_gone(&self, topic: &Topic) {
-        self.topic_grown();
+        self.topics_changed();
         if *topic.name == *OFFSETS_TOPIC {
             self.close_groups();
         } else if self.groups.is_open() {
@@ -222,29 +234,41 @@ impl Shared {
     }
 }
 
-/// The running topics as coordinators see them.
-pub struct RunningTopics<'s>(pub &'s Shared);
+/// The running topics as coordinators see them. What is seen may be newer than the version says, never
+/// older: what changes meanwhile is looked at again.
+pub struct RunningTopics<'s> {
+    shared: &'s Shared,
+    version: u64,
+}
+
+impl<'s> RunningTopics<'s> {
+    /// As they are from now on.
+    pub fn of(shared: &'s Shared) -> RunningTopics<'s> {
+        let version = shared.groups.topics_version.load(Ordering::Acquire);
+        RunningTopics { shared, version }
+    }
+}
 
 impl TopicsView for RunningTopics<'_> {
     fn id(&self, name: &str) -> Option<Uuid> {
-        self.0.topics.by_name(name).map(|topic| topic.id)
+        self.shared.topics.by_name(name).map(|topic| topic.id)
     }
 
     fn name(&self, id: Uuid) -> Option<Arc<str>> {
-        self.0.topics.by_id(id).map(|topic| topic.name.clone())
+        self.shared.topics.by_id(id).map(|topic| topic.name.clone())
     }
 
     fn partitions(&self, id: Uuid) -> Option<i32> {
-        let topic = self.0.topics.by_id(id)?;
+        let topic = self.shared.topics.by_id(id)?;
         i32::try_from(topic.partitions().len()).ok()
     }
 
     fn each_name(&self, call: &mut dyn FnMut(&Arc<str>)) {
-        self.0.topics.all().iter().for_each(|topic| call(&topic.name));
+        self.shared.topics.all().iter().for_each(|topic| call(&topic.name));
     }
 
     fn version(&self) -> u64 {
-        self.0.groups.topics_version.load(Ordering::Acquire)
+        self.version
     }
 }
 

@@ -126,7 +126,7 @@ impl Slot {
             now_ms: now_ms(),
             tick_ms: shared.groups.tick_ms(),
             settings: &settings,
-            topics: &RunningTopics(shared),
+            topics: &RunningTopics::of(shared),
             new_id: &mut random_uuid,
         };
         let mut effects = Effects::default();
@@ -140,6 +140,12 @@ impl Slot {
             }
             let outcome = appended.map(drop).map_err(Failure::code);
             shard.appended(&mut world, &mut effects, outcome);
+        }
+        for lookup in effects.lookups {
+            let group = lookup.group().clone();
+            if !shared.groups.tell(Job::LookUp(lookup)) {
+                shard.not_looked_up(&group);
+            }
         }
         self.set_next(shared, shard.next_tick());
         Ran { value, replies: effects.replies, unflushed: self.unflushed(bytes) }

@@ -1,7 +1,7 @@
 //! What an event asks for: records to append, answers to send, and what follows from the append.
 
 use super::classic::AfterAppend;
-use super::consumer::{ConsumerReply, Plan};
+use super::consumer::{ConsumerReply, Lookup, Plan};
 use super::offsets::{self, CommitReply, OffsetDeleteReply};
 use crate::wire::error::ErrorCode;
 use std::sync::Arc;
@@ -35,6 +35,8 @@ pub struct Effects {
     pub records: Vec<Record>,
     /// Answers that may leave as soon as all that was appended is committed.
     pub replies: Vec<(Token, Reply)>,
+    /// Expressions to be looked up by whoever has the time; then [`super::Shard::looked_up`] is told.
+    pub lookups: Vec<Lookup>,
     pub(super) then: Then,
 }
 

@@ -24,7 +24,7 @@ pub(super) fn fetch(
     let request: OffsetFetchRequest<'_> = decode(asking.call, body)?;
     let version = asking.call.version();
     let shared = asking.service.shared.clone();
-    let (topics, mut room) = (RunningTopics(&shared), offset_fetch::MAX_ANSWER);
+    let (topics, mut room) = (RunningTopics::of(&shared), offset_fetch::MAX_ANSWER);
     let (mut answers, mut due) = (Vec::new(), Vec::new());
     for asked in offset_fetch::groups(&request, version) {
         let answered = shared.read_group(asked.group_id, |shard| {
@@ -94,7 +94,7 @@ pub(super) fn describe_consumers(
     let version = asking.call.version();
     let with_operations = request.include_authorized_operations;
     let shared = asking.service.shared.clone();
-    let (topics, settings) = (RunningTopics(&shared), shared.group_settings());
+    let (topics, settings) = (RunningTopics::of(&shared), shared.group_settings());
     let mut description = consumer_group_describe::Description::default();
     for group in request.group_ids.iter() {
         if !settings.consumer.is_served {

@@ -95,7 +95,8 @@ impl Client {
     }
 }
 
-const REGEXES: [&str; 3] = ["t-.*", "u-.*", ".*-0"];
+/// The last one stands for nothing.
+const REGEXES: [&str; 4] = ["t-.*", "u-.*", ".*-0", "none-.*"];
 
 fn matches(regex: &str, topic: &str) -> bool {
     match regex {
@@ -120,7 +121,7 @@ pub fn wishes(random: &mut Random) -> Wishes {
     let names_too = !by_regex || random.chance(20);
     Wishes {
         topics: if names_too { some_topics(random) } else { Vec::new() },
-        regex: if by_regex { REGEXES[random.below(3) as usize].to_owned() } else { String::new() },
+        regex: if by_regex { REGEXES[random.below(4) as usize].to_owned() } else { String::new() },
         assignor: match random.below(4) {
             0 => Some("range".to_owned()),
             1 => Some("uniform".to_owned()),

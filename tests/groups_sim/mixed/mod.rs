@@ -20,6 +20,7 @@ mod step;
 use super::coordinator::Coordinator;
 use super::random::Random;
 use super::topics::Topics;
+use barnabas::coordinator::groups::consumer::Found;
 use barnabas::coordinator::groups::{Effects, Reply, Settings, Shard, Token, World};
 use barnabas::wire::uuid::Uuid;
 use client::{Client, Kind, TOPICS};
@@ -62,6 +63,8 @@ enum Event {
     Act(usize),
     Deliver(usize, Token, Who, Ask),
     Answer(usize, Token, Reply),
+    /// What a coordinator asked for is looked up: by the one that has died so many times.
+    Found(Found, u64),
     Tick,
     Restart,
     Admin,
@@ -196,6 +199,7 @@ impl Sim {
                 eprintln!("{} {event:?}", self.now);
             }
             self.handle(event);
+            self.look_up();
             self.check();
             if let Some(next) = self.coordinator.shard.next_tick()
                 && self.tick_at.is_none_or(|at| next < at)
@@ -232,7 +236,27 @@ impl Sim {
                 self.coordinator.restart(self.now, &mut self.random);
                 self.look_for_death(deaths);
             }
+            Event::Found(found, deaths) if deaths == self.coordinator.deaths => {
+                let (replies, _) =
+                    self.run_event(|shard, world, effects| shard.looked_up(world, found, effects));
+                self.post(replies);
+            }
+            Event::Found(..) => {}
             Event::Admin => self.administer(),
+        }
+    }
+
+    /// Expressions are looked up in the catalog as it is; what is found comes later, or there was no
+    /// room for the question.
+    fn look_up(&mut self) {
+        for lookup in std::mem::take(&mut self.coordinator.lookups) {
+            if self.chaos && self.random.chance(5) {
+                self.coordinator.shard.not_looked_up(lookup.group());
+                continue;
+            }
+            let found = lookup.run(&self.coordinator.topics, wall(self.now), &|| false).unwrap();
+            let delay = [0, 50, 5_000][self.random.below(3) as usize];
+            self.at(self.now + delay, Event::Found(found, self.coordinator.deaths));
         }
     }
 

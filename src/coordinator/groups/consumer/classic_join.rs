@@ -117,14 +117,14 @@ impl Work<'_, '_> {
         let topics_changed = self.member_changed(&before, &member);
         let regex_changed = self.regex_changed(&before, &member)? != RegexChange::None;
         let bump = topics_changed || regex_changed;
-        let (epoch, kind) = match bump || self.must_look() {
+        let epoch = match bump || self.must_look() {
             true => self.look(bump, &before, &member),
-            false => (group.epoch, group.wishes.kind(self.count_with(&member))),
+            false => group.epoch,
         };
         let member = if downgrades {
             self.join_and_downgrade(member, epoch, bump, &owned)?
         } else {
-            let target = self.retarget(epoch, kind, &before, &member)?;
+            let target = self.retarget(epoch, &before, &member)?;
             self.reconcile(member, &target, bump, Some(&owned))?
         };
         let names = || (group.id.clone(), member.id.clone());

@@ -32,7 +32,7 @@ impl State {
     }
 }
 
-/// See the module's comment. All but the last two fields is what records say, or follows from it.
+/// See the module's comment. All but the last three fields is what records say, or follows from it.
 #[derive(Debug, Clone)]
 pub struct Consumer {
     /// The group's name.
@@ -70,6 +70,8 @@ pub struct Consumer {
     pub(super) looked: Option<u64>,
     /// The catalog that all expressions were last looked up in.
     pub(super) resolved_at: Option<u64>,
+    /// They are being looked up.
+    pub(super) looks_up: bool,
 }
 
 impl Consumer {
@@ -94,6 +96,7 @@ impl Consumer {
             classic_protocols: BTreeMap::new(),
             looked: None,
             resolved_at: None,
+            looks_up: false,
         }
     }
 

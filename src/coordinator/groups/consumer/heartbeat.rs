@@ -120,12 +120,11 @@ impl Work<'_, '_> {
         let topics_changed = self.member_changed(&before, &member);
         let regex_changed = self.regex_changed(&before, &member)?;
         let bump = topics_changed || regex_changed == RegexChange::Known;
-        let (epoch, subscription) = match bump || self.must_look() {
+        let epoch = match bump || self.must_look() {
             true => self.look(bump, &before, &member),
-            // Kafka counts without a newcomer that wants nothing, and gives it what the others want.
-            false => (self.group.epoch, self.group.wishes.kind(self.count_with(&member))),
+            false => self.group.epoch,
         };
-        let target = self.retarget(epoch, subscription, &before, &member)?;
+        let target = self.retarget(epoch, &before, &member)?;
         let has_changed = topics_changed || regex_changed != RegexChange::None;
         let member = self.reconcile(member, &target, has_changed, owned)?;
         let settings = &self.world.settings.consumer;

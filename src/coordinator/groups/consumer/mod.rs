@@ -23,6 +23,7 @@ mod group;
 mod hash;
 mod heartbeat;
 mod laws;
+mod lookup;
 mod member;
 mod offsets;
 mod plan;
@@ -38,6 +39,7 @@ mod work;
 
 pub(super) use fence::loaded;
 pub use group::{Consumer, State};
+pub use lookup::{Found, Lookup};
 pub use member::{ClassicSide, Member, MemberState, Owned};
 pub(super) use plan::{Plan, planned};
 pub(super) use replay::replay;

@@ -4,8 +4,7 @@ use super::super::classic::{self, Classic};
 use super::super::effects::Then;
 use super::super::shard::{Group, Shard};
 use super::super::{AppendOutcome, Effects, Record, Reply, Timer, Token, World};
-use super::{Consumer, MemberState, regex};
-use super::{hash, records};
+use super::{Consumer, MemberState};
 use std::sync::Arc;
 
 /// How long after a timer could not do its work it fires again, in milliseconds.
@@ -116,8 +115,7 @@ pub(in super::super) fn planned(
     group.looked = plan.looked.or(group.looked);
     group.resolved_at = plan.resolved_at.or(group.resolved_at);
     if plan.resolve {
-        let next = group.resolve(world);
-        shard.carry_out(next, world, effects);
+        effects.lookups.extend(group.look_up());
     }
 }
 
@@ -164,30 +162,5 @@ impl Consumer {
             }
             _ => false,
         }
-    }
-
-    /// Looks the group's expressions up (`handleRegularExpressionsResult`).
-    fn resolve(&self, world: &World<'_>) -> Plan {
-        let version = world.topics.version();
-        let mut plan = Plan::new(self.id.clone());
-        plan.resolved_at = Some(version);
-        let patterns: Vec<Arc<str>> = self.wishes.patterns().cloned().collect();
-        let mut wishes = self.wishes.clone();
-        let mut bump = false;
-        for (pattern, new) in regex::resolve(&patterns, world) {
-            let old = self.regexes.get(&pattern);
-            if old.map_or(!new.topics.is_empty(), |old| old.topics != new.topics) {
-                bump = true;
-                wishes.resolve(old, Some(&new));
-            }
-            plan.records.push(records::regex(&self.id, &pattern, &new));
-        }
-        let hash = hash::of_group(&wishes, world);
-        if bump || hash != self.metadata_hash {
-            let epoch = self.epoch.saturating_add(1);
-            plan.records.push(records::epoch(&self.id, epoch, hash));
-            plan.looked = Some(version);
-        }
-        plan
     }
 }

@@ -1,12 +1,13 @@
 //! What everybody is to have: computed anew when the group's epoch has gone on
 //! (`maybeUpdateTargetAssignment`, `TargetAssignmentBuilder`).
 
-use super::assign::{Assignor, Candidate, Partitions, Request, Subscription, assign};
+use super::assign::{Assignor, Candidate, Partitions, Request, assign};
 use super::work::Work;
 use super::{Member, Refusal, records};
 use crate::wire::error::ErrorCode;
 use crate::wire::uuid::Uuid;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 impl Work<'_, '_> {
@@ -15,7 +16,6 @@ impl Work<'_, '_> {
     pub(super) fn retarget(
         &mut self,
         epoch: i32,
-        subscription: Subscription,
         old: &Member,
         new: &Member,
     ) -> Result<(i32, Arc<Partitions>), Refusal> {
@@ -32,12 +32,16 @@ impl Work<'_, '_> {
             let target = owner.map(|owner| group.target(owner)).unwrap_or_default();
             return Ok((group.target_epoch, target));
         }
-        let members = self.candidates(new);
+        // A topic that goes meanwhile is there for all of this or for nothing of it.
+        let mut topics = HashMap::new();
+        let members = self.candidates(new, &mut topics);
         let request = Request {
             members: &members,
-            subscription,
+            // Kafka counts without a newcomer that wants nothing, and with the topics of an expression
+            // that a member has given up: it gives them what the others want.
+            subscription: self.wishes_with(old, new).kind(self.count_with(new)),
             is_assigned: &|topic, partition| group.targeted.contains_key(&(topic, partition)),
-            partitions: &|topic| self.world.topics.partitions(topic),
+            partitions: &|topic| topics.get(&topic).copied(),
         };
         let mut targets = assign(self.assignor(old, new), &request).map_err(|error| {
             let message =
@@ -69,7 +73,7 @@ impl Work<'_, '_> {
     }
 
     /// All members, one of them as it is from now on, in the order of their ids.
-    fn candidates(&self, new: &Member) -> Vec<Candidate> {
+    fn candidates(&self, new: &Member, known: &mut HashMap<Uuid, i32>) -> Vec<Candidate> {
         let group = self.group;
         let before = new.instance_id.as_ref().and_then(|name| group.static_members.get(name));
         let mut members: BTreeMap<&Arc<str>, &Member> = group.members.iter().collect();
@@ -83,7 +87,7 @@ impl Work<'_, '_> {
             let topics = match &last {
                 // Most groups want the same for all their members.
                 Some((other, topics)) if wants_the_same(other, member) => topics.clone(),
-                _ => Arc::new(self.topics_of(member)),
+                _ => Arc::new(self.topics_of(member, known)),
             };
             last = Some((member, topics.clone()));
             let owner = if member.id == new.id { before.unwrap_or(&new.id) } else { &member.id };
@@ -97,12 +101,19 @@ impl Work<'_, '_> {
         candidates
     }
 
-    /// The topics that a member wants, of those that there are.
-    fn topics_of(&self, member: &Member) -> BTreeSet<Uuid> {
+    /// The topics that a member wants, of those that there are; notes how many partitions they have.
+    fn topics_of(&self, member: &Member, known: &mut HashMap<Uuid, i32>) -> BTreeSet<Uuid> {
         let resolved = member.pattern().and_then(|regex| self.group.regexes.get(regex));
         let resolved = resolved.iter().flat_map(|resolved| resolved.topics.iter());
         let names = member.topics.iter().chain(resolved);
-        names.filter_map(|name| self.world.topics.id(name)).collect()
+        let topics = names.filter_map(|name| self.world.topics.id(name));
+        let count = |id: &Uuid| match known.entry(*id) {
+            Entry::Occupied(_) => true,
+            Entry::Vacant(place) => {
+                self.world.topics.partitions(*id).map(|count| place.insert(count)).is_some()
+            }
+        };
+        topics.filter(count).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 //! All of it is worked out against the group as it is; only the replay of the records changes it.
 
 use super::super::{Timer, World};
-use super::assign::{Partitions, Subscription};
+use super::assign::Partitions;
 use super::plan::{Alarm, Plan};
 use super::reconcile::Reconcile;
 use super::{Consumer, Member, MemberState, Refusal, Wishes, hash, records, regex};
@@ -91,7 +91,7 @@ impl Work<'_, '_> {
 
     fn must_resolve(&self, old: &Member, new: &Member, needed: bool) -> bool {
         let group = self.group;
-        if !needed && group.wishes.patterns().len() == 0 {
+        if group.looks_up || !needed && group.wishes.patterns().len() == 0 {
             return false;
         }
         let last = group.regexes.values().next().map_or(i64::MIN, |resolved| resolved.time);
@@ -111,7 +111,7 @@ impl Work<'_, '_> {
     }
 
     /// What the group wants when a member has become another.
-    fn wishes_with(&self, old: &Member, new: &Member) -> Wishes {
+    pub(super) fn wishes_with(&self, old: &Member, new: &Member) -> Wishes {
         let mut wishes = self.group.wishes.clone();
         wishes.replace(Some(old), Some(new));
         let is_last = |regex: &&Arc<str>| {
@@ -137,11 +137,10 @@ impl Work<'_, '_> {
     }
 
     /// Looks at the group's topics; the group's epoch from now on (`updateSubscriptionMetadata`).
-    pub(super) fn look(&mut self, bump: bool, old: &Member, new: &Member) -> (i32, Subscription) {
+    pub(super) fn look(&mut self, bump: bool, old: &Member, new: &Member) -> i32 {
         let group = self.group;
         let wishes = self.wishes_with(old, new);
         let hash = hash::of_group(&wishes, self.world);
-        let subscription = wishes.kind(self.count_with(new));
         let mut epoch = group.epoch;
         if bump || hash != group.metadata_hash {
             epoch = epoch.saturating_add(1);
@@ -152,7 +151,7 @@ impl Work<'_, '_> {
         if group.has_obsolete_record {
             self.plan.records.push(records::no_obsolete(&group.id));
         }
-        (epoch, subscription)
+        epoch
     }
 
     /// Brings a member nearer to its target (`maybeReconcile`).

@@ -7,9 +7,8 @@
 mod class;
 mod translate;
 
-use super::super::World;
+use super::super::TopicsView;
 use super::Refusal;
-use super::wishes::Resolved;
 use crate::wire::error::ErrorCode;
 use ::regex::{Regex, RegexBuilder};
 use std::collections::BTreeSet;
@@ -58,20 +57,24 @@ pub(super) fn check(pattern: &str) -> Result<(), Refusal> {
     })
 }
 
-/// The topics that each of some expressions stands for now.
-pub(super) fn resolve(patterns: &[Arc<str>], world: &World<'_>) -> Vec<(Arc<str>, Resolved)> {
-    let mut found: Vec<(Option<Regex>, BTreeSet<Arc<str>>)> =
-        patterns.iter().map(|pattern| (compile(pattern).ok(), BTreeSet::new())).collect();
-    world.topics.each_name(&mut |name| {
-        for (regex, topics) in &mut found {
+/// The topics that each of some expressions stands for now; `None` if it was given up.
+pub(super) fn resolve(
+    patterns: &[Arc<str>],
+    topics: &dyn TopicsView,
+    give_up: &dyn Fn() -> bool,
+) -> Option<Vec<Arc<BTreeSet<Arc<str>>>>> {
+    let mut found = Vec::with_capacity(patterns.len());
+    for pattern in patterns.iter().take_while(|_| !give_up()) {
+        found.push((compile(pattern).ok(), BTreeSet::new()));
+    }
+    topics.each_name(&mut |name| {
+        for (regex, topics) in found.iter_mut().take_while(|_| !give_up()) {
             if regex.as_ref().is_some_and(|regex| regex.is_match(name)) {
                 topics.insert(name.clone());
             }
         }
     });
-    let version = i64::try_from(world.topics.version()).unwrap_or(i64::MAX);
-    let resolved = |topics| Resolved { topics: Arc::new(topics), version, time: world.now_ms };
-    patterns.iter().cloned().zip(found.into_iter().map(|(_, topics)| resolved(topics))).collect()
+    (!give_up()).then(|| found.into_iter().map(|(_, topics)| Arc::new(topics)).collect())
 }
 
 #[cfg(test)]

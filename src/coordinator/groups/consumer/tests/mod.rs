@@ -25,6 +25,9 @@ use std::sync::Arc;
 
 const GROUP: &str = "g";
 
+/// Partitions of a topic that goes while it is looked at: its id was still to be had.
+const GOING: i32 = -1;
+
 /// The topics that there are.
 #[derive(Default, Clone)]
 struct Topics {
@@ -42,7 +45,8 @@ impl TopicsView for Topics {
     }
 
     fn partitions(&self, id: Uuid) -> Option<i32> {
-        self.by_name.values().find(|(known, _)| *known == id).map(|(_, count)| *count)
+        let found = self.by_name.values().find(|(known, _)| *known == id).map(|(_, count)| *count);
+        found.filter(|count| *count != GOING)
     }
 
     fn each_name(&self, call: &mut dyn FnMut(&Arc<str>)) {
@@ -102,8 +106,25 @@ impl Bench {
         self.topics.id(topic).unwrap()
     }
 
-    /// One event, with the appends and replays that follow.
+    /// One event, with the appends and replays that follow, and what is looked up.
     fn event(&mut self, event: impl FnOnce(&mut Shard, &mut World<'_>, &mut Effects)) {
+        let lookups = self.single(event);
+        self.look_up(lookups);
+    }
+
+    fn look_up(&mut self, mut lookups: Vec<Lookup>) {
+        while let Some(lookup) = lookups.pop() {
+            let found = lookup.run(&self.topics, self.now, &|| false).unwrap();
+            let more = self.single(|shard, world, effects| shard.looked_up(world, found, effects));
+            lookups.extend(more);
+        }
+    }
+
+    /// The same without those; they are given.
+    fn single(
+        &mut self,
+        event: impl FnOnce(&mut Shard, &mut World<'_>, &mut Effects),
+    ) -> Vec<Lookup> {
         let mut effects = Effects::default();
         let ids = &mut self.ids;
         let mut new_id = || {
@@ -127,6 +148,7 @@ impl Bench {
         }
         self.replies.extend(effects.replies.into_iter().map(|(to, reply)| (to.key, reply)));
         self.shard.check();
+        effects.lookups
     }
 
     fn token(&mut self) -> Token {
@@ -148,6 +170,19 @@ impl Bench {
 
     /// A report and its answer.
     fn beat(&mut self, beat: &Beat) -> ConsumerReply {
+        let (reply, lookups) = self.report(beat);
+        self.look_up(lookups);
+        reply
+    }
+
+    /// The lookups that a report asks for; they are not made.
+    fn beat_alone(&mut self, beat: &Beat) -> Vec<Lookup> {
+        let (reply, lookups) = self.report(beat);
+        assert_eq!(reply.code, ErrorCode::NONE);
+        lookups
+    }
+
+    fn report(&mut self, beat: &Beat) -> (ConsumerReply, Vec<Lookup>) {
         let token = self.token();
         let names: Option<Vec<&str>> =
             beat.topics.as_ref().map(|names| names.iter().map(String::as_str).collect());
@@ -173,11 +208,11 @@ impl Bench {
             topic_partitions: owned.as_ref().map(Array::from),
         };
         let caller = Caller { client_id: "client", host: "/127.0.0.1", version: beat.version };
-        self.event(|shard, world, effects| {
+        let lookups = self.single(|shard, world, effects| {
             shard.consumer_heartbeat(world, caller, &request, token, effects);
         });
         match self.replies.remove(&token.key) {
-            Some(Reply::Consumer(reply)) => reply,
+            Some(Reply::Consumer(reply)) => (reply, lookups),
             other => panic!("{other:?}"),
         }
     }
@@ -213,6 +248,7 @@ impl Bench {
             Some(group) => {
                 let mut group = group.clone();
                 (group.looked, group.resolved_at) = (None, None);
+                group.looks_up = false;
                 let owners: BTreeMap<_, _> =
                     std::mem::take(&mut group.owners).into_iter().collect();
                 let targeted: BTreeMap<_, _> =

@@ -81,3 +81,75 @@ fn a_lookup_that_could_not_be_written_is_made_again() {
     assert_eq!(bench.group().regexes.keys().next().map(|regex| &**regex), Some("fo+"));
     bench.check_log();
 }
+
+#[test]
+fn what_a_member_wants_no_more_goes_to_those_who_want_it() {
+    let mut bench = Bench::with(&[("foo", 4)]);
+    bench.beat(&join("a", "foo"));
+    bench.pass(1000);
+    bench.beat(&join("b", "foo"));
+    bench.beat(&Beat::at("a", 1));
+    bench.pass(20_000);
+    bench.beat(&Beat::at("b", 3));
+    assert_eq!(bench.group().state(), State::Stable);
+    // The topics of the group are the same as before, but one of two has turned away from them.
+    bench.beat(&Beat { regex: Some("none".into()), ..Beat::at("b", 3) });
+    assert_eq!((bench.group().epoch, bench.group().regexes.len()), (4, 2));
+    let reply = bench.beat(&Beat::at("b", 3).owning(&[]));
+    assert_eq!((reply.member_epoch, bench.group().target("b").len()), (4, 0));
+    let reply = bench.beat(&Beat::at("a", 3));
+    assert_eq!(given(&reply, bench.id_of("foo")), Some(vec![0, 1, 2, 3]));
+    bench.check_log();
+}
+
+#[test]
+fn a_group_has_one_lookup_on_its_way() {
+    let mut bench = Bench::with(&[("foo", 1), ("bar", 1)]);
+    let first = bench.beat_alone(&join("a", "foo"));
+    assert_eq!(first.len(), 1);
+    assert!(bench.beat_alone(&join("b", "bar")).is_empty());
+    bench.pass(20_000);
+    assert!(bench.beat_alone(&Beat::at("a", 1)).is_empty());
+    // It brings what the group had when it asked, as of then.
+    bench.topic("foo-2", 1);
+    for lookup in first {
+        let found = lookup.run(&bench.topics, bench.now - 20_000, &|| false).unwrap();
+        bench.single(|shard, world, effects| shard.looked_up(world, found, effects));
+    }
+    assert!(bench.group().regexes.contains_key("foo") && bench.group().regexes.len() == 1);
+    let second = bench.beat_alone(&Beat::at("b", 1));
+    assert_eq!(second.len(), 1);
+    // One that could not be made is asked for again.
+    bench.shard.not_looked_up(GROUP);
+    let third = bench.beat_alone(&Beat::at("a", bench.member("a").epoch));
+    assert_eq!(third.len(), 1);
+    for lookup in third {
+        assert!(lookup.run(&bench.topics, bench.now, &|| true).is_none(), "given up");
+    }
+    bench.shard.not_looked_up(GROUP);
+    bench.beat(&Beat::at("b", bench.member("b").epoch));
+    assert_eq!(bench.group().regexes["bar"].topics.len(), 1);
+    bench.check_log();
+}
+
+#[test]
+fn a_lookup_of_a_group_that_is_gone_changes_nothing() {
+    let mut bench = Bench::with(&[("foo", 1)]);
+    let lookups = bench.beat_alone(&join("a", "foo"));
+    bench.beat(&Beat::at("a", -1));
+    let written = bench.log.len();
+    for lookup in lookups {
+        let found = lookup.run(&bench.topics, bench.now, &|| false).unwrap();
+        bench.single(|shard, world, effects| shard.looked_up(world, found, effects));
+    }
+    assert_eq!(bench.log.len(), written);
+    bench.check_log();
+}
+
+#[test]
+fn a_topic_that_goes_meanwhile_is_not_given_out() {
+    let mut bench = Bench::with(&[("foo", 2), ("bar", GOING)]);
+    let reply = bench.join("a", &["foo", "bar"]);
+    assert_eq!((reply.code, reply.assignment.unwrap().len()), (ErrorCode::NONE, 1));
+    bench.check_log();
+}
