@@ -23,7 +23,7 @@ struct BadBelow(std::path::PathBuf);
 impl Observer for BadBelow {
     fn begin(&self, what: Synced<'_>) -> io::Result<()> {
         match what {
-            Synced::File(path, _) if path.starts_with(&self.0) => {
+            Synced::File(path, _) | Synced::Front(path, ..) if path.starts_with(&self.0) => {
                 Err(io::Error::from_raw_os_error(libc::EIO))
             }
             _ => Ok(()),

@@ -47,7 +47,10 @@ impl Observer for Disk {
 
 fn path(what: Synced<'_>) -> PathBuf {
     match what {
-        Synced::File(path, _) | Synced::Directory(path) | Synced::Volume(path) => path.into(),
+        Synced::File(path, _)
+        | Synced::Front(path, ..)
+        | Synced::Directory(path)
+        | Synced::Volume(path) => path.into(),
     }
 }
 

@@ -18,11 +18,15 @@ use support::*;
 
 const SEEDS: u64 = 1_000;
 const STEPS: u64 = 40;
+/// Records of up to so many bytes: there is something to flush behind the tail soon.
+const LARGE: u64 = 400_000;
 
 struct World {
     dir: TempDir,
     random: Random,
     config: Arc<TopicConfig>,
+    /// The most bytes of a record.
+    record: u64,
     keepers: Keepers,
     disk: Arc<Disk<i64>>,
     log: Option<Log>,
@@ -38,11 +42,21 @@ impl World {
         let mut random = Random::new(seed);
         let dir = TempDir::in_memory("power");
         let (root, disk, keepers) = disk_of_logs(dir.path());
+        let (record, segment_bytes) = match random.below(10) {
+            0 => (LARGE, 6 << 20),
+            1..4 => (600, 2_000),
+            4..7 => (600, 5_000),
+            _ => (600, 20_000),
+        };
         let config = Arc::new(TopicConfig {
-            segment_bytes: [2_000, 5_000, 20_000][random.below(3) as usize],
+            segment_bytes,
             index_interval_bytes: [0, 200, 4_096][random.below(3) as usize],
             segment_index_bytes: 1 << 16,
-            flush_messages: [1, 3, i64::MAX][random.below(3) as usize],
+            flush_messages: match random.below(3) {
+                0 if record < LARGE => 1,
+                1 if record < LARGE => 3,
+                _ => i64::MAX,
+            },
             ..TopicConfig::default()
         });
         if random.one_in(2) {
@@ -55,6 +69,7 @@ impl World {
             dir,
             random,
             config,
+            record,
             keepers,
             disk,
             log: Some(log),
@@ -71,7 +86,8 @@ impl World {
     fn step(&mut self) {
         match self.random.below(100) {
             0..70 => self.append(),
-            70..80 => self.promise(self.log().flush().unwrap()),
+            70..75 if self.record < LARGE => self.promise(self.log().flush().unwrap()),
+            70..80 => self.promise(self.log().flush_behind().unwrap()),
             80..86 => self.recovery_point = self.log().recovery_point(),
             86..90 => self.delete_records(),
             90..93 => self.close_and_open(),
@@ -86,7 +102,8 @@ impl World {
     }
 
     fn append(&mut self) {
-        let (count, size) = (1 + self.random.below(4) as i32, self.random.below(600) as usize);
+        let (count, size) =
+            (1 + self.random.below(4) as i32, self.random.below(self.record) as usize);
         let bytes = match self.random.below(3) {
             0 => produced(7, 0, 0, count), // Perhaps a duplicate.
             _ => batch(count, size, self.random.below(9_999) as i64),

@@ -59,6 +59,8 @@ struct World {
     dir: TempDir,
     random: Random,
     config: Arc<TopicConfig>,
+    /// The most bytes of a value: with large ones there is something to flush behind the tail.
+    value: u64,
     keepers: Keepers,
     disk: Arc<Disk<i64>>,
     log: Option<Log>,
@@ -75,8 +77,14 @@ impl World {
         let dir = TempDir::in_memory("power-upkeep");
         let (root, disk, keepers) = disk_of_logs(dir.path());
         let compact = random.one_in(2);
+        let (value, segment_bytes) = match random.below(16) {
+            0 => (300_000, 5 << 20),
+            1..6 => (150, 600),
+            6..11 => (150, 1_500),
+            _ => (150, 5_000),
+        };
         let config = Arc::new(TopicConfig {
-            segment_bytes: [600, 1_500, 5_000][random.below(3) as usize],
+            segment_bytes,
             index_interval_bytes: [0, 200, 4_096][random.below(3) as usize],
             segment_index_bytes: 1 << 12,
             cleanup_policy: CleanupPolicy { delete: !compact, compact },
@@ -93,6 +101,7 @@ impl World {
             dir,
             random,
             config,
+            value,
             keepers,
             disk,
             log: Some(log),
@@ -113,7 +122,8 @@ impl World {
             0..45 => self.append(),
             45..55 => self.append_in_transaction(),
             55..63 => self.end_transaction(),
-            63..73 => self.promise(self.log().flush().unwrap()),
+            63..70 => self.promise(self.log().flush().unwrap()),
+            70..73 => self.promise(self.log().flush_behind().unwrap()),
             73..78 => self.known.recovery_point = self.log().recovery_point(),
             78..80 => self.delete_records(),
             80..85 => self.truncate(),
@@ -139,7 +149,7 @@ impl World {
     fn fill(&mut self, mut builder: BatchBuilder) -> Vec<u8> {
         for _ in 0..=self.random.below(3) {
             let key = format!("key-{}", self.random.below(8));
-            let value = vec![b'v'; self.random.below(150) as usize];
+            let value = vec![b'v'; self.random.below(self.value) as usize];
             let value = if self.random.one_in(5) { None } else { Some(value.as_slice()) };
             builder.append(self.now_ms, Some(key.as_bytes()), value, &[]);
         }

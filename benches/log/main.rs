@@ -8,9 +8,11 @@
 //! what a worker notices.
 //!
 //! Two rates: *paced*, where the preparer has time to fault pages in ahead (the rule: an append is
-//! a copy), and *flat out*, where it is outrun and the appender meets the faults itself. Figures
+//! a copy), and *flat out*, where it is outrun and the appender meets the faults itself. Beside that, an append stands next to a bare CRC and memcpy of the same
+//! bytes. Figures
 //! are of one machine at one moment: compare them only with figures of the same run.
 
+mod bare;
 mod commit;
 mod compact;
 mod tail;
@@ -24,6 +26,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// Of each log.
+const SEGMENT: u32 = 256 << 20;
 /// Bytes that are appended per measurement.
 const TOTAL: usize = 512 << 20;
 const READS: u64 = 1_000_000;
@@ -66,6 +70,7 @@ fn main() {
             appends(&dir, size, true);
             appends(&dir, size, false);
         }
+        bare::run(&dir);
     }
     if arguments.wants("read") {
         reads(&dir);
@@ -95,7 +100,7 @@ fn batch(size: usize) -> Vec<u8> {
 }
 
 fn create(dir: &Path, name: &str, keepers: &Keepers) -> Log {
-    let config = TopicConfig { segment_bytes: 256 << 20, ..TopicConfig::default() };
+    let config = TopicConfig { segment_bytes: SEGMENT as i32, ..TopicConfig::default() };
     Log::create(dir.join(name), Arc::new(config), keepers.clone()).expect("a log")
 }
 

@@ -1,7 +1,12 @@
 //! The tail of appends: how long single appends take at a steady rate while the log is flushed in the
 //! background and another thread keeps the disk busy.
+//!
+//! Each append has a control beside it: a copy of the same bytes into memory that is no file's, timed in
+//! the same way by the same thread. What is slow there is the machine. Of what takes more than 1 ms the
+//! kernel's counters of the thread say why: it met page faults (protected pages, or such that it had to
+//! make itself), gave its processor away in the kernel (a lock, the journal, the disk), or lost it.
 
-use super::{batch, create};
+use super::{SEGMENT, batch, create};
 use barnabas::log::validate::{Patch, Validated};
 use barnabas::log::{Keepers, Log};
 use barnabas::wire::records::BatchHeader;
@@ -12,6 +17,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+/// From here on it is a stall.
+const LONG: Duration = Duration::from_millis(1);
 const BATCH: usize = 16 << 10;
 const MIB_PER_SECOND: [u64; 2] = [50, 200];
 
@@ -32,19 +39,20 @@ fn measure(dir: &Path, bytes: u64, rate: u64, (name, ms, limit): (&str, i64, i64
     keepers.flusher.set_pace(ms, limit);
     let log = create(dir, &format!("tail-{rate}-{ms}"), &keepers);
     let done = AtomicBool::new(false);
-    let times = std::thread::scope(|scope| {
+    let (appends, copies) = std::thread::scope(|scope| {
         scope.spawn(|| keep_busy(dir, &done));
         let times = appends(&log, bytes, rate << 20);
         done.store(true, Ordering::Relaxed);
         times
     });
-    tell(rate, name, times);
+    appends.tell(&format!("tail, {rate:>3} MiB/s, {name}"));
+    copies.tell("      the copy beside it              ");
     log.mark_deleted().and_then(|()| log.remove()).expect("removed");
     keepers.stop();
 }
 
-/// Microseconds of each append.
-fn appends(log: &Log, bytes: u64, bytes_per_second: u64) -> Vec<f32> {
+/// Times each append, and each copy.
+fn appends(log: &Log, bytes: u64, bytes_per_second: u64) -> (Times, Times) {
     let bytes_of_batch = batch(BATCH);
     let header = BatchHeader::read(bytes_of_batch.first_chunk().expect("a header"));
     let validated = Validated {
@@ -53,22 +61,98 @@ fn appends(log: &Log, bytes: u64, bytes_per_second: u64) -> Vec<f32> {
         header,
         log_append_time_ms: -1,
     };
-    let count = bytes / bytes_of_batch.len() as u64;
-    let interval =
-        Duration::from_nanos(bytes_of_batch.len() as u64 * 1_000_000_000 / bytes_per_second);
-    let mut times = Vec::with_capacity(count as usize);
+    let size = bytes_of_batch.len() as u64;
+    let (count, in_segment) = (bytes / size, u64::from(SEGMENT) / size);
+    let interval = Duration::from_nanos(size * 1_000_000_000 / bytes_per_second);
+    let (mut appends, mut copies) = (Times::new(count), Times::new(count));
+    let mut memory = vec![1u8; 8 << 20];
     let mut next = Instant::now();
-    for _ in 0..count {
+    for number in 0..count {
         while Instant::now() < next {
             std::thread::yield_now();
         }
         let started = Instant::now();
-        let appended = log.append(&validated, 0, 1_000).expect("appended");
-        log.advance_high_watermark(appended.next_offset);
-        times.push(started.elapsed().as_nanos() as f32 / 1_000.0);
+        appends.time(number > 0 && number % in_segment == 0, || {
+            let appended = log.append(&validated, 0, 1_000).expect("appended");
+            log.advance_high_watermark(appended.next_offset);
+        });
+        let at = number as usize * BATCH % (memory.len() - 2 * BATCH);
+        copies
+            .time(false, || memory[at..][..bytes_of_batch.len()].copy_from_slice(&bytes_of_batch));
         next = next.max(started - Duration::from_millis(20)) + interval;
     }
-    times
+    std::hint::black_box(&memory);
+    (appends, copies)
+}
+
+/// How long something took, each time, and why it took more than 1 ms.
+struct Times {
+    us: Vec<f32>,
+    /// Page faults in all, and in those that took long.
+    faults: i64,
+    /// What took long began a segment; met page faults; waited in the kernel; was taken off its
+    /// processor; none of it.
+    long: [u64; 5],
+}
+
+impl Times {
+    fn new(count: u64) -> Times {
+        // Room for all, without a page fault when it is used.
+        let mut us = vec![1.0; count as usize];
+        us.clear();
+        Times { us, faults: 0, long: [0; 5] }
+    }
+
+    fn time(&mut self, rolls: bool, what: impl FnOnce()) {
+        let before = usage();
+        let started = Instant::now();
+        what();
+        let took = started.elapsed();
+        self.us.push(took.as_nanos() as f32 / 1_000.0);
+        let after = usage();
+        let faults = after.ru_minflt + after.ru_majflt - before.ru_minflt - before.ru_majflt;
+        self.faults += faults;
+        if took > LONG {
+            let causes = [
+                rolls,
+                faults > 0,
+                after.ru_nvcsw > before.ru_nvcsw,
+                after.ru_nivcsw > before.ru_nivcsw,
+                true,
+            ];
+            let cause = causes.iter().position(|&is_it| is_it).unwrap_or_default();
+            self.long[cause] += 1;
+        }
+    }
+
+    fn tell(mut self, what: &str) {
+        self.us.sort_unstable_by(f32::total_cmp);
+        let at = |share: f64| self.us[((self.us.len() - 1) as f64 * share) as usize];
+        let [rolled, faulted, waited, taken, other] = self.long;
+        println!(
+            "{what}: p50 {:.1} p99 {:.1} p99.9 {:.1} p99.99 {:.1} max {:.0} us; {} of {} above 1 ms: \
+             {rolled} began a segment, {faulted} met page faults, {waited} waited in the kernel, {taken} were \
+             taken off the processor, {other} none of it; {} page faults in all",
+            at(0.5),
+            at(0.99),
+            at(0.999),
+            at(0.9999),
+            at(1.0),
+            self.long.iter().sum::<u64>(),
+            self.us.len(),
+            self.faults,
+        );
+    }
+}
+
+/// What the kernel says of this thread.
+fn usage() -> libc::rusage {
+    // SAFETY: all zero bits are a valid `rusage`; the call fills the one that it is given.
+    unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage);
+        usage
+    }
 }
 
 /// Writes and syncs a file of its own, 8 MiB at a time, again and again.
@@ -81,19 +165,4 @@ fn keep_busy(dir: &Path, done: &AtomicBool) {
         std::thread::sleep(Duration::from_millis(20));
     }
     let _ = std::fs::remove_file(path);
-}
-
-fn tell(rate: u64, name: &str, mut times: Vec<f32>) {
-    times.sort_unstable_by(f32::total_cmp);
-    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
-    let long = times.iter().filter(|&&time| time > 1_000.0).count();
-    println!(
-        "tail, {rate:>3} MiB/s, {name}: p50 {:.1} p99 {:.1} p99.9 {:.1} p99.99 {:.1} max {:.0} us; {long} of {} above 1 ms",
-        at(0.5),
-        at(0.99),
-        at(0.999),
-        at(0.9999),
-        at(1.0),
-        times.len()
-    );
 }

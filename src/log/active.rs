@@ -171,7 +171,8 @@ impl Log {
         segments[..old].iter().for_each(|segment| segment.release_files());
         segments.push(segment);
         drop(segments);
-        self.durability.note_roll(&self.keepers.flusher);
+        let end = Position { offset: base, segment: base, byte: 0 };
+        self.durability.note_roll(end, &self.keepers.flusher);
         Ok(())
     }
 

@@ -154,6 +154,7 @@ impl Log {
             writer.active.segment.publish_aborted();
         }
         self.account(&mut writer, incoming, position, max_timestamp);
+        self.durability.note_start(position, size);
         let flush_to = self.flush_to(last_offset + 1);
         if flush_to.is_none() {
             self.durability.note_append(size, &self.keepers.flusher);

@@ -19,13 +19,15 @@
 use super::backlog::Backlog;
 use super::error::StorageError;
 use super::flusher::{Flusher, Job};
-use super::offsets::Watermarks;
+use super::milestone::LastMilestone;
+use super::offsets::{Position, Watermarks};
 use super::segment::Segment;
 use crate::config::TopicConfig;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::time::Instant;
 
 /// Write-back behind the tail is started in steps of this many bytes.
 const WRITE_BACK_STEP: u64 = 1 << 20;
@@ -113,6 +115,8 @@ pub(crate) struct Durability {
     pub(super) appended: AtomicU64,
     poked_at: AtomicU64,
     pub(super) flushed_bytes: AtomicU64,
+    /// Up to here a flush meets no append.
+    pub(super) milestone: LastMilestone,
     pub(super) work: Mutex<Work>,
     waiting: Mutex<Waiting>,
 }
@@ -124,6 +128,12 @@ pub(crate) struct Parts {
     pub(crate) segments: Arc<RwLock<Vec<Arc<Segment>>>>,
     pub(crate) marks: Arc<Watermarks>,
     pub(crate) backlog: Arc<Backlog>,
+}
+
+impl Waiting {
+    pub(super) fn is_nobody(&self) -> bool {
+        self.tickets.is_empty() && self.listener.is_none()
+    }
 }
 
 impl Durability {
@@ -161,6 +171,7 @@ impl Durability {
             appended: AtomicU64::new(0),
             poked_at: AtomicU64::new(0),
             flushed_bytes: AtomicU64::new(0),
+            milestone: LastMilestone::default(),
             work: Mutex::default(),
             waiting: Mutex::default(),
         });
@@ -222,6 +233,12 @@ impl Durability {
             && next_offset.saturating_sub(self.flushed()) >= messages
     }
 
+    /// Notes where a batch of `size` bytes begins that has just been published; for the holder of the
+    /// writer lock.
+    pub(crate) fn note_start(&self, start: Position, size: u64) {
+        self.milestone.pass(start, size, self.appended.load(Ordering::Relaxed));
+    }
+
     /// Notes an append that has just been published; for the holder of the writer lock. What is
     /// published before a flush reads the end (both under the lock of the watermarks) is covered
     /// by it; otherwise that flush has cleared the flag before, and it is seen here.
@@ -251,8 +268,10 @@ impl Durability {
         self.names_made.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// A segment was rolled: Kafka flushes it soon, so that the recovery point moves on.
-    pub(crate) fn note_roll(self: &Arc<Self>, flusher: &Flusher) {
+    /// A segment was rolled at `end`: Kafka flushes it soon, so that the recovery point moves on. For
+    /// the holder of the writer lock.
+    pub(crate) fn note_roll(self: &Arc<Self>, end: Position, flusher: &Flusher) {
+        self.milestone.set(end, self.appended.load(Ordering::Relaxed));
         if !flusher.is_off() {
             flusher.tell(Job::Soon(self.clone()));
         }
@@ -294,6 +313,7 @@ impl Durability {
     /// Records beyond `offset` are gone: they are neither flushed nor trusted.
     pub(crate) fn truncated_to(&self, offset: i64) {
         let _work = self.lock_work();
+        self.milestone.forget();
         self.flushed.fetch_min(offset, Ordering::AcqRel);
         self.recovery_point.fetch_min(offset, Ordering::AcqRel);
     }
@@ -310,6 +330,20 @@ impl Durability {
 
     pub(super) fn is_over(&self) -> bool {
         self.has_failed() || self.is_retired()
+    }
+
+    /// Since when at the earliest what is not flushed has been there, if the last flush has left it.
+    pub(super) fn left_since(&self) -> Option<Instant> {
+        self.milestone.at(self.flushed())
+    }
+
+    pub(super) fn nobody_waits(&self) -> bool {
+        self.lock_waiting().is_nobody()
+    }
+
+    /// A flush has left something: it is in the flusher's hands, and appends need not say so.
+    pub(super) fn stays_registered(&self) {
+        self.registered.store(true, Ordering::Release);
     }
 
     /// The flusher begins: what comes from now on registers and asks again.

@@ -11,12 +11,14 @@ use super::changes::Change;
 use super::durability::{Durability, Waiting, Work};
 use super::error::StorageError;
 use super::ground::Ground;
+use super::milestone::Milestone;
 use super::segment::{Segment, SegmentFiles};
 use super::{names, sync};
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
+use std::time::Instant;
 
 /// Small files of a partition that are written when it is made or its leadership changes.
 const SIDE_FILES: [&str; 3] = ["partition.metadata", "leader-epoch-checkpoint", "quorum-state"];
@@ -28,6 +30,8 @@ pub(super) struct Begun<'a> {
     waiting: Waiting,
     end: i64,
     from: i64,
+    /// It ends there, and leaves what the log has beyond.
+    short: Option<Milestone>,
     /// Where the segment began that was written to.
     active: i64,
     names_made: u64,
@@ -49,6 +53,36 @@ impl Durability {
         let begun = self.begin(work);
         let outcome = begun.sync(ground);
         begun.commit(outcome, ground)
+    }
+
+    /// The same, but leaves the last of it if the log is written to just now and nobody waits: so appends
+    /// meet no page that the flush has protected. Tells since when what it leaves has been there; the
+    /// caller must see to it that it is flushed in time.
+    ///
+    /// # Errors
+    /// When the disk fails, now or earlier.
+    pub(super) fn flush_behind(&self, ground: &Ground) -> Result<Option<Instant>, StorageError> {
+        let work = self.lock_work();
+        if self.is_over() {
+            drop(work);
+            return self.turn_away(ground).map(|_| None);
+        }
+        if let Some(since) = self.left_since().filter(|&since| self.may_wait(since, ground)) {
+            return Ok(Some(since));
+        }
+        let begun = self.begin(work).stop_short(ground);
+        let left = begun.short.map(|short| short.at);
+        let outcome = begun.sync(ground);
+        begun.commit(outcome, ground).map(|_| left)
+    }
+
+    /// Whether what the last flush has left may go on waiting; the first of it came at `since`. Asked of
+    /// a log that has not got to a later place to flush to.
+    fn may_wait(&self, since: Instant, ground: &Ground) -> bool {
+        let due = ground.delay_of(self).and_then(|delay| since.checked_add(delay));
+        due.is_some_and(|due| due > Instant::now())
+            && self.nobody_waits()
+            && !ground.is_too_much(self.unflushed_bytes())
     }
 
     /// Notes that the whole volume was brought to the disk after the last append.
@@ -84,7 +118,8 @@ impl Durability {
             self.uncut.store(true, Ordering::Release);
         }
         let finished = self.backlog.take_finished();
-        Begun { log: self, work, waiting, end, from, active, names_made, appended, finished }
+        let short = None;
+        Begun { log: self, work, waiting, end, from, short, active, names_made, appended, finished }
     }
 
     /// Where the segment begins that is written to.
@@ -100,6 +135,18 @@ impl Durability {
 }
 
 impl Begun<'_> {
+    /// Leaves what is written to just now, if it may.
+    fn stop_short(mut self, ground: &Ground) -> Self {
+        if self.waiting.is_nobody()
+            && let Some(short) = self.log.milestone.beyond(self.from)
+            && short.end.offset < self.end
+            && !ground.is_too_much(self.appended.saturating_sub(short.appended))
+        {
+            (self.end, self.appended, self.short) = (short.end.offset, short.appended, Some(short));
+        }
+        self
+    }
+
     /// Brings everything to the disk.
     pub(super) fn sync(&self, ground: &Ground) -> Result<(), StorageError> {
         let dir = self.log.dir();
@@ -130,10 +177,17 @@ impl Begun<'_> {
                 files => files?,
             };
             let path = names::log_file(dir, segment.base);
-            sync::file(files.log.file(), &path)?;
+            let is_active = Some(segment.base) == active;
+            match self.short.filter(|short| short.end.segment == segment.base) {
+                Some(short) => sync::front(&files.log, short.end.byte, &path)?,
+                None if is_active => sync::front(&files.log, files.log.len(), &path)?,
+                None => sync::file(files.log.file(), &path)?,
+            }
             // What somebody has truncated is not on the disk, and no sync says so.
             files.log.is_whole().map_err(StorageError::on("flush", &path))?;
-            if Some(segment.base) == active {
+            if is_active && self.short.is_some() {
+                files.log.flushed_behind();
+            } else if is_active {
                 files.log.flushed();
             } else {
                 // Perhaps a recovery has just made them.
@@ -164,6 +218,9 @@ impl Begun<'_> {
     /// The segments that have something to flush.
     fn segments(&self) -> Vec<Arc<Segment>> {
         let mut segments = self.log.read_segments();
+        if self.short.is_some() {
+            segments.truncate(segments.partition_point(|segment| segment.base < self.end));
+        }
         let after = segments.partition_point(|segment| segment.base <= self.from);
         segments.split_off(after.saturating_sub(1))
     }

@@ -60,15 +60,15 @@ impl Flusher {
     /// When the system gives no thread.
     pub(crate) fn spawn(janitor: Janitor) -> io::Result<Flusher> {
         let ground = Arc::new(Ground::new(janitor));
-        let start = |name: &str| {
+        let start = |name: &str, spares_tails| {
             let (sender, queue) = Mailbox::for_thread(MAX_JOBS);
-            let keeper = Keeper { ground: ground.clone(), due: BTreeMap::new(), count: 0 };
+            let keeper = Keeper::new(ground.clone(), spares_tails);
             let thread =
                 thread::Builder::new().name(name.into()).spawn(move || keeper.run(queue))?;
             io::Result::Ok((sender, thread))
         };
-        let (urgent, first) = start("flusher")?;
-        let (background, second) = start("flusher-back")?;
+        let (urgent, first) = start("flusher", false)?;
+        let (background, second) = start("flusher-back", true)?;
         let threads = Arc::new(Mutex::new(vec![first, second]));
         Ok(Flusher { urgent, background, ground, threads })
     }
@@ -156,12 +156,18 @@ impl fmt::Debug for Flusher {
 /// One of the threads.
 struct Keeper {
     ground: Arc<Ground>,
+    /// It flushes in the background: what is written to just now can wait.
+    spares_tails: bool,
     /// Logs by when they are due; the number keeps those of one moment apart.
     due: BTreeMap<(Instant, u64), Arc<Durability>>,
     count: u64,
 }
 
 impl Keeper {
+    fn new(ground: Arc<Ground>, spares_tails: bool) -> Keeper {
+        Keeper { ground, spares_tails, due: BTreeMap::new(), count: 0 }
+    }
+
     fn run(mut self, mut queue: Receiver<Job>) {
         let mut jobs = std::collections::VecDeque::new();
         loop {
@@ -199,7 +205,7 @@ impl Keeper {
                 if let Some(delay) = self.ground.delay_of(&log)
                     && !log.scheduled.swap(true, Ordering::AcqRel)
                 {
-                    self.schedule(log, delay);
+                    self.schedule(log, Instant::now(), delay);
                 }
             }
             Job::Poke(log) => {
@@ -215,9 +221,9 @@ impl Keeper {
         }
     }
 
-    fn schedule(&mut self, log: Arc<Durability>, delay: Duration) {
+    fn schedule(&mut self, log: Arc<Durability>, since: Instant, delay: Duration) {
         self.count += 1;
-        if let Some(at) = Instant::now().checked_add(delay) {
+        if let Some(at) = since.checked_add(delay) {
             self.due.insert((at, self.count), log);
         }
     }
@@ -241,9 +247,26 @@ impl Keeper {
             round.iter().for_each(|log| _ = log.start_write_back());
         }
         for log in round {
-            if log.flush(&self.ground).is_err() && log.failure().is_none() {
-                self.schedule(log.clone(), RETRY);
+            let left = match self.spares_tails {
+                true => log.flush_behind(&self.ground),
+                false => log.flush(&self.ground).map(|_| None),
+            };
+            match left {
+                Ok(None) => {}
+                Ok(Some(since)) => self.schedule_rest(log, since),
+                Err(_) if log.failure().is_some() => {}
+                Err(_) => self.schedule(log.clone(), Instant::now(), RETRY),
             }
+        }
+    }
+
+    /// What a flush has left is due as long after it came as anything.
+    fn schedule_rest(&mut self, log: &Arc<Durability>, since: Instant) {
+        log.stays_registered();
+        if let Some(delay) = self.ground.delay_of(log)
+            && !log.scheduled.swap(true, Ordering::AcqRel)
+        {
+            self.schedule(log.clone(), since, delay);
         }
     }
 
@@ -284,7 +307,7 @@ mod tests {
         let config = Arc::new(TopicConfig::default());
         let log = Log::create(dir.join("t-0"), config, keepers.clone()).unwrap();
         let ground = keepers.flusher.ground.clone();
-        let mut keeper = Keeper { ground, due: BTreeMap::new(), count: 0 };
+        let mut keeper = Keeper::new(ground, true);
         let mut round = Vec::new();
         for _ in 0..3 {
             keeper.sort(Job::Dirty(log.durability.clone()), &mut round);

@@ -151,8 +151,13 @@ impl Ground {
 
     /// Whether a log has more unflushed bytes than it may.
     pub(super) fn is_full(&self, log: &Durability) -> bool {
+        self.is_too_much(log.unflushed_bytes())
+    }
+
+    /// Whether a log may not leave so many bytes unflushed.
+    pub(super) fn is_too_much(&self, bytes: u64) -> bool {
         let limit = u64::try_from(self.pace_bytes.load(Ordering::Relaxed));
-        limit.is_ok_and(|limit| log.unflushed_bytes() >= limit)
+        limit.is_ok_and(|limit| bytes >= limit)
     }
 }
 

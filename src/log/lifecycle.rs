@@ -42,6 +42,16 @@ impl Log {
         Ok(self.durability.flush(self.keepers.flusher.ground())?)
     }
 
+    /// What the flusher does in the background: leaves the last of a log that is written to just now to
+    /// the next flush, and so the appends alone. Gives the offset up to which the log is on the disk.
+    pub fn flush_behind(&self) -> Result<i64, LogError> {
+        let flusher = &self.keepers.flusher;
+        if self.durability.flush_behind(flusher.ground())?.is_some() {
+            self.durability.note_dirty(flusher);
+        }
+        Ok(self.flushed_offset())
+    }
+
     /// Starts to write what was appended to the active segment to the disk, without waiting and
     /// without a promise: it makes the next flush short. For a keeper, every few MiB.
     pub fn start_write_back(&self) -> Result<(), LogError> {

@@ -46,6 +46,7 @@ pub mod limits;
 mod listing;
 mod lookup;
 mod marker;
+mod milestone;
 mod names;
 mod offsets;
 mod open;

@@ -2,13 +2,14 @@
 //! done and say that it failed.
 //!
 //! What is written reaches the page cache, which survives the process. Only what passes through
-//! here survives a power cut: the bytes and the size of a file by [`file`], names in a directory by
-//! [`dir`]. A call that failed is never made again for the same bytes: the kernel may have
+//! here survives a power cut: the bytes and the size of a file by [`file`] or [`front`], names in a
+//! directory by [`dir`]. A call that failed is never made again for the same bytes: the kernel may have
 //! dropped them and would report success (known as fsyncgate).
 //!
 //! All of it blocks and belongs to keepers, to start and to stop.
 
 use super::error::StorageError;
+use super::file::GrowingFile;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -21,6 +22,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub enum Synced<'a> {
     /// The bytes and the size of a file.
     File(&'a Path, &'a File),
+    /// The first so many bytes of a file, and its size.
+    Front(&'a Path, &'a File, u64),
     /// The names in a directory.
     Directory(&'a Path),
     /// Everything on the volume that holds this directory.
@@ -64,7 +67,18 @@ pub fn file(file: &File, path: &Path) -> Result<(), StorageError> {
     observed(Synced::File(path, file), || file.sync_data()).map_err(StorageError::on("flush", path))
 }
 
-/// The same with all that is said of the file: the time of its last change.
+/// Brings the first `len` bytes of a file that grows to the disk, and its size; the rest too where
+/// it cannot be left.
+///
+/// # Errors
+/// When the disk fails: what the file had and the disk had not may be lost.
+pub(crate) fn front(growing: &GrowingFile, len: u64, path: &Path) -> Result<(), StorageError> {
+    let Some(sync) = growing.front(len) else { return file(growing.file(), path) };
+    observed(Synced::Front(path, growing.file(), len), sync)
+        .map_err(StorageError::on("flush", path))
+}
+
+/// The same as [`file`] with all that is said of the file: the time of its last change.
 ///
 /// # Errors
 /// When the disk fails.

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -55,6 +56,29 @@ int fsync(int fd) {
 int fdatasync(int fd) {
     FAIL(verdict_of("sync", fd));
     return (int)syscall(SYS_fdatasync, fd);
+}
+
+/* The path of the file that is mapped there. */
+static int verdict_at(const char *call, const void *address) {
+    char line[4352], path[4096];
+    int code = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    if (maps == NULL) return 0;
+    while (fgets(line, sizeof line, maps)) {
+        unsigned long from, to;
+        if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %4095[^\n]", &from, &to, path) == 3 &&
+            from <= (unsigned long)address && (unsigned long)address < to) {
+            code = verdict(call, path);
+            break;
+        }
+    }
+    fclose(maps);
+    return code;
+}
+
+int msync(void *address, size_t len, int flags) {
+    FAIL(verdict_at("sync", address));
+    return (int)syscall(SYS_msync, address, len, flags);
 }
 
 int syncfs(int fd) {

@@ -153,13 +153,14 @@ impl<P: Clone + Default + Send + 'static> Observer for Disk<P> {
             }
         }
         match what {
-            Synced::File(_, file) => model.begin_file(file),
+            Synced::File(_, file) => model.begin_file(file, u64::MAX),
+            Synced::Front(_, file, len) => model.begin_file(file, len),
             Synced::Directory(path) => model.begin_directory(path),
             Synced::Volume(_) => {
                 for (path, is_dir) in everything(&self.root) {
                     match is_dir {
                         true => model.begin_directory(&path),
-                        false => model.begin_file(&File::open(path)?),
+                        false => model.begin_file(&File::open(path)?, u64::MAX),
                     }
                 }
             }
@@ -171,7 +172,7 @@ impl<P: Clone + Default + Send + 'static> Observer for Disk<P> {
         let mut model = self.lock();
         let thread = std::thread::current().id();
         match what {
-            Synced::File(_, file) => model.known(file).done(thread),
+            Synced::File(_, file) | Synced::Front(_, file, _) => model.known(file).done(thread),
             Synced::Directory(path) => {
                 // It may have got another name or be gone since.
                 let Ok(inode) = fs::metadata(path).map(|meta| meta.ino()) else { return };
@@ -201,9 +202,16 @@ impl Known {
 }
 
 impl<P> Model<P> {
-    fn begin_file(&mut self, file: &File) {
+    /// The sync is about the first `len` bytes and the size: what lies behind is as it was.
+    fn begin_file(&mut self, file: &File, len: u64) {
         let known = self.known(file);
-        let bytes = bytes_of(&known.file);
+        let mut bytes = bytes_of(&known.file);
+        let front = bytes.len().min(usize::try_from(len).unwrap_or(usize::MAX));
+        let behind = &mut bytes[front..];
+        behind.fill(0);
+        let before = known.durable.get(front..).unwrap_or_default();
+        let both = before.len().min(behind.len());
+        behind[..both].copy_from_slice(&before[..both]);
         known.pending.insert(std::thread::current().id(), bytes);
     }
 

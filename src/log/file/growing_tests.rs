@@ -1,5 +1,6 @@
 //! The tail and the preparer, each ahead of the other.
 
+use super::super::FOLIO;
 use super::*;
 
 fn tail() -> Tail {
@@ -70,4 +71,42 @@ fn after_a_flush_few_pages_are_made_ahead_and_more_where_much_comes() {
     tail.shared.grow_ahead().unwrap();
     let ready = tail.shared.ready.load(Ordering::Relaxed);
     assert_eq!((ready, tail.shared.reserve()), (tail.len() + window, 8 << 20));
+}
+
+/// The page faults of this thread so far.
+fn faults() -> i64 {
+    // SAFETY: all zero bits are a valid `rusage`; the call fills the one that it is given.
+    unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        assert_eq!(libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage), 0);
+        usage.ru_minflt + usage.ru_majflt
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_is_written_back_and_synced_behind_the_tail_is_not_what_it_writes_to() {
+    let mut tail = tail();
+    tail.shared.grow_ahead_by(32 << 20).unwrap();
+    let bytes = vec![7; 100_000];
+    // The first few pages are left to be faulted in.
+    tail.make_room(FIRST_STEP).unwrap();
+    tail.stage(&bytes[..FIRST_STEP as usize]);
+    tail.publish(FIRST_STEP).unwrap();
+    let mut faulted = 0;
+    for _ in 0..200 {
+        let before = faults();
+        tail.make_room(bytes.len() as u64).unwrap();
+        tail.stage(&bytes);
+        faulted += faults() - before;
+        tail.publish(bytes.len() as u64).unwrap();
+        // As close behind the tail as a milestone may be.
+        let place = tail.len() / FOLIO * FOLIO;
+        tail.shared.start_write_back().unwrap();
+        if let Some(sync) = tail.shared.front(place) {
+            sync().unwrap();
+        }
+        tail.shared.flushed_behind();
+    }
+    assert_eq!(faulted, 0);
 }

@@ -18,6 +18,7 @@ pub(super) struct Mapping {
     /// First, so that it goes first: the guard must not outlive the mapping.
     guard: Guard,
     raw: MmapRaw,
+    writable: bool,
 }
 
 impl Mapping {
@@ -29,7 +30,7 @@ impl Mapping {
             true => options.map_raw(file)?,
             false => options.map_raw_read_only(file)?,
         };
-        Ok(Mapping { guard: Guard::new(raw.as_ptr(), len)?, raw })
+        Ok(Mapping { guard: Guard::new(raw.as_ptr(), len)?, raw, writable })
     }
 
     /// The first byte of it that could not be had, if there is one: see [`Guard::fault`].
@@ -61,7 +62,21 @@ impl Mapping {
         }
     }
 
-    /// The same for kernels that cannot: writes a zero to each page of a range that is not yet
+    /// Whether [`Mapping::sync`] does anything: for the mapping of a file that was opened for reading
+    /// the kernel does nothing and reports success.
+    pub(super) fn can_sync(&self) -> bool {
+        self.writable && cfg!(any(target_os = "linux", target_os = "android"))
+    }
+
+    /// Brings the first `len` bytes to the disk, and all that is needed to find them: Linux gives the
+    /// range to the file system's fsync, as for data. Errors are those of the open file, as fdatasync
+    /// would tell them.
+    pub(super) fn sync(&self, len: u64) -> io::Result<()> {
+        assert!(self.can_sync(), "a sync of this mapping would be none");
+        self.raw.flush_range(0, len as usize)
+    }
+
+    /// What [`Mapping::populate`] does, for kernels that cannot: writes a zero to each page of a range that is not yet
     /// published as reserve, where nobody else writes or reads. Needs the lock on growth.
     pub(super) fn touch(&self, from: u64, to: u64) {
         if !NO_POPULATE.load(Ordering::Relaxed) {

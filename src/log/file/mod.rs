@@ -16,3 +16,6 @@ pub(crate) use trouble::{Faulted, Short};
 
 /// The unit in which files are reserved: pages are never shared by what is and is not reserved.
 pub(crate) const PAGE: u64 = 4096;
+/// The kernel writes back, and write-protects, whole folios of the page cache. They are aligned to their
+/// size and no larger than this (a huge page), so none reaches across a multiple of it.
+pub(crate) const FOLIO: u64 = 2 << 20;

@@ -1,21 +1,48 @@
-//! A growing file on its way to the disk: write-back behind the tail, and what a flush leaves to be
-//! mended ahead of it.
+//! A growing file on its way to the disk: write-back and syncs behind the tail, and what a flush
+//! leaves to be mended ahead of it.
+//!
+//! What is written back is write-protected until the next store to it, which faults and may stand
+//! behind the file system's journal for milliseconds. So nothing is written back, while that can be
+//! helped, that the tail is about to write to: not the folio that it is in, and not the pages that were
+//! faulted in ahead of it, for they are dirty too.
 
 use super::growing::{GrowingFile, LARGEST_STEP};
-use super::{PAGE, sys};
+use super::{FOLIO, PAGE, sys};
 use std::io;
 use std::sync::atomic::Ordering;
 
 impl GrowingFile {
-    /// Everything was flushed. Flushing has written the pages ahead of the tail too, for those that
-    /// were faulted in are dirty, and has protected all of them: the next store to each would fault
-    /// and may stand behind the file system's journal for milliseconds. So the next pages are
-    /// faulted in again here, by who has the time; but only as many as are needed before long, since
-    /// the next flush writes them once more: a quarter of what came between the last two.
+    /// What brings the first `len` bytes to the disk, with the file's size, and nothing behind the folio
+    /// that they end in; nothing if only the whole file can be synced.
+    pub(crate) fn front(&self, len: u64) -> Option<impl FnOnce() -> io::Result<()>> {
+        // A truncation may have put a shorter file in the place of the one that was asked for.
+        let len = len.min(self.len());
+        let map = self.map.get().filter(|map| len > 0 && map.can_sync())?;
+        Some(move || map.sync(len))
+    }
+
+    /// Everything behind the tail's folio was flushed, and nothing was protected that the tail writes
+    /// to. Four times as much as comes between two flushes is kept ready ahead of it: the preparer
+    /// stands behind the journal as well. What will be written to until after the next flush is looked at
+    /// again here, for the kernel of its own accord writes back what has been dirty for long (30 s);
+    /// where it has not that is a walk over the pages.
+    pub(crate) fn flushed_behind(&self) {
+        let (len, since) = (self.len(), self.since_flush());
+        let window = since.saturating_mul(4).max(self.window.load(Ordering::Relaxed) / 2);
+        self.window.store(window.clamp(1, LARGEST_STEP), Ordering::Relaxed);
+        let to = (len + since * 2).min(self.ready.load(Ordering::Relaxed)).min(self.reserve());
+        if let Some(map) = self.map.get().filter(|_| len < to) {
+            map.populate(len, to);
+        }
+    }
+
+    /// Everything was flushed, and the pages ahead of the tail have been protected, those of its folio
+    /// or all of them. So the next pages are faulted in again here, by who has the time; but only as many
+    /// as are needed before long, since the next flush may write them once more: a quarter of what
+    /// came between the last two.
     pub(crate) fn flushed(&self) {
         let len = self.len();
-        let since = len.saturating_sub(self.flushed_len.swap(len, Ordering::Relaxed));
-        let window = (since / 4).clamp(1, LARGEST_STEP);
+        let window = (self.since_flush() / 4).clamp(1, LARGEST_STEP);
         self.window.store(window, Ordering::Relaxed);
         let to = (len + window).next_multiple_of(PAGE).min(self.reserve());
         if let Some(map) = self.map.get().filter(|_| len < to) {
@@ -24,10 +51,16 @@ impl GrowingFile {
         }
     }
 
-    /// Starts write-back of the whole pages that were published since the last call. The flusher's
+    /// What was appended since the last flush; this is one.
+    fn since_flush(&self) -> u64 {
+        let len = self.len();
+        len.saturating_sub(self.flushed_len.swap(len, Ordering::Relaxed))
+    }
+
+    /// Starts write-back of the whole folios that were published since the last call. The flusher's
     /// place to keep dirty pages few.
     pub(crate) fn start_write_back(&self) -> io::Result<()> {
-        let to = self.len() / PAGE * PAGE;
+        let to = self.len() / FOLIO * FOLIO;
         let from = self.written_back.fetch_max(to, Ordering::Relaxed);
         if to > from { sys::start_write_back(&self.file, from, to) } else { Ok(()) }
     }
