@@ -183,7 +183,6 @@ mod tests {
             (&["--workers", "x"], "--workers"),
             (&["--workers", "5000"], "Value must be no more than 1024"),
             (&["--node-id", "-1"], "Value must be at least 0"),
-            (&["--io", "uring"], "--io: barnabas.io is not supported yet: io_uring"),
             (&["--io", "epoll"], "--io: Invalid value epoll"),
             (&["--log-level", "loud"], "--log-level: Invalid value loud"),
             (&["--set", "num.partition=1"], "did you mean num.partitions?"),

@@ -115,6 +115,7 @@ impl Shard {
     pub fn loaded(&mut self, world: &mut World<'_>, effects: &mut Effects) {
         classic::loaded(self, world, effects);
         consumer::loaded(self, world);
+        self.look_for_deleted_topics(world);
         self.look_when_something_can_have_ended(world);
     }
 

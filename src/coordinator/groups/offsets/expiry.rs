@@ -13,6 +13,7 @@ use super::super::effects::Then;
 use super::super::{Timer, World};
 use super::records::{self, Batch};
 use super::{AfterAppend, Committed, Effects, Group, Shard, Uuid};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Nothing will end before something happens to the group.
@@ -31,6 +32,24 @@ impl Shard {
         // The next one is another now.
         self.offsets.holders = None;
         self.remove_deleted_topics(world, effects);
+    }
+
+    /// A crash may have come between the end of a topic and that of its offsets. Who finds them under a new
+    /// topic of that name would begin where nothing is.
+    pub(in super::super) fn look_for_deleted_topics(&mut self, world: &World<'_>) {
+        let mut gone = BTreeMap::new();
+        let mut last = Uuid::ZERO;
+        for topic in self.offsets.store.groups().flat_map(|(_, offsets)| offsets.topics()) {
+            for id in topic.iter().map(|(_, committed)| committed.topic_id) {
+                // Without an id it is not known whose they are. Most are of the same one.
+                let is_another = !id.is_zero() && std::mem::replace(&mut last, id) != id;
+                if is_another && world.topics.name(id).is_none() {
+                    gone.insert(id, topic.name().clone());
+                }
+            }
+        }
+        self.offsets.deleted.extend(gone.into_iter().map(|(id, name)| (name, id)));
+        self.go_on_with_deleted_topics(world.tick_ms);
     }
 
     /// One append's worth of the offsets of deleted topics.

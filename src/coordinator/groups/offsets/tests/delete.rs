@@ -179,6 +179,25 @@ fn a_topic_of_the_same_name_keeps_its_own() {
 }
 
 #[test]
+fn a_topic_that_went_before_a_crash_takes_its_offsets_along() {
+    let mut bench = Bench::new();
+    for group in ["g", "h"] {
+        bench.commit(group, "a", &[(0, 1), (1, 1)]);
+    }
+    bench.commit("g", "b", &[(0, 1)]);
+    // Nobody was told before the end; meanwhile there is another one of its name.
+    let (_, count) = bench.topics.0["a"];
+    bench.topics.0.insert("a".into(), (id(7), count));
+    bench.commit("i", "a", &[(0, 2)]);
+    bench.shard = bench.restarted();
+    bench.run(|shard, world, effects| shard.loaded(world, effects));
+    bench.pass(0);
+    let left = ["g", "h", "i"].map(|group| bench.offset(group, "a", 0));
+    assert_eq!((left, bench.offset("g", "b", 0)), ([None, None, Some(2)], Some(1)));
+    assert_eq!(listed(&bench.restarted()), listed(&bench.shard));
+}
+
+#[test]
 fn a_topic_that_goes_while_another_is_going_takes_its_own_along() {
     let mut bench = Bench::new();
     for group in ["g", "h"] {
