@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable, Optional
 
 from churn.history import History, Silence
 from churn.member import DEAD, LEAVING, PAUSED, RUNNING, STALLED, Member, now
 from churn.plan import MAX_POLL_MS, PARTITIONS, SESSION_MS, Config
+from churn.processor import Watched
 
 # A slow machine: the start of a process, a scheduler with many of them.
 SLACK_MS = 20_000
@@ -23,7 +24,7 @@ END_MS = 60_000
 LEAVE_MS = 30_000
 
 WEIGHTS = {"join": 3, "leave": 2, "crash": 2, "pause": 2, "blip": 1, "stall": 1}
-SILENT = {"crash", "pause", "stall", "restart"}
+SILENT = {"crash", "pause", "stall", "restart", "starved"}
 
 
 class Group:
@@ -68,7 +69,7 @@ class Group:
         """A member's process is up: from here on the group has to do with it. `changed` is held."""
         self.disturbed.append((now(), "join"))
 
-    def _did(self, kind: str, member: Optional[Member] = None) -> None:
+    def _did(self, kind: str, member: Member | None = None) -> None:
         with self.changed:
             self.disturbed.append((now(), kind))
             self.actions.append(f"{now():.0f} {kind} {member.name if member else ''}".rstrip())
@@ -118,9 +119,21 @@ class Group:
         """The broker is there again."""
         with self.changed:
             self.broker_away = False
-            self.history.outages[-1].end = now()
+            next(s for s in reversed(self.history.outages) if s.kind == "restart").end = now()
             self.changed.notify_all()
         self._did("restart")
+
+    def watched(self) -> list[Watched]:
+        """The processes that must have a processor."""
+        with self.changed:
+            alive = [m for m in self.members if m.state != DEAD]
+        return [Watched(m.process.pid, [m.history.silences], [self.starved]) for m in alive]
+
+    def starved(self) -> None:
+        """One of its members, or the broker, waits for a processor: nothing can be asked of the group yet."""
+        with self.changed:
+            if self.disturbed:
+                self.disturbed.append((now(), "starved"))
 
     # Waiting.
 
@@ -168,7 +181,7 @@ class Group:
             unready = self._unready()
             limit = START_MS if unready else SILENT_MS if silent else POLITE_MS
             until = (now() if unready else last) + limit
-            if not self._wait(until, lambda: self.at_rest() or len(self.disturbed) > seen):
+            if not self._wait(until, lambda seen=seen: self.at_rest() or len(self.disturbed) > seen):
                 if len(self.disturbed) > seen:
                     continue
                 kinds = [kind for _, kind in self.disturbed]
@@ -236,12 +249,13 @@ class Group:
         self._wait(now() + LEAVE_MS, lambda: all(m.state == DEAD for m in self.members))
         self.close(leaving)
 
-    def close(self, asked: Optional[list[Member]] = None) -> None:
+    def close(self, asked: list[Member] | None = None) -> None:
         """Ends what still runs."""
         for member in self.members:
             if member.process.poll() is None and member.state != DEAD:
                 if asked is not None:
-                    self.history.problems.append(f"{member.name} did not leave in {LEAVE_MS} ms ({member.state})")
+                    text = f"{member.name} did not leave in {LEAVE_MS} ms ({member.state})"
+                    self.history.problems.append(text)
                 member.kill()
         for member in self.members:
             member.process.wait()

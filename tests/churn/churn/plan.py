@@ -73,8 +73,8 @@ class Profile:
 def short() -> tuple[tuple[str, ...], ...]:
     """Every client at once, each assignor in one of them at least."""
     return ((
-        "java-4-cooperative-sticky", "java-3.9-sticky", "librdkafka-cooperative-sticky", "franz-go-roundrobin",
-        "sarama-range", "kafka-python-sticky", "aiokafka-range", "kafkajs-roundrobin",
+        "java-4-cooperative-sticky", "java-3.9-sticky", "librdkafka-cooperative-sticky",
+        "franz-go-roundrobin", "sarama-range", "kafka-python-sticky", "aiokafka-range", "kafkajs-roundrobin",
         "java-4-uniform-848", "librdkafka-range-848", "franz-go-uniform-848",
     ),)
 

@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor  # noqa: E402
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor  # noqa: E402
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor  # noqa: E402
-from aiokafka.errors import KafkaError  # noqa: E402
+from aiokafka.errors import KafkaConnectionError, KafkaError  # noqa: E402
 
 from member import POLL_SECONDS, Commands, Log, Offsets, Pending, arguments  # noqa: E402
 
@@ -85,12 +85,29 @@ async def step(consumer: AIOKafkaConsumer, job: argparse.Namespace, pending: Pen
         pending.done(offsets, await commit(consumer, job.topic, offsets))
 
 
+async def started(job: argparse.Namespace, log: Log, commands: Commands) -> Optional[AIOKafkaConsumer]:
+    """A consumer that has found its broker; aiokafka gives up at once when there is none."""
+    while not commands.quit:
+        consumer = consumer_of(job)
+        consumer.subscribe([job.topic], listener=Listener(consumer, log))
+        try:
+            await consumer.start()
+            return consumer
+        except KafkaConnectionError as error:
+            await consumer.stop()
+            log.say("error", why=type(error).__name__)
+            await asyncio.sleep(POLL_SECONDS)
+    return None
+
+
 async def live(job: argparse.Namespace, log: Log) -> None:
     """The life of a member."""
-    commands, pending, consumer = Commands(), Pending(log), consumer_of(job)
+    commands, pending = Commands(), Pending(log)
     log.say("start", pid=os.getpid())
-    consumer.subscribe([job.topic], listener=Listener(consumer, log))
-    await consumer.start()
+    consumer = await started(job, log, commands)
+    if consumer is None:
+        log.say("end")
+        return
     while not commands.quit:
         stall = commands.stall()
         if stall:

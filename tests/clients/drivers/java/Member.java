@@ -32,7 +32,6 @@ public final class Member implements ConsumerRebalanceListener {
         "cooperative-sticky", "CooperativeStickyAssignor");
 
     private final String topic;
-    private final boolean whole;
     private final KafkaConsumer<byte[], byte[]> consumer;
     private final TreeSet<Integer> owned = new TreeSet<>();
     private final Map<Integer, Long> pending = new TreeMap<>();
@@ -41,7 +40,6 @@ public final class Member implements ConsumerRebalanceListener {
 
     private Member(Map<String, String> options) {
         topic = options.get("--topic");
-        whole = classic(options) && !options.get("--assignor").equals("cooperative-sticky");
         consumer = new KafkaConsumer<>(config(options), new ByteArrayDeserializer(), new ByteArrayDeserializer());
     }
 
@@ -162,11 +160,9 @@ public final class Member implements ConsumerRebalanceListener {
     @Override
     public void onPartitionsAssigned(Collection<TopicPartition> parts) {
         ConsumerGroupMetadata group = consumer.groupMetadata();
-        if (whole) {
-            owned.clear();
-        }
         TreeSet<Integer> added = numbers(parts);
-        owned.addAll(added);
+        pending.keySet().removeAll(added);
+        owns(numbers(consumer.assignment()));
         say("assigned", ",\"gen\":" + group.generationId() + text("member", group.memberId())
             + ",\"added\":" + added + ",\"owned\":" + owned);
     }
@@ -183,9 +179,18 @@ public final class Member implements ConsumerRebalanceListener {
 
     private void gone(String event, Collection<TopicPartition> parts) {
         TreeSet<Integer> gone = numbers(parts);
-        owned.removeAll(gone);
-        pending.keySet().removeAll(gone);
+        TreeSet<Integer> left = numbers(consumer.assignment());
+        left.removeAll(gone);
+        owns(left);
         say(event, ",\"parts\":" + gone + ",\"owned\":" + owned);
+    }
+
+    // Not the sum of the callbacks: the new protocol's consumer may lose partitions of which it has not
+    // told yet, and then tells that they are assigned, but never that they are lost.
+    private void owns(TreeSet<Integer> parts) {
+        owned.clear();
+        owned.addAll(parts);
+        pending.keySet().retainAll(parts);
     }
 
     private static TreeSet<Integer> numbers(Collection<TopicPartition> parts) {
