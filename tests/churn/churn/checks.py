@@ -22,8 +22,8 @@ def no_reset(history: History) -> list[str]:
 CHECKS: dict[str, Callable[[History], list[str]]] = {
     check.__name__: check
     for check in (
-        one_owner, no_overlap, no_eviction, generations_grow, all_read, no_gap, commits_stay, starts_at_commit,
-        fenced_out, ghosts_refused, no_reset,
+        one_owner, no_overlap, no_eviction, generations_grow, all_read, no_gap, commits_stay,
+        starts_at_commit, fenced_out, ghosts_refused, no_reset,
     )
 }
 

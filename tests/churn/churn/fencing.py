@@ -36,12 +36,13 @@ def _attempts(claims: Claims, member: MemberHistory) -> list[Attempt]:
             later = (e for e in member.events[i + 1:] if e["e"] in ("commit", "committed", "refused"))
             acknowledged = next(later, {"e": ""})["e"] == "committed"
             for p, offset in event["o"].items():
-                found.append(Attempt(mine, int(p), offset, successor(claims[int(p)], mine), acknowledged))
+                heir = successor(claims[int(p)], mine)
+                found.append(Attempt(mine, int(p), offset, heir, acknowledged))
     return found
 
 
 def fenced_out(history: History) -> list[str]:
-    """No commit of a member that was replaced is acknowledged, and none is ever told as the group's offset."""
+    """No commit of a member that was replaced is acknowledged, none is told as the group's offset."""
     claims = claims_of(history)
     attempts = [each for member in history.members for each in _attempts(claims, member)]
     found = [
@@ -62,6 +63,6 @@ def fenced_out(history: History) -> list[str]:
 def ghosts_refused(history: History) -> list[str]:
     """What the conductor commits in the name of members of before is refused, for what it is."""
     return [
-        f"a commit of {ghost.member} in generation {ghost.gen} at {ghost.t:.0f} was answered with {ghost.code}"
+        f"a commit of {ghost.member} in generation {ghost.gen} at {ghost.t:.0f} was answered {ghost.code}"
         for ghost in history.ghosts if ghost.code not in REFUSED
     ]

@@ -28,11 +28,12 @@ class Member:
     """Starts a member, pauses, stalls, kills it, asks it to leave; never another process."""
 
     def __init__(
-        self, config: Config, where: list[str], name: str, out: Path, changed: threading.Condition,
-        problem: Callable[[str], None], started: Callable[[], None],
+        self, config: Config, options: list[str], name: str, out: Path, changed: threading.Condition,
+        problem: Callable[[str], None], started: Callable[[], None], instance: str | None = None,
     ) -> None:
         self.name = name
-        self.history = MemberHistory(name)
+        self.instance = instance
+        self.history = MemberHistory(name, instance=instance)
         self.state = RUNNING
         self.owned: set[int] = set()
         self.changed = changed
@@ -41,7 +42,7 @@ class Member:
         self.log = open(out / f"{name}.jsonl", "w", encoding="utf-8")
         self.errors = out / f"{name}.stderr"
         with open(self.errors, "wb") as errors:
-            self.process = start(config.client, *where, *config.options, errors=errors)
+            self.process = start(config.client, *options, errors=errors)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 

@@ -49,6 +49,7 @@ def consumer_of(job: argparse.Namespace) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
         bootstrap_servers=job.bootstrap,
         group_id=job.group,
+        group_instance_id=job.instance,
         partition_assignment_strategy=[ASSIGNORS[job.assignor]],
         session_timeout_ms=job.session_ms,
         heartbeat_interval_ms=job.heartbeat_ms,

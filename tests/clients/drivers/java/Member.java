@@ -22,6 +22,8 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.FencedInstanceIdException;
+import org.apache.kafka.common.errors.UnreleasedInstanceIdException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 public final class Member implements ConsumerRebalanceListener {
@@ -72,6 +74,9 @@ public final class Member implements ConsumerRebalanceListener {
         config.put("enable.auto.commit", false);
         config.put("auto.offset.reset", "earliest");
         config.put("fetch.max.wait.ms", 100);
+        if (options.containsKey("--instance")) {
+            config.put("group.instance.id", options.get("--instance"));
+        }
         String assignor = options.get("--assignor");
         if (classic(options)) {
             config.put("partition.assignment.strategy",
@@ -107,6 +112,9 @@ public final class Member implements ConsumerRebalanceListener {
             try {
                 read(consumer.poll(POLL));
                 commit();
+            } catch (FencedInstanceIdException | UnreleasedInstanceIdException e) {
+                say("fatal", text("why", e.getClass().getSimpleName()));
+                Runtime.getRuntime().halt(1);
             } catch (KafkaException e) {
                 say("error", text("why", e.getClass().getSimpleName()));
             }
@@ -152,6 +160,8 @@ public final class Member implements ConsumerRebalanceListener {
             consumer.commitSync(wanted, COMMIT);
             say("committed", offsets);
             pending.clear();
+        } catch (FencedInstanceIdException e) {
+            throw e;
         } catch (KafkaException e) {
             say("refused", offsets + text("why", e.getClass().getSimpleName()));
         }

@@ -1,0 +1,113 @@
+"""What is special about members with a group.instance.id, done to a group at rest.
+
+One that comes back within its session gets what it had, and nobody else learns
+of it. Of two with one name the first is fenced; in the consumer protocol, where
+the first has to let go of its name, the second is refused instead.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from churn.history import Event, Silence
+from churn.member import DEAD, LEAVING, RUNNING, Member, now
+from churn.plan import FENCED_ENDS, SESSION_MS
+
+if TYPE_CHECKING:
+    from churn.group import Group
+
+GONE_MS = 20_000
+TOLD = ("assigned", "revoked", "lost", "fatal")
+
+
+def act(group: Group) -> None:
+    """A member comes back, or another takes its name."""
+    if group.random.random() < 0.3 and group.config.client in FENCED_ENDS:
+        double(group)
+    else:
+        come_back(group)
+
+
+def _calm_members(group: Group) -> list[Member]:
+    """Who runs, when all is at rest and will be: nobody is about to be thrown out or to wake up."""
+    alive = [m for m in group.members if m.state != DEAD]
+    calm = group.at_rest() and not group.disturbed and all(m.state == RUNNING for m in alive)
+    return alive if calm else []
+
+
+def _told(members: list[Member], since: float, until: float) -> list[tuple[str, Event]]:
+    return [
+        (m.name, event) for m in members for event in list(m.history.events)
+        if event["e"] in TOLD and since < event["t"] < until
+    ]
+
+
+def come_back(group: Group) -> None:
+    """One ends, without leaving the group, and a new process has its name soon."""
+    alive = _calm_members(group)
+    if not alive:
+        return
+    member = group.random.choice(alive)
+    had, last = set(member.owned), _last_assigned(member)
+    begun = now()
+    # In the consumer protocol a name is kept for one who does not give it back.
+    if group.config.protocol == "classic" and group.random.random() < 0.5:
+        group.end("crash", member)
+    else:
+        group.end("leave", member)
+    if not group.wait(now() + GONE_MS, lambda: member.state == DEAD):
+        return
+    left = now()
+    heir = group.join(member.instance)
+    group.settle()
+    back = next((e for e in heir.history.events if e["e"] == "assigned" and e["owned"]), None)
+    if back is None or not _soon(group, heir, left, back):
+        group.did("late", heir)
+        return
+    group.did("back", heir)
+    others = _told([m for m in alive if m is not member], begun, back["t"])
+    if others:
+        group.problem(f"{heir.name} came back as {member.instance}, and others were told: {others}")
+    if set(back["owned"]) != had:
+        group.problem(f"{heir.name} came back as {member.instance}: {sorted(had)} became {back['owned']}")
+    if group.config.protocol == "classic" and last is not None and back["gen"] != last["gen"]:
+        group.problem(f"{heir.name} came back as {member.instance}: generation {last['gen']}, {back['gen']}")
+
+
+def _last_assigned(member: Member) -> Event | None:
+    return next((e for e in reversed(member.history.events) if e["e"] == "assigned"), None)
+
+
+def _soon(group: Group, heir: Member, left: float, back: Event) -> bool:
+    """Whether it was there in half a session, and nothing else happened by then."""
+    excused = heir.history.silences + group.history.outages
+    disturbed = any(s.end > left - SESSION_MS and s.start < back["t"] for s in excused)
+    started = heir.history.events[0]["t"]
+    return started - left < SESSION_MS / 2 and not disturbed
+
+
+def double(group: Group) -> None:
+    """A second process has the name of one that runs."""
+    alive = _calm_members(group)
+    if not alive:
+        return
+    member = group.random.choice(alive)
+    begun = now()
+    if group.config.protocol == "classic":
+        with group.changed:
+            # From here on it may be out; it must learn of it and end.
+            member.history.silences.append(Silence(begun, kind="double"))
+            member.state = LEAVING
+        heir = group.join(member.instance)
+        group.did("double", heir)
+        group.settle()
+        return
+    heir = group.join(member.instance, LEAVING)
+    heir.history.silences.append(Silence(begun, kind="double"))
+    group.did("double", heir)
+    group.wait(now() + GONE_MS * 2, lambda: heir.state == DEAD)
+    if heir.state != DEAD or not any(e["e"] == "fatal" for e in heir.history.events):
+        group.problem(f"{heir.name} took the name {member.instance} of {member.name}, which runs")
+    told = _told(alive, begun, now())
+    if told and not group.history.outages:
+        group.problem(f"{heir.name} wanted the name {member.instance}, and others were told: {told}")
