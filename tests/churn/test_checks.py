@@ -281,6 +281,18 @@ def test_who_waits_for_a_processor_for_half_a_session() -> None:
     assert not waits.add(12_000, {"2": 35 * 10**8})
 
 
+def test_in_a_mixed_group_time_alone_tells_who_was_replaced() -> None:
+    h = good()
+    h.members[1].events[0]["gen"] = 1
+    h.mixed = True
+    assert violations(h) == []
+    h.members[0].events += commit(4.5, 0, 15)
+    assert found(h) == {"fenced_out"}
+    assert ghosts.replaced(h) == []
+    h.members[0].killed = 3.5
+    assert ghosts.replaced(h) == [Past("a", 1, None, 0), Past("a", 1, None, 1)]
+
+
 def test_every_check_has_its_test() -> None:
     tests = Path(__file__).read_text(encoding="utf-8")
     assert all(f'"{name}"' in tests for name in CHECKS)

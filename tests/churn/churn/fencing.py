@@ -25,18 +25,18 @@ class Attempt(NamedTuple):
     acknowledged: bool
 
 
-def _attempts(claims: Claims, member: MemberHistory) -> list[Attempt]:
+def _attempts(history: History, claims: Claims, member: MemberHistory) -> list[Attempt]:
     found = []
-    gen, member_id = -1, None
+    gen, member_id, since = -1, None, 0.0
     for i, event in enumerate(member.events):
         if event["e"] == "assigned":
-            gen, member_id = event["gen"], event["member"]
+            gen, member_id, since = event["gen"], event["member"], event["t"]
         elif event["e"] == "commit":
             mine = Claim(event["t"], gen, member_id, member.name)
             later = (e for e in member.events[i + 1:] if e["e"] in ("commit", "committed", "refused"))
             acknowledged = next(later, {"e": ""})["e"] == "committed"
             for p, offset in event["o"].items():
-                heir = successor(claims[int(p)], mine)
+                heir = successor(history, claims[int(p)], mine, since)
                 found.append(Attempt(mine, int(p), offset, heir, acknowledged))
     return found
 
@@ -44,7 +44,7 @@ def _attempts(claims: Claims, member: MemberHistory) -> list[Attempt]:
 def fenced_out(history: History) -> list[str]:
     """No commit of a member that was replaced is acknowledged, none is told as the group's offset."""
     claims = claims_of(history)
-    attempts = [each for member in history.members for each in _attempts(claims, member)]
+    attempts = [each for member in history.members for each in _attempts(history, claims, member)]
     found = [
         f"{a.mine.name} committed {a.offset} of partition {a.partition} in generation {a.mine.gen} at "
         f"{a.mine.t:.0f}, {a.successor.name} had it in {a.successor.gen} from {a.successor.t:.0f}"

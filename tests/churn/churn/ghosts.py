@@ -11,7 +11,8 @@ import random
 import struct
 from typing import NamedTuple
 
-from churn.history import Event, Ghost, History
+from churn import ownership
+from churn.history import FOREVER, Event, Ghost, History
 from churn.member import now
 from harness.raw import Raw
 
@@ -33,7 +34,10 @@ class Past(NamedTuple):
 
 
 def replaced(history: History) -> list[Past]:
-    """All that may be said of members that lost a partition to another, in a generation after theirs."""
+    """All that may be said of members that lost a partition to another, in a generation after theirs; of a
+    mixed group, those that have ended."""
+    if history.mixed:
+        return _ended(history)
     last: dict[int, tuple[int, str]] = {}
     claims: list[tuple[Event, str | None]] = []
     for member in history.members:
@@ -48,6 +52,20 @@ def replaced(history: History) -> list[Past]:
         for event, instance in claims for p in event["owned"]
         if last[p][0] > event["gen"] and last[p][1] != event["member"]
     ]
+
+
+def _ended(history: History) -> list[Past]:
+    found = []
+    for member in history.members:
+        last = member.events[-1] if member.events else {"e": "", "t": 0.0}
+        ended = member.killed or (last["t"] if last["e"] == "end" else FOREVER)
+        others = [e for m in history.members if m is not member for e in m.events if e["e"] == "assigned"]
+        heirs = {p for e in others if e["t"] > ended + ownership.GRAIN_MS for p in e["added"]}
+        for event in member.events:
+            if event["e"] == "assigned" and event["member"]:
+                parts = heirs & set(event["owned"])
+                found += [Past(event["member"], event["gen"], member.instance, p) for p in sorted(parts)]
+    return found
 
 
 def choose(history: History, chance: random.Random) -> Past | None:

@@ -40,7 +40,7 @@ class Group:
         self.out = out / config.name
         self.out.mkdir(parents=True)
         self.changed = threading.Condition()
-        self.history = History(PARTITIONS, SESSION_MS)
+        self.history = History(PARTITIONS, SESSION_MS, mixed=config.protocol == "mixed")
         self.members: list[Member] = []
         self.resumes: list[tuple[float, Member]] = []
         self.disturbed: list[tuple[float, str]] = []

@@ -71,5 +71,8 @@ class History:
     outages: list[Silence] = field(default_factory=list)
     # The number of records that the producer has acknowledged, by partition.
     produced: dict[int, int] = field(default_factory=dict)
+    # Members of both protocols: a group that is empty for a moment may go to the other protocol, and its
+    # generations then begin anew. Only time orders what was said.
+    mixed: bool = False
     # What the conductor saw by itself: rebalances that took too long, processes that ended.
     problems: list[str] = field(default_factory=list)

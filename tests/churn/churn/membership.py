@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from churn import ownership
-from churn.history import History, MemberHistory
+from churn.history import Event, History, MemberHistory
 from churn.ownership import Ownership, by_partition, long_silences
 
 # How long a member may take to find out that it was thrown out, after what made the group do so.
@@ -12,6 +12,8 @@ NOTICE_MS = 20_000
 
 def one_owner(history: History) -> list[str]:
     """No partition has two owners in one generation (or member epoch)."""
+    if history.mixed:
+        return []
     owners: dict[tuple[int, int], tuple[str | None, str, str | None]] = {}
     found = []
     for member in history.members:
@@ -38,7 +40,7 @@ def no_overlap(history: History) -> list[str]:
         for i, old in enumerate(owned):
             for new in owned[i + 1:]:
                 overlap = new.start + ownership.GRAIN_MS < old.end
-                if overlap and not _out(history, old, new) and not _late(new, old):
+                if overlap and not _out(history, old, new) and not _late(history, new, old):
                     found.append(
                         f"partition {partition}: {new.member.name} had it at {new.start:.0f}, "
                         f"{old.member.name} from {old.start:.0f} to {old.end:.0f} ({old.how})"
@@ -46,14 +48,14 @@ def no_overlap(history: History) -> list[str]:
     return found
 
 
-def _late(claim: Ownership, other: Ownership) -> bool:
+def _late(history: History, claim: Ownership, other: Ownership) -> bool:
     """Whether a claim is but an old one, told too late: the other's is of a later generation."""
-    return claim.late and claim.gen < other.gen
+    return claim.late and (history.mixed or claim.gen < other.gen)
 
 
 def _out(history: History, old: Ownership, new: Ownership) -> bool:
     """Whether the group may have thrown the old owner out when it had the new one."""
-    if old.how == "lost" or _other_id_after(old) or _late(old, new):
+    if old.how == "lost" or _other_id_after(old) or _late(history, old, new):
         return True
     return any(s.start < new.start and s.end > old.start for s in long_silences(history, old.member))
 
@@ -75,9 +77,15 @@ def no_eviction(history: History) -> list[str]:
             if event["e"] == "assigned":
                 out = known not in (None, "", event["member"])
                 known = event["member"]
-            if out and not _excuse(history, member, event["t"]):
+            if out and not _excuse(history, member, event["t"]) and not _upgrade(history, event):
                 found.append(f"{member.name} was thrown out at {event['t']:.0f}: {event['e']}")
     return found
+
+
+def _upgrade(history: History, event: Event) -> bool:
+    """Kafka fails, and we as it does, where a member of the new protocol comes in the first rebalance of a
+    classic group; Java's consumer gives up then."""
+    return history.mixed and event["e"] == "fatal" and event["why"] == "UnknownServerException"
 
 
 def _excuse(history: History, member: MemberHistory, at: float) -> bool:
@@ -87,6 +95,8 @@ def _excuse(history: History, member: MemberHistory, at: float) -> bool:
 
 def generations_grow(history: History) -> list[str]:
     """A process never sees a generation older than one it has seen."""
+    if history.mixed:
+        return []
     found = []
     for member in history.members:
         last = -1

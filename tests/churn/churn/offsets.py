@@ -103,7 +103,8 @@ def starts_at_commit(history: History) -> list[str]:
                 given |= {p: event["t"] for p in event["added"]}
                 if i in late:
                     mine = Claim(event["t"], event["gen"], event["member"], member.name)
-                    given = {p: t for p, t in given.items() if successor(claims[p], mine) is None}
+                    heirs = {p: successor(history, claims[p], mine, late[i]) for p in given}
+                    given = {p: t for p, t in given.items() if heirs[p] is None}
             elif event["e"] == "read" and event["p"] in given:
                 p, first = event["p"], event["from"]
                 at = given.pop(p)

@@ -26,6 +26,8 @@ class Claim(NamedTuple):
     gen: int
     member: str | None
     name: str
+    # Whether it is the first that was said after a silence.
+    late: bool = False
 
 
 Claims = dict[int, list[Claim]]
@@ -35,18 +37,22 @@ def claims_of(history: History) -> Claims:
     """All that was ever said."""
     found: Claims = defaultdict(list)
     for member in history.members:
-        for event in member.events:
+        late = late_claims(history, member)
+        for i, event in enumerate(member.events):
             if event["e"] == "assigned":
+                mine = Claim(event["t"], event["gen"], event["member"], member.name, i in late)
                 for p in event["owned"]:
-                    found[p].append(Claim(event["t"], event["gen"], event["member"], member.name))
+                    found[p].append(mine)
     return found
 
 
-def successor(claims: list[Claim], mine: Claim) -> Claim | None:
-    """Who had it already, in a later generation, at the time of `mine`."""
+def successor(history: History, claims: list[Claim], mine: Claim, since: float) -> Claim | None:
+    """Who had it already, in a later generation, at the time of `mine`; of a mixed group, who had it
+    since `mine` was last heard."""
     for claim in claims:
         other = claim.name != mine.name and claim.member != mine.member
-        if other and claim.gen > mine.gen >= 0 and claim.t + GRAIN_MS < mine.t:
+        later = claim.t > since and not claim.late if history.mixed else claim.gen > mine.gen >= 0
+        if other and later and claim.t + GRAIN_MS < mine.t:
             return claim
     return None
 
@@ -79,7 +85,7 @@ def ownerships(history: History, member: MemberHistory, claims: Claims) -> Itera
                     yield _ended(held.pop(p), event["t"], "replaced")
             mine = Claim(event["t"], event["gen"], event["member"], member.name)
             for p in owned - held.keys():
-                followed = i in late and successor(claims[p], mine) is not None
+                followed = i in late and successor(history, claims[p], mine, late[i]) is not None
                 held[p] = Ownership(p, member, mine.member, mine.gen, mine.t, followed)
         elif event["e"] in ("revoked", "lost"):
             # Java's consumer may not name all that is lost, but then has it no more.
@@ -106,13 +112,13 @@ def long_silences(history: History, member: MemberHistory) -> list[Silence]:
     return [s for s in member.silences if s.end - s.start > 0.9 * history.session_ms]
 
 
-def late_claims(history: History, member: MemberHistory) -> set[int]:
-    """Which of its events are the first assignment that it tells of after a long silence."""
-    found = set()
+def late_claims(history: History, member: MemberHistory) -> dict[int, float]:
+    """Which of its events are the first assignment that it tells after a long silence, and its start."""
+    found = {}
     for silence in long_silences(history, member):
         heard = silence.start + 0.9 * history.session_ms
         after = (i for i, e in enumerate(member.events) if e["e"] == "assigned" and e["t"] > heard)
-        found.add(next(after, -1))
+        found[next(after, -1)] = silence.start
     return found
 
 

@@ -18,6 +18,8 @@ from churn.member import now
 
 TICK_SECONDS = 0.5
 STARVED = "starved"
+# The broker's flushers, Java's compilers.
+PATIENT = ("flusher", "C1 ", "C2 ")
 
 
 class Watched(NamedTuple):
@@ -47,11 +49,13 @@ class Waits:
 
 
 def run_delays(pid: int) -> dict[str, int]:
-    """By thread, the nanoseconds that it waited while it could have run."""
+    """By thread, the nanoseconds that it waited while it could have run; not of those for
+    which nobody waits."""
     found = {}
     try:
         for task in Path(f"/proc/{pid}/task").iterdir():
-            found[task.name] = int((task / "schedstat").read_text().split()[1])
+            if not (task / "comm").read_text().startswith(PATIENT):
+                found[task.name] = int((task / "schedstat").read_text().split()[1])
     except (OSError, IndexError):
         pass  # the process, or this thread of it, has ended; or another system
     return found

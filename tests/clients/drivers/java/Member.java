@@ -23,6 +23,7 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.FencedInstanceIdException;
+import org.apache.kafka.common.errors.UnknownServerException;
 import org.apache.kafka.common.errors.UnreleasedInstanceIdException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
@@ -112,7 +113,7 @@ public final class Member implements ConsumerRebalanceListener {
             try {
                 read(consumer.poll(POLL));
                 commit();
-            } catch (FencedInstanceIdException | UnreleasedInstanceIdException e) {
+            } catch (FencedInstanceIdException | UnreleasedInstanceIdException | UnknownServerException e) {
                 say("fatal", text("why", e.getClass().getSimpleName()));
                 Runtime.getRuntime().halt(1);
             } catch (KafkaException e) {
