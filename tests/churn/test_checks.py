@@ -209,6 +209,16 @@ def test_a_partition_that_is_given_twice_is_found_after_a_silence_too() -> None:
     assert found(h) == {"no_overlap", "one_owner"}
 
 
+def test_what_is_told_late_may_be_given_up_before_its_heir_tells() -> None:
+    h = late(1)
+    h.members[1].events[0]["t"] = 7000.5
+    assert found(h) == {"no_overlap"}
+    h.members[0].silences.append(Silence(500, 6999))
+    assert violations(h) == []
+    h.members[0].events[3]["t"] = h.members[0].events[4]["t"] = 14_000
+    assert found(h) == {"no_overlap"}
+
+
 def test_only_the_first_word_after_a_silence_is_late() -> None:
     h = late(1)
     h.members[0].silences.append(Silence(500, 6999))

@@ -206,7 +206,7 @@ class Group:
             if not self.wait(until, lambda seen=seen: self.at_rest() or len(self.disturbed) > seen):
                 if len(self.disturbed) > seen:
                     continue
-                kinds = [kind for _, kind in self.disturbed]
+                kinds = list(dict.fromkeys(kind for _, kind in self.disturbed))
                 owned = {m.name: (m.state, sorted(m.owned)) for m in self.members if m.state != DEAD}
                 self.problem(f"no rest {limit} ms after {kinds} at {last:.0f}: {owned}")
                 break

@@ -39,7 +39,7 @@ class Member:
         self.changed = changed
         self.problem = problem
         self.on_start = started
-        self.log = open(out / f"{name}.jsonl", "w", encoding="utf-8")
+        self.log = open(out / f"{name}.jsonl", "w", encoding="utf-8", buffering=1)
         self.errors = out / f"{name}.stderr"
         with open(self.errors, "wb") as errors:
             self.process = start(config.client, *options, errors=errors)

@@ -57,6 +57,8 @@ def _out(history: History, old: Ownership, new: Ownership) -> bool:
     """Whether the group may have thrown the old owner out when it had the new one."""
     if old.how == "lost" or _other_id_after(old) or _late(history, old, new):
         return True
+    if old.first and old.gen < new.gen and old.end - old.start < history.session_ms:
+        return True  # told late, and given up before another had told that it has it
     return any(s.start < new.start and s.end > old.start for s in long_silences(history, old.member))
 
 
@@ -83,9 +85,11 @@ def no_eviction(history: History) -> list[str]:
 
 
 def _upgrade(history: History, event: Event) -> bool:
-    """Kafka fails, and we as it does, where a member of the new protocol comes in the first rebalance of a
-    classic group; Java's consumer gives up then."""
-    return history.mixed and event["e"] == "fatal" and event["why"] == "UnknownServerException"
+    """What Java's consumer gives up for in a mixed group: Kafka fails, and we as it does, where a member
+    of the new protocol comes in the first rebalance of a classic group; and one that was thrown out of a
+    group that is classic now is told that there is no such group."""
+    why = ("UnknownServerException", "GroupIdNotFoundException")
+    return history.mixed and event["e"] == "fatal" and event["why"] in why
 
 
 def _excuse(history: History, member: MemberHistory, at: float) -> bool:

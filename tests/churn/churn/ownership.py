@@ -66,7 +66,9 @@ class Ownership:
     member_id: str
     gen: int
     start: float
-    # Told as the first thing after a silence, when another had it in a later generation.
+    # Told as the first thing after a silence,
+    first: bool
+    # and when another had it in a later generation.
     late: bool
     end: float = FOREVER
     # revoked, lost, replaced (assigned anew without it), killed, kept
@@ -86,7 +88,7 @@ def ownerships(history: History, member: MemberHistory, claims: Claims) -> Itera
             mine = Claim(event["t"], event["gen"], event["member"], member.name)
             for p in owned - held.keys():
                 followed = i in late and successor(history, claims[p], mine, late[i]) is not None
-                held[p] = Ownership(p, member, mine.member, mine.gen, mine.t, followed)
+                held[p] = Ownership(p, member, mine.member, mine.gen, mine.t, i in late, followed)
         elif event["e"] in ("revoked", "lost"):
             # Java's consumer may not name all that is lost, but then has it no more.
             for p in set(held) - set(event["owned"]):

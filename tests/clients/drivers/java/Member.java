@@ -23,6 +23,7 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.FencedInstanceIdException;
+import org.apache.kafka.common.errors.GroupIdNotFoundException;
 import org.apache.kafka.common.errors.UnknownServerException;
 import org.apache.kafka.common.errors.UnreleasedInstanceIdException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
@@ -113,7 +114,8 @@ public final class Member implements ConsumerRebalanceListener {
             try {
                 read(consumer.poll(POLL));
                 commit();
-            } catch (FencedInstanceIdException | UnreleasedInstanceIdException | UnknownServerException e) {
+            } catch (FencedInstanceIdException | UnreleasedInstanceIdException | UnknownServerException
+                    | GroupIdNotFoundException e) {
                 say("fatal", text("why", e.getClass().getSimpleName()));
                 Runtime.getRuntime().halt(1);
             } catch (KafkaException e) {
