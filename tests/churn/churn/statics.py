@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from churn.history import Event, Silence
 from churn.member import DEAD, LEAVING, RUNNING, Member, now
-from churn.plan import FENCED_ENDS, SESSION_MS
+from churn.plan import FENCED_ENDS, JOINS_TWICE, KEEPS_ITS_NAME, SESSION_MS
 
 if TYPE_CHECKING:
     from churn.group import Group
@@ -22,7 +22,8 @@ TOLD = ("assigned", "revoked", "lost", "fatal")
 
 def act(group: Group) -> None:
     """A member comes back, or another takes its name."""
-    if group.random.random() < 0.3 and group.config.client in FENCED_ENDS:
+    client, protocol = group.config.client, group.config.protocol
+    if (client, protocol) in KEEPS_ITS_NAME or group.random.random() < 0.3 and client in FENCED_ENDS:
         double(group)
     else:
         come_back(group)
@@ -70,7 +71,8 @@ def come_back(group: Group) -> None:
         group.problem(f"{heir.name} came back as {member.instance}, and others were told: {others}")
     if set(back["owned"]) != had:
         group.problem(f"{heir.name} came back as {member.instance}: {sorted(had)} became {back['owned']}")
-    if group.config.protocol == "classic" and last is not None and back["gen"] != last["gen"]:
+    same = group.config.protocol == "classic" and group.config.client not in JOINS_TWICE
+    if same and last is not None and back["gen"] != last["gen"]:
         group.problem(f"{heir.name} came back as {member.instance}: generation {last['gen']}, {back['gen']}")
 
 
