@@ -303,6 +303,16 @@ def test_in_a_mixed_group_time_alone_tells_who_was_replaced() -> None:
     assert ghosts.replaced(h) == [Past("a", 1, None, 0), Past("a", 1, None, 1)]
 
 
+def test_in_a_mixed_group_a_member_may_lose_what_it_has_but_not_its_place() -> None:
+    h = good()
+    h.members[1].events += [gone(7, "lost", [0, 1]), assigned(8, 3, "b", [0, 1])]
+    assert found(h) == {"no_eviction"}
+    h.mixed = True
+    assert violations(h) == []
+    h.members[1].events[-1]["member"] = "c"
+    assert found(h) == {"no_eviction"}
+
+
 def test_every_check_has_its_test() -> None:
     tests = Path(__file__).read_text(encoding="utf-8")
     assert all(f'"{name}"' in tests for name in CHECKS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from churn import ownership
-from churn.history import Event, History, MemberHistory
+from churn.history import History, MemberHistory
 from churn.ownership import Ownership, by_partition, long_silences
 
 # How long a member may take to find out that it was thrown out, after what made the group do so.
@@ -74,22 +74,30 @@ def no_eviction(history: History) -> list[str]:
     found = []
     for member in history.members:
         known: str | None = None
-        for event in member.events:
+        for i, event in enumerate(member.events):
             out = event["e"] == "fatal" or event["e"] == "lost" and event["parts"]
             if event["e"] == "assigned":
                 out = known not in (None, "", event["member"])
                 known = event["member"]
-            if out and not _excuse(history, member, event["t"]) and not _upgrade(history, event):
+            if out and not _excuse(history, member, event["t"]) and not _switch(history, member, i):
                 found.append(f"{member.name} was thrown out at {event['t']:.0f}: {event['e']}")
     return found
 
 
-def _upgrade(history: History, event: Event) -> bool:
-    """What Java's consumer gives up for in a mixed group: Kafka fails, and we as it does, where a member
-    of the new protocol comes in the first rebalance of a classic group; and one that was thrown out of a
-    group that is classic now is told that there is no such group."""
-    why = ("UnknownServerException", "GroupIdNotFoundException")
-    return history.mixed and event["e"] == "fatal" and event["why"] in why
+def _switch(history: History, member: MemberHistory, i: int) -> bool:
+    """What a mixed group may do to a member when it goes to the other protocol, in Kafka too.
+
+    A member of the new protocol that comes in the first rebalance of a classic group has an unknown error,
+    one that was thrown out of a group that is classic now is told that there is no such group: Java's
+    consumer gives up. A classic member that has not learned of the last epochs when the last one of the
+    new protocol leaves has an illegal generation: it loses what it has, but not its place.
+    """
+    event = member.events[i]
+    if event["e"] == "fatal":
+        return history.mixed and event["why"] in ("UnknownServerException", "GroupIdNotFoundException")
+    ids = [e["member"] for e in member.events[:i] if e["e"] == "assigned"][-1:]
+    ids += [e["member"] for e in member.events[i:] if e["e"] == "assigned"][:1]
+    return history.mixed and event["e"] == "lost" and len(ids) == 2 and ids[0] == ids[1]
 
 
 def _excuse(history: History, member: MemberHistory, at: float) -> bool:
