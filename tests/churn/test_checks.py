@@ -254,6 +254,15 @@ def test_a_commit_of_one_that_was_replaced_is_told() -> None:
     assert found(h) == {"fenced_out"}
 
 
+def test_a_commit_for_what_was_told_late_is_not_asked() -> None:
+    h = late(1)
+    h.members[0].silences.append(Silence(500, 6999))
+    h.members[0].events[3:3] = commit(7000.5, 0, 15)
+    assert violations(h) == []
+    h.members[0].events.insert(2, assigned(6999.5, 1, "a", []))
+    assert found(h) == {"fenced_out", "no_overlap"}
+
+
 def test_a_commit_in_the_name_of_one_that_was_replaced() -> None:
     h = good()
     h.ghosts.append(Ghost(5, "a", 1, 0, 10**12, 25))

@@ -1,7 +1,9 @@
 """What must hold of commits by members that the group has replaced: none is taken.
 
 A member is replaced, for a partition, when another has said that it has it in a
-later generation. Which clients still commit then is their matter.
+later generation. Which clients still commit then is their matter. Not asked is
+one that has just told late of an old assignment: Java's consumer has joined again
+behind its application by then, and commits for it as the member that it is now.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from churn.history import History, MemberHistory
-from churn.ownership import Claim, Claims, claims_of, successor
+from churn.ownership import Claim, Claims, claims_of, late_claims, successor
 
 # UNKNOWN_MEMBER_ID, ILLEGAL_GENERATION, REBALANCE_IN_PROGRESS, FENCED_INSTANCE_ID, STALE_MEMBER_EPOCH.
 REFUSED = {25, 22, 27, 82, 113}
@@ -28,15 +30,17 @@ class Attempt(NamedTuple):
 def _attempts(history: History, claims: Claims, member: MemberHistory) -> list[Attempt]:
     found = []
     gen, member_id, since = -1, None, 0.0
+    late = late_claims(history, member)
     for i, event in enumerate(member.events):
         if event["e"] == "assigned":
             gen, member_id, since = event["gen"], event["member"], event["t"]
+            gen = -1 if i in late else gen
         elif event["e"] == "commit":
             mine = Claim(event["t"], gen, member_id, member.name)
             later = (e for e in member.events[i + 1:] if e["e"] in ("commit", "committed", "refused"))
             acknowledged = next(later, {"e": ""})["e"] == "committed"
             for p, offset in event["o"].items():
-                heir = successor(history, claims[int(p)], mine, since)
+                heir = successor(history, claims[int(p)], mine, since) if gen >= 0 else None
                 found.append(Attempt(mine, int(p), offset, heir, acknowledged))
     return found
 
