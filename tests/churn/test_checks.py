@@ -17,6 +17,7 @@ from churn.ghosts import Past  # noqa: E402
 from churn.history import Event, Ghost, History, MemberHistory, Sample, Silence  # noqa: E402
 from churn.member import RESET  # noqa: E402
 from churn.processor import Waits  # noqa: E402
+from churn.statics import differences, told  # noqa: E402
 
 SESSION = 6000.0
 
@@ -290,6 +291,16 @@ def test_a_member_that_comes_back_under_its_name_is_the_same() -> None:
     assert found(h) == {"one_owner"}
     h.members[0].instance = h.members[1].instance = "i1"
     assert violations(h) == []
+
+
+def test_who_comes_back_has_what_it_had_and_nobody_is_told() -> None:
+    last, back = assigned(0, 1, "a", [0, 1]), assigned(9, 1, "b", [0, 1])
+    assert differences({0, 1}, last, back, []) == []
+    assert differences({0}, last, back, []) == ["[0] became [0, 1]"]
+    assert differences({0, 1}, last | {"gen": 2}, back, []) == ["generation 2 became 1"]
+    assert differences({0, 1}, None, back | {"gen": 2}, []) == []
+    other = MemberHistory("m2", [assigned(5, 2, "c", [2]), read(6, 2, 0, 0), gone(12, "lost", [2])])
+    assert len(differences({0, 1}, last, back, told([other], 1, 10))) == 1
 
 
 def test_who_waits_for_a_processor_for_half_a_session() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from churn.history import Event, Silence
+from churn.history import Event, MemberHistory, Silence
 from churn.member import DEAD, LEAVING, RUNNING, Member, now
 from churn.plan import FENCED_ENDS, JOINS_TWICE, KEEPS_ITS_NAME, SESSION_MS
 
@@ -36,9 +36,10 @@ def _calm_members(group: Group) -> list[Member]:
     return alive if calm else []
 
 
-def _told(members: list[Member], since: float, until: float) -> list[tuple[str, Event]]:
+def told(members: list[MemberHistory], since: float, until: float) -> list[tuple[str, Event]]:
+    """What these learned of the group in between."""
     return [
-        (m.name, event) for m in members for event in list(m.history.events)
+        (m.name, event) for m in members for event in list(m.events)
         if event["e"] in TOLD and since < event["t"] < until
     ]
 
@@ -66,14 +67,22 @@ def come_back(group: Group) -> None:
         group.did("late", heir)
         return
     group.did("back", heir)
-    others = _told([m for m in alive if m is not member], begun, back["t"])
-    if others:
-        group.problem(f"{heir.name} came back as {member.instance}, and others were told: {others}")
-    if set(back["owned"]) != had:
-        group.problem(f"{heir.name} came back as {member.instance}: {sorted(had)} became {back['owned']}")
+    others = told([m.history for m in alive if m is not member], begun, back["t"])
     same = group.config.protocol == "classic" and group.config.client not in JOINS_TWICE
-    if same and last is not None and back["gen"] != last["gen"]:
-        group.problem(f"{heir.name} came back as {member.instance}: generation {last['gen']}, {back['gen']}")
+    for text in differences(had, last if same else None, back, others):
+        group.problem(f"{heir.name} came back as {member.instance}: {text}")
+
+
+def differences(
+    had: set[int], last: Event | None, back: Event, others: list[tuple[str, Event]],
+) -> list[str]:
+    """What must not be when one comes back, that had these partitions (and, if given, this assignment)."""
+    found = [f"{name} was told {event}" for name, event in others]
+    if set(back["owned"]) != had:
+        found.append(f"{sorted(had)} became {back['owned']}")
+    if last is not None and back["gen"] != last["gen"]:
+        found.append(f"generation {last['gen']} became {back['gen']}")
+    return found
 
 
 def _last_assigned(member: Member) -> Event | None:
@@ -110,6 +119,7 @@ def double(group: Group) -> None:
     group.wait(now() + GONE_MS * 2, lambda: heir.state == DEAD)
     if heir.state != DEAD or not any(e["e"] == "fatal" for e in heir.history.events):
         group.problem(f"{heir.name} took the name {member.instance} of {member.name}, which runs")
-    told = _told(alive, begun, now())
-    if told and not group.history.outages:
-        group.problem(f"{heir.name} wanted the name {member.instance}, and others were told: {told}")
+    others = told([m.history for m in alive], begun, now())
+    disturbed = any(s.end > begun - SESSION_MS for s in group.history.outages)
+    if others and not disturbed:
+        group.problem(f"{heir.name} wanted the name {member.instance}, and others were told: {others}")
