@@ -32,7 +32,11 @@ def act(group: Group) -> None:
 def _calm_members(group: Group) -> list[Member]:
     """Who runs, when all is at rest and will be: nobody is about to be thrown out or to wake up."""
     alive = [m for m in group.members if m.state != DEAD]
-    calm = group.at_rest() and not group.disturbed and all(m.state == RUNNING for m in alive)
+    silences = [s for m in alive for s in m.history.silences] + group.history.outages
+    over = max((s.end for s in silences), default=0.0)
+    # What a silence leads to is not over when all is at rest for a moment.
+    quiet = over + SESSION_MS < now()
+    calm = quiet and group.at_rest() and not group.disturbed and all(m.state == RUNNING for m in alive)
     return alive if calm else []
 
 
