@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 import sys
@@ -118,7 +119,9 @@ async def live(job: argparse.Namespace, log: Log) -> None:
         await step(consumer, job, pending)
     # aiokafka has no callback for this; nothing is read any more.
     log.gone("revoked", log.owned)
-    await consumer.stop()
+    # While its connection is away, it is cancelled by its own fetcher.
+    with contextlib.suppress(asyncio.CancelledError):
+        await consumer.stop()
     log.say("end")
 
 

@@ -22,6 +22,7 @@ const OPTIONS = {
 const job = parseArgs({ options: OPTIONS }).values
 let group
 let owned = new Set()
+let joining = false
 const pending = new Map()
 
 const numbers = set => [...set].sort((a, b) => a - b)
@@ -53,9 +54,14 @@ const joinAndSync = ConsumerGroup.prototype.joinAndSync
 ConsumerGroup.prototype.joinAndSync = async function () {
   group = this
   revoked()
-  const result = await joinAndSync.call(this)
-  assigned()
-  return result
+  joining = true
+  try {
+    const result = await joinAndSync.call(this)
+    assigned()
+    return result
+  } finally {
+    joining = false
+  }
 }
 const leave = ConsumerGroup.prototype.leave
 ConsumerGroup.prototype.leave = function () {
@@ -85,6 +91,9 @@ async function eachBatch({ batch, resolveOffset, heartbeat, isStale, commitOffse
   // When a connection is lost while kafkajs (2.2.4) joins anew, it reads on as nobody's member and asks
   // for nothing that would tell it so. This is what a broker would answer.
   if (group.memberId === null) throw Object.assign(new Error('not a member'), { type: 'UNKNOWN_MEMBER_ID' })
+  // Its join was cut off with its connection, and it goes on as the member that it was: a broker that comes
+  // back knows it as such.
+  if (!joining && owned.size === 0) assigned()
   const offsets = batch.messages.map(m => Number(m.offset))
   const last = offsets[offsets.length - 1]
   say('read', { p: batch.partition, from: offsets[0], to: last, n: offsets.length })
