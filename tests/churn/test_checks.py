@@ -331,6 +331,10 @@ def test_in_a_mixed_group_a_member_may_lose_what_it_has_but_not_its_place() -> N
     assert violations(h) == []
     h.members[1].events[-1]["member"] = "c"
     assert found(h) == {"no_eviction"}
+    h.members[1].events[-2:] = [{"t": 7, "e": "fatal", "why": "Unknown broker error"}]
+    assert violations(h) == []
+    h.mixed = False
+    assert found(h) == {"no_eviction"}
 
 
 def test_every_check_has_its_test() -> None:

@@ -8,6 +8,10 @@ from churn.ownership import Ownership, by_partition, long_silences
 
 # How long a member may take to find out that it was thrown out, after what made the group do so.
 NOTICE_MS = 20_000
+# UNKNOWN_SERVER_ERROR and GROUP_ID_NOT_FOUND in the words of Java and of librdkafka.
+SWITCHED = (
+    "UnknownServerException", "Unknown broker error", "GroupIdNotFoundException", "group id does not exist",
+)
 
 
 def one_owner(history: History) -> list[str]:
@@ -89,12 +93,12 @@ def _switch(history: History, member: MemberHistory, i: int) -> bool:
 
     A member of the new protocol that comes in the first rebalance of a classic group has an unknown error,
     one that was thrown out of a group that is classic now is told that there is no such group: Java's
-    consumer gives up. A classic member that has not learned of the last epochs when the last one of the
+    consumer and librdkafka give up. A classic member that has not learned of the last epochs when the last one of the
     new protocol leaves has an illegal generation: it loses what it has, but not its place.
     """
     event = member.events[i]
     if event["e"] == "fatal":
-        return history.mixed and event["why"] in ("UnknownServerException", "GroupIdNotFoundException")
+        return history.mixed and any(word in event["why"] for word in SWITCHED)
     ids = [e["member"] for e in member.events[:i] if e["e"] == "assigned"][-1:]
     ids += [e["member"] for e in member.events[i:] if e["e"] == "assigned"][:1]
     return history.mixed and event["e"] == "lost" and len(ids) == 2 and ids[0] == ids[1]
