@@ -93,8 +93,8 @@ def _switch(history: History, member: MemberHistory, i: int) -> bool:
 
     A member of the new protocol that comes in the first rebalance of a classic group has an unknown error,
     one that was thrown out of a group that is classic now is told that there is no such group: Java's
-    consumer and librdkafka give up. A classic member that has not learned of the last epochs when the last one of the
-    new protocol leaves has an illegal generation: it loses what it has, but not its place.
+    consumer and librdkafka give up. A classic member that has not learned of the last epochs when the last
+    one of the new protocol leaves has an illegal generation: it loses what it has, but not its place.
     """
     event = member.events[i]
     if event["e"] == "fatal":
