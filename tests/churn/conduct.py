@@ -17,7 +17,8 @@ from churn import report  # noqa: E402
 from churn.checks import violations  # noqa: E402
 from churn.group import Group  # noqa: E402
 from churn.outside import Load, Watcher, create_topics  # noqa: E402
-from churn.plan import CONFIGS, SETTINGS, Profile, rounds, short  # noqa: E402
+from churn.plan import CONFIGS, SESSION_MS, SETTINGS, Profile, rounds, short  # noqa: E402
+from churn.processor import Processor, Watched  # noqa: E402
 from harness.broker import ROOT, Broker  # noqa: E402
 
 LAUNCHER = f"{sys.executable} {HERE / 'launch_kafka.py'}"
@@ -28,7 +29,7 @@ SHOWN = 3
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--short", action="store_true", help="every client at once, for continuous integration")
+    parser.add_argument("--short", action="store_true", help="every client at once")
     parser.add_argument("--seed", help="repeats the choices of an earlier run")
     parser.add_argument("--seconds", type=float, help="of churn in each round")
     parser.add_argument("--members", type=int, help="the most members of a group")
@@ -55,7 +56,9 @@ def profile(args: argparse.Namespace) -> Profile:
 class Round:
     """Some groups at once against one broker, which is killed in between."""
 
-    def __init__(self, args: argparse.Namespace, names: tuple[str, ...], plan: Profile, seed: str, out: Path) -> None:
+    def __init__(
+        self, args: argparse.Namespace, names: tuple[str, ...], plan: Profile, seed: str, out: Path,
+    ) -> None:
         self.plan = plan
         self.random = random.Random(f"{seed}/broker")
         options = [word for key, value in SETTINGS.items() for word in ("--set", f"{key}={value}")]
@@ -69,7 +72,8 @@ class Round:
         """Churn, then everything to its end."""
         address, over = self.broker.address, threading.Event()
         create_topics(address, self.groups)
-        load, watcher = Load(address, self.groups), Watcher(address, self.groups)
+        load, watcher = Load(address, self.groups), Watcher(address, self.groups, self.random)
+        processor = Processor(SESSION_MS, self._watched)
         threads = [threading.Thread(target=group.churn, args=(over,)) for group in self.groups]
         for thread in threads:
             thread.start()
@@ -81,7 +85,16 @@ class Round:
         for step in (Group.wait_committed, Group.leave_all):
             self._all(step)
         watcher.stop()
+        processor.stop()
         self.problems += load.problems
+
+    def _watched(self) -> list[Watched]:
+        process = self.broker.process
+        found = [each for group in self.groups for each in group.watched()]
+        if process is not None:
+            outages, tell = [g.history.outages for g in self.groups], [g.starved for g in self.groups]
+            found.append(Watched(process.pid, outages, tell))
+        return found
 
     def _all(self, step) -> None:
         threads = [threading.Thread(target=step, args=(group,)) for group in self.groups]
@@ -164,7 +177,8 @@ def main() -> int:
     print("\n".join(report.rests(groups)))
     if bad:
         words = [word for word in sys.argv[1:] if word != "--seed" and word != args.seed]
-        print(f"churn: FAILED: {len(bad)} violations; repeat: tests/churn/run.sh {' '.join(words)} --seed {seed}")
+        again = f"tests/churn/run.sh {' '.join(words)} --seed {seed}"
+        print(f"churn: FAILED: {len(bad)} violations; repeat: {again}")
         return 1
     print(f"churn: {len(groups)} groups, no violation (seed {seed})")
     return 0

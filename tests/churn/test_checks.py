@@ -11,9 +11,13 @@ import pytest
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "clients")]
 
-from churn import checks  # noqa: E402
+from churn import ghosts, ownership  # noqa: E402
 from churn.checks import CHECKS, violations  # noqa: E402
-from churn.history import Event, History, MemberHistory, Sample, Silence  # noqa: E402
+from churn.ghosts import Past  # noqa: E402
+from churn.history import Event, Ghost, History, MemberHistory, Sample, Silence  # noqa: E402
+from churn.member import RESET  # noqa: E402
+from churn.processor import Waits  # noqa: E402
+from churn.statics import differences, told  # noqa: E402
 
 SESSION = 6000.0
 
@@ -21,7 +25,7 @@ SESSION = 6000.0
 @pytest.fixture(autouse=True)
 def exact_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """The times here are small whole numbers."""
-    monkeypatch.setattr(checks, "GRAIN_MS", 0)
+    monkeypatch.setattr(ownership, "GRAIN_MS", 0)
 
 
 def assigned(t: float, gen: int, member: str, owned: list[int], added: list[int] | None = None) -> Event:
@@ -29,8 +33,8 @@ def assigned(t: float, gen: int, member: str, owned: list[int], added: list[int]
             "added": owned if added is None else added}
 
 
-def gone(t: float, event: str, parts: list[int]) -> Event:
-    return {"t": t, "e": event, "parts": parts}
+def gone(t: float, event: str, parts: list[int], owned: tuple[int, ...] = ()) -> Event:
+    return {"t": t, "e": event, "parts": parts, "owned": list(owned)}
 
 
 def read(t: float, p: int, first: int, last: int) -> Event:
@@ -175,11 +179,162 @@ def test_a_start_before_the_commit() -> None:
 def test_a_commit_of_the_meantime_is_a_good_start() -> None:
     """The old owner may commit until the new one asks for the offset."""
     h = good()
-    h.members[0].events += commit(4.5, 0, 12)
+    attempt, answer = commit(3.5, 0, 12)
+    h.members[0].events += [attempt, answer | {"t": 4.5}]
     assert violations(h) == []
     h.members[1].events[1] = read(5, 0, 12, 19)
     h.members[0].events.insert(2, read(1, 0, 10, 11))
     assert violations(h) == []
+
+
+def late(gen: int) -> History:
+    """m1 is silent for a session, m2 has its partitions by then in generation 2; m1 tells of `gen`."""
+    first = [assigned(0, 1, "a", [0]), gone(1, "revoked", [0]), assigned(7000, gen, "a", [0]),
+             gone(7001, "revoked", [0]), assigned(7002, 3, "a", [])]
+    return history(first, [assigned(6000, 2, "b", [0, 1])])
+
+
+def test_what_is_told_late_is_excused_after_a_silence() -> None:
+    h = late(1)
+    assert found(h) == {"no_overlap"}
+    h.members[0].silences.append(Silence(500, 6999))
+    assert violations(h) == []
+
+
+def test_a_partition_that_is_given_twice_is_found_after_a_silence_too() -> None:
+    h = late(3)
+    h.members[0].silences.append(Silence(500, 6999))
+    assert found(h) == {"no_overlap"}
+    h = late(2)
+    h.members[0].silences.append(Silence(500, 6999))
+    assert found(h) == {"no_overlap", "one_owner"}
+
+
+def test_what_is_told_late_may_be_given_up_before_its_heir_tells() -> None:
+    h = late(1)
+    h.members[1].events[0]["t"] = 7000.5
+    assert found(h) == {"no_overlap"}
+    h.members[0].silences.append(Silence(500, 6999))
+    assert violations(h) == []
+    h.members[0].events[3]["t"] = h.members[0].events[4]["t"] = 14_000
+    assert found(h) == {"no_overlap"}
+
+
+def test_only_the_first_word_after_a_silence_is_late() -> None:
+    h = late(1)
+    h.members[0].silences.append(Silence(500, 6999))
+    h.members[0].events.insert(2, assigned(6999.5, 1, "a", []))
+    assert found(h) == {"no_overlap"}
+
+
+def test_a_silence_of_before_is_no_excuse_for_what_is_owned_now() -> None:
+    h = good()
+    h.members[0].events.pop()
+    h.members[0].silences.append(Silence(-9000, -1))
+    assert found(h) == {"no_overlap"}
+
+
+def test_what_a_loss_does_not_name_is_lost() -> None:
+    h = good()
+    h.members[0].events[-1] = gone(3, "lost", [0])
+    assert found(h) == {"no_eviction"}
+
+
+def test_a_commit_of_one_that_was_replaced() -> None:
+    h = good()
+    h.members[0].events += commit(4.5, 0, 15)
+    assert found(h) == {"fenced_out"}
+    h.members[0].events[-1] |= {"e": "refused"}
+    assert violations(h) == []
+
+
+def test_a_commit_of_one_that_was_replaced_is_told() -> None:
+    h = good()
+    h.members[0].events += [commit(4.5, 0, 15)[0]]
+    h.samples.insert(2, Sample(5, {0: 15, 1: -1}))
+    assert found(h) == {"fenced_out"}
+
+
+def test_a_commit_for_what_was_told_late_is_not_asked() -> None:
+    h = late(1)
+    h.members[0].silences.append(Silence(500, 6999))
+    h.members[0].events[3:3] = commit(7000.5, 0, 15)
+    assert violations(h) == []
+    h.members[0].events.insert(2, assigned(6999.5, 1, "a", []))
+    assert found(h) == {"fenced_out", "no_overlap"}
+
+
+def test_a_commit_in_the_name_of_one_that_was_replaced() -> None:
+    h = good()
+    h.ghosts.append(Ghost(5, "a", 1, 0, 10**12, 25))
+    assert violations(h) == []
+    h.ghosts.append(Ghost(6, "a", 1, 0, 10**12 + 1, 0))
+    assert found(h) == {"ghosts_refused"}
+    h.samples.append(Sample(8, {0: 10**12 + 1, 1: -1}))
+    assert found(h) == {"ghosts_refused", "fenced_out", "commits_stay"}
+
+
+def test_in_whose_name_nothing_may_be_committed() -> None:
+    assert ghosts.replaced(good()) == [Past("a", 1, None, 0), Past("a", 1, None, 1)]
+
+
+def test_an_offset_that_a_client_went_back_to() -> None:
+    h = good()
+    h.members[1].resets += RESET.findall("%4|1|FAIL|x\n%4|1|OFFSET|x: t [0]: offset reset to BEGINNING\n")
+    assert found(h) == {"no_reset"}
+
+
+def test_a_member_that_comes_back_under_its_name_is_the_same() -> None:
+    first, second = [assigned(0, 1, "a", [0])], [assigned(4, 1, "b", [0])]
+    h = history(first, second)
+    h.members[0].killed = 3
+    assert found(h) == {"one_owner"}
+    h.members[0].instance = h.members[1].instance = "i1"
+    assert violations(h) == []
+
+
+def test_who_comes_back_has_what_it_had_and_nobody_is_told() -> None:
+    last, back = assigned(0, 1, "a", [0, 1]), assigned(9, 1, "b", [0, 1])
+    assert differences({0, 1}, last, back, []) == []
+    assert differences({0}, last, back, []) == ["[0] became [0, 1]"]
+    assert differences({0, 1}, last | {"gen": 2}, back, []) == ["generation 2 became 1"]
+    assert differences({0, 1}, None, back | {"gen": 2}, []) == []
+    other = MemberHistory("m2", [assigned(5, 2, "c", [2]), read(6, 2, 0, 0), gone(12, "lost", [2])])
+    assert len(differences({0, 1}, last, back, told([other], 1, 10))) == 1
+
+
+def test_who_waits_for_a_processor_for_half_a_session() -> None:
+    waits = Waits(SESSION)
+    assert not waits.add(0, {"1": 10**12})
+    assert not any(waits.add(500 * i, {"1": 10**12, "2": 4 * 10**8 * i}) for i in range(1, 8))
+    assert waits.add(4000, {"2": 35 * 10**8})
+    assert not waits.add(12_000, {"2": 35 * 10**8})
+
+
+def test_in_a_mixed_group_time_alone_tells_who_was_replaced() -> None:
+    h = good()
+    h.members[1].events[0]["gen"] = 1
+    h.mixed = True
+    assert violations(h) == []
+    h.members[0].events += commit(4.5, 0, 15)
+    assert found(h) == {"fenced_out"}
+    assert ghosts.replaced(h) == []
+    h.members[0].killed = 3.5
+    assert ghosts.replaced(h) == [Past("a", 1, None, 0), Past("a", 1, None, 1)]
+
+
+def test_in_a_mixed_group_a_member_may_lose_what_it_has_but_not_its_place() -> None:
+    h = good()
+    h.members[1].events += [gone(7, "lost", [0, 1]), assigned(8, 3, "b", [0, 1])]
+    assert found(h) == {"no_eviction"}
+    h.mixed = True
+    assert violations(h) == []
+    h.members[1].events[-1]["member"] = "c"
+    assert found(h) == {"no_eviction"}
+    h.members[1].events[-2:] = [{"t": 7, "e": "fatal", "why": "Unknown broker error"}]
+    assert violations(h) == []
+    h.mixed = False
+    assert found(h) == {"no_eviction"}
 
 
 def test_every_check_has_its_test() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable, Optional
 
+from churn import statics
 from churn.history import History, Silence
 from churn.member import DEAD, LEAVING, PAUSED, RUNNING, STALLED, Member, now
 from churn.plan import MAX_POLL_MS, PARTITIONS, SESSION_MS, Config
+from churn.processor import Watched
 
 # A slow machine: the start of a process, a scheduler with many of them.
 SLACK_MS = 20_000
@@ -23,7 +25,8 @@ END_MS = 60_000
 LEAVE_MS = 30_000
 
 WEIGHTS = {"join": 3, "leave": 2, "crash": 2, "pause": 2, "blip": 1, "stall": 1}
-SILENT = {"crash", "pause", "stall", "restart"}
+# What the group finds out by a silence only.
+SILENT = {"crash", "pause", "stall", "restart", "starved"}
 
 
 class Group:
@@ -37,7 +40,7 @@ class Group:
         self.out = out / config.name
         self.out.mkdir(parents=True)
         self.changed = threading.Condition()
-        self.history = History(PARTITIONS, SESSION_MS)
+        self.history = History(PARTITIONS, SESSION_MS, mixed=config.protocol == "mixed")
         self.members: list[Member] = []
         self.resumes: list[tuple[float, Member]] = []
         self.disturbed: list[tuple[float, str]] = []
@@ -53,28 +56,47 @@ class Group:
 
     # What is done.
 
-    def join(self) -> None:
-        """One member more."""
-        where = ["--bootstrap", self.address, "--topic", self.topic, "--group", self.config.name]
+    def join(self, instance: str | None = None, state: str = RUNNING) -> Member:
+        """One member more; of a static group with a new name, if none is given."""
         name = f"m{len(self.members) + 1}"
-        problem = self.history.problems.append
-        member = Member(self.config, where, name, self.out, self.changed, problem, self._started)
+        if self.config.static:
+            instance = instance or f"i{len(self.members) + 1}"
+        options = ["--bootstrap", self.address, "--topic", self.topic, "--group", self.config.name]
+        options += self.config.options(self.random, instance)
+        member = Member(
+            self.config, options, name, self.out, self.changed, self.problem, self._started, instance,
+        )
         with self.changed:
+            member.state = state
             self.members.append(member)
             self.history.members.append(member.history)
         self._did("join", member)
+        return member
+
+    def problem(self, text: str) -> None:
+        """What must not be, and is not seen in the members' words."""
+        self.history.problems.append(text)
+
+    def did(self, kind: str, member: Member) -> None:
+        """Notes what happened, beside what was done."""
+        with self.changed:
+            self.actions.append(f"{now():.0f} {kind} {member.name}")
 
     def _started(self) -> None:
         """A member's process is up: from here on the group has to do with it. `changed` is held."""
         self.disturbed.append((now(), "join"))
 
-    def _did(self, kind: str, member: Optional[Member] = None) -> None:
+    def _did(self, kind: str, member: Member | None = None) -> None:
         with self.changed:
             self.disturbed.append((now(), kind))
             self.actions.append(f"{now():.0f} {kind} {member.name if member else ''}".rstrip())
 
     def act(self) -> None:
         """One thing at random that makes sense now."""
+        if self.config.static and self.random.random() < 0.5:
+            self.settle()
+            statics.act(self)
+            return
         running = [m for m in self.members if m.state == RUNNING]
         alive = [m for m in self.members if m.state in (RUNNING, PAUSED, STALLED)]
         weights = dict(WEIGHTS)
@@ -90,9 +112,10 @@ class Group:
         if kind == "join":
             self.join()
         else:
-            self._act_on(kind, self.random.choice(running))
+            self.end(kind, self.random.choice(running))
 
-    def _act_on(self, kind: str, member: Member) -> None:
+    def end(self, kind: str, member: Member) -> None:
+        """One thing to one member that runs, by which it may be lost to the group."""
         with self.changed:
             if member.state != RUNNING:
                 return
@@ -118,9 +141,21 @@ class Group:
         """The broker is there again."""
         with self.changed:
             self.broker_away = False
-            self.history.outages[-1].end = now()
+            next(s for s in reversed(self.history.outages) if s.kind == "restart").end = now()
             self.changed.notify_all()
         self._did("restart")
+
+    def watched(self) -> list[Watched]:
+        """The processes that must have a processor."""
+        with self.changed:
+            alive = [m for m in self.members if m.state != DEAD]
+        return [Watched(m.process.pid, [m.history.silences], [self.starved]) for m in alive]
+
+    def starved(self) -> None:
+        """One of its members, or the broker, waits for a processor: nothing can be asked of the group yet."""
+        with self.changed:
+            if self.disturbed:
+                self.disturbed.append((now(), "starved"))
 
     # Waiting.
 
@@ -132,7 +167,7 @@ class Group:
                     member.resume()
                     self._did("resume", member)
 
-    def _wait(self, until: float, what: Callable[[], bool]) -> bool:
+    def wait(self, until: float, what: Callable[[], bool]) -> bool:
         """Waits for a condition, or for a time; meanwhile resumes whom it is time to."""
         with self.changed:
             while not what():
@@ -146,7 +181,7 @@ class Group:
 
     def idle(self, seconds: float) -> None:
         """The schedule's own time."""
-        self._wait(now() + seconds * 1000, lambda: False)
+        self.wait(now() + seconds * 1000, lambda: False)
 
     def at_rest(self) -> bool:
         """Whether those who can speak have all partitions between them, each some and none twice."""
@@ -164,18 +199,22 @@ class Group:
                 self.disturbed.append((now(), "drift"))
             seen = len(self.disturbed)
             last = max(t for t, _ in self.disturbed)
-            silent = any(kind in SILENT for _, kind in self.disturbed)
+            silent = self._silent()
             unready = self._unready()
             limit = START_MS if unready else SILENT_MS if silent else POLITE_MS
             until = (now() if unready else last) + limit
-            if not self._wait(until, lambda: self.at_rest() or len(self.disturbed) > seen):
+            if not self.wait(until, lambda seen=seen: self.at_rest() or len(self.disturbed) > seen):
                 if len(self.disturbed) > seen:
                     continue
-                kinds = [kind for _, kind in self.disturbed]
+                kinds = list(dict.fromkeys(kind for _, kind in self.disturbed))
                 owned = {m.name: (m.state, sorted(m.owned)) for m in self.members if m.state != DEAD}
-                self.history.problems.append(f"no rest {limit} ms after {kinds} at {last:.0f}: {owned}")
+                self.problem(f"no rest {limit} ms after {kinds} at {last:.0f}: {owned}")
                 break
         self._rested()
+
+    def _silent(self) -> bool:
+        """Whether the group may have to wait for a session; static members leave without a word."""
+        return any(kind in SILENT or kind == "leave" and self.config.static for _, kind in self.disturbed)
 
     def _unready(self) -> bool:
         """Whether the group cannot come to rest yet, for it waits for a process."""
@@ -205,12 +244,12 @@ class Group:
                     self.idle(self.random.uniform(0.2, 2.5))
             self.calm()
         except Exception as error:  # a thread must not end in silence
-            self.history.problems.append(f"the conductor failed: {error!r}")
+            self.problem(f"the conductor failed: {error!r}")
             raise
 
     def calm(self) -> None:
         """Everybody is awake, somebody is there, all is at rest."""
-        self._wait(now() + END_MS, lambda: not any(m.state in (PAUSED, STALLED) for m in self.members))
+        self.wait(now() + END_MS, lambda: not any(m.state in (PAUSED, STALLED) for m in self.members))
         if not any(m.state == RUNNING for m in self.members):
             self.join()
         self.settle()
@@ -221,9 +260,9 @@ class Group:
             last = self.history.samples[-1].offsets if self.history.samples else {}
             return all(last.get(p, -1) >= n for p, n in self.history.produced.items() if n)
 
-        if not self._wait(now() + END_MS, all_committed):
+        if not self.wait(now() + END_MS, all_committed):
             last = self.history.samples[-1].offsets if self.history.samples else {}
-            self.history.problems.append(
+            self.problem(
                 f"not all committed in {END_MS} ms: {last}, produced {self.history.produced}"
             )
 
@@ -233,15 +272,16 @@ class Group:
             leaving = [m for m in self.members if m.state == RUNNING]
             for member in leaving:
                 member.leave()
-        self._wait(now() + LEAVE_MS, lambda: all(m.state == DEAD for m in self.members))
+        self.wait(now() + LEAVE_MS, lambda: all(m.state == DEAD for m in self.members))
         self.close(leaving)
 
-    def close(self, asked: Optional[list[Member]] = None) -> None:
+    def close(self, asked: list[Member] | None = None) -> None:
         """Ends what still runs."""
         for member in self.members:
             if member.process.poll() is None and member.state != DEAD:
                 if asked is not None:
-                    self.history.problems.append(f"{member.name} did not leave in {LEAVE_MS} ms ({member.state})")
+                    text = f"{member.name} did not leave in {LEAVE_MS} ms ({member.state})"
+                    self.problem(text)
                 member.kill()
         for member in self.members:
             member.process.wait()

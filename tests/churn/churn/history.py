@@ -8,7 +8,7 @@ of the one machine's wall clock.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any
 
 Event = dict[str, Any]
 FOREVER = float("inf")
@@ -16,7 +16,8 @@ FOREVER = float("inf")
 
 @dataclass
 class Silence:
-    """A time in which a member could not, or would not, speak to the broker."""
+    """A time in which a member could not, or would not, speak to the broker: `pause`, `blip`, `stall`,
+    `double` (another took its name), `starved` (it waited for a processor)."""
 
     start: float
     end: float = FOREVER
@@ -30,7 +31,23 @@ class MemberHistory:
     name: str
     events: list[Event] = field(default_factory=list)
     silences: list[Silence] = field(default_factory=list)
-    killed: Optional[float] = None
+    killed: float | None = None
+    # The group.instance.id, which its successors have too.
+    instance: str | None = None
+    # What its client's log says of offsets that it went back to by itself.
+    resets: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Ghost:
+    """A commit that the conductor sent in the name of a member that had been replaced, and its answer."""
+
+    t: float
+    member: str
+    gen: int
+    partition: int
+    offset: int
+    code: int
 
 
 @dataclass
@@ -49,9 +66,13 @@ class History:
     session_ms: float
     members: list[MemberHistory] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
-    # When the broker was away: from its end to its line on stdout.
+    ghosts: list[Ghost] = field(default_factory=list)
+    # When the broker was away: from its end to its line on stdout; or had no processor.
     outages: list[Silence] = field(default_factory=list)
     # The number of records that the producer has acknowledged, by partition.
     produced: dict[int, int] = field(default_factory=dict)
+    # Members of both protocols: a group that is empty for a moment may go to the other protocol, and its
+    # generations then begin anew. Only time orders what was said.
+    mixed: bool = False
     # What the conductor saw by itself: rebalances that took too long, processes that ended.
     problems: list[str] = field(default_factory=list)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 from churn.history import MemberHistory, Silence
 from churn.plan import Config
 from harness.members import start
 
+# librdkafka's words. It says nothing of a group that has no offset yet.
+RESET = re.compile(r".*offset reset.*|.*truncat.*", re.IGNORECASE)
 RUNNING, PAUSED, STALLED, LEAVING, DEAD = "running", "paused", "stalled", "leaving", "dead"
 
 
@@ -25,19 +28,21 @@ class Member:
     """Starts a member, pauses, stalls, kills it, asks it to leave; never another process."""
 
     def __init__(
-        self, config: Config, where: list[str], name: str, out: Path, changed: threading.Condition,
-        problem: Callable[[str], None], started: Callable[[], None],
+        self, config: Config, options: list[str], name: str, out: Path, changed: threading.Condition,
+        problem: Callable[[str], None], started: Callable[[], None], instance: str | None = None,
     ) -> None:
         self.name = name
-        self.history = MemberHistory(name)
+        self.instance = instance
+        self.history = MemberHistory(name, instance=instance)
         self.state = RUNNING
         self.owned: set[int] = set()
         self.changed = changed
         self.problem = problem
         self.on_start = started
-        self.log = open(out / f"{name}.jsonl", "w", encoding="utf-8")
-        with open(out / f"{name}.stderr", "wb") as errors:
-            self.process = start(config.client, *where, *config.options, errors=errors)
+        self.log = open(out / f"{name}.jsonl", "w", encoding="utf-8", buffering=1)
+        self.errors = out / f"{name}.stderr"
+        with open(self.errors, "wb") as errors:
+            self.process = start(config.client, *options, errors=errors)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
@@ -48,7 +53,9 @@ class Member:
             self._event(line)
         code = self.process.wait()
         self.log.close()
+        said = self.errors.read_text(encoding="utf-8", errors="replace")
         with self.changed:
+            self.history.resets += RESET.findall(said)
             if self.history.events and self.history.events[-1]["e"] == "fatal":
                 self.history.killed = now()
             elif self.state not in (DEAD, LEAVING):
@@ -88,7 +95,11 @@ class Member:
 
     def _awake(self) -> None:
         self.state = RUNNING
-        self.history.silences[-1].end = now()
+        self._silent().end = now()
+
+    def _silent(self) -> Silence:
+        """The silence that it was put into."""
+        return next(s for s in reversed(self.history.silences) if s.kind in ("pause", "stall"))
 
     def pause(self) -> None:
         """SIGSTOP."""

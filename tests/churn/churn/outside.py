@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import random
 import struct
 import threading
 from collections import defaultdict
-from typing import Optional
 
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from churn import ghosts
 from churn.group import Group
 from churn.history import Sample
 from churn.member import now
@@ -20,6 +21,8 @@ OFFSET_FETCH = 9
 TICK_SECONDS = 0.1
 PER_TICK = 12
 SAMPLE_SECONDS = 0.2
+# One sample in so many is followed by a commit that must be refused.
+HAUNT_EACH = 4
 
 
 def create_topics(address: str, groups: list[Group]) -> None:
@@ -52,7 +55,8 @@ class Load:
                 for _ in range(PER_TICK):
                     sequence += 1
                     self.producer.produce(
-                        group.topic, str(sequence).encode(), partition=sequence % PARTITIONS, on_delivery=self._report,
+                        group.topic, str(sequence).encode(), partition=sequence % PARTITIONS,
+                        on_delivery=self._report,
                     )
             self.producer.poll(0)
             self.over.wait(TICK_SECONDS)
@@ -75,20 +79,23 @@ class Load:
                 for partition, count in counts.items():
                     end = raw.end_offset(group.topic, partition)
                     if end != count:
-                        self.problems.append(f"{group.topic}-{partition} ends at {end}, acknowledged were {count}")
+                        self.problems.append(
+                            f"{group.topic}-{partition} ends at {end}, acknowledged were {count}"
+                        )
                 with group.changed:
                     group.history.produced = counts
                     group.changed.notify_all()
 
 
 class Watcher:
-    """Asks for the committed offsets of all groups, again and again."""
+    """Asks for the committed offsets of all groups, again and again, and commits as nobody may."""
 
-    def __init__(self, address: str, groups: list[Group]) -> None:
+    def __init__(self, address: str, groups: list[Group], chance: random.Random) -> None:
+        self.chance = chance
         self.address = address
         self.groups = groups
         self.over = threading.Event()
-        self.raw: Optional[Raw] = None
+        self.raw: Raw | None = None
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
@@ -98,6 +105,8 @@ class Watcher:
                 self.raw = self.raw or Raw(self.address)
                 for group in self.groups:
                     self._sample(self.raw, group)
+                    if self.chance.randrange(HAUNT_EACH) == 0:
+                        self._haunt(self.raw, group)
             except OSError:
                 self.raw = None  # the broker is away
 
@@ -109,13 +118,22 @@ class Watcher:
                 group.history.samples.append(Sample(asked, offsets))
                 group.changed.notify_all()
 
+    def _haunt(self, raw: Raw, group: Group) -> None:
+        with group.changed:
+            who = ghosts.choose(group.history, self.chance)
+            offset = ghosts.FIRST_OFFSET + len(group.history.ghosts)
+        ghost = who and ghosts.haunt(raw, group.config.name, group.topic, who, offset)
+        if ghost is not None:
+            with group.changed:
+                group.history.ghosts.append(ghost)
+
     def stop(self) -> None:
         """No more samples."""
         self.over.set()
         self.thread.join()
 
 
-def committed(raw: Raw, group: str, topic: str) -> Optional[dict[int, int]]:
+def committed(raw: Raw, group: str, topic: str) -> dict[int, int] | None:
     """The group's offsets, by OffsetFetch v1; nothing while the coordinator is loading."""
     body = _string(group) + struct.pack(">i", 1) + _string(topic) + struct.pack(">i", PARTITIONS)
     answer = raw.call(OFFSET_FETCH, 1, body + struct.pack(f">{PARTITIONS}i", *range(PARTITIONS)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 
 from harness.members import CLASSIC, CONSUMER
@@ -21,43 +22,73 @@ SETTINGS = {
 }
 
 
+LEAVES_WHEN_STALLED = {"java-4", "java-3.9", "librdkafka", "kafka-python"}
+# kafka-python's leader believes what its members say that they own, and its members that were thrown out
+# say what they had before (3.0.12 never resets CooperativeStickyAssignor.member_assignment).
+LEFT_OUT = {("kafka-python", "cooperative-sticky")}
+STATIC = {
+    "classic": {
+        "java-4": "range", "java-3.9": "sticky", "librdkafka": "range",
+        "franz-go": "sticky", "sarama": "range", "kafka-python": "roundrobin", "aiokafka": "range",
+    },
+    "consumer": {"java-4": "uniform", "librdkafka": "uniform", "franz-go": "range"},
+}
+# aiokafka has no ear for FENCED_INSTANCE_ID.
+FENCED_ENDS = set(STATIC["classic"]) - {"aiokafka"}
+# franz-go does not give its name back in the consumer protocol, so nobody may have it for a session.
+KEEPS_ITS_NAME = {("franz-go", "consumer")}
+# It joins a second time when it learns late how many partitions there are; a leader that does is a rebalance.
+JOINS_TWICE = {"kafka-python"}
+# Of these, groups with members of both protocols, each with an assignor of its own.
+MIXED = ("java-4", "librdkafka", "franz-go")
+MIXED_ASSIGNORS = {"classic": "range", "consumer": "uniform"}
+
+
 @dataclass(frozen=True)
 class Config:
-    """One client with one assignor: one group."""
+    """One client with one assignor: one group. `mixed` is a protocol here: each member has one of the two."""
 
     client: str
     assignor: str
     protocol: str = "classic"
-    # It leaves its group by itself when the application does not poll.
-    leaves_when_stalled: bool = False
+    static: bool = False
 
     @property
     def name(self) -> str:
         """For groups, topics and reports."""
-        return f"{self.client}-{self.assignor}" + ("-848" if self.protocol == "consumer" else "")
+        words = {"consumer": "-848", "mixed": "-mixed"}
+        assignor = "" if self.protocol == "mixed" else f"-{self.assignor}"
+        return self.client + assignor + words.get(self.protocol, "") + ("-static" if self.static else "")
 
     @property
-    def options(self) -> list[str]:
+    def leaves_when_stalled(self) -> bool:
+        """It leaves its group by itself when the application does not poll."""
+        return self.client in LEAVES_WHEN_STALLED
+
+    def options(self, chance: random.Random, instance: str | None) -> list[str]:
         """What a member is told beside where and what to read."""
+        protocol, assignor = self.protocol, self.assignor
+        if protocol == "mixed":
+            protocol = chance.choice(list(MIXED_ASSIGNORS))
+            assignor = MIXED_ASSIGNORS[protocol]
         return [
-            "--assignor", self.assignor, "--protocol", self.protocol, "--session-ms", str(SESSION_MS),
+            "--assignor", assignor, "--protocol", protocol, "--session-ms", str(SESSION_MS),
             "--heartbeat-ms", str(HEARTBEAT_MS), "--max-poll-ms", str(MAX_POLL_MS),
+            *(["--instance", instance] if instance else []),
         ]
 
 
-LEAVES_WHEN_STALLED = {"java-4", "java-3.9", "librdkafka", "kafka-python"}
+def _configs() -> list[Config]:
+    tables = (("classic", CLASSIC), ("consumer", CONSUMER))
+    found = [
+        Config(client, assignor, protocol) for protocol, table in tables
+        for client, assignors in table.items() for assignor in assignors if (client, assignor) not in LEFT_OUT
+    ]
+    found += [Config(c, a, protocol, True) for protocol, table in STATIC.items() for c, a in table.items()]
+    return found + [Config(client, "", "mixed") for client in MIXED]
 
 
-def _config(client: str, assignor: str, protocol: str) -> Config:
-    return Config(client, assignor, protocol, client in LEAVES_WHEN_STALLED)
-
-
-CONFIGS = {
-    config.name: config
-    for protocol, table in (("classic", CLASSIC), ("consumer", CONSUMER))
-    for client, assignors in table.items()
-    for config in (_config(client, assignor, protocol) for assignor in assignors)
-}
+CONFIGS = {config.name: config for config in _configs()}
 
 
 @dataclass(frozen=True)
@@ -71,12 +102,17 @@ class Profile:
 
 
 def short() -> tuple[tuple[str, ...], ...]:
-    """Every client at once, each assignor in one of them at least."""
+    """Every client at once, with each assignor somewhere; then the static and the mixed groups."""
     return ((
-        "java-4-cooperative-sticky", "java-3.9-sticky", "librdkafka-cooperative-sticky", "franz-go-roundrobin",
-        "sarama-range", "kafka-python-sticky", "aiokafka-range", "kafkajs-roundrobin",
+        "java-4-cooperative-sticky", "java-3.9-sticky", "librdkafka-cooperative-sticky",
+        "franz-go-roundrobin", "sarama-range", "kafka-python-sticky", "aiokafka-range", "kafkajs-roundrobin",
         "java-4-uniform-848", "librdkafka-range-848", "franz-go-uniform-848",
-    ),)
+    ), (
+        "java-4-range-static", "librdkafka-range-static", "franz-go-sticky-static",
+        "sarama-range-static", "kafka-python-roundrobin-static", "aiokafka-range-static",
+        "java-4-uniform-848-static", "librdkafka-uniform-848-static", "franz-go-range-848-static",
+        "java-4-mixed", "librdkafka-mixed", "franz-go-mixed",
+    ))
 
 
 def rounds(names: list[str], at_once: int) -> tuple[tuple[str, ...], ...]:
@@ -87,5 +123,7 @@ def rounds(names: list[str], at_once: int) -> tuple[tuple[str, ...], ...]:
 
 def _rank(name: str) -> int:
     config = CONFIGS[name]
-    table = CONSUMER if config.protocol == "consumer" else CLASSIC
+    table = {"classic": CLASSIC, "consumer": CONSUMER}.get(config.protocol, {})
+    if config.static or config.protocol == "mixed":
+        return 4 if config.static else 5
     return table[config.client].index(config.assignor)

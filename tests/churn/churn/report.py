@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 from churn.group import Group
+from churn.processor import STARVED
 
 KINDS = ("join", "leave", "crash", "pause", "blip", "stall", "resume", "restart", "several")
 
@@ -18,9 +19,13 @@ def facts(group: Group) -> str:
     generation = max((event["gen"] for event in events if event["e"] == "assigned"), default=0)
     produced = sum(group.history.produced.values())
     actions = " ".join(f"{kind} {n}" for kind, n in sorted(done.items()))
+    silences = [s for m in group.history.members for s in m.silences] + group.history.outages
+    starved = sum(s.end - s.start for s in silences if s.kind == STARVED) / 1000
     return (
-        f"{group.config.name}: {actions}; generation {generation}, {produced} records, {read - produced} read "
-        f"again, {count['committed'] or count['commit']} commits, {count['refused']} refused, {count['error']} errors"
+        f"{group.config.name}: {actions}; generation {generation}, {produced} records, "
+        f"{read - produced} read again, {count['committed'] or count['commit']} commits, {count['refused']} "
+        f"refused, {len(group.history.ghosts)} of nobody's, {count['error']} errors"
+        + (f", {starved:.0f} s without a processor" if starved else "")
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 import sys
@@ -16,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor  # noqa: E402
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor  # noqa: E402
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor  # noqa: E402
-from aiokafka.errors import KafkaError  # noqa: E402
+from aiokafka.errors import KafkaConnectionError, KafkaError  # noqa: E402
 
 from member import POLL_SECONDS, Commands, Log, Offsets, Pending, arguments  # noqa: E402
 
@@ -49,6 +50,7 @@ def consumer_of(job: argparse.Namespace) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
         bootstrap_servers=job.bootstrap,
         group_id=job.group,
+        group_instance_id=job.instance,
         partition_assignment_strategy=[ASSIGNORS[job.assignor]],
         session_timeout_ms=job.session_ms,
         heartbeat_interval_ms=job.heartbeat_ms,
@@ -85,12 +87,29 @@ async def step(consumer: AIOKafkaConsumer, job: argparse.Namespace, pending: Pen
         pending.done(offsets, await commit(consumer, job.topic, offsets))
 
 
+async def started(job: argparse.Namespace, log: Log, commands: Commands) -> Optional[AIOKafkaConsumer]:
+    """A consumer that has found its broker; aiokafka gives up at once when there is none."""
+    while not commands.quit:
+        consumer = consumer_of(job)
+        consumer.subscribe([job.topic], listener=Listener(consumer, log))
+        try:
+            await consumer.start()
+            return consumer
+        except KafkaConnectionError as error:
+            await consumer.stop()
+            log.say("error", why=type(error).__name__)
+            await asyncio.sleep(POLL_SECONDS)
+    return None
+
+
 async def live(job: argparse.Namespace, log: Log) -> None:
     """The life of a member."""
-    commands, pending, consumer = Commands(), Pending(log), consumer_of(job)
+    commands, pending = Commands(), Pending(log)
     log.say("start", pid=os.getpid())
-    consumer.subscribe([job.topic], listener=Listener(consumer, log))
-    await consumer.start()
+    consumer = await started(job, log, commands)
+    if consumer is None:
+        log.say("end")
+        return
     while not commands.quit:
         stall = commands.stall()
         if stall:
@@ -100,7 +119,9 @@ async def live(job: argparse.Namespace, log: Log) -> None:
         await step(consumer, job, pending)
     # aiokafka has no callback for this; nothing is read any more.
     log.gone("revoked", log.owned)
-    await consumer.stop()
+    # While its connection is away, it is cancelled by its own fetcher.
+    with contextlib.suppress(asyncio.CancelledError):
+        await consumer.stop()
     log.say("end")
 
 

@@ -14,7 +14,7 @@ import os
 import sys
 import threading
 import time
-from typing import Iterable, Optional, Protocol
+from typing import Iterable, NoReturn, Optional, Protocol
 
 POLL_SECONDS = 0.2
 Offsets = dict[int, int]
@@ -26,6 +26,7 @@ def arguments() -> argparse.Namespace:
     for name in ("bootstrap", "topic", "group", "assignor"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--protocol", choices=["classic", "consumer"], default="classic")
+    parser.add_argument("--instance", help="the group.instance.id of a static member")
     parser.add_argument("--session-ms", type=int, default=6000)
     parser.add_argument("--heartbeat-ms", type=int, default=1000)
     parser.add_argument("--max-poll-ms", type=int, default=10_000)
@@ -68,6 +69,11 @@ class Log:
             for partition in partitions:
                 self.pending.pop(partition, None)
             self._write(event, {"parts": partitions, "owned": sorted(self.owned)})
+
+    def fatal(self, why: str) -> NoReturn:
+        """The client is good for nothing any more: its application ends, and leaves nothing."""
+        self.say("fatal", why=why)
+        os._exit(1)
 
     def read(self, partition: int, offsets: list[int]) -> None:
         """These offsets were given to the application, in this order."""

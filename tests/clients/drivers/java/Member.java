@@ -22,6 +22,10 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.FencedInstanceIdException;
+import org.apache.kafka.common.errors.GroupIdNotFoundException;
+import org.apache.kafka.common.errors.UnknownServerException;
+import org.apache.kafka.common.errors.UnreleasedInstanceIdException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 public final class Member implements ConsumerRebalanceListener {
@@ -32,7 +36,6 @@ public final class Member implements ConsumerRebalanceListener {
         "cooperative-sticky", "CooperativeStickyAssignor");
 
     private final String topic;
-    private final boolean whole;
     private final KafkaConsumer<byte[], byte[]> consumer;
     private final TreeSet<Integer> owned = new TreeSet<>();
     private final Map<Integer, Long> pending = new TreeMap<>();
@@ -41,7 +44,6 @@ public final class Member implements ConsumerRebalanceListener {
 
     private Member(Map<String, String> options) {
         topic = options.get("--topic");
-        whole = classic(options) && !options.get("--assignor").equals("cooperative-sticky");
         consumer = new KafkaConsumer<>(config(options), new ByteArrayDeserializer(), new ByteArrayDeserializer());
     }
 
@@ -74,6 +76,9 @@ public final class Member implements ConsumerRebalanceListener {
         config.put("enable.auto.commit", false);
         config.put("auto.offset.reset", "earliest");
         config.put("fetch.max.wait.ms", 100);
+        if (options.containsKey("--instance")) {
+            config.put("group.instance.id", options.get("--instance"));
+        }
         String assignor = options.get("--assignor");
         if (classic(options)) {
             config.put("partition.assignment.strategy",
@@ -109,6 +114,10 @@ public final class Member implements ConsumerRebalanceListener {
             try {
                 read(consumer.poll(POLL));
                 commit();
+            } catch (FencedInstanceIdException | UnreleasedInstanceIdException | UnknownServerException
+                    | GroupIdNotFoundException e) {
+                say("fatal", text("why", e.getClass().getSimpleName()));
+                Runtime.getRuntime().halt(1);
             } catch (KafkaException e) {
                 say("error", text("why", e.getClass().getSimpleName()));
             }
@@ -154,6 +163,8 @@ public final class Member implements ConsumerRebalanceListener {
             consumer.commitSync(wanted, COMMIT);
             say("committed", offsets);
             pending.clear();
+        } catch (FencedInstanceIdException e) {
+            throw e;
         } catch (KafkaException e) {
             say("refused", offsets + text("why", e.getClass().getSimpleName()));
         }
@@ -162,11 +173,9 @@ public final class Member implements ConsumerRebalanceListener {
     @Override
     public void onPartitionsAssigned(Collection<TopicPartition> parts) {
         ConsumerGroupMetadata group = consumer.groupMetadata();
-        if (whole) {
-            owned.clear();
-        }
         TreeSet<Integer> added = numbers(parts);
-        owned.addAll(added);
+        pending.keySet().removeAll(added);
+        owns(numbers(consumer.assignment()));
         say("assigned", ",\"gen\":" + group.generationId() + text("member", group.memberId())
             + ",\"added\":" + added + ",\"owned\":" + owned);
     }
@@ -183,9 +192,18 @@ public final class Member implements ConsumerRebalanceListener {
 
     private void gone(String event, Collection<TopicPartition> parts) {
         TreeSet<Integer> gone = numbers(parts);
-        owned.removeAll(gone);
-        pending.keySet().removeAll(gone);
+        TreeSet<Integer> left = numbers(consumer.assignment());
+        left.removeAll(gone);
+        owns(left);
         say(event, ",\"parts\":" + gone + ",\"owned\":" + owned);
+    }
+
+    // Not the sum of the callbacks: the new protocol's consumer may lose partitions of which it has not
+    // told yet, and then tells that they are assigned, but never that they are lost.
+    private void owns(TreeSet<Integer> parts) {
+        owned.clear();
+        owned.addAll(parts);
+        pending.keySet().retainAll(parts);
     }
 
     private static TreeSet<Integer> numbers(Collection<TopicPartition> parts) {

@@ -15,7 +15,7 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.coordinator.assignors.range import RangePartitionAssignor  # noqa: E402
 from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor  # noqa: E402
 from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor  # noqa: E402
-from kafka.errors import KafkaError  # noqa: E402
+from kafka.errors import FencedInstanceIdError, KafkaError  # noqa: E402
 from kafka.structs import OffsetAndMetadata  # noqa: E402
 
 from member import POLL_SECONDS, Log, Offsets, arguments, run  # noqa: E402
@@ -57,6 +57,7 @@ class KafkaPython:
         self.consumer = KafkaConsumer(
             bootstrap_servers=job.bootstrap,
             group_id=job.group,
+            group_instance_id=job.instance,
             partition_assignment_strategy=[ASSIGNORS[job.assignor]],
             session_timeout_ms=job.session_ms,
             heartbeat_interval_ms=job.heartbeat_ms,
@@ -71,6 +72,8 @@ class KafkaPython:
     def poll(self) -> dict[int, list[int]]:
         try:
             records = self.consumer.poll(timeout_ms=int(POLL_SECONDS * 1000))
+        except FencedInstanceIdError as error:
+            self.log.fatal(type(error).__name__)
         except KafkaError as error:
             self.log.say("error", why=type(error).__name__)
             return {}
@@ -80,6 +83,8 @@ class KafkaPython:
         wanted = {TopicPartition(self.job.topic, p): OffsetAndMetadata(o, "", -1) for p, o in offsets.items()}
         try:
             self.consumer.commit(wanted, timeout_ms=COMMIT_MS)
+        except FencedInstanceIdError as error:
+            self.log.fatal(type(error).__name__)
         except KafkaError as error:
             return type(error).__name__
         return None

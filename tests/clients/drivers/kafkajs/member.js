@@ -22,6 +22,8 @@ const OPTIONS = {
 const job = parseArgs({ options: OPTIONS }).values
 let group
 let owned = new Set()
+let joining = false
+let generation = -1
 const pending = new Map()
 
 const numbers = set => [...set].sort((a, b) => a - b)
@@ -31,12 +33,12 @@ function say(e, fields = {}) {
   fs.writeSync(1, JSON.stringify({ t: Date.now(), e, ...fields }) + '\n')
 }
 
-function assigned() {
+function assigned(gen) {
   const topics = group.assigned().filter(({ topic }) => topic === job.topic)
   owned = new Set(topics.flatMap(({ partitions }) => partitions))
   pending.clear()
   const parts = numbers(owned)
-  say('assigned', { gen: group.generationId, member: group.memberId, added: parts, owned: parts })
+  say('assigned', { gen, member: group.memberId, added: parts, owned: parts })
 }
 
 function revoked() {
@@ -53,9 +55,15 @@ const joinAndSync = ConsumerGroup.prototype.joinAndSync
 ConsumerGroup.prototype.joinAndSync = async function () {
   group = this
   revoked()
-  const result = await joinAndSync.call(this)
-  assigned()
-  return result
+  joining = true
+  try {
+    const result = await joinAndSync.call(this)
+    generation = group.generationId
+    assigned(generation)
+    return result
+  } finally {
+    joining = false
+  }
 }
 const leave = ConsumerGroup.prototype.leave
 ConsumerGroup.prototype.leave = function () {
@@ -85,6 +93,9 @@ async function eachBatch({ batch, resolveOffset, heartbeat, isStale, commitOffse
   // When a connection is lost while kafkajs (2.2.4) joins anew, it reads on as nobody's member and asks
   // for nothing that would tell it so. This is what a broker would answer.
   if (group.memberId === null) throw Object.assign(new Error('not a member'), { type: 'UNKNOWN_MEMBER_ID' })
+  // Its join was cut off with its connection, and it goes on as the member that it was: a broker that comes
+  // back knows it as such. What it has is of the generation before.
+  if (!joining && owned.size === 0) assigned(generation)
   const offsets = batch.messages.map(m => Number(m.offset))
   const last = offsets[offsets.length - 1]
   say('read', { p: batch.partition, from: offsets[0], to: last, n: offsets.length })

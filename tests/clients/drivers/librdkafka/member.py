@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import struct
 import sys
 from collections import defaultdict
@@ -29,8 +28,11 @@ def config(job: argparse.Namespace) -> dict[str, Any]:
         "enable.auto.commit": False,
         "auto.offset.reset": "earliest",
         "fetch.wait.max.ms": 100,
-        "log_level": 0,
+        # Warnings on stderr: it names the offsets that it goes back to by itself.
+        "log_level": 4,
     }
+    if job.instance:
+        same["group.instance.id"] = job.instance
     if job.protocol == "consumer":
         return same | {"group.remote.assignor": job.assignor}
     return same | {
@@ -80,8 +82,7 @@ class Librdkafka:
             self.log.say("error", why=error.name())
             return
         self.log.gone("lost", self.log.owned)
-        self.log.say("fatal", why=error.str())
-        os._exit(1)
+        self.log.fatal(error.str())
 
     def commit(self, offsets: Offsets) -> Optional[str]:
         parts = [TopicPartition(self.job.topic, p, o) for p, o in offsets.items()]

@@ -55,6 +55,9 @@ func (m *member) options() []kgo.Opt {
 			m.log.Gone("lost", parts[topic])
 		}),
 	}
+	if m.job.Instance != "" {
+		opts = append(opts, kgo.InstanceID(m.job.Instance))
+	}
 	if m.job.Protocol == "consumer" {
 		opts = append(opts, kgo.ServerSideBalancer())
 	}
@@ -66,6 +69,9 @@ func (m *member) poll() {
 	defer cancel()
 	fetches := m.client.PollFetches(ctx)
 	fetches.EachPartition(func(part kgo.FetchTopicPartition) {
+		if errors.Is(part.Err, kerr.FencedInstanceID) || errors.Is(part.Err, kerr.UnreleasedInstanceID) {
+			m.log.Fatal(part.Err)
+		}
 		if part.Err != nil {
 			if !errors.Is(part.Err, context.DeadlineExceeded) {
 				m.log.Say("error", part.Err.Error())

@@ -17,8 +17,8 @@ import (
 
 // Job is the command line.
 type Job struct {
-	Bootstrap, Topic, Group, Assignor, Protocol string
-	Session, Heartbeat, MaxPoll                 time.Duration
+	Bootstrap, Topic, Group, Assignor, Protocol, Instance string
+	Session, Heartbeat, MaxPoll                           time.Duration
 }
 
 // Parse reads the command line.
@@ -29,6 +29,7 @@ func Parse() *Job {
 	flag.StringVar(&j.Group, "group", "", "")
 	flag.StringVar(&j.Assignor, "assignor", "", "")
 	flag.StringVar(&j.Protocol, "protocol", "classic", "classic or consumer")
+	flag.StringVar(&j.Instance, "instance", "", "the group.instance.id of a static member")
 	session := flag.Int("session-ms", 6000, "")
 	heartbeat := flag.Int("heartbeat-ms", 1000, "")
 	poll := flag.Int("max-poll-ms", 10_000, "")
@@ -103,6 +104,12 @@ func (l *Log) Gone(event string, parts []int32) {
 		delete(l.pending, p)
 	}
 	l.write(event, fields{"parts": append([]int32{}, parts...), "owned": l.ownedNow()})
+}
+
+// Fatal ends the process: the client is good for nothing any more.
+func (l *Log) Fatal(err error) {
+	l.Say("fatal", err.Error())
+	os.Exit(1)
 }
 
 // Read says that these offsets came, in this order, and remembers to commit them.

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -29,6 +30,7 @@ func config(job *group.Job) *sarama.Config {
 	c.Consumer.Offsets.AutoCommit.Enable = false
 	c.Consumer.MaxWaitTime = 100 * time.Millisecond
 	c.Consumer.Return.Errors = true
+	c.Consumer.Group.InstanceId = job.Instance
 	return c
 }
 
@@ -137,7 +139,11 @@ func main() {
 	}()
 	h := &handler{log: log}
 	for ctx.Err() == nil {
-		if err := client.Consume(ctx, []string{job.Topic}, h); err != nil {
+		err := client.Consume(ctx, []string{job.Topic}, h)
+		if errors.Is(err, sarama.ErrFencedInstancedId) {
+			log.Fatal(err)
+		}
+		if err != nil {
 			log.Say("error", err.Error())
 		}
 	}
