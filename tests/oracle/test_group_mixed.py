@@ -26,8 +26,9 @@ def commit(b, group, topic, label, **who):
     b.call("OffsetCommit", 9, body, f"{group}: commit, {label}")
 
 
-def two_old(b, group, topic, first="old", second="next"):
-    """A classic group of two, two partitions each."""
+def two_old(b, group, topic, first="old", second="next", each=2):
+    """A classic group of two with so many partitions each."""
+    share = [list(range(each)), list(range(each, 2 * each))]
     one, two = Old(b, group, first, topic), Old(b, group, second, topic)
     one.join()
     two.ask_for_id()
@@ -38,9 +39,9 @@ def two_old(b, group, topic, first="old", second="next"):
     two.joined()
     one.joined()
     two.send_sync()
-    one.sync({one: assignment((topic, [0, 1])), two: assignment((topic, [2, 3]))})
+    one.sync({one: assignment((topic, share[0])), two: assignment((topic, share[1]))})
     two.synced()
-    two.owned = [(topic, [2, 3])]
+    two.owned = [(topic, share[1])]
     two.tell()
     return one, two
 
@@ -87,7 +88,8 @@ def test_there_and_back(b):
 def test_all_change(b):
     """Two classic members go one after the other and come back with the consumer protocol."""
     b.create("roll", 6)
-    one, two = two_old(b, "roll", "roll")
+    # All of it is theirs: who gets what is left over hangs on the topic's random id.
+    one, two = two_old(b, "roll", "roll", each=3)
     one.leave()
     new = Consumer(b, "roll", "new", **topics("roll"))
     new.beat("joins while the group rebalances")
