@@ -174,6 +174,8 @@ impl Core {
             entry.paused = true;
             return Input::Paused;
         }
+        // What had stopped it is over, though nobody has said so: its receive is not to be pumped.
+        entry.paused = false;
         self.pool.set_overdraft(self.favoured == Some(id));
         match entry.conn.input(&self.limits, &mut self.pool) {
             Ok(input) => input,

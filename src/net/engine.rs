@@ -63,6 +63,9 @@ impl<S: Service> Engine<S> {
     /// Handles the whole frames of a connection: its own bytes first, then those in `window`.
     pub(crate) fn pump(&mut self, id: ConnId, window: &[u8]) {
         let Some(entry) = self.core.live(id) else { return };
+        if entry.conn.inbox.is_lent() {
+            return; // A receive into it is under way; its end comes here too.
+        }
         let mut inbox = std::mem::take(&mut entry.conn.inbox);
         let (mut at, mut frames) = (0, 0);
         let largest = self.core.limits.max_frame;

@@ -51,6 +51,11 @@ impl Inbox {
         self.len() == 0
     }
 
+    /// A receive into its own space is under way.
+    pub(crate) fn is_lent(&self) -> bool {
+        self.lent
+    }
+
     /// Bytes that the unfinished frame lacks, as far as is known.
     pub(crate) fn lacking(&self) -> usize {
         self.need.saturating_sub(self.len())

@@ -157,6 +157,7 @@ impl Uring {
             }
             Arrived::Kept => {
                 self.put_back(Some(buffer));
+                self.watch(id);
                 true
             }
             Arrived::Refused => {
