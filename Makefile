@@ -46,7 +46,7 @@ kafka:
 
 unit: kafka
 	$(CARGO) test --locked --workspace
-	TEST_IO=uring $(CARGO) test --locked --test 'net_*' --test 'broker_*'
+	TEST_IO=uring $(CARGO) test --locked --workspace --test 'net_*' --test 'broker_*'
 
 clients: build
 	tests/clients/run.sh

@@ -9,8 +9,13 @@ use broker_support::*;
 
 const STORAGE: ErrorCode = ErrorCode::KAFKA_STORAGE_ERROR;
 const MIB: u64 = 1 << 20;
-/// Chores of the janitor come at once.
-const PROMPT: [&str; 6] = [
+/// Chores of the janitor come at once, the first of them too; the age of records, which are of 1970,
+/// is none of them.
+const PROMPT: [&str; 10] = [
+    "--set",
+    "log.retention.ms=-1",
+    "--set",
+    "log.initial.task.delay.ms=0",
     "--set",
     "log.segment.bytes=1048576",
     "--set",
