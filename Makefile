@@ -3,6 +3,7 @@
 # make lint    format, clippy with and without default features, the style of the house, shell syntax
 # make bench   measurements, see docs/PERFORMANCE.md (BENCH: only these; BENCH_ARGS: only these sections)
 # make churn   groups of every client under churn for CHURN_SECONDS (120) a round; CHURN_SEED repeats, CHURN_ARGS
+# make yardstick  instructions by the request, against tests/yardstick/table.txt (ACCEPT="why": into it)
 # make sim     the simulation of consumer groups with SIM_SEEDS seeds (2000)
 # make fuzz    every fuzz target for FUZZ_SECONDS, or those in FUZZ
 # make setup   only install what the tests need (make kafka: only Apache Kafka)
@@ -10,6 +11,7 @@
 # make deny    licences and sources of all dependencies
 # make clean   remove all that can be made again
 
+ACCEPT ?=
 CARGO ?= cargo
 ARGS ?=
 BENCH ?= broker groups log net
@@ -27,7 +29,7 @@ SCRIPTS := .ci/run $(wildcard tests/*/*.sh)
 # Each step may need what the one before it made.
 .NOTPARALLEL:
 
-.PHONY: run build test kafka unit clients groups oracle lint bench churn sim fuzz setup docs deny clean
+.PHONY: run build test kafka unit clients groups oracle lint bench yardstick churn sim fuzz setup docs deny clean
 
 run: build
 	exec target/release/barnabas $(ARGS)
@@ -67,6 +69,10 @@ lint:
 
 bench: build
 	set -e; for bench in $(BENCH); do $(CARGO) bench --locked --bench "$$bench" -- $(BENCH_ARGS); done
+
+yardstick: export YARDSTICK_WHY = $(ACCEPT)
+yardstick: kafka build
+	.cache/oracle-venv/bin/python tests/yardstick/yardstick.py $(if $(ACCEPT),--accept "$$YARDSTICK_WHY")
 
 churn: build
 	tests/churn/run.sh --seconds $(CHURN_SECONDS) $(if $(CHURN_SEED),--seed $(CHURN_SEED)) $(CHURN_ARGS)
