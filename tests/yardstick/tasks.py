@@ -94,7 +94,12 @@ def _produce(values):
 
 
 def _fetch(topic_id, offset, max_bytes):
-    partition = {"partition": 0, "currentLeaderEpoch": -1, "fetchOffset": offset, "partitionMaxBytes": max_bytes}
+    partition = {
+        "partition": 0,
+        "currentLeaderEpoch": -1,
+        "fetchOffset": offset,
+        "partitionMaxBytes": max_bytes,
+    }
     return {
         "maxWaitMs": 0,
         "minBytes": 1,
@@ -184,7 +189,12 @@ def heartbeat(bench):
 @task
 def offset_commit(bench):
     bench.topic()
-    partition = {"partitionIndex": 0, "committedOffset": 7, "committedLeaderEpoch": -1, "committedMetadata": ""}
+    partition = {
+        "partitionIndex": 0,
+        "committedOffset": 7,
+        "committedLeaderEpoch": -1,
+        "committedMetadata": "",
+    }
     body = {
         "groupId": "g",
         "generationIdOrMemberEpoch": -1,
@@ -200,5 +210,10 @@ def offset_commit(bench):
 @task
 def offset_fetch(bench):
     offset_commit(bench)
-    group = {"groupId": "g", "memberId": None, "memberEpoch": -1, "topics": [{"name": TOPIC, "partitionIndexes": [0]}]}
+    group = {
+        "groupId": "g",
+        "memberId": None,
+        "memberEpoch": -1,
+        "topics": [{"name": TOPIC, "partitionIndexes": [0]}],
+    }
     return Request("OffsetFetch", 9, {"groups": [group], "requireStable": False})

@@ -21,7 +21,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE.parent / "oracle"))
 
-from protocol import Client, response_body, APIS  # noqa: E402
+from protocol import APIS, Client, response_body  # noqa: E402
+
 from tasks import TASKS, Bench  # noqa: E402
 
 TABLE = HERE / "table.txt"
@@ -173,7 +174,9 @@ def main():
         print(line, flush=True)
         if is_worse:
             worse.append(name)
-        if arguments.accept and (name not in rows or abs(count / rows[name][0] - 1) > TOLERANCE or now != then):
+        if arguments.accept and (
+            name not in rows or abs(count / rows[name][0] - 1) > TOLERANCE or now != then
+        ):
             rows[name] = count, arguments.accept
     if arguments.accept:
         write_table(now, rows)
@@ -181,7 +184,7 @@ def main():
         print(f"yardstick: NOT JUDGED: the table is of {then}, this is {now}; measure it anew with ACCEPT")
     elif worse:
         sys.exit(
-            f"yardstick: {', '.join(worse)} cost more than {TOLERANCE:.0%} more instructions than the table says. "
+            f"yardstick: {', '.join(worse)} take {TOLERANCE:.0%} more instructions than the table says. "
             'Mend it, or accept it: make yardstick ACCEPT="why it costs more"'
         )
 
