@@ -76,6 +76,10 @@ pub(crate) trait Driver {
     /// There is output: it is written at the next [`Driver::flush`].
     fn send(&mut self, id: ConnId);
 
+    /// Does what may ask the host, and so set timers or leave it work, before it is known how long
+    /// to wait.
+    fn prepare(&mut self, _host: &mut impl Host) {}
+
     /// Something is left to do that needs no waiting.
     fn has_work(&self) -> bool;
 
@@ -93,4 +97,10 @@ pub(crate) trait Driver {
 
     /// Gives unused memory back.
     fn trim(&mut self);
+
+    /// The end: whether all memory that was lent is back. Where it is not, the host must leave its
+    /// memory where it is.
+    fn let_go(&mut self) -> bool {
+        true
+    }
 }

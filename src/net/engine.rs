@@ -193,8 +193,12 @@ impl<S: Service> Host for Engine<S> {
     }
 
     fn received(&mut self, id: ConnId, own: usize, window: &[u8]) {
-        let now = self.core.now;
+        let (now, deaf) = (self.core.now, self.core.deaf);
         let Some(entry) = self.core.conns.get_mut(id.0) else { return };
+        if deaf {
+            // The receive was under way when the last ones were answered: it is over, and too late.
+            return entry.conn.filled(0);
+        }
         entry.conn.filled(own);
         if own + window.len() > 0 {
             entry.active = now;

@@ -231,20 +231,23 @@ impl Outbox {
         let mut skip = self.sent;
         for chunk in &self.chunks {
             let bytes = match chunk {
-                Chunk::Bytes(bytes) => &bytes[std::mem::take(&mut skip)..],
-                Chunk::File(range) if range.len < SENDFILE && range.bytes().is_some() => {
-                    range.bytes().unwrap_or_default()
-                }
-                Chunk::File(range) if gather.len == 0 => {
-                    self.offered = true;
-                    return Output::File(range);
-                }
-                Chunk::File(_) => {
-                    self.offered = true;
-                    return Output::Gathered { more: true };
-                }
+                Chunk::Bytes(bytes) => Ok(&bytes[std::mem::take(&mut skip)..]),
+                // Asked once: a second answer may be another.
+                Chunk::File(range) if range.len < SENDFILE => range.bytes().ok_or(range),
+                Chunk::File(range) => Err(range),
             };
-            gather.push(bytes);
+            match bytes {
+                Ok(bytes) => gather.push(bytes),
+                Err(range) => {
+                    self.offered = true;
+                    let is_next = gather.len == 0;
+                    return if is_next {
+                        Output::File(range)
+                    } else {
+                        Output::Gathered { more: true }
+                    };
+                }
+            }
             if gather.is_full() {
                 break;
             }

@@ -16,6 +16,7 @@ use super::timers::TimerId;
 use mio::net::TcpStream;
 use std::collections::VecDeque;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -52,9 +53,9 @@ enum Stage {
 
 /// One worker: a driver, an engine, mail.
 pub(crate) struct Worker<S: Service, D: Driver> {
-    /// Dropped first: a driver may have been lent memory of the engine's.
     driver: D,
-    engine: Engine<S>,
+    /// Dropped by hand, if the driver has let go of the memory that it was lent.
+    engine: ManuallyDrop<Engine<S>>,
     mail: Mail<S::Message>,
     stage: Stage,
     trim: Option<TimerId>,
@@ -72,7 +73,7 @@ impl<S: Service, D: Driver> Worker<S, D> {
         Worker {
             busy: core.now,
             moves: 0,
-            engine: Engine::new(core, service),
+            engine: ManuallyDrop::new(Engine::new(core, service)),
             driver,
             mail,
             stage: Stage::Running,
@@ -125,6 +126,8 @@ impl<S: Service, D: Driver> Worker<S, D> {
 
     /// Waits, unless there is something to do, and receives.
     fn wait(&mut self) -> io::Result<()> {
+        // First: it may leave work, or set the timer of those that wait for memory.
+        self.driver.prepare(&mut *self.engine);
         let mut timeout = self.timeout();
         if timeout != Some(Duration::ZERO) {
             self.mail.bell.about_to_sleep();
@@ -134,7 +137,7 @@ impl<S: Service, D: Driver> Worker<S, D> {
                 self.engine.core.stats.sleeps.add(1);
             }
         }
-        let result = self.driver.wait(&mut self.engine, timeout);
+        let result = self.driver.wait(&mut *self.engine, timeout);
         self.mail.bell.awake();
         result
     }
@@ -197,7 +200,7 @@ impl<S: Service, D: Driver> Worker<S, D> {
         for id in &ids {
             self.driver.send(*id);
         }
-        self.driver.flush(&mut self.engine);
+        self.driver.flush(&mut *self.engine);
         for id in ids.drain(..) {
             self.engine.core.close_if_finished(id);
         }
@@ -214,7 +217,7 @@ impl<S: Service, D: Driver> Worker<S, D> {
                 let conn = &entry.conn;
                 !conn.outbox.has_output()
             });
-            self.driver.close(&mut self.engine, id, gently);
+            self.driver.close(&mut *self.engine, id, gently);
         }
         self.ids = ids;
     }
@@ -286,6 +289,18 @@ impl<S: Service, D: Driver> Worker<S, D> {
     }
 }
 
+impl<S: Service, D: Driver> Drop for Worker<S, D> {
+    fn drop(&mut self) {
+        if self.driver.let_go() {
+            // SAFETY: nobody uses it after this, and by the driver's word nobody writes to it.
+            unsafe { ManuallyDrop::drop(&mut self.engine) };
+        }
+    }
+}
+
 #[cfg(test)]
 #[path = "completion_tests.rs"]
 mod completion_tests;
+#[cfg(test)]
+#[path = "seam_tests.rs"]
+mod seam_tests;

@@ -26,7 +26,7 @@ pub(super) struct Buffers {
     free: Vec<u16>,
     given: u16,
     wanted: u16,
-    /// Buffers up to this one have been given since the memory was last given back.
+    /// Buffers up to this one have been given or filled since the memory was last given back.
     touched: u16,
 }
 
@@ -62,6 +62,8 @@ impl Buffers {
 
     /// A full buffer is done with.
     pub(super) fn put_back(&mut self, buffer: u16) {
+        // It may have been given before the memory was given back.
+        self.touched = self.touched.max(buffer + 1);
         self.free.push(buffer);
         self.give();
     }
@@ -70,6 +72,11 @@ impl Buffers {
     pub(super) fn ran_out(&mut self) {
         self.wanted = self.wanted.saturating_mul(2).min(COUNT);
         self.give();
+    }
+
+    /// As many as receives may find.
+    pub(super) fn given(&self) -> usize {
+        usize::from(self.given)
     }
 
     /// None can be given.

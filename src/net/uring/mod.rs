@@ -10,8 +10,11 @@
 //!   memory: the kernel puts what comes into a buffer of [`Buffers`], and then the host is asked
 //!   ([`Host::arrived`]). Where an unfinished frame lacks much, it is received into the connection's own
 //!   space instead, which is lent as [`Host::input`] says.
-//! * A connection has one receive and one write under way at most. Paused, with bytes that nobody has
-//!   looked at, it has none; paused without any, one: so its end is noticed while a request is parked.
+//! * A connection has one receive and one write under way at most. Paused it has none, so that what it
+//!   sends stays with its peer; that it breaks is watched for. A receive that was under way when it was
+//!   paused may bring one buffer more.
+//! * Those that find no buffer queue up: as many as there are buffers receive in a turn, the first first,
+//!   and who has been served stands behind them.
 //! * Ranges of files go by `sendfile`, and what stands before them by a direct write: there is no such
 //!   operation for a ring that does not cost a thread. A full socket is waited for in the ring.
 //! * What is closed stays until the kernel has nothing of it any more; only then the host may free what
@@ -21,6 +24,7 @@
 //! come when it asks, never in between, so memory can be looked at without a lock.
 
 mod buffers;
+mod queue;
 mod receive;
 mod send;
 mod socket;
@@ -33,26 +37,21 @@ use super::service::ConnId;
 use super::stats::Stats;
 use buffers::Buffers;
 use io_uring::squeue::Entry;
-use io_uring::{IoUring, cqueue, opcode, types};
+use io_uring::{cqueue, opcode, types};
 use mio::net::TcpStream;
+use queue::{Completion, Queue};
 use socket::{MOST, Message, Receiving, Socket, What};
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Entries that are submitted by one enter at most, without a further one.
-const ENTRIES: u32 = 256;
-/// Completions that wait without being put aside by the kernel.
-const COMPLETIONS: u32 = 4096;
-/// How long the end of a worker waits for the kernel to let go of everything.
-const LET_GO: Duration = Duration::from_secs(1);
-
 /// See the module's comment.
 pub(crate) struct Uring {
-    ring: IoUring,
-    /// The worker's thread has taken it over.
-    is_enabled: bool,
+    queue: Queue,
+    /// Whether the kernel has let go of all, once it was told to.
+    let_go: Option<bool>,
     sockets: Vec<Option<Socket>>,
     /// Dropped by hand, if the kernel has let go of them.
     buffers: ManuallyDrop<Buffers>,
@@ -61,63 +60,54 @@ pub(crate) struct Uring {
     woken: Box<u64>,
     /// To receive from in the next turn.
     to_receive: Vec<ConnId>,
-    /// These found no buffer.
-    hungry: Vec<ConnId>,
+    /// These found no buffer, or come behind such: some at a time receive, the first first.
+    hungry: VecDeque<ConnId>,
+    /// These had their turn in vain: they are the next.
+    unfed: Vec<ConnId>,
+    /// Bytes have moved since the last wait.
+    has_moved: bool,
     /// To write to at the next flush.
     to_send: Vec<ConnId>,
-    completions: Vec<(What, i32, u32)>,
+    completions: Vec<Completion>,
     /// Headers of writes that are over.
     #[expect(clippy::vec_box, reason = "the kernel is told where they are")]
     messages: Vec<Box<Message>>,
     turn_written: usize,
     stats: Arc<Stats>,
+    /// Receives that found no buffer.
+    #[cfg(test)]
+    vain: u64,
 }
 
 impl Uring {
     /// # Errors
     /// When the kernel, or a sandbox, does not let us, or lacks what is needed (Linux 6.1).
     pub(crate) fn new(turn_written: usize, stats: Arc<Stats>) -> io::Result<Uring> {
-        let mut builder = IoUring::builder();
-        builder.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag();
-        builder.setup_r_disabled().setup_submit_all().dontfork();
-        let ring: IoUring = builder.setup_cqsize(COMPLETIONS).build(ENTRIES)?;
-        let params = ring.params();
-        if !(params.is_feature_nodrop() && params.is_feature_ext_arg()) {
-            return Err(io::Error::new(
-                ErrorKind::Unsupported,
-                "this kernel's io_uring is too old",
-            ));
-        }
+        let queue = Queue::new()?;
         Ok(Uring {
-            buffers: ManuallyDrop::new(Buffers::new(&ring)?),
-            ring,
-            is_enabled: false,
+            buffers: ManuallyDrop::new(Buffers::new(queue.ring())?),
+            queue,
+            let_go: None,
             sockets: Vec::new(),
             waker: Arc::new(Waker::new()?),
             woken: Box::new(0),
             to_receive: Vec::new(),
-            hungry: Vec::new(),
+            hungry: VecDeque::new(),
+            unfed: Vec::new(),
+            has_moved: false,
             to_send: Vec::new(),
             completions: Vec::new(),
             messages: Vec::new(),
             turn_written,
             stats,
+            #[cfg(test)]
+            vain: 0,
         })
     }
 
     /// What ends this driver's waits.
     pub(crate) fn waker(&self) -> Arc<Waker> {
         self.waker.clone()
-    }
-
-    /// Takes the ring over, on the worker's thread.
-    fn enable(&mut self) -> io::Result<()> {
-        if !self.is_enabled {
-            self.ring.submitter().register_enable_rings()?;
-            self.is_enabled = true;
-            self.await_wake();
-        }
-        Ok(())
     }
 
     fn await_wake(&mut self) {
@@ -127,41 +117,11 @@ impl Uring {
         unsafe { self.push(entry, What::Wake) };
     }
 
-    /// Queues an entry. A full queue is submitted first.
-    ///
     /// # Safety
     /// What the entry points at stays where it is until it has completed.
     unsafe fn push(&mut self, entry: Entry, what: What) {
-        let entry = entry.user_data(what.to_bits());
-        loop {
-            // SAFETY: the caller's word.
-            if unsafe { self.ring.submission().push(&entry) }.is_ok() {
-                return;
-            }
-            if let Err(error) = self.ring.submit()
-                && !passes(&error)
-            {
-                // It would mean that the ring is not one; the wait says it too.
-                ::log::error!(target: "barnabas::net", "io_uring takes nothing: {error}");
-            }
-        }
-    }
-
-    /// Submits what is queued and waits for a completion.
-    fn enter(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        let submitter = self.ring.submitter();
-        let entered = match timeout {
-            None => submitter.submit_and_wait(1),
-            Some(Duration::ZERO) => submitter.submit(),
-            Some(timeout) => {
-                let until = types::Timespec::from(timeout);
-                submitter.submit_with_args(1, &types::SubmitArgs::new().timespec(&until))
-            }
-        };
-        match entered {
-            Err(error) if !passes(&error) => Err(error),
-            _ => Ok(()),
-        }
+        // SAFETY: the caller's word.
+        unsafe { self.queue.push(entry, what) };
     }
 
     fn complete(&mut self, host: &mut impl Host, what: What, result: i32, flags: u32) {
@@ -169,7 +129,7 @@ impl Uring {
             What::Receive(id) => self.received(host, id, result, flags),
             What::Send(id) => self.sent(host, id, result),
             What::Room(id) => self.has_room(host, id),
-            What::Break(id) => self.broke(host, id, result),
+            What::Break(id) => self.broke(host, id, result, flags),
             What::Wake => self.await_wake(),
             What::Cancel => {}
         }
@@ -201,11 +161,6 @@ impl Uring {
         // SAFETY: it points at nothing.
         unsafe { self.push(entry, What::Cancel) };
     }
-}
-
-/// An enter that has not waited, or not submitted all: the next one does.
-fn passes(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EINTR | libc::ETIME | libc::EBUSY | libc::EAGAIN))
 }
 
 /// The socket of a connection, unless it is gone.
@@ -247,21 +202,24 @@ impl Driver for Uring {
         }
     }
 
+    fn prepare(&mut self, host: &mut impl Host) {
+        self.begin_receives(host);
+    }
+
     fn has_work(&self) -> bool {
-        !self.to_send.is_empty()
+        let can_feed = !self.hungry.is_empty() && !self.buffers.are_all_full();
+        self.has_moved || can_feed || !self.to_send.is_empty()
     }
 
     fn wait(&mut self, host: &mut impl Host, timeout: Option<Duration>) -> io::Result<()> {
-        self.enable()?;
-        let has_moved = self.begin_receives(host);
-        self.enter(if has_moved { Some(Duration::ZERO) } else { timeout })?;
+        if self.queue.enable()? {
+            self.await_wake();
+        }
+        self.has_moved = false;
+        self.queue.enter(timeout)?;
         host.woke();
         let mut completions = std::mem::take(&mut self.completions);
-        completions.extend(
-            self.ring
-                .completion()
-                .map(|one| (What::from_bits(one.user_data()), one.result(), one.flags())),
-        );
+        self.queue.take(&mut completions);
         for (what, result, flags) in completions.drain(..) {
             self.complete(host, what, result, flags);
         }
@@ -313,26 +271,36 @@ impl Driver for Uring {
         }
         self.sockets.shrink_to_fit();
         self.to_receive.shrink_to_fit();
+        self.hungry.shrink_to_fit();
+        self.unfed.shrink_to_fit();
         self.to_send.shrink_to_fit();
         self.completions = Vec::new();
         self.messages = Vec::new();
         let is_kept = self.sockets.iter().flatten().any(|socket| socket.kept.is_some());
         // An entry that was submitted within the turn may have filled one.
-        if !is_kept && self.ring.completion().is_empty() {
+        if !is_kept && self.queue.is_empty() {
             self.buffers.trim();
         }
     }
-}
 
-impl Drop for Uring {
-    fn drop(&mut self) {
-        let is_let_go = !self.is_enabled || self.let_go();
+    fn let_go(&mut self) -> bool {
+        if let Some(has_let_go) = self.let_go {
+            return has_let_go;
+        }
+        let has_let_go = self.queue.let_go();
+        self.let_go = Some(has_let_go);
         for socket in self.sockets.iter_mut().flatten() {
             if socket.closing == Some(true) {
                 socket.empty();
             }
         }
-        if is_let_go {
+        has_let_go
+    }
+}
+
+impl Drop for Uring {
+    fn drop(&mut self) {
+        if self.let_go() {
             // SAFETY: nobody uses them after this.
             unsafe { ManuallyDrop::drop(&mut self.buffers) };
         } else {
@@ -343,21 +311,10 @@ impl Drop for Uring {
     }
 }
 
-impl Uring {
-    /// Cancels all; whether the kernel has nothing of ours any more.
-    fn let_go(&mut self) -> bool {
-        let _ = self.ring.submit();
-        let until = types::Timespec::from(LET_GO);
-        let all = types::CancelBuilder::any();
-        let result = self.ring.submitter().register_sync_cancel(Some(until), all);
-        match result {
-            Ok(()) => true,
-            Err(error) => error.raw_os_error() == Some(libc::ENOENT),
-        }
-    }
-}
-
 /// The buffer that a completion has filled.
 fn buffer_of(flags: u32) -> Option<u16> {
     cqueue::buffer_select(flags)
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,43 +6,60 @@ use super::super::service::ConnId;
 use super::buffers::GROUP;
 use super::socket::{Receiving, Socket, What};
 use super::{Uring, buffer_of, socket};
-use io_uring::{opcode, squeue, types};
+use io_uring::{cqueue, opcode, squeue, types};
 use std::io;
 
 /// From so many bytes that an unfinished frame lacks on they are received where they belong: a copy
 /// costs less than a further receive for the little that is behind it.
 const DIRECT: usize = 32 * 1024;
 
+/// What is told of a connection that nothing is received from. Half an end leaves the watch as it is.
+const BREAKS: i16 = libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR;
+
 impl Uring {
-    /// Arms the receives that are to be; whether bytes have moved already.
-    pub(super) fn begin_receives(&mut self, host: &mut impl Host) -> bool {
-        if !self.buffers.are_all_full() {
-            self.to_receive.append(&mut self.hungry);
-        }
+    /// Offers what was kept, and arms the receives that are to be.
+    pub(super) fn begin_receives(&mut self, host: &mut impl Host) {
         let mut ids = std::mem::take(&mut self.to_receive);
-        let mut has_moved = false;
         for id in ids.drain(..) {
             let Some(socket) = socket(&mut self.sockets, id) else { continue };
             socket.is_to_receive = false;
-            has_moved |= self.receive_from(host, id);
+            self.receive_from(host, id);
         }
         ids.append(&mut self.to_receive);
         self.to_receive = ids;
-        has_moved
+        self.feed_hungry(host);
     }
 
-    /// Offers what was kept, then receives again; whether bytes have moved.
-    fn receive_from(&mut self, host: &mut impl Host, id: ConnId) -> bool {
-        let Some(socket) = self.open_socket(id) else { return false };
+    fn receive_from(&mut self, host: &mut impl Host, id: ConnId) {
+        let Some(socket) = self.open_socket(id) else { return };
         if socket.receiving != Receiving::No {
-            return false;
+            return;
         }
         match socket.kept.take() {
-            None => {
-                self.arm(host, id);
-                false
+            None => self.arm(host, id),
+            Some((buffer, len)) => self.has_moved |= self.offer(host, id, buffer, len),
+        }
+    }
+
+    /// Lets as many receive as may find a buffer.
+    fn feed_hungry(&mut self, host: &mut impl Host) {
+        for id in self.unfed.drain(..).rev() {
+            self.hungry.push_front(id);
+        }
+        let sockets = &mut self.sockets;
+        if self.hungry.len() > sockets.len() {
+            self.hungry.retain(|id| socket(sockets, *id).is_some());
+        }
+        for _ in 0..self.buffers.given() {
+            let Some(id) = self.hungry.pop_front() else { return };
+            let Some(socket) = self.open_socket(id) else { continue };
+            socket.is_to_receive = false;
+            if socket.kept.is_some() {
+                self.receive_from(host, id);
+            } else if socket.receiving == Receiving::No {
+                socket.is_hungry = true;
+                self.arm_now(host, id);
             }
-            Some((buffer, len)) => self.offer(host, id, buffer, len),
         }
     }
 
@@ -50,9 +67,21 @@ impl Uring {
         socket(&mut self.sockets, id).filter(|socket| socket.closing.is_none())
     }
 
+    /// Receives into what the connection lacks, or into any buffer; then behind those that found none.
     fn arm(&mut self, host: &mut impl Host, id: ConnId) {
-        let least = if self.buffers.are_all_full() { 1 } else { DIRECT };
-        let is_behind = host.is_behind(id);
+        if self.hungry.is_empty() || host.is_behind(id) {
+            return self.arm_now(host, id);
+        }
+        if let Some(socket) = self.open_socket(id)
+            && !std::mem::replace(&mut socket.is_to_receive, true)
+        {
+            self.hungry.push_back(id);
+        }
+    }
+
+    fn arm_now(&mut self, host: &mut impl Host, id: ConnId) {
+        let is_short = !self.hungry.is_empty() || self.buffers.are_all_full();
+        let least = if is_short { 1 } else { DIRECT };
         let Some(socket) = self.open_socket(id) else { return };
         let fd = types::Fd(socket.fd());
         let (entry, receiving) = match host.input(id) {
@@ -60,11 +89,9 @@ impl Uring {
                 let len = u32::try_from(own.len()).unwrap_or(u32::MAX);
                 (opcode::Recv::new(fd, own.as_mut_ptr(), len).build(), Receiving::Own)
             }
-            Input::Paused if is_behind => return self.watch(id),
-            input => {
-                if matches!(input, Input::Space { .. }) {
-                    host.received(id, 0, &[]);
-                }
+            Input::Paused => return self.watch(host, id),
+            Input::Space { .. } => {
+                host.received(id, 0, &[]);
                 let any = opcode::Recv::new(fd, std::ptr::null_mut(), 0).buf_group(GROUP).build();
                 (any.flags(squeue::Flags::BUFFER_SELECT), Receiving::Buffer)
             }
@@ -76,27 +103,27 @@ impl Uring {
     }
 
     /// While nothing is received, only this tells of a connection that breaks. It stays for the next time.
-    fn watch(&mut self, id: ConnId) {
-        let Some(socket) =
-            self.open_socket(id).filter(|socket| !(socket.is_watched || socket.has_ended))
-        else {
+    fn watch(&mut self, host: &mut impl Host, id: ConnId) {
+        let Some(socket) = self.open_socket(id) else { return };
+        if std::mem::take(&mut socket.is_broken) {
+            let error = socket.error();
+            return host.failed(id, error);
+        }
+        if std::mem::replace(&mut socket.is_watched, true) {
             return;
-        };
-        socket.is_watched = true;
-        // Errors and hang-ups, of one side too, are told of whatever is asked for.
-        let entry = opcode::PollAdd::new(types::Fd(socket.fd()), 0).build();
+        }
+        let poll = opcode::PollAdd::new(types::Fd(socket.fd()), BREAKS as u32).multi(true);
         // SAFETY: it points at nothing.
-        unsafe { self.push(entry, What::Break(id)) };
+        unsafe { self.push(poll.build(), What::Break(id)) };
     }
 
     /// The connection has broken. Where a receive is under way that tells of it, after what came before.
-    /// A peer that has only ended its own side is owed answers; that it breaks later is seen by writing.
-    pub(super) fn broke(&mut self, host: &mut impl Host, id: ConnId, events: i32) {
+    /// A peer that has only ended its own side is owed answers.
+    pub(super) fn broke(&mut self, host: &mut impl Host, id: ConnId, events: i32, flags: u32) {
         let Some(socket) = socket(&mut self.sockets, id) else { return };
-        socket.is_watched = false;
-        socket.has_ended = true;
-        let is_broken = events < 0 || events & i32::from(libc::POLLERR | libc::POLLHUP) != 0;
-        let is_news = is_broken && socket.receiving == Receiving::No;
+        socket.is_watched = cqueue::more(flags);
+        socket.is_broken |= events < 0 || events & i32::from(libc::POLLERR | libc::POLLHUP) != 0;
+        let is_news = socket.is_broken && socket.receiving == Receiving::No;
         let error = is_news.then(|| socket.error());
         if self.is_closing(host, id) {
             return;
@@ -115,8 +142,12 @@ impl Uring {
         let Some(socket) = socket(&mut self.sockets, id) else { return self.put_back(buffer) };
         let receiving = std::mem::replace(&mut socket.receiving, Receiving::No);
         let len = usize::try_from(result).unwrap_or(0);
-        self.stats.receives.add(1);
-        self.stats.bytes_in.add(len as u64);
+        if result >= 0 {
+            // What was cancelled, or found no buffer, has moved nothing.
+            self.stats.receives.add(1);
+            self.stats.bytes_in.add(len as u64);
+            socket.is_hungry = false;
+        }
         if self.is_closing(host, id) {
             return self.put_back(buffer);
         }
@@ -140,10 +171,31 @@ impl Uring {
         match code {
             libc::ENOBUFS => {
                 self.buffers.ran_out();
-                self.hungry.push(id);
+                #[cfg(test)]
+                {
+                    self.vain += 1;
+                }
+                self.starve(host, id);
             }
             libc::EINTR | libc::EAGAIN => self.arm(host, id),
             code => host.failed(id, io::Error::from_raw_os_error(code)),
+        }
+    }
+
+    /// It has found no buffer. What has space of its own for a frame that has begun goes on in it.
+    fn starve(&mut self, host: &mut impl Host, id: ConnId) {
+        let is_behind = host.is_behind(id);
+        let Some(socket) = self.open_socket(id) else { return };
+        if std::mem::replace(&mut socket.is_to_receive, true) {
+            return;
+        }
+        if std::mem::take(&mut socket.is_hungry) {
+            self.unfed.push(id);
+        } else {
+            self.hungry.push_back(id);
+        }
+        if is_behind {
+            self.arm_now(host, id);
         }
     }
 
@@ -157,7 +209,7 @@ impl Uring {
             }
             Arrived::Kept => {
                 self.put_back(Some(buffer));
-                self.watch(id);
+                self.watch(host, id);
                 true
             }
             Arrived::Refused => {

@@ -4,11 +4,12 @@ use super::super::outbox::{Gather, SLICES};
 use super::super::service::ConnId;
 use super::super::slab::Key;
 use mio::net::TcpStream;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 
-/// Receives that empty a socket before it is closed, so that its end is no reset.
-const LAST_RECEIVES: usize = 16;
+/// Bytes that are taken out of a socket before it is closed, so that its end is no reset; at one go.
+const LAST: usize = 256 * 1024;
+const LAST_RECEIVES: usize = 4;
 
 /// What an entry of the ring is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,10 +82,12 @@ pub(super) struct Socket {
     pub(super) message: Option<Box<Message>>,
     /// The socket is full: it is waited for room.
     pub(super) is_full: bool,
-    /// It is waited for the connection's end, since nothing may be received.
+    /// It is told when the connection breaks, since nothing may be received.
     pub(super) is_watched: bool,
-    /// That has come, or half of it: there is nothing to watch for any more.
-    pub(super) has_ended: bool,
+    /// It has broken, which a receive was to tell of.
+    pub(super) is_broken: bool,
+    /// It had its turn to receive since it had found no buffer.
+    pub(super) is_hungry: bool,
     /// It is to be closed when the kernel has nothing of it any more; gently or not.
     pub(super) closing: Option<bool>,
     /// On the list of those to receive from, of those to write to.
@@ -103,7 +106,8 @@ impl Socket {
             message: None,
             is_full: false,
             is_watched: false,
-            has_ended: false,
+            is_broken: false,
+            is_hungry: false,
             closing: None,
             is_to_receive: false,
             is_to_send: false,
@@ -122,9 +126,13 @@ impl Socket {
     /// What is unread when a socket is closed turns its end into a reset, and a reset takes answers with
     /// it that the peer has not read.
     pub(super) fn empty(&mut self) {
-        let mut bytes = [0; 16 * 1024];
-        let receives = (0..LAST_RECEIVES).map(|_| self.stream.read(&mut bytes));
-        let _ = receives.take_while(|result| matches!(result, Ok(1..))).count();
+        for _ in 0..LAST_RECEIVES {
+            let flags = libc::MSG_TRUNC | libc::MSG_DONTWAIT;
+            // SAFETY: TCP throws the bytes away when it is asked to truncate, and writes nothing.
+            if unsafe { libc::recv(self.fd(), std::ptr::null_mut(), LAST, flags) } <= 0 {
+                return;
+            }
+        }
     }
 
     /// Why the connection is broken.
