@@ -88,6 +88,8 @@ fn appends(log: &Log, bytes: u64, bytes_per_second: u64) -> (Times, Times) {
 /// How long something took, each time, and why it took more than 1 ms.
 struct Times {
     us: Vec<f32>,
+    /// The same of those that began a segment.
+    rolls: Vec<f32>,
     /// Page faults in all, and in those that took long.
     faults: i64,
     /// What took long began a segment; met page faults; waited in the kernel; was taken off its
@@ -100,7 +102,7 @@ impl Times {
         // Room for all, without a page fault when it is used.
         let mut us = vec![1.0; count as usize];
         us.clear();
-        Times { us, faults: 0, long: [0; 5] }
+        Times { us, rolls: Vec::new(), faults: 0, long: [0; 5] }
     }
 
     fn time(&mut self, rolls: bool, what: impl FnOnce()) {
@@ -108,7 +110,11 @@ impl Times {
         let started = Instant::now();
         what();
         let took = started.elapsed();
-        self.us.push(took.as_nanos() as f32 / 1_000.0);
+        let us = took.as_nanos() as f32 / 1_000.0;
+        self.us.push(us);
+        if rolls {
+            self.rolls.push(us);
+        }
         let after = usage();
         let faults = after.ru_minflt + after.ru_majflt - before.ru_minflt - before.ru_majflt;
         self.faults += faults;
@@ -142,6 +148,14 @@ impl Times {
             self.us.len(),
             self.faults,
         );
+        self.rolls.sort_unstable_by(f32::total_cmp);
+        if let (Some(median), Some(max)) = (self.rolls.get(self.rolls.len() / 2), self.rolls.last())
+        {
+            println!(
+                "      {} began a segment: median {median:.0} max {max:.0} us",
+                self.rolls.len()
+            );
+        }
     }
 }
 
