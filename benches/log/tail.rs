@@ -20,16 +20,18 @@ use std::time::{Duration, Instant};
 /// From here on it is a stall.
 const LONG: Duration = Duration::from_millis(1);
 const BATCH: usize = 16 << 10;
-const MIB_PER_SECOND: [u64; 2] = [50, 200];
+/// And the share of all bytes that is appended so fast. At the slowest rate no bound of a folio is passed between
+/// two flushes, so that each of them protects the tail.
+const MIB_PER_SECOND: [(u64, u64); 3] = [(10, 16), (50, 1), (200, 1)];
 
 /// How the log is flushed: by this pace, or by the system alone.
 const PACES: [(&str, i64, i64); 2] =
     [("left to the system  ", -1, -1), ("100 ms or 8 MiB     ", 100, 8 << 20)];
 
 pub fn run(dir: &Path, bytes: u64) {
-    for rate in MIB_PER_SECOND {
+    for (rate, share) in MIB_PER_SECOND {
         for pace in PACES {
-            measure(dir, bytes, rate, pace);
+            measure(dir, bytes / share, rate, pace);
         }
     }
 }
@@ -88,6 +90,8 @@ fn appends(log: &Log, bytes: u64, bytes_per_second: u64) -> (Times, Times) {
 /// How long something took, each time, and why it took more than 1 ms.
 struct Times {
     us: Vec<f32>,
+    /// The same of those that began a segment.
+    rolls: Vec<f32>,
     /// Page faults in all, and in those that took long.
     faults: i64,
     /// What took long began a segment; met page faults; waited in the kernel; was taken off its
@@ -100,7 +104,7 @@ impl Times {
         // Room for all, without a page fault when it is used.
         let mut us = vec![1.0; count as usize];
         us.clear();
-        Times { us, faults: 0, long: [0; 5] }
+        Times { us, rolls: Vec::new(), faults: 0, long: [0; 5] }
     }
 
     fn time(&mut self, rolls: bool, what: impl FnOnce()) {
@@ -108,7 +112,11 @@ impl Times {
         let started = Instant::now();
         what();
         let took = started.elapsed();
-        self.us.push(took.as_nanos() as f32 / 1_000.0);
+        let us = took.as_nanos() as f32 / 1_000.0;
+        self.us.push(us);
+        if rolls {
+            self.rolls.push(us);
+        }
         let after = usage();
         let faults = after.ru_minflt + after.ru_majflt - before.ru_minflt - before.ru_majflt;
         self.faults += faults;
@@ -142,6 +150,14 @@ impl Times {
             self.us.len(),
             self.faults,
         );
+        self.rolls.sort_unstable_by(f32::total_cmp);
+        if let (Some(median), Some(max)) = (self.rolls.get(self.rolls.len() / 2), self.rolls.last())
+        {
+            println!(
+                "      {} began a segment: median {median:.0} max {max:.0} us",
+                self.rolls.len()
+            );
+        }
     }
 }
 

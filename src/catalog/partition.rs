@@ -271,9 +271,10 @@ impl Partition {
         }
     }
 
-    /// Asks for a flush at once, without waiting for it.
+    /// Asks for a flush at once, without waiting for it. Also where the log has failed meanwhile: whoever
+    /// waits is told so.
     pub fn ask_flush(&self) {
-        if let Some(log) = self.log_if_open() {
+        if let Some(Some(log)) = self.log.get() {
             log.ask_flush();
         }
     }
@@ -290,5 +291,34 @@ impl FlushListener for Partition {
         log.advance_high_watermark(offset);
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         self.waiters.wake(bytes, |waiter| wake(waiter.worker, waiter.key));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::TopicConfig;
+    use crate::log::Keepers;
+    use std::sync::mpsc::channel;
+
+    #[test]
+    fn who_waits_for_a_partition_that_fails_before_it_is_asked_is_told() {
+        let name = format!("barnabas-partition-fails-{}", std::process::id());
+        let dir = std::env::temp_dir().join(name);
+        let keepers = Keepers::spawn().unwrap();
+        let (tell, told) = channel();
+        keepers.flusher.set_delivery(Box::new(move |_, keys| _ = tell.send(keys)));
+        let log = Log::create(dir.join("t-0"), Arc::new(TopicConfig::default()), keepers.clone());
+        let partition = Arc::new(Partition::new("t".into(), 0, 0, log.ok()));
+        let ticket = FlushTicket::new(0, 9);
+        partition.await_flush(1, Some(ticket.clone()));
+        assert!(!ticket.settle());
+        // Between a request and the end of its turn another one finds out.
+        partition.fail(&"its disk is gone");
+        partition.ask_flush();
+        keepers.stop();
+        assert_eq!(told.try_recv().ok(), Some(vec![9]));
+        drop(partition);
+        std::fs::remove_dir_all(dir).unwrap();
     }
 }

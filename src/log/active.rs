@@ -168,9 +168,12 @@ impl Log {
         let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
         // Readers of old segments come and go; those of the last two are the rule.
         let old = segments.len().saturating_sub(1);
-        segments[..old].iter().for_each(|segment| segment.release_files());
+        let closing: Vec<_> = segments[..old].iter().filter_map(|old| old.take_files()).collect();
         segments.push(segment);
         drop(segments);
+        if !closing.is_empty() {
+            self.keepers.preparer.ask(Job::Close(closing));
+        }
         let end = Position { offset: base, segment: base, byte: 0 };
         self.durability.note_roll(end, &self.keepers.flusher);
         Ok(())

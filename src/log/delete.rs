@@ -100,9 +100,25 @@ impl Log {
         }
         let last_size = going.last().map_or(0, |last| last.size());
         let producers = self.producers_at(going, last_size, new_start)?;
-        checkpoint::replace(&path, &producer_snapshot::encode(&producers))
-            .map_err(StorageError::on("write", &path))?;
-        Ok(())
+        let bytes = producer_snapshot::encode(&producers);
+        let write = || checkpoint::replace(&path, &bytes).map_err(StorageError::on("write", &path));
+        let written = write().or_else(|error| {
+            if error.is_out_of_space() {
+                // What was made ahead gives its room back.
+                self.next.discard();
+                return write();
+            }
+            Err(error)
+        });
+        match written {
+            // What goes makes room, so it must not need any. The next roll or a clean stop writes a
+            // later one; after a crash before that, who has written nothing since is not known.
+            Err(error) if error.is_out_of_space() => {
+                ::log::warn!("{}: deleted without a snapshot of producers: {error}", self.name());
+                Ok(())
+            }
+            written => Ok(written?),
+        }
     }
 
     /// Moves the log start to where a segment begins, unless it is beyond that already, and the

@@ -8,6 +8,7 @@
 
 use super::backlog::Finished;
 use super::changes::Change;
+use super::cleaner::steps;
 use super::durability::{Durability, Waiting, Work};
 use super::error::StorageError;
 use super::ground::Ground;
@@ -107,11 +108,13 @@ impl Durability {
     }
 
     fn begin<'a>(&'a self, work: MutexGuard<'a, Work>) -> Begun<'a> {
-        // First who waits, then the end: whoever comes in between asks again.
+        // First who waits, then the end: whoever comes in between asks again. Then the names, for those
+        // of what lies below the end were noted before it was published.
         let waiting = self.take_orders();
-        let names_made = self.names_made.load(Ordering::Acquire);
         let appended = self.appended.load(Ordering::Relaxed);
         let (end, from) = (self.marks.get().log_end.offset, self.flushed());
+        steps::reached(&self.dir());
+        let names_made = self.names_made.load(Ordering::Acquire);
         let active = self.active_base();
         if self.backlog.finish().is_err() {
             // It has said why. Such files are never trusted without a check.

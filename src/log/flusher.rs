@@ -190,6 +190,12 @@ impl Keeper {
             self.take_due(&mut round);
             self.flush(&round);
             if stop {
+                // Who has asked meanwhile is told, too; who asks from now on does it himself.
+                for job in queue.close() {
+                    if let Job::Now(log) = job {
+                        let _ = log.flush(&self.ground);
+                    }
+                }
                 return;
             }
         }
@@ -295,9 +301,58 @@ impl Keeper {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Keepers, Log};
+    use super::super::{FlushListener, FlushTicket, Keepers, Log, WakeRequest};
     use super::*;
     use crate::config::TopicConfig;
+    use std::sync::mpsc::channel;
+
+    /// Whoever is told by it asks for another flush at once.
+    struct Again {
+        flusher: Flusher,
+        log: Arc<Durability>,
+    }
+
+    impl FlushListener for Again {
+        fn flushed(&self, _offset: i64, _bytes: u64, _wake: WakeRequest<'_>) {
+            let ticket = FlushTicket::new(0, 7);
+            self.log.wait(1, Some(ticket.clone()), Arc::new(Nobody));
+            assert!(!ticket.settle());
+            self.log.ask(&self.flusher);
+        }
+    }
+
+    struct Nobody;
+
+    impl FlushListener for Nobody {
+        fn flushed(&self, _offset: i64, _bytes: u64, _wake: WakeRequest<'_>) {}
+    }
+
+    #[test]
+    fn who_asks_while_the_flusher_stops_is_told() {
+        let name = format!("barnabas-flusher-stop-{}", std::process::id());
+        let dir = std::env::temp_dir().join(name);
+        let keepers = Keepers::spawn().unwrap();
+        let config = Arc::new(TopicConfig::default());
+        let log = Log::create(dir.join("t-0"), config, keepers.clone()).unwrap();
+        let ground = keepers.flusher.ground.clone();
+        let (urgent, queue) = Mailbox::for_thread(MAX_JOBS);
+        let background = urgent.clone();
+        let flusher =
+            Flusher { urgent, background, ground: ground.clone(), threads: Arc::default() };
+        let (tell, told) = channel();
+        flusher.set_delivery(Box::new(move |_, keys| tell.send(keys).unwrap()));
+        let again = Again { flusher: flusher.clone(), log: log.durability.clone() };
+        log.durability.wait(1, None, Arc::new(again));
+        log.durability.ask(&flusher);
+        flusher.tell(Job::Stop);
+        // Both are there, so they are taken at once, and what the first leads to comes behind the stop.
+        Keeper::new(ground, false).run(queue);
+        let keys: Vec<u64> = told.try_iter().flatten().collect();
+        assert_eq!(keys, [7]);
+        drop(log);
+        keepers.stop();
+        std::fs::remove_dir_all(dir).unwrap();
+    }
 
     #[test]
     fn a_log_that_registers_again_and_again_has_one_time() {

@@ -37,6 +37,8 @@ mod error;
 mod exclusive;
 mod file;
 mod flush;
+#[cfg(test)]
+mod flush_tests;
 mod flusher;
 mod ground;
 mod index;

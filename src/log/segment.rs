@@ -241,10 +241,14 @@ impl Segment {
     /// Lets go of the files; readers that still send from them keep them. While a swap is under way
     /// they could not be found again.
     pub(crate) fn release_files(&self) {
+        drop(self.take_files());
+    }
+
+    /// The same, but it is the caller who closes them if nobody else has them: that takes milliseconds
+    /// where much of a large mapping was used.
+    pub(crate) fn take_files(&self) -> Option<Arc<SegmentFiles>> {
         let mut files = self.lock();
-        if !self.must_stay_open() {
-            files.take();
-        }
+        if self.must_stay_open() { None } else { files.take() }
     }
 
     /// The same if these are the files that it has: by now the writer may have opened it, and readers

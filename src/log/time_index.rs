@@ -73,7 +73,8 @@ pub(crate) fn append_if_larger(tail: &mut Tail, last: &mut i64, largest: Largest
     }
 }
 
-/// The same for the last entry of a segment, by a system call: no mapping is made for one entry.
+/// The same for the last entry of a segment; by a system call where there is no mapping, for none is made
+/// for one entry.
 pub(crate) fn append_final(
     tail: &mut Tail,
     last: &mut i64,
@@ -82,7 +83,14 @@ pub(crate) fn append_final(
     path: &Path,
 ) -> Result<(), StorageError> {
     if largest.timestamp > *last {
-        let written = tail.append_by_call(&to_bytes(largest, base));
+        let entry = to_bytes(largest, base);
+        let written = match tail.shared().is_mapped() {
+            true => tail.make_room(ENTRY).and_then(|()| {
+                tail.stage(&entry);
+                tail.publish(ENTRY)
+            }),
+            false => tail.append_by_call(&entry),
+        };
         written.map_err(StorageError::on("write", path))?;
         *last = largest.timestamp;
     }

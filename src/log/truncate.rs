@@ -197,6 +197,9 @@ impl Log {
         copy: Option<PathBuf>,
     ) -> Result<(), LogError> {
         let Plan { kept, last, cut, aborted, end, mut producers } = plan;
+        // Before the end goes back: a flush that begins after that may find the copy, and must not count
+        // without its name.
+        self.durability.note_names();
         self.retract(&mut producers, Position { offset: end, segment: last.base, byte: cut });
         if let Some(tails) = writer.active.tails.take() {
             writer.active.segment.seal(tails);

@@ -232,6 +232,13 @@ impl<M> Receiver<M> {
         self.shared.lock().queue.pop_front()
     }
 
+    /// Takes no messages any more; gives those that were taken and not received.
+    pub fn close(self) -> VecDeque<M> {
+        let mut state = self.shared.lock();
+        state.closed = true;
+        std::mem::take(&mut state.queue)
+    }
+
     /// Nothing has arrived.
     pub fn is_empty(&self) -> bool {
         self.shared.lock().queue.is_empty()

@@ -23,10 +23,8 @@
 use super::mapping::Mapping;
 use super::trouble::{Faulted, Short};
 use super::{PAGE, resident, sys};
-use crate::net::Region;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -49,8 +47,10 @@ pub(crate) struct GrowingFile {
     /// Up to here pages were faulted in, or need not be: the first ones are left to be faulted in
     /// when they are needed, for most logs stay small. Only a hint.
     pub(super) ready: AtomicU64,
-    /// Held while the file changes its size; false inside once no tail writes any more.
-    growing: Mutex<bool>,
+    /// Held while the file changes its size.
+    growing: Mutex<()>,
+    /// No tail writes any more: what has not begun to grow the file by now does not.
+    is_sealed: AtomicBool,
     /// So many bytes ahead of the tail are faulted in at most, see [`GrowingFile::flushed`].
     pub(super) window: AtomicU64,
     /// The length at the last flush.
@@ -71,7 +71,8 @@ impl GrowingFile {
             len: AtomicU64::new(len),
             reserve: AtomicU64::new(reserve),
             ready: AtomicU64::new(len.max(FIRST_STEP)),
-            growing: Mutex::new(growing),
+            growing: Mutex::new(()),
+            is_sealed: AtomicBool::new(!growing),
             window: AtomicU64::new(LARGEST_STEP),
             flushed_len: AtomicU64::new(len),
             written_back: AtomicU64::new(0),
@@ -161,17 +162,21 @@ impl GrowingFile {
         if let Some(map) = self.map.get() {
             return Ok(map);
         }
-        let may_grow = self.lock();
+        let _once = self.lock();
         if self.map.get().is_none() {
             let len = usize::try_from(self.capacity).map_err(|_| io::ErrorKind::OutOfMemory)?;
             // Only a file that grows was opened for writing.
-            let _ = self.map.set(Mapping::new(&self.file, len, *may_grow)?);
+            let _ = self.map.set(Mapping::new(&self.file, len, !self.is_sealed())?);
         }
         self.map.get().ok_or_else(|| io::ErrorKind::OutOfMemory.into())
     }
 
-    fn lock(&self) -> MutexGuard<'_, bool> {
-        // What it guards is one flag, and sizes that are stored last: nothing is half done.
+    fn is_sealed(&self) -> bool {
+        self.is_sealed.load(Ordering::Acquire)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ()> {
+        // What it guards is sizes that are stored last: nothing is half done.
         self.growing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -194,6 +199,11 @@ impl GrowingFile {
     /// Takes back a question that nobody will answer.
     pub(crate) fn unask(&self) {
         self.asked.store(false, Ordering::Release);
+    }
+
+    /// Leaves no pages until they are needed: it will be used for sure.
+    pub(crate) fn lacks_all_pages(&self) {
+        self.ready.store(self.len(), Ordering::Relaxed);
     }
 
     /// Grows the reserve by a step and faults the new pages in. Blocks; for the preparer.
@@ -231,10 +241,10 @@ impl GrowingFile {
     /// Grows the reserve to `to` bytes, or as far as the capacity lets it. The mapping is given by
     /// who has the time to fault its pages in.
     fn grow(&self, to: u64, ahead: Option<&Mapping>) -> io::Result<()> {
-        let may_grow = self.lock();
+        let _growing = self.lock();
         let from = self.reserve();
         let to = to.next_multiple_of(PAGE).min(self.capacity);
-        if !*may_grow || to <= from {
+        if self.is_sealed() || to <= from {
             return Ok(());
         }
         // To extend a file that was truncated would give it a hole.
@@ -249,13 +259,14 @@ impl GrowingFile {
 
     /// Cuts the reserve off. Only once the tail is sealed: nothing beyond `len` is touched then.
     pub(crate) fn trim(&self) -> io::Result<()> {
-        let may_grow = self.lock();
-        assert!(!*may_grow, "a file that still grows cannot be trimmed");
+        let _growing = self.lock();
+        assert!(self.is_sealed(), "a file that still grows cannot be trimmed");
         let len = self.len();
-        if self.reserve() > len {
+        // Who was about to grow it when it was sealed may have done so.
+        if self.file.metadata()?.len() > len {
             self.file.set_len(len)?;
-            self.reserve.store(len, Ordering::Release);
         }
+        self.reserve.store(len, Ordering::Release);
         Ok(())
     }
 }
@@ -277,20 +288,6 @@ fn check(map: &Mapping) -> io::Result<()> {
 #[cold]
 fn faulted(byte: u64) -> io::Error {
     Faulted { byte }.into()
-}
-
-impl Region for GrowingFile {
-    fn file(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
-    }
-
-    fn bytes(&self, start: u64, len: u32) -> Option<&[u8]> {
-        self.slice(start, u64::from(len)).ok()
-    }
-
-    fn is_intact(&self) -> bool {
-        self.intact().is_ok()
-    }
 }
 
 /// The writing half: there is exactly one per file, and whoever has it is the writer.
@@ -381,19 +378,20 @@ impl Tail {
     pub(crate) fn append_by_call(&mut self, bytes: &[u8]) -> io::Result<()> {
         let end = self.len + bytes.len() as u64;
         assert!(end <= self.shared.capacity, "{end} bytes into {}", self.shared.capacity);
-        let may_grow = self.shared.lock();
+        let growing = self.shared.lock();
         self.shared.file.write_all_at(bytes, self.len).inspect_err(|_| {
             // Without space a part of them may be there, where no trim would look for it.
             let _ = self.shared.file.set_len(self.shared.reserve());
         })?;
         self.shared.reserve.fetch_max(end, Ordering::AcqRel);
-        drop(may_grow);
+        drop(growing);
         self.publish(bytes.len() as u64)
     }
 
     /// Ends writing: nobody writes to this file again, and its reserve may be trimmed.
     pub(crate) fn seal(self) -> Arc<GrowingFile> {
-        *self.shared.lock() = false;
+        // Without the lock: who appends does not wait for who grows the file.
+        self.shared.is_sealed.store(true, Ordering::Release);
         self.shared
     }
 }

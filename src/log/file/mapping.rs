@@ -50,7 +50,8 @@ impl Mapping {
     /// Maps the pages writable without changing a byte, so that an append is a memcpy. Only an
     /// optimisation: what fails here is faulted in later.
     pub(super) fn populate(&self, from: u64, to: u64) {
-        if NO_POPULATE.load(Ordering::Relaxed) {
+        // Where nothing may be written the kernel says the same as one that cannot do it.
+        if !self.writable || NO_POPULATE.load(Ordering::Relaxed) {
             return;
         }
         let (from, to) = (from / PAGE * PAGE, to.next_multiple_of(PAGE));

@@ -7,6 +7,7 @@
 mod fault;
 mod growing;
 mod mapping;
+mod region;
 mod resident;
 mod sys;
 mod trouble;
