@@ -240,12 +240,10 @@ impl Store {
         self.groups.iter()
     }
 
-    /// The groups that have an offset of a topic, from the last to the first by name.
+    /// The groups that have an offset of a topic, in no particular order.
     pub(super) fn holders(&self, topic: &str) -> Vec<Arc<str>> {
         let with_it = self.groups.iter().filter(|(_, offsets)| offsets.topic(topic).is_some());
-        let mut holders: Vec<_> = with_it.map(|(group, _)| group.clone()).collect();
-        holders.sort_by(|one, other| other.cmp(one));
-        holders
+        with_it.map(|(group, _)| group.clone()).collect()
     }
 
     /// How many offsets there are.
@@ -256,6 +254,11 @@ impl Store {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// A topic's name as it is kept here, if it is.
+    pub(super) fn name_of(&self, topic: &str) -> Arc<str> {
+        self.names.get(topic).cloned().unwrap_or_else(|| topic.into())
     }
 
     /// Whether any group has an offset of this topic.
