@@ -6,7 +6,7 @@
 
 use super::sorted::{Keyed, Sorted};
 use crate::wire::uuid::Uuid;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A committed offset.
@@ -215,8 +215,8 @@ pub(super) fn bound(oldest: &mut Bound, first_end: &mut Bound, committed: &Commi
 #[derive(Debug, Default)]
 pub struct Store {
     groups: HashMap<Arc<str>, GroupOffsets>,
-    /// The name of each topic that has an offset.
-    names: HashSet<Arc<str>>,
+    /// The name of each topic that has an offset, and how many groups have one.
+    names: HashMap<Arc<str>, usize>,
     len: usize,
 }
 
@@ -258,12 +258,12 @@ impl Store {
 
     /// A topic's name as it is kept here, if it is.
     pub(super) fn name_of(&self, topic: &str) -> Arc<str> {
-        self.names.get(topic).cloned().unwrap_or_else(|| topic.into())
+        self.names.get_key_value(topic).map_or_else(|| topic.into(), |(name, _)| name.clone())
     }
 
     /// Whether any group has an offset of this topic.
     pub(super) fn has_topic(&self, name: &str) -> bool {
-        self.names.contains(name)
+        self.names.contains_key(name)
     }
 
     /// Puts an offset in its place.
@@ -280,11 +280,11 @@ impl Store {
         let Some(of_group) = self.groups.get_mut(group) else { return };
         bound(&mut of_group.oldest, &mut of_group.first_end, committed);
         if of_group.topics.get(topic).is_none() {
-            let name = self.names.get(topic).cloned().unwrap_or_else(|| {
-                let name: Arc<str> = topic.into();
-                self.names.insert(name.clone());
-                name
-            });
+            let name = match self.names.get_key_value(topic) {
+                Some((name, _)) => name.clone(),
+                None => topic.into(),
+            };
+            *self.names.entry(name.clone()).or_default() += 1;
             let (id, entries) = (committed.topic_id, Sorted::default());
             of_group.topics.insert(TopicOffsets { name, id, entries });
         }
@@ -301,9 +301,12 @@ impl Store {
         if !of_topic.is_empty() {
             return false;
         }
-        if let Some(gone) = of_group.topics.remove(topic) {
-            // Here and among the names: no other group has it.
-            if Arc::strong_count(&gone.name) == 2 {
+        if of_group.topics.remove(topic).is_some() {
+            let groups = self.names.get_mut(topic);
+            if groups.is_some_and(|groups| {
+                *groups -= 1;
+                *groups == 0
+            }) {
                 self.names.remove(topic);
             }
         }
