@@ -157,6 +157,11 @@ impl Shard {
         Ok(())
     }
 
+    /// How many transactions have committed offsets here and are not over.
+    pub fn open_transactions(&self) -> usize {
+        self.offsets.pending.producers()
+    }
+
     /// Takes over the marker that ends the transaction of a producer. Of two records the later one wins, whichever
     /// marker comes first.
     pub fn replay_end_of_transaction(&mut self, producer: i64, is_commit: bool) {

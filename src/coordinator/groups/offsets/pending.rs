@@ -72,6 +72,11 @@ impl Pending {
         self.groups.is_empty()
     }
 
+    /// How many have something here.
+    pub(super) fn producers(&self) -> usize {
+        self.producers.len()
+    }
+
     pub(super) fn has_group(&self, group: &str) -> bool {
         self.groups.contains_key(group)
     }
