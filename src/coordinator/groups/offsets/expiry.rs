@@ -12,12 +12,14 @@ use super::super::any_group::Since;
 use super::super::effects::Then;
 use super::super::{Timer, World};
 use super::records::{self, Batch};
-use super::{AfterAppend, Committed, Effects, Group, Offsets, Shard, TopicOffsets, Uuid};
+use super::{AfterAppend, Committed, Effects, Group, Offsets, Shard, TopicOffsets, Uuid, Walk};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Nothing will end before something happens to the group.
 const NEVER: i64 = i64::MAX;
+/// Groups that are looked at in one go.
+const STEPS: usize = 4096;
 
 impl Shard {
     /// Topics were deleted: their offsets go.
@@ -33,7 +35,7 @@ impl Shard {
         let here: Vec<_> = here.cloned().collect();
         self.offsets.deleted.extend(here);
         // The next one is another now.
-        self.offsets.holders = None;
+        self.offsets.walk = Walk::default();
         self.remove_deleted_topics(world, effects);
     }
 
@@ -68,10 +70,11 @@ impl Shard {
     ) {
         let mut batch = Batch::new(world);
         self.add_deleted_topics(&mut batch);
-        if !batch.records.is_empty() {
-            ::log::info!("{} offsets are of deleted topics", batch.records.len());
-            effects.append(batch.records, Then::Offsets(AfterAppend::DeletedTopics));
+        if batch.records.is_empty() {
+            return self.go_on_with_deleted_topics(world.tick_ms);
         }
+        ::log::info!("{} offsets are of deleted topics", batch.records.len());
+        effects.append(batch.records, Then::Offsets(AfterAppend::DeletedTopics));
     }
 
     /// What the last append had no room for, or was not taken.
@@ -93,24 +96,33 @@ impl Shard {
         effects.append(batch.records, Then::Offsets(AfterAppend::Ended { more }));
     }
 
-    /// Stops where there is no room for more.
+    /// Stops where there is no room for more, and after so many groups.
     fn add_deleted_topics(&mut self, batch: &mut Batch) {
-        while let Some((name, id)) = self.offsets.deleted.last().cloned() {
-            let holders = self.offsets.holders.take();
-            let mut holders = holders.unwrap_or_else(|| self.offsets.holders_of(&name));
-            let before = batch.records.len();
-            while let Some(group) = holders.last() {
-                if !self.add_deleted_of(group, &name, id, batch) {
-                    self.offsets.holders = Some(holders);
-                    return;
+        for _ in 0..STEPS {
+            let Some((name, id)) = self.offsets.deleted.last().cloned() else { return };
+            let Offsets { store, pending, walk, .. } = &self.offsets;
+            let before = walk.before.as_deref();
+            let next = match walk.in_pending {
+                false => store.holder_before(&name, before),
+                true => pending.group_before(before),
+            };
+            match next.cloned() {
+                Some(group) => {
+                    if !self.add_deleted_of(&group, &name, id, batch) {
+                        return;
+                    }
+                    self.offsets.walk.before = Some(group);
                 }
-                holders.pop();
-            }
-            if batch.records.len() > before {
+                None if !self.offsets.walk.in_pending => {
+                    self.offsets.walk = Walk { in_pending: true, before: None };
+                }
                 // It stays on the list until nothing of it is left.
-                return;
+                None if !batch.records.is_empty() => return,
+                None => {
+                    self.offsets.walk = Walk::default();
+                    self.offsets.deleted.pop();
+                }
             }
-            self.offsets.deleted.pop();
         }
     }
 

@@ -46,15 +46,14 @@ pub struct Offsets {
     pending: Pending,
     /// Topics that are gone and may have offsets here yet.
     deleted: Vec<(Arc<str>, Uuid)>,
-    /// The groups that may have some of the last of these, once they were looked for; from the last to the
-    /// first by name, as the next.
-    holders: Option<Vec<Arc<str>>>,
+    /// How far the last of these has been looked for.
+    walk: Walk,
     /// The groups of which something had ended when they were looked for.
     ended: Vec<Arc<str>>,
     /// The timer's deadline, while it is set.
     armed: Option<i64>,
     /// What came since the timer was looked at: the earliest commit and the earliest end.
-    fresh: (store::Bound, store::Bound),
+    fresh: (store::Earliest, store::Earliest),
     /// A group has lost its last offset since.
     lost_last: bool,
 }
@@ -74,15 +73,14 @@ impl Offsets {
         );
         self.pending.weigh()
     }
+}
 
-    /// The groups that have an offset of a topic, from the last to the first by name.
-    fn holders_of(&self, topic: &str) -> Vec<Arc<str>> {
-        let mut holders = self.store.holders(topic);
-        holders.extend(self.pending.holders(topic).cloned());
-        holders.sort_by(|one, other| other.cmp(one));
-        holders.dedup();
-        holders
-    }
+/// A walk over the groups that have something of a topic, from the last to the first by name: first over those
+/// in the store, then over those of open transactions.
+#[derive(Debug, Default)]
+struct Walk {
+    in_pending: bool,
+    before: Option<Arc<str>>,
 }
 
 /// What became of one topic's partitions.
@@ -223,7 +221,7 @@ impl Shard {
             (AfterAppend::DeletedTopics, Ok(())) => self.go_on_with_deleted_topics(world.tick_ms),
             (AfterAppend::DeletedTopics, Err(code)) => {
                 ::log::warn!("the offsets of deleted topics could not be removed: {code}");
-                self.offsets.holders = None;
+                self.offsets.walk = Walk::default();
                 self.go_on_with_deleted_topics(self.next_check(world));
             }
             // Who asked for it asks for the next part.

@@ -11,6 +11,7 @@
 use super::super::room::{Held, PENDING};
 use super::{Committed, Uuid};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::sync::Arc;
 
 /// Group, topic and partition.
@@ -61,7 +62,7 @@ type OfGroup = BTreeMap<Arc<str>, BTreeMap<i32, Each>>;
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     /// None of these is empty.
-    groups: HashMap<Arc<str>, OfGroup>,
+    groups: BTreeMap<Arc<str>, OfGroup>,
     /// Where each producer has something.
     producers: HashMap<i64, BTreeSet<Place>>,
     pub(super) held: Held,
@@ -94,10 +95,11 @@ impl Pending {
         self.groups.get(group)?.get(topic)?.get(&partition)
     }
 
-    /// The groups that have something of a topic.
-    pub(super) fn holders<'s>(&'s self, topic: &'s str) -> impl Iterator<Item = &'s Arc<str>> {
-        let with_it = self.groups.iter().filter(move |(_, topics)| topics.contains_key(topic));
-        with_it.map(|(group, _)| group)
+    /// The next group, from the last to the first by name.
+    pub(super) fn group_before(&self, before: Option<&str>) -> Option<&Arc<str>> {
+        let until = before.map_or(Bound::Unbounded, Bound::Excluded);
+        let groups = self.groups.range::<str, _>((Bound::Unbounded, until));
+        groups.map(|(group, _)| group).next_back()
     }
 
     /// Topic, partition, and what each producer has committed there.
