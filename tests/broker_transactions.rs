@@ -8,6 +8,7 @@ use barnabas::config::TopicConfig;
 use barnabas::log::{Keepers, Log, Recovery};
 use barnabas::wire::codec::Array;
 use barnabas::wire::error::ErrorCode;
+use barnabas::wire::group_records::{GroupKey, OffsetCommitKey, OffsetCommitValue};
 use barnabas::wire::messages::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic};
 use barnabas::wire::records::BatchBuilder;
 use broker_support::*;
@@ -30,23 +31,25 @@ fn transactional(producer_id: i64, sequence: i32, marker: Option<bool>) -> Vec<u
 /// Writes two transactions into a stopped broker's partition: 0 of producer 5 to be aborted at 2,
 /// 1 of producer 6 to be committed at 3.
 fn write_transactions(data: &Path) {
-    let partition = data.join("t-0");
+    let first = [transactional(5, 0, None), transactional(6, 0, None)];
+    let markers = [transactional(5, -1, Some(false)), transactional(6, -1, Some(true))];
+    write(data, "t-0", &[first, markers].concat());
+}
+
+/// Writes batches into a stopped broker's partition.
+fn write(data: &Path, partition: &str, batches: &[Vec<u8>]) {
+    let partition = data.join(partition);
     let keepers = Keepers::spawn().unwrap();
     let config = Arc::new(TopicConfig::default());
     let opened = Log::open(partition, config, Recovery::Clean, keepers.clone());
     let (log, _) = opened.unwrap();
-    for batch in [
-        transactional(5, 0, None),
-        transactional(6, 0, None),
-        transactional(5, -1, Some(false)),
-        transactional(6, -1, Some(true)),
-    ] {
-        log.append_internal(&batch, 0).unwrap();
+    for batch in batches {
+        log.append_internal(batch, 0).unwrap();
     }
     log.close().unwrap();
     keepers.stop();
     // It tells of a shorter log.
-    std::fs::remove_file(data.join("recovery-point-offset-checkpoint")).unwrap();
+    let _ = std::fs::remove_file(data.join("recovery-point-offset-checkpoint"));
 }
 
 /// The aborted transactions that a fetch from `offset` on is told of: producer and first offset.
@@ -95,4 +98,42 @@ fn a_fetch_tells_of_aborted_transactions_after_any_kind_of_start() {
             _ => drop(broker.kill()),
         }
     }
+}
+
+/// A transaction commits an offset of t-0 for a group.
+fn commits(producer_id: i64, group: &str, offset: i64) -> Vec<u8> {
+    let key = GroupKey::OffsetCommit(OffsetCommitKey { group, topic: "t", partition: 0 });
+    let value = OffsetCommitValue { offset, ..OffsetCommitValue::default() };
+    let mut builder = BatchBuilder::new().producer(producer_id, 0, 0).transactional(true);
+    builder.append(1_000, Some(&key.to_bytes()), Some(&value.to_bytes()), &[]);
+    builder.finish()
+}
+
+#[test]
+fn offsets_that_transactions_have_committed_wait_for_their_markers() {
+    let dir = TempDir::new();
+    let broker = Broker::start(dir.path(), &SWIFT);
+    let mut client = broker.client();
+    client.await_coordinator("a");
+    client.create("t", 1);
+    for group in ["a", "b"] {
+        assert_eq!(client.commit(group, ("t", 0), 1), ErrorCode::NONE);
+    }
+    broker.stop_cleanly();
+    // Java hashes "a" to 97 and "b" to 98: partitions 1 and 2 of four.
+    let of_a = [commits(5, "a", 7), commits(6, "a", 8)];
+    let ends = [transactional(6, -1, Some(true)), transactional(5, -1, Some(true))];
+    write(dir.path(), "__consumer_offsets-1", &[of_a, ends].concat());
+    write(dir.path(), "__consumer_offsets-2", &[commits(5, "b", 9)]);
+
+    let broker = Broker::start(dir.path(), &SWIFT);
+    let mut client = broker.client();
+    client.await_coordinator("a");
+    client.await_coordinator("b");
+    broker.logged(&["WARN", "__consumer_offsets-2", "1 transactions", "--delete-offsets"]);
+    assert_eq!(client.group_offset("a", ("t", 0)), Ok(8), "the later record");
+    assert_eq!(client.stable_offset("a", ("t", 0)), Ok(8));
+    assert_eq!(client.group_offset("b", ("t", 0)), Ok(1));
+    assert_eq!(client.stable_offset("b", ("t", 0)), Err(ErrorCode::UNSTABLE_OFFSET_COMMIT));
+    broker.stop_cleanly();
 }

@@ -1,6 +1,7 @@
 //! How long one event holds the lock of a shard that is full: the longest one and all that it takes. Appends
 //! are not counted. It is processor time: the machine may have other things to do.
 
+use barnabas::coordinator::groups::offsets::GroupOffsets;
 use barnabas::coordinator::groups::{Effects, Reply, Settings, Shard, Token, TopicsView, World};
 use barnabas::wire::codec::{Message, Writer};
 use barnabas::wire::group_records::{GroupKey, OffsetCommitKey, OffsetCommitValue};
@@ -114,12 +115,34 @@ impl Holding {
     }
 }
 
-pub fn print() {
-    println!("| a full shard | longest, ms | all, ms | events |\n| --- | ---: | ---: | ---: |");
-    let mut case = Holding::new(full([1, 100, 10_000]));
-    let (mut out, began) = (Writer::new(), cpu());
-    for topic in case.shard.offsets().groups().flat_map(|(_, group)| group.topics()) {
+/// All offsets of a group are asked for: a copy is taken under the lock and written without it, while every
+/// offset is committed anew.
+fn print_fetch(shape: [i32; 3]) {
+    let [_, topics, partitions] = shape;
+    let what = format!("a million offsets of {topics} topics");
+    let mut case = Holding::new(full(shape));
+    let mut copy = None;
+    case.event(|shard, _, _| {
+        let fetched = shard.fetch("consumers-of-0", (None, -1), true).expect("the group");
+        copy = Some(fetched.into_owned());
+    });
+    case.print(&format!("{what} are copied"));
+    let mut case = Holding { longest: Duration::ZERO, total: Duration::ZERO, events: 0, ..case };
+    for topic in 0..topics {
+        let topic = format!("some.topic-{topic}");
+        for partition in 0..partitions {
+            let key = OffsetCommitKey { group: "consumers-of-0", topic: &topic, partition };
+            let key = GroupKey::OffsetCommit(key).to_bytes();
+            let value = OffsetCommitValue { offset: 1, topic_id: TOPIC, ..Default::default() };
+            let value = value.to_bytes();
+            case.event(|shard, _, _| shard.replay(&key, Some(&value)).expect("a record"));
+        }
+    }
+    case.print(&format!("{what} are committed, beside the copy"));
+    let (mut out, began, copy) = (Writer::new(), cpu(), copy.expect("it was taken"));
+    for topic in copy.all().into_iter().flat_map(GroupOffsets::topics) {
         for (partition_index, one) in topic.iter() {
+            assert_eq!(one.offset, 0, "the copy stands still");
             let row = OffsetFetchResponsePartitions {
                 partition_index,
                 committed_offset: one.offset,
@@ -131,7 +154,14 @@ pub fn print() {
         }
     }
     (case.longest, case.total, case.events) = (cpu() - began, cpu() - began, 1);
-    case.print(&format!("a million offsets of a group are written, {} bytes", out.len()));
+    case.print(&format!("{what} are written, {} bytes, without the lock", out.len()));
+}
+
+pub fn print() {
+    println!("| a full shard | longest, ms | all, ms | events |\n| --- | ---: | ---: | ---: |");
+    for shape in [[1, 100, 10_000], [1, 100_000, 10]] {
+        print_fetch(shape);
+    }
 
     let mut case = Holding::new(full([1, 100, 10_000]));
     let token = Token { worker: 0, key: 0 };

@@ -6,6 +6,7 @@
 //! would be a topic that cannot be written.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -290,6 +291,7 @@ impl Controller {
         self.metadata.append(plan, now_ms()).map_err(storage_error)?;
         let mut image = self.shared.image.write().unwrap_or_else(PoisonError::into_inner);
         replay_plan(&mut image, plan);
+        self.shared.metadata_end.store(self.metadata.next_offset(), Ordering::Relaxed);
         drop(image);
         self.note_recovery_point();
         Ok(())

@@ -38,7 +38,7 @@ mod snapshots;
 mod warmer;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::{fmt, io};
@@ -164,6 +164,7 @@ impl Broker {
             checker: Default::default(),
             keepers: keepers.clone(),
             image: RwLock::new(image),
+            metadata_end: AtomicI64::new(metadata.next_offset()),
             config: RwLock::new(effective),
             controller,
             workers: OnceLock::new(),

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -77,6 +77,8 @@ pub struct Shared {
     pub(super) checker: Checker,
     pub(super) keepers: Keepers,
     pub(super) image: RwLock<Image>,
+    /// Where the records end that the image is made of; changes while the image is held for writing.
+    pub(super) metadata_end: AtomicI64,
     pub(super) config: RwLock<Arc<Config>>,
     pub(super) controller: Sender<Job>,
     pub(super) workers: OnceLock<Vec<Sender<WorkerMessage>>>,
@@ -99,6 +101,11 @@ impl Shared {
     /// The metadata, for reading; hold it briefly.
     pub fn image(&self) -> RwLockReadGuard<'_, Image> {
         self.image.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The offset of the last metadata record; the one of an image while that is held.
+    pub fn metadata_offset(&self) -> i64 {
+        self.metadata_end.load(Ordering::Relaxed) - 1
     }
 
     /// Where a client that came to the listener with this index, at our address `local`, shall

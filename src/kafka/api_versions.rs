@@ -47,6 +47,8 @@ fn answer(shared: &Shared, call: &Call<'_>, out: &mut Writer) {
         .iter()
         .filter_map(|(name, ..)| Some((*name, *image.features().get(*name)?)))
         .collect();
+    // A client keeps the features of the highest one that it has seen.
+    let finalized_features_epoch = shared.metadata_offset();
     drop(image);
     let finalized: Vec<FinalizedFeatureKey<'_>> = levels
         .iter()
@@ -59,7 +61,7 @@ fn answer(shared: &Shared, call: &Call<'_>, out: &mut Writer) {
     let response = ApiVersionsResponse {
         api_keys: Array::from(&keys),
         supported_features: Array::from(&supported),
-        finalized_features_epoch: 0,
+        finalized_features_epoch,
         finalized_features: Array::from(&finalized),
         ..Default::default()
     };

@@ -17,9 +17,9 @@ pub(crate) struct Marker {
 const ABORT: i16 = 0;
 const COMMIT: i16 = 1;
 
-/// Whether a control batch commits a transaction.
-pub fn is_commit(batch: &[u8]) -> bool {
-    marker_of(batch).is_some_and(|marker| marker.commit)
+/// Whether the marker in a control batch commits a transaction; none for a batch that ends none.
+pub fn marker_commits(batch: &[u8]) -> Option<bool> {
+    marker_of(batch).map(|marker| marker.commit)
 }
 
 /// The marker in the bytes of a control batch.

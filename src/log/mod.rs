@@ -93,7 +93,7 @@ pub use exclusive::lock_exclusively;
 pub use flusher::{Deliver, Flusher};
 pub use janitor::Janitor;
 pub use keepers::Keepers;
-pub use marker::is_commit;
+pub use marker::marker_commits;
 pub use names::aside_dir_name;
 pub use offsets::{Bound, Offsets};
 

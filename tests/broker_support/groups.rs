@@ -180,18 +180,37 @@ impl Client {
 
     /// The offset that a group has committed, -1 for none.
     pub fn group_offset(&mut self, group: &str, at: At<'_>) -> Result<i64, ErrorCode> {
+        self.fetch_offset(group, at, false)
+    }
+
+    /// The same for one who would rather wait for a transaction.
+    pub fn stable_offset(&mut self, group: &str, at: At<'_>) -> Result<i64, ErrorCode> {
+        self.fetch_offset(group, at, true)
+    }
+
+    fn fetch_offset(
+        &mut self,
+        group: &str,
+        at: At<'_>,
+        require_stable: bool,
+    ) -> Result<i64, ErrorCode> {
         let indexes = [at.1];
         let topics =
             [OffsetFetchRequestTopic { name: at.0, partition_indexes: Array::from(&indexes) }];
         let topics = Some(Array::from(&topics));
-        let request = OffsetFetchRequest { group_id: group, topics, ..Default::default() };
+        let request =
+            OffsetFetchRequest { group_id: group, topics, require_stable, ..Default::default() };
         let answer = self.call(7, &request);
         let response: OffsetFetchResponse<'_> = answer.read();
         if response.error_code != ErrorCode::NONE {
             return Err(response.error_code);
         }
         let topic = response.topics.iter().next().unwrap();
-        Ok(topic.partitions.iter().next().unwrap().committed_offset)
+        let partition = topic.partitions.iter().next().unwrap();
+        match partition.error_code {
+            ErrorCode::NONE => Ok(partition.committed_offset),
+            code => Err(code),
+        }
     }
 
     /// Asks for the coordinator of a group, once.

@@ -67,6 +67,13 @@ impl Client {
         response.api_keys.len()
     }
 
+    /// The epoch of the finalized features.
+    pub fn features_epoch(&mut self) -> i64 {
+        let answer = self.call(4, &SOFTWARE);
+        let response: ApiVersionsResponse<'_> = answer.read();
+        response.finalized_features_epoch
+    }
+
     pub fn send_api_versions(&mut self) -> Sent {
         self.send(4, &SOFTWARE)
     }

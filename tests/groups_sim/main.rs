@@ -12,6 +12,7 @@ mod member;
 mod mixed;
 mod random;
 mod replica;
+mod request;
 mod sim;
 mod topics;
 

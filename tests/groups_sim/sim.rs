@@ -4,13 +4,9 @@
 use super::coordinator::Coordinator;
 use super::member::{Member, PARTITIONS, Phase, Step};
 use super::random::Random;
+use super::request::{Request, ask};
 use super::topics::Topics;
-use barnabas::coordinator::groups::{Caller, Effects, Reply, Settings, Shard, Token, World};
-use barnabas::wire::codec::Array;
-use barnabas::wire::messages::heartbeat::HeartbeatRequest;
-use barnabas::wire::messages::join_group::{JoinGroupRequest, JoinGroupRequestProtocol};
-use barnabas::wire::messages::leave_group::{LeaveGroupRequest, MemberIdentity};
-use barnabas::wire::messages::sync_group::{SyncGroupRequest, SyncGroupRequestAssignment};
+use barnabas::coordinator::groups::{Caller, Reply, Settings, Token};
 use std::collections::{BTreeMap, HashMap};
 
 /// What the seed decides.
@@ -31,15 +27,6 @@ pub struct Plan {
     pub failures: u64,
     /// At most so many members a group; 0: any.
     pub max_size: usize,
-}
-
-/// What is sent, as it was when it was sent.
-#[derive(Debug, Clone)]
-enum Request {
-    Join { id: String, metadata: u8 },
-    Sync { id: String, generation: i32, plan: BTreeMap<String, Vec<u8>> },
-    Heartbeat { id: String, generation: i32 },
-    Leave { id: String },
 }
 
 #[derive(Debug)]
@@ -362,63 +349,5 @@ fn member(at: usize, plan: &Plan, random: &mut Random) -> Member {
         heartbeat: None,
         patience: 0,
         asleep_until: 0,
-    }
-}
-
-fn ask(
-    member: &Member,
-    request: &Request,
-    caller: Caller<'_>,
-    token: Token,
-    (shard, world, effects): (&mut Shard, &mut World<'_>, &mut Effects),
-) {
-    let (group_id, group_instance_id) = (member.group.as_str(), member.instance.as_deref());
-    match request {
-        Request::Join { id, metadata } => {
-            let metadata = [*metadata];
-            let offer = |name| JoinGroupRequestProtocol { name, metadata: &metadata };
-            let protocols = [offer("range"), offer("roundrobin")];
-            let request = JoinGroupRequest {
-                group_id,
-                session_timeout_ms: member.session,
-                rebalance_timeout_ms: member.rebalance,
-                member_id: id,
-                group_instance_id,
-                protocol_type: "consumer",
-                protocols: Array::from(&protocols),
-                reason: None,
-            };
-            shard.join(world, caller, &request, token, effects);
-        }
-        Request::Sync { id, generation, plan } => {
-            let given: Vec<_> = plan
-                .iter()
-                .map(|(member_id, assignment)| SyncGroupRequestAssignment { member_id, assignment })
-                .collect();
-            let request = SyncGroupRequest {
-                group_id,
-                generation_id: *generation,
-                member_id: id,
-                group_instance_id,
-                protocol_type: Some("consumer"),
-                protocol_name: Some("range"),
-                assignments: Array::from(&given),
-            };
-            shard.sync(world, &request, token, effects);
-        }
-        Request::Heartbeat { id, generation } => {
-            let request = HeartbeatRequest {
-                group_id,
-                generation_id: *generation,
-                member_id: id,
-                group_instance_id,
-            };
-            shard.heartbeat(world, &request, token, effects);
-        }
-        Request::Leave { id } => {
-            let one = [MemberIdentity { member_id: id, group_instance_id, reason: None }];
-            let request = LeaveGroupRequest { group_id, member_id: id, members: Array::from(&one) };
-            shard.leave(world, 5, &request, token, effects);
-        }
     }
 }

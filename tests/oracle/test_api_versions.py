@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from harness import scenario
+from harness import Session, scenario
 from protocol import BY_KEY, Client
 
 CLIENT = {"clientSoftwareName": "oracle", "clientSoftwareVersion": "1.0"}
@@ -89,6 +89,18 @@ def test_ranges_are_kafkas(brokers, version):
             or feature["maxVersion"] <= supported[feature["name"]]["maxVersion"]
         ), "a feature level that Kafka does not have"
     assert answer.get("finalizedFeaturesEpoch", -1) >= 0 or not answer.get("finalizedFeatures")
+
+
+def test_the_epoch_of_the_features_grows_with_the_metadata(brokers):
+    """It is the offset of the last metadata record, with both."""
+    pair = brokers()
+    for broker in (pair.kafka, pair.subject):
+        before = _ranges(broker, 4)[1]["finalizedFeaturesEpoch"]
+        session = Session(broker)
+        session.create("epoch-of-features", partitions=3)
+        session.close()
+        after = _ranges(broker, 4)[1]["finalizedFeaturesEpoch"]
+        assert after >= before + 4 > 4, f"{before} and {after}"
 
 
 @scenario()

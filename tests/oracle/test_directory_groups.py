@@ -163,3 +163,87 @@ def test_groups_of_the_consumer_protocol_survive(turns):
             # What this one makes of it the next one finds.
             epochs["regex"] = joined(b, "regex", "one", **groups["regex"])
             before = {group: modern(b, group) for group in groups}
+
+
+class Transaction:
+    """A producer of Kafka's that commits offsets of a group in a transaction."""
+
+    def __init__(self, b, ident):
+        self.ident = ident
+        find = {"keyType": 1, "coordinatorKeys": [ident]}
+        b.until("FindCoordinator", 4, find, found)
+        body = {"transactionalId": ident, "transactionTimeoutMs": 600000, "producerId": -1, "producerEpoch": -1}
+        answer = b.until("InitProducerId", 4, body, lambda a: a["errorCode"] not in (14, 15, 16, 51))
+        self.ids = {"producerId": answer["producerId"], "producerEpoch": answer["producerEpoch"]}
+
+    def commit(self, b, group, *offsets):
+        """Commits an offset for each partition, from the first on."""
+        add = {"transactionalId": self.ident, "groupId": group, **self.ids}
+        b.until("AddOffsetsToTxn", 3, add, lambda a: a["errorCode"] == 0)
+        parts = [{"partitionIndex": i, "committedOffset": o} for i, o in enumerate(offsets)]
+        topics = [{"name": "t", "partitions": parts}]
+        body = {"transactionalId": self.ident, "groupId": group, **self.ids, "topics": topics}
+        codes = [0] * len(offsets)
+        b.until("TxnOffsetCommit", 3, body, lambda a: _codes(a["topics"]) == codes)
+
+    def end(self, b, is_commit):
+        """Ends it; the group's coordinator learns of it a little later."""
+        end = {"transactionalId": self.ident, **self.ids, "committed": is_commit}
+        b.until("EndTxn", 3, end, lambda a: a["errorCode"] == 0)
+
+
+def _codes(topics):
+    return [partition["errorCode"] for topic in topics for partition in topic["partitions"]]
+
+
+UNSTABLE = 88
+
+
+def stable(b, group, ready=lambda found: True):
+    """Offset or error of each partition for who asks for stable ones."""
+    topics = [{"name": "t", "partitionIndexes": [0, 1]}]
+    body = {"groups": [{"groupId": group, "topics": topics}], "requireStable": True}
+
+    def of(answer):
+        partitions = answer["groups"][0]["topics"][0]["partitions"]
+        return [p["errorCode"] or p["committedOffset"] for p in partitions]
+
+    def served(answer):
+        return answer["groups"][0]["errorCode"] == 0 and ready(of(answer))
+
+    return of(b.until("OffsetFetch", 8, body, served))
+
+
+def test_offsets_of_open_transactions_survive(turns):
+    """What a transaction has committed waits for its marker in both, whoever has the directory meanwhile, and a
+    commit that came after it is not undone when the marker comes."""
+    with turns.of(ApacheKafka) as b:
+        b.create("t", 2)
+        for group in ("open", "over", "given-up"):
+            commit(b, group, "t", 1, "")
+        pending = Transaction(b, "pending")
+        pending.commit(b, "open", 7, 8)
+        pending.commit(b, "alone", 7, 8)
+        for group, ident, is_commit in (("over", "committed", True), ("given-up", "aborted", False)):
+            one = Transaction(b, ident)
+            one.commit(b, group, 5, 6)
+            one.end(b, is_commit)
+            expected = [5, 6] if is_commit else [1, -1]
+            assert stable(b, group, lambda f: UNSTABLE not in f) == expected
+        before = {group: stable(b, group) for group in ("open", "alone", "over", "given-up")}
+        plain = {group: committed(b, group) for group in before}
+        assert before["open"] == before["alone"] == [UNSTABLE] * 2, before
+    with turns.of(Barnabas) as b:
+        assert {group: committed(b, group) for group in before} == plain
+        assert {group: stable(b, group) for group in before} == before
+        commit(b, "open", "t", 3, "later")
+        assert stable(b, "open") == [UNSTABLE] * 2
+    with turns.of(ApacheKafka) as b:
+        assert stable(b, "open") == [UNSTABLE] * 2
+        pending.end(b, True)
+        assert stable(b, "open", lambda f: UNSTABLE not in f) == [3, 8]
+        assert stable(b, "alone", lambda f: UNSTABLE not in f) == [7, 8]
+        plain = {group: committed(b, group) for group in before}
+    with turns.of(Barnabas) as b:
+        assert {group: committed(b, group) for group in before} == plain
+        assert stable(b, "open") == [3, 8]

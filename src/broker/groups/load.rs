@@ -1,15 +1,14 @@
 //! A shard out of its log (Kafka's `CoordinatorLoaderImpl`).
 //!
-//! Everything is replayed from the log's start. Records of a transaction count when its commit comes,
-//! and never if it is aborted; markers carry none. A record of a kind that has no meaning here stays in
-//! the log and changes nothing; one of a known kind that cannot be read is damage.
+//! Everything is replayed from the log's start, markers of transactions too: Kafka's producers commit offsets in
+//! transactions, and one may be open still. A record of a kind that has no meaning here stays in the log and
+//! changes nothing; one of a known kind that cannot be read is damage.
 
 use crate::catalog::Partition;
-use crate::coordinator::groups::{Record, Shard};
+use crate::coordinator::groups::Shard;
 use crate::log::Bound;
 use crate::wire::group_records::GroupKey;
-use crate::wire::records::{Batch, Batches};
-use std::collections::HashMap;
+use crate::wire::records::{Batch, Batches, NO_PRODUCER_ID};
 
 /// Bytes that are read at once.
 const READ: u32 = 4 << 20;
@@ -41,14 +40,22 @@ pub(super) fn load(partition: &Partition) -> Result<Shard, String> {
         let (topic, index, count) = (&partition.topic, partition.index, loading.unknown);
         ::log::warn!("{topic}-{index}: {count} records are of kinds that have no meaning here");
     }
+    let open = loading.shard.open_transactions();
+    if open > 0 {
+        let (topic, index) = (&partition.topic, partition.index);
+        // Nobody here ends them.
+        ::log::warn!(
+            "{topic}-{index}: {open} transactions have committed offsets and are not over. Consumers that ask for \
+             stable offsets of these partitions, as Java's do, wait until Apache Kafka has ended them on \
+             this directory, or until the offsets are deleted (kafka-consumer-groups --delete-offsets)"
+        );
+    }
     Ok(loading.shard)
 }
 
 #[derive(Default)]
 struct Loading {
     shard: Shard,
-    /// Records of transactions that are open, by producer.
-    open: HashMap<i64, Vec<Record>>,
     unknown: u64,
     scratch: Vec<u8>,
 }
@@ -57,38 +64,40 @@ impl Loading {
     fn batch(&mut self, batch: &Batch<'_>) -> Result<(), String> {
         let header = batch.header();
         if batch.attributes().is_control() {
-            return self.end_transaction(batch, header.producer_id);
+            // Of other kinds there is nothing to know.
+            if let Some(is_commit) = crate::log::marker_commits(batch.as_bytes()) {
+                self.shard.replay_end_of_transaction(header.producer_id, is_commit);
+            }
+            return Ok(());
         }
         let mut scratch = std::mem::take(&mut self.scratch);
         let records = batch.records(&mut scratch, MAX_UNCOMPRESSED);
         for record in records.map_err(|why| why.to_string())? {
             let record = record.map_err(|why| why.to_string())?;
             let Some(key) = record.key else { continue };
-            if batch.attributes().is_transactional() {
-                let (key, value) = (key.to_vec(), record.value.map(<[u8]>::to_vec));
-                self.open.entry(header.producer_id).or_default().push(Record { key, value });
-            } else {
-                self.replay(key, record.value)?;
-            }
+            let at = header.base_offset + i64::from(record.offset_delta);
+            self.replay(header.producer_id, at, key, record.value)?;
         }
         self.scratch = scratch;
         Ok(())
     }
 
-    fn end_transaction(&mut self, batch: &Batch<'_>, producer: i64) -> Result<(), String> {
-        let records = self.open.remove(&producer).unwrap_or_default();
-        if !crate::log::is_commit(batch.as_bytes()) {
-            return Ok(());
-        }
-        records.iter().try_for_each(|record| self.replay(&record.key, record.value.as_deref()))
-    }
-
-    fn replay(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), String> {
-        match GroupKey::decode(key) {
-            Ok(GroupKey::Other(_)) => self.unknown += 1,
-            Ok(_) => self.shard.replay(key, value).map_err(|why| why.to_string())?,
-            Err(why) => return Err(why.to_string()),
-        }
-        Ok(())
+    fn replay(
+        &mut self,
+        producer: i64,
+        at: i64,
+        key: &[u8],
+        value: Option<&[u8]>,
+    ) -> Result<(), String> {
+        let replayed = match GroupKey::decode(key) {
+            Ok(GroupKey::Other(_)) => {
+                self.unknown += 1;
+                Ok(())
+            }
+            Ok(_) if producer == NO_PRODUCER_ID => self.shard.replay(key, value),
+            Ok(_) => self.shard.replay_of_transaction(producer, at, key, value),
+            Err(why) => Err(why),
+        };
+        replayed.map_err(|why| why.to_string())
     }
 }

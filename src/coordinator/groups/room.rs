@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What is not counted byte for byte: of a member, with its timers.
 pub(super) const MEMBER: usize = 512;
-/// Of an id that was given out, with its timer.
+/// Of an id that was given out, with its timer; of an offset that waits for the end of its transaction.
 pub(super) const PENDING: usize = 256;
 /// Of a name in a set.
 pub(super) const NAME: usize = 64;
@@ -55,7 +55,7 @@ impl Held {
         self.bytes = bytes;
     }
 
-    fn join(&mut self, sum: &Arc<AtomicUsize>) {
+    pub(super) fn join(&mut self, sum: &Arc<AtomicUsize>) {
         if self.sum.is_none() {
             sum.fetch_add(self.bytes, Ordering::Relaxed);
             self.sum = Some(sum.clone());
@@ -152,6 +152,7 @@ impl Shard {
             assert_eq!(group.held().bytes(), group.weigh(), "{id}: bytes are counted");
             sum += group.weigh();
         }
+        sum += self.offsets.check_pending();
         assert_eq!(self.member_bytes(), sum, "the bytes of all groups are counted");
     }
 }

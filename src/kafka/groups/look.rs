@@ -5,6 +5,7 @@ use super::room::{MAX_ANSWER, Unserved};
 use super::{consumer_group_describe, delete_groups, describe_groups, list_groups, offset_fetch};
 use crate::broker::{RunningTopics, Unflushed};
 use crate::coordinator::groups::admin::ListFilter;
+use crate::coordinator::groups::offsets::Fetched;
 use crate::coordinator::groups::{Reply, Token};
 use crate::kafka::call::decode;
 use crate::kafka::service::{KafkaService, ParkedRequest};
@@ -30,13 +31,21 @@ pub(super) fn fetch(
     let (topics, mut room) = (RunningTopics::of(&shared), MAX_ANSWER);
     let (mut answers, mut due) = (Vec::new(), Vec::new());
     for asked in offset_fetch::groups(&request, version) {
-        let answered = shared.read_group(asked.group_id, |shard| {
-            let fetched = shard.fetch(asked.group_id, asked.member, request.require_stable);
+        let mut answer = |fetched: Result<Fetched<'_>, ErrorCode>| {
             offset_fetch::answer_of(&asked, fetched, &topics, version, &mut room)
+        };
+        let looked = shared.read_group(asked.group_id, |shard| {
+            let fetched = shard.fetch(asked.group_id, asked.member, request.require_stable);
+            match fetched {
+                Ok(fetched) if asked.is_long() => Err(fetched.into_owned()),
+                fetched => Ok(answer(fetched)),
+            }
         });
-        let answered = answered.unwrap_or_else(|code| {
-            offset_fetch::answer_of(&asked, Err(code), &topics, version, &mut room)
-        });
+        let answered = match looked {
+            Ok(Ok(answered)) => answered,
+            Ok(Err(copy)) => answer(Ok(copy)),
+            Err(code) => answer(Err(code)),
+        };
         answers.push((asked.group_id, answered?));
         due.extend(shared.unflushed_of(asked.group_id));
     }

@@ -1,8 +1,8 @@
 //! OffsetFetch (PROTOCOL 10.5): the answer's body, group by group.
 //!
 //! Versions differ in how they say who is asked about (one group, or several from 8 on) and by what
-//! topics are named (ids from 10 on). No offset is no error. The answer is written from the store as
-//! it lies there: what is held beside it is the answer once more, encoded.
+//! topics are named (ids from 10 on). No offset is no error. A short answer is written from the store as it
+//! lies there, a long one from a copy, so that nobody waits for it: it is of one moment too.
 
 use super::room::Unserved;
 use crate::coordinator::groups::TopicsView;
@@ -37,6 +37,18 @@ enum Topics<'r> {
     All,
     Named(Array<'r, OffsetFetchRequestTopic<'r>>),
     Batched(Array<'r, OffsetFetchRequestTopics<'r>>),
+}
+
+/// Who asks for more partitions than this is answered from a copy.
+const LONG: usize = 1000;
+
+impl Asked<'_> {
+    /// Whether the answer may take its time.
+    pub(super) fn is_long(&self) -> bool {
+        let mut partitions = 0;
+        self.topics.each(|_, _, list| partitions += list.len());
+        matches!(self.topics, Topics::All) || partitions > LONG
+    }
 }
 
 impl<'r> Topics<'r> {

@@ -109,10 +109,17 @@ impl Shard {
     ) {
         let mut batch = Batch::new(world);
         let offsets = self.offsets.store.group(group);
-        let mut each = offsets.iter().flat_map(|offsets| offsets.topics()).flat_map(|topic| {
+        let each = offsets.iter().flat_map(|offsets| offsets.topics()).flat_map(|topic| {
             topic.iter().map(|(partition, _)| records::tombstone(group, topic.name(), partition))
         });
-        let fits = each.all(|gone| batch.add(vec![gone]))
+        let is_there = |topic: &str, index| {
+            let offsets = offsets.and_then(|offsets| offsets.topic(topic));
+            offsets.is_some_and(|offsets| offsets.get(index).is_some())
+        };
+        let pending = self.offsets.pending.of_group(group);
+        let alone = pending.filter(|(topic, index, _)| !is_there(topic, *index));
+        let alone = alone.map(|(topic, index, _)| records::tombstone(group, topic, index));
+        let fits = each.chain(alone).all(|gone| batch.add(vec![gone]))
             && self.groups.get(group).is_none_or(|known| batch.add(known.tombstones()));
         let then = match fits {
             true => Then::Answer(token, Reply::DeleteGroup(ErrorCode::NONE)),

@@ -12,12 +12,14 @@ use super::super::any_group::Since;
 use super::super::effects::Then;
 use super::super::{Timer, World};
 use super::records::{self, Batch};
-use super::{AfterAppend, Committed, Effects, Group, Shard, Uuid};
+use super::{AfterAppend, Committed, Effects, Group, Offsets, Shard, TopicOffsets, Uuid, Walk};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Nothing will end before something happens to the group.
 const NEVER: i64 = i64::MAX;
+/// Groups that are looked at in one go.
+const STEPS: usize = 4096;
 
 impl Shard {
     /// Topics were deleted: their offsets go.
@@ -27,10 +29,13 @@ impl Shard {
         topics: &[(Arc<str>, Uuid)],
         effects: &mut Effects,
     ) {
-        let here = topics.iter().filter(|(name, _)| self.offsets.store.has_topic(name));
-        self.offsets.deleted.extend(here.cloned());
+        let Offsets { store, pending, .. } = &self.offsets;
+        let is_here = |name: &str| store.has_topic(name) || pending.has_topic(name);
+        let here = topics.iter().filter(|(name, _)| is_here(name));
+        let here: Vec<_> = here.cloned().collect();
+        self.offsets.deleted.extend(here);
         // The next one is another now.
-        self.offsets.holders = None;
+        self.offsets.walk = Walk::default();
         self.remove_deleted_topics(world, effects);
     }
 
@@ -48,6 +53,11 @@ impl Shard {
                 }
             }
         }
+        for (topic, id) in self.offsets.pending.topics() {
+            if !id.is_zero() && world.topics.name(id).is_none() {
+                gone.insert(id, topic.clone());
+            }
+        }
         self.offsets.deleted.extend(gone.into_iter().map(|(id, name)| (name, id)));
         self.go_on_with_deleted_topics(world.tick_ms);
     }
@@ -60,10 +70,11 @@ impl Shard {
     ) {
         let mut batch = Batch::new(world);
         self.add_deleted_topics(&mut batch);
-        if !batch.records.is_empty() {
-            ::log::info!("{} offsets are of deleted topics", batch.records.len());
-            effects.append(batch.records, Then::Offsets(AfterAppend::DeletedTopics));
+        if batch.records.is_empty() {
+            return self.go_on_with_deleted_topics(world.tick_ms);
         }
+        ::log::info!("{} offsets are of deleted topics", batch.records.len());
+        effects.append(batch.records, Then::Offsets(AfterAppend::DeletedTopics));
     }
 
     /// What the last append had no room for, or was not taken.
@@ -85,24 +96,33 @@ impl Shard {
         effects.append(batch.records, Then::Offsets(AfterAppend::Ended { more }));
     }
 
-    /// Stops where there is no room for more.
+    /// Stops where there is no room for more, and after so many groups.
     fn add_deleted_topics(&mut self, batch: &mut Batch) {
-        while let Some((name, id)) = self.offsets.deleted.last().cloned() {
-            let holders = self.offsets.holders.take();
-            let mut holders = holders.unwrap_or_else(|| self.offsets.store.holders(&name));
-            let before = batch.records.len();
-            while let Some(group) = holders.last() {
-                if !self.add_deleted_of(group, &name, id, batch) {
-                    self.offsets.holders = Some(holders);
-                    return;
+        for _ in 0..STEPS {
+            let Some((name, id)) = self.offsets.deleted.last().cloned() else { return };
+            let Offsets { store, pending, walk, .. } = &self.offsets;
+            let before = walk.before.as_deref();
+            let next = match walk.in_pending {
+                false => store.holder_before(&name, before),
+                true => pending.group_before(before),
+            };
+            match next.cloned() {
+                Some(group) => {
+                    if !self.add_deleted_of(&group, &name, id, batch) {
+                        return;
+                    }
+                    self.offsets.walk.before = Some(group);
                 }
-                holders.pop();
-            }
-            if batch.records.len() > before {
+                None if !self.offsets.walk.in_pending => {
+                    self.offsets.walk = Walk { in_pending: true, before: None };
+                }
                 // It stays on the list until nothing of it is left.
-                return;
+                None if !batch.records.is_empty() => return,
+                None => {
+                    self.offsets.walk = Walk::default();
+                    self.offsets.deleted.pop();
+                }
             }
-            self.offsets.deleted.pop();
         }
     }
 
@@ -110,11 +130,17 @@ impl Shard {
         let of_it =
             |committed: &Committed<'_>| committed.topic_id == id || committed.topic_id.is_zero();
         let offsets = self.offsets.store.group(group).and_then(|offsets| offsets.topic(name));
-        let mut gone = offsets.into_iter().flat_map(|topic| {
-            let gone = topic.iter().filter(|(_, committed)| of_it(committed));
-            gone.map(|(partition, _)| records::tombstone(group, name, partition))
+        let in_store = |partition| offsets.and_then(|topic| topic.get(partition));
+        let here = offsets.into_iter().flat_map(TopicOffsets::iter);
+        let here = here.filter(|(_, committed)| of_it(committed)).map(|(partition, _)| partition);
+        // What is also in the store has its tombstone.
+        let pending = self.offsets.pending.of_group(group).filter(|(topic, ..)| ***topic == *name);
+        let pending = pending.filter(|(_, partition, each)| {
+            each.values().any(|open| of_it(&open.show()))
+                && !in_store(*partition).is_some_and(|one| of_it(&one))
         });
-        gone.all(|gone| batch.add(vec![gone]))
+        let mut gone = here.chain(pending.map(|(_, partition, _)| partition));
+        gone.all(|partition| batch.add(vec![records::tombstone(group, name, partition)]))
     }
 
     /// False if there is no room for all. Groups are looked for once; what became of them meanwhile is
@@ -138,7 +164,8 @@ impl Shard {
     fn add_ended_of(&mut self, id: &Arc<str>, world: &World<'_>, batch: &mut Batch) -> bool {
         let Some(group) = self.groups.get(id) else { return true };
         let before = batch.records.len();
-        let mut left = false;
+        // A transaction may bring something yet.
+        let mut left = self.offsets.pending.has_group(id);
         let offsets = self.offsets.store.group(id);
         for topic in offsets.iter().flat_map(|offsets| offsets.topics()) {
             let name = topic.name();
@@ -168,7 +195,8 @@ impl Shard {
     fn ends_at(&self, id: &str, world: &World<'_>) -> i64 {
         let Some(group) = self.groups.get(id) else { return NEVER };
         let Some(offsets) = self.offsets.store.group(id) else {
-            return if group.is_empty() { i64::MIN } else { NEVER };
+            let stays = !group.is_empty() || self.offsets.pending.has_group(id);
+            return if stays { NEVER } else { i64::MIN };
         };
         let (oldest, first_end) = offsets.bounds();
         let Some(since) = group.idle_since() else { return NEVER };

@@ -1,16 +1,17 @@
-//! OffsetFetch: a group's offsets, as they lie in the store. Who asks takes what it needs from there,
-//! so an answer about a million offsets needs no second copy of them.
+//! OffsetFetch: a group's offsets, as they lie in the store, or a copy of them that stands still. One of many
+//! offsets is cheap: who asks for a million takes it and lets others come to the shard while it writes.
 
-use super::{Committed, ErrorCode, GroupOffsets, Offsets, Shard, Uuid};
+use super::{Committed, ErrorCode, GroupOffsets, Shard, Uuid};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What a group answers a fetch with.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Fetched<'s> {
-    group: &'s str,
-    of: Option<&'s GroupOffsets>,
-    offsets: &'s Offsets,
-    /// Who asks would rather wait than learn of what a running transaction may replace.
-    stable: bool,
+    of: Option<Cow<'s, GroupOffsets>>,
+    /// What a running transaction may replace, for who would rather wait than learn of it.
+    unstable: BTreeMap<Arc<str>, BTreeSet<i32>>,
 }
 
 impl Shard {
@@ -32,14 +33,27 @@ impl Shard {
             }
             None => None,
         };
-        Ok(Fetched { group, of, offsets: &self.offsets, stable: require_stable })
+        let mut unstable = BTreeMap::<_, BTreeSet<_>>::new();
+        if require_stable {
+            for (topic, partition, _) in self.offsets.pending.of_group(group) {
+                unstable.entry(topic.clone()).or_default().insert(partition);
+            }
+        }
+        Ok(Fetched { of: of.map(Cow::Borrowed), unstable })
     }
 }
 
-impl<'s> Fetched<'s> {
+impl Fetched<'_> {
+    /// The same as it is now, whatever becomes of the group.
+    #[must_use]
+    pub fn into_owned(self) -> Fetched<'static> {
+        let of = self.of.map(|of| Cow::Owned(of.into_owned()));
+        Fetched { of, unstable: self.unstable }
+    }
+
     /// All its offsets, for who asks for all.
-    pub fn all(&self) -> Option<&'s GroupOffsets> {
-        self.of
+    pub fn all(&self) -> Option<&GroupOffsets> {
+        self.of.as_deref()
     }
 
     /// The offset of a partition. One of another topic of the same name is none; zero stands for
@@ -52,9 +66,9 @@ impl<'s> Fetched<'s> {
         topic: &str,
         id: Uuid,
         partition: i32,
-    ) -> Result<Option<Committed<'s>>, ErrorCode> {
+    ) -> Result<Option<Committed<'_>>, ErrorCode> {
         self.check_stable(topic, partition)?;
-        let found = self.of.and_then(|group| group.topic(topic)?.get(partition));
+        let found = self.all().and_then(|group| group.topic(topic)?.get(partition));
         Ok(found.filter(|found| found.topic_id.is_zero() || id.is_zero() || found.topic_id == id))
     }
 
@@ -63,7 +77,7 @@ impl<'s> Fetched<'s> {
     /// # Errors
     /// When who asks must wait for a transaction.
     pub fn check_stable(&self, topic: &str, partition: i32) -> Result<(), ErrorCode> {
-        match self.stable && self.offsets.is_pending(self.group, topic, partition) {
+        match self.unstable.get(topic).is_some_and(|of| of.contains(&partition)) {
             true => Err(ErrorCode::UNSTABLE_OFFSET_COMMIT),
             false => Ok(()),
         }

@@ -5,11 +5,9 @@
 //! offsets ends too. Nothing looks for them before something can have ended: a shard knows the
 //! earliest time, and sleeps until then.
 //!
-//! Transactions: what a transaction commits will be kept beside the store, by producer, until its
-//! marker comes. [`Offsets::is_pending`] is where it is asked for: a partition with such an offset is
-//! answered UNSTABLE_OFFSET_COMMIT to who asks for stable ones, does not expire, and is given a
-//! tombstone by a deletion even if the store has no offset for it. When the marker comes, the later
-//! record wins, so an offset in the store will have to know its own place in the log then.
+//! What a transaction commits lies beside the store until its marker comes. A partition with such an offset is
+//! answered UNSTABLE_OFFSET_COMMIT to who asks for stable ones, does not expire, and is given a tombstone by
+//! a deletion even if the store has no offset for it; its group stays.
 //!
 //! Rules: `OffsetMetadataManager`, and `KafkaApis` for the topics.
 
@@ -17,6 +15,7 @@ mod commit;
 mod delete;
 mod expiry;
 mod fetch;
+mod pending;
 mod records;
 mod sorted;
 mod store;
@@ -32,36 +31,56 @@ use super::any_group::Committer;
 use super::classic::Classic;
 use super::shard::{Group, Shard};
 use super::{AppendOutcome, Effects, Record, Reply, Token, World};
+use crate::wire::codec::DecodeError;
 use crate::wire::error::ErrorCode;
-use crate::wire::group_records::{OffsetCommitKey, OffsetCommitValue};
+use crate::wire::group_records::{GroupKey, OffsetCommitKey, OffsetCommitValue};
 use crate::wire::uuid::Uuid;
+use pending::Pending;
 use std::sync::Arc;
 
 /// The offsets of a shard and what is to happen to them.
 #[derive(Debug, Default)]
 pub struct Offsets {
     store: Store,
+    /// What transactions have committed that are not over.
+    pending: Pending,
     /// Topics that are gone and may have offsets here yet.
     deleted: Vec<(Arc<str>, Uuid)>,
-    /// The groups that may have some of the last of these, once they were looked for; from the last to the
-    /// first by name, as the next.
-    holders: Option<Vec<Arc<str>>>,
+    /// How far the last of these has been looked for.
+    walk: Walk,
     /// The groups of which something had ended when they were looked for.
     ended: Vec<Arc<str>>,
     /// The timer's deadline, while it is set.
     armed: Option<i64>,
     /// What came since the timer was looked at: the earliest commit and the earliest end.
-    fresh: (store::Bound, store::Bound),
+    fresh: (store::Earliest, store::Earliest),
     /// A group has lost its last offset since.
     lost_last: bool,
 }
 
 impl Offsets {
-    /// Whether a transaction that is not over has committed an offset here. Not yet: see the
-    /// module's comment.
-    fn is_pending(&self, _group: &str, _topic: &str, _partition: i32) -> bool {
-        false
+    /// Whether a transaction that is not over has committed an offset here.
+    fn is_pending(&self, group: &str, topic: &str, partition: i32) -> bool {
+        !self.pending.is_empty() && self.pending.contains(group, topic, partition)
     }
+
+    /// What open transactions take. Panics where that is not what is counted. For simulations.
+    pub(super) fn check_pending(&self) -> usize {
+        assert_eq!(
+            self.pending.held.bytes(),
+            self.pending.weigh(),
+            "open transactions are counted"
+        );
+        self.pending.weigh()
+    }
+}
+
+/// A walk over the groups that have something of a topic, from the last to the first by name: first over those
+/// in the store, then over those of open transactions.
+#[derive(Debug, Default)]
+struct Walk {
+    in_pending: bool,
+    before: Option<Arc<str>>,
 }
 
 /// What became of one topic's partitions.
@@ -92,38 +111,91 @@ impl Shard {
         &self.offsets.store
     }
 
-    /// Takes over an offset's record.
+    /// Takes over an offset's record that belongs to no transaction.
     pub(super) fn replay_offset(
         &mut self,
         key: OffsetCommitKey<'_>,
         value: Option<OffsetCommitValue<'_>>,
     ) {
+        let OffsetCommitKey { group, topic, partition } = key;
         let Some(value) = value else {
-            let gone = self.offsets.store.remove(key.group, key.topic, key.partition);
-            self.offsets.lost_last |= gone;
+            let gone = self.offsets.store.remove(group, topic, partition);
+            let none_pending = self.offsets.pending.remove(group, topic, partition);
+            self.offsets.lost_last |= gone || none_pending;
             return;
         };
-        let group = match self.groups.get_key_value(key.group) {
-            Some((id, _)) => id.clone(),
-            None => {
-                // Nobody joins it: a simple group, for which there is no other record.
-                let id: Arc<str> = key.group.into();
-                let group = Group::Classic(Classic::new(id.clone(), value.commit_timestamp));
-                self.insert(id.clone(), group);
-                id
+        let id = self.group_of_offset(group, value.commit_timestamp);
+        self.put_offset(&id, topic, partition, &committed(&value));
+        // All that was committed before.
+        self.offsets.pending.outdo((group, topic, partition), i64::MAX);
+    }
+
+    /// Takes over a record that a transaction has written at this offset of the log: an offset counts with the
+    /// marker, all else at once, as in Kafka.
+    ///
+    /// # Errors
+    /// When it cannot be read; nothing has changed then.
+    pub fn replay_of_transaction(
+        &mut self,
+        producer: i64,
+        at: i64,
+        key: &[u8],
+        value: Option<&[u8]>,
+    ) -> Result<(), DecodeError> {
+        let (of, Some(bytes)) = (GroupKey::decode(key)?, value) else {
+            return self.replay(key, value);
+        };
+        let GroupKey::OffsetCommit(of) = of else { return self.replay(key, value) };
+        let value = OffsetCommitValue::from_bytes(bytes)?;
+        let group = self.group_of_offset(of.group, value.commit_timestamp);
+        let Offsets { store, pending, .. } = &mut self.offsets;
+        pending.held.join(&self.member_bytes);
+        let place = (group, store.name_of(of.topic), of.partition);
+        pending.put(place, producer, at, &committed(&value));
+        Ok(())
+    }
+
+    /// How many transactions have committed offsets here and are not over.
+    pub fn open_transactions(&self) -> usize {
+        self.offsets.pending.producers()
+    }
+
+    /// Takes over the marker that ends the transaction of a producer. Of two records the later one wins, whichever
+    /// marker comes first.
+    pub fn replay_end_of_transaction(&mut self, producer: i64, is_commit: bool) {
+        for ((group, topic, partition), open) in self.offsets.pending.end(producer) {
+            if is_commit && !open.is_outdone {
+                let committed = open.show();
+                let group = self.group_of_offset(&group, committed.committed_at);
+                self.put_offset(&group, &topic, partition, &committed);
+                self.offsets.pending.outdo((&group, &topic, partition), open.at);
             }
-        };
-        let committed = Committed {
-            offset: value.offset,
-            leader_epoch: value.leader_epoch,
-            metadata: value.metadata,
-            committed_at: value.commit_timestamp,
-            ends_at: (value.expire_timestamp != -1).then_some(value.expire_timestamp),
-            topic_id: value.topic_id,
-        };
+            let has_none = self.offsets.store.group(&group).is_none();
+            self.offsets.lost_last |= has_none && !self.offsets.pending.has_group(&group);
+        }
+    }
+
+    /// The group of a committed offset. Where there is none, nobody joins it: a simple group, for which there
+    /// is no other record.
+    fn group_of_offset(&mut self, group: &str, committed_at: i64) -> Arc<str> {
+        if let Some((id, _)) = self.groups.get_key_value(group) {
+            return id.clone();
+        }
+        let id: Arc<str> = group.into();
+        self.insert(id.clone(), Group::Classic(Classic::new(id.clone(), committed_at)));
+        id
+    }
+
+    fn put_offset(
+        &mut self,
+        group: &Arc<str>,
+        topic: &str,
+        partition: i32,
+        committed: &Committed<'_>,
+    ) {
         let (oldest, first_end) = &mut self.offsets.fresh;
-        store::bound(oldest, first_end, &committed);
-        self.offsets.store.put(&group, key.topic, key.partition, &committed);
+        store::bound(oldest, first_end, committed);
+        self.offsets.store.put(group, topic, partition, committed);
     }
 
     /// Goes on after tombstones were appended and replayed, or could not be.
@@ -149,7 +221,7 @@ impl Shard {
             (AfterAppend::DeletedTopics, Ok(())) => self.go_on_with_deleted_topics(world.tick_ms),
             (AfterAppend::DeletedTopics, Err(code)) => {
                 ::log::warn!("the offsets of deleted topics could not be removed: {code}");
-                self.offsets.holders = None;
+                self.offsets.walk = Walk::default();
                 self.go_on_with_deleted_topics(self.next_check(world));
             }
             // Who asked for it asks for the next part.
@@ -158,5 +230,16 @@ impl Shard {
                 effects.reply(token, Reply::DeleteGroup(code));
             }
         }
+    }
+}
+
+fn committed<'v>(value: &OffsetCommitValue<'v>) -> Committed<'v> {
+    Committed {
+        offset: value.offset,
+        leader_epoch: value.leader_epoch,
+        metadata: value.metadata,
+        committed_at: value.commit_timestamp,
+        ends_at: (value.expire_timestamp != -1).then_some(value.expire_timestamp),
+        topic_id: value.topic_id,
     }
 }

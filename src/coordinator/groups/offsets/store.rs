@@ -6,7 +6,8 @@
 
 use super::sorted::{Keyed, Sorted};
 use crate::wire::uuid::Uuid;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Bound;
 use std::sync::Arc;
 
 /// A committed offset.
@@ -146,22 +147,22 @@ impl TopicOffsets {
 pub struct GroupOffsets {
     topics: Sorted<TopicOffsets>,
     /// None was committed before this.
-    oldest: Bound,
+    oldest: Earliest,
     /// None has an end of its own before this.
-    first_end: Bound,
+    first_end: Earliest,
 }
 
 /// A time that nothing lies before: exact when counted, and never later than that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Bound(pub(super) i64);
+pub(super) struct Earliest(pub(super) i64);
 
-impl Default for Bound {
+impl Default for Earliest {
     fn default() -> Self {
-        Bound(i64::MAX)
+        Earliest(i64::MAX)
     }
 }
 
-impl Bound {
+impl Earliest {
     fn include(&mut self, time: i64) {
         self.0 = self.0.min(time);
     }
@@ -189,13 +190,13 @@ impl GroupOffsets {
     }
 
     /// Nothing was committed before the first, nothing has an end of its own before the second.
-    pub(super) fn bounds(&self) -> (Bound, Bound) {
+    pub(super) fn bounds(&self) -> (Earliest, Earliest) {
         (self.oldest, self.first_end)
     }
 
     /// Counts the bounds anew: what was committed again since is not as old any more.
     pub(super) fn recount(&mut self) {
-        let (mut oldest, mut first_end) = (Bound::default(), Bound::default());
+        let (mut oldest, mut first_end) = (Earliest::default(), Earliest::default());
         for (_, committed) in self.topics.iter().flat_map(TopicOffsets::iter) {
             bound(&mut oldest, &mut first_end, &committed);
         }
@@ -204,7 +205,7 @@ impl GroupOffsets {
 }
 
 /// An end of its own counts, whenever the offset was committed.
-pub(super) fn bound(oldest: &mut Bound, first_end: &mut Bound, committed: &Committed<'_>) {
+pub(super) fn bound(oldest: &mut Earliest, first_end: &mut Earliest, committed: &Committed<'_>) {
     match committed.ends_at {
         Some(end) => first_end.include(end),
         None => oldest.include(committed.committed_at),
@@ -215,8 +216,8 @@ pub(super) fn bound(oldest: &mut Bound, first_end: &mut Bound, committed: &Commi
 #[derive(Debug, Default)]
 pub struct Store {
     groups: HashMap<Arc<str>, GroupOffsets>,
-    /// The name of each topic that has an offset.
-    names: HashSet<Arc<str>>,
+    /// The name of each topic that has an offset, and the groups that have one.
+    names: HashMap<Arc<str>, BTreeSet<Arc<str>>>,
     len: usize,
 }
 
@@ -240,12 +241,10 @@ impl Store {
         self.groups.iter()
     }
 
-    /// The groups that have an offset of a topic, from the last to the first by name.
-    pub(super) fn holders(&self, topic: &str) -> Vec<Arc<str>> {
-        let with_it = self.groups.iter().filter(|(_, offsets)| offsets.topic(topic).is_some());
-        let mut holders: Vec<_> = with_it.map(|(group, _)| group.clone()).collect();
-        holders.sort_by(|one, other| other.cmp(one));
-        holders
+    /// The next group, from the last to the first by name, that has an offset of a topic.
+    pub(super) fn holder_before(&self, topic: &str, before: Option<&str>) -> Option<&Arc<str>> {
+        let until = before.map_or(Bound::Unbounded, Bound::Excluded);
+        self.names.get(topic)?.range::<str, _>((Bound::Unbounded, until)).next_back()
     }
 
     /// How many offsets there are.
@@ -258,9 +257,14 @@ impl Store {
         self.len == 0
     }
 
+    /// A topic's name as it is kept here, if it is.
+    pub(super) fn name_of(&self, topic: &str) -> Arc<str> {
+        self.names.get_key_value(topic).map_or_else(|| topic.into(), |(name, _)| name.clone())
+    }
+
     /// Whether any group has an offset of this topic.
     pub(super) fn has_topic(&self, name: &str) -> bool {
-        self.names.contains(name)
+        self.names.contains_key(name)
     }
 
     /// Puts an offset in its place.
@@ -277,11 +281,11 @@ impl Store {
         let Some(of_group) = self.groups.get_mut(group) else { return };
         bound(&mut of_group.oldest, &mut of_group.first_end, committed);
         if of_group.topics.get(topic).is_none() {
-            let name = self.names.get(topic).cloned().unwrap_or_else(|| {
-                let name: Arc<str> = topic.into();
-                self.names.insert(name.clone());
-                name
-            });
+            let name = match self.names.get_key_value(topic) {
+                Some((name, _)) => name.clone(),
+                None => topic.into(),
+            };
+            self.names.entry(name.clone()).or_default().insert(group.clone());
             let (id, entries) = (committed.topic_id, Sorted::default());
             of_group.topics.insert(TopicOffsets { name, id, entries });
         }
@@ -298,9 +302,9 @@ impl Store {
         if !of_topic.is_empty() {
             return false;
         }
-        if let Some(gone) = of_group.topics.remove(topic) {
-            // Here and among the names: no other group has it.
-            if Arc::strong_count(&gone.name) == 2 {
+        if of_group.topics.remove(topic).is_some() {
+            let groups = self.names.get_mut(topic);
+            if groups.is_some_and(|groups| groups.remove(group) && groups.is_empty()) {
                 self.names.remove(topic);
             }
         }

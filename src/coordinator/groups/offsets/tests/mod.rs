@@ -6,6 +6,7 @@ mod delete;
 mod expiry;
 mod model;
 mod store;
+mod transactions;
 
 use super::super::{Caller, Effects, Record, Reply, Settings, Shard, Token, TopicsView, World};
 use crate::wire::codec::Array;

@@ -10,10 +10,10 @@ use std::collections::HashMap;
 const GROUPS: [&str; 3] = ["g", "h", "i"];
 const TOPICS: [(&str, i32); 3] = [("a", 4), ("b", 2), ("c", 200)];
 
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn below(&mut self, bound: i32) -> i32 {
+    pub(super) fn below(&mut self, bound: i32) -> i32 {
         self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         ((self.0 >> 33) % bound as u64) as i32
     }
