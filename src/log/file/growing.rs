@@ -22,7 +22,7 @@
 
 use super::mapping::Mapping;
 use super::trouble::{Faulted, Short};
-use super::{PAGE, resident, sys};
+use super::{PAGE, sys};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -83,16 +83,6 @@ impl GrowingFile {
     /// A file of `len` bytes that nobody writes to any more.
     pub(crate) fn sealed(file: File, len: u64) -> Arc<GrowingFile> {
         Arc::new(GrowingFile::new(file, len, len, len, false))
-    }
-
-    /// Whether the bytes in `from..to` can be had without a disk.
-    pub(crate) fn is_resident(&self, from: u64, to: u64) -> bool {
-        resident::is_resident(&self.file, from, to)
-    }
-
-    /// Reads the bytes in `from..to` into memory, as far as there are any.
-    pub(crate) fn bring_in(&self, from: u64, to: u64) -> io::Result<()> {
-        resident::bring_in(&self.file, from, to.min(self.len()))
     }
 
     /// Bytes written and published.

@@ -9,12 +9,25 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 
 use super::PAGE;
+use super::growing::GrowingFile;
 
 /// Bytes that are read at once, to be thrown away.
 const SCRATCH: usize = 64 * 1024;
 
+impl GrowingFile {
+    /// Whether the bytes in `from..to` can be had without a disk.
+    pub(crate) fn is_resident(&self, from: u64, to: u64) -> bool {
+        is_resident(self.file(), from, to)
+    }
+
+    /// Reads the bytes in `from..to` into memory, as far as there are any.
+    pub(crate) fn bring_in(&self, from: u64, to: u64) -> io::Result<()> {
+        bring_in(self.file(), from, to.min(self.len()))
+    }
+}
+
 /// Whether all pages of the range are in memory and hold the file's bytes.
-pub(super) fn is_resident(file: &File, from: u64, to: u64) -> bool {
+fn is_resident(file: &File, from: u64, to: u64) -> bool {
     if from >= to {
         return true;
     }
@@ -24,7 +37,7 @@ pub(super) fn is_resident(file: &File, from: u64, to: u64) -> bool {
 }
 
 /// Reads the range from the disk into the page cache, as far as it is not there.
-pub(super) fn bring_in(file: &File, from: u64, to: u64) -> io::Result<()> {
+fn bring_in(file: &File, from: u64, to: u64) -> io::Result<()> {
     if from >= to {
         return Ok(());
     }
