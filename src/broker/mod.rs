@@ -35,6 +35,7 @@ mod recovery;
 mod registration;
 mod shared;
 mod snapshots;
+mod warmer;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
@@ -49,6 +50,7 @@ pub use fetch_session::{Session, SessionPartition, Told, TopicKey};
 pub use fetch_sessions::{FetchSessions, SharedSession};
 pub use groups::{Groups, Ran, RunningTopics, Unflushed};
 pub use shared::{Endpoint, OffloadClaim, Shared, WorkerMessage, now_ms};
+pub use warmer::ColdRead;
 
 use crate::catalog::{CLUSTER_METADATA, Image, NodeView, ResourceKind, Topics};
 use crate::config::{Config, TopicConfig};
@@ -169,6 +171,7 @@ impl Broker {
             endpoints: OnceLock::new(),
             offloaded: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
+            warmer: Default::default(),
             creating: Mutex::default(),
             chores: janitor::Chores::default(),
             static_config: config,
@@ -236,6 +239,7 @@ impl Broker {
             ended = thread.join().unwrap_or(Ok(-1)).map_err(StartError::Log);
         }
         self.shared.stop_groups();
+        self.shared.warmer.stop();
         // No segment goes while logs are closed.
         self.keepers.janitor.stop();
         self.shared.chores.cleaner.join();

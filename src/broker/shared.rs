@@ -17,6 +17,7 @@ use super::fetch_sessions::FetchSessions;
 use super::groups::{Groups, Unflushed};
 use super::janitor::Chores;
 use super::producer_ids::ProducerIds;
+use super::warmer::{ColdRead, Warmer};
 use crate::catalog::{ApiError, Image, NodeView, Topics};
 use crate::config::Config;
 use crate::coordinator::groups::{Reply, Token};
@@ -84,6 +85,7 @@ pub struct Shared {
     pub(super) endpoints: OnceLock<Vec<Endpoint>>,
     pub(super) offloaded: AtomicUsize,
     pub(super) stopping: AtomicBool,
+    pub(super) warmer: Warmer,
     /// Names of topics that the controller is asked to create because clients asked for them.
     pub(super) creating: Mutex<HashSet<String>>,
     pub(super) chores: Chores,
@@ -132,6 +134,12 @@ impl Shared {
             return;
         };
         send_for_sure(sender, message);
+    }
+
+    /// Has what a fetch wants read into memory by who may wait for the disk, and then wakes what
+    /// `worker` has parked under `key`. False if that cannot be done: then nobody is woken.
+    pub fn warm(self: &Arc<Self>, reads: Vec<ColdRead>, worker: usize, key: u64) -> bool {
+        self.warmer.warm(self, reads, worker, key)
     }
 
     /// Whether the broker stops: nothing new is begun.

@@ -332,6 +332,12 @@ impl Durability {
         self.has_failed() || self.is_retired()
     }
 
+    /// An offset behind which the log was written to by this process, and of late; `None` if it has
+    /// written little.
+    pub(super) fn milestone(&self) -> Option<i64> {
+        self.milestone.offset()
+    }
+
     /// Since when at the earliest what is not flushed has been there, if the last flush has left it.
     pub(super) fn left_since(&self) -> Option<Instant> {
         self.milestone.at(self.flushed())

@@ -42,6 +42,11 @@ impl LastMilestone {
         self.lock().filter(|milestone| milestone.end.offset > flushed)
     }
 
+    /// Its offset.
+    pub(super) fn offset(&self) -> Option<i64> {
+        self.lock().map(|milestone| milestone.end.offset)
+    }
+
     /// When it was passed, if it is at this offset: what lies beyond came later.
     pub(super) fn at(&self, offset: i64) -> Option<Instant> {
         self.lock().filter(|milestone| milestone.end.offset == offset).map(|it| it.at)

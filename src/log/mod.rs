@@ -24,6 +24,7 @@
 mod active;
 mod anchors;
 mod append;
+mod at_hand;
 mod backlog;
 mod changes;
 mod checkpoint;

@@ -3,6 +3,7 @@
 //! A reader never takes the writer lock, copies no records and sees nothing beyond its bound.
 
 use super::Log;
+use super::at_hand::Access;
 use super::error::{ReadError, StorageError};
 use super::offsets::{Bound, Offsets, Position, Published};
 use super::scan::Found;
@@ -27,6 +28,8 @@ pub struct Read {
     pub aborted: Vec<AbortedTxn>,
     /// Bytes that this read could have given, had it been asked for more: those of its segment.
     pub size_available: u64,
+    /// There is something, but not at hand ([`Log::read_at_hand`]).
+    pub is_cold: bool,
 }
 
 impl Read {
@@ -37,6 +40,7 @@ impl Read {
             offsets: published.offsets(),
             aborted: Vec::new(),
             size_available: 0,
+            is_cold: false,
         }
     }
 
@@ -73,9 +77,21 @@ impl Log {
         at_least_one: bool,
         bound: Bound,
     ) -> Result<Read, ReadError> {
+        self.read_as(Access::Patient, offset, max_bytes, at_least_one, bound)
+    }
+
+    /// The same, without waiting for a disk if that is asked.
+    pub(super) fn read_as(
+        &self,
+        access: Access,
+        offset: i64,
+        max_bytes: u32,
+        at_least_one: bool,
+        bound: Bound,
+    ) -> Result<Read, ReadError> {
         loop {
             let before = self.marks.retractions();
-            let read = self.try_read(offset, max_bytes, at_least_one, bound);
+            let read = self.try_read(access, offset, max_bytes, at_least_one, bound);
             // What was deleted meanwhile is not broken but out of range.
             let read = read.or_else(|error| self.in_range(offset).and(Err(error)));
             // A log that was truncated meanwhile is read again: the bound was one of the longer log.
@@ -91,12 +107,16 @@ impl Log {
     /// The same; `None` if compaction came between the records and the aborted transactions.
     fn try_read(
         &self,
+        access: Access,
         offset: i64,
         max_bytes: u32,
         at_least_one: bool,
         bound: Bound,
     ) -> Result<Option<Read>, ReadError> {
         let published = self.in_range(offset)?;
+        if access == Access::AtHand && self.is_cold(offset, max_bytes, &published, bound)? {
+            return Ok(Some(Read { is_cold: true, ..Read::nothing(offset, &published) }));
+        }
         let Some(start) = self.start_at(offset, published.bound(bound))? else {
             return Ok(Some(Read::nothing(offset, &published)));
         };
@@ -104,6 +124,9 @@ impl Log {
         let fitting = files.cut(&first, u64::from(max_bytes), end)?;
         let to = if at_least_one { fitting.max(first.end()) } else { fitting };
         debug_assert!(to <= end, "cut at {to}, beyond the bound at {end}");
+        if access == Access::AtHand && to > fitting && !files.log.is_resident(fitting, to) {
+            return Ok(Some(Read { is_cold: true, ..Read::nothing(offset, &published) }));
+        }
         let mut read = Read::nothing(offset, &published);
         read.size_available = end - first.position;
         if to > first.position {

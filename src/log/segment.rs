@@ -173,6 +173,11 @@ impl Segment {
         self.verified.get_or_init(make).clone()
     }
 
+    /// All of it was written, or read by recovery, in this process' time.
+    pub(crate) fn is_own(&self) -> bool {
+        self.verified().is_everything()
+    }
+
     /// A new segment with files that were made for it.
     pub(crate) fn fresh(base: i64, tails: &Tails) -> Segment {
         let segment = Segment::new(base, 0);

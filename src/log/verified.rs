@@ -105,6 +105,11 @@ impl Verified {
         ALL.get_or_init(|| Verified::nothing_of(0, i64::MAX)).clone()
     }
 
+    /// Whether all of the segment is verified, from its beginning.
+    pub(crate) fn is_everything(&self) -> bool {
+        self.from.load(Ordering::Acquire) == 0
+    }
+
     /// Where the verified range ends that `at` lies in; `at` itself if it lies in none.
     pub(crate) fn covered_end(&self, at: u64) -> u64 {
         if at >= self.from.load(Ordering::Acquire) {

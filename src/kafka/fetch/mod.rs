@@ -3,13 +3,15 @@
 //!
 //! States of a fetch: *read* (all its partitions are read within the limits), then *answered* when
 //! that is enough or there is an error, else *parked*: registered with each partition, a last look
-//! is taken, and it waits for bytes or its timeout; then it is read again. Data never passes
-//! through here: an answer holds ranges of segments.
+//! is taken, and it waits for bytes or its timeout; then it is read again. One that meets what is not
+//! in memory is *warming*: a thread that may wait for the disk brings it in ([`warm`]), then it is read
+//! again. Data never passes through here: an answer holds ranges of segments.
 
 mod answer;
 mod park;
 mod read;
 mod target;
+mod warm;
 
 pub use park::{ParkedFetch, Why, resume};
 pub use read::check_leader_epoch;
@@ -41,13 +43,19 @@ pub fn serve(
             return service.answer(cx, slot);
         }
     };
-    let outcome = fetch.read();
+    look(service, cx, slot, fetch);
+    Flow::Next
+}
+
+/// Reads a fetch, and answers, warms or parks it.
+fn look(service: &mut KafkaService, cx: &mut Context<'_>, slot: Slot, mut fetch: Fetch) {
+    fetch.may_block |= service.draining;
+    let Some((fetch, outcome)) = warm::read(service, slot, fetch) else { return };
     if service.draining || fetch.is_satisfied_by(&outcome) {
         answer::send(service, cx, slot, fetch, outcome);
     } else {
         park::park(service, cx, slot, fetch, outcome);
     }
-    Flow::Next
 }
 
 /// Whether this isolation level is one of Kafka's: read uncommitted or read committed.

@@ -18,6 +18,11 @@ pub struct ParkedFetch {
 }
 
 impl ParkedFetch {
+    /// One that waits for what it wants to be brought into memory: only for that.
+    pub(super) fn warming(slot: Slot, fetch: Fetch) -> ParkedFetch {
+        ParkedFetch { slot, fetch, registered: Vec::new(), timer: None }
+    }
+
     /// The connection that waits.
     pub fn conn(&self) -> ConnId {
         self.slot.conn()
@@ -63,6 +68,12 @@ pub fn park(
         let key = service.parked.reserve();
         let registered = register(&fetch, &Waiter::new(service.worker, key, missing));
         let again = fetch.read();
+        if again.is_cold() {
+            // What came is gone from memory already: rare, and not worth a state of its own.
+            service.parked.take(key);
+            unregister(registered);
+            return super::look(service, cx, slot, fetch);
+        }
         if fetch.is_satisfied_by(&again) || is_gone(service, &fetch) {
             service.parked.take(key);
             unregister(registered);
@@ -100,12 +111,7 @@ pub fn resume(service: &mut KafkaService, cx: &mut Context<'_>, mut parked: Park
     let ParkedFetch { slot, mut fetch, registered, .. } = parked;
     unregister(registered);
     refresh(service, &mut fetch);
-    let outcome = fetch.read();
-    if service.draining || fetch.is_satisfied_by(&outcome) {
-        answer::send(service, cx, slot, fetch, outcome);
-    } else {
-        park(service, cx, slot, fetch, outcome);
-    }
+    super::look(service, cx, slot, fetch);
 }
 
 /// Whether some topic was deleted since the fetch was resolved.

@@ -1,7 +1,9 @@
 //! Reading the partitions of a fetch within its limits (Kafka's `ReplicaManager.readFromLog`).
 
+use std::sync::Arc;
+
 use super::target::{Fetch, Target};
-use crate::broker::now_ms;
+use crate::broker::{ColdRead, now_ms};
 use crate::catalog::Partition;
 use crate::log::{AbortedTxn, Bound, Log};
 use crate::net::FileRange;
@@ -26,6 +28,8 @@ pub struct Row {
     pub records: Option<FileRange>,
     /// Whose transactions in them were aborted, and where those begin.
     pub aborted: Vec<AbortedTransaction>,
+    /// What it would have read, had that been in memory.
+    pub cold: Option<ColdRead>,
     /// How much of the request's limit it takes: Kafka cuts the last batch where the limit is, so a
     /// partition that has more than it may give uses up all that it may give.
     used: u32,
@@ -42,6 +46,7 @@ impl Row {
             diverging: None,
             records: None,
             aborted: Vec::new(),
+            cold: None,
             used: 0,
         }
     }
@@ -62,9 +67,22 @@ pub struct Outcome {
     pub urgent: bool,
 }
 
+impl Outcome {
+    /// What must be brought into memory before this fetch can be answered.
+    pub fn take_cold(&mut self) -> Vec<ColdRead> {
+        self.rows.iter_mut().filter_map(|row| row.cold.take()).collect()
+    }
+
+    /// Whether something is not in memory.
+    pub fn is_cold(&self) -> bool {
+        self.rows.iter().any(|row| row.cold.is_some())
+    }
+}
+
 impl Fetch {
     /// Reads all partitions. The first one that has data gives its first batch whole, however
-    /// large; from then on the limits hold.
+    /// large; from then on the limits hold. What is not in memory is told as cold, unless the fetch may
+    /// wait for the disk.
     pub fn read(&self) -> Outcome {
         let mut rows = Vec::with_capacity(self.targets.len());
         let mut left = self.max_bytes.unwrap_or(0);
@@ -99,7 +117,7 @@ impl Fetch {
         }
     }
 
-    fn read_one(&self, target: &Target, partition: &Partition, left: u32, first: bool) -> Row {
+    fn read_one(&self, target: &Target, partition: &Arc<Partition>, left: u32, first: bool) -> Row {
         let Some(log) = partition.log() else {
             return Row::failed(ErrorCode::KAFKA_STORAGE_ERROR, false);
         };
@@ -120,7 +138,18 @@ impl Fetch {
                 Err(code) => return Row::failed(code, false),
             }
         }
-        match log.read(asked.fetch_offset, limit, first, self.bound()) {
+        let (offset, bound) = (asked.fetch_offset, self.bound());
+        let read = match self.may_block {
+            true => log.read(offset, limit, first, bound),
+            false => log.read_at_hand(offset, limit, first, bound),
+        };
+        match read {
+            Ok(read) if read.is_cold => {
+                let partition = partition.clone();
+                let cold =
+                    ColdRead { partition, offset, max_bytes: limit, at_least_one: first, bound };
+                Row { cold: Some(cold), used: limit, ..told(log, None) }
+            }
             Ok(read) => Row {
                 code: ErrorCode::NONE,
                 unread: false,
@@ -133,6 +162,7 @@ impl Fetch {
                     .max(u32::try_from(read.size_available).map_or(limit, |all| all.min(limit))),
                 records: read.range,
                 aborted: read.aborted.iter().map(aborted).collect(),
+                cold: None,
             },
             Err(why) => {
                 partition.fail_if_permanent(why.storage());
@@ -162,6 +192,7 @@ fn told(log: &Log, diverging: Option<(i32, i64)>) -> Row {
         diverging,
         records: None,
         aborted: Vec::new(),
+        cold: None,
         used: 0,
     }
 }

@@ -78,6 +78,10 @@ pub struct Fetch {
     pub deadline: Option<Instant>,
     /// When it came.
     pub now: Instant,
+    /// How often it was looked at after what it wants was brought into memory.
+    pub warmed: u8,
+    /// It may wait for the disk itself.
+    pub may_block: bool,
 }
 
 impl Fetch {
@@ -122,6 +126,8 @@ impl Fetch {
             max_bytes: u32::try_from(request.max_bytes.min(limit)).ok(),
             deadline: (request.max_wait_ms > 0).then(|| now + wait),
             now,
+            warmed: 0,
+            may_block: false,
         })
     }
 }

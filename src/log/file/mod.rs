@@ -8,6 +8,7 @@ mod fault;
 mod growing;
 mod mapping;
 mod region;
+mod resident;
 mod sys;
 mod trouble;
 mod write_back;

@@ -1,0 +1,151 @@
+//! Whether bytes of a file can be had without a disk, and having them read in.
+//!
+//! What is asked of the page cache is true of the moment only; it may be told wrong, in the direction of
+//! "it is there", where the system cannot be asked. So it may decide who reads, never what is read.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+
+use super::PAGE;
+use super::growing::GrowingFile;
+
+/// Bytes that are read at once, to be thrown away.
+const SCRATCH: usize = 64 * 1024;
+
+impl GrowingFile {
+    /// Whether the bytes in `from..to` can be had without a disk.
+    pub(crate) fn is_resident(&self, from: u64, to: u64) -> bool {
+        is_resident(self.file(), from, to)
+    }
+
+    /// Reads the bytes in `from..to` into memory, as far as there are any.
+    pub(crate) fn bring_in(&self, from: u64, to: u64) -> io::Result<()> {
+        bring_in(self.file(), from, to.min(self.len()))
+    }
+}
+
+/// Whether all pages of the range are in memory and hold the file's bytes.
+fn is_resident(file: &File, from: u64, to: u64) -> bool {
+    if from >= to {
+        return true;
+    }
+    // What is being read in counts as cached. It is read from the front to the back, so the last page
+    // tells whether that is over.
+    all_cached(file, from, to) && is_up_to_date(file, to - 1)
+}
+
+/// Reads the range from the disk into the page cache, as far as it is not there.
+fn bring_in(file: &File, from: u64, to: u64) -> io::Result<()> {
+    if from >= to {
+        return Ok(());
+    }
+    advise(file, from, to);
+    let mut scratch = vec![0; SCRATCH];
+    let mut at = from;
+    while at < to {
+        let wanted = (to - at).min(SCRATCH as u64) as usize;
+        match file.read_at(&mut scratch[..wanted], at) {
+            Ok(0) => return Ok(()), // A hole in the promise of its length is for the reader to find.
+            Ok(n) => at += n as u64,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// The kernel may begin to read it, all at once.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn advise(file: &File, from: u64, to: u64) {
+    let (Ok(from), Ok(len)) = (i64::try_from(from), i64::try_from(to - from)) else { return };
+    // SAFETY: a plain system call on a file that is open for as long as it is borrowed. Advice may
+    // be refused without harm.
+    unsafe { libc::posix_fadvise(file.as_raw_fd(), from, len, libc::POSIX_FADV_WILLNEED) };
+}
+
+/// Other systems read ahead as they see fit.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn advise(_file: &File, _from: u64, _to: u64) {}
+
+/// cachestat(2), Linux 6.5: the number of pages of a range that the page cache has. Where the system
+/// does not have the call, everything counts as cached.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn all_cached(file: &File, from: u64, to: u64) -> bool {
+    /// The same on every architecture.
+    const SYS_CACHESTAT: libc::c_long = 451;
+    #[repr(C)]
+    struct Range {
+        off: u64,
+        len: u64,
+    }
+    #[repr(C)]
+    #[derive(Default)]
+    struct Pages {
+        cached: u64,
+        dirty: u64,
+        write_back: u64,
+        evicted: u64,
+        recently_evicted: u64,
+    }
+    let range = Range { off: from, len: to - from };
+    let mut pages = Pages::default();
+    let (fd, range, told) = (file.as_raw_fd(), &raw const range, &raw mut pages);
+    // SAFETY: the call reads `range` and writes `pages`, both of the layout that cachestat(2) gives
+    // and alive until it returns; the file is open for as long as it is borrowed.
+    let answer = unsafe { libc::syscall(SYS_CACHESTAT, fd, range, told, 0) };
+    answer != 0 || pages.cached >= to.div_ceil(PAGE) - from / PAGE
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn all_cached(_file: &File, _from: u64, _to: u64) -> bool {
+    true
+}
+
+/// Whether a byte can be read without waiting. Where that cannot be asked (some file systems), it can.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn is_up_to_date(file: &File, at: u64) -> bool {
+    let Ok(at) = i64::try_from(at) else { return true };
+    let mut byte = 0_u8;
+    let buffer = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
+    // SAFETY: the call writes the one byte that the one buffer names; both are alive until it
+    // returns, and the file is open for as long as it is borrowed.
+    let read =
+        unsafe { libc::preadv2(file.as_raw_fd(), &raw const buffer, 1, at, libc::RWF_NOWAIT) };
+    read >= 0 || io::Error::last_os_error().raw_os_error() != Some(libc::EAGAIN)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn is_up_to_date(_file: &File, _at: u64) -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsRawFd;
+
+    /// Linux drops clean pages when it is told that they are not needed. The build directory is on a
+    /// disk, a temporary one may be in memory only.
+    #[test]
+    fn what_was_dropped_is_not_resident_until_it_is_read_in() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join(format!("target/resident-{}", std::process::id()));
+        let file = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let size = 1 << 20;
+        file.write_all_at(&vec![7; size as usize], 0).unwrap();
+        file.sync_all().unwrap();
+        assert!(is_resident(&file, 0, size));
+        // SAFETY: a plain system call on an open file.
+        unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
+        assert!(!is_resident(&file, 0, size));
+        assert!(!is_resident(&file, 500_000, 500_001));
+        bring_in(&file, 400_000, 600_000).unwrap();
+        assert!(is_resident(&file, 400_000, 600_000));
+        assert!(is_resident(&file, 10, 10), "nothing is always there");
+        bring_in(&file, 0, size + 5_000).unwrap();
+        assert!(is_resident(&file, 0, size));
+    }
+}
