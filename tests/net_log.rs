@@ -7,7 +7,7 @@ mod net_common;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use net_common::*;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -67,7 +67,16 @@ fn bad_peers_are_named_but_cannot_fill_the_log() {
         bad.stream.write_all(&[0; 4]).unwrap();
         bad.assert_closed();
     }
-    let kept: Vec<_> = (0..10).map(|_| server.connect()).collect();
+    // The last bad ones may still count: they have seen their end before the server is done with them.
+    let mut kept = Vec::new();
+    until("as many as may are let in", || {
+        let mut one = server.connect();
+        let _ = one.stream.write_all(&frame(ECHO, b"in"));
+        if one.stream.read(&mut [0; 16]).is_ok_and(|n| n > 0) {
+            kept.push(one);
+        }
+        kept.len() == 10
+    });
     for _ in 0..500 {
         server.connect().assert_closed();
     }
