@@ -30,7 +30,10 @@ fn main() -> ExitCode {
         return unusable("the command line is not UTF-8 text");
     };
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match flags::parse(&arguments) {
+    // A variable that is not text is nobody's setting.
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    match flags::parse(&arguments, config::variables(variables)) {
         Err(line) => unusable(&line),
         Ok(Command::Print(text)) => {
             print!("{text}");

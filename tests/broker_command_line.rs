@@ -36,6 +36,45 @@ fn one_line_on_stdout_when_the_listener_answers_and_nothing_else_ever() {
 }
 
 #[test]
+fn settings_come_from_variables_too_and_are_printed_with_their_places() {
+    let dir = TempDir::new();
+    let mut with_variables = command(&["--port", "0", "--data-dir"]);
+    with_variables.arg(dir.join("data"));
+    with_variables.env("KAFKA_NUM_PARTITIONS", "3").env("KAFKA_BROKERS", "elsewhere:9092");
+    let broker = Broker::spawn(with_variables);
+    broker.logged(&["WARN", "no settings of Kafka or of Barnabas, left out: KAFKA_BROKERS"]);
+    let mut client = broker.client();
+    client.create("t", -1);
+    assert_eq!(client.cluster().topics["t"].epochs, [0, 0, 0]);
+    broker.stop_cleanly();
+
+    let mut print = Command::new(binary());
+    let output = print
+        .args(["config", "--set", "num.partitions=5"])
+        .env("KAFKA_NODE_ID", "7")
+        .output()
+        .unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    for lines in ["# KAFKA_NODE_ID\nnode.id=7\n", "# --set\nnum.partitions=5\n"] {
+        assert!(printed.contains(lines), "{printed}");
+    }
+
+    let mut wrong = command(&["--set", "num.partition=1"]);
+    wrong.env("KAFKA_NODE_ID", "x").env("BARNABAS_WORKRS", "1");
+    let refused = refused(wrong);
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""));
+    let lines: Vec<&str> = refused.stderr.lines().collect();
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    assert_eq!(lines[0], "barnabas: 3 problems with the configuration:");
+    for (line, part) in
+        lines[1..].iter().zip(["barnabas.workers", "num.partitions", "KAFKA_NODE_ID"])
+    {
+        assert!(line.contains(part), "{line}");
+    }
+}
+
+#[test]
 fn both_families_of_addresses_are_served() {
     for host in ["127.0.0.1", "::1", "localhost"] {
         let dir = TempDir::new();

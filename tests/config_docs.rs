@@ -16,8 +16,12 @@ const HEAD: &str = "# Settings
 
 Barnabas knows every setting of Apache Kafka 4.3.1 by Kafka's own name, with Kafka's type, default and range.
 
-* **At start**: a flag (`barnabas --help`), else `--set key=value`, else a line of the file that `--config` names (the format of
-  Kafka's `server.properties`), else the default. An unknown name or a bad value stops the start with one line.
+* **At start**: a flag (`barnabas --help`), else `--set key=value`, else an environment variable (`KAFKA_NUM_PARTITIONS` or
+  `BARNABAS_NUM_PARTITIONS` is `num.partitions`, `BARNABAS_WORKERS` is `barnabas.workers`; `_` stands for a point, `__` for `_`,
+  `___` for `-`; `KAFKA_CFG_...` means the same), else a line of the file that `--config` names (the format of
+  Kafka's `server.properties`), else the default. A misspelt name or a bad value stops the
+  start; all that is wrong is told at once. A name like none of these is left out with a warning. `barnabas config` prints what would hold,
+  and where it comes from.
 * **While it runs**: `kafka-configs` and the admin APIs, for settings of topics and groups and those marked *per broker* or *cluster* below.
 * A topic or a group without a setting of its own takes the broker's; below the name stands the broker's that it follows.
 

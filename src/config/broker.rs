@@ -164,6 +164,11 @@ impl Config {
         }
     }
 
+    /// Whether a setting has the value that Barnabas brings where Kafka demands one.
+    pub(super) fn is_brought(&self, name: &str) -> bool {
+        BROUGHT.iter().any(|(brought, text)| *brought == name && self.get(name) == Some(text))
+    }
+
     /// Where a setting's value comes from.
     #[must_use]
     pub fn source(&self, name: &str) -> Source {

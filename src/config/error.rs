@@ -1,5 +1,5 @@
-//! Why a broker cannot start with what it was given: one line that names the place, the setting, and
-//! what to do.
+//! Why a broker cannot start with what it was given: a line for each problem, which names the place, the
+//! setting, and what to do.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,6 +11,8 @@ use super::value::InvalidConfig;
 pub enum Origin {
     /// A line of the settings file.
     File(PathBuf, usize),
+    /// An environment variable.
+    Variable(String),
     /// `--set`.
     Set,
     /// A flag of its own.
@@ -23,6 +25,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Origin::File(path, line) => write!(f, "{}:{line}: ", path.display()),
+            Origin::Variable(name) => write!(f, "{name}: "),
             Origin::Set => f.write_str("--set: "),
             Origin::Flag(flag) => write!(f, "{flag}: "),
             Origin::Together => Ok(()),
@@ -78,3 +81,20 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
+
+/// Everything that is wrong with what a broker was given, in the order of the sources; never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigErrors(pub Vec<ConfigError>);
+
+impl fmt::Display for ConfigErrors {
+    /// One line for one problem, else a line above with their number.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let [only] = self.0.as_slice() {
+            return only.fmt(f);
+        }
+        write!(f, "{} problems with the configuration:", self.0.len())?;
+        self.0.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+    }
+}
+
+impl std::error::Error for ConfigErrors {}

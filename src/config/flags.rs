@@ -8,9 +8,14 @@ use std::path::PathBuf;
 use argh::FromArgs;
 
 use super::broker::Config;
-use super::sources::{self, FlagValues};
+use super::effective::effective;
+use super::environment::Variable;
+use super::sources::{self, FlagValues, Sources};
 
 /// A message broker that speaks Apache Kafka's protocol.
+///
+/// Settings: flags, then --set, then variables (KAFKA_NUM_PARTITIONS, BARNABAS_WORKERS), then the
+/// file. `barnabas config`, with the same flags, prints what would hold and where it comes from.
 #[derive(FromArgs, Debug)]
 struct Flags {
     /// settings file in the format of Kafka's server.properties
@@ -78,8 +83,16 @@ pub struct Start {
     pub warnings: Vec<String>,
 }
 
-/// Reads the command line; `arguments` are those after the program's name. An error is one line.
-pub fn parse(arguments: &[&str]) -> Result<Command, String> {
+/// The command that prints the configuration.
+const CONFIG: &str = "config";
+
+/// Reads the command line; `arguments` are those after the program's name, `variables` those of the
+/// environment that are about settings. An error is one line for each problem.
+pub fn parse(arguments: &[&str], variables: Vec<Variable>) -> Result<Command, String> {
+    let (prints_config, arguments) = match arguments {
+        [CONFIG, rest @ ..] => (true, rest),
+        all => (false, all),
+    };
     let flags = match Flags::from_args(&["barnabas"], arguments) {
         Ok(flags) => flags,
         Err(exit) if exit.status.is_ok() => return Ok(Command::Print(exit.output)),
@@ -101,8 +114,11 @@ pub fn parse(arguments: &[&str]) -> Result<Command, String> {
         io: flags.io.clone(),
         log_level: flags.log_level.clone(),
     };
-    let sourced = sources::from_sources(config.as_deref(), set, &values)
-        .map_err(|error| one_line(&error.to_string()))?;
+    let given = Sources { file: config.as_deref(), variables, sets: set, flags: values };
+    let sourced = sources::from_sources(&given).map_err(|error| error.to_string())?;
+    if prints_config {
+        return Ok(Command::Print(effective(&sourced)));
+    }
     let (config, warnings) = (sourced.config, sourced.warnings);
     Ok(Command::Run(Box::new(Start { config, ephemeral: *ephemeral, warnings })))
 }
@@ -118,14 +134,14 @@ mod tests {
     use super::*;
 
     fn run(arguments: &[&str]) -> Start {
-        match parse(arguments) {
+        match parse(arguments, Vec::new()) {
             Ok(Command::Run(start)) => *start,
             other => panic!("{arguments:?}: {other:?}"),
         }
     }
 
     fn refused(arguments: &[&str]) -> String {
-        let error = parse(arguments).map(|_| ()).expect_err("refused");
+        let error = parse(arguments, Vec::new()).map(|_| ()).expect_err("refused");
         assert!(!error.is_empty() && !error.contains('\n'), "{error:?}");
         error
     }
@@ -197,7 +213,7 @@ mod tests {
 
     #[test]
     fn help_and_version_are_printed() {
-        let print = |arguments: &[&str]| match parse(arguments) {
+        let print = |arguments: &[&str]| match parse(arguments, Vec::new()) {
             Ok(Command::Print(text)) => text,
             other => panic!("{other:?}"),
         };
@@ -206,6 +222,7 @@ mod tests {
         {
             assert!(help.contains(flag), "{flag}: {help}");
         }
+        assert!(print(&["config", "--set", "num.partitions=5"]).contains("num.partitions=5\n"));
         assert_eq!(print(&["--version"]), concat!("barnabas ", env!("CARGO_PKG_VERSION"), "\n"));
     }
 }

@@ -9,6 +9,8 @@ mod check;
 mod cross;
 mod describe;
 mod dynamic;
+mod effective;
+mod environment;
 mod error;
 pub mod flags;
 mod group;
@@ -30,12 +32,14 @@ pub use describe::{
     Described, Synonym, describe_broker, describe_cluster, describe_group, describe_topic,
 };
 pub use dynamic::check_dynamic_broker;
-pub use error::{ConfigError, Origin};
+pub use effective::effective;
+pub use environment::{Family, Variable, variables};
+pub use error::{ConfigError, ConfigErrors, Origin};
 pub use group::{GroupConfig, check_group};
 pub use listeners::Endpoint;
 pub use nearest::nearest;
 pub use setting::{Check, Kind, Mode, Setting, Standing};
-pub use sources::{FlagValues, Sourced, from_sources};
+pub use sources::{FlagValues, Sourced, Sources, from_sources};
 pub use support::without_effect;
 pub use synonyms::{group_default_name, topic_default_names};
 pub use table::{

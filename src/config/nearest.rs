@@ -8,18 +8,29 @@ use super::table;
 /// The setting whose name is nearest to `name`, if one is near enough to be meant.
 #[must_use]
 pub fn nearest(name: &str) -> Option<&'static str> {
-    // Longer than every name: not worth the time.
-    if name.len() > 128 {
-        return None;
-    }
     let rows = [
         table::broker_settings(),
         table::unlisted_settings(),
         table::topic_settings(),
         table::own_settings(),
     ];
-    let names = rows.into_iter().flatten().map(|setting| setting.name);
-    let (distance, found) = names.map(|known| (distance(name, known), known)).min()?;
+    among(name, rows.into_iter().flatten().map(|setting| (setting.name, setting.name)))
+}
+
+/// The setting of Barnabas whose name without `barnabas.` is nearest to `name`, if one is near enough.
+pub(super) fn nearest_own(name: &str) -> Option<&'static str> {
+    let names = table::own_settings().iter().map(|setting| setting.name);
+    let short = |name: &'static str| name.strip_prefix("barnabas.").unwrap_or(name);
+    among(name, names.map(|name| (short(name), name)))
+}
+
+/// Of pairs of a text to compare with and a name, the nearest name.
+fn among<'n>(name: &str, known: impl Iterator<Item = (&'n str, &'n str)>) -> Option<&'n str> {
+    // Longer than every name: not worth the time.
+    if name.len() > 128 {
+        return None;
+    }
+    let (distance, found) = known.map(|(text, of)| (distance(name, text), of)).min()?;
     (distance * 3 <= name.len().max(3)).then_some(found)
 }
 

@@ -54,6 +54,24 @@ pub fn parse(text: &str) -> Result<Vec<Entry>, BadEscape> {
     Ok(entries)
 }
 
+/// A value as it must be written to be read back.
+pub fn escape(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    for (at, c) in value.char_indices() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\x0C' => out.push_str("\\f"),
+            // Blanks at the beginning would be dropped.
+            ' ' if at == 0 => out.push_str("\\ "),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 /// Lines end in \n, \r or \r\n.
 fn natural_lines(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);

@@ -1,9 +1,10 @@
-//! From flags, `--set` and a settings file to one configuration, or to one line that says why not.
+//! From flags, `--set`, the environment and a settings file to one configuration, or to what is wrong.
 //!
-//! Precedence: flags, then `--set`, then the file, then Kafka's defaults. Unknown names are refused wherever
-//! they stand: a mistyped name that is silently ignored is found only when the data is gone. Names that
-//! Kafka 4 has removed are left out with a warning, so that an old file still starts a broker. This is
-//! the only file of the room that reads from disk.
+//! Precedence: flags, then `--set`, then environment variables, then the file, then Kafka's defaults. A
+//! mistyped name is refused, with the one that was meant: silently ignored it would be found only when the
+//! data is gone. A name like no other, and one that Kafka 4 has removed, is left out with a warning, so
+//! that what was written for another version or vendor still starts a broker. Everything that is wrong
+//! is told at once. This is the only file of the room that reads from disk.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,8 +12,9 @@ use std::io::Read;
 use std::path::Path;
 
 use super::broker::Config;
-use super::error::{ConfigError, Origin};
-use super::nearest::nearest;
+use super::environment::{Family, Variable};
+use super::error::{ConfigError, ConfigErrors, Origin};
+use super::nearest::{nearest, nearest_own};
 use super::properties;
 use super::support;
 use super::synonyms;
@@ -48,66 +50,162 @@ pub struct Sourced {
     pub config: Config,
     /// Lines for the log, at warn level.
     pub warnings: Vec<String>,
+    /// What was given, and where.
+    pub(super) given: Given,
 }
 
 /// Settings as they were given, the last of each name.
 pub(super) type Given = BTreeMap<String, (String, Origin)>;
 
-/// Reads all sources. `sets` are the texts after `--set`.
-pub fn from_sources(
-    file: Option<&Path>,
-    sets: &[String],
-    flags: &FlagValues,
-) -> Result<Sourced, ConfigError> {
-    let mut warnings = Vec::new();
-    let mut given = Given::new();
-    if let Some(path) = file {
-        add_file(path, &mut given, &mut warnings)?;
+/// What a broker is given at its start, weakest first.
+#[derive(Debug, Clone, Default)]
+pub struct Sources<'s> {
+    /// The settings file.
+    pub file: Option<&'s Path>,
+    /// Environment variables that are about settings.
+    pub variables: Vec<Variable>,
+    /// The texts after `--set`.
+    pub sets: &'s [String],
+    /// Flags of their own.
+    pub flags: FlagValues,
+}
+
+/// Reads all sources.
+///
+/// # Errors
+/// Everything that is wrong, not only the first.
+pub fn from_sources(sources: &Sources<'_>) -> Result<Sourced, ConfigErrors> {
+    let mut gathered = Gathered::default();
+    if let Some(path) = sources.file {
+        gathered.add_file(path);
     }
-    for set in sets {
-        add_set(set, &mut given, &mut warnings)?;
+    for variable in &sources.variables {
+        gathered.add_variable(variable);
     }
-    add_flags(flags, &mut given)?;
-    for (name, (text, origin)) in &given {
-        ensure_valid(name, text, origin)?;
-        support::ensure(name, text, origin)?;
+    for set in sources.sets {
+        gathered.add_set(set);
     }
-    warnings.extend(support::warnings(&given));
+    gathered.add_flags(&sources.flags);
+    gathered.check();
+    if !gathered.problems.is_empty() {
+        return Err(ConfigErrors(gathered.problems));
+    }
+    let warnings = gathered.warnings();
+    let given = gathered.given;
     let set = given.iter().map(|(name, (text, _))| (name.clone(), text.clone())).collect();
-    let config = Config::from_static(set).map_err(|invalid| {
-        let origin = given.get(&invalid.key).map_or(Origin::Together, |(_, o)| o.clone());
-        ConfigError::Invalid(origin, invalid)
-    })?;
-    Ok(Sourced { config, warnings })
+    let config = Config::from_static(set);
+    let config = config.map_err(|invalid| ConfigErrors(vec![together(&given, invalid)]))?;
+    Ok(Sourced { config, warnings, given })
 }
 
-impl Config {
-    /// The configuration of a file, of `--set` texts and of flags: see [`from_sources`].
-    pub fn from_sources(
-        file: Option<&Path>,
-        sets: &[String],
-        flags: &FlagValues,
-    ) -> Result<Config, ConfigError> {
-        from_sources(file, sets, flags).map(|sourced| sourced.config)
-    }
+/// An error of settings that may each be right by themselves.
+fn together(given: &Given, invalid: InvalidConfig) -> ConfigError {
+    let origin = given.get(&invalid.key).map_or(Origin::Together, |(_, o)| o.clone());
+    ConfigError::Invalid(origin, invalid)
 }
 
-fn add_file(path: &Path, given: &mut Given, warnings: &mut Vec<String>) -> Result<(), ConfigError> {
-    let text = read(path)?;
-    let entries = properties::parse(&text).map_err(|bad| {
-        ConfigError::Syntax(Origin::File(path.to_owned(), bad.line), bad.to_string())
-    })?;
-    for entry in entries {
-        let origin = Origin::File(path.to_owned(), entry.line);
-        if support::is_retired(&entry.key) {
-            let name = &entry.key;
-            warnings.push(format!("{origin}{name} does not exist any more in Kafka 4: left out"));
-            continue;
+/// What has been read so far.
+#[derive(Debug, Default)]
+struct Gathered {
+    given: Given,
+    problems: Vec<ConfigError>,
+    /// Names that Kafka 4 has removed, and names that are nobody's: with their places.
+    retired: Vec<String>,
+    strange: Vec<String>,
+}
+
+impl Gathered {
+    fn add_file(&mut self, path: &Path) {
+        let entries = match read(path).map(|text| properties::parse(&text)) {
+            Ok(Ok(entries)) => entries,
+            Ok(Err(bad)) => {
+                let origin = Origin::File(path.to_owned(), bad.line);
+                return self.problems.push(ConfigError::Syntax(origin, bad.to_string()));
+            }
+            Err(why) => return self.problems.push(why),
+        };
+        for entry in entries {
+            self.add(&entry.key, entry.value, Origin::File(path.to_owned(), entry.line));
         }
-        ensure_known(&entry.key, &origin)?;
-        given.insert(entry.key, (entry.value, origin));
     }
-    Ok(())
+
+    fn add_variable(&mut self, variable: &Variable) {
+        let Variable { name, family, setting, value } = variable;
+        let origin = Origin::Variable(name.clone());
+        let is_known = table::broker_setting(setting).is_some();
+        match family {
+            // Whatever it is, it need not be meant for us.
+            Family::Kafka if !is_known && support::per_listener(setting).is_none() => {
+                self.strange.push(name.clone());
+            }
+            Family::Own if !is_known && let Some(meant) = nearest_own(setting) => {
+                self.problems.push(ConfigError::Unknown(origin, setting.clone(), Some(meant)));
+            }
+            _ => self.add(setting, value.clone(), origin),
+        }
+    }
+
+    fn add_set(&mut self, set: &str) {
+        match set.split_once('=') {
+            Some((name, text)) => self.add(name.trim(), text.to_owned(), Origin::Set),
+            None => {
+                let what = format!("{set} is not key=value");
+                self.problems.push(ConfigError::Syntax(Origin::Set, what));
+            }
+        }
+    }
+
+    fn add(&mut self, name: &str, text: String, origin: Origin) {
+        if support::is_retired(name) {
+            return self.retired.push(format!("{origin}{name}"));
+        }
+        match ensure_known(name, &origin) {
+            Ok(()) => _ = self.given.insert(name.to_owned(), (text, origin)),
+            Err(ConfigError::Unknown(origin, name, None)) => {
+                self.strange.push(format!("{origin}{name}"));
+            }
+            Err(problem) => self.problems.push(problem),
+        }
+    }
+
+    /// Looks at each setting by itself.
+    fn check(&mut self) {
+        for (name, (text, origin)) in &self.given {
+            let checked = ensure_valid(name, text, origin);
+            let problem = checked.and_then(|()| support::ensure(name, text, origin)).err();
+            self.problems.extend(problem.filter(|problem| !self.problems.contains(problem)));
+        }
+    }
+
+    /// At most one line of a kind.
+    fn warnings(&self) -> Vec<String> {
+        let lists = [
+            ("not in Kafka 4 any more, left out", &self.retired),
+            ("no settings of Kafka or of Barnabas, left out", &self.strange),
+        ];
+        let said = lists.iter().filter(|(_, names)| !names.is_empty());
+        let lines = said.map(|(what, names)| format!("{what}: {}", names.join(", ")));
+        lines.chain(support::warnings(&self.given)).collect()
+    }
+
+    fn add_flags(&mut self, flags: &FlagValues) {
+        self.problems.extend(add_address(flags, &mut self.given).err());
+        let texts = [
+            ("--data-dir", "log.dirs", flags.data_dir.clone()),
+            ("--node-id", "node.id", flags.node_id.map(|id| id.to_string())),
+            ("--workers", "barnabas.workers", flags.workers.map(|workers| workers.to_string())),
+            ("--io", "barnabas.io", flags.io.clone()),
+            ("--log-level", "barnabas.log.level", flags.log_level.clone()),
+        ];
+        for (flag, name, text) in texts {
+            if let Some(text) = text {
+                self.given.insert(name.to_owned(), (text, Origin::Flag(flag)));
+            }
+        }
+        if flags.node_id.is_some() {
+            self.given.remove("broker.id");
+        }
+    }
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {
@@ -119,21 +217,6 @@ fn read(path: &Path) -> Result<String, ConfigError> {
         return Err(failed(format!("it is larger than {FILE_LIMIT} bytes")));
     }
     String::from_utf8(bytes).map_err(|_| failed("it is not UTF-8 text".to_owned()))
-}
-
-fn add_set(set: &str, given: &mut Given, warnings: &mut Vec<String>) -> Result<(), ConfigError> {
-    let Some((name, text)) = set.split_once('=') else {
-        let what = format!("{set} is not key=value");
-        return Err(ConfigError::Syntax(Origin::Set, what));
-    };
-    let (name, origin) = (name.trim(), Origin::Set);
-    if support::is_retired(name) {
-        warnings.push(format!("{origin}{name} does not exist any more in Kafka 4: left out"));
-        return Ok(());
-    }
-    ensure_known(name, &origin)?;
-    given.insert(name.to_owned(), (text.to_owned(), origin));
-    Ok(())
 }
 
 fn ensure_known(name: &str, origin: &Origin) -> Result<(), ConfigError> {
@@ -157,24 +240,6 @@ fn ensure_valid(name: &str, text: &str, origin: &Origin) -> Result<(), ConfigErr
     value::parse(setting, text).map(|_| ()).map_err(invalid)
 }
 
-fn add_flags(flags: &FlagValues, given: &mut Given) -> Result<(), ConfigError> {
-    add_address(flags, given)?;
-    let mut add = |flag: &'static str, name: &str, text: Option<String>| {
-        if let Some(text) = text {
-            given.insert(name.to_owned(), (text, Origin::Flag(flag)));
-        }
-    };
-    add("--data-dir", "log.dirs", flags.data_dir.clone());
-    add("--node-id", "node.id", flags.node_id.map(|id| id.to_string()));
-    add("--workers", "barnabas.workers", flags.workers.map(|workers| workers.to_string()));
-    add("--io", "barnabas.io", flags.io.clone());
-    add("--log-level", "barnabas.log.level", flags.log_level.clone());
-    if flags.node_id.is_some() {
-        given.remove("broker.id");
-    }
-    Ok(())
-}
-
 /// `--host` and `--port` replace their part of the listener; of several listeners they could mean any.
 fn add_address(flags: &FlagValues, given: &mut Given) -> Result<(), ConfigError> {
     let flag = match (&flags.host, flags.port) {
@@ -182,10 +247,8 @@ fn add_address(flags: &FlagValues, given: &mut Given) -> Result<(), ConfigError>
         (Some(_), _) => "--host",
         (None, Some(_)) => "--port",
     };
-    let now = Config::from_static(listener_settings(given)).map_err(|invalid| {
-        let origin = given.get(&invalid.key).map_or(Origin::Together, |(_, o)| o.clone());
-        ConfigError::Invalid(origin, invalid)
-    })?;
+    let now = Config::from_static(listener_settings(given))
+        .map_err(|invalid| together(given, invalid))?;
     let [listener] = now.listeners() else {
         let what =
             format!("{flag} is ambiguous: there are several listeners; set `listeners` instead");

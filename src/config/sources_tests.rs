@@ -33,23 +33,45 @@ fn sets(texts: &[&str]) -> Vec<String> {
 }
 
 fn set(texts: &[&str]) -> Result<Sourced, String> {
-    from_sources(None, &sets(texts), &FlagValues::default()).map_err(|error| error.to_string())
+    let sources = Sources { sets: &sets(texts), ..Sources::default() };
+    from_sources(&sources).map_err(|error| error.to_string())
+}
+
+fn of_file(path: &Path) -> Result<Sourced, ConfigErrors> {
+    from_sources(&Sources { file: Some(path), ..Sources::default() })
+}
+
+fn variables(all: &[(&str, &str)]) -> Vec<Variable> {
+    let owned = all.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    crate::config::variables(owned)
+}
+
+fn with_variables(all: &[(&str, &str)]) -> Result<Sourced, String> {
+    let sources = Sources { variables: variables(all), ..Sources::default() };
+    from_sources(&sources).map_err(|errors| errors.to_string())
 }
 
 fn file(text: &str) -> Result<Sourced, String> {
     let file = File::new(text.as_bytes());
-    let result = from_sources(Some(&file.0), &[], &FlagValues::default());
-    result.map_err(|error| error.to_string().replace(&file.0.display().to_string(), "FILE"))
+    let name = file.0.display().to_string();
+    let mut sourced =
+        of_file(&file.0).map_err(|errors| errors.to_string().replace(&name, "FILE"))?;
+    for line in &mut sourced.warnings {
+        *line = line.replace(&name, "FILE");
+    }
+    Ok(sourced)
 }
 
 #[test]
-fn flags_win_over_set_over_the_file_over_defaults() {
+fn flags_win_over_set_over_variables_over_the_file_over_defaults() {
     let file = File::new(b"node.id=2\nnum.partitions=2\nlog.dirs=/two\nlog.retention.hours=2\n");
     let sets = sets(&["node.id=3", "num.partitions=3", "num.partitions=4"]);
     let flags = FlagValues { node_id: Some(5), ..FlagValues::default() };
-    let config = from_sources(Some(&file.0), &sets, &flags).expect("valid").config;
+    let variables = variables(&[("KAFKA_NUM_PARTITIONS", "7"), ("KAFKA_LOG_DIRS", "/three")]);
+    let sources = Sources { file: Some(&file.0), variables, sets: &sets, flags };
+    let config = from_sources(&sources).expect("valid").config;
     assert_eq!((config.node_id(), config.num_partitions()), (5, 4));
-    assert_eq!(config.data_dir(), Path::new("/two"));
+    assert_eq!(config.data_dir(), Path::new("/three"));
     assert_eq!(config.topic_defaults().retention_ms, 2 * 3_600_000);
     assert_eq!(config.default_replication_factor(), 1);
 }
@@ -99,10 +121,6 @@ fn unknown_names_are_refused_with_the_nearest_known() {
         "FILE:3: unknown setting auto.create.topic.enable; did you mean auto.create.topics.enable?"
     );
     assert_eq!(
-        set(&["what.is.this=1"]).unwrap_err(),
-        "--set: unknown setting what.is.this; docs/CONFIGURATION.md lists them all"
-    );
-    assert_eq!(
         set(&["retention.ms=1"]).unwrap_err(),
         "--set: retention.ms is a setting of topics; for all topics use log.retention.ms"
     );
@@ -118,10 +136,6 @@ fn bad_values_are_refused_where_they_stand() {
     assert_eq!(
         file("num.partitions=0").unwrap_err(),
         "FILE:1: Invalid value 0 for configuration num.partitions: Value must be at least 1"
-    );
-    assert_eq!(
-        file("x\n").unwrap_err(),
-        "FILE:1: unknown setting x; docs/CONFIGURATION.md lists them all"
     );
     assert_eq!(file("a=\\u1").unwrap_err(), "FILE:1: malformed \\uXXXX escape");
     assert_eq!(
@@ -173,10 +187,7 @@ fn what_has_no_effect_is_named() {
     let sourced = file("zookeeper.connect=localhost:2181\nnode.id=4\n").expect("valid");
     assert_eq!(sourced.config.node_id(), 4);
     assert_eq!(sourced.warnings.len(), 1);
-    assert!(
-        sourced.warnings[0]
-            .ends_with(":1: zookeeper.connect does not exist any more in Kafka 4: left out")
-    );
+    assert_eq!(sourced.warnings[0], "not in Kafka 4 any more, left out: FILE:1: zookeeper.connect");
 }
 
 #[test]
@@ -187,7 +198,8 @@ fn host_and_port_replace_their_part_of_the_listener() {
         ..FlagValues::default()
     };
     let listener = |sets_: &[&str], flags: FlagValues| {
-        let config = from_sources(None, &sets(sets_), &flags).map_err(|error| error.to_string())?;
+        let config = from_sources(&Sources { sets: &sets(sets_), flags, ..Sources::default() })
+            .map_err(|error| error.to_string())?;
         Ok::<String, String>(config.config.listeners()[0].to_string())
     };
     let set = ["listeners=PLAINTEXT://example:7"];
@@ -211,14 +223,88 @@ fn host_and_port_replace_their_part_of_the_listener() {
 #[test]
 fn a_file_that_cannot_be_read_is_named() {
     let missing = Path::new("/nonexistent/server.properties");
-    let error = from_sources(Some(missing), &[], &FlagValues::default()).unwrap_err().to_string();
+    let error = of_file(missing).unwrap_err().to_string();
     assert!(error.starts_with("cannot read the settings file /nonexistent/server.properties: "));
-    let directory = from_sources(Some(Path::new("/")), &[], &FlagValues::default());
+    let directory = of_file(Path::new("/"));
     assert!(directory.is_err());
     let binary = File::new(&[0xFF, 0xFE, 0x00]);
-    let error = from_sources(Some(&binary.0), &[], &FlagValues::default()).unwrap_err();
+    let error = of_file(&binary.0).unwrap_err();
     assert!(error.to_string().ends_with("it is not UTF-8 text"));
     let large = File::new(&vec![b'#'; FILE_LIMIT as usize + 1]);
-    let error = from_sources(Some(&large.0), &[], &FlagValues::default()).unwrap_err();
+    let error = of_file(&large.0).unwrap_err();
     assert!(error.to_string().ends_with("it is larger than 1048576 bytes"));
+}
+
+#[test]
+fn names_like_no_other_are_left_out_with_one_warning() {
+    let sourced = file("confluent.metrics.reporter.topic.replicas=1\nport=1\nmy.own.thing=2\n");
+    assert_eq!(
+        sourced.expect("valid").warnings,
+        [
+            "not in Kafka 4 any more, left out: FILE:2: port",
+            "no settings of Kafka or of Barnabas, left out: \
+             FILE:1: confluent.metrics.reporter.topic.replicas, FILE:3: my.own.thing",
+        ]
+    );
+    // These may be for somebody else, whatever they are like.
+    let sourced = with_variables(&[("KAFKA_NUM_PARTITION", "3"), ("KAFKA_BROKERS", "a:9092")]);
+    assert_eq!(
+        sourced.expect("valid").warnings,
+        ["no settings of Kafka or of Barnabas, left out: KAFKA_BROKERS, KAFKA_NUM_PARTITION"]
+    );
+}
+
+#[test]
+fn variables_are_settings_with_a_place_of_their_own() {
+    assert_eq!(
+        with_variables(&[("KAFKA_NUM_PARTITIONS", "x")]).unwrap_err(),
+        "KAFKA_NUM_PARTITIONS: Invalid value x for configuration num.partitions: Not a number of type INT"
+    );
+    assert_eq!(
+        with_variables(&[("BARNABAS_WORKRS", "1")]).unwrap_err(),
+        "BARNABAS_WORKRS: unknown setting workrs; did you mean barnabas.workers?"
+    );
+    let config = with_variables(&[("BARNABAS_WORKERS", "3"), ("KAFKA_CFG_NODE_ID", "9")]);
+    let config = config.expect("valid").config;
+    assert_eq!((config.workers(), config.node_id()), (3, 9));
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once() {
+    let text = "num.partitions=0\nauto.create.topic.enable=true\nlog.dirs=/a,/b\n";
+    assert_eq!(
+        file(text).unwrap_err(),
+        "3 problems with the configuration:\n  \
+         FILE:2: unknown setting auto.create.topic.enable; did you mean auto.create.topics.enable?\n  \
+         FILE:3: log.dirs is not supported yet: more than one data directory\n  \
+         FILE:1: Invalid value 0 for configuration num.partitions: Value must be at least 1"
+    );
+}
+
+#[test]
+fn what_is_printed_names_its_places_and_is_a_settings_file_itself() {
+    let text = "num.partitions=3\nsuper.users=\nlog.dirs=C:\\\\x y\\tz\n";
+    let given = File::new(text.as_bytes());
+    let flags = FlagValues { port: Some(0), ..FlagValues::default() };
+    let variables = variables(&[("BARNABAS_WORKERS", "2")]);
+    let sources = Sources { file: Some(&given.0), variables, flags, ..Sources::default() };
+    let sourced = from_sources(&sources).expect("valid");
+    let printed = crate::config::effective(&sourced);
+    let file_name = given.0.display().to_string();
+    for (origin, line) in [
+        (format!("{file_name}:1"), "num.partitions=3"),
+        ("BARNABAS_WORKERS".to_owned(), "barnabas.workers=2"),
+        ("--port".to_owned(), "listeners=PLAINTEXT://127.0.0.1:0"),
+        ("brought by Barnabas".to_owned(), "node.id=1"),
+        ("default".to_owned(), "log.retention.hours=168"),
+        ("default".to_owned(), "#log.retention.ms="),
+    ] {
+        let lines = format!("# {origin}\n{line}\n");
+        assert!(printed.contains(&lines), "{lines}{printed}");
+    }
+    let again = file(&printed).expect("valid").config;
+    for setting in crate::config::broker_settings().iter().chain(crate::config::own_settings()) {
+        let (one, other) = (sourced.config.get(setting.name), again.get(setting.name));
+        assert_eq!(one, other, "{}", setting.name);
+    }
 }

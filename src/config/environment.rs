@@ -1,0 +1,149 @@
+//! Settings from environment variables, by the rules of Kafka's container image.
+//!
+//! `KAFKA_NUM_PARTITIONS` is `num.partitions`: what follows `KAFKA_` in lower case, `_` for a point,
+//! `__` for `_`, `___` for `-` (KafkaDockerWrapper.getServerConfigsFromEnv). `KAFKA_CFG_...`, as Bitnami's
+//! image has it, means the same. Likewise `BARNABAS_...`, where `barnabas.` may be left out too:
+//! `BARNABAS_WORKERS` is `barnabas.workers`. Many things call their variables `KAFKA_...` that are for
+//! others than a broker (clients' scripts, Kubernetes' links to a service of that name), so what is no
+//! setting is never an error there. Pure: who calls brings the variables.
+
+use super::{support, table};
+
+/// Variables of Kafka's scripts and images: no settings of a broker, and of no interest to one without
+/// a Java machine.
+const OF_SCRIPTS: &[&str] = &[
+    "KAFKA_BASE_DIR",
+    "KAFKA_DEBUG",
+    "KAFKA_GC_LOG_OPTS",
+    "KAFKA_HEAP_OPTS",
+    "KAFKA_HOME",
+    "KAFKA_JMX_HOSTNAME",
+    "KAFKA_JMX_OPTS",
+    "KAFKA_JMX_PORT",
+    "KAFKA_JVM_PERFORMANCE_OPTS",
+    "KAFKA_LOG4J_LOGGERS",
+    "KAFKA_LOG4J_OPTS",
+    "KAFKA_LOG4J_ROOT_LOGLEVEL",
+    "KAFKA_OPTS",
+    "KAFKA_TOOLS_LOG4J_LOGLEVEL",
+    "KAFKA_VERSION",
+];
+
+/// Whose variable it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// `KAFKA_...`: perhaps not meant for us.
+    Kafka,
+    /// `BARNABAS_...`: meant for us.
+    Own,
+}
+
+/// A variable that is about settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variable {
+    /// Its own name.
+    pub name: String,
+    /// See [`Family`].
+    pub family: Family,
+    /// The setting that it names; of none that there is, the name that it would have.
+    pub setting: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// The variables that are about settings, by name, so that nothing hangs on the order that they come in.
+pub fn variables(all: impl Iterator<Item = (String, String)>) -> Vec<Variable> {
+    let mut found: Vec<Variable> = all.filter_map(|(name, value)| variable(name, value)).collect();
+    found.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    found
+}
+
+fn variable(name: String, value: String) -> Option<Variable> {
+    if OF_SCRIPTS.binary_search(&name.as_str()).is_ok() || is_link(&name) {
+        return None;
+    }
+    let (family, setting) = if let Some(rest) = name.strip_prefix("KAFKA_") {
+        let plain = dotted(rest);
+        let of_bitnami = rest.strip_prefix("CFG_").map(dotted).filter(|name| is_setting(name));
+        (Family::Kafka, of_bitnami.unwrap_or(plain))
+    } else {
+        let plain = dotted(name.strip_prefix("BARNABAS_")?);
+        let own = format!("barnabas.{plain}");
+        (Family::Own, if is_setting(&own) { own } else { plain })
+    };
+    Some(Variable { name, family, setting, value })
+}
+
+fn is_setting(name: &str) -> bool {
+    table::broker_setting(name).is_some() || support::per_listener(name).is_some()
+}
+
+fn dotted(rest: &str) -> String {
+    rest.to_lowercase().replace('_', ".").replace("...", "-").replace("..", "_")
+}
+
+/// What Kubernetes and Docker tell of a service of that name: `KAFKA_PORT=tcp://10.0.0.7:9092`,
+/// `KAFKA_SERVICE_HOST`, `KAFKA_PORT_9092_TCP_ADDR`.
+fn is_link(name: &str) -> bool {
+    let rest = name.strip_prefix("KAFKA_").or_else(|| name.strip_prefix("BARNABAS_"));
+    rest.is_some_and(|rest| {
+        let is_of_port = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());
+        rest == "PORT"
+            || rest == "SERVICE_HOST"
+            || rest == "SERVICE_PORT"
+            || rest.starts_with("SERVICE_PORT_")
+            || rest.strip_prefix("PORT_").is_some_and(is_of_port)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: &str) -> Option<(Family, String)> {
+        let all = [(name.to_owned(), "v".to_owned())];
+        let found = variables(all.into_iter());
+        found.into_iter().next().map(|variable| (variable.family, variable.setting))
+    }
+
+    #[test]
+    fn names_follow_the_rules_of_kafkas_image() {
+        for (name, setting) in [
+            ("KAFKA_NUM_PARTITIONS", "num.partitions"),
+            ("KAFKA_A__B", "a_b"),
+            ("KAFKA_A___B", "a-b"),
+            ("KAFKA_CFG_NUM_PARTITIONS", "num.partitions"),
+            ("KAFKA_CFG_NOSUCH", "cfg.nosuch"),
+            (
+                "KAFKA_LISTENER_NAME_X_SSL_KEYSTORE_LOCATION",
+                "listener.name.x.ssl.keystore.location",
+            ),
+        ] {
+            assert_eq!(read(name), Some((Family::Kafka, setting.to_owned())), "{name}");
+        }
+        for (name, setting) in [
+            ("BARNABAS_WORKERS", "barnabas.workers"),
+            ("BARNABAS_FLUSH_MS", "barnabas.flush.ms"),
+            ("BARNABAS_NUM_PARTITIONS", "num.partitions"),
+            ("BARNABAS_NOSUCH", "nosuch"),
+        ] {
+            assert_eq!(read(name), Some((Family::Own, setting.to_owned())), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_for_others_is_passed_over() {
+        assert!(OF_SCRIPTS.is_sorted());
+        for name in OF_SCRIPTS.iter().chain(&[
+            "PATH",
+            "KAFKA",
+            "kafka_num_partitions",
+            "KAFKA_PORT",
+            "KAFKA_SERVICE_HOST",
+            "KAFKA_SERVICE_PORT_CLIENT",
+            "BARNABAS_PORT_9092_TCP_ADDR",
+        ]) {
+            assert_eq!(read(name), None, "{name}");
+        }
+    }
+}
