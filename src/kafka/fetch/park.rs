@@ -58,7 +58,7 @@ pub fn park(
     service: &mut KafkaService,
     cx: &mut Context<'_>,
     slot: Slot,
-    fetch: Fetch,
+    mut fetch: Fetch,
     seen: Outcome,
 ) {
     let mut seen = seen.bytes;
@@ -80,6 +80,8 @@ pub fn park(
             return answer::send(service, cx, slot, fetch, again);
         }
         if again.bytes == seen || last_look {
+            // What comes later can be cold again.
+            (fetch.warmed, fetch.may_block) = (0, false);
             let timer = fetch.deadline.map(|deadline| cx.set_timer(deadline, key));
             let parked = ParkedFetch { slot, fetch, registered, timer };
             return service.parked.put(key, ParkedRequest::Fetch(parked));

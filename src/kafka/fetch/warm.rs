@@ -2,8 +2,7 @@
 //!
 //! Until all of it is there nothing is answered, as if the disk itself had been waited for; no timeout
 //! runs, for the data is there. What was brought in can be gone again when it is looked at, where memory
-//! is short or files cannot be kept open; so after [`ROUNDS`] the fetch is answered with what is there,
-//! and where that is nothing the worker waits for the disk after all.
+//! is short or files cannot be kept open; so after [`ROUNDS`] the worker waits for the disk after all.
 
 use super::park::ParkedFetch;
 use super::read::Outcome;
@@ -33,9 +32,7 @@ pub(super) fn read(
         }
         service.parked.take(key);
     }
-    if outcome.bytes == 0 {
-        fetch.may_block = true;
-        outcome = fetch.read();
-    }
+    fetch.may_block = true;
+    outcome = fetch.read();
     Some((fetch, outcome))
 }
