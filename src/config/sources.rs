@@ -37,6 +37,8 @@ pub struct FlagValues {
     pub workers: Option<u16>,
     /// `--io`
     pub io: Option<String>,
+    /// `--sqpoll`
+    pub sqpoll: bool,
     /// `--log-level`
     pub log_level: Option<String>,
 }
@@ -168,6 +170,7 @@ fn add_flags(flags: &FlagValues, given: &mut Given) -> Result<(), ConfigError> {
     add("--node-id", "node.id", flags.node_id.map(|id| id.to_string()));
     add("--workers", "barnabas.workers", flags.workers.map(|workers| workers.to_string()));
     add("--io", "barnabas.io", flags.io.clone());
+    add("--sqpoll", "barnabas.io.sqpoll", flags.sqpoll.then(|| true.to_string()));
     add("--log-level", "barnabas.log.level", flags.log_level.clone());
     if flags.node_id.is_some() {
         given.remove("broker.id");

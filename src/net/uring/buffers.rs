@@ -118,6 +118,20 @@ impl Buffers {
         self.touched == 0
     }
 
+    /// Gives the memory of those back that are free. Those that are given may be filled at any moment, and
+    /// are fewer when they come back.
+    pub(super) fn trim_free(&mut self) {
+        for buffer in &self.free {
+            let start = usize::from(*buffer) * WINDOW;
+            let advice = UncheckedAdvice::DontNeed;
+            // SAFETY: the mapping is anonymous and borrowed mutably, and neither we nor the kernel rely
+            // on what is in a free one: it reads as zeroes from now on.
+            let result = unsafe { self.memory.unchecked_advise_range(advice, start, WINDOW) };
+            debug_assert!(result.is_ok(), "{result:?}");
+        }
+        (self.touched, self.wanted) = (0, LEAST);
+    }
+
     /// Gives the memory of all buffers back. Nothing must be full, and no receive running.
     pub(super) fn trim(&mut self) {
         // SAFETY: the mapping is anonymous and borrowed mutably, and by the caller's word nobody relies

@@ -21,7 +21,8 @@
 //!   it has lent. When the worker ends, all is cancelled first, and what is not is leaked.
 //!
 //! The ring belongs to its worker's thread, which enables it (SINGLE_ISSUER, DEFER_TASKRUN): completions
-//! come when it asks, never in between, so memory can be looked at without a lock.
+//! come when it asks, never in between. A polled ring's come at any time (SQPOLL): nothing that is lent,
+//! nor a buffer that is given, may be touched before its completion.
 
 mod buffers;
 mod queue;
@@ -82,8 +83,12 @@ pub(crate) struct Uring {
 impl Uring {
     /// # Errors
     /// When the kernel, or a sandbox, does not let us, or lacks what is needed (Linux 6.1).
-    pub(crate) fn new(turn_written: usize, stats: Arc<Stats>) -> io::Result<Uring> {
-        let queue = Queue::new()?;
+    pub(crate) fn new(
+        is_polled: bool,
+        turn_written: usize,
+        stats: Arc<Stats>,
+    ) -> io::Result<Uring> {
+        let queue = Queue::new(is_polled)?;
         Ok(Uring {
             buffers: ManuallyDrop::new(Buffers::new(queue.ring())?),
             queue,
@@ -276,6 +281,9 @@ impl Driver for Uring {
         self.to_send.shrink_to_fit();
         self.completions = Vec::new();
         self.messages = Vec::new();
+        if self.queue.is_polled() {
+            return self.buffers.trim_free();
+        }
         let is_kept = self.sockets.iter().flatten().any(|socket| socket.kept.is_some());
         // An entry that was submitted within the turn may have filled one.
         if !is_kept && self.queue.is_empty() {
