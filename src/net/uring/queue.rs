@@ -199,6 +199,16 @@ impl Queue {
         into.extend(all.map(|one| (What::from_bits(one.user_data()), one.result(), one.flags())));
     }
 
+    /// Takes what has completed, what the kernel has put aside included.
+    pub(super) fn take_all(&mut self, into: &mut Vec<Completion>) -> io::Result<()> {
+        self.take(into);
+        while self.ring.submission().cq_overflow() {
+            self.enter(Some(Duration::ZERO))?;
+            self.take(into);
+        }
+        Ok(())
+    }
+
     /// Nothing has completed that was not taken.
     pub(super) fn is_empty(&mut self) -> bool {
         self.ring.completion().is_empty()
