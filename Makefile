@@ -49,6 +49,7 @@ kafka:
 unit: kafka
 	$(CARGO) test --locked --workspace
 	TEST_IO=uring $(CARGO) test --locked --workspace --test 'net_*' --test 'broker_*'
+	TEST_IO=sqpoll $(CARGO) test --locked --workspace --test 'net_*'
 
 clients: build
 	tests/clients/run.sh

@@ -165,6 +165,7 @@ fn options(config: &Config) -> Result<net::Options, String> {
             Some("uring") => net::DriverKind::Uring,
             _ => net::DriverKind::Mio,
         },
+        sqpoll: config.io_sqpoll(),
         ..Default::default()
     })
 }

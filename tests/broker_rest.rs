@@ -9,7 +9,6 @@
 mod broker_support;
 
 use broker_support::*;
-use std::io::{ErrorKind, Read};
 use std::time::Duration;
 
 const CONNECTIONS: u64 = 2_000;
@@ -17,16 +16,6 @@ const CONNECTIONS: u64 = 2_000;
 fn idle_time() -> Duration {
     let seconds = std::env::var("BARNABAS_IDLE_SECONDS").ok();
     Duration::from_secs(seconds.map_or(3, |seconds| seconds.parse().unwrap()))
-}
-
-/// Lets time pass: reads from a connection on which nothing may come.
-fn pass(client: &Client, time: Duration) {
-    client.stream.set_read_timeout(Some(time)).unwrap();
-    let read = (&client.stream).read(&mut [0]);
-    let kind = read.as_ref().map_err(std::io::Error::kind);
-    let quiet = matches!(kind, Err(ErrorKind::WouldBlock | ErrorKind::TimedOut));
-    assert!(quiet, "something came: {read:?}");
-    client.stream.set_read_timeout(Some(GUARD)).unwrap();
 }
 
 /// Waits until the broker has given back what it does not use and sleeps: until no thread of it

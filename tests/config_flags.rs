@@ -41,6 +41,12 @@ fn unusable_flags_give_one_line_and_exit_code_2() {
         (&["--set", "num.partitions=x"], "Not a number of type INT"),
         (&["--set", "ssl.key.password=pa55word"], "ssl.key.password is not supported yet: TLS"),
         (&["--io", "urinng"], "mio"),
+        (&["--sqpoll"], "needs barnabas.io=uring (--io uring); it is auto"),
+        (&["--sqpoll", "--io", "mio"], "needs barnabas.io=uring (--io uring); it is mio"),
+        (
+            &["--sqpoll", "--io", "uring", "--workers", "1024"],
+            "makes 2048 threads, and the cores are",
+        ),
         (&["--config", "absent.properties"], "absent.properties"),
         (&["--ephemeral", "--data-dir", "d"], "exclude each other"),
     ] {

@@ -19,6 +19,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("barnabas.connection.max.unsent.bytes", "connection_max_unsent_bytes"),
     ("barnabas.flush.bytes", "flush_bytes"),
     ("barnabas.flush.ms", "flush_ms"),
+    ("barnabas.io.sqpoll", "io_sqpoll"),
     ("barnabas.log.level", "log_level"),
     ("barnabas.workers", "workers"),
     ("broker.id", "node_id"),

@@ -152,7 +152,12 @@ impl Config {
         cross::check_groups(&|name| layers.value(name))?;
         cross::check_memory(typed.queued_max_request_bytes, typed.socket_request_max_bytes)?;
         let endpoints = endpoints(&layers)?;
-        Ok(Config { layers, typed, topics, endpoints })
+        let config = Config { layers, typed, topics, endpoints };
+        if config.io_sqpoll() {
+            let io = config.get("barnabas.io").unwrap_or_default().trim();
+            cross::check_polling(io, config.workers(), cores())?;
+        }
+        Ok(config)
     }
 
     /// The text of a setting, as set or by default; `None` is Kafka's null.
@@ -215,7 +220,7 @@ impl Config {
     pub fn workers(&self) -> usize {
         match self.value("barnabas.workers").and_then(|value| value.as_i64()) {
             Some(workers @ 1..) => usize::try_from(workers).unwrap_or(1),
-            _ => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            _ => cores(),
         }
     }
 
@@ -239,6 +244,10 @@ impl Default for Config {
         // The table's own defaults are valid: a test holds them to that.
         Config::from_pairs(&[]).unwrap_or_else(|error| unreachable!("the defaults: {error}"))
     }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// `broker.id` is the old name of `node.id`: each stands for the other.
@@ -316,6 +325,8 @@ accessors! {
     flush_bytes: i64 = "barnabas.flush.bytes";
     /// `barnabas.flush.ms`; -1: as the system does
     flush_ms: i64 = "barnabas.flush.ms";
+    /// `barnabas.io.sqpoll`
+    io_sqpoll: bool = "barnabas.io.sqpoll";
     /// `connections.max.idle.ms`; negative: never closed for being idle
     connections_max_idle_ms: i64 = "connections.max.idle.ms";
     /// `default.replication.factor`

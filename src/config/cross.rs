@@ -108,6 +108,24 @@ pub(super) fn check_memory(all: i64, largest: i32) -> Result<(), InvalidConfig> 
     Err(InvalidConfig::because("queued.max.request.bytes", message.to_owned()))
 }
 
+/// A thread that polls takes a core while there is something to do. Where it has to share it with a
+/// worker, requests wait for whole turns of the scheduler.
+pub(super) fn check_polling(io: &str, workers: usize, cores: usize) -> Result<(), InvalidConfig> {
+    const NAME: &str = "barnabas.io.sqpoll";
+    let message = if io != "uring" {
+        format!("{NAME} (--sqpoll) needs barnabas.io=uring (--io uring); it is {io}")
+    } else if workers.saturating_mul(2) > cores {
+        format!(
+            "{NAME} (--sqpoll) needs a core for each worker and for each thread that polls for one: \
+             barnabas.workers (--workers) is {workers}, which makes {} threads, and the cores are {cores}",
+            workers.saturating_mul(2)
+        )
+    } else {
+        return Ok(());
+    };
+    Err(InvalidConfig::because(NAME, message))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,6 +140,23 @@ mod tests {
             check_topic(&config).unwrap_err().message,
             "conflict topic config setting min.compaction.lag.ms (10) > max.compaction.lag.ms (5)"
         );
+    }
+
+    #[test]
+    fn polling_needs_uring_and_cores() {
+        for (io, workers, cores, part) in [
+            ("mio", 1, 8, "needs barnabas.io=uring (--io uring); it is mio"),
+            ("auto", 1, 8, "it is auto"),
+            ("uring", 2, 2, "is 2, which makes 4 threads, and the cores are 2"),
+            ("uring", 2, 3, "the cores are 3"),
+            ("uring", usize::MAX, 2, "the cores are 2"),
+        ] {
+            let refusal = check_polling(io, workers, cores).unwrap_err();
+            assert_eq!(refusal.key, "barnabas.io.sqpoll");
+            assert!(refusal.message.contains(part), "{}", refusal.message);
+        }
+        assert_eq!(check_polling("uring", 1, 2), Ok(()));
+        assert_eq!(check_polling("uring", 2, 4), Ok(()));
     }
 
     #[test]

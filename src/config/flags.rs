@@ -46,6 +46,10 @@ struct Flags {
     #[argh(option, arg_name = "driver")]
     io: Option<String>,
 
+    /// with --io uring: a thread of the kernel's polls for each worker; needs a core of its own
+    #[argh(switch)]
+    sqpoll: bool,
+
     /// off, error, warn, info or debug (info)
     #[argh(option, arg_name = "level")]
     log_level: Option<String>,
@@ -112,6 +116,7 @@ pub fn parse(arguments: &[&str], variables: Vec<Variable>) -> Result<Command, St
         node_id: flags.node_id,
         workers: flags.workers,
         io: flags.io.clone(),
+        sqpoll: flags.sqpoll,
         log_level: flags.log_level.clone(),
     };
     let given = Sources { file: config.as_deref(), variables, sets: set, flags: values };
@@ -200,6 +205,7 @@ mod tests {
             (&["--workers", "5000"], "Value must be no more than 1024"),
             (&["--node-id", "-1"], "Value must be at least 0"),
             (&["--io", "epoll"], "--io: Invalid value epoll"),
+            (&["--sqpoll"], "(--io uring); it is auto"),
             (&["--log-level", "loud"], "--log-level: Invalid value loud"),
             (&["--set", "num.partition=1"], "did you mean num.partitions?"),
             (&["--config", "/nonexistent"], "cannot read the settings file /nonexistent"),

@@ -39,6 +39,8 @@ pub struct FlagValues {
     pub workers: Option<u16>,
     /// `--io`
     pub io: Option<String>,
+    /// `--sqpoll`
+    pub sqpoll: bool,
     /// `--log-level`
     pub log_level: Option<String>,
 }
@@ -195,6 +197,7 @@ impl Gathered {
             ("--node-id", "node.id", flags.node_id.map(|id| id.to_string())),
             ("--workers", "barnabas.workers", flags.workers.map(|workers| workers.to_string())),
             ("--io", "barnabas.io", flags.io.clone()),
+            ("--sqpoll", "barnabas.io.sqpoll", flags.sqpoll.then(|| true.to_string())),
             ("--log-level", "barnabas.log.level", flags.log_level.clone()),
         ];
         for (flag, name, text) in texts {

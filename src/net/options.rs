@@ -24,6 +24,9 @@ pub struct Options {
     pub limits: Limits,
     /// What moves the bytes.
     pub driver: DriverKind,
+    /// io_uring only: a thread of the kernel's for each worker looks for what there is to do, and takes a
+    /// core while there is something.
+    pub sqpoll: bool,
     /// The kernel's send buffer per connection; `None` leaves it to the kernel's own tuning, which
     /// costs least per byte.
     pub send_buffer: Option<usize>,
@@ -40,6 +43,7 @@ impl Default for Options {
             workers: 1,
             limits: Limits::default(),
             driver: DriverKind::Mio,
+            sqpoll: false,
             send_buffer: None,
             receive_buffer: None,
             backlog: 1024,

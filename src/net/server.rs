@@ -108,7 +108,7 @@ fn driver(options: &Options, stats: &Arc<Stats>) -> io::Result<(Kind, Arc<Bell>)
     let limits = &options.limits;
     #[cfg(target_os = "linux")]
     if options.driver == DriverKind::Uring {
-        let uring = Box::new(Uring::new(limits.turn_written, stats.clone())?);
+        let uring = Box::new(Uring::new(options.sqpoll, limits.turn_written, stats.clone())?);
         let waker = uring.waker();
         return Ok((Kind::Uring(uring), ringing(move || waker.wake())));
     }

@@ -6,6 +6,7 @@ use barnabas::wire::codec::{Reader, Root, Writer};
 use barnabas::wire::header::{RequestHeader, ResponseHeader};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 /// A connection to a broker.
 pub struct Client {
@@ -134,4 +135,14 @@ impl Client {
 /// The peer has closed or reset the connection.
 pub fn is_end(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
+}
+
+/// Lets time pass: reads from a connection on which nothing may come.
+pub fn pass(client: &Client, time: Duration) {
+    client.stream.set_read_timeout(Some(time)).unwrap();
+    let read = (&client.stream).read(&mut [0]);
+    let kind = read.as_ref().map_err(std::io::Error::kind);
+    let quiet = matches!(kind, Err(ErrorKind::WouldBlock | ErrorKind::TimedOut));
+    assert!(quiet, "something came: {read:?}");
+    client.stream.set_read_timeout(Some(GUARD)).unwrap();
 }

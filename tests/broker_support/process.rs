@@ -31,11 +31,14 @@ pub fn command(arguments: &[&str]) -> Command {
         }
     }
     // Which driver is to be tested, unless a test says it.
-    if let Ok(io) = std::env::var("TEST_IO")
-        && !arguments.contains(&"--io")
-    {
-        command.args(["--io", &io]);
-    }
+    match std::env::var("TEST_IO").as_deref() {
+        _ if arguments.contains(&"--io") => &mut command,
+        // It needs a core for each worker and as many again.
+        Ok("sqpoll") if arguments.contains(&"--workers") => command.args(["--io", "uring"]),
+        Ok("sqpoll") => command.args(["--io", "uring", "--sqpoll", "--workers", "1"]),
+        Ok(io) => command.args(["--io", io]),
+        Err(_) => &mut command,
+    };
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

@@ -260,15 +260,16 @@ pub struct Server {
 
 pub fn options() -> Options {
     let listeners = vec!["127.0.0.1:0".parse().unwrap()];
-    Options { listeners, driver: driver(), ..Options::default() }
+    let sqpoll = std::env::var("TEST_IO").as_deref() == Ok("sqpoll");
+    Options { listeners, driver: driver(), sqpoll, ..Options::default() }
 }
 
-/// The driver to test: `TEST_IO=uring`, else mio.
+/// The driver to test: `TEST_IO=uring`, `TEST_IO=sqpoll` (the same with a polled ring), else mio.
 pub fn driver() -> DriverKind {
     match std::env::var("TEST_IO").as_deref() {
-        Ok("uring") => DriverKind::Uring,
+        Ok("uring" | "sqpoll") => DriverKind::Uring,
         Ok("mio") | Err(_) => DriverKind::Mio,
-        Ok(other) => panic!("TEST_IO is {other}: mio or uring"),
+        Ok(other) => panic!("TEST_IO is {other}: mio, uring or sqpoll"),
     }
 }
 

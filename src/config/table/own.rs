@@ -2,7 +2,7 @@
 //!
 //! All begin with `barnabas.`; a Kafka setting is always preferred where one says the same.
 
-use super::super::setting::{Setting, int, long, string};
+use super::super::setting::{Setting, boolean, int, long, string};
 
 #[rustfmt::skip]
 pub(super) static ROWS: &[Setting] = &[
@@ -18,6 +18,8 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Memory for the members of all consumer groups; nobody may take more than an eighth of what is left of it."),
     string("barnabas.io").default("auto").one_of(&["auto", "mio", "uring"]).used()
         .doc("How sockets are driven; auto takes the best that is built in."),
+    boolean("barnabas.io.sqpoll").default("false").used()
+        .doc("With uring: a thread of the kernel's polls for each worker; each needs a core besides the worker's."),
     string("barnabas.log.level").default("info").one_of_any_case(&["off", "error", "warn", "info", "debug"]).used()
         .doc("What is logged to standard error."),
     int("barnabas.workers").default("0").between(0, 1024).used()

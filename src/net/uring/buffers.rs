@@ -24,7 +24,8 @@ pub(super) struct Buffers {
     memory: MmapMut,
     tail: u16,
     free: Vec<u16>,
-    given: u16,
+    /// A bit for each.
+    given: u64,
     wanted: u16,
     /// Buffers up to this one have been given or filled since the memory was last given back.
     touched: u16,
@@ -35,18 +36,26 @@ impl Buffers {
     /// When there is no memory, or the kernel has no such rings.
     pub(super) fn new(uring: &IoUring) -> io::Result<Buffers> {
         let entries = usize::from(COUNT) * size_of::<BufRingEntry>();
-        let mut ring = MmapMut::map_anon(entries)?;
+        let ring = MmapMut::map_anon(entries)?;
         let memory = MmapMut::map_anon(usize::from(COUNT) * WINDOW)?;
-        let address = ring.as_mut_ptr() as u64;
+        let free = (0..COUNT).rev().collect();
+        let mut buffers =
+            Buffers { ring, memory, tail: 0, free, given: 0, wanted: LEAST, touched: 0 };
+        buffers.register(uring)?;
+        Ok(buffers)
+    }
+
+    /// Tells the kernel of an empty ring and gives the first.
+    fn register(&mut self, uring: &IoUring) -> io::Result<()> {
+        self.ring.fill(0);
+        self.tail = 0;
+        let address = self.ring.as_mut_ptr() as u64;
         let submitter = uring.submitter();
         // SAFETY: the mapping has room for the entries and lives as long as these buffers, which their
         // owner drops after the ring.
         unsafe { submitter.register_buf_ring_with_flags(address, COUNT, GROUP, 0)? };
-        let free = (0..COUNT).rev().collect();
-        let mut buffers =
-            Buffers { ring, memory, tail: 0, free, given: 0, wanted: LEAST, touched: 0 };
-        buffers.give();
-        Ok(buffers)
+        self.give();
+        Ok(())
     }
 
     /// The first `len` bytes of a full buffer.
@@ -56,8 +65,8 @@ impl Buffers {
     }
 
     /// The kernel has filled one.
-    pub(super) fn filled(&mut self) {
-        self.given -= 1;
+    pub(super) fn filled(&mut self, buffer: u16) {
+        self.given &= !bit(buffer);
     }
 
     /// A full buffer is done with.
@@ -76,7 +85,7 @@ impl Buffers {
 
     /// As many as receives may find.
     pub(super) fn given(&self) -> usize {
-        usize::from(self.given)
+        self.given.count_ones() as usize
     }
 
     /// None can be given.
@@ -86,12 +95,12 @@ impl Buffers {
 
     /// Gives as many as are wanted: those that were used last, for they are in cache.
     fn give(&mut self) {
-        while self.given < self.wanted
+        while self.given() < usize::from(self.wanted)
             && let Some(buffer) = self.free.pop()
         {
             self.touched = self.touched.max(buffer + 1);
             self.give_one(buffer);
-            self.given += 1;
+            self.given |= bit(buffer);
         }
     }
 
@@ -118,6 +127,37 @@ impl Buffers {
         self.touched == 0
     }
 
+    /// Takes all back that are given, whatever the kernel does meanwhile. What it has filled before has
+    /// completed; it finds none from now on, until [`Buffers::trim_taken`].
+    pub(super) fn take_back(&self, uring: &IoUring) -> io::Result<()> {
+        uring.submitter().unregister_buf_ring(GROUP)
+    }
+
+    /// Gives the memory of those back that are free, and of those that were taken back and are not among
+    /// the `filled`, of whose completions nobody has told us yet; and begins anew.
+    pub(super) fn trim_taken(
+        &mut self,
+        uring: &IoUring,
+        filled: impl Iterator<Item = u16>,
+    ) -> io::Result<()> {
+        let filled = filled.fold(0, |set, buffer| set | bit(buffer));
+        let unused = self.given & !filled;
+        self.free.extend((0..COUNT).filter(|buffer| unused & bit(*buffer) != 0));
+        self.given &= filled;
+        for buffer in &self.free {
+            let start = usize::from(*buffer) * WINDOW;
+            let advice = UncheckedAdvice::DontNeed;
+            // SAFETY: the mapping is anonymous and borrowed mutably, and neither we nor the kernel rely
+            // on what is in a free one: it reads as zeroes from now on.
+            let result = unsafe { self.memory.unchecked_advise_range(advice, start, WINDOW) };
+            debug_assert!(result.is_ok(), "{result:?}");
+        }
+        self.wanted = LEAST;
+        self.register(uring)?;
+        self.touched = 0;
+        Ok(())
+    }
+
     /// Gives the memory of all buffers back. Nothing must be full, and no receive running.
     pub(super) fn trim(&mut self) {
         // SAFETY: the mapping is anonymous and borrowed mutably, and by the caller's word nobody relies
@@ -128,4 +168,9 @@ impl Buffers {
     }
 }
 
-const _: () = assert!(size_of::<types::BufRingEntry>() == 16 && COUNT.is_power_of_two());
+fn bit(buffer: u16) -> u64 {
+    1 << buffer
+}
+
+const _: () =
+    assert!(size_of::<types::BufRingEntry>() == 16 && COUNT.is_power_of_two() && COUNT <= 64);

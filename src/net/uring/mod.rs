@@ -21,7 +21,8 @@
 //!   it has lent. When the worker ends, all is cancelled first, and what is not is leaked.
 //!
 //! The ring belongs to its worker's thread, which enables it (SINGLE_ISSUER, DEFER_TASKRUN): completions
-//! come when it asks, never in between, so memory can be looked at without a lock.
+//! come when it asks, never in between. A polled ring's come at any time (SQPOLL): nothing that is lent,
+//! nor a buffer that is given, may be touched before its completion.
 
 mod buffers;
 mod queue;
@@ -68,7 +69,10 @@ pub(crate) struct Uring {
     has_moved: bool,
     /// To write to at the next flush.
     to_send: Vec<ConnId>,
+    /// Those that nobody has been told of.
     completions: Vec<Completion>,
+    /// Why the next wait fails.
+    broken: Option<io::Error>,
     /// Headers of writes that are over.
     #[expect(clippy::vec_box, reason = "the kernel is told where they are")]
     messages: Vec<Box<Message>>,
@@ -82,8 +86,12 @@ pub(crate) struct Uring {
 impl Uring {
     /// # Errors
     /// When the kernel, or a sandbox, does not let us, or lacks what is needed (Linux 6.1).
-    pub(crate) fn new(turn_written: usize, stats: Arc<Stats>) -> io::Result<Uring> {
-        let queue = Queue::new()?;
+    pub(crate) fn new(
+        is_polled: bool,
+        turn_written: usize,
+        stats: Arc<Stats>,
+    ) -> io::Result<Uring> {
+        let queue = Queue::new(is_polled)?;
         Ok(Uring {
             buffers: ManuallyDrop::new(Buffers::new(queue.ring())?),
             queue,
@@ -97,6 +105,7 @@ impl Uring {
             has_moved: false,
             to_send: Vec::new(),
             completions: Vec::new(),
+            broken: None,
             messages: Vec::new(),
             turn_written,
             stats,
@@ -156,6 +165,15 @@ impl Uring {
         is_closing
     }
 
+    /// Gives the memory of buffers back while the polling thread may fill them: it is left without any for
+    /// a moment, and what it has filled before is told of by the next wait.
+    fn trim_polled(&mut self) -> io::Result<()> {
+        self.buffers.take_back(self.queue.ring())?;
+        self.queue.take_all(&mut self.completions)?;
+        let filled = self.completions.iter().filter_map(|(_, _, flags)| buffer_of(*flags));
+        self.buffers.trim_taken(self.queue.ring(), filled)
+    }
+
     fn cancel(&mut self, what: What) {
         let entry = opcode::AsyncCancel::new(what.to_bits()).build();
         // SAFETY: it points at nothing.
@@ -208,10 +226,14 @@ impl Driver for Uring {
 
     fn has_work(&self) -> bool {
         let can_feed = !self.hungry.is_empty() && !self.buffers.are_all_full();
-        self.has_moved || can_feed || !self.to_send.is_empty()
+        let is_untold = !self.completions.is_empty() || self.broken.is_some();
+        self.has_moved || can_feed || is_untold || !self.to_send.is_empty()
     }
 
     fn wait(&mut self, host: &mut impl Host, timeout: Option<Duration>) -> io::Result<()> {
+        if let Some(error) = self.broken.take() {
+            return Err(error);
+        }
         if self.queue.enable()? {
             self.await_wake();
         }
@@ -276,6 +298,10 @@ impl Driver for Uring {
         self.to_send.shrink_to_fit();
         self.completions = Vec::new();
         self.messages = Vec::new();
+        if self.queue.is_polled() {
+            self.broken = self.trim_polled().err();
+            return;
+        }
         let is_kept = self.sockets.iter().flatten().any(|socket| socket.kept.is_some());
         // An entry that was submitted within the turn may have filled one.
         if !is_kept && self.queue.is_empty() {

@@ -136,8 +136,8 @@ impl Uring {
     /// A receive is over.
     pub(super) fn received(&mut self, host: &mut impl Host, id: ConnId, result: i32, flags: u32) {
         let buffer = buffer_of(flags);
-        if buffer.is_some() {
-            self.buffers.filled();
+        if let Some(buffer) = buffer {
+            self.buffers.filled(buffer);
         }
         let Some(socket) = socket(&mut self.sockets, id) else { return self.put_back(buffer) };
         let receiving = std::mem::replace(&mut socket.receiving, Receiving::No);

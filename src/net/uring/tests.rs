@@ -35,6 +35,7 @@ impl Host for Script {
     }
 
     fn arrived(&mut self, id: ConnId, bytes: &[u8]) -> Arrived {
+        assert!(!bytes.contains(&0), "no peer sends zeroes");
         self.arrived.push((id, bytes.len()));
         Arrived::Taken
     }
@@ -71,8 +72,13 @@ struct Bench {
 
 impl Bench {
     fn new(paused: bool) -> Bench {
+        Bench::of(false, paused)
+    }
+
+    /// One whose ring is polled, or not.
+    fn of(is_polled: bool, paused: bool) -> Bench {
         let stats = Arc::new(Stats::default());
-        let uring = Uring::new(1 << 20, stats.clone()).expect("a ring");
+        let uring = Uring::new(is_polled, 1 << 20, stats.clone()).expect("a ring");
         let host = Script { paused, ..Script::default() };
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         Bench { uring, host, stats, listener }
@@ -193,6 +199,56 @@ fn memory_that_is_used_after_it_was_given_back_is_given_back_again() {
     peers[0].write_all(&[7; 100]).expect("sent");
     bench.until("one more is served", |bench| bench.host.arrived.len() == 33);
     assert!(!bench.uring.is_trimmed(), "a buffer has been used");
+}
+
+/// A polled ring fills buffers while nobody looks: what it may have filled must stay.
+#[test]
+fn a_polled_ring_keeps_what_came_while_memory_is_given_back() {
+    let mut bench = Bench::of(true, false);
+    let (first, peer) = bench.connect(0);
+    let mut peers = vec![peer];
+    peers.extend((1..32).map(|index| bench.connect(index).1));
+    bench.turn();
+    peers.iter_mut().for_each(|peer| peer.write_all(&[7; 100]).expect("sent"));
+    bench.until("all are served", |bench| bench.host.arrived.len() == 32);
+    bench.uring.trim();
+    let is_back = |buffer| bench.uring.buffers.bytes(buffer, 1) == [0];
+    assert!((0..64).all(is_back), "the memory of all is given back, that of those given included");
+    for round in 33..43 {
+        // It may have stood behind those that found no buffer.
+        bench.until("it is received from", |bench| {
+            bench.socket(first).receiving == Receiving::Buffer
+        });
+        peers[0].write_all(&[7; 100]).expect("sent");
+        // It is in a buffer, and nobody has been told.
+        while bench.uring.queue.is_empty() {
+            bench.uring.queue.enter(Some(Duration::ZERO)).expect("the thread is woken");
+        }
+        bench.uring.trim();
+        assert!(bench.uring.is_trimmed());
+        bench.until("it is served", |bench| bench.host.arrived.len() == round);
+        assert!(!bench.uring.is_trimmed(), "a buffer has been used");
+    }
+}
+
+#[test]
+fn a_polled_ring_serves_a_crowd_and_forgets_who_is_closed() {
+    const CROWD: u32 = 1_000;
+    let mut bench = Bench::of(true, false);
+    let mut peers: Vec<_> = (0..CROWD).map(|index| bench.connect(index)).collect();
+    for _ in 0..3 {
+        bench.host.arrived.clear();
+        peers.iter_mut().for_each(|(_, peer)| peer.write_all(&[7; 100]).expect("sent"));
+        bench.until("all is there", |bench| {
+            let all: usize = bench.host.arrived.iter().map(|(_, len)| len).sum();
+            all == 100 * CROWD as usize
+        });
+    }
+    for (id, _) in &peers {
+        bench.uring.close(&mut bench.host, *id, false);
+    }
+    bench.until("all are gone", |bench| bench.host.gone == CROWD as usize);
+    assert!(bench.uring.let_go());
 }
 
 #[test]
