@@ -159,7 +159,9 @@ def judge(name, count, row):
 def main():
     """Measures, judges, accepts."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--accept", metavar="WHY", help="write what differs, or the tasks that are named, into the table")
+    parser.add_argument(
+        "--accept", metavar="WHY", help="write what differs, or the tasks that are named, into the table"
+    )
     parser.add_argument("--binary", type=pathlib.Path, default=ROOT / "target/release/barnabas")
     parser.add_argument("tasks", nargs="*", help="only these")
     arguments = parser.parse_args()
