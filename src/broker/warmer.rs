@@ -50,6 +50,8 @@ struct Threads {
     queues: Vec<(Sender<Order>, JoinHandle<()>)>,
     /// The queue that the next order goes to.
     turn: usize,
+    /// It was said that there is no thread: once is enough, every fetch may ask.
+    complained: bool,
 }
 
 impl Warmer {
@@ -63,7 +65,9 @@ impl Warmer {
         key: u64,
     ) -> bool {
         let mut threads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(why) = threads.start(shared) {
+        if let Err(why) = threads.start(shared)
+            && !std::mem::replace(&mut threads.complained, true)
+        {
             ::log::error!("workers read from the disk by themselves: no thread to do it: {why}");
         }
         let turn = threads.turn;

@@ -29,7 +29,7 @@ pub fn effective(sourced: &Sourced) -> String {
 }
 
 /// `# where it comes from`, and the setting in a line of its own: a properties file has no comments behind
-/// values. What has no value is a comment itself.
+/// values. What has no value, or none to be shown, is a comment itself.
 fn line(sourced: &Sourced, setting: &Setting) -> String {
     let origin = match sourced.given.get(setting.name) {
         Some((_, origin)) => origin.to_string().trim_end_matches(": ").to_owned(),
@@ -37,7 +37,7 @@ fn line(sourced: &Sourced, setting: &Setting) -> String {
         None => "default".to_owned(),
     };
     match sourced.config.get(setting.name) {
-        Some(_) if setting.sensitive() => format!("# {origin}\n{}={HIDDEN}", setting.name),
+        Some(_) if setting.sensitive() => format!("# {origin}\n#{}={HIDDEN}", setting.name),
         Some(text) => format!("# {origin}\n{}={}", setting.name, properties::escape(text)),
         None => format!("# {origin}\n#{}=", setting.name),
     }

@@ -89,11 +89,20 @@ pub struct ConfigErrors(pub Vec<ConfigError>);
 impl fmt::Display for ConfigErrors {
     /// One line for one problem, else a line above with their number.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What was given may have lines of its own.
+        let line = |problem: &ConfigError| {
+            let text = problem.to_string();
+            text.lines()
+                .map(str::trim)
+                .filter(|part| !part.is_empty())
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
         if let [only] = self.0.as_slice() {
-            return only.fmt(f);
+            return f.write_str(&line(only));
         }
         write!(f, "{} problems with the configuration:", self.0.len())?;
-        self.0.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+        self.0.iter().try_for_each(|problem| write!(f, "\n  {}", line(problem)))
     }
 }
 

@@ -134,7 +134,7 @@ impl Gathered {
     fn add_variable(&mut self, variable: &Variable) {
         let Variable { name, family, setting, value } = variable;
         let origin = Origin::Variable(name.clone());
-        let is_known = table::broker_setting(setting).is_some();
+        let is_known = table::broker_setting(setting).is_some() || support::is_retired(setting);
         match family {
             // Whatever it is, it need not be meant for us.
             Family::Kafka if !is_known && support::per_listener(setting).is_none() => {

@@ -247,10 +247,17 @@ fn names_like_no_other_are_left_out_with_one_warning() {
         ]
     );
     // These may be for somebody else, whatever they are like.
-    let sourced = with_variables(&[("KAFKA_NUM_PARTITION", "3"), ("KAFKA_BROKERS", "a:9092")]);
+    let sourced = with_variables(&[
+        ("KAFKA_NUM_PARTITION", "3"),
+        ("KAFKA_BROKERS", "a:9092"),
+        ("KAFKA_ZOOKEEPER_CONNECT", "a:2181"),
+    ]);
     assert_eq!(
         sourced.expect("valid").warnings,
-        ["no settings of Kafka or of Barnabas, left out: KAFKA_BROKERS, KAFKA_NUM_PARTITION"]
+        [
+            "not in Kafka 4 any more, left out: KAFKA_ZOOKEEPER_CONNECT: zookeeper.connect",
+            "no settings of Kafka or of Barnabas, left out: KAFKA_BROKERS, KAFKA_NUM_PARTITION",
+        ]
     );
 }
 
@@ -279,6 +286,22 @@ fn everything_that_is_wrong_is_told_at_once() {
          FILE:3: log.dirs is not supported yet: more than one data directory\n  \
          FILE:1: Invalid value 0 for configuration num.partitions: Value must be at least 1"
     );
+}
+
+#[test]
+fn a_problem_is_one_line_whatever_was_given() {
+    let error = set(&["num.partitions=1\n2", "node.id=x\r\ny"]).unwrap_err();
+    assert_eq!(error.lines().count(), 3, "{error}");
+}
+
+#[test]
+fn a_password_is_not_printed_and_its_place_taker_is_no_setting() {
+    let row = crate::config::broker_settings().iter().find(|row| row.sensitive()).expect("some");
+    let given = Given::from([(row.name.to_owned(), ("hunter2".to_owned(), Origin::Set))]);
+    let config = Config::from_pairs(&[(row.name, "hunter2")]).expect("valid");
+    let printed = crate::config::effective(&Sourced { config, warnings: Vec::new(), given });
+    assert!(printed.contains(&format!("# --set\n#{}=[hidden]\n", row.name)));
+    assert!(!printed.contains("hunter2"));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use super::error::ReadError;
 use super::file::PAGE;
 use super::offsets::{Bound, Published};
 use super::read::Read;
-use super::segment::{Segment, SegmentFiles};
+use super::segment::SegmentFiles;
 
 /// Who reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,25 +75,19 @@ impl Log {
         bound: Bound,
     ) -> Result<bool, ReadError> {
         let bound = published.bound(bound);
-        let Some((segment, next)) = self.segment_of(offset).filter(|_| offset < bound.offset)
-        else {
+        let milestone = self.durability.milestone();
+        if offset >= bound.offset || milestone.is_some_and(|milestone| offset >= milestone) {
             return Ok(false);
-        };
-        if self.is_fresh(&segment, offset, published) {
+        }
+        let Some((segment, next)) = self.segment_of(offset) else { return Ok(false) };
+        // Little was written yet, all of it by this process.
+        let is_new = milestone.is_none() && segment.base == published.log_end.segment;
+        if is_new && segment.is_own() {
             return Ok(false);
         }
         let Some(files) = segment.opened() else { return Ok(true) };
         let end = self.visible(&segment, next, bound)?;
         Ok(!files.is_at_hand(offset, u64::from(max_bytes), end))
-    }
-
-    /// Whether `offset` is near the end of the log, where this process has written just now.
-    pub(super) fn is_fresh(&self, segment: &Segment, offset: i64, published: &Published) -> bool {
-        segment.base == published.log_end.segment
-            && match self.durability.milestone() {
-                Some(milestone) => offset >= milestone,
-                None => segment.is_own(),
-            }
     }
 }
 

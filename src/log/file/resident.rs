@@ -124,14 +124,13 @@ fn is_up_to_date(_file: &File, _at: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::fd::AsRawFd;
 
-    /// Linux drops clean pages when it is told that they are not needed. The build directory is on a
+    /// Linux drops clean pages when it is told that they are not needed. The test's own directory is on a
     /// disk, a temporary one may be in memory only.
     #[test]
     fn what_was_dropped_is_not_resident_until_it_is_read_in() {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join(format!("target/resident-{}", std::process::id()));
+        let path = std::env::current_exe().unwrap();
+        let path = path.with_file_name(format!("resident-{}", std::process::id()));
         let file = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
         let size = 1 << 20;
