@@ -166,6 +166,7 @@ fn options(config: &Config) -> Result<net::Options, String> {
             _ => net::DriverKind::Mio,
         },
         sqpoll: config.io_sqpoll(),
+        pinned: config.workers_pinned(),
         ..Default::default()
     })
 }

@@ -22,6 +22,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("barnabas.io.sqpoll", "io_sqpoll"),
     ("barnabas.log.level", "log_level"),
     ("barnabas.workers", "workers"),
+    ("barnabas.workers.pinned", "workers_pinned"),
     ("broker.id", "node_id"),
     ("consumer.assignment.interval.ms", "assignment_interval_ms"),
     ("consumer.heartbeat.interval.ms", "heartbeat_interval_ms"),

@@ -327,6 +327,8 @@ accessors! {
     flush_ms: i64 = "barnabas.flush.ms";
     /// `barnabas.io.sqpoll`
     io_sqpoll: bool = "barnabas.io.sqpoll";
+    /// `barnabas.workers.pinned`
+    workers_pinned: bool = "barnabas.workers.pinned";
     /// `connections.max.idle.ms`; negative: never closed for being idle
     connections_max_idle_ms: i64 = "connections.max.idle.ms";
     /// `default.replication.factor`

@@ -50,6 +50,10 @@ struct Flags {
     #[argh(switch)]
     sqpoll: bool,
 
+    /// each worker stays on a core of its own
+    #[argh(switch)]
+    pin: bool,
+
     /// off, error, warn, info or debug (info)
     #[argh(option, arg_name = "level")]
     log_level: Option<String>,
@@ -117,6 +121,7 @@ pub fn parse(arguments: &[&str], variables: Vec<Variable>) -> Result<Command, St
         workers: flags.workers,
         io: flags.io.clone(),
         sqpoll: flags.sqpoll,
+        pin: flags.pin,
         log_level: flags.log_level.clone(),
     };
     let given = Sources { file: config.as_deref(), variables, sets: set, flags: values };

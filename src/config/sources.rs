@@ -41,6 +41,8 @@ pub struct FlagValues {
     pub io: Option<String>,
     /// `--sqpoll`
     pub sqpoll: bool,
+    /// `--pin`
+    pub pin: bool,
     /// `--log-level`
     pub log_level: Option<String>,
 }
@@ -198,6 +200,7 @@ impl Gathered {
             ("--workers", "barnabas.workers", flags.workers.map(|workers| workers.to_string())),
             ("--io", "barnabas.io", flags.io.clone()),
             ("--sqpoll", "barnabas.io.sqpoll", flags.sqpoll.then(|| true.to_string())),
+            ("--pin", "barnabas.workers.pinned", flags.pin.then(|| true.to_string())),
             ("--log-level", "barnabas.log.level", flags.log_level.clone()),
         ];
         for (flag, name, text) in texts {

@@ -27,6 +27,8 @@ pub struct Options {
     /// io_uring only: a thread of the kernel's for each worker looks for what there is to do, and takes a
     /// core while there is something.
     pub sqpoll: bool,
+    /// Each worker stays on a core of its own, as far as there are that many.
+    pub pinned: bool,
     /// The kernel's send buffer per connection; `None` leaves it to the kernel's own tuning, which
     /// costs least per byte.
     pub send_buffer: Option<usize>,
@@ -44,6 +46,7 @@ impl Default for Options {
             limits: Limits::default(),
             driver: DriverKind::Mio,
             sqpoll: false,
+            pinned: false,
             send_buffer: None,
             receive_buffer: None,
             backlog: 1024,

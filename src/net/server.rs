@@ -204,7 +204,11 @@ impl<M: Send + 'static> Bound<M> {
                 (service.clone(), self.options.limits.clone(), self.budget.clone());
             let failure = self.failure.clone();
             let thread = thread::Builder::new().name(format!("worker-{index}"));
-            let worker = move || work(seat, limits, budget, || service(index));
+            let pin = self.options.pinned.then_some(index);
+            let worker = move || {
+                pin.into_iter().for_each(stay_on_a_core);
+                work(seat, limits, budget, || service(index))
+            };
             let worker = move || watched(failure, "a worker", worker);
             running.workers.push(thread.spawn(worker)?);
         }
@@ -223,6 +227,16 @@ fn acceptor_seat() -> io::Result<AcceptorSeat> {
     let bell = bell(&poll, acceptor::WAKE)?;
     let (orders, receiver) = Mailbox::with_bell(bell.clone(), 16);
     Ok((orders, receiver, poll, bell))
+}
+
+/// Keeps the calling worker on one of the cores that the process may use, in turn. Where the system lets
+/// nobody choose, it says so and goes on.
+fn stay_on_a_core(worker: usize) {
+    let cores = core_affinity::get_core_ids().unwrap_or_default();
+    let core = cores.get(worker.checked_rem(cores.len()).unwrap_or_default());
+    if !core.is_some_and(|core| core_affinity::set_for_current(*core)) {
+        ::log::warn!(target: "barnabas::net", "worker-{worker} cannot be kept on a core");
+    }
 }
 
 /// The whole life of a worker thread.

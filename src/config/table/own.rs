@@ -24,4 +24,6 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("What is logged to standard error."),
     int("barnabas.workers").default("0").between(0, 1024).used()
         .doc("Worker threads; 0 takes one per core."),
+    boolean("barnabas.workers.pinned").default("false").used()
+        .doc("Each worker stays on a core of its own, as far as there are that many."),
 ];
