@@ -61,6 +61,7 @@ fn run(start: Start) -> Result<ExitCode, String> {
     // From here on a signal is kept until somebody looks, so that none falls between.
     let signals = Signals::new([SIGHUP, SIGINT, SIGTERM])
         .map_err(|why| format!("cannot wait for signals: {why}"))?;
+    tell_unopened(&config);
     let options = options(&config)?;
     let bound = net::bind::<WorkerMessage>(&options).map_err(|why| why.to_string())?;
     // A broker without one of its threads would take connections and not serve them.
@@ -70,8 +71,9 @@ fn run(start: Start) -> Result<ExitCode, String> {
     let (signals, opened) = watch(signals);
     let broker = Broker::open(config.clone(), place).map_err(|why| why.to_string())?;
     let _ = opened.send(());
-    let endpoints = endpoints(&config, bound.addresses());
-    let addresses = bound.addresses().to_vec();
+    let addresses: Vec<Vec<SocketAddr>> =
+        (0..config.listeners().len()).map(|at| bound.addresses_of(at).collect()).collect();
+    let endpoints = endpoints(&config, &addresses);
     broker.attach(bound.senders(), endpoints);
     let shared = broker.shared().clone();
     let running = bound.start(move |worker| KafkaService::new(shared.clone(), worker));
@@ -126,11 +128,22 @@ fn watch(mut signals: Signals) -> (Receiver<i32>, Sender<()>) {
     (told, open)
 }
 
+/// What is asked for and not opened.
+fn tell_unopened(config: &Config) {
+    let unopened = config.controller_listeners();
+    if !unopened.is_empty() {
+        let names: Vec<String> = unopened.iter().map(ToString::to_string).collect();
+        let names = names.join(", ");
+        log::info!("not opened, because a node that is its own controller needs none: {names}");
+    }
+}
+
 /// The one line on standard output: the listeners answer now.
-fn announce(config: &Config, addresses: &[SocketAddr]) {
-    let named = config.listeners().iter().zip(addresses);
-    let listeners: Vec<String> =
-        named.map(|(listener, address)| format!("{}://{address}", listener.name)).collect();
+fn announce(config: &Config, addresses: &[Vec<SocketAddr>]) {
+    let mut listeners = Vec::new();
+    for (listener, addresses) in config.listeners().iter().zip(addresses) {
+        listeners.extend(addresses.iter().map(|a| format!("{}://{a}", listener.name)));
+    }
     let line =
         format!("barnabas {} is ready: {}\n", env!("CARGO_PKG_VERSION"), listeners.join(", "));
     let mut out = std::io::stdout();
@@ -181,19 +194,22 @@ fn backlog(config: &Config) -> u32 {
     }
 }
 
-/// The address to listen on.
-fn resolve(listener: &config::Endpoint) -> Result<SocketAddr, String> {
+/// What a listener binds.
+fn resolve(listener: &config::Endpoint) -> Result<net::Listen, String> {
     let found = net::resolve(&listener.host, listener.port);
     found.map_err(|why| format!("cannot listen on {listener}: {why}"))
 }
 
 /// What clients are told, with the ports that the system chose. An empty host stands for the
 /// address that the client itself used.
-fn endpoints(config: &Config, addresses: &[SocketAddr]) -> Vec<Endpoint> {
+fn endpoints(config: &Config, addresses: &[Vec<SocketAddr>]) -> Vec<Endpoint> {
     let advertised = config.advertised_listeners().iter().zip(addresses);
-    let endpoint = |(advertised, address): (&config::Endpoint, &SocketAddr)| Endpoint {
+    let endpoint = |(advertised, bound): (&config::Endpoint, &Vec<SocketAddr>)| Endpoint {
         host: advertised.host.clone(),
-        port: if advertised.port == 0 { address.port() } else { advertised.port },
+        port: match (advertised.port, bound.first()) {
+            (0, Some(bound)) => bound.port(),
+            (port, _) => port,
+        },
     };
     advertised.map(endpoint).collect()
 }

@@ -33,7 +33,7 @@ The column **here** says what Barnabas does with a setting today:
 * **refused**: only the default is accepted, because whoever sets it relies on it; says what is missing.
 
 Brought along for a single node where Kafka demands a value: `node.id=1`, `process.roles=broker,controller`,
-`controller.listener.names=CONTROLLER`, `listeners=PLAINTEXT://127.0.0.1:9092`, `log.dirs=./data`.
+`controller.listener.names=CONTROLLER`, `listeners=PLAINTEXT://localhost:9092`, `log.dirs=./data`.
 ";
 
 fn document() -> String {

@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn no_flags_mean_the_defaults() {
         let start = run(&[]);
-        assert_eq!(start.config.listeners()[0].to_string(), "PLAINTEXT://127.0.0.1:9092");
+        assert_eq!(start.config.listeners()[0].to_string(), "PLAINTEXT://localhost:9092");
         assert_eq!(start.config.data_dir(), std::path::Path::new("./data"));
         assert_eq!(start.config.node_id(), 1);
         assert!(start.config.workers() >= 1);

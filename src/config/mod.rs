@@ -17,6 +17,7 @@ mod group;
 mod listeners;
 mod nearest;
 mod properties;
+mod protocols;
 mod reset;
 mod scalar;
 mod setting;
