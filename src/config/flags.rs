@@ -18,11 +18,11 @@ use super::sources::{self, FlagValues, Sources};
 /// file. `barnabas config`, with the same flags, prints what would hold and where it comes from.
 #[derive(FromArgs, Debug)]
 struct Flags {
-    /// settings file in the format of Kafka's server.properties
+    /// settings file: Kafka's server.properties, or TOML with the same names (*.toml)
     #[argh(option, arg_name = "file")]
     config: Option<PathBuf>,
 
-    /// address to listen on (127.0.0.1)
+    /// name or address to listen on (localhost); 0.0.0.0 or :: for all of this machine's
     #[argh(option, arg_name = "host")]
     host: Option<String>,
 

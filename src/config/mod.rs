@@ -25,6 +25,8 @@ mod sources;
 mod support;
 mod synonyms;
 mod table;
+#[cfg(feature = "toml")]
+mod toml_file;
 mod topic;
 mod value;
 

@@ -10,12 +10,13 @@ struct File(PathBuf);
 
 impl File {
     fn new(text: &[u8]) -> File {
+        File::with_ending("properties", text)
+    }
+
+    fn with_ending(ending: &str, text: &[u8]) -> File {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "barnabas-config-{}-{}.properties",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
+        let (process, next) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let name = format!("barnabas-config-{process}-{next}.{ending}");
         let path = std::env::temp_dir().join(name);
         fs::write(&path, text).expect("a temporary file");
         File(path)
@@ -330,4 +331,29 @@ fn what_is_printed_names_its_places_and_is_a_settings_file_itself() {
         let (one, other) = (sourced.config.get(setting.name), again.get(setting.name));
         assert_eq!(one, other, "{}", setting.name);
     }
+}
+
+#[cfg(feature = "toml")]
+#[test]
+fn a_file_in_toml_means_what_the_same_names_mean_in_kafkas() {
+    let text = b"num.partitions = 3\nlisteners = ['A://127.0.0.1:0', 'B://:0']\n[log]\n\
+                 retention.hours = 2\n[listener.security.protocol]\nmap = 'A:PLAINTEXT,B:PLAINTEXT'\n";
+    for ending in ["toml", "TOML"] {
+        let given = File::with_ending(ending, text);
+        let sourced = of_file(&given.0).expect("valid");
+        let config = &sourced.config;
+        assert_eq!((config.num_partitions(), config.listeners().len()), (3, 2));
+        assert_eq!(config.topic_defaults().retention_ms, 2 * 3_600_000);
+        let line = format!("# {}:4\nlog.retention.hours=2\n", given.0.display());
+        assert!(crate::config::effective(&sourced).contains(&line));
+    }
+    let given = File::with_ending("toml", b"num.partition = 3\n[log]\nretention.hours = true\n");
+    let error = of_file(&given.0).unwrap_err().to_string();
+    let expected = "2 problems with the configuration:\n  \
+         FILE:1: unknown setting num.partition; did you mean num.partitions?\n  \
+         FILE:3: Invalid value true for configuration log.retention.hours: Not a number of type INT";
+    assert_eq!(error.replace(&given.0.display().to_string(), "FILE"), expected);
+    let given = File::with_ending("toml", b"[log]\ndirs = [1]\ndir = \n");
+    let error = of_file(&given.0).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("{}:3: ", given.0.display())), "{error}");
 }
