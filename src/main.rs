@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use barnabas::broker::{Broker, Endpoint, Place, WorkerMessage};
-use barnabas::config::flags::{self, Command, Start};
+use barnabas::broker::{self, Broker, Endpoint, Place, StoredSettings, WorkerMessage};
+use barnabas::config::flags::{self, Command, Show, Start};
 use barnabas::config::{self, Config};
 use barnabas::kafka::KafkaService;
 use barnabas::net;
@@ -36,14 +36,40 @@ fn main() -> ExitCode {
     match flags::parse(&arguments, config::variables(variables)) {
         Err(line) => unusable(&line),
         Ok(Command::Print(text)) => {
-            print!("{text}");
+            print(&text);
             ExitCode::SUCCESS
         }
+        Ok(Command::ShowConfig(show)) => show_config(&show),
         Ok(Command::Run(start)) => {
             env_logger::Builder::new().filter_level(start.config.log_level()).init();
             run(*start).unwrap_or_else(|line| unusable(&line))
         }
     }
+}
+
+/// Prints the settings that would hold. What was set while a broker ran is read beside that broker.
+fn show_config(show: &Show) -> ExitCode {
+    let config = &show.sourced.config;
+    let stored = match show.ephemeral {
+        true => Ok(StoredSettings::default()),
+        false => broker::stored_settings(config.data_dir(), config.node_id()),
+    };
+    let (stored, code) = match stored {
+        Ok(stored) => (stored, ExitCode::SUCCESS),
+        Err(why) => {
+            let what = "what was set while a broker ran is not shown, it cannot be read";
+            eprintln!("barnabas: {what}: {why}");
+            (StoredSettings::default(), ExitCode::FAILURE)
+        }
+    };
+    print(&config::effective(&show.sourced, &stored.cluster, &stored.node));
+    code
+}
+
+/// Writes to standard output. Nobody may be listening to us: no reason to complain.
+fn print(text: &str) {
+    let mut out = std::io::stdout();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 fn unusable(line: &str) -> ExitCode {
@@ -146,9 +172,7 @@ fn announce(config: &Config, addresses: &[Vec<SocketAddr>]) {
     }
     let line =
         format!("barnabas {} is ready: {}\n", env!("CARGO_PKG_VERSION"), listeners.join(", "));
-    let mut out = std::io::stdout();
-    // Nobody may be listening to us: no reason to stop.
-    let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+    print(&line);
 }
 
 fn options(config: &Config) -> Result<net::Options, String> {

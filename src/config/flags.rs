@@ -8,14 +8,14 @@ use std::path::PathBuf;
 use argh::FromArgs;
 
 use super::broker::Config;
-use super::effective::effective;
 use super::environment::Variable;
-use super::sources::{self, FlagValues, Sources};
+use super::sources::{self, FlagValues, Sourced, Sources};
 
 /// A message broker that speaks Apache Kafka's protocol.
 ///
 /// Settings: flags, then --set, then variables (KAFKA_NUM_PARTITIONS, BARNABAS_WORKERS), then the
-/// file. `barnabas config`, with the same flags, prints what would hold and where it comes from.
+/// file. `barnabas config`, with the same flags, prints what would hold and where it comes from, with
+/// what was set in the data directory while a broker ran on it, or runs.
 #[derive(FromArgs, Debug)]
 struct Flags {
     /// settings file: Kafka's server.properties, or TOML with the same names (*.toml)
@@ -72,8 +72,19 @@ struct Flags {
 pub enum Command {
     /// Run a broker.
     Run(Box<Start>),
+    /// Print the settings that would hold.
+    ShowConfig(Box<Show>),
     /// Print this to standard output and exit with code 0: help or version.
     Print(String),
+}
+
+/// Settings to be printed.
+#[derive(Debug)]
+pub struct Show {
+    /// What a broker would be started with.
+    pub sourced: Sourced,
+    /// Whether it would have a new directory, in which nothing has been set.
+    pub ephemeral: bool,
 }
 
 /// A broker to be started.
@@ -122,7 +133,7 @@ pub fn parse(arguments: &[&str], variables: Vec<Variable>) -> Result<Command, St
     let given = Sources { file: config.as_deref(), variables, sets: set, flags: values };
     let sourced = sources::from_sources(&given).map_err(|error| error.to_string())?;
     if prints_config {
-        return Ok(Command::Print(effective(&sourced)));
+        return Ok(Command::ShowConfig(Box::new(Show { sourced, ephemeral: *ephemeral })));
     }
     let (config, warnings) = (sourced.config, sourced.warnings);
     Ok(Command::Run(Box::new(Start { config, ephemeral: *ephemeral, warnings })))
@@ -228,7 +239,10 @@ mod tests {
         {
             assert!(help.contains(flag), "{flag}: {help}");
         }
-        assert!(print(&["config", "--set", "num.partitions=5"]).contains("num.partitions=5\n"));
+        match parse(&["config", "--set", "num.partitions=5"], Vec::new()) {
+            Ok(Command::ShowConfig(show)) => assert_eq!(show.sourced.config.num_partitions(), 5),
+            other => panic!("{other:?}"),
+        }
         assert_eq!(print(&["--version"]), concat!("barnabas ", env!("CARGO_PKG_VERSION"), "\n"));
     }
 }

@@ -33,6 +33,11 @@ fn sets(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
+/// What is printed where nothing was set while a broker ran.
+fn effective(sourced: &Sourced) -> String {
+    crate::config::effective(sourced, &BTreeMap::new(), &BTreeMap::new())
+}
+
 fn set(texts: &[&str]) -> Result<Sourced, String> {
     let sources = Sources { sets: &sets(texts), ..Sources::default() };
     from_sources(&sources).map_err(|error| error.to_string())
@@ -300,7 +305,7 @@ fn a_password_is_not_printed_and_its_place_taker_is_no_setting() {
     let row = crate::config::broker_settings().iter().find(|row| row.sensitive()).expect("some");
     let given = Given::from([(row.name.to_owned(), ("hunter2".to_owned(), Origin::Set))]);
     let config = Config::from_pairs(&[(row.name, "hunter2")]).expect("valid");
-    let printed = crate::config::effective(&Sourced { config, warnings: Vec::new(), given });
+    let printed = effective(&Sourced { config, warnings: Vec::new(), given });
     assert!(printed.contains(&format!("# --set\n#{}=[hidden]\n", row.name)));
     assert!(!printed.contains("hunter2"));
 }
@@ -313,7 +318,7 @@ fn what_is_printed_names_its_places_and_is_a_settings_file_itself() {
     let variables = variables(&[("BARNABAS_WORKERS", "2")]);
     let sources = Sources { file: Some(&given.0), variables, flags, ..Sources::default() };
     let sourced = from_sources(&sources).expect("valid");
-    let printed = crate::config::effective(&sourced);
+    let printed = effective(&sourced);
     let file_name = given.0.display().to_string();
     for (origin, line) in [
         (format!("{file_name}:1"), "num.partitions=3"),
@@ -333,6 +338,30 @@ fn what_is_printed_names_its_places_and_is_a_settings_file_itself() {
     }
 }
 
+#[test]
+fn what_was_set_while_it_ran_is_printed_above_what_it_is_started_with() {
+    let map = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+    };
+    let cluster = map(&[
+        ("message.max.bytes", "20"),
+        ("num.io.threads", "4"),
+        ("log.cleaner.threads", "no number"),
+        ("leader.replication.throttled.rate", "7"),
+    ]);
+    let node = map(&[("message.max.bytes", "30")]);
+    let sourced = set(&["message.max.bytes=10", "log.cleaner.threads=3"]).expect("valid");
+    let printed = crate::config::effective(&sourced, &cluster, &node);
+    for lines in [
+        "# set while it ran, for this broker; above --set\nmessage.max.bytes=30\n",
+        "# set while it ran, for all brokers\nnum.io.threads=4\n",
+        "# set while it ran, for all brokers\nleader.replication.throttled.rate=7\n",
+        "# --set\nlog.cleaner.threads=3\n",
+    ] {
+        assert!(printed.contains(lines), "{lines}{printed}");
+    }
+}
+
 #[cfg(feature = "toml")]
 #[test]
 fn a_file_in_toml_means_what_the_same_names_mean_in_kafkas() {
@@ -345,7 +374,7 @@ fn a_file_in_toml_means_what_the_same_names_mean_in_kafkas() {
         assert_eq!((config.num_partitions(), config.listeners().len()), (3, 2));
         assert_eq!(config.topic_defaults().retention_ms, 2 * 3_600_000);
         let line = format!("# {}:4\nlog.retention.hours=2\n", given.0.display());
-        assert!(crate::config::effective(&sourced).contains(&line));
+        assert!(effective(&sourced).contains(&line));
     }
     let given = File::with_ending("toml", b"num.partition = 3\n[log]\nretention.hours = true\n");
     let error = of_file(&given.0).unwrap_err().to_string();
