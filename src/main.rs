@@ -6,13 +6,16 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
+
+mod json_line;
 
 use barnabas::broker::{self, Broker, Endpoint, Place, StoredSettings, WorkerMessage};
 use barnabas::config::flags::{self, Command, Show, Start};
 use barnabas::config::{self, Config};
 use barnabas::kafka::KafkaService;
 use barnabas::net;
+use json_line::json_line;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -41,10 +44,19 @@ fn main() -> ExitCode {
         }
         Ok(Command::ShowConfig(show)) => show_config(&show),
         Ok(Command::Run(start)) => {
-            env_logger::Builder::new().filter_level(start.config.log_level()).init();
+            log_to_stderr(&start.config);
             run(*start).unwrap_or_else(|line| unusable(&line))
         }
     }
+}
+
+fn log_to_stderr(config: &Config) {
+    let mut logger = env_logger::Builder::new();
+    logger.filter_level(config.log_level());
+    if config.log_is_json() {
+        logger.format(|out, record| out.write_all(json_line(record, SystemTime::now()).as_bytes()));
+    }
+    logger.init();
 }
 
 /// Prints the settings that would hold. What was set while a broker ran is read beside that broker.

@@ -238,6 +238,12 @@ impl Config {
         text.trim().parse().unwrap_or(::log::LevelFilter::Info)
     }
 
+    /// Whether each line of the log is a JSON object: `barnabas.log.format`.
+    #[must_use]
+    pub fn log_is_json(&self) -> bool {
+        self.get("barnabas.log.format").is_some_and(|text| text.trim().eq_ignore_ascii_case("json"))
+    }
+
     /// The rack this broker stands in, if it was told.
     #[must_use]
     pub fn broker_rack(&self) -> Option<&str> {

@@ -54,6 +54,10 @@ struct Flags {
     #[argh(option, arg_name = "level")]
     log_level: Option<String>,
 
+    /// text, or json for an object in each line (text)
+    #[argh(option, arg_name = "format")]
+    log_format: Option<String>,
+
     /// keep data in a temporary directory that is removed at exit
     #[argh(switch)]
     ephemeral: bool,
@@ -129,6 +133,7 @@ pub fn parse(arguments: &[&str], variables: Vec<Variable>) -> Result<Command, St
         io: flags.io.clone(),
         sqpoll: flags.sqpoll,
         log_level: flags.log_level.clone(),
+        log_format: flags.log_format.clone(),
     };
     let given = Sources { file: config.as_deref(), variables, sets: set, flags: values };
     let sourced = sources::from_sources(&given).map_err(|error| error.to_string())?;
@@ -218,6 +223,7 @@ mod tests {
             (&["--io", "epoll"], "--io: Invalid value epoll"),
             (&["--sqpoll"], "(--io uring); it is auto"),
             (&["--log-level", "loud"], "--log-level: Invalid value loud"),
+            (&["--log-format", "xml"], "--log-format: Invalid value xml"),
             (&["--set", "num.partition=1"], "did you mean num.partitions?"),
             (&["--config", "/nonexistent"], "cannot read the settings file /nonexistent"),
             (&["--ephemeral", "--data-dir", "/d"], "exclude each other"),

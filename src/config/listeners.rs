@@ -117,6 +117,7 @@ fn resolve(texts: &Texts<'_>) -> Result<Endpoints, InvalidConfig> {
             true => {}
         }
     }
+    let all_names = names(&all);
     let (controllers, listeners): (Vec<_>, Vec<_>) = all.into_iter().partition(is_controller);
     let given: Vec<Endpoint> = given.into_iter().filter(|e| !is_controller(e)).collect();
     let effective = if texts.advertised.is_some() { &given } else { &listeners };
@@ -128,7 +129,7 @@ fn resolve(texts: &Texts<'_>) -> Result<Endpoints, InvalidConfig> {
         return refuse(LISTENERS, message);
     }
     check_inter_broker(texts, &protocols, effective)?;
-    check_advertised(&given, &listeners, &controllers)?;
+    check_advertised(&given, &listeners, &all_names)?;
     let advertised = listeners.iter().map(|listener| advertise(listener, &given)).collect();
     Ok(Endpoints { listeners, advertised, controllers })
 }
@@ -235,16 +236,15 @@ fn check_inter_broker(
 fn check_advertised(
     given: &[Endpoint],
     listeners: &[Endpoint],
-    controllers: &[Endpoint],
+    all_names: &str,
 ) -> Result<(), InvalidConfig> {
     let known = |name: &str| listeners.iter().any(|listener| listener.name == name);
     if !given.iter().all(|endpoint| known(&endpoint.name)) {
-        let all: Vec<Endpoint> = listeners.iter().chain(controllers).cloned().collect();
         let message = format!(
             "{ADVERTISED} listener names must be equal to or a subset of the ones defined in \
              {LISTENERS}. Found {}. The valid options based on the current configuration are {}",
             names(given),
-            names(&all)
+            all_names
         );
         return refuse(ADVERTISED, message);
     }

@@ -1,3 +1,5 @@
+//! Tests of listeners: what parses, what clients are told, what is refused and with which words.
+
 use super::*;
 
 const KAFKAS_MAP: &str =

@@ -43,6 +43,8 @@ pub struct FlagValues {
     pub sqpoll: bool,
     /// `--log-level`
     pub log_level: Option<String>,
+    /// `--log-format`
+    pub log_format: Option<String>,
 }
 
 /// A configuration and what its owner should be told about it.
@@ -196,6 +198,7 @@ impl Gathered {
             ("--io", "barnabas.io", flags.io.clone()),
             ("--sqpoll", "barnabas.io.sqpoll", flags.sqpoll.then(|| true.to_string())),
             ("--log-level", "barnabas.log.level", flags.log_level.clone()),
+            ("--log-format", "barnabas.log.format", flags.log_format.clone()),
         ];
         for (flag, name, text) in texts {
             if let Some(text) = text {

@@ -48,6 +48,8 @@ pub(crate) struct Acceptor {
     reporter: Reporter,
     /// Accepting rests until then.
     paused: Option<Instant>,
+    /// Connections handed over so far.
+    accepted: u64,
 }
 
 impl Acceptor {
@@ -76,6 +78,7 @@ impl Acceptor {
             receive_buffer: options.receive_buffer,
             reporter: Reporter::new(Instant::now()),
             paused: None,
+            accepted: 0,
         })
     }
 
@@ -158,7 +161,8 @@ impl Acceptor {
             }
         };
         let worker = admission.worker();
-        let peer = Peer { remote, local, listener };
+        self.accepted += 1;
+        let peer = Peer { remote, local, listener, number: self.accepted };
         let newcomer = Control::Newcomer { socket, peer, admission };
         if let Err(error) = self.workers[worker].send(newcomer) {
             let line = format_args!("turned the connection from {remote} away: {error}");
