@@ -51,7 +51,7 @@ def told(host, port):
     with Client(host, port, 30.0) as client:
         found = {}
         for version in (0, 9, 13):
-            answer = client.call("Metadata", version, {"topics": [] if version else None})
+            answer = client.call("Metadata", version, {"topics": []})
             found[f"Metadata {version}"] = [(b["nodeId"], b["host"], b["port"]) for b in answer["brokers"]]
         answer = client.call("DescribeCluster", 1, {"endpointType": 1})
         found["DescribeCluster"] = [(b["brokerId"], b["host"], b["port"]) for b in answer["brokers"]]
