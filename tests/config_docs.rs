@@ -21,7 +21,8 @@ Barnabas knows every setting of Apache Kafka 4.3.1 by Kafka's own name, with Kaf
   `___` for `-`; `KAFKA_CFG_...` means the same), else a line of the file that `--config` names (Kafka's
   `server.properties`, or [TOML](#a-file-in-toml) if its name ends in `.toml`), else the default. A misspelt name or a bad value stops the
   start; all that is wrong is told at once. A name like none of these is left out with a warning. `barnabas config` prints what would hold,
-  and where it comes from.
+  and where it comes from; what was set while a broker ran stands above all of these, and is read from the data directory without
+  touching it, also while a broker runs there.
 * **While it runs**: `kafka-configs` and the admin APIs, for settings of topics and groups and those marked *per broker* or *cluster* below.
 * A topic or a group without a setting of its own takes the broker's; below the name stands the broker's that it follows.
 
