@@ -24,6 +24,23 @@ fn ten_thousand_pipelined_frames_are_answered_in_order() {
 }
 
 #[test]
+fn a_request_by_itself_costs_one_turn() {
+    const REQUESTS: u64 = 1_000;
+    let options = options();
+    // Of a polled ring each write is told by itself.
+    let each = if options.sqpoll { 2 } else { 1 };
+    let server = serve(options);
+    let mut client = server.connect();
+    client.call(ECHO, b"first");
+    let before = server.sum(|stats| stats.turns.get());
+    for n in 0..REQUESTS {
+        assert_eq!(client.call(ECHO, &n.to_be_bytes()), n.to_be_bytes());
+    }
+    let turns = server.sum(|stats| stats.turns.get()) - before;
+    assert!(turns <= each * REQUESTS + 100, "{turns} turns for {REQUESTS} requests");
+}
+
+#[test]
 fn two_thousand_connections_at_once_are_served() {
     let server = serve(Options { workers: 2, ..options() });
     let mut clients: Vec<_> = (0..2_000).map(|_| server.connect()).collect();

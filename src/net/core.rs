@@ -90,6 +90,8 @@ pub(crate) struct Core {
     pub(super) favoured: Option<ConnId>,
     /// When it was last looked for frames that have stalled.
     pub(super) looked: Option<Instant>,
+    /// The worker is to end once all is answered.
+    pub(crate) stopping: bool,
     /// Nothing is received any more: the worker is stopping.
     pub(crate) deaf: bool,
     /// Bytes of unsent answers in memory.
@@ -115,6 +117,7 @@ impl Core {
             starved: Vec::new(),
             favoured: None,
             looked: None,
+            stopping: false,
             deaf: false,
             unsent: 0,
             trimmed_sparse: false,
