@@ -20,6 +20,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("barnabas.flush.bytes", "flush_bytes"),
     ("barnabas.flush.ms", "flush_ms"),
     ("barnabas.io.sqpoll", "io_sqpoll"),
+    ("barnabas.log.format", "log_is_json"),
     ("barnabas.log.level", "log_level"),
     ("barnabas.workers", "workers"),
     ("barnabas.workers.pinned", "workers_pinned"),

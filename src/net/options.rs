@@ -13,11 +13,25 @@ pub enum DriverKind {
     Uring,
 }
 
+/// One listener: its addresses, with one port on all of them. Port 0 takes one that is free on all.
+/// Of several addresses those that this machine does not have are left out, with a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// Never empty; all with the same port.
+    pub addresses: Vec<SocketAddr>,
+}
+
+impl From<SocketAddr> for Listen {
+    fn from(address: SocketAddr) -> Listen {
+        Listen { addresses: vec![address] }
+    }
+}
+
 /// The setup of [`super::bind`].
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Addresses to listen on; port 0 takes a free one.
-    pub listeners: Vec<SocketAddr>,
+    /// What to listen on.
+    pub listeners: Vec<Listen>,
     /// Worker threads.
     pub workers: usize,
     /// Limits on what peers may use.
