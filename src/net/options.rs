@@ -19,11 +19,13 @@ pub enum DriverKind {
 pub struct Listen {
     /// Never empty; all with the same port.
     pub addresses: Vec<SocketAddr>,
+    /// Where it cannot be opened it is left out, with a line; else that is an error.
+    pub optional: bool,
 }
 
 impl From<SocketAddr> for Listen {
     fn from(address: SocketAddr) -> Listen {
-        Listen { addresses: vec![address] }
+        Listen { addresses: vec![address], optional: false }
     }
 }
 

@@ -127,7 +127,7 @@ impl<M: Send + 'static> Bound<M> {
         self.doors.iter().map(|door| door.address).collect()
     }
 
-    /// Those of the listener with this index; there is at least one.
+    /// Those of the listener with this index; there is at least one, unless it was optional.
     pub fn addresses_of(&self, listener: usize) -> impl Iterator<Item = SocketAddr> + '_ {
         let doors = self.doors.iter().filter(move |door| door.listener == listener);
         doors.map(|door| door.address)
