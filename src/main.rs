@@ -10,9 +10,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 mod json_line;
 
-use barnabas::broker::{self, Broker, Endpoint, Place, StoredSettings, WorkerMessage};
+use barnabas::broker::{self, Broker, Endpoint, Place, Shared, StoredSettings, WorkerMessage};
 use barnabas::config::flags::{self, Command, Show, Start};
 use barnabas::config::{self, Config};
+use barnabas::faces::Faces;
+use barnabas::http::{self, Facts, Http, HttpService};
 use barnabas::kafka::KafkaService;
 use barnabas::net;
 use json_line::json_line;
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Command::ShowConfig(show)) => show_config(&show),
+        Ok(Command::Healthcheck(config)) => healthcheck(&config),
         Ok(Command::Run(start)) => {
             log_to_stderr(&start.config);
             run(*start).unwrap_or_else(|line| unusable(&line))
@@ -76,6 +79,20 @@ fn show_config(show: &Show) -> ExitCode {
     };
     print(&config::effective(&show.sourced, &stored.cluster, &stored.node));
     code
+}
+
+/// Asks the broker that runs with this configuration.
+fn healthcheck(config: &Config) -> ExitCode {
+    match http::healthcheck(config) {
+        Ok(line) => {
+            print(&format!("{line}\n"));
+            ExitCode::SUCCESS
+        }
+        Err(line) => {
+            eprintln!("barnabas: {line}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Writes to standard output. Nobody may be listening to us: no reason to complain.
@@ -114,7 +131,8 @@ fn run(start: Start) -> Result<ExitCode, String> {
     let endpoints = endpoints(&config, &addresses);
     broker.attach(bound.senders(), endpoints);
     let shared = broker.shared().clone();
-    let running = bound.start(move |worker| KafkaService::new(shared.clone(), worker));
+    let pages: Vec<SocketAddr> = bound.addresses_of(config.listeners().len()).collect();
+    let running = bound.start(services(shared, &config, &addresses, &pages));
     let running = match running {
         Ok(running) => running,
         Err(why) => {
@@ -125,7 +143,7 @@ fn run(start: Start) -> Result<ExitCode, String> {
             return Err(format!("cannot start the threads: {why}"));
         }
     };
-    announce(&config, &addresses);
+    announce(&config, &addresses, &pages);
     broker.settle();
     let signal = signals.recv().ok();
     match signal {
@@ -140,6 +158,28 @@ fn run(start: Start) -> Result<ExitCode, String> {
             log::error!("not everything could be closed; the next start will recover: {why}");
             Ok(ExitCode::FAILURE)
         }
+    }
+}
+
+/// What each worker runs.
+fn services(
+    shared: Arc<Shared>,
+    config: &Config,
+    addresses: &[Vec<SocketAddr>],
+    pages: &[SocketAddr],
+) -> impl Fn(usize) -> Faces + Send + Sync + 'static {
+    let port = |list: &[SocketAddr]| list.first().map_or(0, SocketAddr::port);
+    let facts = Facts {
+        port: addresses.first().map_or(0, |first| port(first)),
+        http_port: port(pages),
+        driver: if config.get("barnabas.io") == Some("uring") { "io_uring" } else { "epoll" },
+        started: Instant::now(),
+    };
+    let http = (!pages.is_empty()).then(|| Http::new(shared.clone(), facts));
+    let http_listener = config.listeners().len();
+    move |worker| {
+        let http = http.clone().map(|http| HttpService::new(http, worker));
+        Faces::new(KafkaService::new(shared.clone(), worker), http, http_listener)
     }
 }
 
@@ -177,11 +217,12 @@ fn tell_unopened(config: &Config) {
 }
 
 /// The one line on standard output: the listeners answer now.
-fn announce(config: &Config, addresses: &[Vec<SocketAddr>]) {
+fn announce(config: &Config, addresses: &[Vec<SocketAddr>], pages: &[SocketAddr]) {
     let mut listeners = Vec::new();
     for (listener, addresses) in config.listeners().iter().zip(addresses) {
         listeners.extend(addresses.iter().map(|a| format!("{}://{a}", listener.name)));
     }
+    listeners.extend(pages.iter().map(|address| format!("http://{address}")));
     let line =
         format!("barnabas {} is ready: {}\n", env!("CARGO_PKG_VERSION"), listeners.join(", "));
     print(&line);
@@ -204,7 +245,12 @@ fn options(config: &Config) -> Result<net::Options, String> {
         idle_timeout: Duration::from_millis(idle),
         ..defaults
     };
-    let listeners = config.listeners().iter().map(resolve).collect::<Result<_, _>>()?;
+    let mut listeners = config.listeners().iter().map(resolve).collect::<Result<Vec<_>, _>>()?;
+    if let Some(listener) = config.http_listener() {
+        // The default may be somebody else's port; who asks for one is told that it is taken.
+        let optional = config.source("barnabas.http.listener") == config::Source::Default;
+        listeners.push(net::Listen { optional, ..resolve(&listener)? });
+    }
     Ok(net::Options {
         listeners,
         workers: config.workers(),

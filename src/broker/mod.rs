@@ -50,7 +50,7 @@ pub use fetch_session::{Session, SessionPartition, Told, TopicKey};
 pub use fetch_sessions::{FetchSessions, SharedSession};
 pub use groups::{Groups, Ran, RunningTopics, Unflushed};
 pub use metadata_log::{StoredSettings, stored_settings};
-pub use shared::{Endpoint, OffloadClaim, Shared, WorkerMessage, now_ms};
+pub use shared::{Endpoint, OffloadClaim, Page, Shared, WorkerMessage, now_ms};
 pub use warmer::ColdRead;
 
 use crate::catalog::{CLUSTER_METADATA, Image, NodeView, ResourceKind, Topics};
@@ -351,10 +351,15 @@ impl Shared {
 
     /// The name of a partition that cannot be used, if there is any.
     fn offline(&self) -> Option<String> {
+        self.offline_partitions(1).pop()
+    }
+
+    /// The names of partitions that cannot be used, so many at most.
+    pub fn offline_partitions(&self, most: usize) -> Vec<String> {
         let topics = self.topics.all();
-        let mut partitions = topics.iter().flat_map(|topic| topic.partitions());
-        let offline = partitions.find(|partition| partition.is_offline())?;
-        Some(format!("{}-{}", offline.topic, offline.index))
+        let partitions = topics.iter().flat_map(|topic| topic.partitions());
+        let offline = partitions.filter(|partition| partition.is_offline()).take(most);
+        offline.map(|partition| format!("{}-{}", partition.topic, partition.index)).collect()
     }
 
     /// Puts the dynamic broker settings of the image in force, in all topics too.

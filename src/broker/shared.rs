@@ -37,6 +37,18 @@ pub enum WorkerMessage {
     /// A request that was worked on elsewhere is answered by this frame and its connection goes on,
     /// or it could not be read and its connection ends, for this reason.
     Answer(Slot, Result<Vec<u8>, String>),
+    /// The same for a connection of HTTP's.
+    Page(Page),
+}
+
+/// An answer to an HTTP request that was made elsewhere.
+pub struct Page {
+    /// Where it belongs.
+    pub slot: Slot,
+    /// All of it.
+    pub bytes: Vec<u8>,
+    /// The connection goes on behind it.
+    pub keep_alive: bool,
 }
 
 /// Where clients reach a listener.

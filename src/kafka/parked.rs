@@ -1,6 +1,9 @@
 //! Requests that wait: a slab with generations, so that a late timer or wake-up for a request that
 //! was answered meanwhile finds nothing.
 
+/// Generations are counted up to here: the highest bit of a key says whose timer it is.
+const GENERATIONS: u32 = u32::MAX >> 1;
+
 /// Index below, generation above.
 fn key_of(generation: u32, index: u32) -> u64 {
     u64::from(generation) << 32 | u64::from(index)
@@ -45,7 +48,7 @@ impl<T> Parked<T> {
             return None;
         }
         let value = place.take();
-        *generation = generation.wrapping_add(1);
+        *generation = (*generation + 1) & GENERATIONS;
         self.free.push(index);
         value
     }

@@ -296,6 +296,8 @@ impl Service for KafkaService {
                 groups::deliver(self, cx, replies, unflushed);
             }
             WorkerMessage::NoGroups => self.give_up_groups(cx),
+            // The other face's.
+            WorkerMessage::Page(_) => {}
             WorkerMessage::Answer(slot, Err(why)) => {
                 cx.skip(slot);
                 cx.close(slot.conn(), Cow::Owned(why));

@@ -30,6 +30,10 @@ pub fn command(arguments: &[&str]) -> Command {
             command.env_remove(&name);
         }
     }
+    // Many brokers run at once here: they do not fight for the default port of HTTP.
+    if !arguments.iter().any(|argument| argument.contains("http")) {
+        command.env("BARNABAS_HTTP_LISTENER", "off");
+    }
     // Which driver is to be tested, unless a test says it.
     match std::env::var("TEST_IO").as_deref() {
         _ if arguments.contains(&"--io") => &mut command,

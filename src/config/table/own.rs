@@ -2,7 +2,7 @@
 //!
 //! All begin with `barnabas.`; a Kafka setting is always preferred where one says the same.
 
-use super::super::setting::{Setting, boolean, int, long, string};
+use super::super::setting::{Setting, boolean, int, list, long, string};
 
 #[rustfmt::skip]
 pub(super) static ROWS: &[Setting] = &[
@@ -16,6 +16,12 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Time after which what was appended to a partition is flushed in the background; -1 leaves it to the system."),
     long("barnabas.groups.max.bytes").default("536870912").at_least(1048576).used()
         .doc("Memory for the members of all consumer groups; nobody may take more than an eighth of what is left of it."),
+    list("barnabas.http.hosts").default("").any_items().used()
+        .doc("Names that HTTP requests may call this broker by, beside addresses, localhost and the hosts of listeners."),
+    string("barnabas.http.listener").default("127.0.0.1:8080").used()
+        .doc("Where metrics, health and REST are served, as host:port, or off. The default is left out where its port is taken."),
+    int("barnabas.http.timeout.ms").default("30000").between(100, 3600000).used()
+        .doc("An HTTP request that does not come whole, and a connection without one, ends after so long to twice as long."),
     string("barnabas.io").default("auto").one_of(&["auto", "mio", "uring"]).used()
         .doc("How sockets are driven; auto takes the best that is built in."),
     boolean("barnabas.io.sqpoll").default("false").used()
