@@ -172,6 +172,7 @@ fn chunks_are_put_together_or_refused() {
         ("3\nabc\r\n", "400"),
         ("3\r\nabcd\r\n0\r\n\r\n", "400"),
         ("3\r\nabc\n0\r\n\r\n", "400"),
+        ("3\r\nabc..0\r\n\r\n", "400"),
         ("3;\rx\r\nabc\r\n", "400"),
         ("0\r\nno field\r\n\r\n", "400"),
         ("0\r\n\n", "400"),

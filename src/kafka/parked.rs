@@ -81,4 +81,15 @@ mod tests {
         assert_eq!(parked.take(again), Some("b"));
         assert!(parked.keys_where(|_| true).is_empty());
     }
+
+    #[test]
+    fn no_key_has_the_bit_of_the_other_faces_timers() {
+        let mut parked = Parked { entries: vec![(GENERATIONS, None)], free: vec![0] };
+        let last = parked.reserve();
+        parked.put(last, 'a');
+        assert_eq!((last >> 63, parked.take(last)), (0, Some('a')));
+        let next = parked.reserve();
+        assert_eq!(next, 0, "generations begin anew");
+        assert_eq!(parked.take(last), None, "what was answered is not found again");
+    }
 }
