@@ -8,13 +8,12 @@
 
 use super::backlog::Finished;
 use super::changes::Change;
-use super::cleaner::steps;
 use super::durability::{Durability, Waiting, Work};
 use super::error::StorageError;
 use super::ground::Ground;
 use super::milestone::Milestone;
 use super::segment::{Segment, SegmentFiles};
-use super::{names, sync};
+use super::{names, steps, sync};
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::Ordering;

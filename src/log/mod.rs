@@ -67,6 +67,7 @@ mod sanity;
 mod scan;
 mod segment;
 mod state;
+mod steps;
 pub mod sync;
 mod time_index;
 mod times;
