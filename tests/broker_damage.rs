@@ -153,6 +153,23 @@ fn what_no_topic_owns_is_set_aside_however_long_its_name_is() {
 }
 
 #[test]
+fn what_somebody_else_keeps_under_the_name_of_a_partition_is_kept() {
+    let dir = TempDir::new();
+    let data = dir.join("data");
+    Broker::start(&data, &[]).stop_cleanly();
+    let foreign = data.join("library-7");
+    fs::create_dir(&foreign).unwrap();
+    for name in ["words.index", "draft.tmp", "dinner.prepared"] {
+        fs::write(foreign.join(name), name).unwrap();
+    }
+    Broker::start(&data, &[]).stop_cleanly();
+    let aside = |name: &String| name.starts_with("library-7.") && name.ends_with("-stray");
+    let aside = names(&data).into_iter().find(aside).unwrap();
+    let kept = names(&data.join(aside));
+    assert_eq!(kept, ["dinner.prepared", "draft.tmp", "words.index"]);
+}
+
+#[test]
 fn a_partition_that_cannot_say_whose_it_is_is_offline_until_somebody_has_looked() {
     let dir = TempDir::new();
     let data = dir.join("data");

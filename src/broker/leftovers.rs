@@ -18,7 +18,7 @@ use super::data_dir::random_uuid;
 use super::metadata_log::DIRECTORY as METADATA_DIRECTORY;
 use super::partition_dir;
 use crate::catalog::Image;
-use crate::log::{StorageError, aside_dir_name};
+use crate::log::{StorageError, aside_dir_name, is_beside_records};
 
 const DELETE: &str = "-delete";
 const STRAY: &str = "-stray";
@@ -113,15 +113,12 @@ impl Found {
 
 /// Whether a directory has nothing but the files of a partition that never had a record.
 fn has_no_records(dir: &Path) -> io::Result<bool> {
-    const OURS: [&str; 5] =
-        [".index", ".timeindex", ".prepared", ".tmp", "leader-epoch-checkpoint"];
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
         let is_empty = name.ends_with(".log") && entry.metadata()?.len() == 0;
-        let is_ours = name == partition_dir::METADATA || OURS.iter().any(|end| name.ends_with(end));
-        if !entry.file_type()?.is_file() || !(is_empty || is_ours) {
+        if !entry.file_type()?.is_file() || !(is_empty || is_beside_records(&name)) {
             return Ok(false);
         }
     }

@@ -95,7 +95,7 @@ pub use flusher::{Deliver, Flusher};
 pub use janitor::Janitor;
 pub use keepers::Keepers;
 pub use marker::marker_commits;
-pub use names::aside_dir_name;
+pub use names::{aside_dir_name, is_beside_records};
 pub use offsets::{Bound, Offsets};
 
 pub use preparer::Preparer;

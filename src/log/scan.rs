@@ -140,6 +140,29 @@ impl fmt::Display for Bad {
 /// A good batch with its bytes, or what is wrong with what is there.
 pub(crate) type Step<'b> = Result<(Found, &'b [u8]), Bad>;
 
+/// What is wrong with a header, of which `left` bytes of a file are left from its first one on: in a segment
+/// that begins at `base_offset`, where no offset comes before `next_offset`.
+pub(super) fn check_header(
+    header: &BatchHeader,
+    left: u64,
+    next_offset: i64,
+    base_offset: i64,
+) -> Result<(), Bad> {
+    let size = header.size() as u64;
+    if size < HEADER_LEN as u64 || size > left {
+        return Err(Bad::Length);
+    }
+    if header.magic != MAGIC {
+        return Err(Bad::Magic);
+    }
+    let last = header.base_offset.saturating_add(i64::from(header.last_offset_delta));
+    let in_order = header.base_offset >= next_offset && header.last_offset_delta >= 0;
+    if !in_order || last - base_offset > i64::from(i32::MAX) || last == i64::MAX {
+        return Err(Bad::Offset);
+    }
+    Ok(())
+}
+
 /// Reads batches one after the other out of a file by `pread`: a bad disk is an error here, where
 /// a mapping would be a SIGBUS. Memory is bounded by the largest batch that the file really has.
 pub(crate) struct Scanner<'f> {
@@ -205,7 +228,7 @@ impl<'f> Scanner<'f> {
             let rest_is_zero = self.is_zero_from(self.position)?;
             return Ok(Some(Err(if rest_is_zero { Bad::ZeroTail } else { Bad::Length })));
         }
-        if let Err(bad) = self.check_header(&header, left) {
+        if let Err(bad) = check_header(&header, left, self.next_offset, self.base_offset) {
             return Ok(Some(Err(bad)));
         }
         let found = Found { position: self.position, header };
@@ -221,22 +244,6 @@ impl<'f> Scanner<'f> {
         self.position = found.end();
         self.next_offset = found.last_offset() + 1;
         Ok(Some(Ok((found, bytes))))
-    }
-
-    fn check_header(&self, header: &BatchHeader, left: u64) -> Result<(), Bad> {
-        let size = header.size() as u64;
-        if size < HEADER_LEN as u64 || size > left {
-            return Err(Bad::Length);
-        }
-        if header.magic != MAGIC {
-            return Err(Bad::Magic);
-        }
-        let last = header.base_offset.saturating_add(i64::from(header.last_offset_delta));
-        let in_order = header.base_offset >= self.next_offset && header.last_offset_delta >= 0;
-        if !in_order || last - self.base_offset > i64::from(i32::MAX) || last == i64::MAX {
-            return Err(Bad::Offset);
-        }
-        Ok(())
     }
 
     /// `len` bytes from the position on; the file has them.
