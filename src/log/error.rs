@@ -36,6 +36,11 @@ impl StorageError {
         [libc::ENOSPC, libc::EDQUOT, libc::EFBIG].into_iter().any(|no_room| code == Some(no_room))
     }
 
+    /// Something is lacking that may be there later: room, descriptors, memory. It says nothing of the disk.
+    pub fn is_a_lack(&self) -> bool {
+        is_a_lack(&self.source)
+    }
+
     /// A batch is not what was written. Those around it are served.
     pub fn is_corrupt(&self) -> bool {
         self.source.get_ref().is_some_and(|source| source.is::<Corrupt>())
@@ -81,6 +86,13 @@ impl std::error::Error for StorageError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&self.source)
     }
+}
+
+/// See [`StorageError::is_a_lack`].
+pub fn is_a_lack(error: &io::Error) -> bool {
+    const LACKS: [i32; 6] =
+        [libc::ENOSPC, libc::EDQUOT, libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::EAGAIN];
+    error.raw_os_error().is_some_and(|code| LACKS.contains(&code))
 }
 
 /// Why a log could not be created, opened, flushed, closed or deleted.

@@ -89,7 +89,7 @@ pub use cleaner::{CleanError, Cleanable, Cleaned, CleanerLimits, Pace};
 pub use damage::Damage;
 pub use delete::Deleted;
 pub use durability::{FlushListener, FlushTicket, WakeRequest};
-pub use error::{AppendError, LogError, ReadError, StorageError};
+pub use error::{AppendError, LogError, ReadError, StorageError, is_a_lack};
 pub use exclusive::lock_exclusively;
 pub use flusher::{Deliver, Flusher};
 pub use janitor::Janitor;
