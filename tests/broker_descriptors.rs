@@ -18,6 +18,7 @@ fn limited(data: &std::path::Path, descriptors: u64) -> Command {
     let data = data.to_str().unwrap();
     let mut command = command(&["--port", "0", "--data-dir", data, "--set", late]);
     let limit = libc::rlimit { rlim_cur: descriptors, rlim_max: descriptors };
+    // SAFETY: it reads the struct, and changes a limit of its own process.
     let set = move || match unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) } {
         0 => Ok(()),
         _ => Err(std::io::Error::last_os_error()),

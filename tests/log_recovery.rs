@@ -469,6 +469,20 @@ fn leftovers_of_a_crash_go_and_foreign_files_stay() {
 }
 
 #[test]
+fn a_swap_with_a_wrong_offset_takes_no_segment_away_that_it_cannot_replace() {
+    let crashed = Crashed::with(12, config(4 * Crashed::new(1).size() as i32, 100));
+    // No checksum is over the offset of a batch; what is written to is never compacted.
+    let swap = [crashed.batches[0].clone(), stored(&crashed.batches[1], 18, 0)].concat();
+    fs::write(crashed.path(0, "log.swap"), swap).unwrap();
+    fs::write(crashed.path(0, "index.swap"), []).unwrap();
+    let (log, report) = crashed.open();
+    assert_eq!((report.log_end, report.segments), (24, 3), "{report:?}");
+    assert_eq!(read_all(&log, 0, Bound::LogEnd), crashed.batches);
+    let swaps = files(&crashed.dir.partition()).into_iter().filter(|name| name.ends_with(".swap"));
+    assert_eq!(swaps.count(), 0);
+}
+
+#[test]
 fn a_directory_without_segments_opens_as_an_empty_log() {
     let dir = TempDir::new("no-segments");
     fs::create_dir_all(dir.partition()).unwrap();
