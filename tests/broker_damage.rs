@@ -162,7 +162,14 @@ fn what_somebody_else_keeps_under_the_name_of_a_partition_is_kept() {
     for name in ["words.index", "draft.tmp", "dinner.prepared"] {
         fs::write(foreign.join(name), name).unwrap();
     }
+    let photos = data.join("photos-2.old-delete");
+    fs::create_dir(&photos).unwrap();
+    fs::write(photos.join("sea.jpeg"), "blue").unwrap();
+    let metadata = data.join("__cluster_metadata-0");
+    fs::write(metadata.join("thesis.checkpoint.part"), "half").unwrap();
     Broker::start(&data, &[]).stop_cleanly();
+    assert_eq!(fs::read(photos.join("sea.jpeg")).unwrap(), b"blue");
+    assert_eq!(fs::read(metadata.join("thesis.checkpoint.part")).unwrap(), b"half");
     let aside = |name: &String| name.starts_with("library-7.") && name.ends_with("-stray");
     let aside = names(&data).into_iter().find(aside).unwrap();
     let kept = names(&data.join(aside));

@@ -52,7 +52,7 @@ impl Found {
             }
             let os_name = entry.file_name();
             let name = os_name.to_string_lossy();
-            if is_aside(&name, DELETE) {
+            if is_deleted(&name) {
                 found.deleted.push(entry.path());
             } else if is_aside(&name, STRAY) {
                 found.strays.push(os_name);
@@ -123,6 +123,13 @@ fn has_no_records(dir: &Path) -> io::Result<bool> {
         }
     }
     Ok(true)
+}
+
+/// What bears the mark of a deletion: the id is a random one of 32 digits.
+fn is_deleted(name: &str) -> bool {
+    let id = name.strip_suffix(DELETE).and_then(|name| name.rsplit_once('.')).map(|(_, id)| id);
+    let is_random = |id: &str| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_aside(name, DELETE) && id.is_some_and(is_random)
 }
 
 /// `<topic>-<partition>.<id><suffix>`, as Kafka and we name what is no partition any more.

@@ -7,8 +7,7 @@
 
 use super::error::{LogError, StorageError};
 use super::names::{self, FileKind};
-use super::scan::{Bad, CRC_FROM, Scanner, check_header};
-use crate::wire::records::crc::crc32c;
+use super::scan::{Bad, Scanner, check_header, crc_is_right};
 use crate::wire::records::{BatchHeader, HEADER_LEN, MAGIC};
 use std::fmt;
 use std::fs::{self, File};
@@ -215,14 +214,11 @@ pub(super) struct Place {
 /// like thousands of large batches without being any count as one: to tell would take for ever.
 pub(super) fn has_whole_batch_behind(file: &File, size: u64, bad: Place) -> io::Result<bool> {
     let mut candidates = Candidates::new(file, size, bad);
-    let mut bytes = Vec::new();
     let mut looked_at = 0;
     let mut at = bad.position + 1;
     while let Some((candidate, header)) = candidates.next(at)? {
-        bytes.resize(header.size(), 0);
-        file.read_exact_at(&mut bytes, candidate)?;
-        looked_at += (bytes.len() as u64).max(LEAST_LOOKED_AT);
-        if crc32c(&bytes[CRC_FROM..]) == header.crc || looked_at > MAX_LOOKED_AT {
+        looked_at += (header.size() as u64).max(LEAST_LOOKED_AT);
+        if crc_is_right(file, candidate, &header)? || looked_at > MAX_LOOKED_AT {
             return Ok(true);
         }
         at = candidate + 1;

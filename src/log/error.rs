@@ -75,6 +75,8 @@ impl fmt::Display for StorageError {
             "make room on that disk; writes are taken again as soon as there is some"
         } else if self.is_permanent() {
             "check the disk, restore the file from a copy if there is one, and start again"
+        } else if self.is_a_lack() {
+            "it is tried again; if that happens often, raise the limits of the process"
         } else {
             "check the disk and the rights on that path"
         };

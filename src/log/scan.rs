@@ -4,7 +4,7 @@
 //! [`Scanner`] over a file that nobody vouches for, for recovery. Neither ever believes a length
 //! beyond the bytes that there are.
 
-use crate::wire::records::crc::crc32c;
+use crate::wire::records::crc::{self, crc32c};
 use crate::wire::records::{BatchHeader, HEADER_LEN, LOG_OVERHEAD, MAGIC};
 use std::fmt;
 use std::fs::File;
@@ -18,6 +18,11 @@ const LENGTH_AT: usize = 8;
 const LAST_DELTA_AT: usize = 23;
 /// How much of a file is read at a time.
 const CHUNK: usize = 256 * 1024;
+/// A batch that says that it is larger is read as a whole only when its CRC is right: a wrong length must
+/// not take memory.
+const LARGE: usize = 16 << 20;
+/// No control batch is larger.
+const MAX_CONTROL: usize = 4096;
 
 /// The headers of whole batches in bytes, with their positions. Ends at the first thing that is
 /// not a batch.
@@ -163,6 +168,20 @@ pub(super) fn check_header(
     Ok(())
 }
 
+/// Whether the bytes of a batch are those that were summed. The file has as many as the header says.
+pub(super) fn crc_is_right(file: &File, position: u64, header: &BatchHeader) -> io::Result<bool> {
+    let (mut at, end) = (position + CRC_FROM as u64, position + header.size() as u64);
+    let mut chunk = vec![0; header.size().min(CHUNK)];
+    let mut sum = 0;
+    while at < end {
+        let len = (end - at).min(chunk.len() as u64) as usize;
+        file.read_exact_at(&mut chunk[..len], at)?;
+        sum = crc::append(sum, &chunk[..len]);
+        at += len as u64;
+    }
+    Ok(sum == header.crc)
+}
+
 /// Reads batches one after the other out of a file by `pread`: a bad disk is an error here, where
 /// a mapping would be a SIGBUS. Memory is bounded by the largest batch that the file really has.
 pub(crate) struct Scanner<'f> {
@@ -233,9 +252,12 @@ impl<'f> Scanner<'f> {
         }
         let found = Found { position: self.position, header };
         // What control batches say is part of what a log means, and they are small.
-        let whole = self.check_crc || header.attributes.is_control();
-        let size = if whole { header.size() } else { HEADER_LEN };
+        let is_control = header.attributes.is_control() && header.size() <= MAX_CONTROL;
+        let size = if self.check_crc || is_control { header.size() } else { HEADER_LEN };
         let check_crc = self.check_crc;
+        if size > LARGE && !crc_is_right(self.file, found.position, &header)? {
+            return Ok(Some(Err(Bad::Crc)));
+        }
         self.read(size)?;
         let bytes = &self.buffer[(found.position - self.buffer_at) as usize..][..size];
         if check_crc && crc32c(&bytes[CRC_FROM..]) != header.crc {
@@ -275,5 +297,44 @@ impl<'f> Scanner<'f> {
             at += len as u64;
         }
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::records::BatchBuilder;
+
+    #[test]
+    fn a_wrong_length_takes_no_memory() {
+        let mut batch = BatchBuilder::new();
+        batch.append(1, None, Some(&[7; 100]), &[]);
+        let mut bytes = batch.finish();
+        let size = 3 * LARGE;
+        let length = (size - LOG_OVERHEAD) as i32;
+        bytes[LENGTH_AT..][..4].copy_from_slice(&length.to_be_bytes());
+        let path = std::env::temp_dir().join(format!("barnabas-length-{}", std::process::id()));
+        for attributes in [0, 0x20] {
+            bytes[CRC_FROM + 1] = attributes;
+            std::fs::write(&path, &bytes).unwrap();
+            let file = File::options().read(true).write(true).open(&path).unwrap();
+            file.set_len(size as u64).unwrap();
+            for check_crc in [true, false] {
+                let mut scanner = Scanner::new(&file, size as u64, 0, check_crc);
+                let step = scanner.next().unwrap().unwrap().map(|_| ());
+                assert_eq!(step, if check_crc { Err(Bad::Crc) } else { Ok(()) });
+                assert!(scanner.buffer.capacity() <= CHUNK, "{}", scanner.buffer.capacity());
+            }
+        }
+        // One that is as large as it says is read.
+        let mut whole = vec![0; size];
+        File::open(&path).unwrap().read_exact_at(&mut whole, 0).unwrap();
+        let sum = crc32c(&whole[CRC_FROM..]);
+        let file = File::options().read(true).write(true).open(&path).unwrap();
+        file.write_all_at(&sum.to_be_bytes(), CRC_FROM as u64 - 4).unwrap();
+        let mut scanner = Scanner::new(&file, size as u64, 0, true);
+        let (_, bytes) = scanner.next().unwrap().unwrap().unwrap();
+        assert_eq!(bytes.len(), size);
+        std::fs::remove_file(path).unwrap();
     }
 }
