@@ -317,7 +317,9 @@ impl Log {
         segments: &[Arc<Segment>],
     ) -> Result<(), LogError> {
         let segments: Vec<_> = segments.iter().rev().cloned().collect();
-        self.give_up(&segments, delete_delay(&writer.config)).map(|_| ())
+        let path = self.dir();
+        let dir = sync::Directory::open(&path)?;
+        self.give_up(&dir, &segments, delete_delay(&writer.config)).map(|_| ())
     }
 
     /// The first segments stay, then comes this one, and it is the last.
