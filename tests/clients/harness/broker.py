@@ -59,7 +59,10 @@ class Broker:
     def _ready_line(self) -> str:
         stdout = self._running().stdout
         assert stdout is not None
-        if not select.select([stdout], [], [], READY_SECONDS)[0]:
+        # Not `select`, which knows no descriptor above 1023.
+        ready = select.poll()
+        ready.register(stdout, select.POLLIN)
+        if not ready.poll(READY_SECONDS * 1000):
             self.kill()
             raise BrokerError(f"no line on stdout in {READY_SECONDS} s\n{self.log_tail()}")
         line = stdout.readline()
