@@ -53,7 +53,7 @@ pub use metadata_log::{StoredSettings, stored_settings};
 pub use shared::{Endpoint, OffloadClaim, Shared, WorkerMessage, now_ms};
 pub use warmer::ColdRead;
 
-use crate::catalog::{CLUSTER_METADATA, Image, NodeView, ResourceKind, Topics};
+use crate::catalog::{CLUSTER_METADATA, Image, NodeView, Partition, ResourceKind, Topics};
 use crate::config::{Config, TopicConfig};
 use crate::log::{AppendError, Keepers, LogError, Recovery};
 use crate::net::mailbox::{Mailbox, Sender};
@@ -162,6 +162,7 @@ impl Broker {
             cluster_id: data_dir.meta().cluster_id.clone(),
             data_dir: data_dir.path().to_owned(),
             checkpoints,
+            recovery,
             checker: Default::default(),
             keepers: keepers.clone(),
             image: RwLock::new(image),
@@ -353,7 +354,12 @@ impl Shared {
     fn offline(&self) -> Option<String> {
         let topics = self.topics.all();
         let mut partitions = topics.iter().flat_map(|topic| topic.partitions());
-        let offline = partitions.find(|partition| partition.is_offline())?;
+        // After a crash a log that is not open has not been checked.
+        let unchecked = |partition: &Partition| {
+            self.recovery == Recovery::Unclean && partition.log_if_open().is_none()
+        };
+        let offline =
+            partitions.find(|partition| partition.is_offline() || unchecked(partition))?;
         Some(format!("{}-{}", offline.topic, offline.index))
     }
 
