@@ -5,7 +5,7 @@ use super::super::shard::{Group, Shard};
 use super::super::{AppendOutcome, Effects, JoinReply, Reply, SyncReply, Timer, World};
 use super::{AfterAppend, Classic, State, Turn};
 use crate::wire::error::ErrorCode;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl Classic {
@@ -325,7 +325,7 @@ pub(in super::super) fn appended(
 }
 
 /// The group that asked for an append.
-fn classic<'g>(groups: &'g mut HashMap<Arc<str>, Group>, id: &str) -> Option<&'g mut Classic> {
+fn classic<'g>(groups: &'g mut BTreeMap<Arc<str>, Group>, id: &str) -> Option<&'g mut Classic> {
     let group = groups.get_mut(id);
     assert!(group.is_some(), "the group of an append is there");
     match group {

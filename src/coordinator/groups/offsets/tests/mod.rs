@@ -5,6 +5,7 @@ mod commit;
 mod delete;
 mod expiry;
 mod model;
+mod rounds;
 mod store;
 mod transactions;
 
