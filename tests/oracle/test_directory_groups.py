@@ -261,8 +261,8 @@ def delete_offsets(b, group, *indexes):
 
 
 def test_offsets_of_open_transactions_are_deleted(turns, tmp_path_factory):
-    """Both brokers delete them from the same directory: what they answer, what is left, and what Kafka makes of it
-    when the transaction ends is the same."""
+    """Both brokers delete them from the same directory: what they answer, what is left, and what Kafka makes
+    of it when the transaction ends is the same."""
     groups = ("both", "alone", "pending")
     with turns.of(ApacheKafka) as b:
         b.create("t", 3)

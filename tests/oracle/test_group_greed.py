@@ -75,7 +75,10 @@ def test_a_thousand_groups_that_never_sync(b):
     joins(b, 1000, lambda number: f"never-{number}", version=3)
     calm.heartbeat("beside them")
     names = [f"never-{number}" for number in range(1000)]
-    empty = lambda answer: all(g["groupState"] == "Empty" and not g["members"] for g in answer["groups"])  # noqa: E731
+
+    def empty(answer):
+        return all(g["groupState"] == "Empty" and not g["members"] for g in answer["groups"])
+
     b.until("DescribeGroups", 5, {"groups": names}, empty, "all are empty")
     calm.heartbeat("after them")
     b.call("DeleteGroups", 2, {"groupsNames": names}, "all go")

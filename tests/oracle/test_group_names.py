@@ -1,7 +1,7 @@
 """Empty strings and strings without end, in every field of every group API that takes one.
 
-A request goes out on a connection of its own, in the last version without flexible fields, whose strings end at
-32,767 bytes, and in the last one of all. Only one field at a time is not as it should be.
+Each in the last version without flexible fields, whose strings end at 32,767 bytes, and in the last of
+all. Only one field at a time is not as it should be.
 """
 
 import pytest
@@ -12,7 +12,7 @@ from test_group_offsets import Topic
 from harness import scenario
 
 LONGEST = 32_767
-# What still has room around it in a message. Where a message has none Kafka fails the whole answer; here it is cut.
+# What still has room around it in a message. Where there is none Kafka fails the answer; here it is cut.
 QUOTED = 32_600
 PROTOCOL = {"name": "range", "metadata": subscription("")}
 JOIN = {
