@@ -91,7 +91,7 @@ impl Shard {
     }
 
     /// What has ended could not be written down. The round goes on with the next check, behind the group that it
-    /// was at: one that cannot be removed keeps nobody else here.
+    /// was at: one that cannot be removed keeps nobody behind it here.
     pub(super) fn put_round_off(&mut self, world: &World<'_>) {
         let check = self.next_check(world);
         if let Some(round) = &mut self.offsets.round {
@@ -157,14 +157,13 @@ impl Shard {
         let Offsets { store, pending, .. } = &self.offsets;
         // A transaction may bring something yet.
         visit.stays |= pending.has_group(&id);
-        let after = visit.after.take();
+        let after = visit.after.clone();
         let offsets = store.group(&id).into_iter().flat_map(|of| of.after(after.as_ref()));
         for (topic, partition, committed) in offsets {
             let ended = has_ended(group, &committed, world)
                 && !group.is_subscribed(topic)
                 && !self.offsets.is_pending(&id, topic, partition);
             if *steps == 0 || ended && !batch.add(vec![records::tombstone(&id, topic, partition)]) {
-                visit.after = visit.after.or(after.clone());
                 return Come::To(visit);
             }
             *steps -= 1;

@@ -100,6 +100,22 @@ fn round(bench: &mut Bench, dice: &mut Dice, refuses: bool) -> usize {
 }
 
 #[test]
+fn a_group_that_cannot_be_removed_keeps_nobody_behind_it_here() {
+    let mut bench = Bench::new();
+    // Its tombstones are more than one part.
+    bench.commit("g10", "c", &(0..12).map(|partition| (partition, 1)).collect::<Vec<_>>());
+    for group in ["g11", "g12"] {
+        bench.commit(group, "a", &[(0, 1)]);
+    }
+    (bench.refuses, bench.refuses_of) = (Some(ErrorCode::UNKNOWN_SERVER_ERROR), Some("g10"));
+    bench.pass(RETENTION + 3 * INTERVAL);
+    assert_eq!(bench.groups(), BTreeSet::from(["g10".to_owned()]));
+    bench.refuses = None;
+    bench.pass(2 * INTERVAL);
+    assert_eq!((bench.groups(), bench.sleeps()), (BTreeSet::new(), None));
+}
+
+#[test]
 fn whatever_happens_between_its_parts_a_round_forgets_nobody() {
     let mut most = 0;
     for seed in 0..24 {
