@@ -1,4 +1,4 @@
-# make run     build a release and start a broker on 127.0.0.1:9092, its data in ./data (ARGS: more flags)
+# make run     build a release and start a broker on localhost:9092, its data in ./data (ARGS: more flags)
 # make test    everything: Rust's tests, real clients, Apache Kafka beside it; installs into .cache
 # make lint    format, clippy with and without default features, the style of the house, shell syntax
 # make bench   measurements, see docs/PERFORMANCE.md (BENCH: only these; BENCH_ARGS: only these sections)

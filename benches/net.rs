@@ -190,7 +190,7 @@ impl Service for Bench {
 }
 
 fn ours(case: Case, file: Arc<Mapped>) -> Started {
-    let listeners = vec!["127.0.0.1:0".parse().expect("an address")];
+    let listeners = vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()];
     let bound = net::bind(&Options { listeners, ..Options::default() }).expect("bind");
     let (address, sender, stats) =
         (bound.addresses()[0], bound.senders().remove(0), bound.stats().remove(0));

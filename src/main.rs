@@ -6,13 +6,16 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use barnabas::broker::{Broker, Endpoint, Place, WorkerMessage};
-use barnabas::config::flags::{self, Command, Start};
+mod json_line;
+
+use barnabas::broker::{self, Broker, Endpoint, Place, StoredSettings, WorkerMessage};
+use barnabas::config::flags::{self, Command, Show, Start};
 use barnabas::config::{self, Config};
 use barnabas::kafka::KafkaService;
 use barnabas::net;
+use json_line::json_line;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -36,14 +39,49 @@ fn main() -> ExitCode {
     match flags::parse(&arguments, config::variables(variables)) {
         Err(line) => unusable(&line),
         Ok(Command::Print(text)) => {
-            print!("{text}");
+            print(&text);
             ExitCode::SUCCESS
         }
+        Ok(Command::ShowConfig(show)) => show_config(&show),
         Ok(Command::Run(start)) => {
-            env_logger::Builder::new().filter_level(start.config.log_level()).init();
+            log_to_stderr(&start.config);
             run(*start).unwrap_or_else(|line| unusable(&line))
         }
     }
+}
+
+fn log_to_stderr(config: &Config) {
+    let mut logger = env_logger::Builder::new();
+    logger.filter_level(config.log_level());
+    if config.log_is_json() {
+        logger.format(|out, record| out.write_all(json_line(record, SystemTime::now()).as_bytes()));
+    }
+    logger.init();
+}
+
+/// Prints the settings that would hold. What was set while a broker ran is read beside that broker.
+fn show_config(show: &Show) -> ExitCode {
+    let config = &show.sourced.config;
+    let stored = match show.ephemeral {
+        true => Ok(StoredSettings::default()),
+        false => broker::stored_settings(config.data_dir(), config.node_id()),
+    };
+    let (stored, code) = match stored {
+        Ok(stored) => (stored, ExitCode::SUCCESS),
+        Err(why) => {
+            let what = "what was set while a broker ran is not shown, it cannot be read";
+            eprintln!("barnabas: {what}: {why}");
+            (StoredSettings::default(), ExitCode::FAILURE)
+        }
+    };
+    print(&config::effective(&show.sourced, &stored.cluster, &stored.node));
+    code
+}
+
+/// Writes to standard output. Nobody may be listening to us: no reason to complain.
+fn print(text: &str) {
+    let mut out = std::io::stdout();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 fn unusable(line: &str) -> ExitCode {
@@ -61,6 +99,7 @@ fn run(start: Start) -> Result<ExitCode, String> {
     // From here on a signal is kept until somebody looks, so that none falls between.
     let signals = Signals::new([SIGHUP, SIGINT, SIGTERM])
         .map_err(|why| format!("cannot wait for signals: {why}"))?;
+    tell_unopened(&config);
     let options = options(&config)?;
     let bound = net::bind::<WorkerMessage>(&options).map_err(|why| why.to_string())?;
     // A broker without one of its threads would take connections and not serve them.
@@ -70,8 +109,9 @@ fn run(start: Start) -> Result<ExitCode, String> {
     let (signals, opened) = watch(signals);
     let broker = Broker::open(config.clone(), place).map_err(|why| why.to_string())?;
     let _ = opened.send(());
-    let endpoints = endpoints(&config, bound.addresses());
-    let addresses = bound.addresses().to_vec();
+    let addresses: Vec<Vec<SocketAddr>> =
+        (0..config.listeners().len()).map(|at| bound.addresses_of(at).collect()).collect();
+    let endpoints = endpoints(&config, &addresses);
     broker.attach(bound.senders(), endpoints);
     let shared = broker.shared().clone();
     let running = bound.start(move |worker| KafkaService::new(shared.clone(), worker));
@@ -126,16 +166,25 @@ fn watch(mut signals: Signals) -> (Receiver<i32>, Sender<()>) {
     (told, open)
 }
 
+/// What is asked for and not opened.
+fn tell_unopened(config: &Config) {
+    let unopened = config.controller_listeners();
+    if !unopened.is_empty() {
+        let names: Vec<String> = unopened.iter().map(ToString::to_string).collect();
+        let names = names.join(", ");
+        log::info!("not opened, because a node that is its own controller needs none: {names}");
+    }
+}
+
 /// The one line on standard output: the listeners answer now.
-fn announce(config: &Config, addresses: &[SocketAddr]) {
-    let named = config.listeners().iter().zip(addresses);
-    let listeners: Vec<String> =
-        named.map(|(listener, address)| format!("{}://{address}", listener.name)).collect();
+fn announce(config: &Config, addresses: &[Vec<SocketAddr>]) {
+    let mut listeners = Vec::new();
+    for (listener, addresses) in config.listeners().iter().zip(addresses) {
+        listeners.extend(addresses.iter().map(|a| format!("{}://{a}", listener.name)));
+    }
     let line =
         format!("barnabas {} is ready: {}\n", env!("CARGO_PKG_VERSION"), listeners.join(", "));
-    let mut out = std::io::stdout();
-    // Nobody may be listening to us: no reason to stop.
-    let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+    print(&line);
 }
 
 fn options(config: &Config) -> Result<net::Options, String> {
@@ -166,6 +215,7 @@ fn options(config: &Config) -> Result<net::Options, String> {
             _ => net::DriverKind::Mio,
         },
         sqpoll: config.io_sqpoll(),
+        pinned: config.workers_pinned(),
         ..Default::default()
     })
 }
@@ -181,19 +231,22 @@ fn backlog(config: &Config) -> u32 {
     }
 }
 
-/// The address to listen on.
-fn resolve(listener: &config::Endpoint) -> Result<SocketAddr, String> {
+/// What a listener binds.
+fn resolve(listener: &config::Endpoint) -> Result<net::Listen, String> {
     let found = net::resolve(&listener.host, listener.port);
     found.map_err(|why| format!("cannot listen on {listener}: {why}"))
 }
 
 /// What clients are told, with the ports that the system chose. An empty host stands for the
 /// address that the client itself used.
-fn endpoints(config: &Config, addresses: &[SocketAddr]) -> Vec<Endpoint> {
+fn endpoints(config: &Config, addresses: &[Vec<SocketAddr>]) -> Vec<Endpoint> {
     let advertised = config.advertised_listeners().iter().zip(addresses);
-    let endpoint = |(advertised, address): (&config::Endpoint, &SocketAddr)| Endpoint {
+    let endpoint = |(advertised, bound): (&config::Endpoint, &Vec<SocketAddr>)| Endpoint {
         host: advertised.host.clone(),
-        port: if advertised.port == 0 { address.port() } else { advertised.port },
+        port: match (advertised.port, bound.first()) {
+            (0, Some(bound)) => bound.port(),
+            (port, _) => port,
+        },
     };
     advertised.map(endpoint).collect()
 }

@@ -18,8 +18,10 @@ fn one_line_on_stdout_when_the_listener_answers_and_nothing_else_ever() {
     let broker = Broker::start(&dir.join("data"), &more);
     let port = broker.address.port();
     assert_ne!(port, 0, "port 0 takes a free one and says which");
-    let expected =
-        format!("barnabas {} is ready: PLAINTEXT://127.0.0.1:{port}\n", env!("CARGO_PKG_VERSION"));
+    let expected = format!(
+        "barnabas {} is ready: PLAINTEXT://127.0.0.1:{port}, PLAINTEXT://[::1]:{port}\n",
+        env!("CARGO_PKG_VERSION")
+    );
     assert_eq!(broker.line, expected);
     let mut client = broker.client();
     assert!(client.api_versions() > 10);

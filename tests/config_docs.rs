@@ -18,10 +18,11 @@ Barnabas knows every setting of Apache Kafka 4.3.1 by Kafka's own name, with Kaf
 
 * **At start**: a flag (`barnabas --help`), else `--set key=value`, else an environment variable (`KAFKA_NUM_PARTITIONS` or
   `BARNABAS_NUM_PARTITIONS` is `num.partitions`, `BARNABAS_WORKERS` is `barnabas.workers`; `_` stands for a point, `__` for `_`,
-  `___` for `-`; `KAFKA_CFG_...` means the same), else a line of the file that `--config` names (the format of
-  Kafka's `server.properties`), else the default. A misspelt name or a bad value stops the
+  `___` for `-`; `KAFKA_CFG_...` means the same), else a line of the file that `--config` names (Kafka's
+  `server.properties`, or [TOML](#a-file-in-toml) if its name ends in `.toml`), else the default. A misspelt name or a bad value stops the
   start; all that is wrong is told at once. A name like none of these is left out with a warning. `barnabas config` prints what would hold,
-  and where it comes from.
+  and where it comes from; what was set while a broker ran stands above all of these, and is read from the data directory without
+  touching it, also while a broker runs there.
 * **While it runs**: `kafka-configs` and the admin APIs, for settings of topics and groups and those marked *per broker* or *cluster* below.
 * A topic or a group without a setting of its own takes the broker's; below the name stands the broker's that it follows.
 
@@ -33,7 +34,47 @@ The column **here** says what Barnabas does with a setting today:
 * **refused**: only the default is accepted, because whoever sets it relies on it; says what is missing.
 
 Brought along for a single node where Kafka demands a value: `node.id=1`, `process.roles=broker,controller`,
-`controller.listener.names=CONTROLLER`, `listeners=PLAINTEXT://127.0.0.1:9092`, `log.dirs=./data`.
+`controller.listener.names=CONTROLLER`, `listeners=PLAINTEXT://localhost:9092`, `log.dirs=./data`.
+
+## Addresses
+
+`listeners` says what is opened, `advertised.listeners` what clients are told, for each listener by its name:
+
+```properties
+listeners=INSIDE://:9092,OUTSIDE://:19092
+listener.security.protocol.map=INSIDE:PLAINTEXT,OUTSIDE:PLAINTEXT
+advertised.listeners=INSIDE://broker:9092,OUTSIDE://broker.example.org:19092
+```
+
+Often nothing needs to be advertised: a client of a listener without an advertised address is told the address that it connected to
+(of its own connection, as this machine sees it), so the host, a container beside it and one behind a mapped port each get one that
+works for them. That holds for listeners on every interface (`PLAINTEXT://:9092`, `0.0.0.0`, `[::]`), on an address, and on `localhost`;
+of a listener on another name the name is told, as by Kafka. Kafka tells its own host name in place of all interfaces, and no
+address at all where others are advertised and this listener is not. `advertised.listeners=OUTSIDE://:443` tells the address that was
+connected to with another port.
+
+* Nothing beyond this machine is served unless it is asked for: the default is `localhost`, which is 127.0.0.1 and `[::1]` with one port.
+  Where one of them does not exist the other is served, and a line says so.
+* Only the protocol PLAINTEXT is built; a listener with another one stops the start.
+* Listeners that `controller.listener.names` names are not opened, and a line says so: a node that is its own controller needs none. So
+  the `server.properties` of a Kafka that is alone starts Barnabas as it is.
+* `inter.broker.listener.name` must name a listener; there are no other brokers to talk to.
+
+## A file in TOML
+
+The same names; tables and dotted keys are names in parts, a key in quotes is one name. A list is an array of strings, or a string
+with commas.
+
+```toml
+num.partitions = 3
+listeners = [\"PLAINTEXT://:9092\"]
+\"max.connections\" = 10000     # in quotes, because there is max.connections.per.ip too
+
+[log]
+dirs = \"/var/lib/barnabas\"
+retention.hours = 24
+cleaner.enable = true
+```
 ";
 
 fn document() -> String {

@@ -3,7 +3,7 @@
 
 mod net_common;
 
-use barnabas::net::Options;
+use barnabas::net::{Listen, Options};
 use net_common::*;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -21,6 +21,23 @@ fn ten_thousand_pipelined_frames_are_answered_in_order() {
     }
     let sends = server.sum(|stats| stats.sends.get());
     assert!(sends < 1_000, "{sends} writes for 10000 replies: they are written a turn at a time");
+}
+
+#[test]
+fn a_request_by_itself_costs_one_turn() {
+    const REQUESTS: u64 = 1_000;
+    let options = options();
+    // Of a polled ring each write is told by itself.
+    let each = if options.sqpoll { 2 } else { 1 };
+    let server = serve(options);
+    let mut client = server.connect();
+    client.call(ECHO, b"first");
+    let before = server.sum(|stats| stats.turns.get());
+    for n in 0..REQUESTS {
+        assert_eq!(client.call(ECHO, &n.to_be_bytes()), n.to_be_bytes());
+    }
+    let turns = server.sum(|stats| stats.turns.get()) - before;
+    assert!(turns <= each * REQUESTS + 100, "{turns} turns for {REQUESTS} requests");
 }
 
 #[test]
@@ -125,9 +142,14 @@ fn a_range_beyond_the_end_of_its_file_closes_the_connection() {
     assert_eq!(server.connect().call(ECHO, b"others live"), b"others live");
 }
 
+/// A listener for each address.
+fn listens(addresses: &[&str]) -> Vec<Listen> {
+    addresses.iter().map(|a| a.parse::<SocketAddr>().unwrap().into()).collect()
+}
+
 #[test]
 fn ipv6_and_several_listeners_work() {
-    let listeners = ["127.0.0.1:0", "[::1]:0", "127.0.0.1:0"].map(|a| a.parse().unwrap()).to_vec();
+    let listeners = listens(&["127.0.0.1:0", "[::1]:0", "127.0.0.1:0"]);
     let server = serve(Options { listeners, ..options() });
     for (at, address) in server.addresses.iter().enumerate() {
         let mut client = Client::connect(*address);
@@ -146,7 +168,7 @@ fn over_ipv4(address: SocketAddr) -> SocketAddr {
 
 #[test]
 fn ipv4_is_ipv4_on_a_listener_of_both_families() {
-    let server = serve(Options { listeners: vec!["[::]:0".parse().unwrap()], ..options() });
+    let server = serve(Options { listeners: listens(&["[::]:0"]), ..options() });
     let address = over_ipv4(server.address);
     let mut client = Client::connect(address);
     assert_eq!(client.call(ECHO, b"hello"), b"hello");
@@ -156,7 +178,7 @@ fn ipv4_is_ipv4_on_a_listener_of_both_families() {
 
 #[test]
 fn a_listener_of_both_families_stays_one_beside_ipv4_on_another_port() {
-    let listeners = ["[::]:0", "127.0.0.1:0"].map(|a| a.parse().unwrap()).to_vec();
+    let listeners = listens(&["[::]:0", "127.0.0.1:0"]);
     let server = serve(Options { listeners, ..options() });
     for (at, address) in server.addresses.iter().enumerate() {
         assert_eq!(Client::connect(over_ipv4(*address)).call(ECHO, b"hello"), b"hello");
@@ -166,7 +188,8 @@ fn a_listener_of_both_families_stays_one_beside_ipv4_on_another_port() {
 
 #[test]
 fn each_family_can_have_a_listener_of_its_own_on_one_port() {
-    let bound = |listeners: Vec<SocketAddr>| {
+    let bound = |addresses: Vec<SocketAddr>| {
+        let listeners = addresses.into_iter().map(Listen::from).collect();
         barnabas::net::bind::<()>(&Options { listeners, ..options() })
             .map_err(|why| why.to_string())
     };
@@ -179,10 +202,56 @@ fn each_family_can_have_a_listener_of_its_own_on_one_port() {
     assert!(errors.len() < 10, "{errors:?}");
 }
 
+/// A listener with all of these addresses.
+fn listen(addresses: &[&str]) -> Options {
+    let addresses = addresses.iter().map(|a| a.parse().unwrap()).collect();
+    Options { listeners: vec![Listen { addresses }], ..options() }
+}
+
+#[test]
+fn a_listener_has_one_port_on_all_its_addresses() {
+    let mut options = listen(&["127.0.0.1:0", "[::1]:0"]);
+    options.listeners.extend(listens(&["127.0.0.1:0"]));
+    let server = serve(options);
+    let ports: Vec<u16> = server.addresses.iter().map(SocketAddr::port).collect();
+    assert_eq!((ports.len(), ports[0]), (3, ports[1]), "{:?}", server.addresses);
+    for (at, (address, listener)) in server.addresses.iter().zip([0, 0, 1]).enumerate() {
+        assert_eq!(Client::connect(*address).call(ECHO, b"hello"), b"hello");
+        let peer = server.shared.peers.lock().unwrap()[at];
+        assert_eq!((peer.listener, peer.local), (listener, *address));
+    }
+}
+
+/// No machine has an address that is for documentation (RFC 3849, RFC 5737).
+#[test]
+fn an_address_that_the_machine_does_not_have_is_left_out_where_there_is_another() {
+    for (addresses, left) in
+        [(["127.0.0.1:0", "[2001:db8::1]:0"], "127.0.0.1"), (["192.0.2.1:0", "[::1]:0"], "::1")]
+    {
+        let server = serve(listen(&addresses));
+        let hosts: Vec<String> = server.addresses.iter().map(|a| a.ip().to_string()).collect();
+        assert_eq!(hosts, [left]);
+        assert_eq!(Client::connect(server.address).call(ECHO, b"hello"), b"hello");
+    }
+    for addresses in [&["192.0.2.1:0"][..], &["192.0.2.1:0", "[2001:db8::1]:0"]] {
+        let error = barnabas::net::bind::<()>(&listen(addresses)).err().expect("nothing is there");
+        assert!(error.to_string().starts_with("cannot listen on "), "{error}");
+    }
+}
+
+#[test]
+fn a_listener_is_not_opened_where_somebody_has_one_of_its_addresses() {
+    let server = serve(Options { listeners: listens(&["[::1]:0"]), ..options() });
+    let port = server.address.port();
+    let taken = listen(&[&format!("127.0.0.1:{port}"), &format!("[::1]:{port}")]);
+    let error = barnabas::net::bind::<()>(&taken).err().expect("it is in use");
+    assert!(error.to_string().contains(&server.address.to_string()), "{error}");
+}
+
 #[test]
 fn an_address_in_use_is_an_error_that_names_it() {
     let server = serve(options());
-    let taken = Options { listeners: vec![server.address], ..options() };
+    let taken = Options { listeners: vec![server.address.into()], ..options() };
     let error = barnabas::net::bind::<()>(&taken).err().expect("it is in use");
     assert!(error.to_string().contains(&server.address.to_string()), "{error}");
 }

@@ -3,8 +3,9 @@
 //!
 //! Each append has a control beside it: a copy of the same bytes into memory that is no file's, timed in
 //! the same way by the same thread. What is slow there is the machine. Of what takes more than 1 ms the
-//! kernel's counters of the thread say why: it met page faults (protected pages, or such that it had to
-//! make itself), gave its processor away in the kernel (a lock, the journal, the disk), or lost it.
+//! kernel's counters of the thread say why: it gave its processor away (to a lock, the journal, the disk) in a page
+//! fault or elsewhere in the kernel, lost it, or met page faults (protected pages, or such that it had to make
+//! itself) and nothing of that.
 
 use super::{SEGMENT, batch, create};
 use barnabas::log::validate::{Patch, Validated};
@@ -94,9 +95,9 @@ struct Times {
     rolls: Vec<f32>,
     /// Page faults in all, and in those that took long.
     faults: i64,
-    /// What took long began a segment; met page faults; waited in the kernel; was taken off its
-    /// processor; none of it.
-    long: [u64; 5],
+    /// What took long began a segment; waited in a page fault; waited elsewhere in the kernel; was taken
+    /// off its processor; met page faults; none of it.
+    long: [u64; 6],
 }
 
 impl Times {
@@ -104,7 +105,7 @@ impl Times {
         // Room for all, without a page fault when it is used.
         let mut us = vec![1.0; count as usize];
         us.clear();
-        Times { us, rolls: Vec::new(), faults: 0, long: [0; 5] }
+        Times { us, rolls: Vec::new(), faults: 0, long: [0; 6] }
     }
 
     fn time(&mut self, rolls: bool, what: impl FnOnce()) {
@@ -121,11 +122,13 @@ impl Times {
         let faults = after.ru_minflt + after.ru_majflt - before.ru_minflt - before.ru_majflt;
         self.faults += faults;
         if took > LONG {
+            let waited = after.ru_nvcsw > before.ru_nvcsw;
             let causes = [
                 rolls,
-                faults > 0,
-                after.ru_nvcsw > before.ru_nvcsw,
+                waited && faults > 0,
+                waited,
                 after.ru_nivcsw > before.ru_nivcsw,
+                faults > 0,
                 true,
             ];
             let cause = causes.iter().position(|&is_it| is_it).unwrap_or_default();
@@ -136,11 +139,11 @@ impl Times {
     fn tell(mut self, what: &str) {
         self.us.sort_unstable_by(f32::total_cmp);
         let at = |share: f64| self.us[((self.us.len() - 1) as f64 * share) as usize];
-        let [rolled, faulted, waited, taken, other] = self.long;
+        let [rolled, in_fault, waited, taken, faulted, other] = self.long;
         println!(
             "{what}: p50 {:.1} p99 {:.1} p99.9 {:.1} p99.99 {:.1} max {:.0} us; {} of {} above 1 ms: \
-             {rolled} began a segment, {faulted} met page faults, {waited} waited in the kernel, {taken} were \
-             taken off the processor, {other} none of it; {} page faults in all",
+             {rolled} began a segment, {in_fault} waited in a page fault, {waited} elsewhere in the kernel, {taken} were \
+             taken off the processor, {faulted} only met page faults, {other} none of it; {} page faults in all",
             at(0.5),
             at(0.99),
             at(0.999),

@@ -18,6 +18,7 @@ mod settings;
 mod snapshot;
 mod snapshot_files;
 mod snapshots;
+mod stored_settings;
 #[cfg(test)]
 mod tests;
 
@@ -41,6 +42,7 @@ use crate::wire::quorum_records::{
 use existing::Existing;
 pub use existing::Left;
 use replay::Quorum;
+pub use stored_settings::{StoredSettings, stored_settings};
 
 /// The directory of the log's only partition.
 pub const DIRECTORY: &str = "__cluster_metadata-0";

@@ -50,6 +50,7 @@ pub use data_dir_error::DataDirError;
 pub use fetch_session::{Session, SessionPartition, Told, TopicKey};
 pub use fetch_sessions::{FetchSessions, SharedSession};
 pub use groups::{Groups, Ran, RunningTopics, Unflushed};
+pub use metadata_log::{StoredSettings, stored_settings};
 pub use shared::{Endpoint, OffloadClaim, Shared, WorkerMessage, now_ms};
 pub use warmer::ColdRead;
 

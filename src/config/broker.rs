@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::cross;
-use super::listeners::{self, Endpoint, Endpoints, Texts};
+use super::listeners::{self, Endpoint, Endpoints};
 use super::scalar::Scalar;
 use super::setting::Setting;
 use super::table;
@@ -79,7 +79,7 @@ impl Layers {
 /// What Kafka demands and Barnabas brings along: the values of a single node that is its own controller.
 const BROUGHT: &[(&str, &str)] = &[
     ("controller.listener.names", "CONTROLLER"),
-    ("listeners", "PLAINTEXT://127.0.0.1:9092"),
+    ("listeners", "PLAINTEXT://localhost:9092"),
     ("log.dirs", "./data"),
     ("node.id", "1"),
     ("process.roles", "broker,controller"),
@@ -151,7 +151,8 @@ impl Config {
         cross::check_broker(&topics)?;
         cross::check_groups(&|name| layers.value(name))?;
         cross::check_memory(typed.queued_max_request_bytes, typed.socket_request_max_bytes)?;
-        let endpoints = endpoints(&layers)?;
+        let is_set = |name: &str| layers.text(name).is_some();
+        let endpoints = listeners::endpoints(&|name| layers.value(name), &is_set)?;
         let config = Config { layers, typed, topics, endpoints };
         if config.io_sqpoll() {
             let io = config.get("barnabas.io").unwrap_or_default().trim();
@@ -209,6 +210,12 @@ impl Config {
         &self.endpoints.advertised
     }
 
+    /// The listeners of the controller role, which are not opened.
+    #[must_use]
+    pub fn controller_listeners(&self) -> &[Endpoint] {
+        &self.endpoints.controllers
+    }
+
     /// The directory of all data: the only entry of `log.dirs`.
     #[must_use]
     pub fn data_dir(&self) -> &std::path::Path {
@@ -229,6 +236,12 @@ impl Config {
     pub fn log_level(&self) -> ::log::LevelFilter {
         let text = self.get("barnabas.log.level").unwrap_or("info");
         text.trim().parse().unwrap_or(::log::LevelFilter::Info)
+    }
+
+    /// Whether each line of the log is a JSON object: `barnabas.log.format`.
+    #[must_use]
+    pub fn log_is_json(&self) -> bool {
+        self.get("barnabas.log.format").is_some_and(|text| text.trim().eq_ignore_ascii_case("json"))
     }
 
     /// The rack this broker stands in, if it was told.
@@ -263,23 +276,6 @@ fn same_id(set: &mut BTreeMap<String, String>) -> Result<(), InvalidConfig> {
         _ => None,
     };
     Ok(())
-}
-
-fn endpoints(layers: &Layers) -> Result<Endpoints, InvalidConfig> {
-    let list = |name: &str| match layers.value(name) {
-        Some(Value::List(items)) => Some(items),
-        _ => None,
-    };
-    let (listeners, advertised) =
-        (list("listeners").unwrap_or_default(), list("advertised.listeners"));
-    let map = layers.value("listener.security.protocol.map").map(|value| value.to_string());
-    listeners::resolve(&Texts {
-        listeners: &listeners,
-        advertised: advertised.as_deref(),
-        protocols: &map.unwrap_or_default(),
-        protocols_given: layers.text("listener.security.protocol.map").is_some(),
-        controllers: &list("controller.listener.names").unwrap_or_default(),
-    })
 }
 
 /// The value that a topic takes for a setting of which it has none of its own, as DescribeConfigs shows it.
@@ -327,6 +323,8 @@ accessors! {
     flush_ms: i64 = "barnabas.flush.ms";
     /// `barnabas.io.sqpoll`
     io_sqpoll: bool = "barnabas.io.sqpoll";
+    /// `barnabas.workers.pinned`
+    workers_pinned: bool = "barnabas.workers.pinned";
     /// `connections.max.idle.ms`; negative: never closed for being idle
     connections_max_idle_ms: i64 = "connections.max.idle.ms";
     /// `default.replication.factor`

@@ -159,7 +159,7 @@ mod tests {
             assert_eq!(check(&[pair], true), Ok(()), "{pair:?}");
             assert_eq!(check(&[pair], false), Ok(()), "{pair:?}");
         }
-        assert_eq!(check(&[("listeners", "PLAINTEXT://127.0.0.1:9092")], false), Ok(()));
+        assert_eq!(check(&[("listeners", "PLAINTEXT://localhost:9092")], false), Ok(()));
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! What a broker would start with, as `barnabas config` prints it: each setting, its value, and where that
 //! comes from. In the format of `server.properties`, so that it can be kept and used.
 //!
-//! What was set while a broker ran is not there: that is in its data, and `kafka-configs` tells it.
+//! What was set while a broker ran stands above what it is started with, in DescribeConfigs' order:
+//! this broker's own, then that of all brokers. Who calls brings it. Pure.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use super::broker::{Config, Source};
 use super::properties;
 use super::setting::Setting;
 use super::sources::Sourced;
@@ -13,16 +16,22 @@ use super::table;
 /// Instead of what must never be shown.
 const HIDDEN: &str = "[hidden]";
 
-/// All settings: those of Barnabas, then Kafka's, by name.
+/// All settings: those of Barnabas, then Kafka's, by name. `cluster` and `node` are the dynamic values
+/// of all brokers and of this one.
 #[must_use]
-pub fn effective(sourced: &Sourced) -> String {
+pub fn effective(
+    sourced: &Sourced,
+    cluster: &BTreeMap<String, String>,
+    node: &BTreeMap<String, String>,
+) -> String {
     let mut out = String::new();
+    let config = sourced.config.with_dynamic(cluster, node);
     let unlisted = table::unlisted_settings().iter();
-    let set = unlisted.filter(|setting| sourced.given.contains_key(setting.name));
+    let set = unlisted.filter(|setting| config.source(setting.name) != Source::Default);
     let mut kafkas: Vec<&Setting> = table::broker_settings().iter().chain(set).collect();
     kafkas.sort_unstable_by_key(|setting| setting.name);
     for setting in table::own_settings().iter().chain(kafkas) {
-        let line = line(sourced, setting);
+        let line = line(sourced, &config, setting);
         let _ = writeln!(out, "{line}");
     }
     out
@@ -30,15 +39,30 @@ pub fn effective(sourced: &Sourced) -> String {
 
 /// `# where it comes from`, and the setting in a line of its own: a properties file has no comments behind
 /// values. What has no value, or none to be shown, is a comment itself.
-fn line(sourced: &Sourced, setting: &Setting) -> String {
-    let origin = match sourced.given.get(setting.name) {
-        Some((_, origin)) => origin.to_string().trim_end_matches(": ").to_owned(),
-        None if sourced.config.is_brought(setting.name) => "brought by Barnabas".to_owned(),
-        None => "default".to_owned(),
+fn line(sourced: &Sourced, config: &Config, setting: &Setting) -> String {
+    let name = setting.name;
+    let origin = origin(sourced, config, name);
+    match config.get(name) {
+        Some(_) if setting.sensitive() => format!("# {origin}\n#{name}={HIDDEN}"),
+        Some(text) => format!("# {origin}\n{name}={}", properties::escape(text)),
+        None => format!("# {origin}\n#{name}="),
+    }
+}
+
+fn origin(sourced: &Sourced, config: &Config, name: &str) -> String {
+    let given = sourced.given.get(name);
+    let given = given.map(|(_, origin)| origin.to_string().trim_end_matches(": ").to_owned());
+    let dynamic = match config.source(name) {
+        Source::DynamicBroker => "set while it ran, for this broker",
+        Source::DynamicDefault => "set while it ran, for all brokers",
+        _ if given.is_some() => return given.unwrap_or_default(),
+        _ if sourced.config.is_brought(name) => return "brought by Barnabas".to_owned(),
+        // `broker.id` from `node.id`, `log.dirs` from `log.dir`, or the other way round.
+        Source::StaticBroker => return "from the setting that means the same".to_owned(),
+        _ => return "default".to_owned(),
     };
-    match sourced.config.get(setting.name) {
-        Some(_) if setting.sensitive() => format!("# {origin}\n#{}={HIDDEN}", setting.name),
-        Some(text) => format!("# {origin}\n{}={}", setting.name, properties::escape(text)),
-        None => format!("# {origin}\n#{}=", setting.name),
+    match given {
+        Some(given) => format!("{dynamic}; above {given}"),
+        None => dynamic.to_owned(),
     }
 }

@@ -8,21 +8,21 @@ use std::path::PathBuf;
 use argh::FromArgs;
 
 use super::broker::Config;
-use super::effective::effective;
 use super::environment::Variable;
-use super::sources::{self, FlagValues, Sources};
+use super::sources::{self, FlagValues, Sourced, Sources};
 
 /// A message broker that speaks Apache Kafka's protocol.
 ///
 /// Settings: flags, then --set, then variables (KAFKA_NUM_PARTITIONS, BARNABAS_WORKERS), then the
-/// file. `barnabas config`, with the same flags, prints what would hold and where it comes from.
+/// file. `barnabas config`, with the same flags, prints what would hold and where it comes from, with
+/// what was set in the data directory while a broker ran on it, or runs.
 #[derive(FromArgs, Debug)]
 struct Flags {
-    /// settings file in the format of Kafka's server.properties
+    /// settings file: Kafka's server.properties, or TOML with the same names (*.toml)
     #[argh(option, arg_name = "file")]
     config: Option<PathBuf>,
 
-    /// address to listen on (127.0.0.1)
+    /// name or address to listen on (localhost); 0.0.0.0 or :: for all of this machine's
     #[argh(option, arg_name = "host")]
     host: Option<String>,
 
@@ -50,9 +50,17 @@ struct Flags {
     #[argh(switch)]
     sqpoll: bool,
 
+    /// each worker stays on a core of its own
+    #[argh(switch)]
+    pin: bool,
+
     /// off, error, warn, info or debug (info)
     #[argh(option, arg_name = "level")]
     log_level: Option<String>,
+
+    /// text, or json for an object in each line (text)
+    #[argh(option, arg_name = "format")]
+    log_format: Option<String>,
 
     /// keep data in a temporary directory that is removed at exit
     #[argh(switch)]
@@ -72,8 +80,19 @@ struct Flags {
 pub enum Command {
     /// Run a broker.
     Run(Box<Start>),
+    /// Print the settings that would hold.
+    ShowConfig(Box<Show>),
     /// Print this to standard output and exit with code 0: help or version.
     Print(String),
+}
+
+/// Settings to be printed.
+#[derive(Debug)]
+pub struct Show {
+    /// What a broker would be started with.
+    pub sourced: Sourced,
+    /// Whether it would have a new directory, in which nothing has been set.
+    pub ephemeral: bool,
 }
 
 /// A broker to be started.
@@ -117,12 +136,14 @@ pub fn parse(arguments: &[&str], variables: Vec<Variable>) -> Result<Command, St
         workers: flags.workers,
         io: flags.io.clone(),
         sqpoll: flags.sqpoll,
+        pin: flags.pin,
         log_level: flags.log_level.clone(),
+        log_format: flags.log_format.clone(),
     };
     let given = Sources { file: config.as_deref(), variables, sets: set, flags: values };
     let sourced = sources::from_sources(&given).map_err(|error| error.to_string())?;
     if prints_config {
-        return Ok(Command::Print(effective(&sourced)));
+        return Ok(Command::ShowConfig(Box::new(Show { sourced, ephemeral: *ephemeral })));
     }
     let (config, warnings) = (sourced.config, sourced.warnings);
     Ok(Command::Run(Box::new(Start { config, ephemeral: *ephemeral, warnings })))
@@ -154,7 +175,7 @@ mod tests {
     #[test]
     fn no_flags_mean_the_defaults() {
         let start = run(&[]);
-        assert_eq!(start.config.listeners()[0].to_string(), "PLAINTEXT://127.0.0.1:9092");
+        assert_eq!(start.config.listeners()[0].to_string(), "PLAINTEXT://localhost:9092");
         assert_eq!(start.config.data_dir(), std::path::Path::new("./data"));
         assert_eq!(start.config.node_id(), 1);
         assert!(start.config.workers() >= 1);
@@ -207,6 +228,7 @@ mod tests {
             (&["--io", "epoll"], "--io: Invalid value epoll"),
             (&["--sqpoll"], "(--io uring); it is auto"),
             (&["--log-level", "loud"], "--log-level: Invalid value loud"),
+            (&["--log-format", "xml"], "--log-format: Invalid value xml"),
             (&["--set", "num.partition=1"], "did you mean num.partitions?"),
             (&["--config", "/nonexistent"], "cannot read the settings file /nonexistent"),
             (&["--ephemeral", "--data-dir", "/d"], "exclude each other"),
@@ -228,7 +250,10 @@ mod tests {
         {
             assert!(help.contains(flag), "{flag}: {help}");
         }
-        assert!(print(&["config", "--set", "num.partitions=5"]).contains("num.partitions=5\n"));
+        match parse(&["config", "--set", "num.partitions=5"], Vec::new()) {
+            Ok(Command::ShowConfig(show)) => assert_eq!(show.sourced.config.num_partitions(), 5),
+            other => panic!("{other:?}"),
+        }
         assert_eq!(print(&["--version"]), concat!("barnabas ", env!("CARGO_PKG_VERSION"), "\n"));
     }
 }

@@ -1,14 +1,18 @@
 //! The addresses a broker binds and the addresses it tells clients: `listeners`,
-//! `advertised.listeners`, `listener.security.protocol.map`.
+//! `advertised.listeners`, `controller.listener.names`, `inter.broker.listener.name`.
 //!
-//! The syntax is Kafka's (`AbstractKafkaConfig.listenerListToEndPoints`): `NAME://host:port`, IPv6
-//! addresses in brackets, an empty host for every interface. Only the protocol PLAINTEXT is served; a
-//! listener with another one is refused, because its owner relies on what it would add. Listeners of the
-//! controller role are not opened: the quorum of one node needs none. No name is resolved here.
+//! Syntax, checks and words are Kafka's (`SocketServerConfigs.listenerListToEndPoints`,
+//! `AbstractKafkaConfig.validate`, `KafkaConfig.validateValues`): `NAME://host:port`, IPv6 addresses in
+//! brackets, an empty host for every interface. Only the protocol PLAINTEXT is served; a listener with
+//! another one is refused, because its owner relies on what it would add. Listeners of the controller
+//! role are not opened: the quorum of one node needs none. A listener that is not advertised is no
+//! mistake: its clients are told the address that they came to. No name is resolved here.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
 
-use super::value::InvalidConfig;
+use super::protocols::{self, Protocols};
+use super::value::{InvalidConfig, Value};
 
 /// One listener or advertised address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +30,13 @@ impl Endpoint {
     /// Whether this binds every interface.
     #[must_use]
     pub fn is_wildcard(&self) -> bool {
-        matches!(self.host.as_str(), "" | "0.0.0.0" | "::")
+        self.host.is_empty() || self.ip().is_some_and(|ip| ip.is_unspecified())
+    }
+
+    /// The host, if it is an address and not a name.
+    fn ip(&self) -> Option<IpAddr> {
+        let zoned = self.host.split_once('%').and_then(|(ip, _)| ip.parse::<Ipv6Addr>().ok());
+        zoned.map(IpAddr::V6).or_else(|| self.host.parse().ok())
     }
 }
 
@@ -40,46 +50,88 @@ impl fmt::Display for Endpoint {
 }
 
 /// The texts that listeners are made of.
-pub(super) struct Texts<'t> {
-    pub(super) listeners: &'t [String],
-    pub(super) advertised: Option<&'t [String]>,
-    pub(super) protocols: &'t str,
+struct Texts<'t> {
+    listeners: &'t [String],
+    advertised: Option<&'t [String]>,
+    protocols: &'t str,
     /// Whether `listener.security.protocol.map` was set; if not, controllers' names need no entry.
-    pub(super) protocols_given: bool,
-    pub(super) controllers: &'t [String],
+    protocols_given: bool,
+    controllers: &'t [String],
+    inter_broker: Option<&'t str>,
+    /// Whether `security.inter.broker.protocol` was set.
+    inter_broker_protocol_given: bool,
 }
 
-/// The listeners to open and the addresses to advertise for them, in the same order.
+/// The listeners to open, the addresses to advertise for them in the same order, and the listeners
+/// of the controller role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Endpoints {
     pub(super) listeners: Vec<Endpoint>,
     pub(super) advertised: Vec<Endpoint>,
+    pub(super) controllers: Vec<Endpoint>,
 }
 
-/// Parses and checks all three settings together.
-pub(super) fn resolve(texts: &Texts<'_>) -> Result<Endpoints, InvalidConfig> {
-    let protocols = parse_protocols(texts.protocols)?;
-    let all = parse_all("listeners", texts.listeners)?;
+const LISTENERS: &str = "listeners";
+const ADVERTISED: &str = "advertised.listeners";
+const CONTROLLERS: &str = "controller.listener.names";
+const INTER_BROKER: &str = "inter.broker.listener.name";
+
+/// What the settings with these values say together; `is_set` tells whether one was given at all.
+pub(super) fn endpoints(
+    value: &dyn Fn(&str) -> Option<Value>,
+    is_set: &dyn Fn(&str) -> bool,
+) -> Result<Endpoints, InvalidConfig> {
+    let list = |name: &str| match value(name) {
+        Some(Value::List(items)) => Some(items),
+        _ => None,
+    };
+    let text = |name: &str| value(name).map(|value| value.to_string());
+    resolve(&Texts {
+        listeners: &list(LISTENERS).unwrap_or_default(),
+        advertised: list(ADVERTISED).as_deref(),
+        protocols: &text(protocols::MAP).unwrap_or_default(),
+        protocols_given: is_set(protocols::MAP),
+        controllers: &list(CONTROLLERS).unwrap_or_default(),
+        inter_broker: text(INTER_BROKER).as_deref(),
+        inter_broker_protocol_given: is_set("security.inter.broker.protocol"),
+    })
+}
+
+fn resolve(texts: &Texts<'_>) -> Result<Endpoints, InvalidConfig> {
+    let protocols = Protocols::parse(texts.protocols)?;
+    let is_controller =
+        |e: &Endpoint| texts.controllers.iter().any(|name| name.eq_ignore_ascii_case(&e.name));
+    let all = parse_all(LISTENERS, texts.listeners)?;
     unique_ports(&all, texts.listeners)?;
-    let controller = |name: &str| texts.controllers.iter().any(|c| c.eq_ignore_ascii_case(name));
-    let listeners: Vec<Endpoint> = all.into_iter().filter(|e| !controller(&e.name)).collect();
-    if listeners.is_empty() {
-        return refuse(
-            "listeners",
-            "There must be at least one listener that is not a controller's",
-        );
-    }
     let given = match texts.advertised {
         None => Vec::new(),
-        Some(items) => parse_all("advertised.listeners", items)?,
+        Some(items) => parse_all(ADVERTISED, items)?,
     };
-    for endpoint in listeners.iter().chain(&given) {
-        if !controller(&endpoint.name) || texts.protocols_given {
-            ensure_served(&endpoint.name, &protocols)?;
+    for (key, endpoint) in
+        all.iter().map(|e| (LISTENERS, e)).chain(given.iter().map(|e| (ADVERTISED, e)))
+    {
+        // What is not opened may have any protocol, but a known one.
+        match is_controller(endpoint) {
+            false => protocols.ensure_served(key, &endpoint.name)?,
+            true if texts.protocols_given => protocols.ensure_known(key, &endpoint.name)?,
+            true => {}
         }
     }
-    let advertised = advertise(&listeners, &given)?;
-    Ok(Endpoints { listeners, advertised })
+    let all_names = names(&all);
+    let (controllers, listeners): (Vec<_>, Vec<_>) = all.into_iter().partition(is_controller);
+    let given: Vec<Endpoint> = given.into_iter().filter(|e| !is_controller(e)).collect();
+    let effective = if texts.advertised.is_some() { &given } else { &listeners };
+    if effective.is_empty() || listeners.is_empty() {
+        let message = format!(
+            "There must be at least one broker advertised listener. \
+             Perhaps all listeners appear in {CONTROLLERS}?"
+        );
+        return refuse(LISTENERS, message);
+    }
+    check_inter_broker(texts, &protocols, effective)?;
+    check_advertised(&given, &listeners, &all_names)?;
+    let advertised = listeners.iter().map(|listener| advertise(listener, &given)).collect();
+    Ok(Endpoints { listeners, advertised, controllers })
 }
 
 fn refuse<T>(key: &str, message: impl Into<String>) -> Result<T, InvalidConfig> {
@@ -90,22 +142,27 @@ fn parse_all(key: &str, items: &[String]) -> Result<Vec<Endpoint>, InvalidConfig
     let mut endpoints: Vec<Endpoint> = Vec::with_capacity(items.len());
     for item in items {
         let Some(endpoint) = parse(item) else {
-            return refuse(key, format!("Unable to parse {item} to a broker endpoint in {key}"));
+            return uncreated(key, items, format!("Unable to parse {item} to a broker endpoint"));
         };
-        if endpoints.iter().any(|other| other.name == endpoint.name) {
-            let items = items.join(", ");
-            return refuse(
-                key,
-                format!("Each listener must have a different name, {key}: [{items}]"),
-            );
-        }
         endpoints.push(endpoint);
+    }
+    let twice =
+        |(at, one): (usize, &Endpoint)| endpoints.iter().take(at).any(|e| e.name == one.name);
+    if endpoints.iter().enumerate().any(twice) {
+        let why = "Each listener must have a different name, listeners: ";
+        return uncreated(key, items, format!("{why}[{}]", items.join(", ")));
     }
     Ok(endpoints)
 }
 
+/// Kafka's words around whatever is wrong with one of the lists.
+fn uncreated<T>(key: &str, items: &[String], why: String) -> Result<T, InvalidConfig> {
+    let items = items.join(", ");
+    refuse(key, format!("Error creating broker listeners from '[{items}]': {why}"))
+}
+
 fn parse(text: &str) -> Option<Endpoint> {
-    let (name, address) = text.trim().split_once("://")?;
+    let (name, address) = text.trim().rsplit_once("://")?;
     let (host, port) = address.rsplit_once(':')?;
     let host = host.strip_prefix('[').map_or(Some(host), |inner| inner.strip_suffix(']'))?;
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-%._:".contains(c);
@@ -119,200 +176,105 @@ fn parse(text: &str) -> Option<Endpoint> {
 
 /// Two listeners may share a port only as the IPv4 and IPv6 halves of it, or if the system chooses.
 fn unique_ports(endpoints: &[Endpoint], items: &[String]) -> Result<(), InvalidConfig> {
-    let six = |endpoint: &Endpoint| endpoint.host.contains(':');
-    for (index, one) in endpoints.iter().enumerate() {
-        let clash = endpoints.iter().skip(index + 1).any(|other| {
-            one.port != 0
-                && one.port == other.port
-                && (six(one) == six(other) || one.host.is_empty())
-        });
-        if clash {
-            let items = items.join(", ");
-            let message = format!("Each listener must have a different port, listeners: [{items}]");
-            return refuse("listeners", message);
-        }
+    let list = items.join(", ");
+    for one in endpoints.iter().filter(|endpoint| endpoint.port != 0) {
+        let port = one.port;
+        let here = || endpoints.iter().filter(|endpoint| endpoint.port == port);
+        let ips: Vec<IpAddr> = here().filter_map(Endpoint::ip).collect();
+        let names = here().count() - ips.len();
+        let why = match ips.as_slice() {
+            _ if names > 1 => {
+                format!("Each listener must have a different port, listeners: [{list}]")
+            }
+            [] => continue,
+            [_] if names == 0 => continue,
+            [one, other] if names == 0 && one.is_ipv4() != other.is_ipv4() => continue,
+            [_, _] => format!(
+                "If you have two listeners on the same port then one needs to be IPv4 and the \
+                 other IPv6, listeners: [{list}], port: {port}"
+            ),
+            _ => format!(
+                "Each listener must have a different port unless exactly one listener has an IPv4 \
+                 address and the other IPv6 address, listeners: [{list}], port: {port}"
+            ),
+        };
+        return uncreated(LISTENERS, items, why);
     }
     Ok(())
 }
 
-const MAP: &str = "listener.security.protocol.map";
-
-fn parse_protocols(text: &str) -> Result<Vec<(String, String)>, InvalidConfig> {
-    const KNOWN: [&str; 4] = ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"];
-    let mut protocols = Vec::new();
-    for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
-        let Some((name, protocol)) = item.rsplit_once(':') else {
-            return refuse(MAP, format!("Error parsing configuration property '{MAP}': {item}"));
-        };
-        let (name, protocol) = (name.trim().to_ascii_uppercase(), protocol.trim());
-        if !KNOWN.contains(&protocol) {
-            return refuse(MAP, format!("Invalid security protocol `{protocol}` defined in {MAP}"));
-        }
-        protocols.push((name, protocol.to_owned()));
+/// There is nobody to talk to; but who names a listener for it means one that there is.
+fn check_inter_broker(
+    texts: &Texts<'_>,
+    protocols: &Protocols,
+    effective: &[Endpoint],
+) -> Result<(), InvalidConfig> {
+    let Some(name) = texts.inter_broker else { return Ok(()) };
+    let name = name.trim().to_ascii_uppercase();
+    if texts.inter_broker_protocol_given {
+        let why = "security.inter.broker.protocol should be set.";
+        return refuse(INTER_BROKER, format!("Only one of {INTER_BROKER} and {why}"));
     }
-    Ok(protocols)
-}
-
-fn ensure_served(name: &str, protocols: &[(String, String)]) -> Result<(), InvalidConfig> {
-    // A name given twice: the last entry wins, as in Kafka.
-    match protocols.iter().rfind(|(known, _)| known == name) {
-        None => refuse("listeners", format!("No security protocol defined for listener {name}")),
-        Some((_, protocol)) if protocol == "PLAINTEXT" => Ok(()),
-        Some((_, protocol)) => refuse(
-            "listeners",
-            format!(
-                "Listener {name} asks for {protocol}, which is not supported yet: only PLAINTEXT is"
-            ),
-        ),
-    }
-}
-
-fn advertise(listeners: &[Endpoint], given: &[Endpoint]) -> Result<Vec<Endpoint>, InvalidConfig> {
-    const KEY: &str = "advertised.listeners";
-    if let Some(meta) = given.iter().find(|e| matches!(e.host.as_str(), "0.0.0.0" | "::")) {
+    if !protocols.knows(&name) {
         let message = format!(
-            "{KEY} cannot use the nonroutable meta-address {}. Use a routable IP address.",
+            "Listener with name {name} defined in {INTER_BROKER} not found in {}.",
+            protocols::MAP
+        );
+        return refuse(INTER_BROKER, message);
+    }
+    if !effective.iter().any(|endpoint| endpoint.name == name) {
+        let message = format!(
+            "{INTER_BROKER} must be a listener name defined in {ADVERTISED}. The valid options \
+             based on currently configured listeners are {}",
+            names(effective)
+        );
+        return refuse(INTER_BROKER, message);
+    }
+    Ok(())
+}
+
+fn check_advertised(
+    given: &[Endpoint],
+    listeners: &[Endpoint],
+    all_names: &str,
+) -> Result<(), InvalidConfig> {
+    let known = |name: &str| listeners.iter().any(|listener| listener.name == name);
+    if !given.iter().all(|endpoint| known(&endpoint.name)) {
+        let message = format!(
+            "{ADVERTISED} listener names must be equal to or a subset of the ones defined in \
+             {LISTENERS}. Found {}. The valid options based on the current configuration are {}",
+            names(given),
+            all_names
+        );
+        return refuse(ADVERTISED, message);
+    }
+    let meta = |e: &&Endpoint| e.ip().is_some_and(|ip| ip.is_unspecified());
+    if let Some(meta) = given.iter().find(meta) {
+        let message = format!(
+            "{ADVERTISED} cannot use the nonroutable meta-address {}. Use a routable IP address.",
             meta.host
         );
-        return refuse(KEY, message);
+        return refuse(ADVERTISED, message);
     }
-    let mut advertised = Vec::with_capacity(listeners.len());
-    for listener in listeners {
-        match given.iter().find(|endpoint| endpoint.name == listener.name) {
-            Some(endpoint) => advertised.push(endpoint.clone()),
-            None if given.is_empty() => advertised.push(reachable(listener)),
-            None => {
-                let message = format!("{KEY} has no address for listener {}", listener.name);
-                return refuse(KEY, message);
-            }
-        }
-    }
-    Ok(advertised)
+    Ok(())
 }
 
-/// What to tell clients of a listener without an advertised address.
-fn reachable(listener: &Endpoint) -> Endpoint {
-    let host = if listener.is_wildcard() { String::new() } else { listener.host.clone() };
+fn names(endpoints: &[Endpoint]) -> String {
+    endpoints.iter().map(|endpoint| endpoint.name.as_str()).collect::<Vec<_>>().join(",")
+}
+
+/// What clients of a listener are told. Without an advertised address: the name that it was given,
+/// or else, also for `localhost`, the address that they came to.
+fn advertise(listener: &Endpoint, given: &[Endpoint]) -> Endpoint {
+    if let Some(endpoint) = given.iter().find(|endpoint| endpoint.name == listener.name) {
+        return endpoint.clone();
+    }
+    let is_address = listener.host.is_empty() || listener.ip().is_some();
+    let is_address = is_address || listener.host.eq_ignore_ascii_case("localhost");
+    let host = if is_address { String::new() } else { listener.host.clone() };
     Endpoint { host, ..listener.clone() }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const KAFKAS_MAP: &str =
-        "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT";
-
-    fn items(text: &str) -> Vec<String> {
-        text.split(',').map(str::to_owned).collect()
-    }
-
-    fn try_resolve(
-        listeners: &str,
-        advertised: Option<&str>,
-        map: &str,
-    ) -> Result<(Vec<String>, Vec<String>), String> {
-        let advertised = advertised.map(items);
-        let endpoints = resolve(&Texts {
-            listeners: &items(listeners),
-            advertised: advertised.as_deref(),
-            protocols: map,
-            protocols_given: map != KAFKAS_MAP,
-            controllers: &items("CONTROLLER"),
-        })
-        .map_err(|e| e.message)?;
-        let texts = |list: &[Endpoint]| list.iter().map(ToString::to_string).collect();
-        Ok((texts(&endpoints.listeners), texts(&endpoints.advertised)))
-    }
-
-    #[test]
-    fn addresses_of_all_kinds_parse() {
-        for text in [
-            "PLAINTEXT://127.0.0.1:9092",
-            "PLAINTEXT://[::1]:0",
-            "PLAINTEXT://host_name-1.example:1",
-        ] {
-            let (listeners, advertised) = try_resolve(text, None, KAFKAS_MAP).expect("valid");
-            assert_eq!((listeners, advertised), (vec![text.to_owned()], vec![text.to_owned()]));
-        }
-        let (lower, _) = try_resolve("plaintext://a:1", None, KAFKAS_MAP).expect("valid");
-        assert_eq!(lower, ["PLAINTEXT://a:1"]);
-    }
-
-    #[test]
-    fn a_wildcard_advertises_the_address_that_the_client_reached() {
-        for text in ["PLAINTEXT://:9092", "PLAINTEXT://0.0.0.0:9092", "PLAINTEXT://[::]:9092"] {
-            let (_, advertised) = try_resolve(text, None, KAFKAS_MAP).expect("valid");
-            assert_eq!(advertised, ["PLAINTEXT://:9092"]);
-        }
-    }
-
-    #[test]
-    fn controllers_listeners_are_not_opened() {
-        let texts = "PLAINTEXT://:9092,CONTROLLER://:9093";
-        let advertised = Some("PLAINTEXT://localhost:9092,CONTROLLER://localhost:9093");
-        for map in [KAFKAS_MAP, "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT"] {
-            let (listeners, advertised) = try_resolve(texts, advertised, map).expect("valid");
-            assert_eq!(listeners, ["PLAINTEXT://:9092"]);
-            assert_eq!(advertised, ["PLAINTEXT://localhost:9092"]);
-        }
-        assert!(try_resolve("CONTROLLER://:9093", None, KAFKAS_MAP).is_err());
-    }
-
-    #[test]
-    fn several_listeners_need_names_and_ports_of_their_own() {
-        let map = "A:PLAINTEXT,B:PLAINTEXT";
-        let ok = try_resolve("A://127.0.0.1:9092,B://[::1]:9092", None, map).expect("valid");
-        assert_eq!(ok.0.len(), 2);
-        let error = try_resolve("A://a:1,A://a:2", None, map).unwrap_err();
-        assert!(error.starts_with("Each listener must have a different name"), "{error}");
-        let error = try_resolve("A://a:1,B://a:1", None, map).unwrap_err();
-        assert!(error.starts_with("Each listener must have a different port"), "{error}");
-        assert!(try_resolve("A://a:0,B://a:0", None, map).is_ok());
-    }
-
-    #[test]
-    fn what_is_not_served_is_refused() {
-        for protocol in ["SSL", "SASL_PLAINTEXT", "SASL_SSL"] {
-            let error = try_resolve(&format!("{protocol}://:9092"), None, KAFKAS_MAP).unwrap_err();
-            assert!(error.contains("not supported yet"), "{error}");
-        }
-        let error = try_resolve("FOO://:9092", None, KAFKAS_MAP).unwrap_err();
-        assert_eq!(error, "No security protocol defined for listener FOO");
-        let error = try_resolve("A://:1", None, "A:FOO").unwrap_err();
-        assert_eq!(
-            error,
-            "Invalid security protocol `FOO` defined in listener.security.protocol.map"
-        );
-    }
-
-    #[test]
-    fn texts_that_are_no_address_are_refused() {
-        for text in [
-            "localhost:9092",
-            "PLAINTEXT://localhost",
-            "://a:1",
-            "PLAINTEXT://a:99999",
-            "PLAINTEXT://a:-1",
-            "PLAINTEXT://a b:1",
-            "PLAINTEXT://[::1:1",
-            "PLAINTEXT://a:",
-        ] {
-            let error = try_resolve(text, None, KAFKAS_MAP).unwrap_err();
-            assert!(error.starts_with("Unable to parse"), "{text}: {error}");
-        }
-    }
-
-    #[test]
-    fn an_advertised_address_must_be_one_that_clients_can_reach() {
-        let error = try_resolve("PLAINTEXT://:1", Some("PLAINTEXT://0.0.0.0:1"), KAFKAS_MAP);
-        assert_eq!(
-            error.unwrap_err(),
-            "advertised.listeners cannot use the nonroutable meta-address 0.0.0.0. \
-             Use a routable IP address."
-        );
-        let map = "A:PLAINTEXT,B:PLAINTEXT";
-        let error = try_resolve("A://:1,B://:2", Some("A://a:1"), map).unwrap_err();
-        assert_eq!(error, "advertised.listeners has no address for listener B");
-    }
-}
+#[path = "listeners_tests.rs"]
+mod tests;

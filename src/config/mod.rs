@@ -17,6 +17,7 @@ mod group;
 mod listeners;
 mod nearest;
 mod properties;
+mod protocols;
 mod reset;
 mod scalar;
 mod setting;
@@ -24,6 +25,8 @@ mod sources;
 mod support;
 mod synonyms;
 mod table;
+#[cfg(feature = "toml")]
+mod toml_file;
 mod topic;
 mod value;
 

@@ -15,7 +15,7 @@ use super::broker::Config;
 use super::environment::{Family, Variable};
 use super::error::{ConfigError, ConfigErrors, Origin};
 use super::nearest::{nearest, nearest_own};
-use super::properties;
+use super::properties::{self, Entry};
 use super::support;
 use super::synonyms;
 use super::table;
@@ -41,8 +41,12 @@ pub struct FlagValues {
     pub io: Option<String>,
     /// `--sqpoll`
     pub sqpoll: bool,
+    /// `--pin`
+    pub pin: bool,
     /// `--log-level`
     pub log_level: Option<String>,
+    /// `--log-format`
+    pub log_format: Option<String>,
 }
 
 /// A configuration and what its owner should be told about it.
@@ -118,13 +122,10 @@ struct Gathered {
 
 impl Gathered {
     fn add_file(&mut self, path: &Path) {
-        let entries = match read(path).map(|text| properties::parse(&text)) {
-            Ok(Ok(entries)) => entries,
-            Ok(Err(bad)) => {
-                let origin = Origin::File(path.to_owned(), bad.line);
-                return self.problems.push(ConfigError::Syntax(origin, bad.to_string()));
-            }
-            Err(why) => return self.problems.push(why),
+        let parsed = read(path).map_err(|why| vec![why]);
+        let entries = match parsed.and_then(|text| entries(path, &text)) {
+            Ok(entries) => entries,
+            Err(problems) => return self.problems.extend(problems),
         };
         for entry in entries {
             self.add(&entry.key, entry.value, Origin::File(path.to_owned(), entry.line));
@@ -198,7 +199,9 @@ impl Gathered {
             ("--workers", "barnabas.workers", flags.workers.map(|workers| workers.to_string())),
             ("--io", "barnabas.io", flags.io.clone()),
             ("--sqpoll", "barnabas.io.sqpoll", flags.sqpoll.then(|| true.to_string())),
+            ("--pin", "barnabas.workers.pinned", flags.pin.then(|| true.to_string())),
             ("--log-level", "barnabas.log.level", flags.log_level.clone()),
+            ("--log-format", "barnabas.log.format", flags.log_format.clone()),
         ];
         for (flag, name, text) in texts {
             if let Some(text) = text {
@@ -209,6 +212,26 @@ impl Gathered {
             self.given.remove("broker.id");
         }
     }
+}
+
+/// A file is in TOML if its name ends so, else as Kafka's own.
+fn entries(path: &Path, text: &str) -> Result<Vec<Entry>, Vec<ConfigError>> {
+    let syntax = |(line, what)| ConfigError::Syntax(Origin::File(path.to_owned(), line), what);
+    if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("toml")) {
+        let parsed = in_toml(text);
+        return parsed.map_err(|problems| problems.into_iter().map(syntax).collect());
+    }
+    properties::parse(text).map_err(|bad| vec![syntax((bad.line, bad.to_string()))])
+}
+
+#[cfg(feature = "toml")]
+fn in_toml(text: &str) -> Result<Vec<Entry>, Vec<(usize, String)>> {
+    super::toml_file::parse(text)
+}
+
+#[cfg(not(feature = "toml"))]
+fn in_toml(_: &str) -> Result<Vec<Entry>, Vec<(usize, String)>> {
+    Err(vec![(1, "this barnabas was built without TOML; the feature `toml` brings it".to_owned())])
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {

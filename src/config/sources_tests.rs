@@ -10,12 +10,13 @@ struct File(PathBuf);
 
 impl File {
     fn new(text: &[u8]) -> File {
+        File::with_ending("properties", text)
+    }
+
+    fn with_ending(ending: &str, text: &[u8]) -> File {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "barnabas-config-{}-{}.properties",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
+        let (process, next) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let name = format!("barnabas-config-{process}-{next}.{ending}");
         let path = std::env::temp_dir().join(name);
         fs::write(&path, text).expect("a temporary file");
         File(path)
@@ -30,6 +31,11 @@ impl Drop for File {
 
 fn sets(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+/// What is printed where nothing was set while a broker ran.
+fn effective(sourced: &Sourced) -> String {
+    crate::config::effective(sourced, &BTreeMap::new(), &BTreeMap::new())
 }
 
 fn set(texts: &[&str]) -> Result<Sourced, String> {
@@ -204,7 +210,7 @@ fn host_and_port_replace_their_part_of_the_listener() {
     };
     let set = ["listeners=PLAINTEXT://example:7"];
     for (sets, flags, expected) in [
-        (&[][..], flags(None, Some(0)), "PLAINTEXT://127.0.0.1:0"),
+        (&[][..], flags(None, Some(0)), "PLAINTEXT://localhost:0"),
         (&[], flags(Some("0.0.0.0"), None), "PLAINTEXT://0.0.0.0:9092"),
         (&[], flags(Some("::1"), Some(1)), "PLAINTEXT://[::1]:1"),
         (&[], flags(Some("[::1]"), Some(1)), "PLAINTEXT://[::1]:1"),
@@ -217,7 +223,7 @@ fn host_and_port_replace_their_part_of_the_listener() {
     let error = listener(&two, flags(None, Some(8))).unwrap_err();
     assert!(error.starts_with("--port is ambiguous"), "{error}");
     let error = listener(&[], flags(Some("not a host"), None)).unwrap_err();
-    assert!(error.starts_with("--host: Unable to parse"), "{error}");
+    assert!(error.contains(": Unable to parse PLAINTEXT://not a host:9092 to a broker"), "{error}");
 }
 
 #[test]
@@ -299,7 +305,7 @@ fn a_password_is_not_printed_and_its_place_taker_is_no_setting() {
     let row = crate::config::broker_settings().iter().find(|row| row.sensitive()).expect("some");
     let given = Given::from([(row.name.to_owned(), ("hunter2".to_owned(), Origin::Set))]);
     let config = Config::from_pairs(&[(row.name, "hunter2")]).expect("valid");
-    let printed = crate::config::effective(&Sourced { config, warnings: Vec::new(), given });
+    let printed = effective(&Sourced { config, warnings: Vec::new(), given });
     assert!(printed.contains(&format!("# --set\n#{}=[hidden]\n", row.name)));
     assert!(!printed.contains("hunter2"));
 }
@@ -312,12 +318,12 @@ fn what_is_printed_names_its_places_and_is_a_settings_file_itself() {
     let variables = variables(&[("BARNABAS_WORKERS", "2")]);
     let sources = Sources { file: Some(&given.0), variables, flags, ..Sources::default() };
     let sourced = from_sources(&sources).expect("valid");
-    let printed = crate::config::effective(&sourced);
+    let printed = effective(&sourced);
     let file_name = given.0.display().to_string();
     for (origin, line) in [
         (format!("{file_name}:1"), "num.partitions=3"),
         ("BARNABAS_WORKERS".to_owned(), "barnabas.workers=2"),
-        ("--port".to_owned(), "listeners=PLAINTEXT://127.0.0.1:0"),
+        ("--port".to_owned(), "listeners=PLAINTEXT://localhost:0"),
         ("brought by Barnabas".to_owned(), "node.id=1"),
         ("default".to_owned(), "log.retention.hours=168"),
         ("default".to_owned(), "#log.retention.ms="),
@@ -330,4 +336,53 @@ fn what_is_printed_names_its_places_and_is_a_settings_file_itself() {
         let (one, other) = (sourced.config.get(setting.name), again.get(setting.name));
         assert_eq!(one, other, "{}", setting.name);
     }
+}
+
+#[test]
+fn what_was_set_while_it_ran_is_printed_above_what_it_is_started_with() {
+    let map = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+    };
+    let cluster = map(&[
+        ("message.max.bytes", "20"),
+        ("num.io.threads", "4"),
+        ("log.cleaner.threads", "no number"),
+        ("leader.replication.throttled.rate", "7"),
+    ]);
+    let node = map(&[("message.max.bytes", "30")]);
+    let sourced = set(&["message.max.bytes=10", "log.cleaner.threads=3"]).expect("valid");
+    let printed = crate::config::effective(&sourced, &cluster, &node);
+    for lines in [
+        "# set while it ran, for this broker; above --set\nmessage.max.bytes=30\n",
+        "# set while it ran, for all brokers\nnum.io.threads=4\n",
+        "# set while it ran, for all brokers\nleader.replication.throttled.rate=7\n",
+        "# --set\nlog.cleaner.threads=3\n",
+    ] {
+        assert!(printed.contains(lines), "{lines}{printed}");
+    }
+}
+
+#[cfg(feature = "toml")]
+#[test]
+fn a_file_in_toml_means_what_the_same_names_mean_in_kafkas() {
+    let text = b"num.partitions = 3\nlisteners = ['A://127.0.0.1:0', 'B://:0']\n[log]\n\
+                 retention.hours = 2\n[listener.security.protocol]\nmap = 'A:PLAINTEXT,B:PLAINTEXT'\n";
+    for ending in ["toml", "TOML"] {
+        let given = File::with_ending(ending, text);
+        let sourced = of_file(&given.0).expect("valid");
+        let config = &sourced.config;
+        assert_eq!((config.num_partitions(), config.listeners().len()), (3, 2));
+        assert_eq!(config.topic_defaults().retention_ms, 2 * 3_600_000);
+        let line = format!("# {}:4\nlog.retention.hours=2\n", given.0.display());
+        assert!(effective(&sourced).contains(&line));
+    }
+    let given = File::with_ending("toml", b"num.partition = 3\n[log]\nretention.hours = true\n");
+    let error = of_file(&given.0).unwrap_err().to_string();
+    let expected = "2 problems with the configuration:\n  \
+         FILE:1: unknown setting num.partition; did you mean num.partitions?\n  \
+         FILE:3: Invalid value true for configuration log.retention.hours: Not a number of type INT";
+    assert_eq!(error.replace(&given.0.display().to_string(), "FILE"), expected);
+    let given = File::with_ending("toml", b"[log]\ndirs = [1]\ndir = \n");
+    let error = of_file(&given.0).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("{}:3: ", given.0.display())), "{error}");
 }

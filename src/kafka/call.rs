@@ -27,6 +27,8 @@ pub struct Origin {
     pub local: SocketAddr,
     /// The client's address.
     pub remote: SocketAddr,
+    /// The number of its connection, by which log lines name it.
+    pub conn: u64,
 }
 
 impl Origin {

@@ -14,6 +14,7 @@ use super::fetch::{self, ParkedFetch};
 use super::groups::{self, ParkedFrame, ParkedGroup};
 use super::parked::Parked;
 use super::produce::ParkedProduce;
+use super::trace;
 use super::wakes::Wakes;
 use super::{api_versions, produce};
 use crate::broker::{Shared, Unflushed, WorkerMessage};
@@ -123,6 +124,7 @@ impl KafkaService {
             )));
         };
         let call = Call { api: api.key, header, origin: session.origin };
+        trace::request(&call, slot, frame.len());
         if api.key == ApiKey::ApiVersions {
             api_versions::handle(&self.shared, &call, &mut reader, &mut self.out);
             return self.answer(cx, slot);
@@ -253,7 +255,9 @@ impl Service for KafkaService {
 
     fn open(&mut self, _cx: &mut Context<'_>, _conn: ConnId, peer: &Peer) -> Session {
         let (listener, local, remote) = (peer.listener, peer.local, peer.remote);
-        Session { origin: Origin { listener, local, remote } }
+        let origin = Origin { listener, local, remote, conn: peer.number };
+        trace::opened(&self.shared, self.worker, &origin);
+        Session { origin }
     }
 
     fn framing(&self, _session: &Session, input: &[u8]) -> Framing {

@@ -5,6 +5,7 @@
 //! tries again a moment later: it must never spin on a listener that stays readable.
 
 use super::admission::Admissions;
+use super::door::Door;
 use super::mailbox::{Bell, Receiver, Sender};
 use super::options::Options;
 use super::report::Reporter;
@@ -29,6 +30,8 @@ pub(crate) enum Order {
 
 struct Listener {
     socket: TcpListener,
+    /// See [`Peer::listener`].
+    index: usize,
     /// Somebody may be waiting.
     ready: bool,
 }
@@ -45,6 +48,8 @@ pub(crate) struct Acceptor {
     reporter: Reporter,
     /// Accepting rests until then.
     paused: Option<Instant>,
+    /// Connections handed over so far.
+    accepted: u64,
 }
 
 impl Acceptor {
@@ -52,15 +57,15 @@ impl Acceptor {
         poll: Poll,
         bell: Arc<Bell>,
         orders: Receiver<Order>,
-        sockets: Vec<TcpListener>,
+        doors: Vec<Door>,
         workers: Vec<Sender<Control>>,
         admissions: Arc<Admissions>,
         options: &Options,
     ) -> io::Result<Acceptor> {
         let mut listeners = Vec::new();
-        for (at, mut socket) in sockets.into_iter().enumerate() {
+        for (at, Door { mut socket, listener: index, .. }) in doors.into_iter().enumerate() {
             poll.registry().register(&mut socket, Token(at), Interest::READABLE)?;
-            listeners.push(Listener { socket, ready: false });
+            listeners.push(Listener { socket, index, ready: false });
         }
         Ok(Acceptor {
             poll,
@@ -73,6 +78,7 @@ impl Acceptor {
             receive_buffer: options.receive_buffer,
             reporter: Reporter::new(Instant::now()),
             paused: None,
+            accepted: 0,
         })
     }
 
@@ -120,7 +126,10 @@ impl Acceptor {
     fn accept_all(&mut self, at: usize, now: Instant) {
         while self.listeners[at].ready && self.paused.is_none() {
             match self.listeners[at].socket.accept() {
-                Ok((socket, remote)) => self.hand_over(socket, canonical(remote), at, now),
+                Ok((socket, remote)) => {
+                    let listener = self.listeners[at].index;
+                    self.hand_over(socket, canonical(remote), listener, now);
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.listeners[at].ready = false;
                 }
@@ -152,7 +161,8 @@ impl Acceptor {
             }
         };
         let worker = admission.worker();
-        let peer = Peer { remote, local, listener };
+        self.accepted += 1;
+        let peer = Peer { remote, local, listener, number: self.accepted };
         let newcomer = Control::Newcomer { socket, peer, admission };
         if let Err(error) = self.workers[worker].send(newcomer) {
             let line = format_args!("turned the connection from {remote} away: {error}");

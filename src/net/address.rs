@@ -1,21 +1,29 @@
-//! From the host of a listener to the address that it binds.
+//! From the host of a listener to the addresses that it binds.
 //!
 //! One listener binds one address, as in Kafka (`SocketServer.openServerSocket`): of a name with
-//! several it is the one that Java would take, so the first IPv4 one. It must never narrow what was
-//! asked for in silence: no host means every address of the machine, of both families.
+//! several it is the one that Java would take, so the first IPv4 one. `localhost` alone is both of the
+//! machine's own addresses, whatever its resolver says (RFC 6761): clients try one or the other
+//! first, and some try no second. It must never narrow what was asked for in silence: no host means
+//! every address of the machine, of both families.
 
+use super::options::Listen;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
-/// The address that a listener with this host, a name or an address, binds. An empty host is every
-/// address of this machine.
-pub fn resolve(host: &str, port: u16) -> io::Result<SocketAddr> {
+/// What a listener with this host, a name or an address, binds. An empty host is every address of
+/// this machine.
+pub fn resolve(host: &str, port: u16) -> io::Result<Listen> {
     if host.is_empty() {
-        return Ok(SocketAddr::new(everywhere(), port));
+        return Ok(SocketAddr::new(everywhere(), port).into());
+    }
+    if host.eq_ignore_ascii_case("localhost") {
+        let own: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        return Ok(Listen { addresses: own.map(|ip| SocketAddr::new(ip, port)).to_vec() });
     }
     let found = (host, port).to_socket_addrs()?;
-    choose(found).ok_or_else(|| io::Error::new(ErrorKind::NotFound, "the name has no address"))
+    let chosen = choose(found).map(Listen::from);
+    chosen.ok_or_else(|| io::Error::new(ErrorKind::NotFound, "the name has no address"))
 }
 
 /// IPv6's wildcard serves IPv4 too; a kernel without IPv6 has no sockets for it.
@@ -54,7 +62,15 @@ mod tests {
         for text in ["127.0.0.1:1", "[::1]:2", "0.0.0.0:3", "[::]:4"] {
             let address: SocketAddr = text.parse().expect("valid");
             let found = resolve(&address.ip().to_string(), address.port());
-            assert_eq!(found.ok(), Some(address));
+            assert_eq!(found.ok(), Some(address.into()));
+        }
+    }
+
+    #[test]
+    fn localhost_is_both_of_the_machines_own_addresses() {
+        for host in ["localhost", "LocalHost"] {
+            let own = ["127.0.0.1:7", "[::1]:7"].map(|text| text.parse().expect("valid"));
+            assert_eq!(resolve(host, 7).ok(), Some(Listen { addresses: own.to_vec() }));
         }
     }
 }

@@ -90,6 +90,8 @@ pub(crate) struct Core {
     pub(super) favoured: Option<ConnId>,
     /// When it was last looked for frames that have stalled.
     pub(super) looked: Option<Instant>,
+    /// The worker is to end once all is answered.
+    pub(crate) stopping: bool,
     /// Nothing is received any more: the worker is stopping.
     pub(crate) deaf: bool,
     /// Bytes of unsent answers in memory.
@@ -115,6 +117,7 @@ impl Core {
             starved: Vec::new(),
             favoured: None,
             looked: None,
+            stopping: false,
             deaf: false,
             unsent: 0,
             trimmed_sparse: false,
@@ -225,6 +228,7 @@ impl Core {
         if entry.doomed || entry.conn.closing {
             return false;
         }
+        let number = entry.peer.number;
         let before = entry.conn.outbox.memory();
         let filled = fill(&mut entry.conn, &mut self.pool);
         self.unsent = self.unsent + entry.conn.outbox.memory() - before;
@@ -234,6 +238,7 @@ impl Core {
             ::log::error!(target: "barnabas::net", "a slot was answered twice: {slot:?}");
             return false;
         }
+        ::log::debug!(target: "barnabas::net", "req={number}.{} is done", slot.seq);
         self.mark_dirty(slot.conn);
         self.unpause(slot.conn);
         true
@@ -342,12 +347,11 @@ impl Core {
     pub(crate) fn report_close(&mut self, id: ConnId) {
         let Some(entry) = self.conns.get(id.0) else { return };
         let Some(why) = &entry.why else { return };
-        let remote = entry.peer.remote;
-        if why.bad {
-            let line = format_args!("closed the connection from {remote}: {}", why.text);
-            self.reporter.warn(self.now, line);
-        } else {
-            ::log::debug!(target: "barnabas::net", "closed the connection from {remote}: {}", why.text);
+        let (number, remote, text) = (entry.peer.number, entry.peer.remote, &why.text);
+        let line = format_args!("conn={number} closed the connection from {remote}: {text}");
+        match why.bad {
+            true => self.reporter.warn(self.now, line),
+            false => ::log::debug!(target: "barnabas::net", "{line}"),
         }
     }
 

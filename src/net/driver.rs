@@ -47,6 +47,10 @@ pub(crate) trait Host {
     /// What to write next. Unless there is nothing, [`Host::written`] follows.
     fn output<'a>(&'a mut self, id: ConnId, gather: &mut Gather<'a>) -> Output<'a>;
 
+    /// Nothing happens with this connection before it is told that bytes have left: otherwise that may be
+    /// told when the next wait is over.
+    fn waits_for_written(&self, id: ConnId) -> bool;
+
     /// So many bytes of it have left.
     fn written(&mut self, id: ConnId, n: usize);
 

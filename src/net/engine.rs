@@ -240,6 +240,12 @@ impl<S: Service> Host for Engine<S> {
         }
     }
 
+    fn waits_for_written(&self, id: ConnId) -> bool {
+        let Core { stopping, limits, pool, .. } = &self.core;
+        let conn = self.core.conns.get(id.0).map(|entry| &entry.conn);
+        *stopping || conn.is_none_or(|conn| !conn.may_feed(limits, pool))
+    }
+
     fn written(&mut self, id: ConnId, n: usize) {
         self.core.written(id, n);
         self.core.close_if_finished(id);

@@ -4,7 +4,7 @@
 //! above the driver knows of readiness:
 //!
 //! ```text
-//! server     binds, starts and stops the threads       address  what a listener binds
+//! server     binds, starts and stops the threads       address, door  what a listener binds, and binding
 //! acceptor   one thread: accepts and hands over        admission  who may come in
 //! worker     N threads: the turn of the loop           timers     without a tick
 //! engine     bytes -> frames -> service                core, patience  what a worker knows
@@ -23,6 +23,7 @@ mod admission;
 mod connection;
 mod context;
 mod core;
+mod door;
 mod driver;
 mod engine;
 mod epoll;
@@ -52,7 +53,7 @@ pub use connection::{Connection, Input};
 pub use context::Context;
 pub use inbox::{Next, Starved};
 pub use mailbox::{Bell, Mailbox, Received, Receiver, SendError, Sender, Wake};
-pub use options::{DriverKind, Limits, Options};
+pub use options::{DriverKind, Limits, Listen, Options};
 pub use outbox::{Gather, Outbox, Output};
 pub use pool::{Budget, Pool, WINDOW};
 pub use region::{FileRange, Region};

@@ -13,11 +13,25 @@ pub enum DriverKind {
     Uring,
 }
 
+/// One listener: its addresses, with one port on all of them. Port 0 takes one that is free on all.
+/// Of several addresses those that this machine does not have are left out, with a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// Never empty; all with the same port.
+    pub addresses: Vec<SocketAddr>,
+}
+
+impl From<SocketAddr> for Listen {
+    fn from(address: SocketAddr) -> Listen {
+        Listen { addresses: vec![address] }
+    }
+}
+
 /// The setup of [`super::bind`].
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Addresses to listen on; port 0 takes a free one.
-    pub listeners: Vec<SocketAddr>,
+    /// What to listen on.
+    pub listeners: Vec<Listen>,
     /// Worker threads.
     pub workers: usize,
     /// Limits on what peers may use.
@@ -27,6 +41,8 @@ pub struct Options {
     /// io_uring only: a thread of the kernel's for each worker looks for what there is to do, and takes a
     /// core while there is something.
     pub sqpoll: bool,
+    /// Each worker stays on a core of its own, as far as there are that many.
+    pub pinned: bool,
     /// The kernel's send buffer per connection; `None` leaves it to the kernel's own tuning, which
     /// costs least per byte.
     pub send_buffer: Option<usize>,
@@ -44,6 +60,7 @@ impl Default for Options {
             limits: Limits::default(),
             driver: DriverKind::Mio,
             sqpoll: false,
+            pinned: false,
             send_buffer: None,
             receive_buffer: None,
             backlog: 1024,

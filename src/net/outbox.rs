@@ -51,11 +51,17 @@ impl<'a> Gather<'a> {
         &self.slices[..self.len]
     }
 
+    /// How many bytes they have, if that is `most` at most and nothing had to be left out.
+    pub(super) fn whole_len(&self, most: usize) -> Option<usize> {
+        let len = self.slices().iter().map(|slice| slice.len()).sum();
+        (len <= most && !self.is_full()).then_some(len)
+    }
+
     fn is_full(&self) -> bool {
         self.len == SLICES
     }
 
-    fn push(&mut self, bytes: &'a [u8]) {
+    pub(super) fn push(&mut self, bytes: &'a [u8]) {
         self.slices[self.len] = IoSlice::new(bytes);
         self.len += 1;
     }

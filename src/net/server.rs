@@ -3,6 +3,7 @@
 use super::acceptor::{self, Acceptor, Order};
 use super::admission::Admissions;
 use super::core::Core;
+use super::door::{self, Door};
 use super::epoll::{self, Epoll};
 use super::mailbox::{Bell, DEFAULT_LIMIT, Mailbox, Receiver, Sender};
 use super::options::{DriverKind, Limits, Options};
@@ -13,9 +14,7 @@ use super::stats::Stats;
 use super::uring::Uring;
 use super::watch::{Failure, watched};
 use super::worker::{Control, Mail, Worker};
-use mio::net::TcpListener;
 use mio::{Poll, Waker};
-use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,8 +25,7 @@ use std::time::Instant;
 /// Who connects before [`Bound::start`] waits.
 pub struct Bound<M: Send + 'static> {
     options: Options,
-    sockets: Vec<TcpListener>,
-    addresses: Vec<SocketAddr>,
+    doors: Vec<Door>,
     workers: Vec<Seat<M>>,
     budget: Arc<Budget>,
     admissions: Arc<Admissions>,
@@ -54,44 +52,19 @@ struct Seat<M> {
 /// from now on and started by [`Bound::start`].
 pub fn bind<M: Send + 'static>(options: &Options) -> io::Result<Bound<M>> {
     assert!(options.workers > 0, "a server needs a worker");
-    let mut sockets = Vec::new();
-    let mut addresses = Vec::new();
-    for address in &options.listeners {
-        let socket = listen(*address, options).map_err(|error| {
-            io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
-        })?;
-        addresses.push(socket.local_addr()?);
-        sockets.push(socket);
-    }
+    let doors = door::open_all(options)?;
     let mut options = options.clone();
     let workers = seats(&mut options)?;
     let limits = &options.limits;
     let (max, max_per_ip) = (limits.max_connections, limits.max_connections_per_ip);
     Ok(Bound {
-        sockets,
-        addresses,
+        doors,
         workers,
         budget: Budget::new(limits.max_memory),
         admissions: Admissions::new(max, max_per_ip, options.workers),
         options,
         failure: Arc::new(|| {}),
     })
-}
-
-fn listen(address: SocketAddr, options: &Options) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    #[cfg(unix)]
-    socket.set_reuse_address(true)?;
-    if address.is_ipv6() {
-        // [::] serves IPv4 too, unless a listener of its own does on this port.
-        let on_port = |other: &SocketAddr| other.port() == address.port() && address.port() != 0;
-        let ipv4 = options.listeners.iter().any(|other| other.is_ipv4() && on_port(other));
-        socket.set_only_v6(ipv4 || !address.ip().is_unspecified())?;
-    }
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
-    Ok(TcpListener::from_std(socket.into()))
 }
 
 /// All that can fail of a worker is made here, so that one that was started works.
@@ -149,9 +122,15 @@ fn ringing(wake: impl Fn() -> io::Result<()> + Send + Sync + 'static) -> Arc<Bel
 }
 
 impl<M: Send + 'static> Bound<M> {
-    /// The listeners' addresses, in the order of the options, with the ports that they got.
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+    /// All addresses, in the order of the options, with the ports that they got.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.doors.iter().map(|door| door.address).collect()
+    }
+
+    /// Those of the listener with this index; there is at least one.
+    pub fn addresses_of(&self, listener: usize) -> impl Iterator<Item = SocketAddr> + '_ {
+        let doors = self.doors.iter().filter(move |door| door.listener == listener);
+        doors.map(|door| door.address)
     }
 
     /// The workers' mailboxes.
@@ -191,7 +170,7 @@ impl<M: Send + 'static> Bound<M> {
             poll,
             bell,
             order_receiver,
-            self.sockets,
+            self.doors,
             controls.clone(),
             admissions.clone(),
             &self.options,
@@ -204,7 +183,11 @@ impl<M: Send + 'static> Bound<M> {
                 (service.clone(), self.options.limits.clone(), self.budget.clone());
             let failure = self.failure.clone();
             let thread = thread::Builder::new().name(format!("worker-{index}"));
-            let worker = move || work(seat, limits, budget, || service(index));
+            let pin = self.options.pinned.then_some(index);
+            let worker = move || {
+                pin.into_iter().for_each(stay_on_a_core);
+                work(seat, limits, budget, || service(index))
+            };
             let worker = move || watched(failure, "a worker", worker);
             running.workers.push(thread.spawn(worker)?);
         }
@@ -223,6 +206,16 @@ fn acceptor_seat() -> io::Result<AcceptorSeat> {
     let bell = bell(&poll, acceptor::WAKE)?;
     let (orders, receiver) = Mailbox::with_bell(bell.clone(), 16);
     Ok((orders, receiver, poll, bell))
+}
+
+/// Keeps the calling worker on one of the cores that the process may use, in turn. Where the system lets
+/// nobody choose, it says so and goes on.
+fn stay_on_a_core(worker: usize) {
+    let cores = core_affinity::get_core_ids().unwrap_or_default();
+    let core = cores.get(worker.checked_rem(cores.len()).unwrap_or_default());
+    if !core.is_some_and(|core| core_affinity::set_for_current(*core)) {
+        ::log::warn!(target: "barnabas::net", "worker-{worker} cannot be kept on a core");
+    }
 }
 
 /// The whole life of a worker thread.

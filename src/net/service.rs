@@ -25,6 +25,11 @@ impl Slot {
     pub fn conn(&self) -> ConnId {
         self.conn
     }
+
+    /// The number of the request on its connection, from 0.
+    pub fn number(&self) -> u64 {
+        self.seq
+    }
 }
 
 /// Who is at the other end. An IPv4 address is one, to whatever listener it came.
@@ -36,6 +41,8 @@ pub struct Peer {
     pub local: SocketAddr,
     /// Which of the listeners it came to.
     pub listener: usize,
+    /// The number of the connection, by which log lines name it: unique in this process.
+    pub number: u64,
 }
 
 /// What the bytes at the front of a connection's input are.

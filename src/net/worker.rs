@@ -161,6 +161,7 @@ impl<S: Service, D: Driver> Worker<S, D> {
                 }
                 Control::Stop(deadline) => {
                     self.stage = Stage::Ordered;
+                    self.engine.core.stopping = true;
                     self.engine.core.timers.set(deadline, Alarm::Stop);
                 }
             }

@@ -259,7 +259,7 @@ pub struct Server {
 }
 
 pub fn options() -> Options {
-    let listeners = vec!["127.0.0.1:0".parse().unwrap()];
+    let listeners = vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()];
     let sqpoll = std::env::var("TEST_IO").as_deref() == Ok("sqpoll");
     Options { listeners, driver: driver(), sqpoll, ..Options::default() }
 }
@@ -287,7 +287,7 @@ pub fn serve_file(options: Options, file: Option<Arc<dyn Region>>) -> Server {
     let bound: Bound<Message> = net::bind(&options).unwrap();
     let shared = Arc::new(Shared::default());
     let (addresses, senders, stats, budget) =
-        (bound.addresses().to_vec(), bound.senders(), bound.stats(), bound.budget());
+        (bound.addresses(), bound.senders(), bound.stats(), bound.budget());
     let for_workers = shared.clone();
     let running = bound.start(move |_| Echo::new(for_workers.clone(), file.clone())).unwrap();
     Server {

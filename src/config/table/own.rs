@@ -20,8 +20,12 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("How sockets are driven; auto takes the best that is built in."),
     boolean("barnabas.io.sqpoll").default("false").used()
         .doc("With uring: a thread of the kernel's polls for each worker; each needs a core besides the worker's."),
+    string("barnabas.log.format").default("text").one_of_any_case(&["text", "json"]).used()
+        .doc("How lines are logged to standard error: as text, or as a JSON object each."),
     string("barnabas.log.level").default("info").one_of_any_case(&["off", "error", "warn", "info", "debug"]).used()
         .doc("What is logged to standard error."),
     int("barnabas.workers").default("0").between(0, 1024).used()
         .doc("Worker threads; 0 takes one per core."),
+    boolean("barnabas.workers.pinned").default("false").used()
+        .doc("Each worker stays on a core of its own, as far as there are that many."),
 ];

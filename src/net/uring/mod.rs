@@ -10,6 +10,8 @@
 //!   memory: the kernel puts what comes into a buffer of [`Buffers`], and then the host is asked
 //!   ([`Host::arrived`]). Where an unfinished frame lacks much, it is received into the connection's own
 //!   space instead, which is lent as [`Host::input`] says.
+//! * A small write is *quiet*: it completes only if it fails, so that an answer by itself costs no second
+//!   turn. That it has not failed is known once an enter has submitted it.
 //! * A connection has one receive and one write under way at most. Paused it has none, so that what it
 //!   sends stays with its peer; that it breaks is watched for. A receive that was under way when it was
 //!   paused may bring one buffer more.
@@ -69,6 +71,8 @@ pub(crate) struct Uring {
     has_moved: bool,
     /// To write to at the next flush.
     to_send: Vec<ConnId>,
+    /// What is written quietly, since the last enter.
+    quiet: Vec<ConnId>,
     /// Those that nobody has been told of.
     completions: Vec<Completion>,
     /// Why the next wait fails.
@@ -104,6 +108,7 @@ impl Uring {
             unfed: Vec::new(),
             has_moved: false,
             to_send: Vec::new(),
+            quiet: Vec::new(),
             completions: Vec::new(),
             broken: None,
             messages: Vec::new(),
@@ -242,11 +247,12 @@ impl Driver for Uring {
         host.woke();
         let mut completions = std::mem::take(&mut self.completions);
         self.queue.take(&mut completions);
+        let told = self.tell_quiet(host, &mut completions);
         for (what, result, flags) in completions.drain(..) {
             self.complete(host, what, result, flags);
         }
         self.completions = completions;
-        Ok(())
+        told
     }
 
     fn flush(&mut self, host: &mut impl Host) {
@@ -298,6 +304,7 @@ impl Driver for Uring {
         self.to_send.shrink_to_fit();
         self.completions = Vec::new();
         self.messages = Vec::new();
+        self.quiet.shrink_to_fit();
         if self.queue.is_polled() {
             self.broken = self.trim_polled().err();
             return;
@@ -342,5 +349,7 @@ fn buffer_of(flags: u32) -> Option<u16> {
     cqueue::buffer_select(flags)
 }
 
+#[cfg(test)]
+mod quiet_tests;
 #[cfg(test)]
 mod tests;

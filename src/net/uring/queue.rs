@@ -59,7 +59,10 @@ impl Queue {
         builder.setup_r_disabled().setup_submit_all().dontfork();
         let ring: IoUring = builder.setup_cqsize(COMPLETIONS).build(ENTRIES)?;
         let params = ring.params();
-        if !(params.is_feature_nodrop() && params.is_feature_ext_arg() && has_operations(&ring)?) {
+        let has_features = params.is_feature_nodrop()
+            && params.is_feature_ext_arg()
+            && params.is_feature_skip_cqe_on_success();
+        if !(has_features && has_operations(&ring)?) {
             return Err(io::Error::new(
                 ErrorKind::Unsupported,
                 "this kernel's io_uring is too old",
@@ -207,6 +210,12 @@ impl Queue {
             self.take(into);
         }
         Ok(())
+    }
+
+    /// The kernel has begun all that was put in: what cannot wait there is over by now. Not of a polled
+    /// ring, whose thread begins things at any time.
+    pub(super) fn is_all_begun(&mut self) -> bool {
+        !self.is_polled && self.backlog.is_empty() && self.ring.submission().is_empty()
     }
 
     /// Nothing has completed that was not taken.

@@ -4,10 +4,16 @@ use super::super::driver::{Driver, Host};
 use super::super::outbox::{Gather, Output};
 use super::super::service::ConnId;
 use super::super::sys;
+use super::queue::Completion;
 use super::socket::{Message, Socket, What};
 use super::{Uring, socket};
-use io_uring::{opcode, types};
+use io_uring::{opcode, squeue, types};
 use std::io::{self, ErrorKind};
+
+/// A quiet write has so many bytes at most, and so many are under way at once: what they hold is kept
+/// until the next wait is over.
+const QUIET_BYTES: usize = 16 * 1024;
+const QUIET_WRITES: usize = 64;
 
 impl Uring {
     /// Writes until a write is under way, there is nothing left, the socket is full, or the connection
@@ -17,12 +23,20 @@ impl Uring {
         while let Some(socket) = socket(&mut self.sockets, id)
             && !(socket.sends || socket.is_full || socket.closing.is_some())
         {
+            let may_be_quiet = !self.queue.is_polled()
+                && self.quiet.len() < QUIET_WRITES
+                && socket.may_be_quiet()
+                && !host.waits_for_written(id);
             let mut gather = Gather::new();
             let (result, is_file) = match host.output(id, &mut gather) {
                 Output::Nothing => return,
                 Output::Gathered { more: false } => {
                     let spare = self.messages.pop();
+                    socket.quiet = gather.whole_len(QUIET_BYTES).filter(|_| may_be_quiet);
                     let entry = gathered(socket, &gather, spare);
+                    if socket.quiet.is_some() {
+                        self.quiet.push(id);
+                    }
                     self.stats.sends.add(1);
                     // SAFETY: what was offered stays until `written` or `gone`, which come after the
                     // completion, and so does the header, which the socket holds.
@@ -101,8 +115,10 @@ impl Uring {
     pub(super) fn sent(&mut self, host: &mut impl Host, id: ConnId, result: i32) {
         let Some(socket) = socket(&mut self.sockets, id) else { return };
         socket.sends = false;
+        let quiet = socket.quiet.take();
         self.messages.extend(socket.message.take());
         let n = usize::try_from(result).unwrap_or(0);
+        socket.is_slow = quiet.is_some_and(|whole| n < whole);
         self.stats.bytes_out.add(n as u64);
         if self.is_closing(host, id) {
             return;
@@ -113,6 +129,36 @@ impl Uring {
             code => host.failed(id, io::Error::from_raw_os_error(code)),
         }
     }
+
+    /// Tells of the quiet writes. They do not wait in the kernel, so that the enter that has submitted them
+    /// has ended them too, and those of which no completion came have written all their bytes.
+    pub(super) fn tell_quiet(
+        &mut self,
+        host: &mut impl Host,
+        completions: &mut Vec<Completion>,
+    ) -> io::Result<()> {
+        if self.quiet.is_empty() || !self.queue.is_all_begun() {
+            return Ok(());
+        }
+        // None that has failed may be among those that the kernel has put aside.
+        self.queue.take_all(completions)?;
+        completions.retain(|&(what, result, _)| match what {
+            What::Send(id) => {
+                self.sent(host, id, result);
+                false
+            }
+            _ => true,
+        });
+        let mut quiet = std::mem::take(&mut self.quiet);
+        for id in quiet.drain(..) {
+            let whole = socket(&mut self.sockets, id).and_then(|socket| socket.quiet);
+            if let Some(whole) = whole {
+                self.sent(host, id, i32::try_from(whole).unwrap_or(i32::MAX));
+            }
+        }
+        self.quiet = quiet;
+        Ok(())
+    }
 }
 
 /// The entry for what was gathered; the socket holds what it points at besides the bytes.
@@ -120,14 +166,19 @@ fn gathered(
     socket: &mut Socket,
     gather: &Gather<'_>,
     spare: Option<Box<Message>>,
-) -> io_uring::squeue::Entry {
+) -> squeue::Entry {
     socket.sends = true;
     let fd = types::Fd(socket.fd());
-    if let [one] = gather.slices() {
+    // All or an error, at once: that is what makes silence mean success.
+    let whole = if socket.quiet.is_some() { libc::MSG_DONTWAIT | libc::MSG_WAITALL } else { 0 };
+    let flags = libc::MSG_NOSIGNAL | whole;
+    let entry = if let [one] = gather.slices() {
         let len = u32::try_from(one.len()).unwrap_or(u32::MAX);
-        return opcode::Send::new(fd, one.as_ptr(), len).flags(libc::MSG_NOSIGNAL).build();
-    }
-    let message = socket.message.insert(spare.unwrap_or_else(Message::new));
-    let header = message.point_at(gather);
-    opcode::SendMsg::new(fd, header).flags(libc::MSG_NOSIGNAL as u32).build()
+        opcode::Send::new(fd, one.as_ptr(), len).flags(flags).build()
+    } else {
+        let message = socket.message.insert(spare.unwrap_or_else(Message::new));
+        let header = message.point_at(gather);
+        opcode::SendMsg::new(fd, header).flags(flags as u32).build()
+    };
+    if socket.quiet.is_some() { entry.flags(squeue::Flags::SKIP_SUCCESS) } else { entry }
 }

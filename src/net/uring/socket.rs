@@ -79,6 +79,10 @@ pub(super) struct Socket {
     pub(super) kept: Option<(u16, usize)>,
     /// A gathered write is under way; its slices, if there are several.
     pub(super) sends: bool,
+    /// So many bytes are under way quietly, see [`Uring::tell_quiet`](super::Uring::tell_quiet).
+    pub(super) quiet: Option<usize>,
+    /// A quiet write has found too little room: the next one waits for it.
+    pub(super) is_slow: bool,
     pub(super) message: Option<Box<Message>>,
     /// The socket is full: it is waited for room.
     pub(super) is_full: bool,
@@ -103,6 +107,8 @@ impl Socket {
             receiving: Receiving::No,
             kept: None,
             sends: false,
+            quiet: None,
+            is_slow: false,
             message: None,
             is_full: false,
             is_watched: false,
@@ -121,6 +127,12 @@ impl Socket {
     /// The kernel has something of it that will complete.
     pub(super) fn is_under_way(&self) -> bool {
         self.receiving != Receiving::No || self.sends || self.is_full || self.is_watched
+    }
+
+    /// A write may go on without its success being told: there is something that ends the next wait, and
+    /// the peer takes what it gets.
+    pub(super) fn may_be_quiet(&self) -> bool {
+        self.receiving != Receiving::No && !self.is_slow
     }
 
     /// What is unread when a socket is closed turns its end into a reset, and a reset takes answers with

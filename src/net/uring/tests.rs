@@ -12,12 +12,16 @@ use std::os::fd::AsRawFd;
 
 /// A host of which each connection receives into a buffer, unless told otherwise.
 #[derive(Default)]
-struct Script {
-    paused: bool,
+pub(super) struct Script {
+    pub(super) paused: bool,
+    /// What each connection has to write, and that it is told late about it.
+    pub(super) output: Vec<u8>,
+    pub(super) waits: bool,
+    pub(super) written: Vec<usize>,
     arrived: Vec<(ConnId, usize)>,
     ended: usize,
     failed: usize,
-    gone: usize,
+    pub(super) gone: usize,
 }
 
 impl Host for Script {
@@ -52,31 +56,42 @@ impl Host for Script {
         self.failed += 1;
     }
 
-    fn output<'a>(&'a mut self, _: ConnId, _: &mut Gather<'a>) -> Output<'a> {
-        Output::Nothing
+    fn output<'a>(&'a mut self, _: ConnId, gather: &mut Gather<'a>) -> Output<'a> {
+        if self.output.is_empty() {
+            return Output::Nothing;
+        }
+        gather.push(&self.output);
+        Output::Gathered { more: false }
     }
 
-    fn written(&mut self, _: ConnId, _: usize) {}
+    fn waits_for_written(&self, _: ConnId) -> bool {
+        self.waits
+    }
+
+    fn written(&mut self, _: ConnId, n: usize) {
+        self.written.push(n);
+        self.output.drain(..n);
+    }
 
     fn gone(&mut self, _: ConnId) {
         self.gone += 1;
     }
 }
 
-struct Bench {
-    uring: Uring,
-    host: Script,
+pub(super) struct Bench {
+    pub(super) uring: Uring,
+    pub(super) host: Script,
     stats: Arc<Stats>,
     listener: TcpListener,
 }
 
 impl Bench {
-    fn new(paused: bool) -> Bench {
+    pub(super) fn new(paused: bool) -> Bench {
         Bench::of(false, paused)
     }
 
     /// One whose ring is polled, or not.
-    fn of(is_polled: bool, paused: bool) -> Bench {
+    pub(super) fn of(is_polled: bool, paused: bool) -> Bench {
         let stats = Arc::new(Stats::default());
         let uring = Uring::new(is_polled, 1 << 20, stats.clone()).expect("a ring");
         let host = Script { paused, ..Script::default() };
@@ -85,7 +100,7 @@ impl Bench {
     }
 
     /// A connection of the driver's, and its peer.
-    fn connect(&mut self, index: u32) -> (ConnId, std::net::TcpStream) {
+    pub(super) fn connect(&mut self, index: u32) -> (ConnId, std::net::TcpStream) {
         let peer = std::net::TcpStream::connect(self.listener.local_addr().expect("bound"));
         let (socket, _) = self.listener.accept().expect("accepted");
         socket.set_nonblocking(true).expect("nonblocking");
@@ -95,14 +110,14 @@ impl Bench {
     }
 
     /// A turn that waits only if it has to.
-    fn turn(&mut self) {
+    pub(super) fn turn(&mut self) {
         self.uring.prepare(&mut self.host);
         let timeout = self.uring.has_work().then_some(Duration::ZERO);
         let timeout = timeout.or(Some(Duration::from_millis(1)));
         self.uring.wait(&mut self.host, timeout).expect("a wait");
     }
 
-    fn until(&mut self, what: &str, done: impl Fn(&Bench) -> bool) {
+    pub(super) fn until(&mut self, what: &str, done: impl Fn(&Bench) -> bool) {
         for _ in 0..20_000 {
             if done(self) {
                 return;
@@ -112,7 +127,7 @@ impl Bench {
         panic!("it never came to pass: {what}");
     }
 
-    fn socket(&self, id: ConnId) -> &Socket {
+    pub(super) fn socket(&self, id: ConnId) -> &Socket {
         self.uring.sockets[id.0.index as usize].as_ref().expect("it is there")
     }
 }

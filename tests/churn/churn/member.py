@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import signal
@@ -52,7 +53,10 @@ class Member:
             self.log.write(line)
             self._event(line)
         code = self.process.wait()
-        self.log.close()
+        # Hundreds of members end in a run: each would keep its descriptors.
+        for file in (self.log, self.process.stdout, self.process.stdin):
+            with contextlib.suppress(BrokenPipeError):
+                file.close()
         said = self.errors.read_text(encoding="utf-8", errors="replace")
         with self.changed:
             self.history.resets += RESET.findall(said)
@@ -134,5 +138,5 @@ class Member:
         try:
             self.process.stdin.write(text)
             self.process.stdin.flush()
-        except BrokenPipeError:
-            pass  # it has ended: the reader says so
+        except (BrokenPipeError, ValueError):
+            pass  # it has ended, and may be closed: the reader says so

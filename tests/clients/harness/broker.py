@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[3]
 DEFAULT_COMMAND = str(ROOT / "target" / "release" / "barnabas")
 READY_SECONDS = 60
 STOP_SECONDS = 60
-ADDRESS = re.compile(r"127\.0\.0\.1:(\d+)")
+ADDRESS = re.compile(r"(?:127\.0\.0\.1|\[::\]):(\d+)")
 
 
 class BrokerError(Exception):
@@ -30,12 +30,16 @@ class BrokerError(Exception):
 class Broker:
     """Starts, stops, kills and restarts one broker on the same port and directory."""
 
-    def __init__(self, directory: Path, command: Optional[str] = None, options: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, directory: Path, command: Optional[str] = None, options: tuple[str, ...] = (), pick: bool = True,
+    ) -> None:
         self.command = shlex.split(command or os.environ.get("BARNABAS_BIN") or DEFAULT_COMMAND)
         self.data = directory / "data"
         self.log = directory / "broker.log"
         self.options = options
+        self.pick = pick  # its port; else the options say where it listens
         self.port = 0
+        self.line = ""
         self.process: Optional[subprocess.Popen[str]] = None
 
     @property
@@ -45,7 +49,8 @@ class Broker:
 
     def start(self) -> "Broker":
         """Starts the process and waits for its line."""
-        arguments = ["--port", str(self.port), "--data-dir", str(self.data), *self.options]
+        port_flag = ["--port", str(self.port)] if self.pick else []
+        arguments = [*port_flag, "--data-dir", str(self.data), *self.options]
         with open(self.log, "a", encoding="utf-8") as log:
             self.process = subprocess.Popen(
                 [*self.command, *arguments], stdout=subprocess.PIPE, stderr=log, text=True,
@@ -59,10 +64,13 @@ class Broker:
     def _ready_line(self) -> str:
         stdout = self._running().stdout
         assert stdout is not None
-        if not select.select([stdout], [], [], READY_SECONDS)[0]:
+        # Not `select`, which knows no descriptor above 1023.
+        ready = select.poll()
+        ready.register(stdout, select.POLLIN)
+        if not ready.poll(READY_SECONDS * 1000):
             self.kill()
             raise BrokerError(f"no line on stdout in {READY_SECONDS} s\n{self.log_tail()}")
-        line = stdout.readline()
+        self.line = line = stdout.readline()
         found = ADDRESS.search(line)
         if found is None:
             self.kill()

@@ -1,0 +1,54 @@
+//! Lines at debug level by which a connection and a request can be followed.
+//!
+//! `conn=17` is a connection, `req=17.4` its fifth request: every line about them has these words, those of
+//! the net room too (`closed`, `is done`). Where nobody listens at that level nothing is looked up or
+//! formatted. What a client has chosen is quoted and cut, so that it cannot make lines of its own.
+
+use super::call::{Call, Origin};
+use crate::broker::Shared;
+use crate::net::Slot;
+
+/// Characters of a client's own words in a line.
+const MAX_CHARS: usize = 64;
+
+/// A client has connected.
+pub(super) fn opened(shared: &Shared, worker: usize, origin: &Origin) {
+    if !::log::log_enabled!(::log::Level::Debug) {
+        return;
+    }
+    let Origin { conn, local, remote, .. } = origin;
+    let config = shared.config();
+    let listener = config.listeners().get(origin.listener).map_or("?", |found| &found.name);
+    ::log::debug!(
+        "conn={conn} opened: remote={remote} local={local} listener={listener} worker={worker}"
+    );
+}
+
+/// A request has come.
+pub(super) fn request(call: &Call<'_>, slot: Slot, bytes: usize) {
+    ::log::debug!(
+        "req={}.{} {} version={} correlation={} bytes={bytes} client={:?}",
+        call.origin.conn,
+        slot.number(),
+        call.api.name(),
+        call.version(),
+        call.header.correlation_id,
+        cut(call.header.client_id.unwrap_or_default())
+    );
+}
+
+fn cut(text: &str) -> &str {
+    text.char_indices().nth(MAX_CHARS).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clients_words_are_cut_between_characters() {
+        let long = "\u{e9}".repeat(MAX_CHARS + 1);
+        assert_eq!(cut(&long).chars().count(), MAX_CHARS);
+        assert_eq!((cut("short"), cut("")), ("short", ""));
+    }
+}

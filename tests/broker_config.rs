@@ -1,0 +1,168 @@
+//! `barnabas config` against a broker's own word: what it prints of a data directory is what
+//! DescribeConfigs says of the broker that runs there.
+#![allow(clippy::unwrap_used)]
+
+mod broker_support;
+
+use barnabas::wire::codec::Array;
+use barnabas::wire::messages::describe_configs::{
+    DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResponse,
+};
+use broker_support::*;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+const BROKER: i8 = 4;
+
+/// What is printed: of each setting that has a value where it comes from, and the value.
+fn printed(dir: &Path, sets: &[&str]) -> BTreeMap<String, (String, String)> {
+    let mut command = command(&[]);
+    command.arg("config").arg("--data-dir").arg(dir);
+    sets.iter().for_each(|set| _ = command.args(["--set", set]));
+    // `command` puts flags of the test's environment first, and the name of the command leads.
+    let mut ordered = std::process::Command::new(binary());
+    ordered.arg("config");
+    let arguments: Vec<_> = command.get_args().filter(|a| *a != "config").collect();
+    let output = ordered.args(arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut lines = text.lines();
+    let mut found = BTreeMap::new();
+    while let (Some(origin), Some(setting)) = (lines.next(), lines.next()) {
+        let origin = origin.strip_prefix("# ").unwrap().to_owned();
+        if let Some((name, value)) = setting.split_once('=').filter(|_| !setting.starts_with('#')) {
+            found.insert(name.to_owned(), (origin, value.to_owned()));
+        }
+    }
+    found
+}
+
+/// The number that DescribeConfigs has for what is printed.
+fn source(origin: &str) -> i8 {
+    match origin {
+        "default" => 5,
+        _ if origin.starts_with("set while it ran, for this broker") => 2,
+        _ if origin.starts_with("set while it ran, for all brokers") => 3,
+        _ => 4,
+    }
+}
+
+/// Of each setting that has a value: where it comes from, by the broker.
+fn described(client: &mut Client) -> BTreeMap<String, (i8, String)> {
+    let resource = DescribeConfigsResource {
+        resource_type: BROKER,
+        resource_name: "1",
+        configuration_keys: None,
+    };
+    let resources = [resource];
+    let request =
+        DescribeConfigsRequest { resources: Array::from(&resources), ..Default::default() };
+    let answer = client.call(4, &request);
+    let response: DescribeConfigsResponse<'_> = answer.read();
+    let result = response.results.iter().next().unwrap();
+    let rows = result
+        .configs
+        .iter()
+        .filter_map(|row| Some((row.name.to_owned(), (row.config_source, row.value?.to_owned()))));
+    rows.collect()
+}
+
+fn assert_same(dir: &Path, sets: &[&str], told: &BTreeMap<String, (i8, String)>) {
+    let printed = printed(dir, sets);
+    for (name, (told_source, told_value)) in told {
+        // What the test gives the broker beside, and what only a broker that runs knows.
+        if ["listeners", "log.initial.task.delay.ms", "advertised.listeners"].contains(&&**name) {
+            continue;
+        }
+        let (origin, value) = printed.get(name).unwrap_or_else(|| panic!("{name} is not printed"));
+        assert_eq!(source(origin), *told_source, "{name}: {origin}");
+        if *told_source < 4 {
+            assert_eq!(value, told_value, "{name}");
+        }
+    }
+}
+
+/// `--set` for each.
+fn flags<'a>(sets: &[&'a str]) -> Vec<&'a str> {
+    sets.iter().flat_map(|set| ["--set", *set]).collect()
+}
+
+#[test]
+fn what_was_set_while_it_ran_is_printed_while_it_runs_and_after_with_nothing_touched() {
+    // From the log alone, and from a snapshot at each change.
+    for bytes in ["20971520", "1"] {
+        let dir = TempDir::new();
+        let data = dir.join("data");
+        let between = format!("metadata.log.max.record.bytes.between.snapshots={bytes}");
+        let sets = [between.as_str(), "message.max.bytes=1000", "num.partitions=3"];
+        assert!(!data.exists() && printed(&data, &sets).len() > 100);
+        assert!(!data.exists(), "nothing is made");
+        let broker = Broker::start(&data, &flags(&sets));
+        let mut client = broker.client();
+        client.alter_of((BROKER, ""), &[("message.max.bytes", "2000"), ("num.io.threads", "4")]);
+        client.alter_of((BROKER, "1"), &[("message.max.bytes", "3000")]);
+        client.alter_of((BROKER, "1"), &[("log.cleaner.threads", "2")]);
+        let told = described(&mut client);
+        assert_eq!(told["message.max.bytes"], (2, "3000".to_owned()));
+        assert_eq!(told["num.io.threads"], (3, "4".to_owned()));
+        assert_same(&data, &sets, &told);
+        let own = printed(&data, &sets);
+        assert_eq!(own["message.max.bytes"].0, "set while it ran, for this broker; above --set");
+        drop(client);
+        broker.stop_cleanly();
+        let before = picture(&data);
+        assert_same(&data, &sets, &told);
+        assert_eq!(picture(&data), before, "nothing is changed");
+        // Another node's settings are none of this one's.
+        let other = printed(&data, &["node.id=7"]);
+        assert_eq!(other["message.max.bytes"].1, "2000");
+        assert_eq!(other["log.cleaner.threads"].0, "default");
+    }
+}
+
+#[test]
+fn a_directory_can_be_read_while_its_metadata_are_written() {
+    let dir = TempDir::new();
+    let data = dir.join("data");
+    let sets = ["metadata.log.max.record.bytes.between.snapshots=200"];
+    let broker = Broker::start(&data, &flags(&sets));
+    let address = broker.address;
+    let writer = std::thread::spawn(move || {
+        let mut client = Client::connect(address);
+        for bytes in 1000..1300 {
+            client.alter_of((BROKER, ""), &[("message.max.bytes", &bytes.to_string())]);
+        }
+    });
+    let mut last = 0;
+    while !writer.is_finished() {
+        let found = printed(&data, &sets);
+        let (origin, bytes) = &found["message.max.bytes"];
+        let bytes = if source(origin) == 3 { bytes.parse().unwrap() } else { 0 };
+        assert!(bytes >= last, "{bytes} after {last}");
+        last = bytes;
+    }
+    writer.join().unwrap();
+    assert_eq!(printed(&data, &sets)["message.max.bytes"].1, "1299");
+    broker.stop_cleanly();
+}
+
+#[test]
+fn metadata_that_cannot_be_read_are_said_so() {
+    let dir = TempDir::new();
+    let data = dir.join("data");
+    let broker = Broker::start(&data, &[]);
+    broker.client().create("t", 1);
+    broker.stop_cleanly();
+    let log = data.join("__cluster_metadata-0").join("00000000000000000000.log");
+    let mut bytes = std::fs::read(&log).unwrap();
+    bytes[20] ^= 1;
+    std::fs::write(&log, bytes).unwrap();
+    let mut command = std::process::Command::new(binary());
+    let output = command.arg("config").arg("--data-dir").arg(&data).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with("barnabas: what was set while a broker ran is not shown"), "{said}");
+    assert!(said.contains("00000000000000000000.log is damaged at byte 0"), "{said}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("# default\nnum.partitions=1\n"));
+}

@@ -1,0 +1,80 @@
+//! Log lines: each connection and each request can be followed by its number, at debug level; JSON.
+#![allow(clippy::unwrap_used)]
+
+mod broker_support;
+
+use barnabas::wire::codec::{Message, Root, Writer};
+use barnabas::wire::header::RequestHeader;
+use barnabas::wire::messages::metadata::MetadataRequest;
+use broker_support::*;
+
+/// The word behind `key=` in a line.
+fn word<'l>(line: &'l str, key: &str) -> &'l str {
+    let (_, rest) = line.split_once(key).unwrap_or_else(|| panic!("no {key} in {line}"));
+    rest.split([' ', ':']).next().unwrap()
+}
+
+/// A Metadata request of a client that calls itself so.
+fn request_of(client_id: &str) -> Vec<u8> {
+    let mut w = Writer::new();
+    w.write_i32(0);
+    let (api_key, client_id) = (MetadataRequest::KEY, Some(client_id));
+    RequestHeader { api_key, api_version: 12, correlation_id: 77, client_id }.encode(&mut w);
+    MetadataRequest::default().encode(&mut w, 12);
+    w.patch_i32(0, i32::try_from(w.len() - 4).unwrap());
+    w.into_bytes()
+}
+
+#[test]
+fn a_connection_and_its_requests_can_be_followed_in_json() {
+    let dir = TempDir::new();
+    let more = ["--log-level", "debug", "--log-format", "json"];
+    let broker = Broker::start(&dir.join("data"), &more);
+    let (mut one, mut other) = (broker.client(), broker.client());
+    let name = one.name();
+    one.send_bytes(&request_of("a \"b\"\nERROR \u{e9}"));
+    one.receive().unwrap();
+    let _ = (one.api_versions(), other.api_versions());
+    drop(one);
+    let opened = broker.logged(&["opened", &format!("remote={name} ")]);
+    let number = word(&opened, "conn=").to_owned();
+    broker.logged(&[&format!("conn={number} closed the connection from {name}")]);
+    let address = broker.address;
+    drop(other);
+    let ended = broker.stop();
+    assert_eq!(ended.code, Some(0));
+
+    let mut messages = Vec::new();
+    for line in &ended.log {
+        let object: serde_json::Value = serde_json::from_str(line).expect(line);
+        let keys: Vec<&str> = object.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(keys, ["level", "message", "target", "time"], "{line}");
+        messages.push(object["message"].as_str().unwrap().to_owned());
+    }
+    let about = |words: &str| messages.iter().filter(|m| m.contains(words)).cloned().collect();
+    let conn: Vec<String> = about(&format!("conn={number} "));
+    assert_eq!(conn.len(), 2, "{conn:?}");
+    assert!(conn[0].contains(&format!("local={address} listener=PLAINTEXT worker=")), "{conn:?}");
+    let first: Vec<String> = about(&format!("req={number}.0 "));
+    assert_eq!(first.len(), 2, "{messages:?}");
+    assert!(
+        first[0].contains(" Metadata version=12 correlation=77 bytes=")
+            && first[0].ends_with(" client=\"a \\\"b\\\"\\nERROR \u{e9}\""),
+        "{first:?}"
+    );
+    assert!(first[1].ends_with(" is done"), "{first:?}");
+    let second: Vec<String> = about(&format!("req={number}.1 "));
+    assert!(second.len() == 2 && second[0].contains(" ApiVersions "), "{second:?}");
+}
+
+#[test]
+fn at_the_usual_level_nothing_is_said_of_connections_and_text_is_text() {
+    let dir = TempDir::new();
+    let broker = Broker::start(&dir.join("data"), &["--set", "barnabas.log.format=text"]);
+    let _ = broker.client().api_versions();
+    let ended = broker.stop();
+    for line in &ended.log {
+        assert!(line.starts_with('[') && !line.contains("conn="), "{line}");
+    }
+    assert!(ended.log.iter().any(|line| line.contains("stopping")), "{:?}", ended.log);
+}
