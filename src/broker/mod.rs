@@ -30,6 +30,7 @@ mod meta_properties;
 mod metadata_log;
 mod opener;
 mod partition_dir;
+mod partition_files;
 mod producer_ids;
 mod recovery;
 mod registration;

@@ -196,5 +196,7 @@ fn downgraded(member: &Member) -> Option<classic::Member> {
         join: None,
         sync: None,
         is_new: false,
+        expected: 0,
+        alarm: None,
     })
 }
