@@ -153,6 +153,30 @@ fn what_no_topic_owns_is_set_aside_however_long_its_name_is() {
 }
 
 #[test]
+fn what_somebody_else_keeps_under_the_name_of_a_partition_is_kept() {
+    let dir = TempDir::new();
+    let data = dir.join("data");
+    Broker::start(&data, &[]).stop_cleanly();
+    let foreign = data.join("library-7");
+    fs::create_dir(&foreign).unwrap();
+    for name in ["words.index", "draft.tmp", "dinner.prepared"] {
+        fs::write(foreign.join(name), name).unwrap();
+    }
+    let photos = data.join("photos-2.old-delete");
+    fs::create_dir(&photos).unwrap();
+    fs::write(photos.join("sea.jpeg"), "blue").unwrap();
+    let metadata = data.join("__cluster_metadata-0");
+    fs::write(metadata.join("thesis.checkpoint.part"), "half").unwrap();
+    Broker::start(&data, &[]).stop_cleanly();
+    assert_eq!(fs::read(photos.join("sea.jpeg")).unwrap(), b"blue");
+    assert_eq!(fs::read(metadata.join("thesis.checkpoint.part")).unwrap(), b"half");
+    let aside = |name: &String| name.starts_with("library-7.") && name.ends_with("-stray");
+    let aside = names(&data).into_iter().find(aside).unwrap();
+    let kept = names(&data.join(aside));
+    assert_eq!(kept, ["dinner.prepared", "draft.tmp", "words.index"]);
+}
+
+#[test]
 fn a_partition_that_cannot_say_whose_it_is_is_offline_until_somebody_has_looked() {
     let dir = TempDir::new();
     let data = dir.join("data");

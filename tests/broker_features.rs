@@ -15,6 +15,8 @@ fn the_epoch_of_the_features_is_where_the_metadata_log_is() {
     let dir = TempDir::new();
     let broker = Broker::start(dir.path(), &[]);
     let mut client = broker.client();
+    // The node is registered behind the start's back, but before the first change.
+    client.create("s", 1);
     let first = epoch(&broker);
     // One record for the topic, one for each partition.
     client.create("t", 3);

@@ -252,3 +252,52 @@ fn a_broker_that_keeps_nothing_lives_with_a_full_disk_too() {
     broker.stop_cleanly();
     assert_eq!(names(&disk.path()), [""; 0], "nothing is left");
 }
+
+/// A broker that was started again after a crash and found no room to recover `full`.
+fn without_room_to_recover() -> (SmallDisk, Filled, Broker) {
+    // There is room to start, but not for all the indexes that must be made anew.
+    const LITTLE: usize = 8_192;
+    let disk = SmallDisk::new(16 * MIB);
+    let broker = Broker::spawn(disk.broker(&PROMPT));
+    let mut client = broker.client();
+    disk.take(MIB as usize);
+    let mut full = Filled::new(&mut client, &disk);
+    drop(client);
+    broker.kill();
+    let partition = disk.data().join("full-0");
+    // The files of the next segment would give room.
+    let goes = |name: &String| name.ends_with("index") || name.ends_with(".prepared");
+    for name in names(&partition).into_iter().filter(goes) {
+        std::fs::remove_file(partition.join(&name)).unwrap();
+    }
+    disk.take(LITTLE);
+    disk.fill();
+    disk.take(0);
+    let broker = Broker::spawn(disk.broker(&PROMPT));
+    assert!(!full.produce(&mut broker.client(), "full", 10));
+    broker.logged(&["ERROR", "full-0", "No space left", "make room"]);
+    (disk, full, broker)
+}
+
+#[test]
+fn a_partition_whose_recovery_finds_no_room_comes_back_with_it() {
+    let (disk, mut full, broker) = without_room_to_recover();
+    let mut client = broker.client();
+    disk.release();
+    until("it is open", || full.produce(&mut client, "full", 20_000));
+    full.assert_all_there(&mut client, "full");
+    drop(client);
+    broker.stop_cleanly();
+    assert!(disk.data().join(".kafka_cleanshutdown").exists());
+}
+
+#[test]
+fn a_stop_is_not_clean_when_a_log_was_not_recovered() {
+    let (disk, full, broker) = without_room_to_recover();
+    broker.stop();
+    assert!(!disk.data().join(".kafka_cleanshutdown").exists());
+    disk.release();
+    let broker = Broker::spawn(disk.broker(&PROMPT));
+    full.assert_all_there(&mut broker.client(), "full");
+    broker.stop_cleanly();
+}

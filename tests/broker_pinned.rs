@@ -7,6 +7,7 @@ mod broker_support;
 use broker_support::*;
 use std::collections::BTreeSet;
 use std::fs::read_to_string;
+use std::time::Instant;
 
 /// The cores that threads whose name begins with this may run on, as the system says it.
 fn cores(broker: &Broker, name: &str) -> Vec<String> {
@@ -23,24 +24,38 @@ fn cores(broker: &Broker, name: &str) -> Vec<String> {
     allowed.collect()
 }
 
+/// The same once there are so many and all `have` what they should: a thread names itself, and chooses its core,
+/// when it first runs. What there is after a long time, otherwise.
+fn settled(broker: &Broker, name: &str, count: usize, have: fn(&str) -> bool) -> Vec<String> {
+    let end = Instant::now() + GUARD;
+    loop {
+        let found = cores(broker, name);
+        let is_settled = found.len() == count && found.iter().all(|list| have(list));
+        if is_settled || Instant::now() > end {
+            return found;
+        }
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn workers_stay_on_cores_of_their_own_if_asked() {
     let all = std::thread::available_parallelism().unwrap().get();
     let workers = (all + 1).to_string();
     let dir = TempDir::new();
     let broker = Broker::start(&dir.join("data"), &["--pin", "--workers", &workers]);
-    broker.client().create("t", 1);
-    let pinned = cores(&broker, "worker-");
+    let is_one = |list: &str| list.parse::<usize>().is_ok();
+    let pinned = settled(&broker, "worker-", all + 1, is_one);
     assert_eq!(pinned.len(), all + 1);
-    assert!(pinned.iter().all(|list| list.parse::<usize>().is_ok()), "{pinned:?}");
+    assert!(pinned.iter().all(|list| is_one(list)), "{pinned:?}");
     assert_eq!(pinned.iter().collect::<BTreeSet<_>>().len(), all, "{pinned:?}");
     // Only the workers: their helpers would else stand in the way of one of them.
-    let acceptor = cores(&broker, "acceptor");
-    assert_eq!(acceptor, cores(&broker, "janitor"));
+    let acceptor = settled(&broker, "acceptor", 1, |_| true);
+    assert_eq!(acceptor, settled(&broker, "janitor", 1, |_| true));
     broker.stop_cleanly();
 
     let broker = Broker::start(&dir.join("data"), &["--workers", "2"]);
-    let free = cores(&broker, "worker-");
+    let free = settled(&broker, "worker-", 2, |_| true);
     assert_eq!(free, [acceptor[0].clone(), acceptor[0].clone()]);
     broker.stop_cleanly();
 }

@@ -7,18 +7,6 @@ mod log_support;
 
 use log_support::*;
 
-/// Lets no file grow beyond `bytes`.
-fn limit_files_to(bytes: u64) {
-    // SAFETY: plain system calls with arguments that live; the signal is only ignored.
-    unsafe {
-        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
-        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        assert_eq!(libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit), 0);
-        limit.rlim_cur = bytes.min(limit.rlim_max);
-        assert_eq!(libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit), 0);
-    }
-}
-
 #[test]
 fn segments_go_where_there_is_no_room_for_a_snapshot() {
     let dir = TempDir::new("full-delete");

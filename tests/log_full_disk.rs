@@ -10,18 +10,6 @@ use barnabas::log::{AppendError, Bound, Recovery};
 use barnabas::wire::error::ErrorCode;
 use log_support::*;
 
-/// Lets no file grow beyond `bytes`.
-fn limit_files_to(bytes: u64) {
-    // SAFETY: plain system calls with arguments that live; the signal is only ignored.
-    unsafe {
-        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
-        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        assert_eq!(libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit), 0);
-        limit.rlim_cur = bytes.min(limit.rlim_max);
-        assert_eq!(libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit), 0);
-    }
-}
-
 #[test]
 fn a_full_disk_is_an_error_that_passes() {
     let dir = TempDir::new("full");

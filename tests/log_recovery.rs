@@ -295,6 +295,29 @@ fn what_follows_a_loss_in_the_middle_goes() {
 }
 
 #[test]
+fn what_was_set_aside_stays_when_the_same_happens_again() {
+    let crashed = Crashed::with(12, config(4 * Crashed::new(1).size() as i32, 100));
+    let size = crashed.size() as usize;
+    let aside = |name: &str| fs::read(crashed.dir.partition().join(name)).unwrap();
+    crashed.overwrite(&crashed.path(8, "log"), crashed.size() + 30, &[0x55; 4]);
+    drop(crashed.open());
+    // The same place again, with other records behind it.
+    let (log, _) = crashed.open();
+    let more: Vec<_> = (0..8).map(|n| produced(700, 0, 2 * n, 2)).collect();
+    more.iter().for_each(|bytes| _ = append(&log, bytes));
+    drop(log);
+    crashed.overwrite(&crashed.path(8, "log"), crashed.size() + 30, &[0x55; 4]);
+    drop(crashed.open());
+    let [first, second] =
+        ["", ".1"].map(|n| format!("00000000000000000008.log.cut-at-10{n}.aside"));
+    assert!(aside(&first)[size..2 * size] == crashed.batches[6]);
+    assert!(aside(&second)[size..2 * size] == stored(&more[1], 12, 0));
+    let [first, second] = ["", ".1"].map(|n| format!("00000000000000000016.log{n}.aside"));
+    assert!(aside(&first)[..size] == crashed.batches[8]);
+    assert!(aside(&second)[..size] == stored(&more[3], 16, 0));
+}
+
+#[test]
 fn a_torn_end_leaves_no_copy() {
     let crashed = Crashed::with(12, config(4 * Crashed::new(1).size() as i32, 100));
     let last = crashed.path(16, "log");
@@ -418,15 +441,45 @@ fn epochs_of_a_lost_end_go() {
 fn leftovers_of_a_crash_go_and_foreign_files_stay() {
     let crashed = Crashed::new(3);
     let dir = crashed.dir.partition();
-    let leftovers = ["next-3.log.prepared", "x.tmp", "00000000000000000000.log.deleted"];
-    let foreign = ["partition.metadata", "notes.txt", "00000000000000000000.other"];
+    let leftovers = [
+        "next-3.log.prepared",
+        "00000000000000000000.log.deleted",
+        "00000000000000000002.snapshot.deleted",
+        "00000000000000000000.txnindex.tmp",
+        "leader-epoch-checkpoint.tmp",
+    ];
+    let foreign = [
+        "partition.metadata",
+        "notes.txt",
+        "00000000000000000000.other",
+        "notes.tmp",
+        "photos.deleted",
+        "dinner.prepared",
+        "next-x.log.prepared",
+    ];
     for name in leftovers.iter().chain(&foreign) {
         fs::write(dir.join(name), b"?").unwrap();
     }
+    fs::create_dir(dir.join("drafts.tmp")).unwrap();
     crashed.expect(3);
     let left = files(&dir);
+    assert!(left.contains(&"drafts.tmp".to_owned()), "{left:?}");
     assert!(leftovers.iter().all(|name| !left.contains(&(*name).to_owned())), "{left:?}");
     assert!(foreign.iter().all(|name| left.contains(&(*name).to_owned())), "{left:?}");
+}
+
+#[test]
+fn a_swap_with_a_wrong_offset_takes_no_segment_away_that_it_cannot_replace() {
+    let crashed = Crashed::with(12, config(4 * Crashed::new(1).size() as i32, 100));
+    // No checksum is over the offset of a batch; what is written to is never compacted.
+    let swap = [crashed.batches[0].clone(), stored(&crashed.batches[1], 18, 0)].concat();
+    fs::write(crashed.path(0, "log.swap"), swap).unwrap();
+    fs::write(crashed.path(0, "index.swap"), []).unwrap();
+    let (log, report) = crashed.open();
+    assert_eq!((report.log_end, report.segments), (24, 3), "{report:?}");
+    assert_eq!(read_all(&log, 0, Bound::LogEnd), crashed.batches);
+    let swaps = files(&crashed.dir.partition()).into_iter().filter(|name| name.ends_with(".swap"));
+    assert_eq!(swaps.count(), 0);
 }
 
 #[test]

@@ -180,8 +180,21 @@ pub fn print() {
         case.print(&format!("a topic of {groups} groups with {topics} topics is deleted"));
     }
 
-    let mut case = Holding::new(full([1_000_000, 1, 1]));
+    let mut case = Holding::new(Shard::new());
+    for group in 0..1_000_000 {
+        let group = format!("consumers-of-{group}");
+        let key = OffsetCommitKey { group: &group, topic: "some.topic-0", partition: 0 };
+        let value = OffsetCommitValue { topic_id: TOPIC, ..Default::default() };
+        let (key, value) = (GroupKey::OffsetCommit(key).to_bytes(), value.to_bytes());
+        case.event(|shard, _, _| shard.replay(&key, Some(&value)).expect("a record"));
+    }
+    case.print("a million groups begin, with one offset");
+
+    let mut case = Holding { longest: Duration::ZERO, total: Duration::ZERO, events: 0, ..case };
     case.event(|shard, world, effects| shard.loaded(world, effects));
+    case.print("they are loaded: outside of the lock");
+
+    let mut case = Holding { longest: Duration::ZERO, total: Duration::ZERO, events: 0, ..case };
     case.pass(case.settings.offsets_retention + case.settings.retention_check_interval);
     assert_eq!(case.shard.offsets().len(), 0);
     case.print("a million groups with one offset end");

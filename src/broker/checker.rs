@@ -9,8 +9,8 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::shared::Shared;
-use crate::catalog::{Partition, Topic};
-use crate::log::{Opening, Recovery};
+use crate::catalog::{Opened, Partition, Topic};
+use crate::log::Opening;
 
 /// The partitions that are being checked.
 #[derive(Default)]
@@ -70,10 +70,11 @@ fn run(shared: &Arc<Shared>) {
         let Some(partition) = topic.partition(index) else { continue };
         let name = format!("{}-{index}", topic.name);
         ::log::warn!("{name} is not what a clean stop leaves: it is checked before it is served");
-        let opened = shared.open_log(&topic, index, Opening::from(Recovery::Clean));
-        let log = opened.inspect_err(|why| ::log::error!("{why}")).ok();
         // Outside of the partition's lock until here: nobody waited.
-        partition.open_with(|| log);
+        let opened = shared.open_log(&topic, index, Opening::from(shared.recovery));
+        let opened = opened.map(|log| Opened::Ready(Box::new(log)));
+        let opened = opened.unwrap_or_else(|why| why.told(partition));
+        partition.open_with(|| opened);
         shared.checker.lock().known.remove(&(topic.name.clone(), index));
     }
 }

@@ -8,20 +8,18 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
 
 use super::checkpoints::Kind;
+use super::effects;
 use super::groups::offsets_topic;
-use super::load::make_log;
 use super::log_starts::{LogStarts, MAX_HELD};
 use super::metadata_log::MetadataLog;
 use super::producer_ids::BLOCK;
 use super::shared::{Shared, now_ms};
 use super::snapshots::Writing;
-use super::{effects, leftovers, partition_dir};
 use crate::catalog::{
     ApiError, CLUSTER_METADATA, ConfigChange, ConfigOp, CreatePartitionsSpec, Created, Image,
-    NewTopic, Partition, Plan, ResourceKind, Topic, create_partitions, create_topic, delete_topic,
+    NewTopic, Plan, ResourceKind, Topic, create_partitions, create_topic, delete_topic,
     incremental_alter_configs, replace_configs,
 };
 use crate::config::TopicConfig;
@@ -301,86 +299,6 @@ impl Controller {
     fn note_recovery_point(&self) {
         let offset = self.metadata.recovery_point();
         self.shared.checkpoints.set(Kind::RecoveryPoint, CLUSTER_METADATA, 0, offset);
-    }
-
-    fn make_partitions(
-        &self,
-        topic: &Arc<str>,
-        id: Uuid,
-        indexes: std::ops::Range<i32>,
-        config: &Arc<TopicConfig>,
-    ) -> Result<Vec<Arc<Partition>>, ApiError> {
-        self.metadata.be_there().map_err(|why| {
-            ::log::error!("cannot make partitions of {topic}: metadata log: {why}");
-            ApiError::new(ErrorCode::KAFKA_STORAGE_ERROR, why.to_string())
-        })?;
-        // What the checkpoints say is of an earlier topic with this name.
-        self.shared.checkpoints.forget(topic, indexes.clone()).map_err(|why| {
-            ::log::error!("cannot make partitions of {topic}: checkpoints: {why}");
-            ApiError::new(ErrorCode::KAFKA_STORAGE_ERROR, why.to_string())
-        })?;
-        let mut partitions = Vec::with_capacity(indexes.len());
-        for index in indexes {
-            if self.shared.is_stopping() {
-                // Thousands of them must not hold up a stop.
-                self.remove_logs(&partitions);
-                return Err(ApiError::new(
-                    ErrorCode::REQUEST_TIMED_OUT,
-                    "The broker stops; the partitions were not made.",
-                ));
-            }
-            let dir = partition_dir::path(&self.shared.data_dir, topic, index);
-            // Only what this call makes may it take away again.
-            let begun =
-                std::fs::create_dir(&dir).map_err(|why| format!("{}: {why}", dir.display()));
-            let is_ours = begun.is_ok();
-            let made = begun.and_then(|()| {
-                make_log(&dir, id, config, &self.shared.config(), &self.shared.keepers)
-            });
-            let led = made
-                .and_then(|log| log.assign_epoch(0).map(|()| log).map_err(|why| why.to_string()));
-            match led {
-                Ok(log) => {
-                    partitions.push(Arc::new(Partition::new(topic.clone(), index, 0, Some(log))))
-                }
-                Err(why) => {
-                    ::log::error!("cannot make partition {topic}-{index}: {why}");
-                    self.remove_logs(&partitions);
-                    if is_ours {
-                        // Left behind, it would be in the way of a retry.
-                        let _ = std::fs::remove_dir_all(&dir);
-                    }
-                    return Err(ApiError::new(ErrorCode::KAFKA_STORAGE_ERROR, why));
-                }
-            }
-        }
-        Ok(partitions)
-    }
-
-    /// Takes the files of partitions away that nobody has used yet.
-    fn remove_logs(&self, partitions: &[Arc<Partition>]) {
-        self.give_up_logs(partitions, Duration::ZERO);
-    }
-
-    /// Renames the directories of partitions at once, so that there can be new ones of the same
-    /// names, and has them removed after a delay; what is still being sent from them stays readable.
-    fn give_up_logs(&self, partitions: &[Arc<Partition>], delay: Duration) {
-        for partition in partitions {
-            let renamed = match partition.retire() {
-                Some(log) => log.mark_deleted().map(|()| Some(log.dir().to_path_buf())),
-                None => {
-                    let (data_dir, topic) = (&self.shared.data_dir, &partition.topic);
-                    let dir = partition_dir::path(data_dir, topic, partition.index);
-                    leftovers::rename_deleted(&dir).map_err(LogError::from)
-                }
-            };
-            match renamed {
-                Ok(dir) => self.shared.keepers.janitor.remove(dir.into_iter().collect(), delay),
-                Err(why) => {
-                    ::log::error!("cannot remove {}-{}: {why}", partition.topic, partition.index);
-                }
-            }
-        }
     }
 }
 

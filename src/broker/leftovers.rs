@@ -18,7 +18,7 @@ use super::data_dir::random_uuid;
 use super::metadata_log::DIRECTORY as METADATA_DIRECTORY;
 use super::partition_dir;
 use crate::catalog::Image;
-use crate::log::{StorageError, aside_dir_name};
+use crate::log::{StorageError, aside_dir_name, is_beside_records};
 
 const DELETE: &str = "-delete";
 const STRAY: &str = "-stray";
@@ -52,7 +52,7 @@ impl Found {
             }
             let os_name = entry.file_name();
             let name = os_name.to_string_lossy();
-            if is_aside(&name, DELETE) {
+            if is_deleted(&name) {
                 found.deleted.push(entry.path());
             } else if is_aside(&name, STRAY) {
                 found.strays.push(os_name);
@@ -113,19 +113,23 @@ impl Found {
 
 /// Whether a directory has nothing but the files of a partition that never had a record.
 fn has_no_records(dir: &Path) -> io::Result<bool> {
-    const OURS: [&str; 5] =
-        [".index", ".timeindex", ".prepared", ".tmp", "leader-epoch-checkpoint"];
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
         let is_empty = name.ends_with(".log") && entry.metadata()?.len() == 0;
-        let is_ours = name == partition_dir::METADATA || OURS.iter().any(|end| name.ends_with(end));
-        if !entry.file_type()?.is_file() || !(is_empty || is_ours) {
+        if !entry.file_type()?.is_file() || !(is_empty || is_beside_records(&name)) {
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+/// What bears the mark of a deletion: the id is a random one of 32 digits.
+fn is_deleted(name: &str) -> bool {
+    let id = name.strip_suffix(DELETE).and_then(|name| name.rsplit_once('.')).map(|(_, id)| id);
+    let is_random = |id: &str| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_aside(name, DELETE) && id.is_some_and(is_random)
 }
 
 /// `<topic>-<partition>.<id><suffix>`, as Kafka and we name what is no partition any more.

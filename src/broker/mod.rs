@@ -30,16 +30,18 @@ mod meta_properties;
 mod metadata_log;
 mod opener;
 mod partition_dir;
+mod partition_files;
 mod producer_ids;
 mod recovery;
 mod registration;
+mod settings;
 mod shared;
 mod snapshots;
 mod warmer;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::thread::JoinHandle;
 use std::{fmt, io};
 
@@ -53,8 +55,8 @@ pub use metadata_log::{StoredSettings, stored_settings};
 pub use shared::{Endpoint, OffloadClaim, Page, Shared, WorkerMessage, now_ms};
 pub use warmer::ColdRead;
 
-use crate::catalog::{CLUSTER_METADATA, Image, NodeView, ResourceKind, Topics};
-use crate::config::{Config, TopicConfig};
+use crate::catalog::{CLUSTER_METADATA, Image, NodeView, Partition, Topics};
+use crate::config::Config;
 use crate::log::{AppendError, Keepers, LogError, Recovery};
 use crate::net::mailbox::{Mailbox, Sender};
 use checkpoints::{Checkpoints, Kind};
@@ -146,7 +148,7 @@ impl Broker {
         let recovery = if data_dir.was_clean() { Recovery::Clean } else { Recovery::Unclean };
         let checkpoints = Checkpoints::load(data_dir.path());
         let (metadata, image) = open_metadata(&data_dir, &config, &checkpoints, &keepers)?;
-        let effective = Arc::new(dynamic_config(&image, &config));
+        let effective = Arc::new(settings::dynamic(&image, &config));
         metadata.set_flush(effective.topic_defaults().flush_messages);
         let node = NodeView {
             node_id: data_dir.meta().node_id,
@@ -162,6 +164,7 @@ impl Broker {
             cluster_id: data_dir.meta().cluster_id.clone(),
             data_dir: data_dir.path().to_owned(),
             checkpoints,
+            recovery,
             checker: Default::default(),
             keepers: keepers.clone(),
             image: RwLock::new(image),
@@ -344,57 +347,24 @@ fn spawn_keepers(data_dir: &DataDir, config: &Config) -> Result<Keepers, StartEr
 }
 
 impl Shared {
-    /// The effective settings of a topic.
-    pub(crate) fn resolve(&self, topic: &str) -> TopicConfig {
-        load::resolve(&self.image(), &self.config(), topic)
-    }
-
-    /// The name of a partition that cannot be used, if there is any.
+    /// The name of a partition that cannot be used, or was not checked, if there is any.
     fn offline(&self) -> Option<String> {
-        self.offline_partitions(1).pop()
+        // After a crash a log that is not open has not been checked.
+        let unchecked = |partition: &Partition| {
+            self.recovery == Recovery::Unclean && partition.log_if_open().is_none()
+        };
+        self.partitions_where(1, unchecked).pop()
     }
 
     /// The names of partitions that cannot be used, so many at most.
     pub fn offline_partitions(&self, most: usize) -> Vec<String> {
+        self.partitions_where(most, |_| false)
+    }
+
+    fn partitions_where(&self, most: usize, also: impl Fn(&Partition) -> bool) -> Vec<String> {
         let topics = self.topics.all();
         let partitions = topics.iter().flat_map(|topic| topic.partitions());
-        let offline = partitions.filter(|partition| partition.is_offline()).take(most);
-        offline.map(|partition| format!("{}-{}", partition.topic, partition.index)).collect()
+        let found = partitions.filter(|one| one.is_offline() || also(one)).take(most);
+        found.map(|one| format!("{}-{}", one.topic, one.index)).collect()
     }
-
-    /// Puts the dynamic broker settings of the image in force, in all topics too.
-    pub(crate) fn apply_dynamic_config(&self) {
-        let effective = Arc::new(dynamic_config(&self.image(), &self.static_config));
-        *self.config.write().unwrap_or_else(PoisonError::into_inner) = effective;
-        for topic in self.topics.all() {
-            topic.set_config(Arc::new(self.resolve(&topic.name)));
-            let expiration = i64::from(self.config().producer_id_expiration_ms());
-            for log in topic.partitions().iter().filter_map(|partition| partition.log_if_open()) {
-                log.set_producer_expiration(expiration);
-            }
-        }
-        self.apply_group_settings();
-    }
-
-    /// Puts the settings of a topic in force.
-    pub(crate) fn apply_topic_config(&self, name: &str) {
-        if let Some(topic) = self.topics.by_name(name) {
-            topic.set_config(Arc::new(self.resolve(name)));
-        }
-        if name == crate::coordinator::groups::OFFSETS_TOPIC {
-            self.apply_group_settings();
-        }
-    }
-
-    /// Puts the settings of the group coordinator in force, those of single groups with them.
-    pub(crate) fn apply_group_settings(&self) {
-        let settings = groups::settings(&self.image(), &self.config());
-        self.groups.set_settings(settings);
-    }
-}
-
-fn dynamic_config(image: &crate::catalog::Image, fixed: &Config) -> Config {
-    let default = image.configs(ResourceKind::Broker, "");
-    let node = image.configs(ResourceKind::Broker, &fixed.node_id().to_string());
-    fixed.with_dynamic(default, node)
 }

@@ -3,7 +3,8 @@
 //!
 //! At a start after a crash all logs are opened by [`super::recovery`]; after a clean stop each one
 //! when it is first needed, by a worker then, which is why no more is looked at than must be. A log
-//! that cannot be opened takes its partition offline, and nothing else.
+//! that cannot be opened takes its partition offline, and nothing else; for want of room, descriptors or
+//! memory only until somebody asks again.
 
 use std::path::Path;
 use std::sync::{Arc, Weak};
@@ -11,10 +12,10 @@ use std::{fmt, fs};
 
 use super::checkpoints::Kind;
 use super::load::make_log;
-use super::shared::Shared;
+use super::shared::{Shared, now_ms};
 use super::{leftovers, partition_dir};
 use crate::catalog::{Opened, Opener, Partition, Topic};
-use crate::log::{Log, LogError, Opening, Recovery, RecoveryReport};
+use crate::log::{Log, LogError, Opening, Recovery, RecoveryReport, is_a_lack};
 
 /// Opens logs when they are first needed.
 pub struct LazyOpener {
@@ -31,17 +32,16 @@ impl Opener for LazyOpener {
             return Opened::Later;
         }
         let quick = Opening { quick: true, ..Opening::from(Recovery::Clean) };
-        match shared.open_log(&topic, partition.index, quick) {
-            Ok(log) => Opened::Ready(Box::new(log)),
-            Err(NotOpened::Slow) => {
-                shared.checker.check(&shared, &topic, partition.index);
-                Opened::Later
-            }
-            Err(why) => {
-                ::log::error!("{why}");
-                Opened::Offline
-            }
+        let opened = match shared.recovery {
+            Recovery::Clean => shared.open_log(&topic, partition.index, quick),
+            // The start has not got to the end of it.
+            Recovery::Unclean => Err(NotOpened::Slow),
+        };
+        if matches!(opened, Err(NotOpened::Slow)) {
+            shared.checker.check(&shared, &topic, partition.index);
+            return Opened::Later;
         }
+        opened.map_or_else(|why| why.told(partition), |log| Opened::Ready(Box::new(log)))
     }
 
     fn opened(&self, partition: &Partition, log: &Log) {
@@ -63,7 +63,10 @@ impl Opener for LazyOpener {
     fn ends(&self, partition: &Partition) -> Option<(i64, i64)> {
         let shared = self.shared.upgrade()?;
         let get = |kind| shared.checkpoints.get(kind, &partition.topic, partition.index);
-        // It is opened by others only after a clean stop, and then it ends at its recovery point.
+        if shared.recovery == Recovery::Unclean {
+            return None;
+        }
+        // After a clean stop it ends at its recovery point.
         let end = get(Kind::RecoveryPoint)?;
         let dir = partition_dir::path(&shared.data_dir, &partition.topic, partition.index);
         let base = |entry: fs::DirEntry| {
@@ -80,6 +83,8 @@ impl Opener for LazyOpener {
 pub enum NotOpened {
     /// It has to be read, and there was no time for that.
     Slow,
+    /// For want of something that may be there later.
+    Lacking(String),
     /// It cannot be used; the text says what to do.
     Offline(String),
 }
@@ -88,7 +93,26 @@ impl fmt::Display for NotOpened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Slow => f.write_str("the log has to be checked"),
-            Self::Offline(why) => f.write_str(why),
+            Self::Lacking(why) | Self::Offline(why) => f.write_str(why),
+        }
+    }
+}
+
+impl NotOpened {
+    /// Tells the operator, and says what becomes of the partition.
+    pub(super) fn told(self, partition: &Partition) -> Opened {
+        match &self {
+            Self::Slow => Opened::Later,
+            Self::Lacking(why) => {
+                if partition.may_report(now_ms()) {
+                    ::log::error!("{why}");
+                }
+                Opened::Later
+            }
+            Self::Offline(why) => {
+                ::log::error!("{why}");
+                Opened::Offline
+            }
         }
     }
 }
@@ -115,7 +139,11 @@ impl Shared {
                  mend that and start again, or move {dir} away to begin the partition anew"
             ))
         };
-        if is_of_another_topic(&dir, topic).map_err(offline)? {
+        let lacking = |why: String| {
+            let name = &topic.name;
+            NotOpened::Lacking(format!("partition {name}-{index} cannot be opened for now: {why}"))
+        };
+        if is_of_another_topic(&dir, topic, &lacking, &offline)? {
             let to = leftovers::set_aside(&dir).map_err(|why| {
                 offline(format!("it is that of an earlier topic and cannot be moved: {why}"))
             })?;
@@ -135,8 +163,9 @@ impl Shared {
             ..opening
         };
         let opened = Log::open(dir.clone(), topic.config(), opening, self.keepers.clone());
-        let (log, report) = opened.map_err(|why| match why {
+        let (log, report) = opened.map_err(|why| match &why {
             LogError::Slow(_) => NotOpened::Slow,
+            LogError::Storage(error) if error.is_a_lack() => lacking(why.to_string()),
             why => offline(why.to_string()),
         })?;
         ::log::debug!("{}-{index}: {report:?}", topic.name);
@@ -151,7 +180,12 @@ impl Shared {
 /// is taken for the partition's, and says it from now on: a crash fell between making it and writing
 /// the id. One that cannot be asked is nobody's until somebody has looked: records must never be
 /// served as those of another topic.
-fn is_of_another_topic(dir: &Path, topic: &Topic) -> Result<bool, String> {
+fn is_of_another_topic(
+    dir: &Path,
+    topic: &Topic,
+    lacking: &dyn Fn(String) -> NotOpened,
+    offline: &dyn Fn(String) -> NotOpened,
+) -> Result<bool, NotOpened> {
     match partition_dir::read_metadata(dir) {
         Ok(Some(id)) => Ok(id != topic.id),
         Ok(None) => {
@@ -162,12 +196,15 @@ fn is_of_another_topic(dir: &Path, topic: &Topic) -> Result<bool, String> {
         }
         Err(why) => {
             let file = dir.join(partition_dir::METADATA);
-            Err(format!(
-                "{} cannot be read, so it is not known whose records these are: {why} (remove that \
-                 file if they are those of topic id {})",
-                file.display(),
+            let file = file.display();
+            if is_a_lack(&why) {
+                return Err(lacking(format!("{file} cannot be read: {why}")));
+            }
+            Err(offline(format!(
+                "{file} cannot be read, so it is not known whose records these are: {why} (remove \
+                 that file if they are those of topic id {})",
                 topic.id
-            ))
+            )))
         }
     }
 }

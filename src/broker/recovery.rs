@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::shared::Shared;
-use crate::catalog::{Partition, Topic};
+use crate::catalog::{Opened, Partition, Topic};
 use crate::log::{Opening, Progress, Recovery};
 
 /// Between two lines about the progress.
@@ -90,9 +90,8 @@ pub fn recover(shared: &Arc<Shared>) {
 fn open(shared: &Shared, topic: &Topic, partition: &Partition, progress: Progress) {
     let opening = Opening { progress, ..Opening::from(Recovery::Unclean) };
     partition.open_with(|| {
-        shared
-            .open_log(topic, partition.index, opening)
-            .inspect_err(|why| ::log::error!("{why}"))
-            .ok()
+        let opened = shared.open_log(topic, partition.index, opening);
+        let opened = opened.map(|log| Opened::Ready(Box::new(log)));
+        opened.unwrap_or_else(|why| why.told(partition))
     });
 }

@@ -21,7 +21,7 @@ use super::warmer::{ColdRead, Warmer};
 use crate::catalog::{ApiError, Image, NodeView, Topics};
 use crate::config::Config;
 use crate::coordinator::groups::{Reply, Token};
-use crate::log::Keepers;
+use crate::log::{Keepers, Recovery};
 use crate::net::Slot;
 use crate::net::mailbox::{SendError, Sender};
 use crate::wire::error::ErrorCode;
@@ -86,6 +86,8 @@ pub struct Shared {
     pub groups: Groups,
     /// The data directory's checkpoint files.
     pub checkpoints: Checkpoints,
+    /// How the last broker ended: so are logs opened.
+    pub(super) recovery: Recovery,
     pub(super) checker: Checker,
     pub(super) keepers: Keepers,
     pub(super) image: RwLock<Image>,

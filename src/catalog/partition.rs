@@ -137,9 +137,17 @@ impl Partition {
     }
 
     /// Opens the log in another way than its opener's, unless it is open.
-    pub fn open_with(&self, open: impl FnOnce() -> Option<Log>) {
+    pub fn open_with(&self, open: impl FnOnce() -> Opened) {
         let opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
-        let log = self.log.get_or_init(|| open().map(Box::new)).as_deref();
+        if self.log.get().is_some() {
+            return;
+        }
+        let log = match open() {
+            Opened::Later => return,
+            Opened::Offline => None,
+            Opened::Ready(log) => Some(log),
+        };
+        let log = self.log.get_or_init(|| log).as_deref();
         drop(opening);
         if let (Some(log), Some(opener)) = (log, &self.opener) {
             opener.opened(self, log);

@@ -2,9 +2,14 @@
 //!
 //! A topic is replaced as a whole when it gets more partitions; whoever holds the old value goes on
 //! with the partitions that it knows.
+//!
+//! Names are hashed with a fast hash whose keys are random and differ from table to table. Clients choose names, and
+//! must not be able to choose many that meet: what the hashes are shows nowhere, not even in the order in which topics
+//! are told ([`Topics::all`]), and a name costs whoever makes it a topic.
 
+use foldhash::quality::RandomState;
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::{Partition, name};
@@ -61,7 +66,7 @@ impl Topic {
     }
 }
 
-type ByName = RwLock<HashMap<Arc<str>, Arc<Topic>>>;
+type ByName = RwLock<HashMap<Arc<str>, Arc<Topic>, RandomState>>;
 type ById = RwLock<HashMap<Uuid, Arc<Topic>, foldhash::fast::RandomState>>;
 
 /// All running topics.
@@ -74,7 +79,7 @@ pub struct Topics {
 impl Default for Topics {
     fn default() -> Self {
         Self {
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             by_name: std::array::from_fn(|_| RwLock::default()),
             by_id: std::array::from_fn(|_| RwLock::default()),
         }
@@ -116,7 +121,7 @@ impl Topics {
         Some(topic)
     }
 
-    /// All topics, in no particular order.
+    /// All topics, by name.
     pub fn all(&self) -> Vec<Arc<Topic>> {
         let shard = |shard: &ByName| {
             shard
@@ -126,6 +131,8 @@ impl Topics {
                 .cloned()
                 .collect::<Vec<_>>()
         };
-        self.by_name.iter().flat_map(shard).collect()
+        let mut all: Vec<_> = self.by_name.iter().flat_map(shard).collect();
+        all.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        all
     }
 }

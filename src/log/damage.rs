@@ -7,8 +7,8 @@
 
 use super::error::{LogError, StorageError};
 use super::names::{self, FileKind};
-use super::scan::{Bad, Scanner};
-use crate::wire::records::{HEADER_LEN, MAGIC};
+use super::scan::{Bad, Scanner, check_header, crc_is_right};
+use crate::wire::records::{BatchHeader, HEADER_LEN, MAGIC};
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
@@ -17,10 +17,10 @@ use std::path::Path;
 
 /// Where a batch says which record format it has.
 const MAGIC_AT: usize = 16;
-/// Where a batch says how long it is.
-const LENGTH_AT: u64 = 8;
-/// The bytes of seeming batches that are summed up before that is given up.
+/// The bytes of seeming batches that are summed up before that is given up, and how much each counts at
+/// least.
 const MAX_LOOKED_AT: u64 = 1 << 30;
+const LEAST_LOOKED_AT: u64 = 1 << 12;
 /// How much of a file is looked through at a time.
 const CHUNK: usize = 256 * 1024;
 
@@ -186,8 +186,9 @@ fn look_through(
 /// none.
 fn behind(file: &File, segment: i64, mut at: u64, offset: i64) -> io::Result<Option<i32>> {
     let size = file.metadata()?.len();
+    let mut candidates = Candidates::new(file, size, Place { segment, position: at, offset });
     let mut latest = None;
-    while let Some(candidate) = next_candidate(file, at, size)? {
+    while let Some((candidate, _)) = candidates.next(at)? {
         let mut there = Scanner::new(file, size, segment, true).starting_at(candidate, offset);
         at = candidate + 1;
         while let Some(Ok((found, _))) = there.next()? {
@@ -212,43 +213,67 @@ pub(super) struct Place {
 /// Whether a whole batch follows bad bytes: then it was not a crash that left them. Bytes that look
 /// like thousands of large batches without being any count as one: to tell would take for ever.
 pub(super) fn has_whole_batch_behind(file: &File, size: u64, bad: Place) -> io::Result<bool> {
+    let mut candidates = Candidates::new(file, size, bad);
     let mut looked_at = 0;
     let mut at = bad.position + 1;
-    while let Some(candidate) = next_candidate(file, at, size)? {
-        let mut there =
-            Scanner::new(file, size, bad.segment, true).starting_at(candidate, bad.offset);
-        match there.next()? {
-            Some(Ok(_)) => return Ok(true),
-            Some(Err(Bad::Crc)) => {
-                let mut length = [0; 4];
-                file.read_exact_at(&mut length, candidate + LENGTH_AT)?;
-                looked_at += u64::from(u32::from_be_bytes(length));
-                if looked_at > MAX_LOOKED_AT {
-                    return Ok(true);
-                }
-            }
-            _ => {}
+    while let Some((candidate, header)) = candidates.next(at)? {
+        looked_at += (header.size() as u64).max(LEAST_LOOKED_AT);
+        if crc_is_right(file, candidate, &header)? || looked_at > MAX_LOOKED_AT {
+            return Ok(true);
         }
         at = candidate + 1;
     }
     Ok(false)
 }
 
-/// The next position from `at` on where a batch's header might begin.
-fn next_candidate(file: &File, mut at: u64, size: u64) -> io::Result<Option<u64>> {
-    let mut chunk = Vec::new();
-    while size.saturating_sub(at) >= HEADER_LEN as u64 {
-        let len = (size - at).min(CHUNK as u64) as usize;
-        chunk.resize(len, 0);
-        file.read_exact_at(&mut chunk, at)?;
-        let places = len - (HEADER_LEN - 1);
-        let magic = &chunk[MAGIC_AT..MAGIC_AT + places];
-        if let Some(place) = magic.iter().position(|&byte| byte as i8 == MAGIC) {
-            return Ok(Some(at + place as u64));
-        }
-        at += places as u64;
+/// The places in a file where a batch might begin. Any byte may look like the one that tells the format,
+/// so nothing is read twice to find out what cannot be one.
+struct Candidates<'f> {
+    file: &'f File,
+    size: u64,
+    /// What their offsets must fit.
+    bad: Place,
+    chunk: Vec<u8>,
+    /// Where the chunk is in the file.
+    chunk_at: u64,
+}
+
+impl<'f> Candidates<'f> {
+    fn new(file: &'f File, size: u64, bad: Place) -> Candidates<'f> {
+        Candidates { file, size, bad, chunk: Vec::new(), chunk_at: 0 }
     }
-    Ok(None)
+
+    /// The first one from `at` on whose header can be one, and what that says.
+    fn next(&mut self, mut at: u64) -> io::Result<Option<(u64, BatchHeader)>> {
+        let (size, Place { segment, offset, .. }) = (self.size, self.bad);
+        let can_be = |header: &BatchHeader, position| {
+            check_header(header, size - position, offset, segment).is_ok()
+        };
+        while size.saturating_sub(at) >= HEADER_LEN as u64 {
+            for (place, bytes) in self.bytes_from(at)?.windows(HEADER_LEN).enumerate() {
+                let position = at + place as u64;
+                if bytes[MAGIC_AT] as i8 == MAGIC
+                    && let Some(header) = bytes.first_chunk::<HEADER_LEN>().map(BatchHeader::read)
+                    && can_be(&header, position)
+                {
+                    return Ok(Some((position, header)));
+                }
+            }
+            at = self.chunk_at + (self.chunk.len() - (HEADER_LEN - 1)) as u64;
+        }
+        Ok(None)
+    }
+
+    /// Some bytes of the file from `at` on, at least those of a header.
+    fn bytes_from(&mut self, at: u64) -> io::Result<&[u8]> {
+        let have = self.chunk_at..self.chunk_at + self.chunk.len() as u64;
+        if !have.contains(&at) || have.end - at < HEADER_LEN as u64 {
+            self.chunk.resize((self.size - at).min(CHUNK as u64) as usize, 0);
+            self.chunk_at = at;
+            self.file.read_exact_at(&mut self.chunk, at)?;
+        }
+        Ok(&self.chunk[(at - self.chunk_at) as usize..])
+    }
 }
 
 #[cfg(test)]
@@ -308,6 +333,25 @@ mod tests {
             let within = |damage| matches!(damage, Damage::Within { position: p, .. } if p == position as u64);
             assert!(found.is_some_and(within), "{at}: {found:?}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_a_batch_is_passed_at_once() {
+        // Each byte of it could be the one that tells the format.
+        let (bytes, _) = three();
+        let twos = vec![2; 3 * CHUNK + 7];
+        let path = std::env::temp_dir().join(format!("barnabas-twos-{}", std::process::id()));
+        for behind in [&[][..], &bytes] {
+            let all = [&twos, behind].concat();
+            fs::write(&path, &all).unwrap();
+            let (file, size) = (File::open(&path).unwrap(), all.len() as u64);
+            let bad = Place { segment: 0, position: 0, offset: 0 };
+            let first = Candidates::new(&file, size, bad).next(1).unwrap().map(|(at, _)| at);
+            let is_there = !behind.is_empty();
+            assert_eq!(first, is_there.then_some(twos.len() as u64));
+            assert_eq!(has_whole_batch_behind(&file, size, bad).unwrap(), is_there);
+        }
+        fs::remove_file(path).unwrap();
     }
 
     #[test]

@@ -74,6 +74,9 @@ impl Log {
         // A snapshot that is still to be written must not come back after it was deleted.
         self.backlog.settle();
         self.keep_producers(going, new_start)?;
+        // What can be lacking comes before anything is changed.
+        let path = self.dir();
+        let dir = sync::Directory::open(&path)?;
         self.start_at_segment(new_start)?;
         let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
         let same = |(gone, deleted): (Arc<Segment>, &Arc<Segment>)| Arc::ptr_eq(&gone, deleted);
@@ -81,7 +84,7 @@ impl Log {
         assert!(!segments.is_empty(), "a log has a segment");
         drop(segments);
         let delay = self.delete_delay();
-        let done = match self.give_up(going, delay) {
+        let done = match self.give_up(&dir, going, delay) {
             // The whole log was deleted meanwhile, and its directory has another name.
             Err(_) if self.lock_writer().closed => return Ok(Deleted::default()),
             done => done?,
@@ -159,19 +162,19 @@ impl Log {
     /// back must not leave a gap between those that stay.
     pub(super) fn give_up(
         &self,
+        dir: &sync::Directory<'_>,
         segments: &[Arc<Segment>],
         delay: Duration,
     ) -> Result<Deleted, LogError> {
-        let dir = self.dir();
         let mut deleted = Deleted::default();
         for segment in segments {
-            let mut files = segment.rename_deleted(&dir)?;
-            let snapshot = names::snapshot_file(&dir, segment.base);
+            let mut files = segment.rename_deleted(dir.path())?;
+            let snapshot = names::snapshot_file(dir.path(), segment.base);
             let renamed = names::deleted(&snapshot);
             if fs::rename(snapshot, &renamed).is_ok() {
                 files.push(renamed);
             }
-            sync::dir(&dir)?;
+            dir.sync()?;
             self.keepers.janitor.remove(files, delay);
             deleted += Deleted { segments: 1, bytes: segment.size() };
         }

@@ -36,6 +36,11 @@ impl StorageError {
         [libc::ENOSPC, libc::EDQUOT, libc::EFBIG].into_iter().any(|no_room| code == Some(no_room))
     }
 
+    /// Something is lacking that may be there later: room, descriptors, memory. It says nothing of the disk.
+    pub fn is_a_lack(&self) -> bool {
+        is_a_lack(&self.source)
+    }
+
     /// A batch is not what was written. Those around it are served.
     pub fn is_corrupt(&self) -> bool {
         self.source.get_ref().is_some_and(|source| source.is::<Corrupt>())
@@ -70,6 +75,8 @@ impl fmt::Display for StorageError {
             "make room on that disk; writes are taken again as soon as there is some"
         } else if self.is_permanent() {
             "check the disk, restore the file from a copy if there is one, and start again"
+        } else if self.is_a_lack() {
+            "it is tried again; if that happens often, raise the limits of the process"
         } else {
             "check the disk and the rights on that path"
         };
@@ -81,6 +88,13 @@ impl std::error::Error for StorageError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&self.source)
     }
+}
+
+/// See [`StorageError::is_a_lack`].
+pub fn is_a_lack(error: &io::Error) -> bool {
+    const LACKS: [i32; 6] =
+        [libc::ENOSPC, libc::EDQUOT, libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::EAGAIN];
+    error.raw_os_error().is_some_and(|code| LACKS.contains(&code))
 }
 
 /// Why a log could not be created, opened, flushed, closed or deleted.

@@ -8,13 +8,12 @@
 
 use super::backlog::Finished;
 use super::changes::Change;
-use super::cleaner::steps;
 use super::durability::{Durability, Waiting, Work};
 use super::error::StorageError;
 use super::ground::Ground;
 use super::milestone::Milestone;
 use super::segment::{Segment, SegmentFiles};
-use super::{names, sync};
+use super::{names, steps, sync};
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -163,9 +162,18 @@ impl Begun<'_> {
             for name in SIDE_FILES {
                 there(sync::file_at(&dir.join(name)))?;
             }
+            if !self.work.settled {
+                self.sync_found_indexes(&dir)?;
+            }
             sync::dir(&dir)?;
         }
         ground.settle(self.log, self.work.settled, &dir)
+    }
+
+    /// Opening the log may have made the last segment's indexes anew, and nothing may ever be appended to it:
+    /// a close must not leave them to the system.
+    fn sync_found_indexes(&self, dir: &Path) -> Result<(), StorageError> {
+        names::index_files(dir, self.active).iter().try_for_each(|path| there(sync::file_at(path)))
     }
 
     fn sync_records(&self, dir: &Path) -> Result<(), StorageError> {

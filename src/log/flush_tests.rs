@@ -1,7 +1,6 @@
 //! Flushes beside other things that happen to the log, at moments that a test chooses.
 
-use super::cleaner::steps;
-use super::{Keepers, Log};
+use super::{Keepers, Log, steps};
 use crate::config::TopicConfig;
 use crate::wire::records::BatchBuilder;
 use std::path::PathBuf;

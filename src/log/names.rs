@@ -5,11 +5,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Suffixes that Kafka gives to files which are on their way out, and ours for files on their way
-/// in. What bears one of them when a log is opened was left behind by a crash.
-pub(crate) const LEFTOVERS: [&str; 3] = [DELETED, ".tmp", PREPARED];
 /// A file that is no part of the log any more and is removed after a delay.
 const DELETED: &str = ".deleted";
+/// A file that is about to replace another.
+const TEMPORARY: &str = ".tmp";
+/// Files of a partition besides those of segments.
+const SIDE_FILES: [&str; 3] = ["leader-epoch-checkpoint", "partition.metadata", "quorum-state"];
 /// A compacted segment's file that is being written; worthless after a crash.
 pub(crate) const CLEANED: &str = ".cleaned";
 /// A compacted segment's file that is whole and replaces others; a crash does not hinder it.
@@ -17,7 +18,7 @@ pub(crate) const SWAP: &str = ".swap";
 /// A segment's files made ahead of need, before their base offset is known.
 pub(crate) const PREPARED: &str = ".prepared";
 /// The end of a segment's file that is in the way, but may be all that is left of something.
-pub(crate) const ASIDE: &str = ".aside";
+const ASIDE: &str = ".aside";
 /// The end of a deleted partition's directory name.
 pub(crate) const DELETE_DIR_SUFFIX: &str = "-delete";
 /// The file system's limit for one name, and with it Kafka's for a directory to delete.
@@ -38,7 +39,7 @@ pub(crate) enum FileKind {
     Snapshot(i64),
     /// A segment's file with the name of one in a compaction that was interrupted.
     Swap,
-    /// Left behind by a crash; of no use.
+    /// On its way out or in, and left behind by a crash; of no use.
     Leftover,
     /// Anything else: not ours to touch.
     Other,
@@ -46,7 +47,7 @@ pub(crate) enum FileKind {
 
 impl FileKind {
     pub(crate) fn of(name: &str) -> FileKind {
-        if LEFTOVERS.iter().any(|suffix| name.ends_with(suffix)) {
+        if is_leftover(name) {
             return FileKind::Leftover;
         }
         if let Some(of) = [CLEANED, SWAP].iter().find_map(|suffix| name.strip_suffix(suffix)) {
@@ -78,6 +79,32 @@ impl FileKind {
     }
 }
 
+/// Whether a crash leaves files of this name: others with the same endings are somebody else's.
+fn is_leftover(name: &str) -> bool {
+    let is_ours = |of: &str| match FileKind::of(of) {
+        FileKind::Snapshot(_) => true,
+        kind => kind.segment().is_some(),
+    };
+    if let Some(of) = name.strip_suffix(DELETED) {
+        return is_ours(of);
+    }
+    if let Some(of) = name.strip_suffix(TEMPORARY) {
+        return is_ours(of) || SIDE_FILES.contains(&of);
+    }
+    let prepared = name.strip_suffix(PREPARED).and_then(|name| name.strip_prefix("next-"));
+    prepared.and_then(|name| name.split_once('.')).is_some_and(|(number, kind)| {
+        let kinds = ["log", "index", "timeindex"];
+        number.bytes().all(|byte| byte.is_ascii_digit()) && kinds.contains(&kind)
+    })
+}
+
+/// Whether a partition that never had a record has files of this name, besides its `.log`.
+pub fn is_beside_records(name: &str) -> bool {
+    let is_index = matches!(FileKind::of(name), FileKind::Index(_) | FileKind::TimeIndex(_));
+    let is_leftover = is_leftover(name) && !name.ends_with(DELETED);
+    is_index || is_leftover || SIDE_FILES.contains(&name)
+}
+
 /// The offset that 20 digits spell.
 fn offset_of(stem: &str) -> Option<i64> {
     let digits = stem.len() == 20 && stem.bytes().all(|byte| byte.is_ascii_digit());
@@ -95,9 +122,18 @@ pub(crate) fn log_file(dir: &Path, base: i64) -> PathBuf {
     offset_file(dir, base, "log")
 }
 
-/// What was cut off a segment from `offset` on and is kept.
+/// What was cut off a segment from `offset` on and is kept: a name that no file has.
 pub(crate) fn cut_file(dir: &Path, base: i64, offset: i64) -> PathBuf {
-    dir.join(format!("{base:020}.log.cut-at-{offset}{ASIDE}"))
+    aside(&dir.join(format!("{base:020}.log.cut-at-{offset}")))
+}
+
+/// The name that a file gets which is in the way but may still be wanted. No file has it: what was set
+/// aside earlier stays.
+pub(crate) fn aside(path: &Path) -> PathBuf {
+    let numbered = (1..).map(|number| with_suffix(path, &format!(".{number}{ASIDE}")));
+    let mut names = std::iter::once(with_suffix(path, ASIDE)).chain(numbered);
+    let free = names.find(|name| fs::symlink_metadata(name).is_err());
+    free.unwrap_or_else(|| with_suffix(path, ASIDE))
 }
 
 /// Its offset index.
@@ -160,11 +196,15 @@ pub(crate) fn segment_files(dir: &Path, base: i64) -> [PathBuf; 4] {
     ["log", "index", "timeindex", "txnindex"].map(|suffix| offset_file(dir, base, suffix))
 }
 
+/// Those of them that say where in the `.log` things are.
+pub(crate) fn index_files(dir: &Path, base: i64) -> [PathBuf; 3] {
+    let [_, index, time, txn] = segment_files(dir, base);
+    [index, time, txn]
+}
+
 /// The name that a file has before it replaces the one at `path`.
 pub(crate) fn temporary(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".tmp");
-    PathBuf::from(name)
+    with_suffix(path, TEMPORARY)
 }
 
 /// The name that a file has between its deletion and its removal.

@@ -52,6 +52,8 @@ pub(super) struct Loader<'d> {
     made: bool,
     /// Segments follow each other without gaps: nothing was compacted behind the recovery point.
     gapless: bool,
+    /// Segments whose indexes may have been made anew.
+    pub(super) indexed: Vec<i64>,
 }
 
 impl Log {
@@ -112,6 +114,7 @@ impl<'d> Loader<'d> {
             report: RecoveryReport::default(),
             made: false,
             gapless: !config.cleanup_policy.compact,
+            indexed: Vec::new(),
         }
     }
 
@@ -141,6 +144,7 @@ impl<'d> Loader<'d> {
         }
         let known = if was_closed { Some(self.end) } else { opening.recovery_point };
         self.flushed = known.map_or(0, |point| point.min(self.end));
+        self.sync_indexes(self.flushed, was_closed)?;
         let lost = |&point: &i64| point > self.end;
         let missing = |recovery_point| Missing { log_end: self.end, recovery_point };
         self.report.missing = opening.recovery_point.filter(lost).map(missing);
@@ -181,6 +185,7 @@ impl<'d> Loader<'d> {
     fn check_segment(&mut self, base: i64, progress: &Progress) -> Result<Checked, StorageError> {
         let (producers, epochs) = (&mut self.producers, &mut self.epochs);
         let mut txns = RebuiltTxns::new(self.dir, base)?;
+        self.indexed.push(base);
         let checked =
             recover::check(self.dir, base, self.interval_bytes, Depth::Whole, |found, bytes| {
                 progress.add(found.header.size());
@@ -229,9 +234,7 @@ impl<'d> Loader<'d> {
                 let _ = fs::remove_file(path);
                 continue;
             }
-            let mut aside = path.clone().into_os_string();
-            aside.push(names::ASIDE);
-            match fs::rename(&path, aside) {
+            match fs::rename(&path, names::aside(&path)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(StorageError::new("set aside", &path, error));
                 }

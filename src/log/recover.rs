@@ -9,9 +9,10 @@ use super::error::StorageError;
 use super::names;
 use super::rebuild::Rebuilt;
 use super::scan::{Bad, Found, Scanner};
+use super::sync;
 use super::time_index::Largest;
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom};
 use std::path::Path;
 
@@ -91,7 +92,7 @@ pub(super) fn check(
         if reason != Bad::ZeroTail
             && has_whole_batch_behind(&file, file_size, bad).map_err(on("read"))?
         {
-            keep_tail(dir, &file, bad).map_err(on("keep the damaged end of"))?;
+            keep_tail(dir, &file, bad)?;
         }
         file.set_len(size).map_err(on("cut"))?;
     }
@@ -100,14 +101,21 @@ pub(super) fn check(
     Ok(Checked { size, next_offset, largest, cut, index_rebuilt })
 }
 
-/// Copies what a cut takes away into a file of its own: there are whole batches in it, and somebody
-/// may still want them.
-fn keep_tail(dir: &Path, file: &File, bad: Place) -> io::Result<()> {
+/// Copies what a cut takes away into a file of its own, on the disk before the cut is: there are whole
+/// batches in it, and somebody may still want them.
+fn keep_tail(dir: &Path, file: &File, bad: Place) -> Result<(), StorageError> {
     let path = names::cut_file(dir, bad.segment, bad.offset);
     let mut from = file;
-    from.seek(SeekFrom::Start(bad.position))?;
-    let mut to = File::create(&path)?;
-    io::copy(&mut from, &mut to)?;
+    let copied = from.seek(SeekFrom::Start(bad.position)).and_then(|_| {
+        let mut to = File::create_new(&path)?;
+        io::copy(&mut from, &mut to)?;
+        Ok(to)
+    });
+    let kept = copied.map_err(StorageError::on("keep the damaged end of a segment in", &path));
+    kept.and_then(|copy| sync::file(&copy, &path)).inspect_err(|_| {
+        let _ = fs::remove_file(&path);
+    })?;
+    sync::dir(dir)?;
     ::log::warn!(
         "{}: whole batches lie behind damaged bytes; from byte {} on the file was copied to {} before \
          it is cut there. Remove the copy if it is not needed",

@@ -1,13 +1,10 @@
 //! A log that begins anew at a later offset, because a snapshot has what came before
 //! (`UnifiedLog.truncateFullyAndStartAt`). Only files, before the log is opened.
 
-use super::names;
+use super::names::{self, FileKind};
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
-
-/// What the files of a segment end with.
-const SEGMENT_FILES: [&str; 5] = [".log", ".index", ".timeindex", ".txnindex", ".snapshot"];
 
 /// Removes all segments in `dir` and what was derived from them, and leaves an empty one that begins
 /// at `offset`.
@@ -18,7 +15,8 @@ pub fn reset_files(dir: &Path, offset: i64) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let of_segment = SEGMENT_FILES.iter().any(|suffix| name.ends_with(suffix));
+        let kind = FileKind::of(&name);
+        let of_segment = kind.segment().is_some() || matches!(kind, FileKind::Snapshot(_));
         if of_segment || entry.path() == names::leader_epoch_file(dir) {
             fs::remove_file(entry.path())?;
         }

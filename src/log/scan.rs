@@ -4,7 +4,7 @@
 //! [`Scanner`] over a file that nobody vouches for, for recovery. Neither ever believes a length
 //! beyond the bytes that there are.
 
-use crate::wire::records::crc::crc32c;
+use crate::wire::records::crc::{self, crc32c};
 use crate::wire::records::{BatchHeader, HEADER_LEN, LOG_OVERHEAD, MAGIC};
 use std::fmt;
 use std::fs::File;
@@ -18,6 +18,11 @@ const LENGTH_AT: usize = 8;
 const LAST_DELTA_AT: usize = 23;
 /// How much of a file is read at a time.
 const CHUNK: usize = 256 * 1024;
+/// A batch that says that it is larger is read as a whole only when its CRC is right: a wrong length must
+/// not take memory.
+const LARGE: usize = 16 << 20;
+/// No control batch is larger.
+const MAX_CONTROL: usize = 4096;
 
 /// The headers of whole batches in bytes, with their positions. Ends at the first thing that is
 /// not a batch.
@@ -140,6 +145,43 @@ impl fmt::Display for Bad {
 /// A good batch with its bytes, or what is wrong with what is there.
 pub(crate) type Step<'b> = Result<(Found, &'b [u8]), Bad>;
 
+/// What is wrong with a header, of which `left` bytes of a file are left from its first one on: in a segment
+/// that begins at `base_offset`, where no offset comes before `next_offset`.
+pub(super) fn check_header(
+    header: &BatchHeader,
+    left: u64,
+    next_offset: i64,
+    base_offset: i64,
+) -> Result<(), Bad> {
+    let size = header.size() as u64;
+    if size < HEADER_LEN as u64 || size > left {
+        return Err(Bad::Length);
+    }
+    if header.magic != MAGIC {
+        return Err(Bad::Magic);
+    }
+    let last = header.base_offset.saturating_add(i64::from(header.last_offset_delta));
+    let in_order = header.base_offset >= next_offset && header.last_offset_delta >= 0;
+    if !in_order || last - base_offset > i64::from(i32::MAX) || last == i64::MAX {
+        return Err(Bad::Offset);
+    }
+    Ok(())
+}
+
+/// Whether the bytes of a batch are those that were summed. The file has as many as the header says.
+pub(super) fn crc_is_right(file: &File, position: u64, header: &BatchHeader) -> io::Result<bool> {
+    let (mut at, end) = (position + CRC_FROM as u64, position + header.size() as u64);
+    let mut chunk = vec![0; header.size().min(CHUNK)];
+    let mut sum = 0;
+    while at < end {
+        let len = (end - at).min(chunk.len() as u64) as usize;
+        file.read_exact_at(&mut chunk[..len], at)?;
+        sum = crc::append(sum, &chunk[..len]);
+        at += len as u64;
+    }
+    Ok(sum == header.crc)
+}
+
 /// Reads batches one after the other out of a file by `pread`: a bad disk is an error here, where
 /// a mapping would be a SIGBUS. Memory is bounded by the largest batch that the file really has.
 pub(crate) struct Scanner<'f> {
@@ -205,14 +247,17 @@ impl<'f> Scanner<'f> {
             let rest_is_zero = self.is_zero_from(self.position)?;
             return Ok(Some(Err(if rest_is_zero { Bad::ZeroTail } else { Bad::Length })));
         }
-        if let Err(bad) = self.check_header(&header, left) {
+        if let Err(bad) = check_header(&header, left, self.next_offset, self.base_offset) {
             return Ok(Some(Err(bad)));
         }
         let found = Found { position: self.position, header };
         // What control batches say is part of what a log means, and they are small.
-        let whole = self.check_crc || header.attributes.is_control();
-        let size = if whole { header.size() } else { HEADER_LEN };
+        let is_control = header.attributes.is_control() && header.size() <= MAX_CONTROL;
+        let size = if self.check_crc || is_control { header.size() } else { HEADER_LEN };
         let check_crc = self.check_crc;
+        if size > LARGE && !crc_is_right(self.file, found.position, &header)? {
+            return Ok(Some(Err(Bad::Crc)));
+        }
         self.read(size)?;
         let bytes = &self.buffer[(found.position - self.buffer_at) as usize..][..size];
         if check_crc && crc32c(&bytes[CRC_FROM..]) != header.crc {
@@ -221,22 +266,6 @@ impl<'f> Scanner<'f> {
         self.position = found.end();
         self.next_offset = found.last_offset() + 1;
         Ok(Some(Ok((found, bytes))))
-    }
-
-    fn check_header(&self, header: &BatchHeader, left: u64) -> Result<(), Bad> {
-        let size = header.size() as u64;
-        if size < HEADER_LEN as u64 || size > left {
-            return Err(Bad::Length);
-        }
-        if header.magic != MAGIC {
-            return Err(Bad::Magic);
-        }
-        let last = header.base_offset.saturating_add(i64::from(header.last_offset_delta));
-        let in_order = header.base_offset >= self.next_offset && header.last_offset_delta >= 0;
-        if !in_order || last - self.base_offset > i64::from(i32::MAX) || last == i64::MAX {
-            return Err(Bad::Offset);
-        }
-        Ok(())
     }
 
     /// `len` bytes from the position on; the file has them.
@@ -268,5 +297,44 @@ impl<'f> Scanner<'f> {
             at += len as u64;
         }
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::records::BatchBuilder;
+
+    #[test]
+    fn a_wrong_length_takes_no_memory() {
+        let mut batch = BatchBuilder::new();
+        batch.append(1, None, Some(&[7; 100]), &[]);
+        let mut bytes = batch.finish();
+        let size = 3 * LARGE;
+        let length = (size - LOG_OVERHEAD) as i32;
+        bytes[LENGTH_AT..][..4].copy_from_slice(&length.to_be_bytes());
+        let path = std::env::temp_dir().join(format!("barnabas-length-{}", std::process::id()));
+        for attributes in [0, 0x20] {
+            bytes[CRC_FROM + 1] = attributes;
+            std::fs::write(&path, &bytes).unwrap();
+            let file = File::options().read(true).write(true).open(&path).unwrap();
+            file.set_len(size as u64).unwrap();
+            for check_crc in [true, false] {
+                let mut scanner = Scanner::new(&file, size as u64, 0, check_crc);
+                let step = scanner.next().unwrap().unwrap().map(|_| ());
+                assert_eq!(step, if check_crc { Err(Bad::Crc) } else { Ok(()) });
+                assert!(scanner.buffer.capacity() <= CHUNK, "{}", scanner.buffer.capacity());
+            }
+        }
+        // One that is as large as it says is read.
+        let mut whole = vec![0; size];
+        File::open(&path).unwrap().read_exact_at(&mut whole, 0).unwrap();
+        let sum = crc32c(&whole[CRC_FROM..]);
+        let file = File::options().read(true).write(true).open(&path).unwrap();
+        file.write_all_at(&sum.to_be_bytes(), CRC_FROM as u64 - 4).unwrap();
+        let mut scanner = Scanner::new(&file, size as u64, 0, true);
+        let (_, bytes) = scanner.next().unwrap().unwrap().unwrap();
+        assert_eq!(bytes.len(), size);
+        std::fs::remove_file(path).unwrap();
     }
 }

@@ -100,8 +100,30 @@ pub fn file_at(path: &Path) -> Result<(), StorageError> {
 /// # Errors
 /// When it cannot be opened, or the disk fails.
 pub fn dir(path: &Path) -> Result<(), StorageError> {
-    let opened = File::open(path).map_err(StorageError::on("open", path))?;
-    observed(Synced::Directory(path), || opened.sync_all()).map_err(StorageError::on("flush", path))
+    Directory::open(path)?.sync()
+}
+
+/// A directory that is open: its names can be brought to the disk, whatever becomes of the descriptors.
+pub(crate) struct Directory<'p> {
+    path: &'p Path,
+    opened: File,
+}
+
+impl<'p> Directory<'p> {
+    pub(crate) fn open(path: &'p Path) -> Result<Directory<'p>, StorageError> {
+        let opened = File::open(path).map_err(StorageError::on("open", path))?;
+        Ok(Directory { path, opened })
+    }
+
+    /// See [`dir`].
+    pub(crate) fn sync(&self) -> Result<(), StorageError> {
+        let what = Synced::Directory(self.path);
+        observed(what, || self.opened.sync_all()).map_err(StorageError::on("flush", self.path))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.path
+    }
 }
 
 /// Brings everything on the volume of an open directory to the disk: for many files one call.

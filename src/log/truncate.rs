@@ -14,7 +14,6 @@ use super::Log;
 use super::active::Active;
 use super::append::Writer;
 use super::changes::Change;
-use super::cleaner::steps;
 use super::delete::delete_delay;
 use super::epochs::LeaderEpochs;
 use super::error::{LogError, StorageError};
@@ -26,7 +25,7 @@ use super::recover::{self, Depth};
 use super::scan::Scanner;
 use super::segment::Segment;
 use super::state::account;
-use super::sync;
+use super::{steps, sync};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -318,7 +317,9 @@ impl Log {
         segments: &[Arc<Segment>],
     ) -> Result<(), LogError> {
         let segments: Vec<_> = segments.iter().rev().cloned().collect();
-        self.give_up(&segments, delete_delay(&writer.config)).map(|_| ())
+        let path = self.dir();
+        let dir = sync::Directory::open(&path)?;
+        self.give_up(&dir, &segments, delete_delay(&writer.config)).map(|_| ())
     }
 
     /// The first segments stay, then comes this one, and it is the last.

@@ -1,8 +1,7 @@
 //! A crash between any two steps of a truncation leaves the log that was, the one that is to be, or
 //! something in between: and never forgets what was aborted.
 
-use super::cleaner::steps;
-use super::{AbortedTxn, Bound, Keepers, Log, Opening, Recovery};
+use super::{AbortedTxn, Bound, Keepers, Log, Opening, Recovery, steps};
 use crate::config::TopicConfig;
 use crate::wire::records::{BatchBuilder, BatchHeader, HEADER_LEN};
 use std::cell::RefCell;

@@ -6,6 +6,7 @@
 //! that they end with the file shows that nobody was writing to it.
 
 use super::error::{LogError, StorageError};
+use super::flush::there;
 use super::index::{ENTRY, Entries};
 use super::listing::Listing;
 use super::names;
@@ -14,6 +15,7 @@ use super::recover::{self, Cut, Depth};
 use super::sanity;
 use super::scan::Scanner;
 use super::segment::Segment;
+use super::sync;
 use crate::wire::records::{BatchHeader, HEADER_LEN};
 use std::fs::File;
 use std::io;
@@ -70,6 +72,7 @@ impl Loader<'_> {
         let Some(indexes) = sanity::look(self.dir, base, listing)? else { return Ok(None) };
         if !indexes.are_sane {
             self.may_read()?;
+            self.indexed.push(base);
             let checked =
                 recover::check(self.dir, base, self.interval_bytes, Depth::Headers, |_, _| {})?;
             self.report.rebuilt_indexes += usize::from(checked.index_rebuilt);
@@ -83,6 +86,23 @@ impl Loader<'_> {
         let segment = Segment::new(base, size);
         segment.set_txn_size(indexes.txn_size);
         Ok(Some(segment))
+    }
+}
+
+impl Loader<'_> {
+    /// Brings indexes that were made anew to the disk where no flush does it: those of segments below
+    /// `flushed`. A start after a power cut would believe what is left of them.
+    pub(super) fn sync_indexes(&self, flushed: i64, was_closed: bool) -> Result<(), StorageError> {
+        for &base in &self.indexed {
+            let after = self.segments.partition_point(|segment| segment.base <= base);
+            // The last segment is checked again after a crash, and flushed with its indexes before a close.
+            if self.segments.get(after).map_or(was_closed, |next| next.base <= flushed) {
+                for path in names::index_files(self.dir, base) {
+                    there(sync::file_at(&path))?;
+                }
+            }
+        }
+        Ok(())
     }
 }
 

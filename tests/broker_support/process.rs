@@ -1,6 +1,7 @@
 //! The broker as a process: started, watched, ended.
 
 use super::{Client, GUARD};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -226,19 +227,23 @@ impl Broker {
         fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
     }
 
-    /// How often its threads have gone to sleep by themselves.
-    pub fn sleeps(&self) -> u64 {
-        let mut sum = 0;
-        for task in std::fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap() {
-            // A thread may end between being listed and being looked at.
-            let Ok(status) = std::fs::read_to_string(task.unwrap().path().join("status")) else {
-                continue;
+    /// How often its threads have gone to sleep by themselves, each.
+    pub fn sleeps(&self) -> BTreeMap<String, u64> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
+        let tasks = tasks.map(|task| task.unwrap().path());
+        // A thread may end between being listed and being looked at.
+        let statuses = tasks.filter_map(|task| {
+            Some((task.clone(), std::fs::read_to_string(task.join("status")).ok()?))
+        });
+        let each = statuses.map(|(task, status)| {
+            let of = |name: &str| {
+                status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim()
             };
-            let count =
-                |line: &str| line.strip_prefix("voluntary_ctxt_switches:")?.trim().parse().ok();
-            sum += status.lines().find_map(count).unwrap_or(0u64);
-        }
-        sum
+            let id = task.file_name().unwrap().to_string_lossy().into_owned();
+            let count = of("voluntary_ctxt_switches:").parse().unwrap_or(0);
+            (format!("{} {id}", of("Name:")), count)
+        });
+        each.collect()
     }
 }
 

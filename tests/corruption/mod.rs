@@ -125,8 +125,8 @@ pub struct Harm {
     pub what: String,
     /// The files that are not as they were, in the directory.
     pub touched: Vec<PathBuf>,
-    /// A file or directory that no broker knows, and what is in it.
-    pub unknown: Option<Vec<u8>>,
+    /// A file that no broker knows, and what is in it.
+    pub unknown: Option<(PathBuf, Vec<u8>)>,
     /// Something cannot be opened as what it should be.
     pub in_the_way: bool,
     /// Logs of different partitions have taken each other's place.
@@ -167,6 +167,12 @@ impl Harm {
             }
             8 => {
                 let other = &files[random.below(files.len() as u64) as usize];
+                let ends =
+                    |with| [path, other].iter().any(|it| it.to_string_lossy().ends_with(with));
+                if ends(".log") && ends(".checkpoint") {
+                    // Batches that were written, if as metadata: nothing in a log says that.
+                    return change(path, &name, random);
+                }
                 let (one, two) = (fs::read(path).unwrap(), fs::read(other).unwrap());
                 fs::write(path, two).unwrap();
                 fs::write(other, one).unwrap();
@@ -251,5 +257,5 @@ fn strange(dir: &Path, random: &mut Random) -> Harm {
         inside
     };
     let what = format!("{}: new", place.strip_prefix(dir).unwrap().display());
-    Harm { unknown: Some(content), ..Harm::of(what, &[]) }
+    Harm { unknown: Some((place, content)), ..Harm::of(what, &[]) }
 }

@@ -3,7 +3,7 @@
 //! from its log, and which appends fail. `sim` has the classic protocol alone; `mixed` has both
 //! protocols in one group, committed offsets, topics that change, and days that pass. A seed that
 //! fails is printed and replays: `SIM_SEED=17 cargo test --test groups_sim`; `SIM_SEEDS=5000` runs
-//! more; `SIM_TRACE=1` tells of each event of a mixed one.
+//! more, `SIM_FROM=10000` others; `SIM_TRACE=1` tells of each event of a mixed one.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod coordinator;
@@ -30,7 +30,10 @@ fn number(name: &str) -> Option<u64> {
 fn seeds(usual: u64) -> std::ops::Range<u64> {
     match number("SIM_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("SIM_SEEDS").unwrap_or(usual),
+        None => {
+            let first = number("SIM_FROM").unwrap_or(0);
+            first..first + number("SIM_SEEDS").unwrap_or(usual)
+        }
     }
 }
 

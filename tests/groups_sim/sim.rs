@@ -299,13 +299,21 @@ impl Sim {
         }
     }
 
-    /// In peace all who are there are members of one generation, and everything is assigned.
+    /// In peace all who are there are members of one generation, and everything is assigned. Where there is no room for
+    /// all a group need not come to rest: who gives its join up is in the way of its own next one until the first
+    /// one's session has ended, and then somebody else may be quicker. So it is in Kafka.
     fn settled(&self) {
         let mut groups: BTreeMap<&str, Vec<&Member>> = BTreeMap::new();
         for member in self.members.iter().filter(|member| member.phase != Phase::Away) {
             groups.entry(&member.group).or_default().push(member);
         }
         for (group, members) in groups {
+            if self.plan.max_size > 0 && members.len() > self.plan.max_size {
+                let known = self.coordinator.shard.classic(group);
+                let count = known.map_or(0, |group| group.members.len());
+                assert!(count <= self.plan.max_size, "{group} has its limit");
+                continue;
+            }
             let is_in = |member: &&&Member| member.phase == Phase::Member;
             let inside: Vec<_> = members.iter().filter(is_in).collect();
             if self.plan.max_size == 0 {

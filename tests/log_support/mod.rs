@@ -209,6 +209,19 @@ impl Random {
     }
 }
 
+/// Lets no file of this process grow beyond `bytes`, as on a full disk. It counts for the whole process: a
+/// file of tests that uses it has one test only.
+pub fn limit_files_to(bytes: u64) {
+    // SAFETY: plain system calls with arguments that live; the signal is only ignored.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        assert_eq!(libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit), 0);
+        limit.rlim_cur = bytes.min(limit.rlim_max);
+        assert_eq!(libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit), 0);
+    }
+}
+
 /// The names of the files in a directory, in order.
 pub fn files(dir: &Path) -> Vec<String> {
     let names = std::fs::read_dir(dir).unwrap();

@@ -12,6 +12,7 @@ starts): that is Kafka's own way.
 """
 
 import json
+import shutil
 import time
 
 import pytest
@@ -247,3 +248,46 @@ def test_offsets_of_open_transactions_survive(turns):
     with turns.of(Barnabas) as b:
         assert {group: committed(b, group) for group in before} == plain
         assert stable(b, "open") == [3, 8]
+
+
+def delete_offsets(b, group, *indexes):
+    """What OffsetDelete says of each partition."""
+    partitions = [{"partitionIndex": index} for index in indexes]
+    asked = {"groupId": group, "topics": [{"name": "t", "partitions": partitions}]}
+    answer = b.quiet("OffsetDelete", 0, asked)
+    return answer["errorCode"], sorted(
+        (p["partitionIndex"], p["errorCode"]) for topic in answer["topics"] for p in topic["partitions"]
+    )
+
+
+def test_offsets_of_open_transactions_are_deleted(turns, tmp_path_factory):
+    """Both brokers delete them from the same directory: what they answer, what is left, and what Kafka makes
+    of it when the transaction ends is the same."""
+    groups = ("both", "alone", "pending")
+    with turns.of(ApacheKafka) as b:
+        b.create("t", 3)
+        commit(b, "both", "t", 1, "")
+        pending = Transaction(b, "pending")
+        for group in groups:
+            pending.commit(b, group, 7, 8)
+        assert stable(b, "both") == stable(b, "alone") == [UNSTABLE] * 2
+    other = Turns(tmp_path_factory.mktemp("other"), SETTINGS)
+    shutil.copytree(turns.folder, other.folder, dirs_exist_ok=True)
+    seen = {}
+    for kind, where in ((ApacheKafka, turns), (Barnabas, other)):
+        with where.of(kind) as b:
+            assert stable(b, "alone") == [UNSTABLE] * 2, kind
+            said = [
+                delete_offsets(b, "both", 0, 1, 2, 3),
+                delete_offsets(b, "alone", 0),
+                delete_offsets(b, "alone", 0),
+                delete_offsets(b, "nobody", 0),
+            ]
+            said += [stable(b, group) for group in groups]
+        with where.of(ApacheKafka) as b:
+            said += [stable(b, group) for group in groups]
+            pending.end(b, True)
+            said += [stable(b, group, lambda f: UNSTABLE not in f) for group in groups]
+        seen[kind] = said
+    assert seen[Barnabas] == seen[ApacheKafka]
+    assert seen[Barnabas][-3:] == [[-1, -1], [-1, 8], [7, 8]]

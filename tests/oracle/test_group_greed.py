@@ -1,7 +1,7 @@
 """Members and commits that are too large for a record of `__consumer_offsets`, or name what has no end."""
 
 import pytest
-from classic import GROUPS, Member, coordinator, describe, subscription
+from classic import GROUPS, Member, coordinator, describe, stable, subscription, until
 from modern import Consumer
 from test_group_consumer import BOTH, topics
 from test_group_offsets import Topic, commit, fetch
@@ -9,6 +9,8 @@ from test_group_offsets import Topic, commit, fetch
 from harness import scenario
 
 MIB = 1 << 20
+# As much as a request that carries no records may have here, less what else a join says.
+LARGEST = 16 * MIB - 4096
 
 
 @scenario(settings=GROUPS)
@@ -25,6 +27,71 @@ def test_metadata_that_no_record_can_hold(b):
     one.sync({one: b"for one"}, "of less")
     one.heartbeat("of less")
     one.leave()
+
+
+@pytest.mark.parametrize("size", (10 * MIB, LARGEST))
+@scenario(settings=GROUPS)
+def test_a_member_with_megabytes(b, size):
+    """It is let in, nobody else notices, and it goes as others do; so it does when it has never synced."""
+    calm = Member(b, f"calm-{size}", "calm")
+    stable(b, calm.group, calm)
+    large = [{"name": "range", "metadata": subscription("x" * size)}]
+    one = Member(b, f"megabytes-{size}", "one", protocols=large, rebalanceTimeoutMs=1000)
+    one.join()
+    calm.heartbeat("beside it")
+    one.sync({one: b"for one"})
+    describe(b, one.group)
+    one.leave()
+    one.id = ""
+    one.join("again")
+    until(b, one.group, "Empty", 0)
+    one.heartbeat("it has never synced")
+    calm.heartbeat("after it")
+    describe(b, calm.group)
+
+
+def joins(b, count, group, version, **fields):
+    """So many joins over a few connections, all of them sent before one is answered."""
+    clients = [b.connect() for _ in range(8)]
+    body = {
+        "sessionTimeoutMs": 30000,
+        "rebalanceTimeoutMs": 3000,
+        "memberId": "",
+        "protocolType": "consumer",
+        "protocols": [{"name": "range", "metadata": subscription("")}],
+        **fields,
+    }
+    for number in range(count):
+        clients[number % 8].send("JoinGroup", version, {"groupId": group(number), **body})
+    for number in range(count):
+        b.received(clients[number % 8], f"join {number}")
+
+
+@scenario(settings=GROUPS)
+def test_a_thousand_groups_that_never_sync(b):
+    """Each has a member that joins and is not heard of again: in time all of them are empty."""
+    calm = Member(b, "calm-beside-a-thousand", "calm")
+    stable(b, calm.group, calm)
+    joins(b, 1000, lambda number: f"never-{number}", version=3)
+    calm.heartbeat("beside them")
+    names = [f"never-{number}" for number in range(1000)]
+
+    def empty(answer):
+        return all(g["groupState"] == "Empty" and not g["members"] for g in answer["groups"])
+
+    b.until("DescribeGroups", 5, {"groups": names}, empty, "all are empty")
+    calm.heartbeat("after them")
+    b.call("DeleteGroups", 2, {"groupsNames": names}, "all go")
+    describe(b, calm.group)
+
+
+@scenario(settings=GROUPS)
+def test_a_thousand_ids_that_are_never_used(b):
+    """A group waits for those who were given an id, but not for ever; then its members find together."""
+    one, two = Member(b, "ids", "one"), Member(b, "ids", "two")
+    joins(b, 1000, lambda _: "ids", version=9, sessionTimeoutMs=2000)
+    stable(b, "ids", one, two)
+    describe(b, "ids")
 
 
 @scenario(settings=GROUPS)

@@ -105,19 +105,36 @@ impl Slot {
 
     /// The shard is there and begins its work, before anybody else comes to it. `None` where the slot
     /// was closed meanwhile.
+    ///
+    /// While a slot is loading its shard is its loader's alone, and nobody else appends to its partition: so what
+    /// walks over all groups is done outside of the lock, and whoever asks meanwhile is told that it is loading.
+    /// Under the lock is written what that asks for, and the slot is active before anybody can have the lock. What
+    /// the world does in between comes as an event behind it: topics that go are told by the thread that loads.
     pub(super) fn activate(
         &self,
         shared: &Shared,
         shard: Shard,
         wake: impl FnMut(&Waiter),
     ) -> Option<Ran<()>> {
+        self.activate_by(shared, shard, wake, Shard::loaded)
+    }
+
+    fn activate_by(
+        &self,
+        shared: &Shared,
+        shard: Shard,
+        wake: impl FnMut(&Waiter),
+        loaded: impl FnOnce(&mut Shard, &mut World<'_>, &mut Effects),
+    ) -> Option<Ran<()>> {
+        let mut shard = Box::new(shard);
+        let mut effects = Effects::default();
+        in_world(shared, &mut shard, |shard, world| loaded(shard, world, &mut effects));
         let mut state = self.lock();
         if !matches!(*state, State::Loading) {
             return None;
         }
-        let mut shard = Box::new(shard);
         self.count_members(&shared.groups, shard.member_bytes());
-        let ran = self.run_on(&mut shard, shared, wake, Shard::loaded);
+        let ran = self.run_on(&mut shard, shared, wake, |_, _, asked| *asked = effects);
         *state = State::Active(shard);
         Some(ran)
     }
@@ -169,27 +186,21 @@ impl Slot {
         mut wake: impl FnMut(&Waiter),
         event: impl FnOnce(&mut Shard, &mut World<'_>, &mut Effects) -> R,
     ) -> Ran<R> {
-        let settings = shared.groups.settings();
-        let mut world = World {
-            now_ms: now_ms(),
-            tick_ms: shared.groups.tick_ms(),
-            settings: &settings,
-            elsewhere: shared.groups.member_bytes_beside(shard.member_bytes()),
-            topics: &RunningTopics::of(shared),
-            new_id: &mut random_uuid,
-        };
         let mut effects = Effects::default();
-        let value = event(shard, &mut world, &mut effects);
         let mut bytes = 0;
-        while !effects.records.is_empty() {
-            let batched = Batched { records: &effects.records, now_ms: world.now_ms };
-            let appended = append::append(shared, &self.partition, &batched, &mut wake);
-            if let Ok(Some(more)) = appended {
-                bytes += more;
+        let (value, tick_ms) = in_world(shared, shard, |shard, world| {
+            let value = event(shard, world, &mut effects);
+            while !effects.records.is_empty() {
+                let batched = Batched { records: &effects.records, now_ms: world.now_ms };
+                let appended = append::append(shared, &self.partition, &batched, &mut wake);
+                if let Ok(Some(more)) = appended {
+                    bytes += more;
+                }
+                let outcome = appended.map(drop).map_err(Failure::code);
+                shard.appended(world, &mut effects, outcome);
             }
-            let outcome = appended.map(drop).map_err(Failure::code);
-            shard.appended(&mut world, &mut effects, outcome);
-        }
+            (value, world.tick_ms)
+        });
         for lookup in effects.lookups {
             let group = lookup.group().clone();
             if !shared.groups.tell(Job::LookUp(lookup)) {
@@ -199,7 +210,7 @@ impl Slot {
         self.set_next(shared, shard.next_tick());
         self.count_members(&shared.groups, shard.member_bytes());
         if let Some(no_room) = effects.no_room {
-            shared.groups.report(&no_room, world.tick_ms);
+            shared.groups.report(&no_room, tick_ms);
         }
         Ran { value, replies: effects.replies, unflushed: self.unflushed(bytes) }
     }
@@ -228,5 +239,58 @@ impl Slot {
         if shared.groups.armed.fetch_min(next, Ordering::SeqCst) > next {
             shared.groups.tell(Job::Look);
         }
+    }
+}
+
+/// The world as it is now.
+fn in_world<R>(
+    shared: &Shared,
+    shard: &mut Shard,
+    act: impl FnOnce(&mut Shard, &mut World<'_>) -> R,
+) -> R {
+    let mut world = World {
+        now_ms: now_ms(),
+        tick_ms: shared.groups.tick_ms(),
+        settings: &shared.groups.settings(),
+        elsewhere: shared.groups.member_bytes_beside(shard.member_bytes()),
+        topics: &RunningTopics::of(shared),
+        new_id: &mut random_uuid,
+    };
+    act(shard, &mut world)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::{Broker, Place};
+    use crate::config::Config;
+
+    #[test]
+    fn a_shard_begins_its_work_while_nobody_waits_for_its_lock() {
+        let broker = Broker::open(Arc::new(Config::default()), Place::Temporary).unwrap();
+        let shared = broker.shared();
+        let slot = || Slot::new(Arc::new(Partition::new("t".into(), 0, 0, None)), false);
+        let (one, closed) = (slot(), slot());
+        let activated = one.activate_by(
+            shared,
+            Shard::new(),
+            |_| {},
+            |_, _, _| {
+                assert!(one.state.try_lock().is_ok(), "it is free");
+                assert_eq!(one.read(|_| ()), Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS));
+            },
+        );
+        assert!(activated.is_some() && one.read(|_| ()).is_ok());
+        let activated = closed.activate_by(
+            shared,
+            Shard::new(),
+            |_| {},
+            |_, _, _| {
+                closed.close(&shared.groups);
+            },
+        );
+        assert!(activated.is_none(), "what was closed meanwhile stays so");
+        assert_eq!(closed.read(|_| ()), Err(ErrorCode::NOT_COORDINATOR));
+        broker.close().unwrap();
     }
 }

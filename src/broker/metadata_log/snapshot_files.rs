@@ -38,7 +38,10 @@ pub fn list(dir: &Path) -> io::Result<Vec<SnapshotId>> {
 /// Removes what was never finished, and what was on its way out.
 pub fn sweep(dir: &Path) {
     for name in names(dir).unwrap_or_default() {
-        if name.ends_with(PARTIAL) || name.ends_with(DELETED) {
+        let is_ours = name.split_once('-').is_some_and(|(offset, _)| {
+            offset.len() == 20 && offset.bytes().all(|byte| byte.is_ascii_digit())
+        });
+        if is_ours && (name.ends_with(PARTIAL) || name.ends_with(DELETED)) {
             let _ = fs::remove_file(dir.join(name));
         }
     }

@@ -10,7 +10,7 @@ use super::offsets::Offsets;
 use super::{AppendOutcome, Effects, Record, Timer, Timers, World};
 use crate::wire::codec::DecodeError;
 use crate::wire::group_records::{GroupKey, GroupMetadataValue, OffsetCommitValue};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -30,7 +30,9 @@ pub(super) enum Group {
 /// See the module's comment.
 #[derive(Debug, Default)]
 pub struct Shard {
-    pub(super) groups: HashMap<Arc<str>, Group>,
+    /// By name, so that a walk over all of them can go in parts. (A hash table of many would also be copied whole now
+    /// and then, while all wait.)
+    pub(super) groups: BTreeMap<Arc<str>, Group>,
     pub(super) timers: Timers,
     pub(super) offsets: Offsets,
     /// What the members of all groups take.

@@ -4,9 +4,10 @@
 //! * `.cleaned`: worthless, and so is a `.swap` at or beyond one: not all were renamed yet.
 //! * `.swap`: whole and on the disk. What it replaces goes, then it takes its place.
 //!
-//! Kafka's own leftovers are treated in the same way. A `.swap` that cannot be read is given up
-//! where what it was to replace is still there; otherwise it is what is left, and recovery judges
-//! it. Doing this again after a crash in between leads to the same.
+//! Kafka's own leftovers are treated in the same way. A `.swap` that cannot be read, or that would
+//! replace the segment that was written to, is given up where what it was to replace is still there;
+//! otherwise it is what is left, and recovery judges it: it takes nothing away. Doing this again after
+//! a crash in between leads to the same.
 
 use crate::log::names::{self, FileKind};
 use crate::log::scan::Scanner;
@@ -46,8 +47,12 @@ pub(crate) fn complete_swaps(dir: &Path) -> io::Result<()> {
 fn complete(dir: &Path, swap: &[Left]) -> io::Result<()> {
     let is_log = |left: &&Left| matches!(left.kind, FileKind::Log(_));
     let (mut replaced, mut unreadable) = (Vec::new(), Vec::new());
+    let last = last_segment(dir)?;
+    // No checksum is over an offset: a wrong one must not take segments away that are none of its business.
+    let reaches_too_far = |base, end| last.is_some_and(|last| (base + 1..end).contains(&last));
     for left in swap.iter().filter(is_log) {
         let end = next_offset(&left.path, left.base)?;
+        let end = end.filter(|&end| !reaches_too_far(left.base, end));
         let there = names::log_file(dir, left.base).exists();
         match end.or((!there).then_some(left.base)) {
             Some(end) => replaced.push(left.base..end),
@@ -59,7 +64,8 @@ fn complete(dir: &Path, swap: &[Left]) -> io::Result<()> {
     let given_up = || swap.iter().filter(is_unreadable);
     for left in given_up().filter(|left| !is_log(left)).chain(given_up().filter(is_log)) {
         ::log::error!(
-            "{} cannot be read, or its .log cannot; what it was to replace stays, and it is removed",
+            "{} cannot be read, or its .log cannot, or that cannot be right; what it was to replace stays, \
+             and it is removed",
             left.path.display()
         );
         fs::remove_file(&left.path)?;
@@ -76,6 +82,17 @@ fn complete(dir: &Path, swap: &[Left]) -> io::Result<()> {
         fs::rename(&left.path, to)?;
     }
     Ok(())
+}
+
+/// Where the segment begins that was written to: it is never compacted.
+fn last_segment(dir: &Path) -> io::Result<Option<i64>> {
+    let mut last = None;
+    for entry in fs::read_dir(dir)? {
+        if let FileKind::Log(base) = FileKind::of(&entry?.file_name().to_string_lossy()) {
+            last = last.max(Some(base));
+        }
+    }
+    Ok(last)
 }
 
 /// Removes the segments that begin in one of these ranges: what lies between two of them was replaced

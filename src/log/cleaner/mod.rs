@@ -26,7 +26,6 @@ mod offset_map;
 mod output;
 mod plan;
 mod round;
-pub(crate) mod steps;
 mod swap;
 #[cfg(test)]
 mod swap_tests;

@@ -5,13 +5,12 @@
 //! start. What is not finished is removed when it is dropped.
 
 use super::error::CleanError;
-use super::steps;
 use crate::log::AbortedTxn;
 use crate::log::error::StorageError;
 use crate::log::index::{self, IndexEntry};
 use crate::log::segment::Compacted;
 use crate::log::time_index::{self, Largest};
-use crate::log::{names, sync};
+use crate::log::{names, steps, sync};
 use crate::wire::records::BatchHeader;
 use std::fs::{self, File};
 use std::io::Write;

@@ -12,10 +12,9 @@
 
 use super::error::CleanError;
 use super::output::{self, Finished, Output};
-use super::steps;
 use crate::log::error::StorageError;
 use crate::log::segment::Segment;
-use crate::log::{Log, names, sync};
+use crate::log::{Log, names, steps, sync};
 use std::fs;
 use std::io;
 use std::path::Path;

@@ -1,8 +1,8 @@
 //! A crash between any two steps of a swap leaves the old log or the new one, and nothing else.
 
-use super::{CleanerLimits, steps};
+use super::CleanerLimits;
 use crate::config::TopicConfig;
-use crate::log::{Bound, Keepers, Log, Opening, Recovery};
+use crate::log::{Bound, Keepers, Log, Opening, Recovery, steps};
 use crate::wire::records::{Batch, BatchBuilder};
 use std::cell::RefCell;
 use std::fs;

@@ -5,10 +5,9 @@
 //! what was replaced by a compacted one keeps its files open until nobody knows it any more.
 
 use super::{Segment, SegmentFiles};
-use crate::log::cleaner::steps;
 use crate::log::error::StorageError;
-use crate::log::names;
 use crate::log::time_index::Largest;
+use crate::log::{names, steps};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};

@@ -9,6 +9,12 @@ pub fn crc32c(bytes: &[u8]) -> u32 {
     ::crc32c::crc32c(bytes)
 }
 
+/// The checksum of a text of which `sum` is that of the beginning and `more` is the rest.
+#[must_use]
+pub fn append(sum: u32, more: &[u8]) -> u32 {
+    ::crc32c::crc32c_append(sum, more)
+}
+
 /// The checksum of a text after its prefix was replaced by another of the same length.
 ///
 /// `whole` is the checksum of the text as it was, `old` and `new` are those of the two prefixes, and

@@ -59,8 +59,14 @@ impl Classic {
         let id = &self.id;
         let heartbeat = |member| Timer::Heartbeat(id.clone(), member);
         for member in self.members.values() {
-            let expected = member.is_excused() || timers.is_set(&heartbeat(member.id.clone()));
-            assert!(expected, "{id}: {} is expected to be heard of", member.id);
+            let is_set = timers.is_set(&heartbeat(member.id.clone()));
+            assert_eq!(member.alarm.is_some(), is_set, "{id}: {} knows its timer", member.id);
+            let in_time = member.alarm.is_some_and(|alarm| alarm <= member.expected);
+            assert!(
+                member.is_excused() || in_time,
+                "{id}: {} is expected to be heard of",
+                member.id
+            );
         }
         for member in &self.pending_joins {
             assert!(timers.is_set(&heartbeat(member.clone())), "{id}: {member} has its time");

@@ -48,10 +48,7 @@ impl Classic {
         if request.generation_id != self.generation {
             return ErrorCode::ILLEGAL_GENERATION;
         }
-        let Some(id) = self.members.get(request.member_id).map(|member| member.id.clone()) else {
-            return ErrorCode::UNKNOWN_MEMBER_ID;
-        };
-        self.expect_again(&id, turn);
+        self.expect_again(request.member_id, turn);
         match self.state {
             State::Empty => ErrorCode::UNKNOWN_MEMBER_ID,
             State::PreparingRebalance => ErrorCode::REBALANCE_IN_PROGRESS,
@@ -66,7 +63,8 @@ impl Classic {
             return self.complete_without(turn);
         }
         // One that waits for us is expected again when it is answered.
-        if self.members.get(id).is_none_or(super::Member::is_excused) {
+        if self.was_heard_of(id, turn) || self.members.get(id).is_none_or(super::Member::is_excused)
+        {
             return;
         }
         ::log::info!("group {}: member {id} was not heard of in time and is out", self.id);

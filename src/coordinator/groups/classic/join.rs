@@ -75,6 +75,8 @@ impl<'r> Join<'r> {
             join: Some(self.token),
             sync: None,
             is_new: true,
+            expected: 0,
+            alarm: None,
         }
     }
 }
@@ -212,7 +214,7 @@ impl Classic {
             self.new_member_added = true;
         }
         self.add(join.new_member(id.clone()), &join.protocol_type);
-        turn.watch(&self.id, &id, NEW_MEMBER_TIMEOUT);
+        self.expect_within(&id, NEW_MEMBER_TIMEOUT, turn);
         self.rebalance_or_complete(&format!("member {id} joins"), turn);
     }
 

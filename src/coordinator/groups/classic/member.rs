@@ -32,6 +32,10 @@ pub struct Member {
     pub(in super::super) sync: Option<Token>,
     /// Its first join is not over: nobody knows whether it is still there.
     pub(in super::super) is_new: bool,
+    /// When it must have been heard of, in ticks.
+    pub(in super::super) expected: i64,
+    /// When its timer fires, while it is set: not later than that.
+    pub(in super::super) alarm: Option<i64>,
 }
 
 /// What protocols take in memory.

@@ -34,10 +34,7 @@ impl Classic {
             // It has joined, so it knows the generation; but its assignment is not known yet.
             State::CompletingRebalance => Err(ErrorCode::REBALANCE_IN_PROGRESS),
             State::Stable | State::PreparingRebalance => {
-                let id = self.members.get(by.member_id).map(|member| member.id.clone());
-                if let Some(id) = id {
-                    self.expect_again(&id, turn);
-                }
+                self.expect_again(by.member_id, turn);
                 Ok(())
             }
             State::Empty => Ok(()),

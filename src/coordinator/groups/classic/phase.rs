@@ -5,7 +5,7 @@ use super::super::shard::{Group, Shard};
 use super::super::{AppendOutcome, Effects, JoinReply, Reply, SyncReply, Timer, World};
 use super::{AfterAppend, Classic, State, Turn};
 use crate::wire::error::ErrorCode;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl Classic {
@@ -156,10 +156,33 @@ impl Classic {
     }
 
     /// A member's session begins anew.
-    pub(super) fn expect_again(&mut self, id: &Arc<str>, turn: &mut Turn<'_, '_>) {
-        if let Some(member) = self.members.get(id) {
-            turn.watch(&self.id, id, member.session_timeout);
+    pub(super) fn expect_again(&mut self, id: &str, turn: &mut Turn<'_, '_>) {
+        if let Some(timeout) = self.members.get(id).map(|member| member.session_timeout) {
+            self.expect_within(id, timeout, turn);
         }
+    }
+
+    /// A member must be heard of within this time. This happens with every heartbeat, so it moves a number
+    /// and no more: the timer fires when it was to, and is set to the number then.
+    pub(super) fn expect_within(&mut self, id: &str, timeout: i32, turn: &mut Turn<'_, '_>) {
+        let Some(member) = self.members.get_mut(id) else { return };
+        member.expected = turn.world.tick_ms.saturating_add(i64::from(timeout.max(0)));
+        if member.alarm.is_none_or(|alarm| alarm > member.expected) {
+            member.alarm = Some(member.expected);
+            let timer = Timer::Heartbeat(self.id.clone(), member.id.clone());
+            turn.timers.set(timer, member.expected);
+        }
+    }
+
+    /// The timer of a member has fired; true if it was heard of since it was set.
+    pub(super) fn was_heard_of(&mut self, id: &str, turn: &mut Turn<'_, '_>) -> bool {
+        let Some(member) = self.members.get_mut(id) else { return false };
+        member.alarm = None;
+        let left = member.expected.saturating_sub(turn.world.tick_ms);
+        if left > 0 {
+            self.expect_within(id, i32::try_from(left).unwrap_or(i32::MAX), turn);
+        }
+        left > 0
     }
 
     /// Takes a member or a pending id out, with its timer; whoever waits in it is told to come anew.
@@ -302,7 +325,7 @@ pub(in super::super) fn appended(
 }
 
 /// The group that asked for an append.
-fn classic<'g>(groups: &'g mut HashMap<Arc<str>, Group>, id: &str) -> Option<&'g mut Classic> {
+fn classic<'g>(groups: &'g mut BTreeMap<Arc<str>, Group>, id: &str) -> Option<&'g mut Classic> {
     let group = groups.get_mut(id);
     assert!(group.is_some(), "the group of an append is there");
     match group {

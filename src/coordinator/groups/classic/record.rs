@@ -161,5 +161,7 @@ fn loaded(member: &MemberMetadata<'_>, protocol: Option<Arc<str>>) -> Member {
         join: None,
         sync: None,
         is_new: false,
+        expected: 0,
+        alarm: None,
     }
 }

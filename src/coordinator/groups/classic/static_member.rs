@@ -79,7 +79,7 @@ impl Classic {
         turn.forget(&self.id, old);
         let Some(mut member) = self.members.remove(old) else { return };
         self.held.replace(old.len(), new.len());
-        (member.id, member.is_new) = (new.clone(), false);
+        (member.id, member.is_new, member.alarm) = (new.clone(), false, None);
         if let Some(instance) = &member.instance_id {
             self.static_members.insert(instance.clone(), new.clone());
         }

@@ -59,6 +59,9 @@ pub(super) fn upgrade(
         consumer.set_target(&classic.id, Some(assigned));
     }
     consumer.metadata_hash = hash::of_group(&consumer.wishes, world);
+    // What they have is of the generation before. Kafka relies on the newcomer's topics to change that,
+    // but it need not name any, nor others than the static member whose place it takes.
+    plan.overdue = group.state != classic::State::Stable;
     plan.records.push(group.tombstone());
     plan.records.extend(consumer.all_records());
     plan.alarms.extend(group.timers().into_iter().map(Alarm::Cancel));
@@ -196,5 +199,7 @@ fn downgraded(member: &Member) -> Option<classic::Member> {
         join: None,
         sync: None,
         is_new: false,
+        expected: 0,
+        alarm: None,
     })
 }

@@ -126,7 +126,8 @@ impl Work<'_, '_> {
         let member = said(&before, caller, request);
         let topics_changed = self.member_changed(&before, &member);
         let regex_changed = self.regex_changed(&before, &member)?;
-        let bump = topics_changed || regex_changed == RegexChange::Known;
+        let overdue = self.plan.overdue;
+        let bump = topics_changed || regex_changed == RegexChange::Known || overdue;
         let epoch = match bump || self.must_look() {
             true => self.look(bump, &before, &member),
             false => self.group.epoch,

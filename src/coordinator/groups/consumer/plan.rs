@@ -26,6 +26,8 @@ pub(in super::super) struct Plan {
     pub(super) group: Arc<str>,
     pub(super) records: Vec<Record>,
     pub(super) alarms: Vec<Alarm>,
+    /// What its members are to have is out of date, whoever comes: its epoch must go on.
+    pub(super) overdue: bool,
     /// The timer that brought it: it fires again if nothing can be written down.
     pub(super) fired: Option<Timer>,
     /// The catalog that the group's topics were looked at in.
@@ -47,6 +49,7 @@ impl Plan {
             group,
             records: Vec::new(),
             alarms: Vec::new(),
+            overdue: false,
             fired: None,
             looked: None,
             resolve: false,

@@ -107,7 +107,7 @@ impl Shard {
         token: Token,
         effects: &mut Effects,
     ) {
-        let mut batch = Batch::new(world);
+        let mut batch = Batch::part(world);
         let offsets = self.offsets.store.group(group);
         let each = offsets.iter().flat_map(|offsets| offsets.topics()).flat_map(|topic| {
             topic.iter().map(|(partition, _)| records::tombstone(group, topic.name(), partition))

@@ -1,194 +1,204 @@
-//! What has ended is removed: offsets that nobody has used for long, offsets of topics that are gone,
-//! and groups without members and offsets (`cleanupGroupMetadata`, `onTopicsDeleted`).
+//! What has ended is removed: offsets that nobody has used for long, and groups without members and offsets
+//! (`cleanupGroupMetadata`).
 //!
-//! One append of tombstones at a time; where there is more, the timer fires again at once. Offsets of
-//! deleted topics go by themselves and take no group along: tools see it until the next check. Kafka
-//! looks every `offsets.retention.check.interval.ms`; here that is the shortest pause, and while it
-//! is known that nothing can have ended the shard sleeps on. That is known from bounds: no offset of
-//! a group was committed, or has an end of its own, before a certain time. Bounds are counted anew
-//! whenever a group turns out to be younger than they say.
+//! Kafka looks every `offsets.retention.check.interval.ms`; here that is the shortest pause, and while it is known
+//! that nothing can have ended the shard sleeps on. That is known from bounds: no offset of a group was
+//! committed, or has an end of its own, before a certain time. Bounds are counted anew whenever a group turns out to
+//! be younger than they say.
+//!
+//! A look is a [`Round`] over all groups by name. It goes in parts, so that nobody waits for it for long: a part ends
+//! after so many groups and offsets, or with one append of tombstones, and the timer fires again at once. Its place
+//! is a name, so that groups may come and go meanwhile. What holds: a group has either been passed, and then what the
+//! round knows of the next time includes it, or is still to come; and whatever happens to a group says so
+//! (`look_for_ended_at`), before or behind the place.
 
 use super::super::any_group::Since;
 use super::super::effects::Then;
 use super::super::{Timer, World};
 use super::records::{self, Batch};
-use super::{AfterAppend, Committed, Effects, Group, Offsets, Shard, TopicOffsets, Uuid, Walk};
-use std::collections::BTreeMap;
+use super::{AfterAppend, Committed, Effects, Group, GroupOffsets, Offsets, Shard};
+use std::ops::Bound;
 use std::sync::Arc;
 
 /// Nothing will end before something happens to the group.
 const NEVER: i64 = i64::MAX;
-/// Groups that are looked at in one go.
-const STEPS: usize = 4096;
+/// Groups and offsets that are looked at in one go. Tests have more parts.
+const STEPS: usize = if cfg!(test) { 5 } else { 4096 };
+
+/// A walk over all groups, by name.
+#[derive(Debug)]
+pub(super) struct Round {
+    /// The last group that is done.
+    after: Option<Arc<str>>,
+    /// The one that is not, behind it.
+    visit: Option<Visit>,
+    /// When there is something to look for after this round: a tick.
+    next: i64,
+}
+
+/// A group that takes more than one part.
+#[derive(Debug, Clone)]
+struct Visit {
+    group: Arc<str>,
+    /// The last offset that was looked at.
+    after: Option<(Arc<str>, i32)>,
+    /// Something stays, as far as it was seen.
+    stays: bool,
+    /// Something has ended.
+    ended: bool,
+}
+
+/// How far a part has come with a group.
+enum Come {
+    /// It is done.
+    Through,
+    /// There is no room for more, or no time.
+    To(Visit),
+}
+
+impl Visit {
+    fn new(group: Arc<str>) -> Visit {
+        Visit { group, after: None, stays: false, ended: false }
+    }
+}
 
 impl Shard {
-    /// Topics were deleted: their offsets go.
-    pub fn topics_deleted(
-        &mut self,
-        world: &mut World<'_>,
-        topics: &[(Arc<str>, Uuid)],
-        effects: &mut Effects,
-    ) {
-        let Offsets { store, pending, .. } = &self.offsets;
-        let is_here = |name: &str| store.has_topic(name) || pending.has_topic(name);
-        let here = topics.iter().filter(|(name, _)| is_here(name));
-        let here: Vec<_> = here.cloned().collect();
-        self.offsets.deleted.extend(here);
-        // The next one is another now.
-        self.offsets.walk = Walk::default();
-        self.remove_deleted_topics(world, effects);
-    }
-
-    /// A crash may have come between the end of a topic and that of its offsets. Who finds them under a new
-    /// topic of that name would begin where nothing is.
-    pub(in super::super) fn look_for_deleted_topics(&mut self, world: &World<'_>) {
-        let mut gone = BTreeMap::new();
-        let mut last = Uuid::ZERO;
-        for topic in self.offsets.store.groups().flat_map(|(_, offsets)| offsets.topics()) {
-            for id in topic.iter().map(|(_, committed)| committed.topic_id) {
-                // Without an id it is not known whose they are. Most are of the same one.
-                let is_another = !id.is_zero() && std::mem::replace(&mut last, id) != id;
-                if is_another && world.topics.name(id).is_none() {
-                    gone.insert(id, topic.name().clone());
-                }
-            }
-        }
-        for (topic, id) in self.offsets.pending.topics() {
-            if !id.is_zero() && world.topics.name(id).is_none() {
-                gone.insert(id, topic.clone());
-            }
-        }
-        self.offsets.deleted.extend(gone.into_iter().map(|(id, name)| (name, id)));
-        self.go_on_with_deleted_topics(world.tick_ms);
-    }
-
-    /// One append's worth of the offsets of deleted topics.
-    pub(in super::super) fn remove_deleted_topics(
-        &mut self,
-        world: &mut World<'_>,
-        effects: &mut Effects,
-    ) {
-        let mut batch = Batch::new(world);
-        self.add_deleted_topics(&mut batch);
-        if batch.records.is_empty() {
-            return self.go_on_with_deleted_topics(world.tick_ms);
-        }
-        ::log::info!("{} offsets are of deleted topics", batch.records.len());
-        effects.append(batch.records, Then::Offsets(AfterAppend::DeletedTopics));
-    }
-
-    /// What the last append had no room for, or was not taken.
-    pub(super) fn go_on_with_deleted_topics(&mut self, time: i64) {
-        if !self.offsets.deleted.is_empty() {
-            self.timers.set(Timer::DeletedTopics, time);
-        }
-    }
-
-    /// The timer: one append's worth of what has ended.
+    /// The timer: one part of a round.
     pub(in super::super) fn remove_ended(&mut self, world: &mut World<'_>, effects: &mut Effects) {
         self.unset_timer();
-        let mut batch = Batch::new(world);
-        let more = !self.add_ended_groups(world, &mut batch);
+        let new = Round { after: None, visit: None, next: NEVER };
+        self.offsets.round.get_or_insert(new);
+        let mut batch = Batch::part(world);
+        let more = self.add_ended(world, &mut batch);
         if batch.records.is_empty() {
-            return self.look_when_something_can_have_ended(world);
+            return self.go_on_with_round(more, world);
         }
         ::log::info!("{} records say what has ended of groups and offsets", batch.records.len());
         effects.append(batch.records, Then::Offsets(AfterAppend::Ended { more }));
     }
 
-    /// Stops where there is no room for more, and after so many groups.
-    fn add_deleted_topics(&mut self, batch: &mut Batch) {
-        for _ in 0..STEPS {
-            let Some((name, id)) = self.offsets.deleted.last().cloned() else { return };
-            let Offsets { store, pending, walk, .. } = &self.offsets;
-            let before = walk.before.as_deref();
-            let next = match walk.in_pending {
-                false => store.holder_before(&name, before),
-                true => pending.group_before(before),
+    /// A part is over; whether there are more in this round.
+    pub(super) fn go_on_with_round(&mut self, more: bool, world: &World<'_>) {
+        // What this part removed is no news: the round knows of what its groups have left.
+        self.offsets.lost_last = false;
+        match more {
+            true => self.set_expiry(world.tick_ms),
+            false => {
+                let next = self.offsets.round.take().map_or(NEVER, |round| round.next);
+                self.look_for_ended_at(next);
+            }
+        }
+    }
+
+    /// What has ended could not be written down. The round goes on with the next check, behind the group that it
+    /// was at: one that cannot be removed keeps nobody behind it here.
+    pub(super) fn put_round_off(&mut self, world: &World<'_>) {
+        let check = self.next_check(world);
+        if let Some(round) = &mut self.offsets.round {
+            round.next = round.next.min(check);
+            if let Some(visit) = round.visit.take() {
+                round.after = Some(visit.group);
+            }
+        }
+        self.set_expiry(check);
+    }
+
+    /// One part; whether there is more to look at.
+    fn add_ended(&mut self, world: &World<'_>, batch: &mut Batch) -> bool {
+        let mut steps = STEPS;
+        while let Some(visit) = self.next_visit() {
+            if steps == 0 {
+                return true;
+            }
+            steps -= 1;
+            let id = visit.group.clone();
+            let ends = self.ends_at(&id, world);
+            let is_due = visit.after.is_some() || ends <= world.now_ms;
+            let come = match is_due {
+                true => self.add_ended_of(visit, world, batch, &mut steps),
+                false => {
+                    self.look_for_ended_by(ends, world);
+                    Come::Through
+                }
             };
-            match next.cloned() {
-                Some(group) => {
-                    if !self.add_deleted_of(&group, &name, id, batch) {
-                        return;
-                    }
-                    self.offsets.walk.before = Some(group);
-                }
-                None if !self.offsets.walk.in_pending => {
-                    self.offsets.walk = Walk { in_pending: true, before: None };
-                }
-                // It stays on the list until nothing of it is left.
-                None if !batch.records.is_empty() => return,
-                None => {
-                    self.offsets.walk = Walk::default();
-                    self.offsets.deleted.pop();
+            let Some(round) = &mut self.offsets.round else { return false };
+            match come {
+                Come::Through => (round.after, round.visit) = (Some(id), None),
+                Come::To(visit) => {
+                    round.visit = Some(visit);
+                    return true;
                 }
             }
         }
+        false
     }
 
-    fn add_deleted_of(&self, group: &str, name: &str, id: Uuid, batch: &mut Batch) -> bool {
-        let of_it =
-            |committed: &Committed<'_>| committed.topic_id == id || committed.topic_id.is_zero();
-        let offsets = self.offsets.store.group(group).and_then(|offsets| offsets.topic(name));
-        let in_store = |partition| offsets.and_then(|topic| topic.get(partition));
-        let here = offsets.into_iter().flat_map(TopicOffsets::iter);
-        let here = here.filter(|(_, committed)| of_it(committed)).map(|(partition, _)| partition);
-        // What is also in the store has its tombstone.
-        let pending = self.offsets.pending.of_group(group).filter(|(topic, ..)| ***topic == *name);
-        let pending = pending.filter(|(_, partition, each)| {
-            each.values().any(|open| of_it(&open.show()))
-                && !in_store(*partition).is_some_and(|one| of_it(&one))
-        });
-        let mut gone = here.chain(pending.map(|(_, partition, _)| partition));
-        gone.all(|partition| batch.add(vec![records::tombstone(group, name, partition)]))
-    }
-
-    /// False if there is no room for all. Groups are looked for once; what became of them meanwhile is
-    /// seen when it is their turn.
-    fn add_ended_groups(&mut self, world: &World<'_>, batch: &mut Batch) -> bool {
-        if self.offsets.ended.is_empty() {
-            let is_due = |id: &&Arc<str>| self.ends_at(id, world) <= world.now_ms;
-            let mut due: Vec<_> = self.groups.keys().filter(is_due).cloned().collect();
-            due.sort_by(|one, other| other.cmp(one));
-            self.offsets.ended = due;
+    /// The group that the round is at.
+    fn next_visit(&self) -> Option<Visit> {
+        let round = self.offsets.round.as_ref()?;
+        if let Some(visit) = &round.visit {
+            return Some(visit.clone());
         }
-        while let Some(id) = self.offsets.ended.last().cloned() {
-            if !self.add_ended_of(&id, world, batch) {
-                return false;
-            }
-            self.offsets.ended.pop();
-        }
-        true
+        let after = round.after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let next = self.groups.range::<str, _>((after, Bound::Unbounded)).next();
+        next.map(|(id, _)| Visit::new(id.clone()))
     }
 
-    fn add_ended_of(&mut self, id: &Arc<str>, world: &World<'_>, batch: &mut Batch) -> bool {
-        let Some(group) = self.groups.get(id) else { return true };
-        let before = batch.records.len();
+    fn add_ended_of(
+        &mut self,
+        mut visit: Visit,
+        world: &World<'_>,
+        batch: &mut Batch,
+        steps: &mut usize,
+    ) -> Come {
+        let id = visit.group.clone();
+        let Some(group) = self.groups.get(&id) else { return Come::Through };
+        let is_first = visit.after.is_none();
+        let Offsets { store, pending, .. } = &self.offsets;
         // A transaction may bring something yet.
-        let mut left = self.offsets.pending.has_group(id);
-        let offsets = self.offsets.store.group(id);
-        for topic in offsets.iter().flat_map(|offsets| offsets.topics()) {
-            let name = topic.name();
-            let is_subscribed = group.is_subscribed(name);
-            for (partition, committed) in topic.iter() {
-                let ended = !is_subscribed
-                    && has_ended(group, &committed, world)
-                    && !self.offsets.is_pending(id, name, partition);
-                if !ended {
-                    left = true;
-                } else if !batch.add(vec![records::tombstone(id, name, partition)]) {
-                    return false;
-                }
+        visit.stays |= pending.has_group(&id);
+        let after = visit.after.clone();
+        let offsets = store.group(&id).into_iter().flat_map(|of| of.after(after.as_ref()));
+        for (topic, partition, committed) in offsets {
+            let ended = has_ended(group, &committed, world)
+                && !group.is_subscribed(topic)
+                && !self.offsets.is_pending(&id, topic, partition);
+            if *steps == 0 || ended && !batch.add(vec![records::tombstone(&id, topic, partition)]) {
+                return Come::To(visit);
             }
+            *steps -= 1;
+            (visit.stays, visit.ended) = (visit.stays || !ended, visit.ended || ended);
+            visit.after = Some((topic.clone(), partition));
         }
-        if !left && group.is_empty() {
-            return batch.add(group.tombstones());
+        self.end_visit(visit, is_first, world, batch)
+    }
+
+    /// All offsets of a group have been looked at.
+    fn end_visit(
+        &mut self,
+        visit: Visit,
+        in_one: bool,
+        world: &World<'_>,
+        batch: &mut Batch,
+    ) -> Come {
+        let id = &visit.group;
+        let Some(group) = self.groups.get(id) else { return Come::Through };
+        if visit.stays {
+            if visit.ended {
+                // Its bounds are those of before.
+                self.look_for_ended_at(self.next_check(world));
+            } else {
+                // What was committed early was committed again since.
+                self.offsets.store.group_mut(id).into_iter().for_each(GroupOffsets::recount);
+                self.look_for_ended_by(self.ends_at(id, world), world);
+            }
+            return Come::Through;
         }
-        if batch.records.len() == before {
-            // What was committed early was committed again since.
-            self.offsets.store.group_mut(id).into_iter().for_each(super::GroupOffsets::recount);
+        if !group.is_empty() || in_one && batch.add(group.tombstones()) {
+            return Come::Through;
         }
-        true
+        // What was seen is gone with the append; then it is to be seen whether something has come.
+        Come::To(Visit::new(visit.group))
     }
 
     /// The earliest time at which something of a group can have ended, by the wall clock.
@@ -209,10 +219,9 @@ impl Shard {
         since.saturating_add(world.settings.offsets_retention).min(first_end.0)
     }
 
-    /// Sets the timer anew by what is known of all groups.
+    /// Sets the timer by what is known of all groups, in one go: they have just been loaded, and nobody waits
+    /// for them.
     pub(in super::super) fn look_when_something_can_have_ended(&mut self, world: &World<'_>) {
-        self.unset_timer();
-        self.offsets.lost_last = false;
         let ends = self.groups.keys().map(|id| self.ends_at(id, world));
         let first = ends.min().unwrap_or(NEVER);
         self.look_for_ended_by(first, world);
@@ -246,16 +255,24 @@ impl Shard {
         world.tick_ms.saturating_add(world.settings.retention_check_interval)
     }
 
+    /// A round is to begin then, at the latest; the one that is under way will not see it for certain.
+    fn look_for_ended_at(&mut self, deadline: i64) {
+        match &mut self.offsets.round {
+            Some(round) => round.next = round.next.min(deadline),
+            None if deadline == NEVER => {}
+            None if self.offsets.armed.is_some_and(|armed| armed <= deadline) => {}
+            None => self.set_expiry(deadline),
+        }
+    }
+
+    fn set_expiry(&mut self, deadline: i64) {
+        self.offsets.armed = Some(deadline);
+        self.timers.set(Timer::Expiry, deadline);
+    }
+
     fn unset_timer(&mut self) {
         self.offsets.armed = None;
         self.timers.cancel(&Timer::Expiry);
-    }
-
-    pub(super) fn look_for_ended_at(&mut self, deadline: i64) {
-        if self.offsets.armed.is_none_or(|armed| deadline < armed) {
-            self.offsets.armed = Some(deadline);
-            self.timers.set(Timer::Expiry, deadline);
-        }
     }
 }
 

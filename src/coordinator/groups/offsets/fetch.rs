@@ -1,17 +1,16 @@
 //! OffsetFetch: a group's offsets, as they lie in the store, or a copy of them that stands still. One of many
 //! offsets is cheap: who asks for a million takes it and lets others come to the shard while it writes.
 
+use super::pending::OfGroup;
 use super::{Committed, ErrorCode, GroupOffsets, Shard, Uuid};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// What a group answers a fetch with.
 #[derive(Debug)]
 pub struct Fetched<'s> {
     of: Option<Cow<'s, GroupOffsets>>,
     /// What a running transaction may replace, for who would rather wait than learn of it.
-    unstable: BTreeMap<Arc<str>, BTreeSet<i32>>,
+    unstable: Option<Cow<'s, OfGroup>>,
 }
 
 impl Shard {
@@ -33,13 +32,8 @@ impl Shard {
             }
             None => None,
         };
-        let mut unstable = BTreeMap::<_, BTreeSet<_>>::new();
-        if require_stable {
-            for (topic, partition, _) in self.offsets.pending.of_group(group) {
-                unstable.entry(topic.clone()).or_default().insert(partition);
-            }
-        }
-        Ok(Fetched { of: of.map(Cow::Borrowed), unstable })
+        let unstable = require_stable.then(|| self.offsets.pending.group(group)).flatten();
+        Ok(Fetched { of: of.map(Cow::Borrowed), unstable: unstable.map(Cow::Borrowed) })
     }
 }
 
@@ -48,7 +42,8 @@ impl Fetched<'_> {
     #[must_use]
     pub fn into_owned(self) -> Fetched<'static> {
         let of = self.of.map(|of| Cow::Owned(of.into_owned()));
-        Fetched { of, unstable: self.unstable }
+        let unstable = self.unstable.map(|of| Cow::Owned(of.into_owned()));
+        Fetched { of, unstable }
     }
 
     /// All its offsets, for who asks for all.
@@ -77,7 +72,7 @@ impl Fetched<'_> {
     /// # Errors
     /// When who asks must wait for a transaction.
     pub fn check_stable(&self, topic: &str, partition: i32) -> Result<(), ErrorCode> {
-        match self.unstable.get(topic).is_some_and(|of| of.contains(&partition)) {
+        match self.unstable.as_ref().is_some_and(|of| of.contains(topic, partition)) {
             true => Err(ErrorCode::UNSTABLE_OFFSET_COMMIT),
             false => Ok(()),
         }

@@ -13,6 +13,7 @@
 
 mod commit;
 mod delete;
+mod deleted;
 mod expiry;
 mod fetch;
 mod pending;
@@ -35,6 +36,8 @@ use crate::wire::codec::DecodeError;
 use crate::wire::error::ErrorCode;
 use crate::wire::group_records::{GroupKey, OffsetCommitKey, OffsetCommitValue};
 use crate::wire::uuid::Uuid;
+use deleted::Walk;
+use expiry::Round;
 use pending::Pending;
 use std::sync::Arc;
 
@@ -48,8 +51,8 @@ pub struct Offsets {
     deleted: Vec<(Arc<str>, Uuid)>,
     /// How far the last of these has been looked for.
     walk: Walk,
-    /// The groups of which something had ended when they were looked for.
-    ended: Vec<Arc<str>>,
+    /// The look for what has ended, while it is under way.
+    round: Option<Round>,
     /// The timer's deadline, while it is set.
     armed: Option<i64>,
     /// What came since the timer was looked at: the earliest commit and the earliest end.
@@ -75,14 +78,6 @@ impl Offsets {
     }
 }
 
-/// A walk over the groups that have something of a topic, from the last to the first by name: first over those
-/// in the store, then over those of open transactions.
-#[derive(Debug, Default)]
-struct Walk {
-    in_pending: bool,
-    before: Option<Arc<str>>,
-}
-
 /// What became of one topic's partitions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TopicResults {
@@ -97,7 +92,7 @@ pub struct TopicResults {
 /// What follows from an append of tombstones.
 #[derive(Debug)]
 pub(super) enum AfterAppend {
-    /// What has ended; whether there is more that has.
+    /// What has ended; whether there is more to look at.
     Ended { more: bool },
     /// Some of the offsets of deleted topics.
     DeletedTopics,
@@ -207,16 +202,12 @@ impl Shard {
         outcome: AppendOutcome,
     ) {
         match (after, outcome) {
-            (AfterAppend::Ended { more: true }, Ok(())) => self.look_for_ended_at(world.tick_ms),
-            (AfterAppend::Ended { more: false }, Ok(())) => {
-                self.look_when_something_can_have_ended(world);
-            }
+            (AfterAppend::Ended { more }, Ok(())) => self.go_on_with_round(more, world),
             (AfterAppend::Ended { .. }, Err(code)) => {
                 ::log::warn!(
                     "what has ended of the committed offsets could not be removed: {code}"
                 );
-                self.offsets.ended.clear();
-                self.look_for_ended_at(self.next_check(world));
+                self.put_round_off(world);
             }
             (AfterAppend::DeletedTopics, Ok(())) => self.go_on_with_deleted_topics(world.tick_ms),
             (AfterAppend::DeletedTopics, Err(code)) => {

@@ -6,9 +6,12 @@
 //! are: compaction keeps that one. So one that is older than what the store has got since is *outdone*: its
 //! partition is as unstable as before, and its marker brings nothing.
 //!
-//! What they take in memory counts with what members take: as many may be open as a client likes.
+//! What they take in memory counts with what members take: as many may be open as a client likes. What a group has
+//! of them is looked up where it lies, or copied as the store's offsets are, with its chunks in common: nothing
+//! walks over all of them while others wait.
 
 use super::super::room::{Held, PENDING};
+use super::sorted::{Keyed, Sorted};
 use super::{Committed, Uuid};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
@@ -18,7 +21,7 @@ use std::sync::Arc;
 pub(super) type Place = (Arc<str>, Arc<str>, i32);
 
 /// What the transaction of one producer has committed for a partition.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Open {
     /// The offset of its record.
     pub(super) at: i64,
@@ -55,8 +58,75 @@ impl Open {
 
 /// By producer.
 type Each = BTreeMap<i64, Open>;
-/// By topic and partition.
-type OfGroup = BTreeMap<Arc<str>, BTreeMap<i32, Each>>;
+
+/// What a group has, by topic and partition.
+#[derive(Debug, Clone, Default)]
+pub(super) struct OfGroup(Sorted<OfTopic>);
+
+#[derive(Debug, Clone)]
+struct OfTopic {
+    name: Arc<str>,
+    partitions: Sorted<OfPartition>,
+}
+
+#[derive(Debug, Clone)]
+struct OfPartition {
+    index: i32,
+    each: Each,
+}
+
+impl Keyed for OfTopic {
+    type Key = str;
+    fn key(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Keyed for OfPartition {
+    type Key = i32;
+    fn key(&self) -> &i32 {
+        &self.index
+    }
+}
+
+impl OfGroup {
+    /// Whether a transaction that is not over has committed for a partition.
+    pub(super) fn contains(&self, topic: &str, partition: i32) -> bool {
+        self.each(topic, partition).is_some()
+    }
+
+    fn each(&self, topic: &str, partition: i32) -> Option<&Each> {
+        self.0.get(topic)?.partitions.get(&partition).map(|of| &of.each)
+    }
+
+    fn each_mut(&mut self, topic: &str, partition: i32) -> Option<&mut Each> {
+        self.0.get_mut(topic)?.partitions.get_mut(&partition).map(|of| &mut of.each)
+    }
+
+    fn put(&mut self, topic: &Arc<str>, partition: i32, producer: i64, open: Open) -> Option<Open> {
+        if self.0.get(topic).is_none() {
+            self.0.insert(OfTopic { name: topic.clone(), partitions: Sorted::default() });
+        }
+        let partitions = &mut self.0.get_mut(topic)?.partitions;
+        if partitions.get(&partition).is_none() {
+            partitions.insert(OfPartition { index: partition, each: Each::new() });
+        }
+        partitions.get_mut(&partition)?.each.insert(producer, open)
+    }
+
+    fn take(&mut self, topic: &str, partition: i32, producer: i64) -> Option<Open> {
+        let partitions = &mut self.0.get_mut(topic)?.partitions;
+        let each = &mut partitions.get_mut(&partition)?.each;
+        let open = each.remove(&producer)?;
+        if each.is_empty() {
+            partitions.remove(&partition);
+        }
+        if partitions.is_empty() {
+            self.0.remove(topic);
+        }
+        Some(open)
+    }
+}
 
 /// See the module's comment.
 #[derive(Debug, Default)]
@@ -82,17 +152,18 @@ impl Pending {
         self.groups.contains_key(group)
     }
 
-    pub(super) fn has_topic(&self, topic: &str) -> bool {
-        self.groups.values().any(|topics| topics.contains_key(topic))
-    }
-
     /// Whether a transaction that is not over has committed for a partition.
     pub(super) fn contains(&self, group: &str, topic: &str, partition: i32) -> bool {
         self.each_of(group, topic, partition).is_some()
     }
 
     fn each_of(&self, group: &str, topic: &str, partition: i32) -> Option<&Each> {
-        self.groups.get(group)?.get(topic)?.get(&partition)
+        self.groups.get(group)?.each(topic, partition)
+    }
+
+    /// What a group has, if anything.
+    pub(super) fn group(&self, group: &str) -> Option<&OfGroup> {
+        self.groups.get(group)
     }
 
     /// The next group, from the last to the first by name.
@@ -104,8 +175,14 @@ impl Pending {
 
     /// Topic, partition, and what each producer has committed there.
     pub(super) fn of_group(&self, group: &str) -> impl Iterator<Item = (&Arc<str>, i32, &Each)> {
-        let topics = self.groups.get(group).into_iter().flatten();
-        topics.flat_map(|(topic, of)| of.iter().map(move |(index, each)| (topic, *index, each)))
+        let topics = self.groups.get(group).into_iter().flat_map(|of| of.0.iter());
+        topics.flat_map(|topic| topic.partitions.iter().map(|of| (&topic.name, of.index, &of.each)))
+    }
+
+    /// The same of one topic.
+    pub(super) fn of_topic(&self, group: &str, topic: &str) -> impl Iterator<Item = (i32, &Each)> {
+        let of = self.groups.get(group).and_then(|of| of.0.get(topic));
+        of.into_iter().flat_map(|topic| topic.partitions.iter().map(|of| (of.index, &of.each)))
     }
 
     /// Topic and id of all.
@@ -119,10 +196,10 @@ impl Pending {
     pub(super) fn put(&mut self, place: Place, producer: i64, at: i64, committed: &Committed<'_>) {
         let (group, topic, partition) = &place;
         let of_group = self.groups.entry(group.clone()).or_default();
-        let each = of_group.entry(topic.clone()).or_default().entry(*partition).or_default();
         let open = Open::new(at, committed);
         let new = weight(&place, &open);
-        let old = each.insert(producer, open).map_or(0, |old| weight(&place, &old));
+        let old = of_group.put(topic, *partition, producer, open);
+        let old = old.map_or(0, |old| weight(&place, &old));
         self.held.replace(old, new);
         self.producers.entry(producer).or_default().insert(place);
     }
@@ -147,7 +224,7 @@ impl Pending {
     /// The store has got an offset whose record is at `at`.
     pub(super) fn outdo(&mut self, (group, topic, partition): (&str, &str, i32), at: i64) {
         let of_group = self.groups.get_mut(group);
-        let each = of_group.and_then(|topics| topics.get_mut(topic)?.get_mut(&partition));
+        let each = of_group.and_then(|of| of.each_mut(topic, partition));
         let older = each.into_iter().flat_map(BTreeMap::values_mut).filter(|open| open.at < at);
         older.for_each(|open| open.is_outdone = true);
     }
@@ -164,17 +241,9 @@ impl Pending {
 
     fn take(&mut self, place: &Place, producer: i64) -> Option<Open> {
         let (group, topic, partition) = place;
-        let topics = self.groups.get_mut(group)?;
-        let partitions = topics.get_mut(topic)?;
-        let each = partitions.get_mut(partition)?;
-        let open = each.remove(&producer)?;
-        if each.is_empty() {
-            partitions.remove(partition);
-        }
-        if partitions.is_empty() {
-            topics.remove(topic);
-        }
-        if topics.is_empty() {
+        let of_group = self.groups.get_mut(group)?;
+        let open = of_group.take(topic, *partition, producer)?;
+        if of_group.0.is_empty() {
             self.groups.remove(group);
         }
         self.held.replace(weight(place, &open), 0);
@@ -192,8 +261,9 @@ impl Pending {
                 count += 1;
             }
         }
-        let all = self.groups.values().flat_map(BTreeMap::values).flat_map(BTreeMap::values);
-        assert_eq!(all.map(BTreeMap::len).sum::<usize>(), count, "producers have what groups have");
+        let all = self.groups.keys().flat_map(|group| self.of_group(group));
+        let all: usize = all.map(|(.., each)| each.len()).sum();
+        assert_eq!(all, count, "producers have what groups have");
         sum
     }
 }

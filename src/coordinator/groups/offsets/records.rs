@@ -7,6 +7,8 @@ use crate::wire::group_records::{GroupKey, OffsetCommitKey, OffsetCommitValue};
 /// What a batch takes beside its records, and each record beside its key and value, at most.
 const BATCH_OVERHEAD: usize = 61;
 const RECORD_OVERHEAD: usize = 32;
+/// Records of a part: they are written and replayed in about a millisecond.
+const PART: usize = 1000;
 
 /// A value with an end of its own: the one version that has it.
 const WITH_END: i16 = 1;
@@ -16,6 +18,7 @@ const WITH_END: i16 = 1;
 pub(super) struct Batch {
     pub(super) records: Vec<Record>,
     left: usize,
+    most: usize,
 }
 
 impl Batch {
@@ -23,7 +26,13 @@ impl Batch {
         Batch {
             records: Vec::new(),
             left: world.settings.max_append.saturating_sub(BATCH_OVERHEAD),
+            most: usize::MAX,
         }
+    }
+
+    /// A part of something long: others have their turn after it.
+    pub(super) fn part(world: &World<'_>) -> Batch {
+        Batch { most: PART, ..Batch::new(world) }
     }
 
     /// Adds records, all or none; false if there is no room. The first ones always find room: where
@@ -33,7 +42,8 @@ impl Batch {
             record.key.len() + record.value.as_ref().map_or(0, Vec::len) + RECORD_OVERHEAD
         };
         let size: usize = records.iter().map(size).sum();
-        if size > self.left && !self.records.is_empty() {
+        let fits = size <= self.left && self.records.len() + records.len() <= self.most;
+        if !fits && !self.records.is_empty() {
             return false;
         }
         self.left = self.left.saturating_sub(size);

@@ -70,6 +70,13 @@ impl<T: Keyed + Clone> Sorted<T> {
         }
     }
 
+    /// All from a key on.
+    pub(super) fn iter_from(&self, key: Option<&T::Key>) -> impl Iterator<Item = &T> {
+        let (at, place) = key.map_or((0, Ok(0)), |key| self.place(key));
+        let before = place.unwrap_or_else(|place| place);
+        (at..).map_while(|at| self.chunk(at)).flatten().skip(before)
+    }
+
     /// The chunk that a key belongs to, and its place there: where it is, or where it would be.
     fn place(&self, key: &T::Key) -> (usize, Result<usize, usize>) {
         let begins = |chunk: &Arc<Vec<T>>| chunk.first().is_some_and(|first| first.key() <= key);
@@ -211,6 +218,8 @@ mod tests {
                     assert_eq!(sorted.remove(&key).map(|pair| pair.1), model.remove(&key));
                 }
                 assert_eq!(sorted.get(&key).map(|pair| pair.1), model.get(&key).copied());
+                let from = sorted.iter_from(Some(&key)).next().map(|pair| pair.0);
+                assert_eq!(from, model.range(key..).next().map(|(key, _)| *key));
                 if step % 500 == 0 {
                     agrees(&sorted, &model);
                     copies.push((sorted.clone(), model.clone()));

@@ -6,7 +6,7 @@
 
 use super::sorted::{Keyed, Sorted};
 use crate::wire::uuid::Uuid;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -179,6 +179,21 @@ impl GroupOffsets {
         self.topics.iter()
     }
 
+    /// Topic, partition and offset of all, or of all behind a place.
+    pub(super) fn after(
+        &self,
+        place: Option<&(Arc<str>, i32)>,
+    ) -> impl Iterator<Item = (&Arc<str>, i32, Committed<'_>)> {
+        let topics = self.topics.iter_from(place.map(|(topic, _)| &**topic));
+        topics.flat_map(move |topic| {
+            let seen =
+                place.filter(|(name, _)| *name == topic.name).map(|(_, partition)| partition);
+            let entries = topic.entries.iter_from(seen);
+            let new = entries.filter(move |entry| Some(&entry.partition) != seen);
+            new.map(|entry| (&topic.name, entry.partition, topic.show(entry)))
+        })
+    }
+
     /// How many topics have an offset.
     pub fn len(&self) -> usize {
         self.topics.len()
@@ -215,7 +230,7 @@ pub(super) fn bound(oldest: &mut Earliest, first_end: &mut Earliest, committed: 
 /// See the module's comment.
 #[derive(Debug, Default)]
 pub struct Store {
-    groups: HashMap<Arc<str>, GroupOffsets>,
+    groups: BTreeMap<Arc<str>, GroupOffsets>,
     /// The name of each topic that has an offset, and the groups that have one.
     names: HashMap<Arc<str>, BTreeSet<Arc<str>>>,
     len: usize,
@@ -236,7 +251,7 @@ impl Store {
         self.group(group)?.topic(topic)?.get(partition)
     }
 
-    /// Every group that has offsets, in no particular order.
+    /// Every group that has offsets, by name.
     pub fn groups(&self) -> impl Iterator<Item = (&Arc<str>, &GroupOffsets)> {
         self.groups.iter()
     }

@@ -5,12 +5,14 @@ mod commit;
 mod delete;
 mod expiry;
 mod model;
+mod rounds;
 mod store;
 mod transactions;
 
 use super::super::{Caller, Effects, Record, Reply, Settings, Shard, Token, TopicsView, World};
 use crate::wire::codec::Array;
 use crate::wire::error::ErrorCode;
+use crate::wire::group_records::GroupKey;
 use crate::wire::messages::join_group::{JoinGroupRequest, JoinGroupRequestProtocol};
 use crate::wire::messages::offset_commit::{
     OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
@@ -62,6 +64,8 @@ struct Bench {
     /// The sizes of the appends.
     appends: Vec<usize>,
     refuses: Option<ErrorCode>,
+    /// Only what is of this group.
+    refuses_of: Option<&'static str>,
     ids: u8,
 }
 
@@ -78,6 +82,7 @@ impl Bench {
             log: Vec::new(),
             appends: Vec::new(),
             refuses: None,
+            refuses_of: None,
             ids: 0,
         }
     }
@@ -100,7 +105,12 @@ impl Bench {
         event(&mut self.shard, &mut world, &mut effects);
         while !effects.records.is_empty() {
             self.appends.push(effects.records.len());
-            let outcome = self.refuses.map_or(Ok(()), Err);
+            let is_of = |record: &Record| match GroupKey::decode(&record.key).unwrap().group() {
+                Some(group) => self.refuses_of.is_none_or(|name| *group == *name),
+                None => false,
+            };
+            let refuses = self.refuses.filter(|_| effects.records.iter().any(is_of));
+            let outcome = refuses.map_or(Ok(()), Err);
             if outcome.is_ok() {
                 self.log.extend(effects.records.iter().cloned());
             }

@@ -110,6 +110,15 @@ fn a_group_that_waits_for_a_transaction_neither_expires_nor_ends() {
     bench.shard.replay_end_of_transaction(7, false);
     bench.pass(2 * INTERVAL);
     assert_eq!((bench.offset("g", "a", 1), bench.state("g")), (None, None));
+    // One whose own offsets are on their way out.
+    bench.commit("g", "a", &[(0, 5)]);
+    bench.begin(9, 12, ("b", 0), 6);
+    bench.pass(RETENTION + INTERVAL);
+    assert_eq!((bench.offset("g", "a", 0), bench.state("g")), (None, Some("Empty")));
+    bench.shard.replay_end_of_transaction(9, false);
+    bench.commit("h", "a", &[(0, 1)]);
+    bench.pass(RETENTION + 2 * INTERVAL);
+    assert_eq!(bench.state("g"), None);
     // One that has nothing else.
     bench.begin(8, 12, ("a", 0), 6);
     bench.pass(2 * RETENTION);

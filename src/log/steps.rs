@@ -1,5 +1,5 @@
-//! Lets a test look at a log's directory between the steps of a swap, where a crash could leave it.
-//! Does nothing outside tests.
+//! Lets a test look at a log, and at its directory, between the steps of a swap, a truncation, a deletion
+//! or a flush: where a crash could leave it, or another thread come in between. Does nothing outside tests.
 
 /// The next change of the directory is about to be made.
 #[cfg(not(test))]

@@ -1,0 +1,53 @@
+//! Which settings are in force: those that the broker was started with, and over them those of the image,
+//! whenever it has changed.
+
+use std::sync::{Arc, PoisonError};
+
+use super::shared::Shared;
+use super::{groups, load};
+use crate::catalog::{Image, ResourceKind};
+use crate::config::{Config, TopicConfig};
+
+impl Shared {
+    /// The effective settings of a topic.
+    pub(crate) fn resolve(&self, topic: &str) -> TopicConfig {
+        load::resolve(&self.image(), &self.config(), topic)
+    }
+
+    /// Puts the dynamic broker settings of the image in force, in all topics too.
+    pub(crate) fn apply_dynamic_config(&self) {
+        let effective = Arc::new(dynamic(&self.image(), &self.static_config));
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = effective;
+        for topic in self.topics.all() {
+            topic.set_config(Arc::new(self.resolve(&topic.name)));
+            let expiration = i64::from(self.config().producer_id_expiration_ms());
+            for log in topic.partitions().iter().filter_map(|partition| partition.log_if_open()) {
+                log.set_producer_expiration(expiration);
+            }
+        }
+        self.apply_group_settings();
+    }
+
+    /// Puts the settings of a topic in force.
+    pub(crate) fn apply_topic_config(&self, name: &str) {
+        if let Some(topic) = self.topics.by_name(name) {
+            topic.set_config(Arc::new(self.resolve(name)));
+        }
+        if name == crate::coordinator::groups::OFFSETS_TOPIC {
+            self.apply_group_settings();
+        }
+    }
+
+    /// Puts the settings of the group coordinator in force, those of single groups with them.
+    pub(crate) fn apply_group_settings(&self) {
+        let settings = groups::settings(&self.image(), &self.config());
+        self.groups.set_settings(settings);
+    }
+}
+
+/// The settings of this broker with the dynamic ones of the image.
+pub(super) fn dynamic(image: &Image, fixed: &Config) -> Config {
+    let default = image.configs(ResourceKind::Broker, "");
+    let node = image.configs(ResourceKind::Broker, &fixed.node_id().to_string());
+    fixed.with_dynamic(default, node)
+}
