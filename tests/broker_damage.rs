@@ -214,15 +214,27 @@ fn a_partition_that_cannot_say_whose_it_is_is_offline_until_somebody_has_looked(
     broker.stop_cleanly();
 }
 
-#[test]
-fn partitions_without_their_metadata_are_left_alone() {
-    let dir = TempDir::new();
-    let data = dir.join("data");
-    let broker = Broker::start(&data, &[]);
+/// A broker comes, takes a batch for a topic, and goes.
+fn leave_a_batch(data: &Path) {
+    let broker = Broker::start(data, &[]);
     let mut client = broker.client();
     client.create("t", 1);
     client.append(("t", 0), &batch(1, 2, 100));
     broker.stop_cleanly();
+}
+
+/// The next one has it.
+fn find_the_batch(data: &Path) {
+    let broker = Broker::start(data, &[]);
+    assert_eq!(batches(&broker.client().fetch_all(("t", 0))).len(), 1);
+    broker.stop_cleanly();
+}
+
+#[test]
+fn partitions_without_their_metadata_are_left_alone() {
+    let dir = TempDir::new();
+    let data = dir.join("data");
+    leave_a_batch(&data);
     let aside = dir.join("metadata");
     fs::rename(data.join("__cluster_metadata-0"), &aside).unwrap();
     let before = picture(&data);
@@ -230,20 +242,14 @@ fn partitions_without_their_metadata_are_left_alone() {
     assert!(refused.stderr.contains("there is the partition t-0"), "{}", refused.stderr);
     assert_eq!(picture(&data), before);
     fs::rename(&aside, data.join("__cluster_metadata-0")).unwrap();
-    let broker = Broker::start(&data, &[]);
-    assert_eq!(batches(&broker.client().fetch_all(("t", 0))).len(), 1);
-    broker.stop_cleanly();
+    find_the_batch(&data);
 }
 
 #[test]
 fn a_metadata_log_of_nothing_is_none() {
     let dir = TempDir::new();
     let data = dir.join("data");
-    let broker = Broker::start(&data, &[]);
-    let mut client = broker.client();
-    client.create("t", 1);
-    client.append(("t", 0), &batch(1, 2, 100));
-    broker.stop_cleanly();
+    leave_a_batch(&data);
     let log = data.join("__cluster_metadata-0").join("00000000000000000000.log");
     let whole = fs::read(&log).unwrap();
     let mut seed = 1u64;
@@ -269,7 +275,5 @@ fn a_metadata_log_of_nothing_is_none() {
         }
     }
     fs::write(&log, whole).unwrap();
-    let broker = Broker::start(&data, &[]);
-    assert_eq!(batches(&broker.client().fetch_all(("t", 0))).len(), 1);
-    broker.stop_cleanly();
+    find_the_batch(&data);
 }
