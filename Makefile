@@ -32,7 +32,7 @@ SCRIPTS := .ci/run $(wildcard tests/*/*.sh)
 .PHONY: run build test kafka unit clients groups oracle lint bench yardstick churn sim fuzz setup docs deny clean
 
 run: build
-	exec target/release/barnabas $(ARGS)
+	exec $(or $(CARGO_TARGET_DIR),target)/release/barnabas $(ARGS)
 
 build:
 	$(CARGO) build --release --locked

@@ -214,15 +214,27 @@ fn a_partition_that_cannot_say_whose_it_is_is_offline_until_somebody_has_looked(
     broker.stop_cleanly();
 }
 
-#[test]
-fn partitions_without_their_metadata_are_left_alone() {
-    let dir = TempDir::new();
-    let data = dir.join("data");
-    let broker = Broker::start(&data, &[]);
+/// A broker comes, takes a batch for a topic, and goes.
+fn leave_a_batch(data: &Path) {
+    let broker = Broker::start(data, &[]);
     let mut client = broker.client();
     client.create("t", 1);
     client.append(("t", 0), &batch(1, 2, 100));
     broker.stop_cleanly();
+}
+
+/// The next one has it.
+fn find_the_batch(data: &Path) {
+    let broker = Broker::start(data, &[]);
+    assert_eq!(batches(&broker.client().fetch_all(("t", 0))).len(), 1);
+    broker.stop_cleanly();
+}
+
+#[test]
+fn partitions_without_their_metadata_are_left_alone() {
+    let dir = TempDir::new();
+    let data = dir.join("data");
+    leave_a_batch(&data);
     let aside = dir.join("metadata");
     fs::rename(data.join("__cluster_metadata-0"), &aside).unwrap();
     let before = picture(&data);
@@ -230,7 +242,38 @@ fn partitions_without_their_metadata_are_left_alone() {
     assert!(refused.stderr.contains("there is the partition t-0"), "{}", refused.stderr);
     assert_eq!(picture(&data), before);
     fs::rename(&aside, data.join("__cluster_metadata-0")).unwrap();
-    let broker = Broker::start(&data, &[]);
-    assert_eq!(batches(&broker.client().fetch_all(("t", 0))).len(), 1);
-    broker.stop_cleanly();
+    find_the_batch(&data);
+}
+
+#[test]
+fn a_metadata_log_of_nothing_is_none() {
+    let dir = TempDir::new();
+    let data = dir.join("data");
+    leave_a_batch(&data);
+    let log = data.join("__cluster_metadata-0").join("00000000000000000000.log");
+    let whole = fs::read(&log).unwrap();
+    let mut seed = 1u64;
+    let noise = std::iter::repeat_with(|| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (seed >> 33) as u8
+    });
+    let marker = data.join(".kafka_cleanshutdown");
+    let clean = fs::read(&marker).unwrap();
+    for bytes in [Vec::new(), vec![0; 100_000], noise.take(100_000).collect()] {
+        for is_clean in [true, false] {
+            fs::write(&log, &bytes).unwrap();
+            if is_clean {
+                fs::write(&marker, &clean).unwrap();
+            } else {
+                fs::remove_file(&marker).unwrap();
+            }
+            let before = picture(&data);
+            let refused = refused(command(&["--port", "0", "--data-dir", data.to_str().unwrap()]));
+            let said = &refused.stderr;
+            assert!(said.contains("__cluster_metadata-0") && said.contains("copy"), "{said}");
+            assert_eq!(picture(&data), before);
+        }
+    }
+    fs::write(&log, whole).unwrap();
+    find_the_batch(&data);
 }

@@ -62,3 +62,38 @@ fn a_partition_that_finds_no_descriptor_is_opened_when_there_is_one() {
     broker.stop_cleanly();
     assert!(data.join(".kafka_cleanshutdown").exists());
 }
+
+#[test]
+fn a_topic_that_finds_no_descriptor_is_made_when_there_is_one() {
+    let dir = TempDir::new();
+    let data = dir.join("data");
+    let broker = Broker::spawn(limited(&data, 120));
+    let mut client = broker.client();
+    client.create("t", 1);
+    let others: Vec<TcpStream> =
+        (0..150).filter_map(|_| TcpStream::connect(broker.address).ok()).collect();
+    broker.logged(&[COMPLAINT]);
+    // Somebody may have given one back a moment ago: until there is none.
+    let mut names = (0..1_000).map(|number| format!("u{number}"));
+    let refused = names.find_map(|name| {
+        let sent = client.send_create(&name, 3, &[]);
+        client.created(sent).err().map(|code| (name, code))
+    });
+    let (name, code) = refused.unwrap();
+    assert_eq!(code, ErrorCode::KAFKA_STORAGE_ERROR);
+    broker.logged(&["ERROR", &name, "Too many open files"]);
+    drop(others);
+    let end = std::time::Instant::now() + GUARD;
+    loop {
+        let sent = client.send_create(&name, 3, &[]);
+        match client.created(sent) {
+            Ok(_) => break,
+            Err(code) => assert_eq!(code, ErrorCode::KAFKA_STORAGE_ERROR),
+        }
+        assert!(std::time::Instant::now() < end, "what is left of it is in the way");
+        std::thread::yield_now();
+    }
+    assert_eq!(client.append((&name, 2), &batch(1, 2, 10)), 0);
+    drop(client);
+    broker.stop_cleanly();
+}

@@ -47,8 +47,8 @@ advertised.listeners=INSIDE://broker:9092,OUTSIDE://broker.example.org:19092
 ```
 
 Often nothing needs to be advertised: a client of a listener without an advertised address is told the address that it connected to
-(of its own connection, as this machine sees it), so the host, a container beside it and one behind a mapped port each get one that
-works for them. That holds for listeners on every interface (`PLAINTEXT://:9092`, `0.0.0.0`, `[::]`), on an address, and on `localhost`;
+(of its own connection, as this machine sees it), so the host and a container beside it each get one that works for them, and so does
+who comes by a mapped port, if the address behind it can be reached too; others need it advertised. That holds for listeners on every interface (`PLAINTEXT://:9092`, `0.0.0.0`, `[::]`), on an address, and on `localhost`;
 of a listener on another name the name is told, as by Kafka. Kafka tells its own host name in place of all interfaces, and no
 address at all where others are advertised and this listener is not. `advertised.listeners=OUTSIDE://:443` tells the address that was
 connected to with another port.

@@ -2,6 +2,7 @@
 //! given up after the one that ends them. The controller alone calls this, and it may block. Rule: whatever a crash
 //! leaves between the two is a stray that the next start clears away, never a topic that cannot be written.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,14 +60,25 @@ impl Controller {
                     ::log::error!("cannot make partition {topic}-{index}: {why}");
                     self.remove_logs(&partitions);
                     if is_ours {
-                        // Left behind, it would be in the way of a retry.
-                        let _ = std::fs::remove_dir_all(&dir);
+                        self.give_up_directory(&dir);
                     }
                     return Err(ApiError::new(ErrorCode::KAFKA_STORAGE_ERROR, why));
                 }
             }
         }
         Ok(partitions)
+    }
+
+    /// Takes a directory out of the way of a retry. To rename it needs nothing that may be what was lacking: to
+    /// remove it takes a descriptor.
+    fn give_up_directory(&self, dir: &Path) {
+        match leftovers::rename_deleted(dir) {
+            Ok(dir) => {
+                let dirs = dir.into_iter().collect();
+                self.shared.keepers.janitor.remove(dirs, Duration::ZERO);
+            }
+            Err(why) => ::log::error!("{why}"),
+        }
     }
 
     /// Takes the files of partitions away that nobody has used yet.

@@ -64,6 +64,11 @@ impl Existing {
         let mut found = Self::default();
         found.read_snapshot(dir).map_err(broken)?;
         found.read_log(dir, left)?;
+        // All of them would be of no topic that there is, and be moved away.
+        if found.next_offset == 0 && has_partitions(dir) {
+            let why = "it has no records, although there are partitions beside it";
+            return Err(broken(why.to_owned()));
+        }
         if let Some(state) = QuorumState::load(dir).map_err(io)? {
             found.replay.quorum.epoch = found.replay.quorum.epoch.max(state.epoch);
             found.state_voters = state.voter_ids;
