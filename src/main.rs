@@ -9,6 +9,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
 
 mod json_line;
+mod service_manager;
 
 use barnabas::broker::{self, Broker, Endpoint, Place, Shared, StoredSettings, WorkerMessage};
 use barnabas::config::flags::{self, Command, Show, Start};
@@ -132,7 +133,7 @@ fn run(start: Start) -> Result<ExitCode, String> {
     broker.attach(bound.senders(), endpoints);
     let shared = broker.shared().clone();
     let pages: Vec<SocketAddr> = bound.addresses_of(config.listeners().len()).collect();
-    let running = bound.start(services(shared, &config, &addresses, &pages));
+    let running = bound.start(services(shared.clone(), &config, &addresses, &pages));
     let running = match running {
         Ok(running) => running,
         Err(why) => {
@@ -143,9 +144,10 @@ fn run(start: Start) -> Result<ExitCode, String> {
             return Err(format!("cannot start the threads: {why}"));
         }
     };
-    announce(&config, &addresses, &pages);
+    service_manager::ready(&shared, &announce(&config, &addresses, &pages));
     broker.settle();
     let signal = signals.recv().ok();
+    service_manager::stopping();
     match signal {
         Some(signal) => log::info!("signal {signal}: stopping"),
         None => log::error!("a thread that serves connections has ended: stopping"),
@@ -216,8 +218,8 @@ fn tell_unopened(config: &Config) {
     }
 }
 
-/// The one line on standard output: the listeners answer now.
-fn announce(config: &Config, addresses: &[Vec<SocketAddr>], pages: &[SocketAddr]) {
+/// Writes, and gives, the one line on standard output: the listeners answer now.
+fn announce(config: &Config, addresses: &[Vec<SocketAddr>], pages: &[SocketAddr]) -> String {
     let mut listeners = Vec::new();
     for (listener, addresses) in config.listeners().iter().zip(addresses) {
         listeners.extend(addresses.iter().map(|a| format!("{}://{a}", listener.name)));
@@ -226,6 +228,7 @@ fn announce(config: &Config, addresses: &[Vec<SocketAddr>], pages: &[SocketAddr]
     let line =
         format!("barnabas {} is ready: {}\n", env!("CARGO_PKG_VERSION"), listeners.join(", "));
     print(&line);
+    line
 }
 
 fn options(config: &Config) -> Result<net::Options, String> {

@@ -39,6 +39,8 @@ pub enum WorkerMessage {
     Answer(Slot, Result<Vec<u8>, String>),
     /// The same for a connection of HTTP's.
     Page(Page),
+    /// Whether the worker lives; it says so by adding one.
+    Ping(Arc<AtomicUsize>),
 }
 
 /// An answer to an HTTP request that was made elsewhere.
@@ -148,6 +150,16 @@ impl Shared {
             return;
         };
         send_for_sure(sender, message);
+    }
+
+    /// Asks every worker to add one, and says how many there are. May block for as long as one does not look
+    /// at what it is told.
+    pub fn ask_workers(&self, answers: &Arc<AtomicUsize>) -> usize {
+        let workers = self.workers.get().map_or(&[][..], |workers| workers);
+        for sender in workers {
+            send_for_sure(sender, WorkerMessage::Ping(answers.clone()));
+        }
+        workers.len()
     }
 
     /// Has what a fetch wants read into memory by who may wait for the disk, and then wakes what

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::apis::{self, Handler};
 use super::call::{Call, Origin};
@@ -296,6 +297,9 @@ impl Service for KafkaService {
                 groups::deliver(self, cx, replies, unflushed);
             }
             WorkerMessage::NoGroups => self.give_up_groups(cx),
+            WorkerMessage::Ping(answers) => {
+                answers.fetch_add(1, Ordering::Relaxed);
+            }
             // The other face's.
             WorkerMessage::Page(_) => {}
             WorkerMessage::Answer(slot, Err(why)) => {
