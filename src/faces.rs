@@ -65,7 +65,13 @@ impl Service for Faces {
 
     fn message(&mut self, cx: &mut Context<'_>, message: WorkerMessage) {
         match (message, &mut self.http) {
-            (WorkerMessage::Page(page), Some(http)) => http.answered(cx, &page),
+            (WorkerMessage::Page(page), Some(http)) => http.answered(cx, page),
+            (WorkerMessage::Wake(mut keys), Some(http)) => {
+                http.wake(cx, &keys.extract_if(.., |key| *key & TIMERS != 0).collect::<Vec<_>>());
+                if !keys.is_empty() {
+                    self.kafka.message(cx, WorkerMessage::Wake(keys));
+                }
+            }
             (message, _) => self.kafka.message(cx, message),
         }
     }
@@ -83,6 +89,9 @@ impl Service for Faces {
 
     fn drain(&mut self, cx: &mut Context<'_>) {
         self.kafka.drain(cx);
+        if let Some(http) = &mut self.http {
+            http.drain(cx);
+        }
     }
 
     fn closed(&mut self, cx: &mut Context<'_>, conn: ConnId, session: Session) {

@@ -7,70 +7,8 @@ mod broker_support;
 use broker_support::*;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::Command;
-
-const LISTENER: &str = "barnabas.http.listener=127.0.0.1:0";
-
-/// A broker, and where its pages are.
-fn start(dir: &Path, more: &[&str]) -> (Broker, SocketAddr) {
-    let broker = Broker::start(dir, &[&["--set", LISTENER], more].concat());
-    let address = address(&broker).unwrap();
-    (broker, address)
-}
-
-/// The address that its line tells.
-fn address(broker: &Broker) -> Option<SocketAddr> {
-    let (_, rest) = broker.line.split_once(", http://")?;
-    Some(rest.trim().parse().unwrap())
-}
-
-fn connect(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(GUARD)).unwrap();
-    stream
-}
-
-/// An answer: status, head, body.
-type Answer = (u16, String, Vec<u8>);
-
-/// Reads one answer; with `without_body` that of a HEAD.
-fn answer(stream: &mut TcpStream, without_body: bool) -> Answer {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).unwrap();
-        head.push(byte[0]);
-    }
-    let head = String::from_utf8(head).unwrap();
-    let field =
-        |name: &str| head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-    let length = field("Content-Length").map_or(0, |text| text.parse().unwrap());
-    let mut body = vec![0; if without_body { 0 } else { length }];
-    stream.read_exact(&mut body).unwrap();
-    (head.split(' ').nth(1).unwrap().parse().unwrap(), head, body)
-}
-
-fn get(address: SocketAddr, path: &str) -> Answer {
-    let mut stream = connect(address);
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
-    let answer = answer(&mut stream, false);
-    assert_eq!(stream.read(&mut [0]).unwrap(), 0, "it was to be the last");
-    answer
-}
-
-fn page(address: SocketAddr, path: &str) -> Value {
-    let (status, head, body) = get(address, path);
-    assert!(head.contains("\r\nContent-Type: application/json\r\n"), "{head}");
-    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
-    serde_json::from_slice(&body).unwrap()
-}
-
-fn error(address: SocketAddr, path: &str) -> (u16, Value) {
-    let (status, _, body) = get(address, path);
-    (status, serde_json::from_slice(&body).unwrap())
-}
 
 /// Topics, records and offsets of a group, as the pages show them below.
 fn fill(broker: &Broker) {
@@ -93,7 +31,8 @@ fn without_internal(topics: Value) -> Vec<Value> {
 #[test]
 fn pages_have_the_shapes_that_others_know() {
     let dir = TempDir::new();
-    let (broker, address) = start(dir.path(), &["--set", "group.initial.rebalance.delay.ms=0"]);
+    let (broker, address) =
+        start_pages(dir.path(), &["--set", "group.initial.rebalance.delay.ms=0"]);
     assert_eq!(page(address, "/v1/groups"), json!([]));
     fill(&broker);
     let about = page(address, "/v1/broker");
@@ -130,19 +69,23 @@ fn pages_have_the_shapes_that_others_know() {
     assert_eq!(described["leader_id"], json!(me.member));
     assert_eq!(described["members"][0]["member_id"], json!(me.member));
     assert!(described["members"][0]["session_timeout_ms"].is_number(), "{described}");
-    assert_eq!(error(address, "/v1/topics/none"), (404, json!({"error": "Topic not found"})));
+    assert_eq!(
+        error(address, "/v1/topics/none"),
+        (404, json!({"error": "Topic not found", "code": "UNKNOWN_TOPIC_OR_PARTITION"}))
+    );
     assert_eq!(
         error(address, "/v1/groups/none"),
-        (404, json!({"error": "Consumer group not found"}))
+        (404, json!({"error": "Consumer group not found", "code": "GROUP_ID_NOT_FOUND"}))
     );
-    assert_eq!(error(address, "/v1/topics/plain/messages"), (404, json!({"error": "Not found"})));
+    let missing = json!({"error": "Not found", "code": "NOT_FOUND"});
+    assert_eq!(error(address, "/v1/nothing"), (404, missing));
     broker.stop_cleanly();
 }
 
 #[test]
 fn metrics_have_the_names_that_dashboards_know() {
     let dir = TempDir::new();
-    let (broker, address) = start(dir.path(), &[]);
+    let (broker, address) = start_pages(dir.path(), &[]);
     fill(&broker);
     let done = [barnabas::wire::error::ErrorCode::NONE];
     assert_eq!(broker.client().commit_offsets("a\"\\\nb", "a.b", &[(1, 5, "")]), done);
@@ -187,11 +130,11 @@ fn metrics_have_the_names_that_dashboards_know() {
 #[test]
 fn looking_at_topics_opens_no_logs() {
     let dir = TempDir::new();
-    let (broker, address) = start(dir.path(), &[]);
+    let (broker, address) = start_pages(dir.path(), &[]);
     fill(&broker);
     let before = page(address, "/v1/topics");
     broker.stop_cleanly();
-    let (broker, address) = start(dir.path(), &["--log-level", "debug"]);
+    let (broker, address) = start_pages(dir.path(), &["--log-level", "debug"]);
     assert_eq!(without_internal(page(address, "/v1/topics")), without_internal(before));
     assert_eq!(get(address, "/metrics").0, 200);
     // What opening a log has found is said at that level.
@@ -207,7 +150,7 @@ fn looking_at_topics_opens_no_logs() {
 #[test]
 fn requests_of_one_connection_are_answered_in_their_order() {
     let dir = TempDir::new();
-    let (broker, address) = start(dir.path(), &[]);
+    let (broker, address) = start_pages(dir.path(), &[]);
     let host = "Host: localhost\r\n";
     let requests = [
         format!("GET /v1/topics HTTP/1.1\r\n{host}\r\n"),
@@ -246,7 +189,7 @@ fn requests_of_one_connection_are_answered_in_their_order() {
 #[test]
 fn whoever_is_too_slow_is_told_to_go() {
     let dir = TempDir::new();
-    let (broker, address) = start(dir.path(), &["--set", "barnabas.http.timeout.ms=100"]);
+    let (broker, address) = start_pages(dir.path(), &["--set", "barnabas.http.timeout.ms=100"]);
     let mut idle = connect(address);
     let mut slow = connect(address);
     slow.write_all(b"GET /livez HTTP/1.1\r\nHost: loc").unwrap();
@@ -265,7 +208,7 @@ fn whoever_is_too_slow_is_told_to_go() {
 #[test]
 fn there_is_a_limit_on_connections() {
     let dir = TempDir::new();
-    let (broker, address) = start(dir.path(), &[]);
+    let (broker, address) = start_pages(dir.path(), &[]);
     let request = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let mut kept: Vec<TcpStream> = (0..256).map(|_| connect(address)).collect();
     for stream in &mut kept {
@@ -289,7 +232,7 @@ fn a_listener_is_there_by_default_unless_its_port_is_taken() {
     let _taken = TcpListener::bind("127.0.0.1:8080");
     let hosts = ["--set", "barnabas.http.hosts=some.name"];
     let broker = Broker::start(dir.path(), &hosts);
-    assert_eq!(address(&broker), None, "{}", broker.line);
+    assert_eq!(pages_of(&broker), None, "{}", broker.line);
     broker.logged(&["WARN", "127.0.0.1:8080", "left out"]);
     broker.client().api_versions();
     broker.stop_cleanly();
@@ -304,14 +247,14 @@ fn a_listener_is_there_by_default_unless_its_port_is_taken() {
     assert!(!data.exists(), "nothing is touched");
 
     let broker = Broker::start(dir.path(), &["--http-port", "0"]);
-    assert_eq!(address(&broker), None, "{}", broker.line);
+    assert_eq!(pages_of(&broker), None, "{}", broker.line);
     broker.stop_cleanly();
 }
 
 #[test]
 fn the_healthcheck_asks_the_running_broker() {
     let dir = TempDir::new();
-    let (broker, address) = start(dir.path(), &[]);
+    let (broker, address) = start_pages(dir.path(), &[]);
     for path in ["/livez", "/readyz", "/healthz"] {
         assert_eq!(page(address, path), json!({"status": "ok"}), "{path}");
     }

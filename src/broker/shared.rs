@@ -51,6 +51,10 @@ pub struct Page {
     pub bytes: Vec<u8>,
     /// The connection goes on behind it.
     pub keep_alive: bool,
+    /// What must be on the disk before it leaves.
+    pub due: Vec<Unflushed>,
+    /// What is said instead where that has failed.
+    pub otherwise: Vec<u8>,
 }
 
 /// Where clients reach a listener.

@@ -4,13 +4,14 @@
 //! It may block; who asks never does: where too many pages wait already, that is the answer.
 
 use super::MAX_JOBS;
-use super::api;
+use super::api::{self, Made};
 use super::guard::Guard;
-use super::problem;
+use super::problem::{self, Problem};
 use super::response::Response;
 use super::session::Request;
 use crate::broker::{Page, Shared, WorkerMessage, now_ms};
 use crate::net::Slot;
+use crate::wire::error::ErrorCode;
 use std::net::IpAddr;
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -100,21 +101,21 @@ impl Drop for Http {
     }
 }
 
-fn work(shared: &Shared, facts: &Facts, queue: &Receiver<Job>) {
+fn work(shared: &Arc<Shared>, facts: &Facts, queue: &Receiver<Job>) {
     for Job { request, worker, slot } in queue {
-        let response = match shared.is_stopping() {
-            true => problem::BUSY.response(),
-            false => api::page(shared, facts, &request.route),
+        let Made { response, due } = match shared.is_stopping() {
+            true => problem::STOPPING.response().into(),
+            false => api::page(shared, facts, &request),
         };
-        let (bytes, keep_alive) = written(&response, &request);
-        let page = Page { slot, bytes, keep_alive };
+        let written = |response: &Response| response.write(request.manner, now_seconds());
+        let otherwise = match due.is_empty() {
+            true => Vec::new(),
+            false => written(&Problem::from(ErrorCode::KAFKA_STORAGE_ERROR).response()),
+        };
+        let (bytes, keep_alive) = (written(&response), request.manner.keep_alive);
+        let page = Page { slot, bytes, keep_alive, due, otherwise };
         shared.tell_answer(worker, WorkerMessage::Page(page));
     }
-}
-
-/// The bytes of an answer, and whether the connection goes on behind it.
-fn written(response: &Response, request: &Request) -> (Vec<u8>, bool) {
-    (response.write(request.manner, now_seconds()), request.manner.keep_alive)
 }
 
 pub(super) fn now_seconds() -> u64 {

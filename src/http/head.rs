@@ -36,6 +36,19 @@ impl Method {
         })
     }
 
+    /// Its name, with HEAD where there is GET.
+    pub(super) fn and_head(self) -> &'static str {
+        match self {
+            Method::Get => "GET, HEAD",
+            Method::Head => "HEAD",
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Patch => "PATCH",
+            Method::Delete => "DELETE",
+            Method::Options => "OPTIONS",
+        }
+    }
+
     /// Nothing is changed by it.
     pub fn is_safe(self) -> bool {
         matches!(self, Method::Get | Method::Head | Method::Options)

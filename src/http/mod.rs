@@ -1,18 +1,19 @@
-//! The HTTP face: metrics, health and a REST view, beside the one that Kafka clients talk to.
+//! The HTTP face: metrics, health and REST, beside the one that Kafka clients talk to.
 //!
 //! ```text
 //! acceptor ─> worker: net::Connection ─> Session::framing   where does a request end?
 //!                                     ─> Session::take      head, body, guard, router
-//!                                         ├ answered here: /livez, /readyz, /v1/broker, all errors
-//!                                         └ the desk, a thread that may block: all that looks at topics,
-//!                                           logs or groups; the connection holds until its page is there
+//!                                         ├ answered here: /livez, /readyz, /v1/broker, most errors
+//!                                         └ the desk, a thread that may block: all that looks at or changes
+//!                                           topics, logs or groups; the connection holds until its page is
+//!                                           there, and, where that must be, on the disk
 //! ```
 //!
 //! HTTP connections are accepted by the same acceptor and served by the same workers as Kafka's; whose a
 //! session is, its listener says. *Pure*, bytes in and bytes out: [`Session`] (framing, parsing, routing) and
 //! [`Response`]. They do no I/O, ask no clock, and give the same answers however the bytes are cut. *Blocking*
-//! is what walks over all topics or may open a log: it never runs on a worker. A request that is wrong gets
-//! `{"error": "..."}`; where its end cannot be known for certain, or what follows may be something else
+//! is what walks over all topics, reads a log or changes anything: it never runs on a worker. A request that is wrong
+//! gets `{"error": "...", "code": "..."}`; where its end cannot be known for certain, or what follows may be something else
 //! than it says, the connection ends with it. What can be read in two ways is refused (RFC 9112, 11.2).
 //!
 //! Everything has a limit: a head [`MAX_HEAD`] bytes and [`MAX_HEADERS`] fields, a body [`MAX_BODY`] bytes, a
@@ -29,6 +30,7 @@ mod guard;
 mod head;
 mod healthcheck;
 mod problem;
+mod query;
 mod response;
 mod route;
 mod scan;
@@ -41,8 +43,9 @@ pub use guard::Guard;
 pub use head::{Head, Method};
 pub use healthcheck::healthcheck;
 pub use problem::Problem;
+pub use query::Query;
 pub use response::{Manner, Response};
-pub use route::Route;
+pub use route::{Of, Route};
 pub use service::{HttpService, TIMERS};
 pub use session::{Request, Session, Taken};
 

@@ -5,6 +5,7 @@
 
 use super::date::date;
 use serde::Serialize;
+use std::fmt::Write;
 
 /// An answer without what depends on how it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,8 +16,8 @@ pub struct Response {
     pub content_type: &'static str,
     /// The body.
     pub body: Vec<u8>,
-    /// Of 405: what is allowed.
-    pub allow: Option<&'static str>,
+    /// Fields of its own.
+    pub fields: Vec<(&'static str, String)>,
 }
 
 /// How an answer is to be written.
@@ -36,6 +37,8 @@ impl Manner {
         Manner { without_body: false, keep_alive: false, is_old: false };
 }
 
+const INTERNAL: &[u8] = b"{\"error\":\"Internal\",\"code\":\"INTERNAL\"}";
+
 /// What lets a client send its body.
 pub(super) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -45,12 +48,12 @@ impl Response {
         match serde_json::to_vec(value) {
             Ok(body) => Response::text(status, "application/json", body),
             // Only maps with keys that are no texts and writers that fail can do this; neither is used.
-            Err(_) => Response::text(500, "application/json", b"{\"error\":\"Internal\"}".to_vec()),
+            Err(_) => Response::text(500, "application/json", INTERNAL.to_vec()),
         }
     }
 
     pub(super) fn text(status: u16, content_type: &'static str, body: Vec<u8>) -> Response {
-        Response { status, content_type, body, allow: None }
+        Response { status, content_type, body, fields: Vec::new() }
     }
 
     /// Writes it as of some seconds since 1970.
@@ -65,10 +68,8 @@ impl Response {
             self.content_type,
             self.body.len()
         );
-        if let Some(allow) = self.allow {
-            head.push_str("Allow: ");
-            head.push_str(allow);
-            head.push_str("\r\n");
+        for (name, value) in &self.fields {
+            let _ = write!(head, "{name}: {value}\r\n");
         }
         match manner {
             Manner { keep_alive: false, .. } => head.push_str("Connection: close\r\n"),
@@ -87,10 +88,12 @@ impl Response {
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
+        201 => "Created",
         400 => "Bad Request",
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
+        409 => "Conflict",
         408 => "Request Timeout",
         413 => "Content Too Large",
         415 => "Unsupported Media Type",

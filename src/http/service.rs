@@ -3,10 +3,10 @@
 
 use super::desk::{Http, now_seconds};
 use super::response::{CONTINUE, Manner, Response};
-use super::route::Route;
 use super::session::{Progress, Session, Taken};
 use super::{MAX_CONNECTIONS, api, problem};
-use crate::broker::Page;
+use crate::broker::{Page, Unflushed};
+use crate::log::FlushTicket;
 use crate::net::{ConnId, Context, Flow, Framing, Part, Slot, TimerId};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -31,19 +31,30 @@ pub struct HttpService {
     http: Arc<Http>,
     worker: usize,
     watched: HashMap<u64, Watched, foldhash::fast::RandomState>,
+    /// Answers that wait for the disk.
+    unflushed: HashMap<u64, Page, foldhash::fast::RandomState>,
     next: u64,
+    /// The worker is stopping: nothing may wait any more.
+    draining: bool,
 }
 
 impl HttpService {
     /// The service of the worker with this index.
     pub fn new(http: Arc<Http>, worker: usize) -> HttpService {
-        HttpService { http, worker, watched: HashMap::default(), next: 0 }
+        let (watched, unflushed) = (HashMap::default(), HashMap::default());
+        HttpService { http, worker, watched, unflushed, next: 0, draining: false }
+    }
+
+    /// A key that nothing else of this worker has.
+    fn key(&mut self) -> u64 {
+        let key = TIMERS | self.next;
+        self.next = (self.next + 1) & !TIMERS;
+        key
     }
 
     /// A connection was accepted.
     pub fn open(&mut self, cx: &mut Context<'_>, conn: ConnId) -> Session {
-        let key = TIMERS | self.next;
-        self.next = (self.next + 1) & !TIMERS;
+        let key = self.key();
         let is_refused = self.http.connections.fetch_add(1, Ordering::Relaxed) >= MAX_CONNECTIONS;
         let session = Session::watched_as(key, is_refused);
         let timer = cx.set_timer(cx.now() + self.http.patience, key);
@@ -73,8 +84,8 @@ impl HttpService {
             Taken::Answer(response, manner) => return answer(cx, slot, &response, manner),
             Taken::Page(request) => request,
         };
-        if let Route::Livez | Route::Readyz | Route::Broker = request.route {
-            let page = api::page(&self.http.shared, &self.http.facts, &request.route);
+        let Http { shared, facts, .. } = &*self.http;
+        if let Some(page) = api::page_at_once(shared, facts, &request.route) {
             return answer(cx, slot, &page, request.manner);
         }
         let manner = request.manner;
@@ -85,18 +96,60 @@ impl HttpService {
         Flow::Hold
     }
 
-    /// A page was made.
-    pub fn answered(&mut self, cx: &mut Context<'_>, page: &Page) {
-        let conn = page.slot.conn();
-        if !cx.reply(page.slot, &[Part::Bytes(&page.bytes)]) {
+    /// A page was made; it is given now, or when what it says is on the disk.
+    pub fn answered(&mut self, cx: &mut Context<'_>, page: Page) {
+        if page.due.is_empty() {
+            return self.give(cx, page.slot, &page.bytes, page.keep_alive);
+        }
+        let key = self.key();
+        let ticket = FlushTicket::new(self.worker, key);
+        for Unflushed { partition, bytes, .. } in &page.due {
+            partition.await_flush(*bytes, Some(ticket.clone()));
+            partition.ask_flush();
+        }
+        match ticket.settle() {
+            true => self.flushed(cx, &page),
+            // As with a Produce request: it may be on the disk soon, but not while this worker lives.
+            false if self.draining => cx.skip(page.slot),
+            false => _ = self.unflushed.insert(key, page),
+        }
+    }
+
+    /// What some answers have waited for has come.
+    pub fn wake(&mut self, cx: &mut Context<'_>, keys: &[u64]) {
+        for key in keys {
+            if let Some(page) = self.unflushed.remove(key) {
+                self.flushed(cx, &page);
+            }
+        }
+    }
+
+    /// The flush is over. What is not on the disk then has failed.
+    fn flushed(&mut self, cx: &mut Context<'_>, page: &Page) {
+        let is_flushed = page.due.iter().all(Unflushed::is_flushed);
+        let bytes = if is_flushed { &page.bytes } else { &page.otherwise };
+        self.give(cx, page.slot, bytes, page.keep_alive);
+    }
+
+    fn give(&mut self, cx: &mut Context<'_>, slot: Slot, bytes: &[u8], keep_alive: bool) {
+        let conn = slot.conn();
+        if !cx.reply(slot, &[Part::Bytes(bytes)]) {
             return;
         }
         if let Some(watched) = self.watched.values().find(|watched| watched.conn == conn) {
             watched.progress.waits.set(false);
         }
-        match page.keep_alive {
+        match keep_alive {
             true => cx.resume(conn),
             false => cx.end(conn, "its last answer is given"),
+        }
+    }
+
+    /// The worker is stopping.
+    pub fn drain(&mut self, cx: &mut Context<'_>) {
+        self.draining = true;
+        for (_, page) in self.unflushed.drain() {
+            cx.skip(page.slot);
         }
     }
 

@@ -19,7 +19,7 @@ use std::rc::Rc;
 #[derive(Debug, Default)]
 pub struct Session {
     scan: RefCell<Scan>,
-    wrong: Cell<Option<Problem>>,
+    wrong: RefCell<Option<Problem>>,
     /// A request whose body was asked for.
     awaited: Option<Box<Head>>,
     /// It is one too many, and is told so.
@@ -77,7 +77,7 @@ impl Session {
                 Framing::Incomplete { need }
             }
             Err(problem) => {
-                self.wrong.set(Some(problem));
+                *self.wrong.borrow_mut() = Some(problem);
                 Framing::Whole(input.len())
             }
         }
@@ -127,7 +127,7 @@ fn finish(head: &Head, body: &[u8], guard: &Guard) -> Taken {
 }
 
 fn judge(head: &Head, guard: &Guard) -> Result<Route, Response> {
-    guard.check(head).map_err(Problem::response)?;
+    guard.check(head).map_err(|problem| problem.response())?;
     Route::of(head)
 }
 

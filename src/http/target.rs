@@ -5,10 +5,13 @@
 
 use super::problem::Problem;
 
-/// The decoded parts of a path, without the empty one behind a last slash.
+/// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Target {
+    /// The decoded parts of the path, without the empty one behind a last slash.
     pub(super) parts: Vec<String>,
+    /// What stands behind `?`, as it came.
+    pub(super) query: String,
 }
 
 /// Reads a target in either form; of the absolute one the authority too.
@@ -24,7 +27,7 @@ pub(super) fn parse(text: &str) -> Result<(Target, Option<String>), Problem> {
         }
         _ => (text, None),
     };
-    let path = path.split('?').next().unwrap_or_default();
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let path = match (path, &authority) {
         ("", Some(_)) => "/",
         (path, _) => path,
@@ -35,10 +38,11 @@ pub(super) fn parse(text: &str) -> Result<(Target, Option<String>), Problem> {
     let path = path.strip_suffix('/').unwrap_or(path);
     let parts: Option<Vec<String>> = path.split('/').map(decode).collect();
     let parts = parts.ok_or(Problem::bad("The request's path is not UTF-8, percent-encoded"))?;
-    Ok((Target { parts }, authority))
+    Ok((Target { parts, query: query.to_owned() }, authority))
 }
 
-fn decode(part: &str) -> Option<String> {
+/// What percent-encoding stands for.
+pub(super) fn decode(part: &str) -> Option<String> {
     let mut pieces = part.split('%');
     let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
     for piece in pieces {

@@ -69,6 +69,8 @@ fn pages_have_their_paths() {
         ("/v1/broker/", "Broker"),
         ("/v1/topics", "Topics"),
         ("/v1/topics/a.b", "Topic(\"a.b\")"),
+        ("/v1/topics/a/messages?limit=5&", "Messages(\"a\", Query([(\"limit\", Integer(5))]))"),
+        ("/v1/topics/a/configs?what%ever", "Configs(Topic(\"a\"))"),
         ("/v1/groups/", "Groups"),
         ("/v1/groups/a%2Fb%20%C3%A9+", "Group(\"a/b é+\")"),
         ("http://LOCALHOST:1/livez", "Livez"),
@@ -76,7 +78,8 @@ fn pages_have_their_paths() {
         let said = whole(&format!("GET {path} HTTP/1.1\r\n{HOST}\r\n"));
         assert_eq!(said, [format!("{route} \"\"")], "{path}");
     }
-    for path in ["/", "/v1", "/v2/broker", "/v1/topics/a/b", "/v1//topics", "/v1/topics/a/messages"]
+    for path in
+        ["/", "/v1", "/v2/broker", "/v1/topics/a/b", "/v1//topics", "/v1/topics/a/messages/1"]
     {
         let found = status(&format!("GET {path} HTTP/1.1"), HOST, "");
         assert_eq!(found, ("404".to_owned(), false), "{path}");
@@ -115,7 +118,7 @@ fn what_is_wrong_has_its_status() {
         ("BREW /livez HTTP/1.1", HOST.to_owned(), "501", true),
         ("OPTIONS /livez HTTP/1.1", HOST.to_owned(), "405", false),
         ("POST /livez HTTP/1.1", format!("{HOST}{json}"), "405", false),
-        ("DELETE /v1/topics/a HTTP/1.1", format!("{HOST}X-Requested-With: curl\r\n"), "405", false),
+        ("DELETE /v1/topics HTTP/1.1", format!("{HOST}X-Requested-With: curl\r\n"), "405", false),
         ("DELETE /v1/topics/a HTTP/1.1", HOST.to_owned(), "403", false),
         ("POST /livez HTTP/1.1", format!("{HOST}Content-Type: text/plain\r\n"), "415", false),
         (get, format!("{HOST}Expect: magic\r\n"), "417", true),
@@ -265,11 +268,11 @@ fn answers_are_written_as_they_were_asked_for() {
     assert!(head.contains("\r\nConnection: close"), "{head}");
     assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", body.len())), "{head}");
     assert!(!head.to_lowercase().contains("access-control"), "{head}");
-    assert_eq!(body, r#"{"error":"Not found"}"#);
+    assert_eq!(body, r#"{"error":"Not found","code":"NOT_FOUND"}"#);
     let manner = Manner { without_body: true, keep_alive: true, is_old: true };
     let of_head = text(manner);
     assert!(of_head.ends_with("Connection: keep-alive\r\n\r\n"), "{of_head}");
-    assert!(of_head.contains("Content-Length: 21\r\n"), "{of_head}");
+    assert!(of_head.contains("Content-Length: 40\r\n"), "{of_head}");
     assert_eq!(CONTINUE, b"HTTP/1.1 100 Continue\r\n\r\n");
 }
 

@@ -37,4 +37,5 @@ mod service;
 mod trace;
 mod wakes;
 
+pub use create_topics::MAX_PARTITIONS_PER_REQUEST;
 pub use service::KafkaService;

@@ -60,7 +60,7 @@ pub(super) fn all(shared: &Shared) -> Result<Vec<Listed>, Problem> {
 
 /// What a group says of itself is copied, so that its shard goes on.
 pub(super) fn one(shared: &Shared, id: &str) -> Result<Described, Problem> {
-    let missing = Problem::new(404, "Consumer group not found");
+    let missing = || Problem::kafka(ErrorCode::GROUP_ID_NOT_FOUND, "Consumer group not found");
     let settings = shared.group_settings();
     let looked = shared.read_group(id, |shard| {
         let described = shard.overview(id, &settings).map(|group| described(&group))?;
@@ -68,7 +68,7 @@ pub(super) fn one(shared: &Shared, id: &str) -> Result<Described, Problem> {
     });
     let (mut described, fetched) = match looked {
         Ok(Some(found)) => found,
-        Ok(None) | Err(ErrorCode::NOT_COORDINATOR) => return Err(missing),
+        Ok(None) | Err(ErrorCode::NOT_COORDINATOR) => return Err(missing()),
         Err(_) => return Err(LOADING),
     };
     let fetched = fetched.ok();

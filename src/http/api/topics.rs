@@ -5,6 +5,7 @@
 use super::super::problem::Problem;
 use crate::broker::Shared;
 use crate::catalog::{self, Topic};
+use crate::wire::error::ErrorCode;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -29,6 +30,11 @@ struct Partition {
     end_offset: i64,
 }
 
+/// There is no topic with this name.
+pub(super) fn unknown() -> Problem {
+    Problem::kafka(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, "Topic not found")
+}
+
 /// All topics, by name.
 pub(super) fn sorted(shared: &Shared) -> Vec<Arc<Topic>> {
     let mut topics = shared.topics.all();
@@ -50,7 +56,7 @@ pub(super) fn all(shared: &Shared) -> Vec<Listed> {
 }
 
 pub(super) fn one(shared: &Shared, name: &str) -> Result<Described, Problem> {
-    let topic = shared.topics.by_name(name).ok_or(Problem::new(404, "Topic not found"))?;
+    let topic = shared.topics.by_name(name).ok_or_else(unknown)?;
     let row = |partition: &Arc<catalog::Partition>| {
         let (start_offset, end_offset) = partition.ends()?;
         Some(Partition { partition: partition.index, start_offset, end_offset })
