@@ -59,9 +59,10 @@ pub(super) fn upgrade(
         consumer.set_target(&classic.id, Some(assigned));
     }
     consumer.metadata_hash = hash::of_group(&consumer.wishes, world);
-    // What they have is of the generation before. Kafka relies on the newcomer's topics to change that,
-    // but it need not name any, nor others than the static member whose place it takes.
-    plan.overdue = group.state != classic::State::Stable;
+    // What they have is of the generation before, or their topics have grown since. Kafka relies on the
+    // newcomer's topics to change that, but it need not name any, nor others than the static member
+    // whose place it takes.
+    plan.overdue = group.state != classic::State::Stable || consumer.leaves_something_out(world);
     plan.records.push(group.tombstone());
     plan.records.extend(consumer.all_records());
     plan.alarms.extend(group.timers().into_iter().map(Alarm::Cancel));
@@ -124,6 +125,15 @@ impl Consumer {
         all.push(records::target_epoch(id, self.target_epoch, self.target_time));
         all.extend(members().map(|member| records::current(id, member)));
         all
+    }
+
+    /// Whether there are partitions of its topics that nobody is to have.
+    fn leaves_something_out(&self, world: &World<'_>) -> bool {
+        let mut wanted = self.wishes.topics().filter_map(|name| world.topics.id(name));
+        wanted.any(|topic| {
+            let count = world.topics.partitions(topic).unwrap_or(0);
+            (0..count).any(|partition| !self.targeted.contains_key(&(topic, partition)))
+        })
     }
 
     /// Whether only classic members are left without some members.
