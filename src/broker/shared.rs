@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::checker::Checker;
 use super::checkpoints::Checkpoints;
@@ -170,6 +170,11 @@ impl Shared {
     /// `worker` has parked under `key`. False if that cannot be done: then nobody is woken.
     pub fn warm(self: &Arc<Self>, reads: Vec<ColdRead>, worker: usize, key: u64) -> bool {
         self.warmer.warm(self, reads, worker, key)
+    }
+
+    /// The time for which a connection that has brought so many bytes of records is not to be read.
+    pub fn price_of(&self, bytes: u64) -> Duration {
+        self.keepers.flusher.price_of(bytes)
     }
 
     /// Whether the broker stops: nothing new is begun.

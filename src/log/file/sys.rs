@@ -69,6 +69,26 @@ pub(super) fn start_write_back(file: &File, from: u64, to: u64) -> io::Result<()
     }
 }
 
+/// Writes the range to the disk and waits for it: without the file's size and places, so no flush.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn write_out(file: &File, from: u64, to: u64) -> io::Result<()> {
+    let (from, len) = (as_off_t(from)?, as_off_t(to.saturating_sub(from))?);
+    let flags = libc::SYNC_FILE_RANGE_WAIT_BEFORE
+        | libc::SYNC_FILE_RANGE_WRITE
+        | libc::SYNC_FILE_RANGE_WAIT_AFTER;
+    // SAFETY: a plain system call on a file that is open for as long as it is borrowed.
+    match unsafe { libc::sync_file_range(file.as_raw_fd(), from, len, flags) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Elsewhere the flush that follows does all of it.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn write_out(_file: &File, _from: u64, _to: u64) -> io::Result<()> {
+    Ok(())
+}
+
 /// What went wrong with a write-back of this file since somebody asked last, through this
 /// descriptor. Waits for the first page only: the call is made for what it tells.
 #[cfg(any(target_os = "linux", target_os = "android"))]
