@@ -17,6 +17,7 @@ use barnabas::config::{self, Config};
 use barnabas::faces::Faces;
 use barnabas::http::{self, Facts, Http, HttpService};
 use barnabas::kafka::KafkaService;
+use barnabas::log::limits::OpenFiles;
 use barnabas::net;
 use json_line::json_line;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -111,14 +112,13 @@ fn unusable(line: &str) -> ExitCode {
 fn run(start: Start) -> Result<ExitCode, String> {
     start.warnings.iter().for_each(|warning| log::warn!("{warning}"));
     let config = Arc::new(start.config);
-    if let Err(why) = barnabas::log::limits::raise_open_files() {
-        log::warn!("the limit on open files stays as it is: {why}");
-    }
     // From here on a signal is kept until somebody looks, so that none falls between.
     let signals = Signals::new([SIGHUP, SIGINT, SIGTERM])
         .map_err(|why| format!("cannot wait for signals: {why}"))?;
     tell_unopened(&config);
-    let options = options(&config)?;
+    let mut options = options(&config)?;
+    let open_files = divide_open_files(&options)?;
+    options.limits.max_open = usize::try_from(open_files.connections).unwrap_or(usize::MAX);
     let bound = net::bind::<WorkerMessage>(&options).map_err(|why| why.to_string())?;
     // A broker without one of its threads would take connections and not serve them.
     let watched = signals.handle();
@@ -267,6 +267,14 @@ fn options(config: &Config) -> Result<net::Options, String> {
         pinned: config.workers_pinned(),
         ..Default::default()
     })
+}
+
+/// Leaves descriptors to what a broker has open all the time, beside logs and connections: a few of its
+/// own, sixteen at most, two for each worker, and its listening sockets.
+fn divide_open_files(options: &net::Options) -> Result<OpenFiles, String> {
+    let doors: usize = options.listeners.iter().map(|listen| listen.addresses.len()).sum();
+    let own = u64::try_from(16 + 2 * options.workers + doors).unwrap_or(u64::MAX);
+    barnabas::log::limits::divide_open_files(own)
 }
 
 /// How many connections may wait to be accepted. Kafka's default of 50 makes clients that connect in
