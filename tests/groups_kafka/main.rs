@@ -58,13 +58,17 @@ fn put_topic(pair: &mut Pair<'_>, random: &mut Random, made: &mut u64) {
 fn classic_group(members: &mut [Member], random: &mut Random, topics: &[(String, i32)]) -> Record {
     let count = members.len().min(1 + random.below(3) as usize);
     let mut rows = Vec::new();
+    let is_bad = random.chance(10);
     for (at, member) in members.iter_mut().take(count).enumerate() {
         (member.is_classic, member.is_in, member.epoch) = (true, true, 7);
         if at > 0 {
             member.instance = None;
         }
         for (name, partitions) in topics {
-            let share = (0..*partitions).filter(|p| *p as usize % count == at);
+            let share = (0..*partitions).filter(|p| {
+                let is_given_to_all = is_bad && *p == 0;
+                is_given_to_all || *p as usize % count == at
+            });
             member.named.insert(name.clone(), share.collect());
         }
         let names: Vec<String> = topics.iter().map(|(name, _)| name.clone()).collect();

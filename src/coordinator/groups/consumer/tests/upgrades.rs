@@ -44,6 +44,30 @@ fn what_has_grown_since_the_assignment_is_given_after_the_upgrade() {
     }
 }
 
+/// A leader gives two members the same partition, and one that is not there.
+#[test]
+fn what_a_leader_gave_amiss_is_set_right_by_the_upgrade() {
+    let mut bench = Bench::with(&[("t", 3)]);
+    let first = bench.send_join("", None, &subscription(&["t"], &[]));
+    let second = bench.send_join("", None, &subscription(&["t"], &[]));
+    bench.pass(6_000);
+    let (first, second) = (bench.joined(first), bench.joined(second));
+    let ids = [&first.member_id, &second.member_id];
+    let (one, two) = (bench.write(&[0, 1]), bench.write(&[0, 2, 7]));
+    let given = [(&**ids[0], one), (&**ids[1], two)];
+    bench.send_sync(&first.leader, 1, &given);
+    assert_eq!(bench.beat(&Beat::join("new", &[])).code, ErrorCode::NONE);
+    bench.shard.check();
+    let group = bench.group();
+    assert_eq!((group.epoch, group.target_epoch, group.targeted.len()), (2, 2, 3));
+    let held: usize = ids.iter().map(|id| group.members[&***id].holds().count()).sum();
+    assert_eq!(held, 3, "each once");
+    for id in ids {
+        assert_eq!(bench.classic_beat(id, 1), ErrorCode::REBALANCE_IN_PROGRESS);
+    }
+    bench.check_log();
+}
+
 #[test]
 fn a_settled_group_keeps_what_it_has_where_nobody_wants_other_topics() {
     let mut bench = Bench::with(&[("t", 2)]);
