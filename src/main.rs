@@ -1,7 +1,7 @@
 //! The `barnabas` binary: flags become a configuration, the configuration a running broker, and a
 //! signal ends it.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -39,10 +39,7 @@ fn main() -> ExitCode {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     match flags::parse(&arguments, config::variables(variables)) {
         Err(line) => unusable(&line),
-        Ok(Command::Print(text)) => {
-            print(&text);
-            ExitCode::SUCCESS
-        }
+        Ok(Command::Print(text)) => print(&text),
         Ok(Command::ShowConfig(show)) => show_config(&show),
         Ok(Command::Run(start)) => {
             log_to_stderr(&start.config);
@@ -75,14 +72,21 @@ fn show_config(show: &Show) -> ExitCode {
             (StoredSettings::default(), ExitCode::FAILURE)
         }
     };
-    print(&config::effective(&show.sourced, &stored.cluster, &stored.node));
-    code
+    let StoredSettings { cluster, node } = stored;
+    let printed = print(&config::effective(&show.sourced, &cluster, &node, show.ephemeral));
+    if printed == ExitCode::SUCCESS { code } else { printed }
 }
 
-/// Writes to standard output. Nobody may be listening to us: no reason to complain.
-fn print(text: &str) {
+/// Writes to standard output; gives the exit code. Nobody may be listening to us: no reason to complain.
+fn print(text: &str) -> ExitCode {
     let mut out = std::io::stdout();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(why) if why.kind() != ErrorKind::BrokenPipe => {
+            eprintln!("barnabas: cannot write to standard output: {why}");
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 fn unusable(line: &str) -> ExitCode {
@@ -184,7 +188,8 @@ fn announce(config: &Config, addresses: &[Vec<SocketAddr>]) {
     }
     let line =
         format!("barnabas {} is ready: {}\n", env!("CARGO_PKG_VERSION"), listeners.join(", "));
-    print(&line);
+    // A broker serves, whether or not anybody reads that.
+    let _ = print(&line);
 }
 
 fn options(config: &Config) -> Result<net::Options, String> {

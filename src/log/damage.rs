@@ -8,6 +8,7 @@
 use super::error::{LogError, StorageError};
 use super::names::{self, FileKind};
 use super::scan::{Bad, Scanner, check_header, crc_is_right};
+use super::whole_file::open_regular;
 use crate::wire::records::{BatchHeader, HEADER_LEN, MAGIC};
 use std::fmt;
 use std::fs::{self, File};
@@ -128,7 +129,7 @@ fn latest_epoch(dir: &Path, bases: &[i64]) -> Result<i32, LogError> {
     let mut latest = -1;
     for &segment in bases {
         let path = names::log_file(dir, segment);
-        let behind = File::open(&path).and_then(|file| behind(&file, segment, 0, segment));
+        let behind = open_regular(&path).and_then(|file| behind(&file, segment, 0, segment));
         let behind = behind.map_err(StorageError::on("read", &path))?;
         latest = latest.max(behind.unwrap_or(-1));
     }
@@ -152,7 +153,7 @@ fn look_through(
     segment: i64,
     visit: &mut dyn FnMut(&[u8]),
 ) -> io::Result<Result<i64, Damage>> {
-    let file = File::open(path)?;
+    let file = open_regular(path)?;
     let size = file.metadata()?.len();
     let mut scanner = Scanner::new(&file, size, segment, true);
     let mut next_offset = segment;

@@ -11,8 +11,8 @@
 
 use crate::log::names::{self, FileKind};
 use crate::log::scan::Scanner;
-use crate::log::sync;
-use std::fs::{self, File};
+use crate::log::{open_regular, sync};
+use std::fs;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -113,7 +113,7 @@ fn remove_segments(dir: &Path, replaced: &[Range<i64>]) -> io::Result<()> {
 
 /// The offset after the last batch of a `.log`; `None` if not all of it can be read.
 fn next_offset(path: &Path, base: i64) -> io::Result<Option<i64>> {
-    let file = File::open(path)?;
+    let file = open_regular(path)?;
     let len = file.metadata()?.len();
     let mut scanner = Scanner::new(&file, len, base, true);
     while let Some(step) = scanner.next()? {
