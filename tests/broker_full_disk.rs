@@ -320,6 +320,12 @@ fn without_room_to_recover() -> (SmallDisk, Filled, Broker) {
 fn a_partition_whose_recovery_finds_no_room_comes_back_with_it() {
     let (disk, mut full, broker) = without_room_to_recover();
     let mut client = broker.client();
+    for _ in 0..1_000 {
+        assert!(!full.produce(&mut client, "full", 10));
+    }
+    // Each reads the whole log: whoever asks does not have it done again at once.
+    let checks = broker.log().iter().filter(|line| line.contains("it is checked before")).count();
+    assert!((1..30).contains(&checks), "{checks} checks");
     disk.release();
     until("it is open", || full.produce(&mut client, "full", 20_000));
     full.assert_all_there(&mut client, "full");

@@ -31,6 +31,7 @@ mod metadata_log;
 mod opener;
 mod partition_dir;
 mod partition_files;
+mod patience;
 mod producer_ids;
 mod recovery;
 mod registration;
