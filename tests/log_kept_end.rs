@@ -12,17 +12,20 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// A file's name and bytes.
+type Contents = (String, Vec<u8>);
+
 /// What was on the disk for sure after each sync, of one directory.
 #[derive(Default)]
 struct Disk {
     dir: PathBuf,
     /// Each file that was synced, with its bytes then.
-    files: Mutex<Vec<(String, Vec<u8>)>>,
+    files: Mutex<Vec<Contents>>,
     /// What was in the directory whenever its names were: names and bytes.
-    names: Mutex<Vec<Vec<(String, Vec<u8>)>>>,
+    names: Mutex<Vec<Vec<Contents>>>,
 }
 
-fn contents(dir: &Path) -> Vec<(String, Vec<u8>)> {
+fn contents(dir: &Path) -> Vec<Contents> {
     files(dir).into_iter().map(|name| (name.clone(), fs::read(dir.join(name)).unwrap())).collect()
 }
 
@@ -75,7 +78,7 @@ fn damaged(dir: &Path) -> usize {
 
 /// A copy with this was whole on the disk, and its name, when the log had still all its bytes.
 fn assert_kept(disk: &Disk, copied: &[u8], before: &[u8]) {
-    let is_copy = |(name, bytes): &&(String, Vec<u8>)| {
+    let is_copy = |(name, bytes): &&Contents| {
         name.starts_with("00000000000000000000.log.cut-at-8") && bytes == copied
     };
     let synced = disk.files.lock().unwrap().clone();
@@ -128,7 +131,7 @@ fn what_a_reset_removes_is_gone_for_sure_before_the_new_segment_is_there() {
     reset_files(&dir.partition(), 70).unwrap();
     sync::observe(None);
     let names = disk.names.lock().unwrap();
-    let is_of_log = |(name, _): &(String, Vec<u8>)| name.starts_with("0000");
+    let is_of_log = |(name, _): &Contents| name.starts_with("0000");
     assert!(names.iter().any(|there| !there.iter().any(is_of_log)), "{names:?}");
     let left = contents(&dir.partition());
     let expected = [("00000000000000000070.log", &b""[..]), ("notes", &b"mine"[..])];
