@@ -1,7 +1,7 @@
 //! The `barnabas` binary: flags become a configuration, the configuration a running broker, and a
 //! signal ends it.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -42,10 +42,7 @@ fn main() -> ExitCode {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     match flags::parse(&arguments, config::variables(variables)) {
         Err(line) => unusable(&line),
-        Ok(Command::Print(text)) => {
-            print(&text);
-            ExitCode::SUCCESS
-        }
+        Ok(Command::Print(text)) => print(&text),
         Ok(Command::ShowConfig(show)) => show_config(&show),
         Ok(Command::Healthcheck(config)) => healthcheck(&config),
         Ok(Command::Run(start)) => {
@@ -79,17 +76,16 @@ fn show_config(show: &Show) -> ExitCode {
             (StoredSettings::default(), ExitCode::FAILURE)
         }
     };
-    print(&config::effective(&show.sourced, &stored.cluster, &stored.node));
-    code
+    let StoredSettings { cluster, node } = stored;
+    let printed = print(&config::effective(&show.sourced, &cluster, &node, show.ephemeral));
+    if printed == ExitCode::SUCCESS { code } else { printed }
 }
 
 /// Asks the broker that runs with this configuration.
 fn healthcheck(config: &Config) -> ExitCode {
     match http::healthcheck(config) {
-        Ok(line) => {
-            print(&format!("{line}\n"));
-            ExitCode::SUCCESS
-        }
+        Ok(line) => print(&format!("{line}
+")),
         Err(line) => {
             eprintln!("barnabas: {line}");
             ExitCode::FAILURE
@@ -97,10 +93,16 @@ fn healthcheck(config: &Config) -> ExitCode {
     }
 }
 
-/// Writes to standard output. Nobody may be listening to us: no reason to complain.
-fn print(text: &str) {
+/// Writes to standard output; gives the exit code. Nobody may be listening to us: no reason to complain.
+fn print(text: &str) -> ExitCode {
     let mut out = std::io::stdout();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(why) if why.kind() != ErrorKind::BrokenPipe => {
+            eprintln!("barnabas: cannot write to standard output: {why}");
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 fn unusable(line: &str) -> ExitCode {
@@ -227,8 +229,20 @@ fn announce(config: &Config, addresses: &[Vec<SocketAddr>], pages: &[SocketAddr]
     listeners.extend(pages.iter().map(|address| format!("http://{address}")));
     let line =
         format!("barnabas {} is ready: {}\n", env!("CARGO_PKG_VERSION"), listeners.join(", "));
-    print(&line);
-    line
+/// Asks the broker that runs with this configuration.
+fn healthcheck(config: &Config) -> ExitCode {
+    match http::healthcheck(config) {
+        Ok(line) => print(&format!("{line}
+")),
+        Err(line) => {
+            eprintln!("barnabas: {line}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes to standard output; gives the exit code. Nobody may be listening to us: no reason to complain.
+fn print(text: &str) -> ExitCode {
 }
 
 fn options(config: &Config) -> Result<net::Options, String> {

@@ -38,6 +38,17 @@ fn printed(dir: &Path, sets: &[&str]) -> BTreeMap<String, (String, String)> {
     found
 }
 
+/// What is said where nothing that was set can be shown; all else is.
+fn not_shown(dir: &Path, more: &[&str]) -> String {
+    let mut command = std::process::Command::new(binary());
+    let output = command.arg("config").arg("--data-dir").arg(dir).args(more).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("# default\nnum.partitions=1\n"));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with("barnabas: what was set while a broker ran is not shown"), "{said}");
+    said
+}
+
 /// The number that DescribeConfigs has for what is printed.
 fn source(origin: &str) -> i8 {
     match origin {
@@ -114,10 +125,9 @@ fn what_was_set_while_it_ran_is_printed_while_it_runs_and_after_with_nothing_tou
         let before = picture(&data);
         assert_same(&data, &sets, &told);
         assert_eq!(picture(&data), before, "nothing is changed");
-        // Another node's settings are none of this one's.
-        let other = printed(&data, &["node.id=7"]);
-        assert_eq!(other["message.max.bytes"].1, "2000");
-        assert_eq!(other["log.cleaner.threads"].0, "default");
+        // What was set on another node is not what this one would start with.
+        let said = not_shown(&data, &["--node-id", "7"]);
+        assert!(said.contains("it belongs to node 1, but this is node 7"), "{said}");
     }
 }
 
@@ -158,11 +168,46 @@ fn metadata_that_cannot_be_read_are_said_so() {
     let mut bytes = std::fs::read(&log).unwrap();
     bytes[20] ^= 1;
     std::fs::write(&log, bytes).unwrap();
-    let mut command = std::process::Command::new(binary());
-    let output = command.arg("config").arg("--data-dir").arg(&data).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.starts_with("barnabas: what was set while a broker ran is not shown"), "{said}");
+    let said = not_shown(&data, &[]);
     assert!(said.contains("00000000000000000000.log is damaged at byte 0"), "{said}");
-    assert!(String::from_utf8_lossy(&output.stdout).contains("# default\nnum.partitions=1\n"));
+    std::fs::remove_dir_all(log.parent().unwrap()).unwrap();
+    let said = not_shown(&data, &[]);
+    assert!(said.contains("missing, although there is the partition t-0"), "{said}");
+    let meta = data.join("meta.properties");
+    std::fs::write(&meta, "version=1\n").unwrap();
+    assert!(not_shown(&data, &[]).contains("meta.properties is not usable: it has no node.id"));
+    std::fs::remove_file(&meta).unwrap();
+    let said = not_shown(&data, &[]);
+    assert!(said.contains("but no meta.properties, so it is not a broker's"), "{said}");
+}
+
+#[test]
+fn a_directory_that_nobody_knows_yet_is_not_shown_as_the_one_that_is_used() {
+    let output = std::process::Command::new(binary()).args(["config", "--ephemeral"]).output();
+    let output = output.unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("removed at exit\n#log.dirs=\n"), "{text}");
+    assert!(!text.contains("./data"), "{text}");
+}
+
+#[test]
+fn what_cannot_be_written_is_said_and_who_stops_reading_is_not() {
+    for arguments in [&["config"][..], &["--help"], &["--version"]] {
+        let run = |stdout: std::process::Stdio| {
+            let mut command = std::process::Command::new(binary());
+            let none = std::process::Stdio::piped();
+            command.current_dir("/").args(arguments).stdout(stdout).stderr(none);
+            command.spawn().unwrap().wait_with_output().unwrap()
+        };
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = run(full.into());
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("cannot write to standard output: No space left"), "{said}");
+        let (read, write) = std::io::pipe().unwrap();
+        drop(read);
+        let output = run(write.into());
+        assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{arguments:?}");
+    }
 }

@@ -226,6 +226,41 @@ fn a_broker_that_died_on_a_full_disk_starts_on_it_and_serves() {
 }
 
 #[test]
+fn a_start_without_room_for_the_new_state_of_the_quorum_does_without() {
+    let dir = TempDir::new();
+    let (data, disk) = (dir.join("data"), BadDisk::new(&dir));
+    let state = data.join("__cluster_metadata-0/quorum-state");
+    let broker = Broker::spawn(disk.broker(&data, &PROMPT));
+    let mut full = Filled::default();
+    broker.client().create("full", 1);
+    assert!(full.produce(&mut broker.client(), "full", 1_000));
+    broker.kill();
+    let mut last = std::fs::read_to_string(&state).unwrap();
+    // Beside the old one there is none, or not in its place either.
+    for (full_at, is_new) in [("quorum-state.tmp", true), ("quorum-state", false)] {
+        disk.fail("write", full_at, libc::ENOSPC);
+        let broker = Broker::spawn(disk.broker(&data, &PROMPT));
+        full.assert_all_there(&mut broker.client(), "full");
+        let told = broker.log().iter().any(|line| line.contains("quorum-state: no room"));
+        assert_eq!(told, !is_new, "{:#?}", broker.log());
+        assert!(full.produce(&mut broker.client(), "full", 1_000));
+        broker.kill();
+        let now = std::fs::read_to_string(&state).unwrap();
+        assert_eq!(now != last, is_new, "{now}");
+        last = now;
+    }
+    std::fs::remove_file(&state).unwrap();
+    let said = refused(disk.broker(&data, &PROMPT));
+    assert_eq!(said.code, Some(2));
+    let says = "quorum-state: cannot be written, there is no room on its disk";
+    assert!(said.stderr.contains(says), "{said:?}");
+    disk.heal();
+    let broker = Broker::spawn(disk.broker(&data, &PROMPT));
+    full.assert_all_there(&mut broker.client(), "full");
+    broker.stop_cleanly();
+}
+
+#[test]
 fn a_clean_stop_on_a_full_disk_loses_nothing() {
     let disk = SmallDisk::new(8 * MIB);
     disk.take(1 << 20);
@@ -285,6 +320,12 @@ fn without_room_to_recover() -> (SmallDisk, Filled, Broker) {
 fn a_partition_whose_recovery_finds_no_room_comes_back_with_it() {
     let (disk, mut full, broker) = without_room_to_recover();
     let mut client = broker.client();
+    for _ in 0..1_000 {
+        assert!(!full.produce(&mut client, "full", 10));
+    }
+    // Each reads the whole log: whoever asks does not have it done again at once.
+    let checks = broker.log().iter().filter(|line| line.contains("it is checked before")).count();
+    assert!((1..30).contains(&checks), "{checks} checks");
     disk.release();
     until("it is open", || full.produce(&mut client, "full", 20_000));
     full.assert_all_there(&mut client, "full");

@@ -258,6 +258,31 @@ fn missing_indexes_are_rebuilt_after_a_crash() {
     written.expect_read();
 }
 
+/// A segment may have none, so nobody notices, as with Kafka: see docs/DURABILITY.md.
+#[test]
+fn without_an_index_of_old_records_none_is_lost_and_a_start_that_checks_all_makes_it_anew() {
+    let mut written = Written::new(15, 120);
+    let end = written.log().offsets().log_end;
+    let all = read_all(written.log(), 0, Bound::LogEnd);
+    written.log.take().unwrap().close().unwrap();
+    let indexes: Vec<PathBuf> = written.bases().iter().map(|&base| written.path(base)).collect();
+    let there: Vec<&PathBuf> = indexes.iter().filter(|path| path.exists()).collect();
+    // Removed, and shortened by an entry.
+    fs::remove_file(there[0]).unwrap();
+    let two = there[1..].iter().find(|path| fs::metadata(path).unwrap().len() >= 68).unwrap();
+    fs::File::options().write(true).open(two).unwrap().set_len(34).unwrap();
+    let opening = flushed_to(Recovery::Unclean, end);
+    let (log, report) =
+        Log::open(written.dir.partition(), written.settings.clone(), opening, keepers()).unwrap();
+    assert!(!report.has_losses(), "{report:?}");
+    assert_eq!(read_all(&log, 0, Bound::LogEnd), all);
+    log.close().unwrap();
+    drop(log);
+    written.open(Recovery::Unclean);
+    written.expect_files();
+    written.expect_read();
+}
+
 #[test]
 fn an_entry_stays_when_nothing_else_knows_where_its_transaction_began() {
     let dir = TempDir::new("txn-kept");

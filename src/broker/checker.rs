@@ -2,12 +2,17 @@
 //! checked by a thread of their own, one after the other, while requests for them are told to come
 //! again.
 //!
+//! One that cannot be opened for want of something is not checked again at once, however often it is asked
+//! for ([`super::patience`]).
+//!
 //! The thread lives as long as there is something to check. A stop does not wait for it: what is
 //! not done is begun again the next time.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
+use super::patience::Patience;
 use super::shared::Shared;
 use crate::catalog::{Opened, Partition, Topic};
 use crate::log::Opening;
@@ -21,6 +26,8 @@ struct State {
     /// In the queue or under way. Bounded by the number of partitions.
     known: HashSet<(Arc<str>, i32)>,
     queue: VecDeque<(Arc<Topic>, i32)>,
+    /// Those for which something was lacking.
+    lacking: Patience<(Arc<str>, i32)>,
     is_running: bool,
 }
 
@@ -32,7 +39,18 @@ impl Checker {
     /// Whether this partition is being checked or waits for it.
     pub fn is_at(&self, partition: &Partition) -> bool {
         let state = self.lock();
-        !state.known.is_empty() && state.known.contains(&(partition.topic.clone(), partition.index))
+        let this = (partition.topic.clone(), partition.index);
+        state.known.contains(&this) || state.lacking.is_asked(&this, Instant::now())
+    }
+
+    /// Notes how it went.
+    fn checked(&self, this: (Arc<str>, i32), is_lacking: bool) {
+        let mut state = self.lock();
+        state.known.remove(&this);
+        match is_lacking {
+            true => state.lacking.failed(this, Instant::now()),
+            false => state.lacking.done(&this),
+        }
     }
 
     /// Has a partition's log checked and opened, some time soon.
@@ -74,7 +92,8 @@ fn run(shared: &Arc<Shared>) {
         let opened = shared.open_log(&topic, index, Opening::from(shared.recovery));
         let opened = opened.map(|log| Opened::Ready(Box::new(log)));
         let opened = opened.unwrap_or_else(|why| why.told(partition));
+        let is_lacking = matches!(opened, Opened::Later);
         partition.open_with(|| opened);
-        shared.checker.lock().known.remove(&(topic.name.clone(), index));
+        shared.checker.checked((topic.name.clone(), index), is_lacking);
     }
 }

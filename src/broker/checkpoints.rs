@@ -10,13 +10,13 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::catalog::{CLUSTER_METADATA, Partition, Topics};
-use crate::log::{Log, read_text, sync, volume};
+use crate::log::{Log, create_regular, read_text, sync, volume};
 
 /// The largest file that is believed: a bound on what a damaged one can make us read. A million
 /// partitions with names of common length have 40 MiB.
@@ -289,7 +289,7 @@ fn replace_whole(dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".tmp");
     let beside = PathBuf::from(beside);
-    let mut file = File::create(&beside)?;
+    let mut file = create_regular(&beside)?;
     file.write_all(bytes)?;
     sync::file(&file, &beside).map_err(|why| why.source)?;
     fs::rename(&beside, path)?;

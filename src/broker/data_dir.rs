@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::data_dir_error::DataDirError;
 use super::meta_properties::{META, Meta, read_meta, write_meta};
-use crate::log::{lock_exclusively, sync};
+use crate::log::{lock_exclusively, sync, write_whole};
 use crate::wire::uuid::Uuid;
 
 const LOCK: &str = ".lock";
@@ -46,16 +46,24 @@ impl DataDir {
         Self::open_as(path, node_id, true)
     }
 
+    /// Whether a node could open this directory, as far as can be told without touching it; whether it is
+    /// in use is not asked.
+    ///
+    /// # Errors
+    /// See [`DataDirError`].
+    pub fn check(path: &Path, node_id: i32) -> Result<(), DataDirError> {
+        match read_meta(path)? {
+            Some(meta) if meta.node_id != node_id => {
+                Err(DataDirError::OtherNode(path.to_owned(), meta.node_id, node_id))
+            }
+            Some(_) => Ok(()),
+            None => check_unused(path),
+        }
+    }
+
     fn open_as(path: &Path, node_id: i32, keep: bool) -> Result<Self, DataDirError> {
         let fail = |what| move |why| DataDirError::Io(path.to_owned(), what, why);
-        let known = read_meta(path)?;
-        match &known {
-            Some(meta) if meta.node_id != node_id => {
-                return Err(DataDirError::OtherNode(path.to_owned(), meta.node_id, node_id));
-            }
-            Some(_) => {}
-            None => check_unused(path)?,
-        }
+        Self::check(path, node_id)?;
         fs::create_dir_all(path).map_err(fail("create it"))?;
         let lock = lock(path)?;
         // Before the lock was ours another broker may have been quicker.
@@ -74,7 +82,7 @@ impl DataDir {
                 meta
             }
         };
-        let clean = path.join(CLEAN).exists();
+        let clean = path.join(CLEAN).is_file();
         Ok(Self { path: path.to_owned(), meta, clean, temporary: false, _lock: lock })
     }
 
@@ -109,9 +117,9 @@ impl DataDir {
         &self.path
     }
 
-    /// The name of some partition's directory, if there is one.
-    pub fn any_partition(&self) -> Option<String> {
-        let names = fs::read_dir(&self.path).into_iter().flatten().flatten();
+    /// The name of some partition's directory in a data directory, if there is one.
+    pub fn any_partition(path: &Path) -> Option<String> {
+        let names = fs::read_dir(path).into_iter().flatten().flatten();
         let mut names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
         names.find(|name| super::partition_dir::parse(name).is_some())
     }
@@ -245,7 +253,7 @@ fn check_unused(path: &Path) -> Result<(), DataDirError> {
 /// a power cut too if it is to be kept.
 pub fn write_atomically(dir: &Path, name: &str, bytes: &[u8], keep: bool) -> io::Result<()> {
     let temporary = dir.join(format!("{name}.tmp"));
-    fs::write(&temporary, bytes)?;
+    write_whole(&temporary, bytes)?;
     if keep {
         sync::file_at(&temporary).map_err(|why| why.source)?;
     }

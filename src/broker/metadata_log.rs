@@ -22,7 +22,7 @@ mod stored_settings;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use settings::Settings;
@@ -46,6 +46,15 @@ pub use stored_settings::{StoredSettings, stored_settings};
 
 /// The directory of the log's only partition.
 pub const DIRECTORY: &str = "__cluster_metadata-0";
+
+/// Where the metadata log is missing there may be no partitions: every one of them would be nobody's.
+fn check_new(data_dir: &Path) -> Result<(), StartError> {
+    let missing = |partition| {
+        let why = format!("it is missing, although there is the partition {partition}");
+        Err(StartError::Metadata(data_dir.join(DIRECTORY), why))
+    };
+    DataDir::any_partition(data_dir).map_or(Ok(()), missing)
+}
 
 /// The metadata log, open for appending.
 pub struct MetadataLog {
@@ -90,11 +99,8 @@ impl MetadataLog {
             let (log, report) = opened.map_err(StartError::Log)?;
             tell_losses(&dir, &report);
             (log, found)
-        } else if let Some(partition) = data_dir.any_partition() {
-            // Without it every partition would be nobody's.
-            let why = format!("it is missing, although there is the partition {partition}");
-            return Err(broken(why));
         } else {
+            check_new(data_dir.path())?;
             let log = Log::create(dir.clone(), Arc::new(settings.of_log()), keepers);
             (log.map_err(StartError::Log)?, Existing::default())
         };
@@ -145,7 +151,7 @@ impl MetadataLog {
         let exhausted = || StartError::Metadata(dir.clone(), "its epochs are used up".to_owned());
         self.quorum.epoch = self.quorum.epoch.checked_add(1).ok_or_else(exhausted)?;
         let (epoch, node) = (self.quorum.epoch, self.node.node_id);
-        quorum_state::store(&self.dir, level, epoch, node).map_err(io)?;
+        quorum_state::store(&self.dir, level, epoch, node)?;
         let election = |why: AppendError| StartError::Election(dir.clone(), why.to_string());
         self.append_leader_change(level, now).map_err(election)?;
         let mut plan = Plan::over(image);

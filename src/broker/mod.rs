@@ -31,6 +31,7 @@ mod metadata_log;
 mod opener;
 mod partition_dir;
 mod partition_files;
+mod patience;
 mod producer_ids;
 mod recovery;
 mod registration;
@@ -57,6 +58,7 @@ pub use warmer::ColdRead;
 
 use crate::catalog::{CLUSTER_METADATA, Image, NodeView, Partition, Topics};
 use crate::config::Config;
+use crate::log::volume::is_full;
 use crate::log::{AppendError, Keepers, LogError, Recovery};
 use crate::net::mailbox::{Mailbox, Sender};
 use checkpoints::{Checkpoints, Kind};
@@ -101,6 +103,11 @@ impl fmt::Display for StartError {
             Self::Election(path, why) => write!(
                 f,
                 "{}: the leader epochs that this start needs cannot be written: {why}",
+                path.display()
+            ),
+            Self::Io(path, why) if is_full(why) => write!(
+                f,
+                "{}: cannot be written, there is no room on its disk: {why}; make room and start again",
                 path.display()
             ),
             Self::Io(path, why) => write!(

@@ -2,11 +2,11 @@
 //! `PartitionMetadataFile`): which topic id the bytes belong to, so that a deleted topic's
 //! left-overs are never taken for those of a new topic with the same name.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::{fs, io};
 
-use crate::log::read_text;
+use crate::log::{read_text, write_whole};
 use crate::wire::uuid::Uuid;
 
 /// Says in a partition's directory whose it is.
@@ -36,7 +36,7 @@ pub fn parse(name: &str) -> Option<(&str, i32)> {
 /// # Errors
 /// When the file cannot be written.
 pub fn write_metadata(dir: &Path, topic_id: Uuid) -> io::Result<()> {
-    fs::write(dir.join(METADATA), format!("version: 0\ntopic_id: {topic_id}"))
+    write_whole(&dir.join(METADATA), format!("version: 0\ntopic_id: {topic_id}").as_bytes())
 }
 
 /// The topic id that a directory belongs to; `None` when it does not say: there is no such file, or
@@ -68,6 +68,7 @@ pub fn read_metadata(dir: &Path) -> io::Result<Option<Uuid>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn a_directory_says_whose_it_is_or_nothing_or_what_is_wrong() {

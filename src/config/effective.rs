@@ -15,14 +15,17 @@ use super::table;
 
 /// Instead of what must never be shown.
 const HIDDEN: &str = "[hidden]";
+/// Instead of where an ephemeral broker's data is: nobody knows yet.
+const TEMPORARY: &str = "--ephemeral: a temporary directory of its own, removed at exit";
 
 /// All settings: those of Barnabas, then Kafka's, by name. `cluster` and `node` are the dynamic values
-/// of all brokers and of this one.
+/// of all brokers and of this one. One that is `ephemeral` has its data somewhere else than they say.
 #[must_use]
 pub fn effective(
     sourced: &Sourced,
     cluster: &BTreeMap<String, String>,
     node: &BTreeMap<String, String>,
+    ephemeral: bool,
 ) -> String {
     let mut out = String::new();
     let config = sourced.config.with_dynamic(cluster, node);
@@ -31,7 +34,10 @@ pub fn effective(
     let mut kafkas: Vec<&Setting> = table::broker_settings().iter().chain(set).collect();
     kafkas.sort_unstable_by_key(|setting| setting.name);
     for setting in table::own_settings().iter().chain(kafkas) {
-        let line = line(sourced, &config, setting);
+        let line = match setting.name {
+            "log.dir" | "log.dirs" if ephemeral => format!("# {TEMPORARY}\n#{}=", setting.name),
+            _ => line(sourced, &config, setting),
+        };
         let _ = writeln!(out, "{line}");
     }
     out

@@ -35,7 +35,7 @@ fn sets(texts: &[&str]) -> Vec<String> {
 
 /// What is printed where nothing was set while a broker ran.
 fn effective(sourced: &Sourced) -> String {
-    crate::config::effective(sourced, &BTreeMap::new(), &BTreeMap::new())
+    crate::config::effective(sourced, &BTreeMap::new(), &BTreeMap::new(), false)
 }
 
 fn set(texts: &[&str]) -> Result<Sourced, String> {
@@ -351,7 +351,7 @@ fn what_was_set_while_it_ran_is_printed_above_what_it_is_started_with() {
     ]);
     let node = map(&[("message.max.bytes", "30")]);
     let sourced = set(&["message.max.bytes=10", "log.cleaner.threads=3"]).expect("valid");
-    let printed = crate::config::effective(&sourced, &cluster, &node);
+    let printed = crate::config::effective(&sourced, &cluster, &node, false);
     for lines in [
         "# set while it ran, for this broker; above --set\nmessage.max.bytes=30\n",
         "# set while it ran, for all brokers\nnum.io.threads=4\n",

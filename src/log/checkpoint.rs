@@ -3,6 +3,7 @@
 //! that a reader finds the one or the other and never half of one.
 
 use super::volume;
+use super::whole_file::write_whole;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -15,7 +16,7 @@ const MAX_ENTRIES: usize = 1 << 20;
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".tmp");
-    let replaced = fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, path));
+    let replaced = write_whole(Path::new(&beside), bytes).and_then(|()| fs::rename(&beside, path));
     replaced.or_else(|error| {
         let _ = fs::remove_file(&beside);
         match volume::is_full(&error) && volume::overwrite(path, bytes).is_ok() {

@@ -8,6 +8,8 @@
 use super::error::{LogError, StorageError};
 use super::names::{self, FileKind};
 use super::scan::{Bad, Scanner, check_header, crc_is_right};
+use super::sync;
+use super::whole_file::open_regular;
 use crate::wire::records::{BatchHeader, HEADER_LEN, MAGIC};
 use std::fmt;
 use std::fs::{self, File};
@@ -84,15 +86,19 @@ impl Damage {
     }
 
     /// Keeps a copy of the file that opening the log will cut, since more than an unfinished batch
-    /// goes; gives its name. Nothing is lost by a gap: later files are whole.
+    /// goes; it is on the disk before that. Gives its name. Nothing is lost by a gap: later files are whole.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn keep_copy(&self, dir: &Path) -> io::Result<Option<String>> {
         let Damage::Within { segment, offset, .. } = *self else { return Ok(None) };
-        let name = format!("{segment:020}.log.cut-at-{offset}");
-        fs::copy(names::log_file(dir, segment), dir.join(&name))?;
-        Ok(Some(name))
+        let copy = names::cut_file(dir, segment, offset);
+        let on_disk = |copy: &Path| {
+            fs::copy(names::log_file(dir, segment), copy)?;
+            sync::file_at(copy).and_then(|()| sync::dir(dir)).map_err(|why| why.source)
+        };
+        on_disk(&copy).inspect_err(|_| _ = fs::remove_file(&copy))?;
+        Ok(copy.file_name().map(|name| name.to_string_lossy().into_owned()))
     }
 
     /// Reads all of the log in `dir` and shows each whole batch to `visit`, until the first that is
@@ -128,7 +134,7 @@ fn latest_epoch(dir: &Path, bases: &[i64]) -> Result<i32, LogError> {
     let mut latest = -1;
     for &segment in bases {
         let path = names::log_file(dir, segment);
-        let behind = File::open(&path).and_then(|file| behind(&file, segment, 0, segment));
+        let behind = open_regular(&path).and_then(|file| behind(&file, segment, 0, segment));
         let behind = behind.map_err(StorageError::on("read", &path))?;
         latest = latest.max(behind.unwrap_or(-1));
     }
@@ -152,7 +158,7 @@ fn look_through(
     segment: i64,
     visit: &mut dyn FnMut(&[u8]),
 ) -> io::Result<Result<i64, Damage>> {
-    let file = File::open(path)?;
+    let file = open_regular(path)?;
     let size = file.metadata()?.len();
     let mut scanner = Scanner::new(&file, size, segment, true);
     let mut next_offset = segment;

@@ -109,7 +109,7 @@ pub use reset::reset_files;
 pub use scan::Bad;
 pub use times::TimestampedOffset;
 pub use txn_index::AbortedTxn;
-pub use whole_file::{read_text, read_whole};
+pub use whole_file::{create_regular, open_regular, read_text, read_whole, write_whole};
 
 use crate::config::TopicConfig;
 use append::Writer;

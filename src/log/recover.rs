@@ -101,9 +101,9 @@ pub(super) fn check(
     Ok(Checked { size, next_offset, largest, cut, index_rebuilt })
 }
 
-/// Copies what a cut takes away into a file of its own, on the disk before the cut is: there are whole
+/// Copies what a cut takes away from `bad` on into a file of its own, on the disk before the cut is: there are whole
 /// batches in it, and somebody may still want them.
-fn keep_tail(dir: &Path, file: &File, bad: Place) -> Result<(), StorageError> {
+pub(super) fn keep_tail(dir: &Path, file: &File, bad: Place) -> Result<(), StorageError> {
     let path = names::cut_file(dir, bad.segment, bad.offset);
     let mut from = file;
     let copied = from.seek(SeekFrom::Start(bad.position)).and_then(|_| {

@@ -1,7 +1,11 @@
 //! A log that begins anew at a later offset, because a snapshot has what came before
 //! (`UnifiedLog.truncateFullyAndStartAt`). Only files, before the log is opened.
+//!
+//! What goes is gone for sure before anything else is there: a power cut must not bring it back beside
+//! the new segment, for that would look like a gap.
 
 use super::names::{self, FileKind};
+use super::sync;
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
@@ -21,5 +25,6 @@ pub fn reset_files(dir: &Path, offset: i64) -> io::Result<()> {
             fs::remove_file(entry.path())?;
         }
     }
+    sync::dir(dir).map_err(|why| why.source)?;
     File::create(names::log_file(dir, offset)).map(drop)
 }

@@ -10,6 +10,7 @@
 
 use super::error::StorageError;
 use super::file::GrowingFile;
+use super::whole_file::open_regular;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -91,7 +92,7 @@ pub fn whole_file(file: &File, path: &Path) -> Result<(), StorageError> {
 /// # Errors
 /// When it cannot be opened, or the disk fails.
 pub fn file_at(path: &Path) -> Result<(), StorageError> {
-    let opened = File::open(path).map_err(StorageError::on("open", path))?;
+    let opened = open_regular(path).map_err(StorageError::on("open", path))?;
     file(&opened, path)
 }
 

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Total and usable bytes of the volume that holds `path`, as far as an unprivileged process may
@@ -51,7 +51,7 @@ pub fn is_full(error: &io::Error) -> bool {
 /// # Errors
 /// When there is no such file, or it has too few blocks; it is as before then.
 pub fn overwrite(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let file = File::options().write(true).open(path)?;
+    let file = File::options().write(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     let meta = file.metadata()?;
     if !meta.is_file() || bytes.len() as u64 > meta.blocks() * 512 {
         return Err(io::Error::from_raw_os_error(libc::ENOSPC));

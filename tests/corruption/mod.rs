@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)] // Only tests call this.
 
 use crate::broker_support::*;
-use barnabas::wire::records::{Batch, Codec};
+use barnabas::wire::records::{Batch, BatchBuilder, Codec};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,8 @@ const SMALL_SEGMENTS: (&str, &str) = ("segment.bytes", "1048576");
 impl Original {
     /// Makes one; it ends as a stop leaves it, or a crash.
     pub fn make(dir: PathBuf, killed: bool) -> Original {
-        let broker = Broker::start(&dir, &["--set", "log.initial.task.delay.ms=3600000"]);
+        compact(&dir);
+        let broker = Broker::start(&dir, &[]);
         let mut client = broker.client();
         let mut made = Made { client: &mut client, truth: Truth::new() };
         let mut seed = 0;
@@ -61,7 +62,13 @@ impl Original {
             made.produce("sequences", &sequenced(producer, epoch, 2 * n, next(), 2, 60));
         }
         made.topic("empty", &[]);
-        let truth = made.truth;
+        let mut truth = made.truth;
+        // What is left there is what is served.
+        let left = client.fetch_all(("cleaned", 0));
+        let left =
+            batches(&left).into_iter().map(|batch| (batch.base_offset(), as_written(&batch)));
+        truth.insert("cleaned".to_owned(), left.collect());
+        assert!((3..40).contains(&truth["cleaned"].len()), "{}", truth["cleaned"].len());
         drop(client);
         if killed {
             broker.kill();
@@ -70,6 +77,29 @@ impl Original {
         }
         Original { dir, truth }
     }
+}
+
+/// Makes a topic of several segments of which the first were compacted.
+fn compact(dir: &Path) {
+    let promptly = ["--set", "log.cleaner.backoff.ms=10"];
+    let broker = Broker::start(dir, &promptly);
+    let mut client = broker.client();
+    let settings = [("cleanup.policy", "compact"), ("min.cleanable.dirty.ratio", "0.01")];
+    client.create_with("cleaned", 1, &[&settings[..], &[SMALL_SEGMENTS]].concat());
+    for number in 0..40_u8 {
+        let value = Random::new(u64::from(number)).bytes(100_000);
+        let mut builder = BatchBuilder::new();
+        let builder = builder.append(1_000, Some(&[number % 7]), Some(&value), &[]);
+        client.append(("cleaned", 0), &builder.finish());
+    }
+    let end = std::time::Instant::now() + GUARD;
+    let first = || fs::metadata(dir.join("cleaned-0/00000000000000000000.log"));
+    while first().is_ok_and(|first| first.len() > 700_000) || broker.log().is_empty() {
+        assert!(std::time::Instant::now() < end, "it is not compacted: {:#?}", broker.log());
+        std::thread::yield_now();
+    }
+    drop(client);
+    broker.stop_cleanly();
 }
 
 struct Made<'c> {
@@ -98,7 +128,7 @@ pub fn all_files(dir: &Path) -> Vec<PathBuf> {
         let path = dir.join(name);
         if path.is_dir() {
             found.extend(all_files(&path));
-        } else {
+        } else if path.is_file() {
             found.push(path);
         }
     }
@@ -182,8 +212,22 @@ impl Harm {
             }
             9 => {
                 fs::remove_file(path).unwrap();
-                fs::create_dir(path).unwrap();
-                let harm = Harm::of(format!("{name}: a directory now"), &[path]);
+                let kind = match random.below(3) {
+                    0 => {
+                        let made = std::process::Command::new("mkfifo").arg(path).status().unwrap();
+                        assert!(made.success());
+                        "pipe"
+                    }
+                    1 => {
+                        drop(std::os::unix::net::UnixListener::bind(path).unwrap());
+                        "socket"
+                    }
+                    _ => {
+                        fs::create_dir(path).unwrap();
+                        "directory"
+                    }
+                };
+                let harm = Harm::of(format!("{name}: a {kind} now"), &[path]);
                 Harm { in_the_way: true, ..harm }
             }
             10 => duplicate(dir, path, &name, random),
@@ -223,7 +267,11 @@ fn change(path: &Path, name: &str, random: &mut Random) -> Harm {
 fn duplicate(dir: &Path, path: &Path, name: &str, random: &mut Random) -> Harm {
     let suffix = path.extension().map_or(String::new(), |end| format!(".{}", end.display()));
     let offset = [0, 1, 60, 1_000_000][random.below(4) as usize];
-    let beside = path.with_file_name(format!("{offset:020}{suffix}"));
+    let beside = match random.below(3) {
+        // As a crash in the middle of a compaction leaves it.
+        0 => path.with_file_name(format!("{}.swap", path.file_name().unwrap().display())),
+        _ => path.with_file_name(format!("{offset:020}{suffix}")),
+    };
     let existed = beside.exists();
     if !existed || beside != *path {
         fs::copy(path, &beside).unwrap();
@@ -235,7 +283,7 @@ fn duplicate(dir: &Path, path: &Path, name: &str, random: &mut Random) -> Harm {
 /// Something that no broker has made.
 fn strange(dir: &Path, random: &mut Random) -> Harm {
     let content = random.bytes(100);
-    let homes = ["", "small-0", "__cluster_metadata-0", "segments-0"];
+    let homes = ["", "small-0", "__cluster_metadata-0", "segments-0", "cleaned-0"];
     let home = dir.join(homes[random.below(homes.len() as u64) as usize]);
     let strange = [
         "notes.txt",

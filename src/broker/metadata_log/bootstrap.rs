@@ -14,7 +14,7 @@ use super::snapshot_files;
 use crate::broker::partition_dir;
 use crate::catalog::{ELIGIBLE_REPLICAS, GROUP_VERSION, Image, NodeView, Plan, ResourceKind};
 use crate::config::Config;
-use crate::log::sync;
+use crate::log::{self, sync};
 use crate::wire::codec::Message;
 use crate::wire::codec::Writer;
 use crate::wire::metadata_records::{
@@ -56,7 +56,7 @@ impl First {
     /// # Errors
     /// When `bootstrap.checkpoint` cannot be read or is no snapshot.
     pub fn find(data: &Path) -> io::Result<Self> {
-        let bytes = match fs::read(data.join(BOOTSTRAP)) {
+        let bytes = match log::read_whole(&data.join(BOOTSTRAP), u64::MAX) {
             Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             read => read.map_err(|why| io::Error::other(format!("{BOOTSTRAP}: {why}")))?,
         };
@@ -182,7 +182,7 @@ pub fn write_files(
 fn write_whole(path: &Path, bytes: &[u8], keep: bool) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".tmp");
-    fs::write(&beside, bytes)?;
+    log::write_whole(Path::new(&beside), bytes)?;
     if keep {
         sync::file_at(Path::new(&beside)).map_err(|why| why.source)?;
     }

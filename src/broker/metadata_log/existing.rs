@@ -13,7 +13,7 @@ use super::snapshot_files;
 use super::snapshots::Unsnapshotted;
 use crate::broker::{StartError, partition_dir};
 use crate::catalog::{Image, NodeView};
-use crate::log::{Damage, Recovery, reset_files};
+use crate::log::{Damage, Recovery, read_whole, reset_files};
 use crate::wire::metadata_records::{METADATA_VERSION, NEWEST_LEVEL};
 use crate::wire::records::Batch;
 use crate::wire::uuid::Uuid;
@@ -60,7 +60,6 @@ impl Existing {
     /// When they cannot be read, are damaged, or contradict each other.
     pub fn read(dir: &Path, left: Left) -> Result<Self, StartError> {
         let broken = |why: String| StartError::Metadata(dir.to_owned(), why);
-        let io = |why| StartError::Io(dir.to_owned(), why);
         let mut found = Self::default();
         found.read_snapshot(dir).map_err(broken)?;
         found.read_log(dir, left)?;
@@ -69,7 +68,7 @@ impl Existing {
             let why = "it has no records, although there are partitions beside it";
             return Err(broken(why.to_owned()));
         }
-        if let Some(state) = QuorumState::load(dir).map_err(io)? {
+        if let Some(state) = QuorumState::load(dir)? {
             found.replay.quorum.epoch = found.replay.quorum.epoch.max(state.epoch);
             found.state_voters = state.voter_ids;
         }
@@ -82,7 +81,7 @@ impl Existing {
         for id in snapshot_files::list(dir).map_err(|why| why.to_string())?.into_iter().rev() {
             let path = snapshot_files::path(dir, id);
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let bytes = std::fs::read(&path).map_err(|why| format!("{name}: {why}"))?;
+            let bytes = read_whole(&path, u64::MAX).map_err(|why| format!("{name}: {why}"))?;
             match snapshot::decode(&bytes) {
                 Ok(replay) => {
                     (self.replay, self.snapshot) = (replay, Some(id));

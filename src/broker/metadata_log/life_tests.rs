@@ -245,6 +245,40 @@ fn a_log_that_ends_before_its_snapshot_begins_anew_there() {
 }
 
 #[test]
+fn a_crash_while_a_log_begins_anew_changes_nothing() {
+    let scratch = Scratch::new("anew");
+    let mut life = Life::begin(&scratch, &[]);
+    life.topic("a", 1);
+    life.snapshot();
+    let before = life.end();
+    let kinds = ["log", "index", "timeindex", "snapshot"];
+    let is_of_segments =
+        |path: &Path| kinds.iter().any(|kind| path.extension() == Some(kind.as_ref()));
+    let paths = fs::read_dir(scratch.dir()).unwrap().map(|entry| entry.unwrap().path());
+    let files: Vec<(PathBuf, Vec<u8>)> = paths
+        .filter(|path| is_of_segments(path))
+        .map(|path| (path.clone(), fs::read(path).unwrap()))
+        .collect();
+    // Any of them may have gone already, and nothing else be there yet.
+    for gone in 0..1 << files.len() {
+        let paths = fs::read_dir(scratch.dir()).unwrap().map(|entry| entry.unwrap().path());
+        paths.filter(|path| is_of_segments(path)).for_each(|path| fs::remove_file(path).unwrap());
+        for (at, (path, bytes)) in files.iter().enumerate() {
+            let is_log = path == &scratch.log_file();
+            let (last, _) = *positions(bytes).last().unwrap_or(&(bytes.len(), 0));
+            if gone & (1 << at) == 0 {
+                fs::write(path, if is_log { &bytes[..last] } else { bytes }).unwrap();
+            }
+        }
+        let mut life = Life::try_begin(&scratch.0, Recovery::Unclean, &[]).unwrap();
+        assert_eq!(life.image, before, "{gone:b}");
+        life.topic("b", 2);
+        let after = life.end();
+        assert_eq!(Life::begin(&scratch, &[]).end(), after, "{gone:b}");
+    }
+}
+
+#[test]
 fn what_had_not_reached_the_disk_may_be_torn_and_what_had_may_not() {
     let scratch = Scratch::new("torn");
     let mut life = Life::begin(&scratch, &[]);
@@ -275,10 +309,11 @@ fn what_had_not_reached_the_disk_may_be_torn_and_what_had_may_not() {
     let life = begin(Recovery::Unclean).unwrap();
     assert_eq!(life.names(), ["early", "one"]);
     life.crash();
-    let copy = fs::read_dir(scratch.dir()).unwrap().flatten().find_map(|entry| {
-        entry.file_name().to_string_lossy().contains(".log.cut-at-").then(|| entry.path())
-    });
-    assert_eq!(fs::read(copy.unwrap()).unwrap(), damaged, "the file as it was is kept");
+    let mut copies = fs::read_dir(scratch.dir()).unwrap().flatten().map(|entry| entry.path());
+    let is_copy = |path: PathBuf| {
+        path.to_string_lossy().contains(".log.cut-at-") && fs::read(path).unwrap() == damaged
+    };
+    assert!(copies.any(is_copy), "the file as it was is kept");
     // What an earlier start wrote was on the disk before this one began.
     let early = at.iter().rfind(|(_, epoch)| *epoch == 1).unwrap().0;
     let damaged = flip(early);

@@ -7,9 +7,13 @@
 use std::path::Path;
 use std::{fs, io};
 
+use crate::broker::StartError;
+use crate::log::{read_text, volume, write_whole};
 use crate::wire::uuid::Uuid;
 
 const NAME: &str = "quorum-state";
+/// More than this the file never has.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// What the file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,12 +29,13 @@ impl QuorumState {
     ///
     /// # Errors
     /// When it is there and cannot be read.
-    pub fn load(dir: &Path) -> io::Result<Option<Self>> {
-        match fs::read_to_string(dir.join(NAME)) {
+    pub fn load(dir: &Path) -> Result<Option<Self>, StartError> {
+        let path = dir.join(NAME);
+        match read_text(&path, MAX_BYTES) {
             Ok(text) => Ok(Self::parse(&text)),
             Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(why) if why.kind() == io::ErrorKind::InvalidData => Ok(None),
-            Err(why) => Err(why),
+            Err(why) => Err(StartError::Io(path, why)),
         }
     }
 
@@ -40,11 +45,12 @@ impl QuorumState {
     }
 }
 
-/// Replaces the file: `node` leads in `epoch`.
+/// Replaces the file: `node` leads in `epoch`. On a full disk in place; and where there is no room for
+/// that either the old one stays: the log's epochs are later, and count, here and with Kafka.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn store(dir: &Path, kraft_version: i16, epoch: i32, node: i32) -> io::Result<()> {
+pub fn store(dir: &Path, kraft_version: i16, epoch: i32, node: i32) -> Result<(), StartError> {
     let text = match kraft_version {
         0 => format!(
             "{{\"clusterId\":\"\",\"leaderId\":{node},\"leaderEpoch\":{epoch},\"votedId\":-1,\
@@ -57,7 +63,25 @@ pub fn store(dir: &Path, kraft_version: i16, epoch: i32, node: i32) -> io::Resul
         ),
     };
     let (beside, path) = (dir.join(format!("{NAME}.tmp")), dir.join(NAME));
-    fs::write(&beside, text).and_then(|()| fs::rename(&beside, &path))
+    let written = write_whole(&beside, text.as_bytes());
+    let Err(why) = written.and_then(|()| fs::rename(&beside, &path)) else { return Ok(()) };
+    if !volume::is_full(&why) {
+        let at =
+            if fs::metadata(&beside).is_ok_and(|there| !there.is_file()) { beside } else { path };
+        return Err(StartError::Io(at, why));
+    }
+    let _ = fs::remove_file(&beside);
+    match volume::overwrite(&path, text.as_bytes()) {
+        Ok(()) => Ok(()),
+        Err(_) if path.exists() => {
+            let path = path.display();
+            ::log::warn!(
+                "{path}: no room to write epoch {epoch} to it: that stands in the log alone"
+            );
+            Ok(())
+        }
+        Err(_) => Err(StartError::Io(path, why)),
+    }
 }
 
 /// The numbers that a key has in a JSON text, wherever it stands.

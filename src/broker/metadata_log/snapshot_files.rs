@@ -4,13 +4,13 @@
 //!
 //! A file bears its final name only when it is whole and on the disk.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::snapshot::SnapshotId;
-use crate::log::sync;
+use crate::log::{create_regular, open_regular, sync};
 use crate::wire::quorum_records::ControlRecord;
 use crate::wire::records::Batch;
 
@@ -53,7 +53,7 @@ pub fn sweep(dir: &Path) {
 /// When the disk fails or is full; nothing is left of it then.
 pub fn write(dir: &Path, id: SnapshotId, bytes: &[u8]) -> io::Result<()> {
     let partial = dir.join(format!("{:020}-{:010}-0{PARTIAL}", id.offset, id.epoch));
-    let written = File::create(&partial).and_then(|mut file| {
+    let written = create_regular(&partial).and_then(|mut file| {
         file.write_all(bytes)?;
         file.set_permissions(fs::Permissions::from_mode(0o400))?;
         sync::file(&file, &partial).map_err(|why| why.source)
@@ -82,7 +82,7 @@ pub fn size(dir: &Path, id: SnapshotId) -> u64 {
 /// When the last record that a snapshot stands for was appended; `None` if it does not say.
 pub fn last_contained_timestamp(dir: &Path, id: SnapshotId) -> Option<i64> {
     let mut first = Vec::new();
-    File::open(path(dir, id)).ok()?.take(HEADER_BYTES).read_to_end(&mut first).ok()?;
+    open_regular(&path(dir, id)).ok()?.take(HEADER_BYTES).read_to_end(&mut first).ok()?;
     let (batch, _) = Batch::parse(&first).ok()?;
     let mut scratch = Vec::new();
     let header = batch.records(&mut scratch, 0).ok()?.next()?.ok()?;

@@ -2,14 +2,16 @@
 //!
 //! Nothing is locked, changed or cut: a broker that runs goes on appending, takes snapshots and removes
 //! old files meanwhile. So a read that stumbles is made again, and an end that is not whole yet does
-//! not count. Whether a broker could start on the directory is not judged here.
+//! not count. A directory that is not this node's has nothing to say; whether a broker could start on one
+//! that is, is not judged here.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::DIRECTORY;
 use super::existing::{Existing, Left};
+use super::{DIRECTORY, check_new};
 use crate::broker::StartError;
+use crate::broker::data_dir::DataDir;
 use crate::catalog::ResourceKind;
 use crate::log::Recovery;
 
@@ -26,15 +28,19 @@ pub struct StoredSettings {
 }
 
 /// Reads the dynamic settings of broker `node_id` in a data directory, which may be in use. A
-/// directory without metadata has none.
+/// directory that is new or empty has none.
 ///
 /// # Errors
-/// When what is there cannot be read or makes no sense.
+/// When the directory is another node's or no broker's, or what is there cannot be read or makes no sense.
 pub fn stored_settings(data_dir: &Path, node_id: i32) -> Result<StoredSettings, StartError> {
+    DataDir::check(data_dir, node_id).map_err(StartError::DataDir)?;
     let dir = data_dir.join(DIRECTORY);
     match dir.try_exists() {
         Ok(true) => {}
-        Ok(false) => return Ok(StoredSettings::default()),
+        Ok(false) => {
+            check_new(data_dir)?;
+            return Ok(StoredSettings::default());
+        }
         Err(why) => return Err(StartError::Io(dir, why)),
     }
     let left = Left { recovery: Recovery::Unclean, recovery_point: None };

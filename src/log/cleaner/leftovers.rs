@@ -4,15 +4,17 @@
 //! * `.cleaned`: worthless, and so is a `.swap` at or beyond one: not all were renamed yet.
 //! * `.swap`: whole and on the disk. What it replaces goes, then it takes its place.
 //!
-//! Kafka's own leftovers are treated in the same way. A `.swap` that cannot be read, or that would
-//! replace the segment that was written to, is given up where what it was to replace is still there;
-//! otherwise it is what is left, and recovery judges it: it takes nothing away. Doing this again after
+//! Kafka's own leftovers are treated in the same way. A `.swap` that cannot be read, that would replace
+//! the segment that was written to, or whose last batch is not where it says ([`super::reach`]), is given up where what it was to replace is still there;
+//! otherwise it is what is left, and recovery judges it: it takes nothing away, and a last batch that is not
+//! where it says is cut off it and kept beside. Doing this again after
 //! a crash in between leads to the same.
 
+use super::reach::Reach;
 use crate::log::names::{self, FileKind};
-use crate::log::scan::Scanner;
 use crate::log::sync;
-use std::fs::{self, File};
+use std::collections::BTreeSet;
+use std::fs;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -47,15 +49,10 @@ pub(crate) fn complete_swaps(dir: &Path) -> io::Result<()> {
 fn complete(dir: &Path, swap: &[Left]) -> io::Result<()> {
     let is_log = |left: &&Left| matches!(left.kind, FileKind::Log(_));
     let (mut replaced, mut unreadable) = (Vec::new(), Vec::new());
-    let last = last_segment(dir)?;
-    // No checksum is over an offset: a wrong one must not take segments away that are none of its business.
-    let reaches_too_far = |base, end| last.is_some_and(|last| (base + 1..end).contains(&last));
+    let bases = segments(dir)?;
     for left in swap.iter().filter(is_log) {
-        let end = next_offset(&left.path, left.base)?;
-        let end = end.filter(|&end| !reaches_too_far(left.base, end));
-        let there = names::log_file(dir, left.base).exists();
-        match end.or((!there).then_some(left.base)) {
-            Some(end) => replaced.push(left.base..end),
+        match judge(dir, left, &bases)? {
+            Some(judged) => replaced.push(judged),
             None => unreadable.push(left.base),
         }
     }
@@ -72,7 +69,6 @@ fn complete(dir: &Path, swap: &[Left]) -> io::Result<()> {
     }
     if !replaced.is_empty() {
         remove_segments(dir, &replaced)?;
-        sync::dir(dir).map_err(|error| error.source)?;
     }
     // The `.log` last: as long as it is a `.swap` all of this is done again.
     let whole = || swap.iter().filter(|left| !is_unreadable(left));
@@ -84,44 +80,65 @@ fn complete(dir: &Path, swap: &[Left]) -> io::Result<()> {
     Ok(())
 }
 
-/// Where the segment begins that was written to: it is never compacted.
-fn last_segment(dir: &Path) -> io::Result<Option<i64>> {
-    let mut last = None;
+/// What a swap replaces.
+struct Replaced {
+    range: Range<i64>,
+    /// What its last batch came from.
+    origin: Option<i64>,
+}
+
+/// Whether a swap is to be completed, and what goes for it.
+fn judge(dir: &Path, left: &Left, bases: &BTreeSet<i64>) -> io::Result<Option<Replaced>> {
+    let (path, base) = (left.path.as_path(), left.base);
+    // What was written to is never compacted.
+    let reaches_too_far = |end| bases.last().is_some_and(|last| (base + 1..end).contains(last));
+    let reach = Reach::of(path, base)?;
+    if let Some(reach) = &reach
+        && !reaches_too_far(reach.end)
+        && reach.is_confirmed((path, base), dir, bases)?
+    {
+        let origin = reach.last.and_then(|last| bases.range(base..=last).next_back().copied());
+        return Ok(Some(Replaced { range: base..reach.end, origin }));
+    }
+    if bases.contains(&base) {
+        return Ok(None);
+    }
+    // It is what is left. All but its last batch can be believed, which would be in others' way.
+    let Some(reach) = reach else { return Ok(Some(Replaced { range: base..base, origin: None })) };
+    reach.cut_last(path, dir, base)?;
+    let sure = if reaches_too_far(reach.sure) { base } else { reach.sure };
+    Ok(Some(Replaced { range: base..sure, origin: None }))
+}
+
+/// Where the segments begin.
+fn segments(dir: &Path) -> io::Result<BTreeSet<i64>> {
+    let mut bases = BTreeSet::new();
     for entry in fs::read_dir(dir)? {
         if let FileKind::Log(base) = FileKind::of(&entry?.file_name().to_string_lossy()) {
-            last = last.max(Some(base));
+            bases.insert(base);
         }
     }
-    Ok(last)
+    Ok(bases)
 }
 
 /// Removes the segments that begin in one of these ranges: what lies between two of them was replaced
-/// by neither.
-fn remove_segments(dir: &Path, replaced: &[Range<i64>]) -> io::Result<()> {
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        let Some(base) = FileKind::of(&entry.file_name().to_string_lossy()).segment() else {
-            continue;
-        };
-        if replaced.iter().any(|range| range.contains(&base)) {
-            ::log::info!("{}: was compacted; removed", entry.path().display());
-            fs::remove_file(entry.path())?;
+/// by neither. Those that bear a swap's last batch out go when all others are gone for sure.
+fn remove_segments(dir: &Path, replaced: &[Replaced]) -> io::Result<()> {
+    for are_origins in [false, true] {
+        for entry in fs::read_dir(dir)? {
+            let entry = entry?;
+            let Some(base) = FileKind::of(&entry.file_name().to_string_lossy()).segment() else {
+                continue;
+            };
+            let is_origin = replaced.iter().any(|swap| swap.origin == Some(base));
+            if is_origin == are_origins && replaced.iter().any(|swap| swap.range.contains(&base)) {
+                ::log::info!("{}: was compacted; removed", entry.path().display());
+                fs::remove_file(entry.path())?;
+            }
         }
+        sync::dir(dir).map_err(|error| error.source)?;
     }
     Ok(())
-}
-
-/// The offset after the last batch of a `.log`; `None` if not all of it can be read.
-fn next_offset(path: &Path, base: i64) -> io::Result<Option<i64>> {
-    let file = File::open(path)?;
-    let len = file.metadata()?.len();
-    let mut scanner = Scanner::new(&file, len, base, true);
-    while let Some(step) = scanner.next()? {
-        if step.is_err() {
-            return Ok(None);
-        }
-    }
-    Ok(Some(scanner.next_offset()))
 }
 
 /// The files of segments that bear this suffix.

@@ -25,6 +25,7 @@ mod leftovers;
 mod offset_map;
 mod output;
 mod plan;
+mod reach;
 mod round;
 mod swap;
 #[cfg(test)]

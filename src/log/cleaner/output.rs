@@ -37,6 +37,7 @@ pub(super) struct Output {
     time: Vec<u8>,
     aborted: Vec<u8>,
     largest: Largest,
+    last_batch: Option<i64>,
     finished: bool,
 }
 
@@ -44,6 +45,8 @@ pub(super) struct Output {
 pub(super) struct Finished {
     pub(super) dir: Arc<Path>,
     pub(super) segment: Compacted,
+    /// The base offset of its last batch, if it has one.
+    pub(super) last_batch: Option<i64>,
 }
 
 impl Output {
@@ -69,6 +72,7 @@ impl Output {
             time: Vec::new(),
             aborted: Vec::new(),
             largest: Largest::none(base),
+            last_batch: None,
             finished: false,
         })
     }
@@ -83,6 +87,7 @@ impl Output {
             return Err(CleanError::TooLarge { segment: self.base });
         }
         self.largest.update(header.max_timestamp, last_offset);
+        self.last_batch = Some(header.base_offset);
         if index::entry_is_due(position - self.last_entry, self.interval_bytes) {
             let entry = IndexEntry { relative_offset: relative as u32, position: position as u32 };
             self.index.extend_from_slice(&entry.to_bytes());
@@ -158,7 +163,7 @@ impl Output {
             txn_size: self.aborted.len() as u64,
             largest: self.largest,
         };
-        Ok(Finished { dir, segment })
+        Ok(Finished { dir, segment, last_batch: self.last_batch })
     }
 }
 

@@ -5,7 +5,8 @@
 //! 1. `.cleaned` files are on the disk. A crash throws them away.
 //! 2. They are renamed to `.swap`, the `.log` last. From here on a crash completes the swap.
 //! 3. Readers find the new segment. Those that have the old ones keep them.
-//! 4. The old files are renamed to `.deleted`, to be removed later.
+//! 4. The old files are renamed to `.deleted`, to be removed later; those of the segment that the last
+//!    batch came from when the others are gone for sure, for it bears that batch out ([`super::reach`]).
 //! 5. `.swap` is taken off the new ones, the `.log` last.
 //!
 //! The directory is flushed between the steps, so that a power cut finds them in this order too.
@@ -57,7 +58,15 @@ impl Log {
         let delay = self.delete_delay();
         // A snapshot that is still to be written must not come back after it was deleted.
         self.backlog.settle();
-        for (segment, _) in old {
+        let last_batch = new.last_batch.unwrap_or(new.segment.base);
+        let origin = old.partition_point(|(segment, _)| segment.base <= last_batch);
+        let is_origin = |at: usize| at + 1 == origin.max(1);
+        let others = old.iter().enumerate().filter(|(at, _)| !is_origin(*at));
+        let origins = old.iter().enumerate().filter(|(at, _)| is_origin(*at));
+        for (at, (segment, _)) in others.chain(origins) {
+            if is_origin(at) && old.len() > 1 {
+                sync::dir(&dir)?;
+            }
             let mut files = segment.rename_deleted(&dir)?;
             if segment.base != new.segment.base {
                 files.extend(delete_snapshot(&dir, segment.base));

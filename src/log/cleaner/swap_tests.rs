@@ -303,3 +303,90 @@ fn of_two_swaps_each_is_completed_or_given_up_for_itself() {
     no_leftovers(&dir);
     keepers.stop();
 }
+
+/// A swap of the first two segments of a log from which nothing was taken, in a directory where they are
+/// still there or not; and where each of its batches begins.
+fn with_swap(scratch: &Scratch, keepers: &Keepers, are_there: bool) -> (PathBuf, Vec<usize>) {
+    let dir = scratch.0.join(format!("before-{are_there}"));
+    let log = log(&dir, keepers);
+    log.backlog.settle();
+    let bases: Vec<i64> = log.segments().iter().map(|segment| segment.base).collect();
+    drop(log);
+    let file = |base: i64, kind: &str| dir.join(format!("{base:020}.{kind}"));
+    let bytes: Vec<u8> =
+        bases[..2].iter().flat_map(|base| fs::read(file(*base, "log")).unwrap()).collect();
+    if !are_there {
+        for (base, kind) in bases[..2].iter().flat_map(|base| KINDS.map(|kind| (*base, kind))) {
+            fs::remove_file(file(base, kind)).unwrap();
+        }
+    }
+    fs::write(file(0, "log.swap"), &bytes).unwrap();
+    KINDS[1..].iter().for_each(|kind| fs::write(file(0, &format!("{kind}.swap")), []).unwrap());
+    let (mut at, mut rest) = (Vec::new(), &bytes[..]);
+    while let Ok((_, behind)) = Batch::parse(rest) {
+        at.push(bytes.len() - rest.len());
+        rest = behind;
+    }
+    (dir, at)
+}
+
+const KINDS: [&str; 3] = ["log", "index", "timeindex"];
+
+/// The directory with this bit of the swap's bytes changed.
+fn flipped(scratch: &Scratch, before: &Path, at: usize, bit: usize) -> PathBuf {
+    let state = scratch.0.join("t-0");
+    let _ = fs::remove_dir_all(&state);
+    copy(before, &state);
+    let swap = state.join(format!("{:020}.log.swap", 0));
+    let mut bytes = fs::read(&swap).unwrap();
+    bytes[at + 7 - bit / 8] ^= 1 << (bit % 8);
+    fs::write(&swap, bytes).unwrap();
+    state
+}
+
+#[test]
+fn a_swap_whose_offsets_are_wrong_takes_nothing_away() {
+    let (scratch, keepers) = (Scratch::new("offsets"), Keepers::spawn().unwrap());
+    let all = batches(&log(&scratch.0.join("whole"), &keepers));
+    let (before, at) = with_swap(&scratch, &keepers, true);
+    assert!(at.len() > 4);
+    for (at, bit) in at.iter().flat_map(|at| (0..8).map(|bit| (*at, bit))) {
+        let state = flipped(&scratch, &before, at, bit);
+        assert_eq!(batches(&open(&state, &keepers)), all, "byte {at}, bit {bit}");
+        no_leftovers(&state);
+    }
+    // Of the last batch all that is right of it is told by where it came from.
+    let (before, at) = with_swap(&scratch, &keepers, false);
+    let last = at.len() - 1;
+    for bit in (0..8).filter(|bit| last & (1 << bit) == 0) {
+        let state = flipped(&scratch, &before, at[last], bit);
+        let kept = fs::read(state.join(format!("{:020}.log.swap", 0))).unwrap();
+        let opening =
+            Opening { recovery_point: Some(40), compacted: true, ..Recovery::Unclean.into() };
+        let log = Log::open(state.clone(), config(600), opening, keepers.clone()).unwrap().0;
+        for (offset, batch) in all.iter().enumerate().skip(at.len()) {
+            let read = log.read(offset as i64, 1, true, Bound::LogEnd).unwrap().range.unwrap();
+            assert_eq!(read.bytes().unwrap(), &batch[..], "bit {bit}, offset {offset}");
+        }
+        drop(log);
+        // What could be anywhere is kept.
+        let aside = names(&state).into_iter().find(|name| name.ends_with(".aside")).unwrap();
+        assert_eq!(fs::read(state.join(aside)).unwrap(), kept[at[last]..], "bit {bit}");
+        no_leftovers(&state);
+    }
+    keepers.stop();
+}
+
+#[test]
+fn a_swap_that_is_right_is_completed_whatever_is_left_of_what_it_replaces() {
+    let (scratch, keepers) = (Scratch::new("right"), Keepers::spawn().unwrap());
+    let all = batches(&log(&scratch.0.join("whole"), &keepers));
+    for are_there in [true, false] {
+        let (dir, _) = with_swap(&scratch, &keepers, are_there);
+        let swap = fs::read(dir.join(format!("{:020}.log.swap", 0))).unwrap();
+        assert_eq!(batches(&open(&dir, &keepers)), all);
+        no_leftovers(&dir);
+        assert_eq!(fs::read(dir.join(format!("{:020}.log", 0))).unwrap(), swap);
+    }
+    keepers.stop();
+}
