@@ -84,8 +84,7 @@ fn show_config(show: &Show) -> ExitCode {
 /// Asks the broker that runs with this configuration.
 fn healthcheck(config: &Config) -> ExitCode {
     match http::healthcheck(config) {
-        Ok(line) => print(&format!("{line}
-")),
+        Ok(line) => print(&format!("{line}\n")),
         Err(line) => {
             eprintln!("barnabas: {line}");
             ExitCode::FAILURE
@@ -109,6 +108,9 @@ fn unusable(line: &str) -> ExitCode {
     eprintln!("barnabas: {line}");
     ExitCode::from(UNUSABLE)
 }
+
+/// However many Kafka clients there are, who asks whether the broker is well is heard.
+const KEPT_FOR_HTTP: usize = 8;
 
 /// Runs a broker until a signal ends it. An error is why it could not start.
 fn run(start: Start) -> Result<ExitCode, String> {
@@ -229,20 +231,9 @@ fn announce(config: &Config, addresses: &[Vec<SocketAddr>], pages: &[SocketAddr]
     listeners.extend(pages.iter().map(|address| format!("http://{address}")));
     let line =
         format!("barnabas {} is ready: {}\n", env!("CARGO_PKG_VERSION"), listeners.join(", "));
-/// Asks the broker that runs with this configuration.
-fn healthcheck(config: &Config) -> ExitCode {
-    match http::healthcheck(config) {
-        Ok(line) => print(&format!("{line}
-")),
-        Err(line) => {
-            eprintln!("barnabas: {line}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Writes to standard output; gives the exit code. Nobody may be listening to us: no reason to complain.
-fn print(text: &str) -> ExitCode {
+    // A broker serves, whether or not anybody reads that.
+    let _ = print(&line);
+    line
 }
 
 fn options(config: &Config) -> Result<net::Options, String> {
@@ -266,7 +257,7 @@ fn options(config: &Config) -> Result<net::Options, String> {
     if let Some(listener) = config.http_listener() {
         // The default may be somebody else's port; who asks for one is told that it is taken.
         let optional = config.source("barnabas.http.listener") == config::Source::Default;
-        listeners.push(net::Listen { optional, ..resolve(&listener)? });
+        listeners.push(net::Listen { optional, keeps: KEPT_FOR_HTTP, ..resolve(&listener)? });
     }
     Ok(net::Options {
         listeners,

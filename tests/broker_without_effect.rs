@@ -27,8 +27,9 @@ fn what_has_no_effect_is_named_when_it_is_set() {
     broker.logged(&["WARN", &format!("configs of broker 1: {later}: log.preallocate")]);
     broker.logged(&["WARN", &format!("configs of broker 1: {none}: num.replica.fetchers")]);
     client.alter_of((BROKER, ""), &pair);
-    broker
-        .logged(&["WARN", &format!("configs of the cluster's default: {later}: log.preallocate")]);
+    let default = "configs of the cluster's default";
+    broker.logged(&["WARN", &format!("{default}: {later}: log.preallocate")]);
+    broker.logged(&["WARN", &format!("{default}: {none}: num.replica.fetchers")]);
 
     // At its default it is what happens anyway, and what has its effect is not named.
     client.alter_of((TOPIC, "t"), &[("preallocate", "false"), ("retention.ms", "9")]);

@@ -154,6 +154,28 @@ fn who_finds_no_place_waits_until_there_is_one() {
 }
 
 #[test]
+fn a_listener_finds_the_places_that_are_kept_for_it() {
+    let mut options = limits(|limits| limits.max_open = 4);
+    let kept = options.listeners[0].clone();
+    options.listeners.push(barnabas::net::Listen { keeps: 2, ..kept });
+    let server = serve(options);
+    let [crowded, keeping] = server.addresses[..] else { panic!("two listeners") };
+    let (mut one, mut two) = (Client::connect(crowded), Client::connect(crowded));
+    assert_eq!(
+        (one.call(ECHO, b"one"), two.call(ECHO, b"two")),
+        (b"one".to_vec(), b"two".to_vec())
+    );
+    let mut late = Client::connect(crowded);
+    late.stream.write_all(&frame(ECHO, b"late")).unwrap();
+    let mut heard = Client::connect(keeping);
+    assert_eq!(heard.call(ECHO, b"heard"), b"heard");
+    assert_eq!(server.places_taken(), 3);
+    drop(one);
+    drop(heard);
+    assert_eq!(late.receive(), b"late");
+}
+
+#[test]
 fn a_crowd_of_unfinished_frames_stays_within_memory_and_finishes() {
     let limit = 4 << 20;
     let server = serve(limits(|limits| limits.max_memory = limit));

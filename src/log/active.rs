@@ -108,7 +108,7 @@ impl Log {
         if writer.active.is_empty_and_too_small_for(batch.size) {
             // Settings have changed since it was made.
             if let Some(tails) = writer.active.tails.take() {
-                writer.active.segment.seal(tails);
+                writer.active.segment.seal(tails).settle();
             }
             activate(writer, &self.dir(), batch.now_ms)?;
         }

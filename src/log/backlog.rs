@@ -250,11 +250,11 @@ mod tests {
     fn a_roll_waits_for_nobody_and_who_needs_all_of_it_waits_for_all() {
         let dir = std::env::temp_dir().join(format!("barnabas-backlog-2-{}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
-        let path = |number: i64, suffix: &str| dir.join(format!("{number}.snapshot{suffix}"));
-        // Who writes the first snapshot is held up until somebody reads it.
-        let pipe = path(1, ".tmp");
-        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
-        assert!(made.success());
+        let path = |number: i64| dir.join(format!("{number}.snapshot"));
+        // Who finishes the first one is held up as long as its file seems to grow.
+        let first = rolled(&dir, 1);
+        let files = first.files.clone();
+        let held = files.log.lock_next();
         let backlog = Arc::new(Backlog::default());
         let in_thread = |work: fn(&Backlog)| {
             let (backlog, (tell, told)) = (backlog.clone(), mpsc::channel());
@@ -264,31 +264,29 @@ mod tests {
             });
             told
         };
-        backlog.push(rolled(&dir, 1));
+        backlog.push(first);
         let slow = in_thread(Backlog::help);
         let is_taken = in_thread(|backlog| while backlog.lock().taken.is_empty() {});
         let patience = Duration::from_secs(60);
         is_taken.recv_timeout(patience).unwrap();
         assert!(backlog.push(rolled(&dir, 2)), "the lock is free");
         backlog.help_with_one();
-        assert!(path(2, "").exists(), "another one, and out of turn");
+        assert!(path(2).exists(), "another one, and out of turn");
         backlog.help();
         backlog.push(rolled(&dir, 3));
         let all = {
-            let (backlog, first, (tell, told)) = (backlog.clone(), path(1, ""), mpsc::channel());
+            let (backlog, first, (tell, told)) = (backlog.clone(), path(1), mpsc::channel());
             thread::spawn(move || {
                 backlog.finish().unwrap();
                 tell.send(first.exists() && backlog.lock().taken.is_empty()).unwrap();
             });
             told
         };
-        while !path(3, "").exists() {
+        while !path(3).exists() {
             thread::yield_now(); // He helps first.
         }
         assert!(slow.try_recv().is_err(), "held up still");
-        let mut read = Vec::new();
-        File::open(&pipe).unwrap().read_to_end(&mut read).unwrap();
-        assert_eq!(read, b"state");
+        drop(held);
         assert!(all.recv_timeout(patience).unwrap(), "it was finished before he was told so");
         slow.recv_timeout(patience).unwrap();
         assert_eq!(backlog.take_finished().len(), 3, "each of them once");

@@ -109,9 +109,9 @@ impl OpenLog {
         if let Some(next) = self.next.upgrade() {
             next.discard();
         }
-        writer.rest();
+        let rests = writer.rest();
         // A roll leaves those of the segment before open.
-        if let Some(segments) = self.segments.upgrade() {
+        if let Some(segments) = self.segments.upgrade().filter(|_| rests) {
             let segments = segments.read().unwrap_or_else(PoisonError::into_inner);
             segments.iter().for_each(|segment| segment.release_uncounted());
         }
@@ -120,20 +120,23 @@ impl OpenLog {
 }
 
 impl Writer {
-    /// Closes the active segment's files as a clean stop does; the next append opens them again.
-    fn rest(&mut self) {
+    /// Closes the active segment's files as a clean stop does; the next append opens them again. False if they
+    /// stay open.
+    fn rest(&mut self) -> bool {
         // The path is for messages only.
         if let Err(error) = self.active.finish_time_index(Path::new("")) {
             ::log::debug!("a log cannot be put to rest: {error}");
-            return;
+            return false;
         }
-        let Some(tails) = self.active.tails.take() else { return };
+        let Some(tails) = self.active.tails.take() else { return false };
         let files = self.active.segment.seal(tails);
         self.active.rested();
-        match files.trim() {
-            Ok(()) => self.active.segment.release_files(),
-            // The files stay open, so that closing the log tries again.
-            Err(error) => ::log::warn!("a segment's reserve cannot be cut off: {error}"),
+        // Uncut, they stay open, so that closing the log tries again.
+        if let Err(error) = files.trim() {
+            ::log::warn!("a segment's reserve cannot be cut off: {error}");
+            return false;
         }
+        self.active.segment.release_files();
+        true
     }
 }

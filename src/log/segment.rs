@@ -355,8 +355,20 @@ impl Segment {
 
 impl SegmentFiles {
     /// Cuts all reserves off.
+    ///
+    /// # Errors
+    /// The first one; the others are tried all the same.
     pub(crate) fn trim(&self) -> io::Result<()> {
-        [&self.log, &self.index, &self.time].into_iter().try_for_each(|file| file.trim())
+        self.all().map(GrowingFile::trim).into_iter().collect()
+    }
+
+    /// Waits until nobody makes pages for them any more, see [`GrowingFile::settle`].
+    pub(crate) fn settle(&self) {
+        self.all().into_iter().for_each(GrowingFile::settle);
+    }
+
+    fn all(&self) -> [&GrowingFile; 3] {
+        [&self.log, &self.index, &self.time]
     }
 
     /// The segment's base offset.

@@ -202,8 +202,7 @@ impl Log {
         self.retract(&mut producers, Position { offset: end, segment: last.base, byte: cut });
         if let Some(tails) = writer.active.tails.take() {
             // It may be the one that is gone on with.
-            let files = writer.active.segment.seal(tails);
-            [&files.log, &files.index, &files.time].into_iter().for_each(|file| file.settle());
+            writer.active.segment.seal(tails).settle();
         }
         writer.end = end;
         writer.producers = producers;

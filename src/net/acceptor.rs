@@ -41,6 +41,8 @@ struct Listener {
     index: usize,
     /// Somebody may be waiting.
     ready: bool,
+    /// Places that it leaves to other listeners.
+    spares: usize,
 }
 
 pub(crate) struct Acceptor {
@@ -77,7 +79,12 @@ impl Acceptor {
         let mut listeners = Vec::new();
         for (at, Door { mut socket, listener: index, .. }) in doors.into_iter().enumerate() {
             poll.registry().register(&mut socket, Token(at), Interest::READABLE)?;
-            listeners.push(Listener { socket, index, ready: false });
+            listeners.push(Listener {
+                socket,
+                index,
+                ready: false,
+                spares: spares(options, index),
+            });
         }
         Ok(Acceptor {
             poll,
@@ -145,7 +152,7 @@ impl Acceptor {
 
     /// Accepts from one listener until nobody waits or something has run out.
     fn accept_all(&mut self, at: usize, now: Instant) {
-        while self.listeners[at].ready && self.paused.is_none() && self.has_place(now) {
+        while self.listeners[at].ready && self.paused.is_none() && self.has_place(at, now) {
             match self.listeners[at].socket.accept() {
                 Ok((socket, remote)) => {
                     let listener = self.listeners[at].index;
@@ -166,8 +173,9 @@ impl Acceptor {
     }
 
     /// Whether there is a place for one more. If not, this thread is woken when there is.
-    fn has_place(&mut self, now: Instant) -> bool {
-        let has_place = self.admissions.has_place(&self.sender);
+    fn has_place(&mut self, at: usize, now: Instant) -> bool {
+        let spares = self.listeners[at].spares;
+        let has_place = self.admissions.has_place(spares, &self.sender);
         let is_told = self.told.is_some_and(|told| now.duration_since(told) < TELL_EVERY);
         if !has_place && !is_told {
             self.told = Some(now);
@@ -175,7 +183,7 @@ impl Acceptor {
                 target: "barnabas::net",
                 "there are {} connections, as many as the limit on open files leaves room for: the \
                  next ones wait until one is closed; raise it (ulimit -n, LimitNOFILE)",
-                self.max_open
+                self.max_open - spares
             );
         }
         has_place
@@ -220,6 +228,13 @@ impl Acceptor {
         }
         socket.local_addr().map(canonical)
     }
+}
+
+/// The places that a listener leaves to others; never more than half of all.
+fn spares(options: &Options, index: usize) -> usize {
+    let others = options.listeners.iter().enumerate().filter(|(other, _)| *other != index);
+    let kept: usize = others.map(|(_, listen)| listen.keeps).sum();
+    kept.min(options.limits.max_open / 2)
 }
 
 /// An address as people and clients write it: who comes over IPv4 to a listener of both families has

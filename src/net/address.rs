@@ -20,7 +20,7 @@ pub fn resolve(host: &str, port: u16) -> io::Result<Listen> {
     if host.eq_ignore_ascii_case("localhost") {
         let own: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
         let addresses = own.map(|ip| SocketAddr::new(ip, port)).to_vec();
-        return Ok(Listen { addresses, optional: false });
+        return Ok(Listen { addresses, optional: false, keeps: 0 });
     }
     let found = (host, port).to_socket_addrs()?;
     let chosen = choose(found).map(Listen::from);
@@ -71,7 +71,7 @@ mod tests {
     fn localhost_is_both_of_the_machines_own_addresses() {
         for host in ["localhost", "LocalHost"] {
             let own = ["127.0.0.1:7", "[::1]:7"].map(|text| text.parse().expect("valid"));
-            let listen = Listen { addresses: own.to_vec(), optional: false };
+            let listen = Listen { addresses: own.to_vec(), optional: false, keeps: 0 };
             assert_eq!(resolve(host, 7).ok(), Some(listen));
         }
     }

@@ -55,11 +55,14 @@ impl Admissions {
         Arc::new(Admissions { max, max_per_ip, max_open, counts: Mutex::default(), loads })
     }
 
-    /// Whether one more may be accepted at all; if not, `waiting` is told when that changes.
-    pub(crate) fn has_place(&self, waiting: &Sender<Order>) -> bool {
+    /// Whether one more may be accepted at all, where so many places are spared for others; if not, `waiting`
+    /// is told when that changes.
+    pub(crate) fn has_place(&self, spares: usize, waiting: &Sender<Order>) -> bool {
         let mut counts = self.counts();
-        let has_place = counts.total < self.max_open;
-        counts.waiting = (!has_place).then(|| waiting.clone());
+        let has_place = counts.total < self.max_open - spares;
+        if !has_place {
+            counts.waiting = Some(waiting.clone());
+        }
         has_place
     }
 

@@ -21,11 +21,13 @@ pub struct Listen {
     pub addresses: Vec<SocketAddr>,
     /// Where it cannot be opened it is left out, with a line; else that is an error.
     pub optional: bool,
+    /// So many of [`Limits::max_open`] places are for its connections alone.
+    pub keeps: usize,
 }
 
 impl From<SocketAddr> for Listen {
     fn from(address: SocketAddr) -> Listen {
-        Listen { addresses: vec![address], optional: false }
+        Listen { addresses: vec![address], optional: false, keeps: 0 }
     }
 }
 

@@ -20,39 +20,33 @@
 //! of it is given out any more, nothing is published, and whoever holds a slice asks
 //! [`GrowingFile::intact`] after the last look at it (see [`super::fault`]).
 
+use super::PAGE;
+use super::growth::{FIRST_STEP, LARGEST_STEP, PIECE_OUTRUN};
 use super::mapping::Mapping;
 use super::trouble::{Faulted, Short};
-use super::{FOLIO, PAGE, sys};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// The first step of a reserve, and the largest: of a log that few bytes come to, and of any.
-const FIRST_STEP: u64 = 16 * 1024;
-const LARGEST_SLOW_STEP: u64 = 1 << 20;
-pub(super) const LARGEST_STEP: u64 = 32 << 20;
-/// Pages are made, and faulted in, by so many bytes at once: by the preparer, and by the tail that has
-/// outrun it. One call for many pages costs a tenth of as many faults; but who needs some waits for it.
-const PIECE_AHEAD: u64 = 1 << 20;
-const PIECE_OUTRUN: u64 = FOLIO;
-
 /// The shared half: what readers and the preparer hold. See the module's comment.
 pub(crate) struct GrowingFile {
     pub(super) file: File,
-    capacity: u64,
+    pub(super) capacity: u64,
     pub(super) map: OnceLock<Mapping>,
     len: AtomicU64,
-    reserve: AtomicU64,
+    pub(super) reserve: AtomicU64,
     /// Up to here pages were faulted in, or need not be: the first ones are left to be faulted in
     /// when they are needed, for most logs stay small. Only a hint.
     pub(super) ready: AtomicU64,
     /// Held while the file changes its size. So many bytes of it have blocks: the reserve, or more while their
     /// pages are being made.
-    growing: Mutex<u64>,
+    pub(super) growing: Mutex<u64>,
+    /// The tail waits for that lock.
+    pub(super) is_awaited: AtomicBool,
     /// No tail writes any more: what has not begun to grow the file by now does not.
-    is_sealed: AtomicBool,
+    pub(super) is_sealed: AtomicBool,
     /// So many bytes ahead of the tail are faulted in at most, see [`GrowingFile::flushed`].
     pub(super) window: AtomicU64,
     /// The length at the last flush.
@@ -60,7 +54,7 @@ pub(crate) struct GrowingFile {
     /// Write-back was started up to here.
     pub(super) written_back: AtomicU64,
     /// The preparer has been asked to grow it and has not done so yet.
-    asked: AtomicBool,
+    pub(super) asked: AtomicBool,
 }
 
 impl GrowingFile {
@@ -74,6 +68,7 @@ impl GrowingFile {
             reserve: AtomicU64::new(reserve),
             ready: AtomicU64::new(len.max(FIRST_STEP)),
             growing: Mutex::new(reserve),
+            is_awaited: AtomicBool::new(false),
             is_sealed: AtomicBool::new(!growing),
             window: AtomicU64::new(LARGEST_STEP),
             flushed_len: AtomicU64::new(len),
@@ -121,14 +116,14 @@ impl GrowingFile {
     /// An error if the file has fewer bytes than it was given: somebody has truncated it. Where
     /// that leaves a part of a page no fault tells of it. Takes the lock on growth: for keepers.
     pub(crate) fn is_whole(&self) -> io::Result<()> {
-        let _same_size = self.lock();
-        self.check_size()?;
+        let allocated = self.lock_next();
+        self.check_size(*allocated)?;
         self.intact()
     }
 
-    /// Needs the lock on growth.
-    fn check_size(&self) -> io::Result<()> {
-        let (has, needs) = (self.file.metadata()?.len(), self.reserve());
+    /// Needs the lock on growth, and its number.
+    pub(super) fn check_size(&self, needs: u64) -> io::Result<()> {
+        let has = self.file.metadata()?.len();
         if has < needs { Err(Short { has, needs }.into()) } else { Ok(()) }
     }
 
@@ -150,7 +145,7 @@ impl GrowingFile {
     }
 
     /// The mapping, made when it is first needed: an idle partition has none.
-    fn map(&self) -> io::Result<&Mapping> {
+    pub(super) fn map(&self) -> io::Result<&Mapping> {
         if let Some(map) = self.map.get() {
             return Ok(map);
         }
@@ -163,120 +158,13 @@ impl GrowingFile {
         self.map.get().ok_or_else(|| io::ErrorKind::OutOfMemory.into())
     }
 
-    fn is_sealed(&self) -> bool {
+    pub(super) fn is_sealed(&self) -> bool {
         self.is_sealed.load(Ordering::Acquire)
     }
 
-    fn lock(&self) -> MutexGuard<'_, u64> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, u64> {
         // What it guards is sizes that are stored last: nothing is half done.
         self.growing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Asks for more once half of the last step is used, be it reserve or pages. True at most once
-    /// per growth: then the caller must see to it that [`GrowingFile::grow_ahead`] is called.
-    pub(crate) fn should_grow(&self, len: u64) -> bool {
-        let reserve = self.reserve.load(Ordering::Relaxed);
-        // The tail is past `ready` when it has outrun the preparer.
-        let ready = self.ready.load(Ordering::Relaxed).min(reserve);
-        let window = self.window.load(Ordering::Relaxed);
-        let step = self.step(reserve);
-        let lacks_pages = ready < reserve && ready.saturating_sub(len) < step.min(window) / 2;
-        let lacks_space = reserve < self.capacity && reserve.saturating_sub(len) < step / 2;
-        // Few pages are sooner faulted in by the tail than asked for.
-        (lacks_space || lacks_pages && window >= PIECE_OUTRUN)
-            && !self.asked.swap(true, Ordering::AcqRel)
-    }
-
-    /// Takes back a question that nobody will answer.
-    pub(crate) fn unask(&self) {
-        self.asked.store(false, Ordering::Release);
-    }
-
-    /// Leaves no pages until they are needed: it will be used for sure.
-    pub(crate) fn lacks_all_pages(&self) {
-        self.ready.store(self.len(), Ordering::Relaxed);
-    }
-
-    /// Grows the reserve by a step and faults the new pages in. Blocks; for the preparer.
-    pub(crate) fn grow_ahead(&self) -> io::Result<()> {
-        let (reserve, step) = (self.reserve(), self.step(self.reserve()));
-        // Where the tail had to grow the reserve itself, only pages are lacking.
-        let lacks = reserve.saturating_sub(self.len()) < step / 2;
-        let grown = self.grow_ahead_by(if lacks { step } else { 0 });
-        self.unask();
-        grown
-    }
-
-    /// The same by a step of the caller's choice.
-    pub(crate) fn grow_ahead_by(&self, step: u64) -> io::Result<()> {
-        let map = self.map()?;
-        let to = self.allocate(self.reserve() + step)?;
-        while self.reserve() < to && !self.is_sealed() {
-            self.make(to.min(self.reserve() + PIECE_AHEAD), Some(map))?;
-        }
-        loop {
-            // The tail may be faster: what it has passed is none of our business any more.
-            let from = self.ready.load(Ordering::Relaxed).max(self.len());
-            let to = self.reserve().min(self.len() + self.window.load(Ordering::Relaxed));
-            if from >= to {
-                return Ok(());
-            }
-            self.fault_in(map, from, to.min(from + PIECE_AHEAD));
-        }
-    }
-
-    /// Faults pages in, with one call.
-    fn fault_in(&self, map: &Mapping, from: u64, to: u64) {
-        map.populate(from, to);
-        // Even if it failed: it is not tried twice.
-        self.ready.fetch_max(to, Ordering::Relaxed);
-    }
-
-    /// Gives the file blocks up to `to` bytes, or as far as the capacity lets it; says how far.
-    fn allocate(&self, to: u64) -> io::Result<u64> {
-        let mut allocated = self.lock();
-        let to = to.next_multiple_of(PAGE).min(self.capacity);
-        if !self.is_sealed() && *allocated < to {
-            // To extend a file that was truncated would give it a hole.
-            self.check_size()?;
-            sys::reserve(&self.file, *allocated, to)?;
-            *allocated = to;
-        }
-        Ok(to)
-    }
-
-    /// Makes the pages of what has blocks, and makes it reserve, up to `to`. The mapping is given by who has the
-    /// time to fault them in.
-    fn make(&self, to: u64, ahead: Option<&Mapping>) -> io::Result<()> {
-        let allocated = self.lock();
-        let (from, to) = (self.reserve(), to.min(*allocated));
-        if self.is_sealed() || to <= from {
-            return Ok(());
-        }
-        self.check_size()?;
-        if to > FOLIO {
-            // Nobody looks behind the reserve, and nobody else makes it larger meanwhile.
-            sys::make_pages(&self.file, from, to);
-        }
-        if let Some(map) = ahead {
-            map.touch(from, to);
-        }
-        self.reserve.store(to, Ordering::Release);
-        Ok(())
-    }
-
-    /// Waits until nobody makes pages for it any more, which are written with zeros. Needed once it is sealed,
-    /// before somebody else writes to the same file.
-    pub(crate) fn settle(&self) {
-        assert!(self.is_sealed(), "a file that still grows is never settled");
-        drop(self.lock());
-    }
-
-    /// The step by which a reserve of `reserve` bytes grows: it doubles the file at first. What is made and then
-    /// waits long is written to the disk once more than it need be, so no more of it than soon comes.
-    fn step(&self, reserve: u64) -> u64 {
-        let window = self.window.load(Ordering::Relaxed);
-        reserve.clamp(FIRST_STEP, window.clamp(LARGEST_SLOW_STEP, LARGEST_STEP))
     }
 
     /// Cuts the reserve off. Only once the tail is sealed: nothing beyond `len` is touched then.
@@ -349,11 +237,7 @@ impl Tail {
         let need = self.len + n;
         let reserve = self.shared.reserve.load(Ordering::Acquire);
         if need > reserve {
-            let step = self.shared.step(reserve).min(PIECE_OUTRUN);
-            // A step may not fit on the disk where the bytes themselves do.
-            let grown = self.shared.allocate(need + step);
-            let to = grown.or_else(|_| self.shared.allocate(need))?;
-            self.shared.make(to, None)?;
+            self.shared.extend(need)?;
         }
         let map = self.shared.map()?;
         self.shared.intact()?;
@@ -397,10 +281,10 @@ impl Tail {
     pub(crate) fn append_by_call(&mut self, bytes: &[u8]) -> io::Result<()> {
         let end = self.len + bytes.len() as u64;
         assert!(end <= self.shared.capacity, "{end} bytes into {}", self.shared.capacity);
-        let mut allocated = self.shared.lock();
+        let mut allocated = self.shared.lock_next();
         self.shared.file.write_all_at(bytes, self.len).inspect_err(|_| {
             // Without space a part of them may be there, where no trim would look for it.
-            let _ = self.shared.file.set_len(self.shared.reserve());
+            let _ = self.shared.file.set_len(*allocated);
         })?;
         *allocated = end.max(*allocated);
         self.shared.reserve.fetch_max(end, Ordering::AcqRel);

@@ -16,8 +16,9 @@ fn tail() -> Tail {
 
 /// What the tail does that has outrun the preparer.
 fn reserve(tail: &Tail, to: u64) {
-    tail.shared.allocate(to).unwrap();
-    tail.shared.make(to, None).unwrap();
+    let mut allocated = tail.shared.lock();
+    tail.shared.allocate(&mut allocated, to).unwrap();
+    tail.shared.make(&allocated, to, None).unwrap();
 }
 
 #[test]

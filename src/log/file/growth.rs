@@ -105,7 +105,7 @@ impl GrowingFile {
     }
 
     /// The lock on growth, before a preparer that has much to do takes it again.
-    pub(super) fn lock_next(&self) -> MutexGuard<'_, u64> {
+    pub(crate) fn lock_next(&self) -> MutexGuard<'_, u64> {
         self.is_awaited.store(true, Ordering::Relaxed);
         let guard = self.lock();
         self.is_awaited.store(false, Ordering::Relaxed);

@@ -6,6 +6,7 @@
 
 mod fault;
 mod growing;
+mod growth;
 mod mapping;
 mod region;
 mod resident;

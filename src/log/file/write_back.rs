@@ -6,7 +6,8 @@
 //! helped, that the tail is about to write to: not the folio that it is in, and not the pages that were
 //! faulted in ahead of it, for they are dirty too.
 
-use super::growing::{GrowingFile, LARGEST_STEP};
+use super::growing::GrowingFile;
+use super::growth::LARGEST_STEP;
 use super::{FOLIO, PAGE, sys};
 use std::io;
 use std::sync::atomic::Ordering;
