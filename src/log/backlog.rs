@@ -190,7 +190,6 @@ mod tests {
     use super::*;
     use crate::config::TopicConfig;
     use std::fs::{self, File};
-    use std::io::Read;
     use std::os::fd::{AsRawFd, FromRawFd};
     use std::path::Path;
     use std::sync::mpsc;
