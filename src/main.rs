@@ -9,6 +9,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
 
 mod json_line;
+mod text_line;
 
 use barnabas::broker::{self, Broker, Endpoint, Place, StoredSettings, WorkerMessage};
 use barnabas::config::flags::{self, Command, Show, Start};
@@ -18,6 +19,7 @@ use barnabas::net;
 use json_line::json_line;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use text_line::text_line;
 
 /// What a broker exits with if it cannot start with what it was given.
 const UNUSABLE: u8 = 2;
@@ -53,9 +55,11 @@ fn main() -> ExitCode {
 fn log_to_stderr(config: &Config) {
     let mut logger = env_logger::Builder::new();
     logger.filter_level(config.log_level());
-    if config.log_is_json() {
-        logger.format(|out, record| out.write_all(json_line(record, SystemTime::now()).as_bytes()));
-    }
+    match config.log_is_json() {
+        true => logger
+            .format(|out, record| out.write_all(json_line(record, SystemTime::now()).as_bytes())),
+        false => logger.format(|out, record| out.write_all(text_line(record).as_bytes())),
+    };
     logger.init();
 }
 
