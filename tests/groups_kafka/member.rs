@@ -231,9 +231,11 @@ impl Member {
             protocols: Array::from(protocols),
             reason: None,
         };
+        pair.tolerant = self.is_odd(pair, true);
         let reply = pair.ask("join", 9, &request, |shard, world, caller, token, effects| {
             shard.join(world, caller, &request, token, effects);
         });
+        pair.tolerant = false;
         if let Some(Reply::Join(reply)) = reply
             && reply.code == ErrorCode::NONE
         {
