@@ -164,6 +164,7 @@ impl Member {
             ErrorCode::NONE if epoch < 0 => self.is_in = false,
             ErrorCode::NONE => {
                 (self.is_in, self.epoch) = (true, reply.member_epoch);
+                pair.speaks(&self.id, false);
                 if epoch == 0 {
                     self.owned.clear();
                 }
@@ -240,6 +241,7 @@ impl Member {
             && reply.code == ErrorCode::NONE
         {
             (self.is_in, self.epoch) = (true, reply.generation);
+            pair.speaks(&self.id, true);
         }
     }
 
