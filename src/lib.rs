@@ -3,6 +3,7 @@
 //! The crate's map. A room imports only from the rooms below it:
 //!
 //! ```text
+//! http/     metrics, health and REST; beside it
 //! kafka/    one handler file per API family: what clients talk to
 //! broker/   the running broker: threads, shared state, start and stop
 //! coordinator/  consumer groups: pure state machines, no I/O, no clock
@@ -12,11 +13,15 @@
 //! wire/     Kafka's protocol; knows neither sockets nor disks
 //! config/   every setting once: name, type, default, meaning
 //! ```
+//!
+//! [`faces`] is no room: it says which of the two faces a connection belongs to.
 
 pub mod broker;
 pub mod catalog;
 pub mod config;
 pub mod coordinator;
+pub mod faces;
+pub mod http;
 pub mod kafka;
 pub mod log;
 pub mod net;

@@ -9,12 +9,16 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
 
 mod json_line;
+mod service_manager;
 mod text_line;
 
-use barnabas::broker::{self, Broker, Endpoint, Place, StoredSettings, WorkerMessage};
+use barnabas::broker::{self, Broker, Endpoint, Place, Shared, StoredSettings, WorkerMessage};
 use barnabas::config::flags::{self, Command, Show, Start};
 use barnabas::config::{self, Config};
+use barnabas::faces::Faces;
+use barnabas::http::{self, Facts, Http, HttpService};
 use barnabas::kafka::KafkaService;
+use barnabas::log::limits::OpenFiles;
 use barnabas::net;
 use json_line::json_line;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -45,6 +49,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Command::ShowConfig(show)) => show_config(&show),
+        Ok(Command::Healthcheck(config)) => healthcheck(&config),
         Ok(Command::Run(start)) => {
             log_to_stderr(&start.config);
             run(*start).unwrap_or_else(|line| unusable(&line))
@@ -82,6 +87,20 @@ fn show_config(show: &Show) -> ExitCode {
     code
 }
 
+/// Asks the broker that runs with this configuration.
+fn healthcheck(config: &Config) -> ExitCode {
+    match http::healthcheck(config) {
+        Ok(line) => {
+            print(&format!("{line}\n"));
+            ExitCode::SUCCESS
+        }
+        Err(line) => {
+            eprintln!("barnabas: {line}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 /// Writes to standard output. Nobody may be listening to us: no reason to complain.
 fn print(text: &str) {
     let mut out = std::io::stdout();
@@ -97,14 +116,13 @@ fn unusable(line: &str) -> ExitCode {
 fn run(start: Start) -> Result<ExitCode, String> {
     start.warnings.iter().for_each(|warning| log::warn!("{warning}"));
     let config = Arc::new(start.config);
-    if let Err(why) = barnabas::log::limits::raise_open_files() {
-        log::warn!("the limit on open files stays as it is: {why}");
-    }
     // From here on a signal is kept until somebody looks, so that none falls between.
     let signals = Signals::new([SIGHUP, SIGINT, SIGTERM])
         .map_err(|why| format!("cannot wait for signals: {why}"))?;
     tell_unopened(&config);
-    let options = options(&config)?;
+    let mut options = options(&config)?;
+    let open_files = divide_open_files(&options)?;
+    options.limits.max_open = usize::try_from(open_files.connections).unwrap_or(usize::MAX);
     let bound = net::bind::<WorkerMessage>(&options).map_err(|why| why.to_string())?;
     // A broker without one of its threads would take connections and not serve them.
     let watched = signals.handle();
@@ -118,7 +136,8 @@ fn run(start: Start) -> Result<ExitCode, String> {
     let endpoints = endpoints(&config, &addresses);
     broker.attach(bound.senders(), endpoints);
     let shared = broker.shared().clone();
-    let running = bound.start(move |worker| KafkaService::new(shared.clone(), worker));
+    let pages: Vec<SocketAddr> = bound.addresses_of(config.listeners().len()).collect();
+    let running = bound.start(services(shared.clone(), &config, &addresses, &pages));
     let running = match running {
         Ok(running) => running,
         Err(why) => {
@@ -129,9 +148,10 @@ fn run(start: Start) -> Result<ExitCode, String> {
             return Err(format!("cannot start the threads: {why}"));
         }
     };
-    announce(&config, &addresses);
+    service_manager::ready(&shared, &announce(&config, &addresses, &pages));
     broker.settle();
     let signal = signals.recv().ok();
+    service_manager::stopping();
     match signal {
         Some(signal) => log::info!("signal {signal}: stopping"),
         None => log::error!("a thread that serves connections has ended: stopping"),
@@ -144,6 +164,28 @@ fn run(start: Start) -> Result<ExitCode, String> {
             log::error!("not everything could be closed; the next start will recover: {why}");
             Ok(ExitCode::FAILURE)
         }
+    }
+}
+
+/// What each worker runs.
+fn services(
+    shared: Arc<Shared>,
+    config: &Config,
+    addresses: &[Vec<SocketAddr>],
+    pages: &[SocketAddr],
+) -> impl Fn(usize) -> Faces + Send + Sync + 'static {
+    let port = |list: &[SocketAddr]| list.first().map_or(0, SocketAddr::port);
+    let facts = Facts {
+        port: addresses.first().map_or(0, |first| port(first)),
+        http_port: port(pages),
+        driver: if config.get("barnabas.io") == Some("uring") { "io_uring" } else { "epoll" },
+        started: Instant::now(),
+    };
+    let http = (!pages.is_empty()).then(|| Http::new(shared.clone(), facts));
+    let http_listener = config.listeners().len();
+    move |worker| {
+        let http = http.clone().map(|http| HttpService::new(http, worker));
+        Faces::new(KafkaService::new(shared.clone(), worker), http, http_listener)
     }
 }
 
@@ -180,15 +222,17 @@ fn tell_unopened(config: &Config) {
     }
 }
 
-/// The one line on standard output: the listeners answer now.
-fn announce(config: &Config, addresses: &[Vec<SocketAddr>]) {
+/// Writes, and gives, the one line on standard output: the listeners answer now.
+fn announce(config: &Config, addresses: &[Vec<SocketAddr>], pages: &[SocketAddr]) -> String {
     let mut listeners = Vec::new();
     for (listener, addresses) in config.listeners().iter().zip(addresses) {
         listeners.extend(addresses.iter().map(|a| format!("{}://{a}", listener.name)));
     }
+    listeners.extend(pages.iter().map(|address| format!("http://{address}")));
     let line =
         format!("barnabas {} is ready: {}\n", env!("CARGO_PKG_VERSION"), listeners.join(", "));
     print(&line);
+    line
 }
 
 fn options(config: &Config) -> Result<net::Options, String> {
@@ -208,7 +252,12 @@ fn options(config: &Config) -> Result<net::Options, String> {
         idle_timeout: Duration::from_millis(idle),
         ..defaults
     };
-    let listeners = config.listeners().iter().map(resolve).collect::<Result<_, _>>()?;
+    let mut listeners = config.listeners().iter().map(resolve).collect::<Result<Vec<_>, _>>()?;
+    if let Some(listener) = config.http_listener() {
+        // The default may be somebody else's port; who asks for one is told that it is taken.
+        let optional = config.source("barnabas.http.listener") == config::Source::Default;
+        listeners.push(net::Listen { optional, ..resolve(&listener)? });
+    }
     Ok(net::Options {
         listeners,
         workers: config.workers(),
@@ -222,6 +271,14 @@ fn options(config: &Config) -> Result<net::Options, String> {
         pinned: config.workers_pinned(),
         ..Default::default()
     })
+}
+
+/// Leaves descriptors to what a broker has open all the time, beside logs and connections: a few of its
+/// own, sixteen at most, two for each worker, and its listening sockets.
+fn divide_open_files(options: &net::Options) -> Result<OpenFiles, String> {
+    let doors: usize = options.listeners.iter().map(|listen| listen.addresses.len()).sum();
+    let own = u64::try_from(16 + 2 * options.workers + doors).unwrap_or(u64::MAX);
+    barnabas::log::limits::divide_open_files(own)
 }
 
 /// How many connections may wait to be accepted. Kafka's default of 50 makes clients that connect in

@@ -205,7 +205,7 @@ fn each_family_can_have_a_listener_of_its_own_on_one_port() {
 /// A listener with all of these addresses.
 fn listen(addresses: &[&str]) -> Options {
     let addresses = addresses.iter().map(|a| a.parse().unwrap()).collect();
-    Options { listeners: vec![Listen { addresses }], ..options() }
+    Options { listeners: vec![Listen { addresses, optional: false }], ..options() }
 }
 
 #[test]

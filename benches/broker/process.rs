@@ -187,7 +187,9 @@ pub fn broker_command(data: &Path) -> Command {
     if let Ok(io) = std::env::var("BENCH_IO") {
         command.args(["--io", &io]);
     }
-    command.args(["--host", "127.0.0.1", "--log-level", "warn", "--data-dir"]).arg(data);
+    command
+        .args(["--http-port", "0", "--host", "127.0.0.1", "--log-level", "warn", "--data-dir"])
+        .arg(data);
     command
 }
 

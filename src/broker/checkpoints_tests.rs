@@ -56,6 +56,9 @@ fn unopened(topic: &str, index: i32) -> Arc<Partition> {
         fn size(&self, _: &Partition) -> u64 {
             0
         }
+        fn ends(&self, _: &Partition) -> Option<(i64, i64)> {
+            None
+        }
     }
     Arc::new(Partition::unopened(topic.into(), index, 0, Arc::new(Never)))
 }

@@ -52,7 +52,7 @@ pub use fetch_session::{Session, SessionPartition, Told, TopicKey};
 pub use fetch_sessions::{FetchSessions, SharedSession};
 pub use groups::{Groups, Ran, RunningTopics, Unflushed};
 pub use metadata_log::{StoredSettings, stored_settings};
-pub use shared::{Endpoint, OffloadClaim, Shared, WorkerMessage, now_ms};
+pub use shared::{Endpoint, OffloadClaim, Page, Shared, WorkerMessage, now_ms};
 pub use warmer::ColdRead;
 
 use crate::catalog::{CLUSTER_METADATA, Image, NodeView, Partition, Topics};
@@ -340,23 +340,46 @@ fn spawn_keepers(data_dir: &DataDir, config: &Config) -> Result<Keepers, StartEr
     let flusher = &keepers.flusher;
     match data_dir.is_temporary() {
         true => flusher.switch_off(),
-        false => flusher.set_pace(config.flush_ms(), config.flush_bytes()),
+        false => {
+            flusher.set_pace(config.flush_ms(), config.flush_bytes());
+            flusher.set_limit(unwritten_limit(config));
+        }
     }
     flusher.set_data_dir(data_dir.path());
     Ok(keepers)
 }
 
+/// Where producers are slowed down. Nowhere if nothing is flushed by its time: the rest of a log that nobody
+/// writes to any more would be waited for in vain.
+fn unwritten_limit(config: &Config) -> Option<u64> {
+    if config.flush_ms() < 0 {
+        return None;
+    }
+    match u64::try_from(config.unwritten_bytes()) {
+        Ok(0) => Some(crate::log::background_limit()),
+        limit => limit.ok(),
+    }
+}
+
 impl Shared {
-    /// The name of a partition that cannot be used, if there is any.
+    /// The name of a partition that cannot be used, or was not checked, if there is any.
     fn offline(&self) -> Option<String> {
-        let topics = self.topics.all();
-        let mut partitions = topics.iter().flat_map(|topic| topic.partitions());
         // After a crash a log that is not open has not been checked.
         let unchecked = |partition: &Partition| {
             self.recovery == Recovery::Unclean && partition.log_if_open().is_none()
         };
-        let offline =
-            partitions.find(|partition| partition.is_offline() || unchecked(partition))?;
-        Some(format!("{}-{}", offline.topic, offline.index))
+        self.partitions_where(1, unchecked).pop()
+    }
+
+    /// The names of partitions that cannot be used, so many at most.
+    pub fn offline_partitions(&self, most: usize) -> Vec<String> {
+        self.partitions_where(most, |_| false)
+    }
+
+    fn partitions_where(&self, most: usize, also: impl Fn(&Partition) -> bool) -> Vec<String> {
+        let topics = self.topics.all();
+        let partitions = topics.iter().flat_map(|topic| topic.partitions());
+        let found = partitions.filter(|one| one.is_offline() || also(one)).take(most);
+        found.map(|one| format!("{}-{}", one.topic, one.index)).collect()
     }
 }

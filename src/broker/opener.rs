@@ -59,6 +59,23 @@ impl Opener for LazyOpener {
         let logs = entries.filter(|entry| entry.file_name().as_encoded_bytes().ends_with(b".log"));
         logs.filter_map(|entry| entry.metadata().ok()).map(|meta| meta.len()).sum()
     }
+
+    fn ends(&self, partition: &Partition) -> Option<(i64, i64)> {
+        let shared = self.shared.upgrade()?;
+        let get = |kind| shared.checkpoints.get(kind, &partition.topic, partition.index);
+        if shared.recovery == Recovery::Unclean {
+            return None;
+        }
+        // After a clean stop it ends at its recovery point.
+        let end = get(Kind::RecoveryPoint)?;
+        let dir = partition_dir::path(&shared.data_dir, &partition.topic, partition.index);
+        let base = |entry: fs::DirEntry| {
+            entry.file_name().to_str()?.strip_suffix(".log")?.parse::<i64>().ok()
+        };
+        let first = fs::read_dir(dir).ok()?.flatten().filter_map(base).min()?;
+        let start = first.max(get(Kind::LogStart).unwrap_or(0));
+        (start <= end).then_some((start, end))
+    }
 }
 
 /// Why a partition's log is not open.

@@ -38,6 +38,10 @@ pub trait Opener: Send + Sync {
 
     /// Bytes of records of a partition that is not open.
     fn size(&self, partition: &Partition) -> u64;
+
+    /// The first offset of a partition that is not open, and the one behind its last; `None` if that
+    /// takes opening it.
+    fn ends(&self, partition: &Partition) -> Option<(i64, i64)>;
 }
 
 /// A partition that this node leads.
@@ -179,6 +183,18 @@ impl Partition {
             (None, Some(opener)) => opener.size(self),
             (None, None) => 0,
         }
+    }
+
+    /// The first offset that can be read and the one behind the last; `None` when the partition is
+    /// offline. Opens the log only where nothing else says it. May block.
+    pub fn ends(&self) -> Option<(i64, i64)> {
+        if self.log.get().is_none()
+            && let Some(ends) = self.opener.as_ref().and_then(|opener| opener.ends(self))
+        {
+            return Some(ends);
+        }
+        let offsets = self.log()?.offsets();
+        Some((offsets.log_start, offsets.high_watermark))
     }
 
     /// Takes the partition offline: it answers KAFKA_STORAGE_ERROR until the broker is started

@@ -126,9 +126,9 @@ mod tests {
     fn a_waiter_wakes_once_when_its_bytes_are_there() {
         let waiters = Waiters::default();
         waiters.register(Waiter::new(0, 7, 100));
-        assert_eq!(woken(&waiters, 60), vec![]);
+        assert_eq!(woken(&waiters, 60), [0u64; 0]);
         assert_eq!(woken(&waiters, 40), vec![7]);
-        assert_eq!(woken(&waiters, 1000), vec![]);
+        assert_eq!(woken(&waiters, 1000), [0u64; 0]);
     }
 
     #[test]
@@ -137,9 +137,9 @@ mod tests {
         let waiter = Waiter::new(1, 9, 10);
         a.register(waiter.clone());
         b.register(waiter);
-        assert_eq!(woken(&a, 5), vec![]);
+        assert_eq!(woken(&a, 5), [0u64; 0]);
         assert_eq!(woken(&b, 5), vec![9]);
-        assert_eq!(woken(&a, 5), vec![]);
+        assert_eq!(woken(&a, 5), [0u64; 0]);
     }
 
     #[test]

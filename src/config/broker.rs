@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::cross;
+use super::http;
 use super::listeners::{self, Endpoint, Endpoints};
 use super::scalar::Scalar;
 use super::setting::Setting;
@@ -152,6 +153,7 @@ impl Config {
         cross::check_groups(&|name| layers.value(name))?;
         cross::check_memory(typed.queued_max_request_bytes, typed.socket_request_max_bytes)?;
         let is_set = |name: &str| layers.text(name).is_some();
+        http::parse(layers.text(http::LISTENER).map_or(http::OFF, |(text, _)| text))?;
         let endpoints = listeners::endpoints(&|name| layers.value(name), &is_set)?;
         let config = Config { layers, typed, topics, endpoints };
         if config.io_sqpoll() {
@@ -323,6 +325,8 @@ accessors! {
     flush_ms: i64 = "barnabas.flush.ms";
     /// `barnabas.io.sqpoll`
     io_sqpoll: bool = "barnabas.io.sqpoll";
+    /// `barnabas.unwritten.bytes`; -1: producers are never slowed down; 0: by the system's limit
+    unwritten_bytes: i64 = "barnabas.unwritten.bytes";
     /// `barnabas.workers.pinned`
     workers_pinned: bool = "barnabas.workers.pinned";
     /// `connections.max.idle.ms`; negative: never closed for being idle

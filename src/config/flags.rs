@@ -15,7 +15,8 @@ use super::sources::{self, FlagValues, Sourced, Sources};
 ///
 /// Settings: flags, then --set, then variables (KAFKA_NUM_PARTITIONS, BARNABAS_WORKERS), then the
 /// file. `barnabas config`, with the same flags, prints what would hold and where it comes from, with
-/// what was set in the data directory while a broker ran on it, or runs.
+/// what was set in the data directory while a broker ran on it, or runs. `barnabas healthcheck` asks the
+/// broker that runs with these flags how it is: one line, and exit code 0 if all is well, else 1.
 #[derive(FromArgs, Debug)]
 struct Flags {
     /// settings file: Kafka's server.properties, or TOML with the same names (*.toml)
@@ -29,6 +30,10 @@ struct Flags {
     /// port to listen on (9092); 0 picks a free one and prints it
     #[argh(option, arg_name = "port")]
     port: Option<u16>,
+
+    /// port for metrics, health and REST (8080, on 127.0.0.1); 0 serves none
+    #[argh(option, arg_name = "port")]
+    http_port: Option<u16>,
 
     /// directory of all data (./data)
     #[argh(option, arg_name = "dir")]
@@ -82,6 +87,8 @@ pub enum Command {
     Run(Box<Start>),
     /// Print the settings that would hold.
     ShowConfig(Box<Show>),
+    /// Ask the broker that runs with this configuration how it is.
+    Healthcheck(Box<Config>),
     /// Print this to standard output and exit with code 0: help or version.
     Print(String),
 }
@@ -108,13 +115,15 @@ pub struct Start {
 
 /// The command that prints the configuration.
 const CONFIG: &str = "config";
+/// The command that asks the running broker.
+const HEALTHCHECK: &str = "healthcheck";
 
 /// Reads the command line; `arguments` are those after the program's name, `variables` those of the
 /// environment that are about settings. An error is one line for each problem.
 pub fn parse(arguments: &[&str], variables: Vec<Variable>) -> Result<Command, String> {
-    let (prints_config, arguments) = match arguments {
-        [CONFIG, rest @ ..] => (true, rest),
-        all => (false, all),
+    let (command, arguments) = match arguments {
+        [command @ (CONFIG | HEALTHCHECK), rest @ ..] => (*command, rest),
+        all => ("", all),
     };
     let flags = match Flags::from_args(&["barnabas"], arguments) {
         Ok(flags) => flags,
@@ -131,6 +140,7 @@ pub fn parse(arguments: &[&str], variables: Vec<Variable>) -> Result<Command, St
     let values = FlagValues {
         host: flags.host.clone(),
         port: flags.port,
+        http_port: flags.http_port,
         data_dir: flags.data_dir.clone(),
         node_id: flags.node_id,
         workers: flags.workers,
@@ -142,8 +152,12 @@ pub fn parse(arguments: &[&str], variables: Vec<Variable>) -> Result<Command, St
     };
     let given = Sources { file: config.as_deref(), variables, sets: set, flags: values };
     let sourced = sources::from_sources(&given).map_err(|error| error.to_string())?;
-    if prints_config {
-        return Ok(Command::ShowConfig(Box::new(Show { sourced, ephemeral: *ephemeral })));
+    match command {
+        CONFIG => {
+            return Ok(Command::ShowConfig(Box::new(Show { sourced, ephemeral: *ephemeral })));
+        }
+        HEALTHCHECK => return Ok(Command::Healthcheck(Box::new(sourced.config))),
+        _ => {}
     }
     let (config, warnings) = (sourced.config, sourced.warnings);
     Ok(Command::Run(Box::new(Start { config, ephemeral: *ephemeral, warnings })))

@@ -161,7 +161,7 @@ fn uncreated<T>(key: &str, items: &[String], why: String) -> Result<T, InvalidCo
     refuse(key, format!("Error creating broker listeners from '[{items}]': {why}"))
 }
 
-fn parse(text: &str) -> Option<Endpoint> {
+pub(super) fn parse(text: &str) -> Option<Endpoint> {
     let (name, address) = text.trim().rsplit_once("://")?;
     let (host, port) = address.rsplit_once(':')?;
     let host = host.strip_prefix('[').map_or(Some(host), |inner| inner.strip_suffix(']'))?;

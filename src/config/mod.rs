@@ -14,6 +14,7 @@ mod environment;
 mod error;
 pub mod flags;
 mod group;
+mod http;
 mod listeners;
 mod nearest;
 mod properties;

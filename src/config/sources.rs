@@ -14,6 +14,7 @@ use std::path::Path;
 use super::broker::Config;
 use super::environment::{Family, Variable};
 use super::error::{ConfigError, ConfigErrors, Origin};
+use super::http;
 use super::nearest::{nearest, nearest_own};
 use super::properties::{self, Entry};
 use super::support;
@@ -31,6 +32,8 @@ pub struct FlagValues {
     pub host: Option<String>,
     /// `--port`
     pub port: Option<u16>,
+    /// `--http-port`
+    pub http_port: Option<u16>,
     /// `--data-dir`
     pub data_dir: Option<String>,
     /// `--node-id`
@@ -193,6 +196,7 @@ impl Gathered {
 
     fn add_flags(&mut self, flags: &FlagValues) {
         self.problems.extend(add_address(flags, &mut self.given).err());
+        self.problems.extend(add_http_port(flags, &mut self.given).err());
         let texts = [
             ("--data-dir", "log.dirs", flags.data_dir.clone()),
             ("--node-id", "node.id", flags.node_id.map(|id| id.to_string())),
@@ -287,6 +291,16 @@ fn add_address(flags: &FlagValues, given: &mut Given) -> Result<(), ConfigError>
     }
     listener.port = flags.port.unwrap_or(listener.port);
     given.insert("listeners".to_owned(), (listener.to_string(), Origin::Flag(flag)));
+    Ok(())
+}
+
+/// `--http-port` replaces the port of the HTTP listener, or switches it off.
+fn add_http_port(flags: &FlagValues, given: &mut Given) -> Result<(), ConfigError> {
+    let Some(port) = flags.http_port else { return Ok(()) };
+    let set = given.get(http::LISTENER).map(|(text, _)| text.as_str());
+    let text = http::with_port(set.unwrap_or(http::OFF), port);
+    let text = text.map_err(|invalid| together(given, invalid))?;
+    given.insert(http::LISTENER.to_owned(), (text, Origin::Flag("--http-port")));
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use crate::wire::messages::create_topics::{
 };
 
 /// New partitions that one request may ask for (Kafka's `MAX_PARTITIONS_PER_BATCH`).
-pub(super) const MAX_PARTITIONS_PER_REQUEST: i64 = 10_000;
+pub const MAX_PARTITIONS_PER_REQUEST: i64 = 10_000;
 
 type Outcome = Result<(Created, Vec<Described>), ApiError>;
 

@@ -34,7 +34,9 @@ mod offset_for_leader_epoch;
 mod parked;
 mod produce;
 mod service;
+mod throttle;
 mod trace;
 mod wakes;
 
+pub use create_topics::MAX_PARTITIONS_PER_REQUEST;
 pub use service::KafkaService;

@@ -1,6 +1,9 @@
 //! Requests that wait: a slab with generations, so that a late timer or wake-up for a request that
 //! was answered meanwhile finds nothing.
 
+/// Generations are counted up to here: the highest bit of a key says whose timer it is.
+const GENERATIONS: u32 = u32::MAX >> 1;
+
 /// Index below, generation above.
 fn key_of(generation: u32, index: u32) -> u64 {
     u64::from(generation) << 32 | u64::from(index)
@@ -45,7 +48,7 @@ impl<T> Parked<T> {
             return None;
         }
         let value = place.take();
-        *generation = generation.wrapping_add(1);
+        *generation = (*generation + 1) & GENERATIONS;
         self.free.push(index);
         value
     }
@@ -77,5 +80,16 @@ mod tests {
         assert_eq!(parked.take(key), None, "an old key does not reach the new request");
         assert_eq!(parked.take(again), Some("b"));
         assert!(parked.keys_where(|_| true).is_empty());
+    }
+
+    #[test]
+    fn no_key_has_the_bit_of_the_other_faces_timers() {
+        let mut parked = Parked { entries: vec![(GENERATIONS, None)], free: vec![0] };
+        let last = parked.reserve();
+        parked.put(last, 'a');
+        assert_eq!((last >> 63, parked.take(last)), (0, Some('a')));
+        let next = parked.reserve();
+        assert_eq!(next, 0, "generations begin anew");
+        assert_eq!(parked.take(last), None, "what was answered is not found again");
     }
 }

@@ -19,7 +19,8 @@ pub fn resolve(host: &str, port: u16) -> io::Result<Listen> {
     }
     if host.eq_ignore_ascii_case("localhost") {
         let own: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-        return Ok(Listen { addresses: own.map(|ip| SocketAddr::new(ip, port)).to_vec() });
+        let addresses = own.map(|ip| SocketAddr::new(ip, port)).to_vec();
+        return Ok(Listen { addresses, optional: false });
     }
     let found = (host, port).to_socket_addrs()?;
     let chosen = choose(found).map(Listen::from);
@@ -70,7 +71,8 @@ mod tests {
     fn localhost_is_both_of_the_machines_own_addresses() {
         for host in ["localhost", "LocalHost"] {
             let own = ["127.0.0.1:7", "[::1]:7"].map(|text| text.parse().expect("valid"));
-            assert_eq!(resolve(host, 7).ok(), Some(Listen { addresses: own.to_vec() }));
+            let listen = Listen { addresses: own.to_vec(), optional: false };
+            assert_eq!(resolve(host, 7).ok(), Some(listen));
         }
     }
 }

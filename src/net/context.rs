@@ -39,6 +39,18 @@ impl Context<'_> {
         self.core.close(conn, Why::bad(why));
     }
 
+    /// The same where nobody is at fault.
+    pub fn end(&mut self, conn: ConnId, why: impl Into<Cow<'static, str>>) {
+        self.core.close(conn, Why::ordinary(why));
+    }
+
+    /// A place behind all answers so far, for one that no request has asked for. `None` if the
+    /// connection is gone or is being closed.
+    pub fn open_slot(&mut self, conn: ConnId) -> Option<Slot> {
+        let entry = self.core.live(conn).filter(|entry| !entry.conn.closing)?;
+        Some(Slot { conn, seq: entry.conn.outbox.open() })
+    }
+
     /// Who is at the other end, while the connection is open.
     pub fn peer(&self, conn: ConnId) -> Option<Peer> {
         self.core.conns.get(conn.0).map(|entry| entry.peer)

@@ -26,7 +26,13 @@ pub(super) struct Door {
 pub(super) fn open_all(options: &Options) -> io::Result<Vec<Door>> {
     let mut doors = Vec::new();
     for (listener, listen) in options.listeners.iter().enumerate() {
-        doors.extend(open(listener, listen, options)?);
+        match open(listener, listen, options) {
+            Ok(opened) => doors.extend(opened),
+            Err(why) if listen.optional => {
+                ::log::warn!(target: "barnabas::net", "{why}; that listener is left out");
+            }
+            Err(why) => return Err(why),
+        }
     }
     Ok(doors)
 }

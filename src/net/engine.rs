@@ -180,6 +180,7 @@ fn handle<S: Service>(
         }
         Flow::Hold => {}
         Flow::Close(why) => core.close(id, Why::bad(why)),
+        Flow::End(why) => core.close(id, Why::ordinary(why)),
     }
 }
 

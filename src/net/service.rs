@@ -66,8 +66,10 @@ pub enum Flow {
     Next,
     /// Feed no more frames until [`Context::resume`].
     Hold,
-    /// Close when what is already answered has been written.
+    /// Close when what is already answered has been written: the peer is at fault, and a warning says so.
     Close(Cow<'static, str>),
+    /// The same where nobody is at fault: all that was wanted has been said.
+    End(Cow<'static, str>),
 }
 
 /// A piece of a reply.

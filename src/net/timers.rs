@@ -147,7 +147,7 @@ mod tests {
             timers.set(at(ms), ms);
         }
         assert_eq!(timers.next(), Some(at(10)));
-        assert_eq!(drain(&mut timers, at(9)), []);
+        assert_eq!(drain(&mut timers, at(9)), [0u64; 0]);
         assert_eq!(drain(&mut timers, at(30)), [10, 10, 20, 30]);
         assert_eq!(timers.next(), Some(at(40)));
     }

@@ -235,7 +235,11 @@ class Barnabas(Broker):
         try:
             with self.log.open("ab") as log:
                 self.process = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    env={**os.environ, "BARNABAS_HTTP_LISTENER": "off"},
                 )
         except OSError as error:
             raise BrokerFailed(f"barnabas: cannot run {command[0]}: {error}") from error

@@ -31,7 +31,7 @@ class BarnabasOfListeners(Barnabas):
     """Barnabas without `--port`, which several listeners would make ambiguous."""
 
     def command(self):
-        command = [self.binary(), "--data-dir", str(self.data), "--node-id", "1"]
+        command = [self.binary(), "--data-dir", str(self.data), "--node-id", "1", "--http-port", "0"]
         for key, value in self.settings.items():
             command += ["--set", f"{key}={value}"]
         return command

@@ -40,8 +40,8 @@ class Broker:
         self.counts, self.log = directory / "counts", directory / "log"
         command = [
             "valgrind", "--tool=callgrind", f"--callgrind-out-file={self.counts}",
-            str(binary), "--port", "0", "--workers", "1", "--data-dir", str(directory / "data"),
-            "--set", "group.initial.rebalance.delay.ms=0",
+            str(binary), "--port", "0", "--http-port", "0", "--workers", "1",
+            "--data-dir", str(directory / "data"), "--set", "group.initial.rebalance.delay.ms=0",
         ]  # fmt: skip
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)

@@ -2,7 +2,7 @@
 //!
 //! All begin with `barnabas.`; a Kafka setting is always preferred where one says the same.
 
-use super::super::setting::{Setting, boolean, int, long, string};
+use super::super::setting::{Setting, boolean, int, list, long, string};
 
 #[rustfmt::skip]
 pub(super) static ROWS: &[Setting] = &[
@@ -16,6 +16,12 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Time after which what was appended to a partition is flushed in the background; -1 leaves it to the system."),
     long("barnabas.groups.max.bytes").default("536870912").at_least(1048576).used()
         .doc("Memory for the members of all consumer groups; nobody may take more than an eighth of what is left of it."),
+    list("barnabas.http.hosts").default("").any_items().used()
+        .doc("Names that HTTP requests may call this broker by, beside addresses, localhost and the hosts of listeners."),
+    string("barnabas.http.listener").default("127.0.0.1:8080").used()
+        .doc("Where metrics, health and REST are served, as host:port, or off. The default is left out where its port is taken."),
+    int("barnabas.http.timeout.ms").default("30000").between(100, 3600000).used()
+        .doc("An HTTP request that does not come whole, and a connection without one, ends after so long to twice as long."),
     string("barnabas.io").default("auto").one_of(&["auto", "mio", "uring"]).used()
         .doc("How sockets are driven; auto takes the best that is built in."),
     boolean("barnabas.io.sqpoll").default("false").used()
@@ -24,6 +30,8 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("How lines are logged to standard error: as text, or as a JSON object each."),
     string("barnabas.log.level").default("info").one_of_any_case(&["off", "error", "warn", "info", "debug"]).used()
         .doc("What is logged to standard error."),
+    long("barnabas.unwritten.bytes").default("0").at_least(-1).used()
+        .doc("Bytes not written back from half of which on producers are slowed down; 0 takes the system's dirty limit, -1 none."),
     int("barnabas.workers").default("0").between(0, 1024).used()
         .doc("Worker threads; 0 takes one per core."),
     boolean("barnabas.workers.pinned").default("false").used()

@@ -103,7 +103,7 @@ fn of_each_key_the_last_record_stays() {
     let newer = map(&[("a", 15), ("b", 11), ("c", 30)], 30);
     assert_eq!(offsets(&filter(&rules(&newer), &bytes)), [11]);
     let none = map(&[("a", 15), ("b", 16), ("c", 30)], 30);
-    assert_eq!(filter(&rules(&none), &bytes), []);
+    assert_eq!(filter(&rules(&none), &bytes), [0u8; 0]);
     let others = map(&[("x", 15)], 30);
     assert_eq!(offsets(&filter(&rules(&others), &bytes)), [10, 11, 12], "no newer one is known");
 }
@@ -178,13 +178,13 @@ fn the_last_batch_of_a_producer_stays_without_records() {
     assert_eq!((batch.size(), batch.record_count(), batch.last_sequence()), (HEADER_LEN, 0, 52));
     assert_eq!((batch.base_offset(), batch.last_offset()), (10, 12));
     assert_eq!(filter(&with(LastOfProducer::Data(12)), &out), out, "again and again");
-    assert_eq!(filter(&with(LastOfProducer::Data(15)), &out), [], "until it has a newer one");
-    assert_eq!(filter(&with(LastOfProducer::Marker(3)), &out), []);
+    assert_eq!(filter(&with(LastOfProducer::Data(15)), &out), [0u8; 0], "until it has a newer one");
+    assert_eq!(filter(&with(LastOfProducer::Marker(3)), &out), [0u8; 0]);
     let other = Rules { producers: HashMap::from([(8, LastOfProducer::Data(12))]), ..rules(&map) };
-    assert_eq!(filter(&other, &bytes), []);
+    assert_eq!(filter(&other, &bytes), [0u8; 0]);
     let nobody =
         Rules { producers: HashMap::from([(-1, LastOfProducer::Data(12))]), ..rules(&map) };
-    assert_eq!(filter(&nobody, &abc(BatchBuilder::new()).finish()), [], "-1 is no producer");
+    assert_eq!(filter(&nobody, &abc(BatchBuilder::new()).finish()), [0u8; 0], "-1 is no producer");
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn the_last_batch_of_a_round_stays_without_records() {
     let out = filter(&Rules { end_of_round: 13, ..rules(&map) }, &bytes);
     assert_eq!(Batch::parse(&out).unwrap().0.next_offset(), 13);
     assert!(contents(&out).is_empty() && out.len() == HEADER_LEN);
-    assert_eq!(filter(&Rules { end_of_round: 12, ..rules(&map) }, &bytes), []);
+    assert_eq!(filter(&Rules { end_of_round: 12, ..rules(&map) }, &bytes), [0u8; 0]);
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn aborted_records_go_and_their_batch_is_not_even_opened() {
     };
     let len = bytes.len();
     bytes[HEADER_LEN..len].fill(0xff);
-    assert_eq!(filter_in(&rules(&map), &mut walk(), &bytes).1, []);
+    assert_eq!(filter_in(&rules(&map), &mut walk(), &bytes).1, [0u8; 0]);
     let producers = HashMap::from([(7, LastOfProducer::Data(12))]);
     let rules = Rules { producers, ..rules(&map) };
     let mut walk = walk();
@@ -231,7 +231,7 @@ fn a_marker_of_nothing_gets_a_horizon_and_goes_when_that_has_passed() {
         assert_ne!(first, old);
         let at = |now_ms| filter(&Rules { now_ms, ..rules(&map) }, &first);
         assert_eq!(at(NOW + RETENTION - 1), first);
-        assert_eq!(at(NOW + RETENTION), []);
+        assert_eq!(at(NOW + RETENTION), [0u8; 0]);
     }
 }
 
@@ -258,7 +258,7 @@ fn the_last_marker_of_a_producer_stays_without_its_record() {
     assert_eq!((batch.attributes(), batch.producer_epoch()), (expected, 3));
     assert_eq!(filter(&rules, &out), out);
     let newer = Rules { producers: HashMap::from([(7, LastOfProducer::Marker(4))]), ..rules };
-    assert_eq!(filter(&newer, &out), []);
+    assert_eq!(filter(&newer, &out), [0u8; 0]);
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn a_quiet_write_completes_nothing_and_is_told_of_after_the_wait() {
     let mut bytes = [0; 6];
     peer.read_exact(&mut bytes).expect("it has come");
     assert!(bench.uring.queue.is_empty(), "no completion");
-    assert_eq!(bench.host.written, []);
+    assert_eq!(bench.host.written, [0usize; 0]);
     bench.turn();
     assert_eq!((&bytes, &bench.host.written[..]), (b"answer", &[6][..]));
     assert!(bench.uring.quiet.is_empty() && !bench.socket(id).sends);

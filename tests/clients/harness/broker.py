@@ -54,6 +54,7 @@ class Broker:
         with open(self.log, "a", encoding="utf-8") as log:
             self.process = subprocess.Popen(
                 [*self.command, *arguments], stdout=subprocess.PIPE, stderr=log, text=True,
+                env={**os.environ, "BARNABAS_HTTP_LISTENER": "off"},
             )
         port = int(self._ready_line())
         if self.port not in (0, port):

@@ -22,7 +22,8 @@ struct Broker {
 impl Broker {
     fn start() -> Broker {
         let mut command = Command::new(broker_binary());
-        command.args(["--port", "0", "--ephemeral"]).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.args(["--port", "0", "--http-port", "0", "--ephemeral"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();

@@ -3,6 +3,8 @@
 
 mod describe;
 mod list;
+mod overview;
 
 pub use describe::{DescribedGroup, DescribedMember};
 pub use list::{ListFilter, ListedGroup};
+pub use overview::{Counted, Overview, OverviewMember};

@@ -1,0 +1,117 @@
+//! `GET` and `PATCH` of settings: of a topic, of this broker, and of all brokers. What DescribeConfigs and
+//! IncrementalAlterConfigs do, by the same planning and with the same errors: a change is made whole or not at all.
+//!
+//! A change is a JSON merge patch (RFC 7396): a value is set, null takes it away.
+
+use super::super::problem::Problem;
+use super::super::query::Query;
+use super::super::response::Response;
+use super::super::route::Of;
+use super::controlled;
+use super::pairs::Pairs;
+use crate::broker::Shared;
+use crate::catalog::{ConfigChange, ConfigOp, ResourceKind, validate_topic_name};
+use crate::config::{self, Described, Source, describe_broker, describe_cluster, describe_topic};
+use crate::wire::error::ErrorCode;
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Setting<'s> {
+    name: &'s str,
+    value: Option<&'s str>,
+    source: &'static str,
+    #[serde(rename = "type")]
+    kind: Option<&'static str>,
+    read_only: bool,
+    sensitive: bool,
+    documentation: &'static str,
+    synonyms: Vec<Synonym<'s>>,
+}
+
+#[derive(Serialize)]
+struct Synonym<'s> {
+    name: &'s str,
+    value: Option<&'s str>,
+    source: &'static str,
+}
+
+pub(super) fn show(shared: &Shared, of: &Of) -> Result<Response, Problem> {
+    let described = match of {
+        Of::Topic(name) => of_topic(shared, name)?,
+        Of::Broker => describe_broker(&shared.config(), None),
+        Of::AllBrokers => describe_cluster(&shared.config(), None),
+    };
+    let settings: Vec<Setting<'_>> = described.iter().map(setting).collect();
+    Ok(Response::json(200, &settings))
+}
+
+pub(super) fn change(
+    shared: &Shared,
+    of: &Of,
+    query: &Query,
+    body: &[u8],
+) -> Result<Response, Problem> {
+    let Pairs(patch) = super::body(body)?;
+    let (kind, name) = match of {
+        Of::Topic(name) => (ResourceKind::Topic, check_name(name)?.to_owned()),
+        Of::Broker => (ResourceKind::Broker, shared.node.node_id.to_string()),
+        // Kafka's name for that.
+        Of::AllBrokers => (ResourceKind::Broker, String::new()),
+    };
+    let validate_only = query.flag("validate_only");
+    controlled(shared, move |controller| {
+        let changes: Vec<ConfigChange<'_>> =
+            patch.iter().map(|(key, value)| change_of(key, value.as_deref())).collect();
+        controller.incremental_alter_configs(kind, &name, &changes, validate_only)
+    })??;
+    show(shared, of)
+}
+
+fn change_of<'p>(key: &'p str, value: Option<&'p str>) -> ConfigChange<'p> {
+    let op = if value.is_some() { ConfigOp::Set } else { ConfigOp::Delete };
+    ConfigChange { key, op, value }
+}
+
+fn check_name(name: &str) -> Result<&str, Problem> {
+    let invalid = ErrorCode::INVALID_TOPIC_EXCEPTION;
+    validate_topic_name(name).map_err(|why| Problem::kafka(invalid, why.to_string()))?;
+    Ok(name)
+}
+
+fn of_topic(shared: &Shared, name: &str) -> Result<Vec<Described>, Problem> {
+    check_name(name)?;
+    let (image, config) = (shared.image(), shared.config());
+    if image.topic(name).is_none() {
+        return Err(super::topics::unknown());
+    }
+    Ok(describe_topic(image.configs(ResourceKind::Topic, name), &config, None))
+}
+
+fn setting(one: &Described) -> Setting<'_> {
+    Setting {
+        name: &one.name,
+        value: one.value.as_deref(),
+        source: source(one.source),
+        kind: one.kind.map(|kind| kind.name()),
+        read_only: one.read_only,
+        sensitive: one.sensitive,
+        documentation: one.doc,
+        synonyms: one.synonyms.iter().map(synonym).collect(),
+    }
+}
+
+fn synonym(one: &config::Synonym) -> Synonym<'_> {
+    Synonym { name: &one.name, value: one.value.as_deref(), source: source(one.source) }
+}
+
+/// Kafka's name of it (`ConfigEntry.ConfigSource`).
+fn source(source: Source) -> &'static str {
+    match source {
+        Source::Topic => "DYNAMIC_TOPIC_CONFIG",
+        Source::DynamicBroker => "DYNAMIC_BROKER_CONFIG",
+        Source::DynamicDefault => "DYNAMIC_DEFAULT_BROKER_CONFIG",
+        Source::StaticBroker => "STATIC_BROKER_CONFIG",
+        Source::Default => "DEFAULT_CONFIG",
+        Source::Group => "DYNAMIC_GROUP_CONFIG",
+    }
+}

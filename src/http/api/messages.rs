@@ -1,0 +1,74 @@
+//! `GET /v1/topics/{name}/messages`: an array of messages of one partition.
+//!
+//! There may be more where fewer came than were asked for: the field `X-Next-Offset` says where to go on, and
+//! `X-End-Offset` where it ends for now.
+
+use super::super::problem::Problem;
+use super::super::query::Query;
+use super::super::response::Response;
+use super::message::Message;
+use super::records::{log_of, unreadable, walk};
+use crate::broker::Shared;
+use crate::catalog::Partition;
+use crate::log::Bound;
+use crate::wire::error::ErrorCode;
+use std::sync::Arc;
+
+/// Messages that are told unless it is said how many.
+const LIMIT: i64 = 10;
+/// Bytes of JSON; the message that comes to it is the last.
+const MAX_JSON: usize = 16 << 20;
+
+pub(super) fn messages(shared: &Shared, name: &str, query: &Query) -> Result<Response, Problem> {
+    let partition = partition(shared, name, query.index("partition").unwrap_or(0))?;
+    let offsets = log_of(&partition)?.offsets();
+    let from = match (query.integer("offset"), query.integer("timestamp")) {
+        (Some(_), Some(_)) => {
+            return Err(Problem::bad("Only one of offset and timestamp can be given"));
+        }
+        (Some(offset), None) => offset,
+        (None, Some(time)) => at_time(&partition, time)?,
+        (None, None) => offsets.log_start,
+    };
+    let limit = query.integer("limit").unwrap_or(LIMIT);
+    let (mut json, mut count) = (b"[".to_vec(), 0);
+    let walked = walk(&partition, from, &mut |seen| {
+        if count == limit || json.len() >= MAX_JSON {
+            return false;
+        }
+        if count > 0 {
+            json.push(b',');
+        }
+        count += 1;
+        // Writing into memory cannot fail, and no key is anything but a text.
+        serde_json::to_writer(&mut json, &Message::of(seen, None)).is_ok()
+    });
+    if let Some(problem) = walked.stopped_by.filter(|_| count == 0) {
+        return Err(problem);
+    }
+    json.push(b']');
+    let end = log_of(&partition)?.offsets().high_watermark;
+    let fields =
+        vec![("X-Next-Offset", walked.next.to_string()), ("X-End-Offset", end.to_string())];
+    Ok(Response { fields, ..Response::text(200, "application/json", json) })
+}
+
+/// A partition of a topic by its name.
+pub(super) fn partition(
+    shared: &Shared,
+    name: &str,
+    index: i32,
+) -> Result<Arc<Partition>, Problem> {
+    let topic = shared.topics.by_name(name);
+    let found = topic.and_then(|topic| topic.partition(index).cloned());
+    let missing = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+    found.ok_or_else(|| Problem::kafka(missing, "Topic/partition not found"))
+}
+
+/// The first offset whose timestamp is not before this time; the end where there is none.
+pub(super) fn at_time(partition: &Partition, time: i64) -> Result<i64, Problem> {
+    let log = log_of(partition)?;
+    let found = log.offset_for_timestamp(time, Bound::HighWatermark);
+    let found = found.map_err(|why| unreadable(partition, &why))?;
+    Ok(found.map_or_else(|| log.offsets().high_watermark, |found| found.offset))
+}

@@ -1,0 +1,114 @@
+//! The pages, made from the broker's shared state, and the changes. Names and shapes of `/v1` are StrikeMQ's, so
+//! that what was written for that goes on here; those of `/metrics` are kafka_exporter's.
+
+mod admin;
+mod base64;
+mod broker;
+mod configs;
+mod given;
+mod groups;
+mod health;
+mod message;
+mod messages;
+mod metrics;
+mod openapi;
+mod pairs;
+mod partitioner;
+mod produce;
+mod records;
+mod reset;
+mod schemas;
+mod topics;
+
+use super::MAX_PAGE;
+use super::desk::Facts;
+use super::problem::{self, Problem};
+use super::response::Response;
+use super::route::Route;
+use super::session::Request;
+use crate::broker::{Controller, Shared, Unflushed};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+
+/// An answer that may have to wait.
+pub(super) struct Made {
+    pub(super) response: Response,
+    /// What must be on the disk before it leaves.
+    pub(super) due: Vec<Unflushed>,
+}
+
+impl From<Response> for Made {
+    fn from(response: Response) -> Made {
+        Made { response, due: Vec::new() }
+    }
+}
+
+/// Makes a page that needs no waiting; nothing where this is not one.
+pub(super) fn page_at_once(shared: &Shared, facts: &Facts, route: &Route) -> Option<Response> {
+    let page = match route {
+        Route::Livez => health::live(),
+        Route::Readyz => health::ready(shared),
+        Route::Broker => Response::json(200, &broker::broker(shared, facts)),
+        Route::OpenApi => Response::json(200, &openapi::document()),
+        _ => return None,
+    };
+    Some(page)
+}
+
+/// Makes a page, or a change. May block.
+pub(super) fn page(shared: &Arc<Shared>, facts: &Facts, request: &Request) -> Made {
+    let made = match &request.route {
+        Route::Messages(name, query) => messages::messages(shared, name, query).map(Made::from),
+        Route::Produce(name, query) => produce::produce(shared, name, query, &request.body),
+        Route::CreateTopic(query) => admin::create(shared, query, &request.body).map(Made::from),
+        Route::DeleteTopic(name) => admin::delete(shared, name).map(Made::from),
+        Route::Configs(of) => configs::show(shared, of).map(Made::from),
+        Route::Alter(of, query) => {
+            configs::change(shared, of, query, &request.body).map(Made::from)
+        }
+        Route::ResetOffsets(group) => reset::reset(shared, group, &request.body),
+        Route::Healthz => Ok(health::health(shared).into()),
+        Route::Topics => ok(&topics::all(shared)),
+        Route::Topic(name) => topics::one(shared, name).and_then(|topic| ok(&topic)),
+        Route::Groups => groups::all(shared).and_then(|groups| ok(&groups)),
+        Route::Group(id) => groups::one(shared, id).and_then(|group| ok(&group)),
+        Route::Metrics => metrics::metrics(shared).map(Made::from),
+        route @ (Route::Livez | Route::Readyz | Route::Broker | Route::OpenApi) => {
+            let page = page_at_once(shared, facts, route);
+            page.map(Made::from).ok_or(problem::NOT_FOUND)
+        }
+    };
+    match made {
+        Ok(made) if made.response.body.len() <= MAX_PAGE => made,
+        Ok(_) => TOO_LARGE.response().into(),
+        Err(problem) => problem.response().into(),
+    }
+}
+
+const TOO_LARGE: Problem = Problem::new(500, "The page would be too large");
+const LOADING: Problem = Problem::new(503, "Consumer groups are being loaded");
+
+fn ok(value: &impl Serialize) -> Result<Made, Problem> {
+    Ok(Response::json(200, value).into())
+}
+
+/// The JSON of a request's body.
+fn body<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> Result<T, Problem> {
+    if bytes.is_empty() {
+        return Err(Problem::bad("Empty request body"));
+    }
+    serde_json::from_slice(bytes)
+        .map_err(|why| Problem::told(400, format!("The body is not what it must be: {why}")))
+}
+
+/// Has the controller do something, and waits for it.
+fn controlled<T: Send + 'static>(
+    shared: &Shared,
+    work: impl FnOnce(&mut Controller) -> T + Send + 'static,
+) -> Result<T, Problem> {
+    let (tell, told) = sync_channel(1);
+    shared.on_controller(move |controller| _ = tell.send(work(controller)))?;
+    // Whoever stops drops what waits.
+    told.recv().map_err(|_| problem::STOPPING)
+}

@@ -1,0 +1,68 @@
+//! The HTTP face: metrics, health and REST, beside the one that Kafka clients talk to.
+//!
+//! ```text
+//! acceptor ─> worker: net::Connection ─> Session::framing   where does a request end?
+//!                                     ─> Session::take      head, body, guard, router
+//!                                         ├ answered here: /livez, /readyz, /v1/broker, most errors
+//!                                         └ the desk, a thread that may block: all that looks at or changes
+//!                                           topics, logs or groups; the connection holds until its page is
+//!                                           there, and, where that must be, on the disk
+//! ```
+//!
+//! HTTP connections are accepted by the same acceptor and served by the same workers as Kafka's; whose a
+//! session is, its listener says. *Pure*, bytes in and bytes out: [`Session`] (framing, parsing, routing) and
+//! [`Response`]. They do no I/O, ask no clock, and give the same answers however the bytes are cut. *Blocking*
+//! is what walks over all topics, reads a log or changes anything: it never runs on a worker. A request that is wrong
+//! gets `{"error": "...", "code": "..."}`; where its end cannot be known for certain, or what follows may be something else
+//! than it says, the connection ends with it. What can be read in two ways is refused (RFC 9112, 11.2).
+//!
+//! Everything has a limit: a head [`MAX_HEAD`] bytes and [`MAX_HEADERS`] fields, a body [`MAX_BODY`] bytes, a
+//! line of a chunk [`MAX_LINE`]; one request at a time of each connection at the desk, those behind it wait; open
+//! answers and unsent bytes as with Kafka; [`MAX_CONNECTIONS`] connections, [`MAX_JOBS`] pages that wait,
+//! [`MAX_PAGE`] bytes each; `barnabas.http.timeout.ms` for a request to come whole, and for a connection without
+//! one. It must never change anything for a browser that was sent by another page.
+
+mod api;
+mod chunks;
+mod date;
+mod desk;
+mod guard;
+mod head;
+mod healthcheck;
+mod problem;
+mod query;
+mod response;
+mod route;
+mod scan;
+mod service;
+mod session;
+mod target;
+
+pub use desk::{Facts, Http};
+pub use guard::Guard;
+pub use head::{Head, Method};
+pub use healthcheck::healthcheck;
+pub use problem::Problem;
+pub use query::Query;
+pub use response::{Manner, Response};
+pub use route::{Of, Route};
+pub use service::{HttpService, TIMERS};
+pub use session::{Request, Session, Taken};
+
+/// Bytes of a request's head, the line included.
+pub const MAX_HEAD: usize = 16 << 10;
+/// Fields of a head.
+pub const MAX_HEADERS: usize = 64;
+/// Bytes of a body.
+pub const MAX_BODY: usize = 1 << 20;
+/// Bytes of the line before a chunk.
+pub const MAX_LINE: usize = 256;
+/// HTTP connections at once.
+pub const MAX_CONNECTIONS: usize = 256;
+/// Pages that wait to be made.
+pub const MAX_JOBS: usize = 64;
+/// Bytes of a page.
+pub const MAX_PAGE: usize = 256 << 20;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,152 @@
+//! What stands behind `?` in a target: names and values that an endpoint declares, checked.
+//!
+//! An endpoint without parameters takes whatever comes, as others do. One with parameters refuses names
+//! that it does not know and those that are there twice: a misspelt filter must not show everything.
+
+use super::problem::Problem;
+use super::target::decode;
+
+/// What a parameter's value must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// An integer in this range.
+    Integer(i64, i64),
+    /// Any integer; what is out of the range is brought into it.
+    Clamped(i64, i64),
+    /// `true`, `false`, or nothing for the former.
+    Flag,
+}
+
+/// One parameter of an endpoint.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Param {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) about: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Value {
+    Integer(i64),
+    Flag(bool),
+}
+
+/// The parameters that a request has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Query(Vec<(&'static str, Value)>);
+
+impl Query {
+    /// Reads what was sent by what was declared.
+    pub(super) fn read(text: &str, params: &[Param]) -> Result<Query, Problem> {
+        let mut query = Query::default();
+        if params.is_empty() {
+            return Ok(query);
+        }
+        for piece in text.split('&').filter(|piece| !piece.is_empty()) {
+            let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
+            let (Some(name), Some(value)) = (unescape(name), unescape(value)) else {
+                return Err(Problem::bad("The query is not UTF-8, percent-encoded"));
+            };
+            let Some(param) = params.iter().find(|param| param.name == name) else {
+                return Err(unknown(params));
+            };
+            if query.get(param.name).is_some() {
+                return Err(Problem::told(400, format!("{} is there twice", param.name)));
+            }
+            query.0.push((param.name, param.read(&value)?));
+        }
+        Ok(query)
+    }
+
+    fn get(&self, name: &str) -> Option<&Value> {
+        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    pub(super) fn integer(&self, name: &str) -> Option<i64> {
+        match self.get(name)? {
+            Value::Integer(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// The same as an index; it was declared to fit.
+    pub(super) fn index(&self, name: &str) -> Option<i32> {
+        self.integer(name).and_then(|number| i32::try_from(number).ok())
+    }
+
+    pub(super) fn flag(&self, name: &str) -> bool {
+        matches!(self.get(name), Some(Value::Flag(true)))
+    }
+}
+
+impl Param {
+    fn read(&self, text: &str) -> Result<Value, Problem> {
+        let name = self.name;
+        let wrong = |what: String| Problem::told(400, format!("{name} must be {what}"));
+        match self.kind {
+            Kind::Flag => match text {
+                "" | "true" => Ok(Value::Flag(true)),
+                "false" => Ok(Value::Flag(false)),
+                _ => Err(wrong("true or false".to_owned())),
+            },
+            Kind::Integer(least, most) => match text.parse::<i64>() {
+                Ok(number) if (least..=most).contains(&number) => Ok(Value::Integer(number)),
+                _ => Err(wrong(format!("an integer from {least} to {most}"))),
+            },
+            Kind::Clamped(least, most) => match text.parse::<i64>() {
+                Ok(number) => Ok(Value::Integer(number.clamp(least, most))),
+                Err(_) => Err(wrong("an integer".to_owned())),
+            },
+        }
+    }
+}
+
+fn unknown(params: &[Param]) -> Problem {
+    let names: Vec<&str> = params.iter().map(|param| param.name).collect();
+    Problem::told(400, format!("The query has a name other than {}", names.join(", ")))
+}
+
+/// Forms write a blank as a plus.
+fn unescape(text: &str) -> Option<String> {
+    decode(&text.replace('+', " "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PARAMS: &[Param] = &[
+        Param { name: "offset", kind: Kind::Integer(0, 100), about: "" },
+        Param { name: "limit", kind: Kind::Clamped(1, 10), about: "" },
+        Param { name: "dry", kind: Kind::Flag, about: "" },
+    ];
+
+    #[test]
+    fn values_are_what_was_declared() {
+        let query = Query::read("offset=7&limit=99&dr%79", PARAMS).expect("a query");
+        assert_eq!((query.integer("offset"), query.index("limit")), (Some(7), Some(10)));
+        assert!(query.flag("dry"));
+        let query = Query::read("&limit=-3&&dry=false", PARAMS).expect("a query");
+        assert_eq!((query.integer("limit"), query.flag("dry")), (Some(1), false));
+        assert_eq!(query.integer("offset"), None);
+        assert_eq!(Query::read("what%ever", &[]), Ok(Query::default()));
+    }
+
+    #[test]
+    fn whatever_else_is_refused() {
+        for (text, why) in [
+            ("offset=-1", "offset must be an integer from 0 to 100"),
+            ("offset=101", "offset must be an integer from 0 to 100"),
+            ("offset=", "offset must be"),
+            ("offset=1&offset=1", "offset is there twice"),
+            ("limit=1.5", "limit must be an integer"),
+            ("dry=yes", "dry must be true or false"),
+            ("key=a", "other than offset, limit, dry"),
+            ("dry=%ff", "not UTF-8"),
+            ("dry=%2", "not UTF-8"),
+        ] {
+            let problem = Query::read(text, PARAMS).expect_err(text);
+            assert!(problem.status == 400 && problem.text.contains(why), "{text}: {problem:?}");
+        }
+    }
+}

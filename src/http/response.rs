@@ -1,0 +1,109 @@
+//! An answer, and how it is written.
+//!
+//! Every answer says how long it is, whose it is, that it is not to be kept, and that it is what it says it is
+//! (`nosniff`). There is no field that lets pages of other origins read it.
+
+use super::date::date;
+use serde::Serialize;
+use std::fmt::Write;
+
+/// An answer without what depends on how it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// The type of the body.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: Vec<u8>,
+    /// Fields of its own.
+    pub fields: Vec<(&'static str, String)>,
+}
+
+/// How an answer is to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manner {
+    /// HEAD: all but the body.
+    pub without_body: bool,
+    /// The connection goes on behind it.
+    pub keep_alive: bool,
+    /// The client speaks HTTP/1.0, and is told that the connection goes on.
+    pub is_old: bool,
+}
+
+impl Manner {
+    /// Behind it the connection ends.
+    pub(super) const LAST: Manner =
+        Manner { without_body: false, keep_alive: false, is_old: false };
+}
+
+const INTERNAL: &[u8] = b"{\"error\":\"Internal\",\"code\":\"INTERNAL\"}";
+
+/// What lets a client send its body.
+pub(super) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+impl Response {
+    /// A value as JSON.
+    pub(super) fn json(status: u16, value: &impl Serialize) -> Response {
+        match serde_json::to_vec(value) {
+            Ok(body) => Response::text(status, "application/json", body),
+            // Only maps with keys that are no texts and writers that fail can do this; neither is used.
+            Err(_) => Response::text(500, "application/json", INTERNAL.to_vec()),
+        }
+    }
+
+    pub(super) fn text(status: u16, content_type: &'static str, body: Vec<u8>) -> Response {
+        Response { status, content_type, body, fields: Vec::new() }
+    }
+
+    /// Writes it as of some seconds since 1970.
+    pub fn write(&self, manner: Manner, now: u64) -> Vec<u8> {
+        let mut head = format!(
+            "HTTP/1.1 {} {}\r\nServer: barnabas\r\nDate: {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n\
+             Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\
+             Cross-Origin-Resource-Policy: same-origin\r\n",
+            self.status,
+            reason(self.status),
+            date(now),
+            self.content_type,
+            self.body.len()
+        );
+        for (name, value) in &self.fields {
+            let _ = write!(head, "{name}: {value}\r\n");
+        }
+        match manner {
+            Manner { keep_alive: false, .. } => head.push_str("Connection: close\r\n"),
+            Manner { is_old: true, .. } => head.push_str("Connection: keep-alive\r\n"),
+            _ => {}
+        }
+        head.push_str("\r\n");
+        let mut bytes = head.into_bytes();
+        if !manner.without_body {
+            bytes.extend_from_slice(&self.body);
+        }
+        bytes
+    }
+}
+
+fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        201 => "Created",
+        400 => "Bad Request",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        409 => "Conflict",
+        408 => "Request Timeout",
+        413 => "Content Too Large",
+        415 => "Unsupported Media Type",
+        417 => "Expectation Failed",
+        421 => "Misdirected Request",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        503 => "Service Unavailable",
+        505 => "HTTP Version Not Supported",
+        _ => "Unknown",
+    }
+}

@@ -1,0 +1,289 @@
+//! Which page a request asks for, by the table of all endpoints. What is not in it is not found.
+//!
+//! The table is the only one: the document at `/v1/openapi.json` is made from it too.
+
+use super::head::{Head, Method};
+use super::problem::{self, Problem};
+use super::query::{Kind, Param, Query};
+use super::response::Response;
+
+/// A page, or a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Route {
+    /// The process answers.
+    Livez,
+    /// Clients can be sent here.
+    Readyz,
+    /// Everything is as it should be.
+    Healthz,
+    /// For Prometheus.
+    Metrics,
+    /// The broker itself.
+    Broker,
+    /// All topics.
+    Topics,
+    /// One topic, by name.
+    Topic(String),
+    /// Messages of a topic.
+    Messages(String, Query),
+    /// Messages for a topic.
+    Produce(String, Query),
+    /// A new topic.
+    CreateTopic(Query),
+    /// A topic that is to go.
+    DeleteTopic(String),
+    /// Settings.
+    Configs(Of),
+    /// A change of settings.
+    Alter(Of, Query),
+    /// All consumer groups.
+    Groups,
+    /// One group, by name.
+    Group(String),
+    /// New offsets for a group.
+    ResetOffsets(String),
+    /// What all this is.
+    OpenApi,
+}
+
+/// Whose settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Of {
+    /// A topic's, by its name.
+    Topic(String),
+    /// This broker's.
+    Broker,
+    /// Those that all brokers have unless they have their own.
+    AllBrokers,
+}
+
+/// What can be asked for.
+pub(super) struct Endpoint {
+    /// GET stands for HEAD too.
+    pub(super) method: Method,
+    /// The path; a part in braces is any name.
+    pub(super) path: &'static str,
+    /// Its route, given the name in the path.
+    pub(super) route: fn(String, Query) -> Route,
+    pub(super) query: &'static [Param],
+    pub(super) about: &'static str,
+    /// What its body is called in the document, if it has one.
+    pub(super) body: Option<&'static str>,
+    /// What its answer is called there.
+    pub(super) answer: &'static str,
+}
+
+const fn get(
+    path: &'static str,
+    about: &'static str,
+    route: fn(String, Query) -> Route,
+) -> Endpoint {
+    Endpoint { method: Method::Get, path, route, query: &[], about, body: None, answer: "Any" }
+}
+
+const fn change(
+    (method, path): (Method, &'static str),
+    about: &'static str,
+    route: fn(String, Query) -> Route,
+) -> Endpoint {
+    Endpoint { method, ..get(path, about, route) }
+}
+
+const PARTITION: Kind = Kind::Integer(0, i32::MAX as i64);
+
+const MESSAGES: &[Param] = &[
+    Param { name: "partition", kind: PARTITION, about: "0 unless it is given." },
+    Param {
+        name: "offset",
+        kind: Kind::Integer(0, i64::MAX),
+        about: "The offset of the first message; unless it is given, the first that there is.",
+    },
+    Param {
+        name: "timestamp",
+        kind: Kind::Integer(0, i64::MAX),
+        about: "Milliseconds since 1970: begins with the first message that is not older.",
+    },
+    Param {
+        name: "limit",
+        kind: Kind::Clamped(1, 1000),
+        about: "How many messages at most: 10 unless it is given, 1000 at most.",
+    },
+];
+
+const PRODUCE: &[Param] = &[Param {
+    name: "partition",
+    kind: PARTITION,
+    about: "The partition of messages that name none; unless it is given, their keys say it.",
+}];
+
+const VALIDATE_ONLY: &[Param] =
+    &[Param { name: "validate_only", kind: Kind::Flag, about: "Only says what would come of it." }];
+
+/// All that can be asked for.
+pub(super) const ENDPOINTS: &[Endpoint] = &[
+    Endpoint {
+        answer: "Health",
+        ..get("/livez", "200 while the process answers.", |_, _| Route::Livez)
+    },
+    Endpoint {
+        answer: "Health",
+        ..get("/readyz", "200 when clients can be sent here.", |_, _| Route::Readyz)
+    },
+    Endpoint {
+        answer: "Health",
+        ..get("/healthz", "200 when it is ready and no partition is offline.", |_, _| {
+            Route::Healthz
+        })
+    },
+    Endpoint {
+        answer: "Text",
+        ..get("/metrics", "Metrics for Prometheus, by the names of kafka_exporter.", |_, _| {
+            Route::Metrics
+        })
+    },
+    Endpoint { answer: "Broker", ..get("/v1/broker", "The broker itself.", |_, _| Route::Broker) },
+    Endpoint { answer: "Topics", ..get("/v1/topics", "All topics.", |_, _| Route::Topics) },
+    Endpoint {
+        answer: "Topic",
+        ..get("/v1/topics/{name}", "One topic.", |name, _| Route::Topic(name))
+    },
+    Endpoint {
+        query: MESSAGES,
+        answer: "Messages",
+        ..get("/v1/topics/{name}/messages", "Messages of one partition.", Route::Messages)
+    },
+    Endpoint {
+        query: PRODUCE,
+        body: Some("NewMessages"),
+        answer: "Produced",
+        ..change(
+            (Method::Post, "/v1/topics/{name}/messages"),
+            "Produces messages; the topic is created as it is for a producer.",
+            Route::Produce,
+        )
+    },
+    Endpoint {
+        query: VALIDATE_ONLY,
+        body: Some("NewTopic"),
+        answer: "Created",
+        ..change((Method::Post, "/v1/topics"), "Creates a topic.", |_, query| {
+            Route::CreateTopic(query)
+        })
+    },
+    Endpoint {
+        answer: "Deleted",
+        ..change((Method::Delete, "/v1/topics/{name}"), "Deletes a topic.", |name, _| {
+            Route::DeleteTopic(name)
+        })
+    },
+    Endpoint {
+        answer: "Settings",
+        ..get("/v1/topics/{name}/configs", "The settings of a topic.", |name, _| {
+            Route::Configs(Of::Topic(name))
+        })
+    },
+    Endpoint {
+        query: VALIDATE_ONLY,
+        body: Some("Patch"),
+        answer: "Settings",
+        ..change(
+            (Method::Patch, "/v1/topics/{name}/configs"),
+            "Changes settings of a topic; null takes one away.",
+            |name, query| Route::Alter(Of::Topic(name), query),
+        )
+    },
+    Endpoint {
+        answer: "Settings",
+        ..get("/v1/broker/configs", "The settings of this broker.", |_, _| {
+            Route::Configs(Of::Broker)
+        })
+    },
+    Endpoint {
+        query: VALIDATE_ONLY,
+        body: Some("Patch"),
+        answer: "Settings",
+        ..change(
+            (Method::Patch, "/v1/broker/configs"),
+            "Changes settings of this broker; null takes one away.",
+            |_, query| Route::Alter(Of::Broker, query),
+        )
+    },
+    Endpoint {
+        answer: "Settings",
+        ..get("/v1/cluster/configs", "What is set for all brokers while they run.", |_, _| {
+            Route::Configs(Of::AllBrokers)
+        })
+    },
+    Endpoint {
+        query: VALIDATE_ONLY,
+        body: Some("Patch"),
+        answer: "Settings",
+        ..change(
+            (Method::Patch, "/v1/cluster/configs"),
+            "Changes settings for all brokers; null takes one away.",
+            |_, query| Route::Alter(Of::AllBrokers, query),
+        )
+    },
+    Endpoint {
+        answer: "Groups",
+        ..get("/v1/groups", "All consumer groups.", |_, _| Route::Groups)
+    },
+    Endpoint {
+        answer: "Group",
+        ..get("/v1/groups/{name}", "One consumer group, with its lag.", |name, _| {
+            Route::Group(name)
+        })
+    },
+    Endpoint {
+        body: Some("NewOffsets"),
+        answer: "Offsets",
+        ..change(
+            (Method::Post, "/v1/groups/{name}/offsets"),
+            "Sets offsets of a group that has no members.",
+            |name, _| Route::ResetOffsets(name),
+        )
+    },
+    get("/v1/openapi.json", "This document.", |_, _| Route::OpenApi),
+];
+
+impl Endpoint {
+    /// The name in the path, empty where it has none; nothing if this is another path.
+    fn name_in<'p>(&self, parts: &'p [String]) -> Option<&'p str> {
+        let mut name = "";
+        let mut wanted = self.path.split('/').skip(1);
+        for part in parts {
+            match wanted.next()? {
+                any if any.starts_with('{') => name = part,
+                same if same == part => {}
+                _ => return None,
+            }
+        }
+        wanted.next().is_none().then_some(name)
+    }
+
+    fn allows(&self, method: Method) -> bool {
+        self.method == method || self.method == Method::Get && method == Method::Head
+    }
+}
+
+impl Route {
+    /// The page that a request asks for, or why there is none.
+    pub(super) fn of(head: &Head) -> Result<Route, Response> {
+        let here: Vec<(&Endpoint, &str)> = ENDPOINTS
+            .iter()
+            .filter_map(|one| Some((one, one.name_in(&head.target.parts)?)))
+            .collect();
+        if here.is_empty() {
+            return Err(problem::NOT_FOUND.response());
+        }
+        let Some((endpoint, name)) = here.iter().find(|(one, _)| one.allows(head.method)) else {
+            let problem = Problem::new(405, "Method not allowed");
+            let methods: Vec<&str> = here.iter().map(|(one, _)| one.method.and_head()).collect();
+            let allow = ("Allow", methods.join(", "));
+            return Err(Response { fields: vec![allow], ..problem.response() });
+        };
+        let query = Query::read(&head.target.query, endpoint.query);
+        let query = query.map_err(|problem| problem.response())?;
+        Ok((endpoint.route)((*name).to_owned(), query))
+    }
+}

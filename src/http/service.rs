@@ -1,0 +1,190 @@
+//! The HTTP side of a worker: frames become pages, at once or by way of the desk, and who is too slow is
+//! told to go. It never blocks.
+
+use super::desk::{Http, now_seconds};
+use super::response::{CONTINUE, Manner, Response};
+use super::session::{Progress, Session, Taken};
+use super::{MAX_CONNECTIONS, api, problem};
+use crate::broker::{Page, Unflushed};
+use crate::log::FlushTicket;
+use crate::net::{ConnId, Context, Flow, Framing, Part, Slot, TimerId};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// The bit by which the timers of this face are told from those of the other one.
+pub const TIMERS: u64 = 1 << 63;
+
+/// A connection that is looked at from time to time.
+struct Watched {
+    conn: ConnId,
+    progress: Rc<Progress>,
+    timer: TimerId,
+    /// What was seen the last time.
+    requests: u64,
+    had_begun: bool,
+}
+
+/// HTTP on one worker.
+pub struct HttpService {
+    http: Arc<Http>,
+    worker: usize,
+    watched: HashMap<u64, Watched, foldhash::fast::RandomState>,
+    /// Answers that wait for the disk.
+    unflushed: HashMap<u64, Page, foldhash::fast::RandomState>,
+    next: u64,
+    /// The worker is stopping: nothing may wait any more.
+    draining: bool,
+}
+
+impl HttpService {
+    /// The service of the worker with this index.
+    pub fn new(http: Arc<Http>, worker: usize) -> HttpService {
+        let (watched, unflushed) = (HashMap::default(), HashMap::default());
+        HttpService { http, worker, watched, unflushed, next: 0, draining: false }
+    }
+
+    /// A key that nothing else of this worker has.
+    fn key(&mut self) -> u64 {
+        let key = TIMERS | self.next;
+        self.next = (self.next + 1) & !TIMERS;
+        key
+    }
+
+    /// A connection was accepted.
+    pub fn open(&mut self, cx: &mut Context<'_>, conn: ConnId) -> Session {
+        let key = self.key();
+        let is_refused = self.http.connections.fetch_add(1, Ordering::Relaxed) >= MAX_CONNECTIONS;
+        let session = Session::watched_as(key, is_refused);
+        let timer = cx.set_timer(cx.now() + self.http.patience, key);
+        let (progress, requests) = (session.progress.clone(), 0);
+        self.watched.insert(key, Watched { conn, progress, timer, requests, had_begun: false });
+        session
+    }
+
+    /// See [`Session::framing`].
+    pub fn framing(&self, session: &Session, input: &[u8]) -> Framing {
+        session.framing(input)
+    }
+
+    /// One frame.
+    pub fn request(
+        &mut self,
+        cx: &mut Context<'_>,
+        session: &mut Session,
+        slot: Slot,
+        frame: &[u8],
+    ) -> Flow {
+        let request = match session.take(frame, &self.http.guard) {
+            Taken::Continue => {
+                cx.reply(slot, &[Part::Bytes(CONTINUE)]);
+                return Flow::Next;
+            }
+            Taken::Answer(response, manner) => return answer(cx, slot, &response, manner),
+            Taken::Page(request) => request,
+        };
+        let Http { shared, facts, .. } = &*self.http;
+        if let Some(page) = api::page_at_once(shared, facts, &request.route) {
+            return answer(cx, slot, &page, request.manner);
+        }
+        let manner = request.manner;
+        if !self.http.ask(request, self.worker, slot) {
+            return answer(cx, slot, &problem::BUSY.response(), manner);
+        }
+        session.progress.waits.set(true);
+        Flow::Hold
+    }
+
+    /// A page was made; it is given now, or when what it says is on the disk.
+    pub fn answered(&mut self, cx: &mut Context<'_>, page: Page) {
+        if page.due.is_empty() {
+            return self.give(cx, page.slot, &page.bytes, page.keep_alive);
+        }
+        let key = self.key();
+        let ticket = FlushTicket::new(self.worker, key);
+        for Unflushed { partition, bytes, .. } in &page.due {
+            partition.await_flush(*bytes, Some(ticket.clone()));
+            partition.ask_flush();
+        }
+        match ticket.settle() {
+            true => self.flushed(cx, &page),
+            // As with a Produce request: it may be on the disk soon, but not while this worker lives.
+            false if self.draining => cx.skip(page.slot),
+            false => _ = self.unflushed.insert(key, page),
+        }
+    }
+
+    /// What some answers have waited for has come.
+    pub fn wake(&mut self, cx: &mut Context<'_>, keys: &[u64]) {
+        for key in keys {
+            if let Some(page) = self.unflushed.remove(key) {
+                self.flushed(cx, &page);
+            }
+        }
+    }
+
+    /// The flush is over. What is not on the disk then has failed.
+    fn flushed(&mut self, cx: &mut Context<'_>, page: &Page) {
+        let is_flushed = page.due.iter().all(Unflushed::is_flushed);
+        let bytes = if is_flushed { &page.bytes } else { &page.otherwise };
+        self.give(cx, page.slot, bytes, page.keep_alive);
+    }
+
+    fn give(&mut self, cx: &mut Context<'_>, slot: Slot, bytes: &[u8], keep_alive: bool) {
+        let conn = slot.conn();
+        if !cx.reply(slot, &[Part::Bytes(bytes)]) {
+            return;
+        }
+        if let Some(watched) = self.watched.values().find(|watched| watched.conn == conn) {
+            watched.progress.waits.set(false);
+        }
+        match keep_alive {
+            true => cx.resume(conn),
+            false => cx.end(conn, "its last answer is given"),
+        }
+    }
+
+    /// The worker is stopping.
+    pub fn drain(&mut self, cx: &mut Context<'_>) {
+        self.draining = true;
+        for (_, page) in self.unflushed.drain() {
+            cx.skip(page.slot);
+        }
+    }
+
+    /// A connection is to be looked at.
+    pub fn timer(&mut self, cx: &mut Context<'_>, key: u64) {
+        let Some(watched) = self.watched.get_mut(&key) else { return };
+        let progress = &watched.progress;
+        let (requests, has_begun) = (progress.requests.get(), progress.has_begun.get());
+        let has_moved = requests != watched.requests || has_begun != watched.had_begun;
+        if has_moved || progress.waits.get() {
+            (watched.requests, watched.had_begun) = (requests, has_begun);
+            watched.timer = cx.set_timer(cx.now() + self.http.patience, key);
+            return;
+        }
+        let conn = watched.conn;
+        if has_begun && let Some(slot) = cx.open_slot(conn) {
+            let bytes = problem::TOO_SLOW.response().write(Manner::LAST, now_seconds());
+            cx.reply(slot, &[Part::Bytes(&bytes)]);
+        }
+        cx.end(conn, if has_begun { "its request is too slow" } else { "it asks for nothing" });
+    }
+
+    /// The connection is gone.
+    pub fn closed(&mut self, cx: &mut Context<'_>, session: &Session) {
+        self.http.connections.fetch_sub(1, Ordering::Relaxed);
+        if let Some(watched) = self.watched.remove(&session.key) {
+            cx.cancel_timer(watched.timer);
+        }
+    }
+}
+
+fn answer(cx: &mut Context<'_>, slot: Slot, response: &Response, manner: Manner) -> Flow {
+    cx.reply(slot, &[Part::Bytes(&response.write(manner, now_seconds()))]);
+    match manner.keep_alive {
+        true => Flow::Next,
+        false => Flow::End("its last answer is given".into()),
+    }
+}

@@ -1,0 +1,150 @@
+//! One HTTP connection without its socket: bytes in, requests out.
+//!
+//! A frame is a whole request; or, where the client waits to be asked for the body (`Expect: 100-continue`), its
+//! head, and the body the next one. What is wrong is a frame too, of all that has come, for it is to be
+//! answered; the connection ends behind it.
+
+use super::chunks::Chunks;
+use super::guard::Guard;
+use super::head::{Body, Head, Method};
+use super::problem::{self, Problem};
+use super::response::{Manner, Response};
+use super::route::Route;
+use super::scan::{Found, Scan};
+use crate::net::Framing;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+/// What is known of a connection.
+#[derive(Debug, Default)]
+pub struct Session {
+    scan: RefCell<Scan>,
+    wrong: RefCell<Option<Problem>>,
+    /// A request whose body was asked for.
+    awaited: Option<Box<Head>>,
+    /// It is one too many, and is told so.
+    is_refused: bool,
+    /// By what its timer is known.
+    pub(super) key: u64,
+    pub(super) progress: Rc<Progress>,
+}
+
+/// What a connection's timer looks at.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// Requests that have come.
+    pub(super) requests: Cell<u64>,
+    /// One has begun and is not whole.
+    pub(super) has_begun: Cell<bool>,
+    /// One is at the desk.
+    pub(super) waits: Cell<bool>,
+}
+
+/// A request that is to be answered with a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Which one.
+    pub route: Route,
+    /// How to write it.
+    pub manner: Manner,
+    /// What came with it.
+    pub body: Vec<u8>,
+}
+
+/// What to do with a frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// Let the client send the body.
+    Continue,
+    /// Make the page.
+    Page(Request),
+    /// The answer is known.
+    Answer(Response, Manner),
+}
+
+impl Session {
+    /// A connection that is known to its timer by `key`.
+    pub(super) fn watched_as(key: u64, is_refused: bool) -> Session {
+        Session { key, is_refused, ..Session::default() }
+    }
+
+    /// Where the first frame ends; see [`crate::net::Service::framing`].
+    pub fn framing(&self, input: &[u8]) -> Framing {
+        match self.scan.borrow_mut().go(input) {
+            Ok(Found::Ends(size)) => Framing::Whole(size),
+            Ok(Found::More(need)) => {
+                self.progress.has_begun.set(true);
+                Framing::Incomplete { need }
+            }
+            Err(problem) => {
+                *self.wrong.borrow_mut() = Some(problem);
+                Framing::Whole(input.len())
+            }
+        }
+    }
+
+    /// Takes a frame whose end was found.
+    pub fn take(&mut self, frame: &[u8], guard: &Guard) -> Taken {
+        self.progress.has_begun.set(false);
+        self.progress.requests.set(self.progress.requests.get() + 1);
+        let scan = self.scan.take();
+        if self.is_refused {
+            return Taken::Answer(problem::TOO_MANY.response(), Manner::LAST);
+        }
+        if let Some(problem) = self.wrong.take() {
+            return Taken::Answer(problem.response(), Manner::LAST);
+        }
+        if let Some(head) = self.awaited.take() {
+            return finish(&head, frame, guard);
+        }
+        let Some(head) = scan.head else {
+            return Taken::Answer(problem::NOT_HTTP.response(), Manner::LAST);
+        };
+        let body = frame.get(scan.body_at..).unwrap_or_default();
+        if !head.expects {
+            return finish(&head, body, guard);
+        }
+        match judge(&head, guard) {
+            Ok(_) => {
+                *self.scan.get_mut() = Scan::of_body(head.body);
+                self.progress.has_begun.set(true);
+                self.awaited = Some(head);
+                Taken::Continue
+            }
+            // The body may come all the same, or not.
+            Err(response) => Taken::Answer(response, Manner { keep_alive: false, ..manner(&head) }),
+        }
+    }
+}
+
+/// The whole request is there.
+fn finish(head: &Head, body: &[u8], guard: &Guard) -> Taken {
+    let manner = manner(head);
+    match judge(head, guard) {
+        Ok(route) => Taken::Page(Request { route, manner, body: decoded(head.body, body) }),
+        Err(response) => Taken::Answer(response, manner),
+    }
+}
+
+fn judge(head: &Head, guard: &Guard) -> Result<Route, Response> {
+    guard.check(head).map_err(|problem| problem.response())?;
+    Route::of(head)
+}
+
+fn manner(head: &Head) -> Manner {
+    let (keep_alive, is_old) = (head.keep_alive, head.is_old);
+    Manner { without_body: head.method == Method::Head, keep_alive, is_old }
+}
+
+/// A body that was found to be whole.
+fn decoded(kind: Body, bytes: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    match kind {
+        Body::Length(_) => body.extend_from_slice(bytes),
+        Body::Chunked => {
+            let end = Chunks::default().go(bytes, |chunk| body.extend_from_slice(chunk));
+            debug_assert_eq!(end, Ok(Ok(bytes.len())));
+        }
+    }
+    body
+}

@@ -1,0 +1,279 @@
+//! The HTTP face of the real binary, over sockets: pages, health, metrics, who is not served, and how
+//! connections end.
+#![allow(clippy::unwrap_used)]
+
+mod broker_support;
+
+use broker_support::*;
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::process::Command;
+
+/// Topics, records and offsets of a group, as the pages show them below.
+fn fill(broker: &Broker) {
+    let mut client = broker.client();
+    client.create("plain", 1);
+    client.create("a.b", 2);
+    assert_eq!(client.append(("a.b", 1), &batch(1, 5, 100)), 0);
+    assert_eq!(client.append(("plain", 0), &batch(2, 7, 100)), 0);
+    assert_eq!(client.delete_records(("plain", 0), 3), 3);
+    client.await_coordinator("g/\u{e9}");
+    let done = [barnabas::wire::error::ErrorCode::NONE];
+    assert_eq!(client.commit_offsets("g/\u{e9}", "a.b", &[(1, 2, "")]), done);
+}
+
+fn without_internal(topics: Value) -> Vec<Value> {
+    let Value::Array(topics) = topics else { panic!("{topics}") };
+    topics.into_iter().filter(|topic| topic["name"] != "__consumer_offsets").collect()
+}
+
+#[test]
+fn pages_have_the_shapes_that_others_know() {
+    let dir = TempDir::new();
+    let (broker, address) =
+        start_pages(dir.path(), &["--set", "group.initial.rebalance.delay.ms=0"]);
+    assert_eq!(page(address, "/v1/groups"), json!([]));
+    fill(&broker);
+    let about = page(address, "/v1/broker");
+    assert_eq!(about["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(
+        (about["broker_id"].clone(), about["port"].clone()),
+        (json!(1), json!(broker.address.port()))
+    );
+    assert_eq!(about["http_port"], address.port());
+    assert_eq!((&about["log_dir"], &about["segment_size"]), (&json!(dir.path()), &json!(1 << 30)));
+    let keys =
+        ["version", "broker_id", "uptime_seconds", "port", "http_port", "io_threads", "platform"];
+    assert!(keys.iter().all(|key| !about[key].is_null()), "{about}");
+    let topics = [
+        json!({"name": "a.b", "partitions": 2, "start_offset": 0, "end_offset": 5}),
+        json!({"name": "plain", "partitions": 1, "start_offset": 3, "end_offset": 7}),
+    ];
+    assert_eq!(without_internal(page(address, "/v1/topics")), topics);
+    let partition = |at, end| json!({"partition": at, "start_offset": 0, "end_offset": end});
+    let described = json!({"name": "a.b", "partitions": [partition(0, 0), partition(1, 5)]});
+    assert_eq!(page(address, "/v1/topics/a.b"), described);
+    let group =
+        json!({"group_id": "g/\u{e9}", "state": "Empty", "generation_id": 0, "member_count": 0});
+    assert_eq!(page(address, "/v1/groups"), json!([group]));
+    let described = json!({
+        "group_id": "g/\u{e9}", "state": "Empty", "generation_id": 0, "protocol_type": "",
+        "protocol_name": "", "leader_id": "", "members": [],
+        "committed_offsets": {"a.b-1": 2}, "lag": {"a.b-1": 3},
+    });
+    assert_eq!(page(address, "/v1/groups/g%2F%C3%A9"), described);
+    let mut member = broker.client();
+    let me = member.join(Joining::new("members", ""));
+    let described = page(address, "/v1/groups/members");
+    assert_eq!(described["leader_id"], json!(me.member));
+    assert_eq!(described["members"][0]["member_id"], json!(me.member));
+    assert!(described["members"][0]["session_timeout_ms"].is_number(), "{described}");
+    assert_eq!(
+        error(address, "/v1/topics/none"),
+        (404, json!({"error": "Topic not found", "code": "UNKNOWN_TOPIC_OR_PARTITION"}))
+    );
+    assert_eq!(
+        error(address, "/v1/groups/none"),
+        (404, json!({"error": "Consumer group not found", "code": "GROUP_ID_NOT_FOUND"}))
+    );
+    let missing = json!({"error": "Not found", "code": "NOT_FOUND"});
+    assert_eq!(error(address, "/v1/nothing"), (404, missing));
+    broker.stop_cleanly();
+}
+
+#[test]
+fn metrics_have_the_names_that_dashboards_know() {
+    let dir = TempDir::new();
+    let (broker, address) = start_pages(dir.path(), &[]);
+    fill(&broker);
+    let done = [barnabas::wire::error::ErrorCode::NONE];
+    assert_eq!(broker.client().commit_offsets("a\"\\\nb", "a.b", &[(1, 5, "")]), done);
+    let (status, head, body) = get(address, "/metrics");
+    let text = String::from_utf8(body).unwrap();
+    assert_eq!(status, 200, "{text}");
+    assert!(head.contains("\r\nContent-Type: text/plain; version=0.0.4"), "{head}");
+    let port = broker.address.port();
+    for line in [
+        "# TYPE kafka_topic_partitions gauge",
+        "kafka_brokers 1",
+        &format!("kafka_broker_info{{address=\"127.0.0.1:{port}\",id=\"1\"}} 1"),
+        "kafka_topic_partitions{topic=\"a.b\"} 2",
+        "kafka_topic_partition_current_offset{partition=\"1\",topic=\"a.b\"} 5",
+        "kafka_topic_partition_oldest_offset{partition=\"0\",topic=\"plain\"} 3",
+        "kafka_topic_partition_leader{partition=\"0\",topic=\"plain\"} 1",
+        "kafka_topic_partition_leader_is_preferred{partition=\"0\",topic=\"plain\"} 1",
+        "kafka_topic_partition_replicas{partition=\"0\",topic=\"plain\"} 1",
+        "kafka_topic_partition_in_sync_replica{partition=\"0\",topic=\"plain\"} 1",
+        "kafka_topic_partition_under_replicated_partition{partition=\"0\",topic=\"plain\"} 0",
+        "kafka_consumergroup_members{consumergroup=\"g/\u{e9}\"} 0",
+        "kafka_consumergroup_current_offset{consumergroup=\"g/\u{e9}\",partition=\"1\",topic=\"a.b\"} 2",
+        "kafka_consumergroup_current_offset_sum{consumergroup=\"g/\u{e9}\",topic=\"a.b\"} 2",
+        "kafka_consumergroup_lag{consumergroup=\"g/\u{e9}\",partition=\"1\",topic=\"a.b\"} 3",
+        "kafka_consumergroup_lag_sum{consumergroup=\"g/\u{e9}\",topic=\"a.b\"} 3",
+        "kafka_consumergroup_lag_sum{consumergroup=\"a\\\"\\\\\\nb\",topic=\"a.b\"} 0",
+    ] {
+        assert!(text.lines().any(|found| found == line), "no {line:?} in\n{text}");
+    }
+    // Each family once, all its lines behind its head.
+    let mut seen = std::collections::BTreeSet::new();
+    let mut last = "";
+    for line in text.lines().filter(|line| !line.starts_with("# HELP")) {
+        let name = line.trim_start_matches("# TYPE ").split(['{', ' ']).next().unwrap();
+        assert_eq!(line.starts_with("# "), name != last, "{line}");
+        assert!(name == last || seen.insert(name), "{line}");
+        last = name;
+    }
+    broker.stop_cleanly();
+}
+
+#[test]
+fn looking_at_topics_opens_no_logs() {
+    let dir = TempDir::new();
+    let (broker, address) = start_pages(dir.path(), &[]);
+    fill(&broker);
+    let before = page(address, "/v1/topics");
+    broker.stop_cleanly();
+    let (broker, address) = start_pages(dir.path(), &["--log-level", "debug"]);
+    assert_eq!(without_internal(page(address, "/v1/topics")), without_internal(before));
+    assert_eq!(get(address, "/metrics").0, 200);
+    // What opening a log has found is said at that level.
+    let opened = |broker: &Broker, name: &str| {
+        broker.log().iter().any(|line| line.contains(name) && line.contains("RecoveryReport"))
+    };
+    assert!(!opened(&broker, "a.b-1: ") && !opened(&broker, "plain-0: "), "{:#?}", broker.log());
+    broker.client().fetch_all(("plain", 0));
+    broker.logged(&["plain-0: ", "RecoveryReport"]);
+    broker.stop_cleanly();
+}
+
+#[test]
+fn requests_of_one_connection_are_answered_in_their_order() {
+    let dir = TempDir::new();
+    let (broker, address) = start_pages(dir.path(), &[]);
+    let host = "Host: localhost\r\n";
+    let requests = [
+        format!("GET /v1/topics HTTP/1.1\r\n{host}\r\n"),
+        format!("GET /livez HTTP/1.1\r\n{host}Content-Length: 4\r\n\r\nGET "),
+        format!("HEAD /metrics HTTP/1.1\r\n{host}\r\n"),
+        format!(
+            "GET /none HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"
+        ),
+        format!("POST /livez HTTP/1.1\r\n{host}Content-Type: application/json\r\n\r\n"),
+        format!("GET /livez HTTP/1.1\r\n{host}Expect: 100-continue\r\nContent-Length: 1\r\n\r\na"),
+        format!("GET /healthz HTTP/1.1\r\n{host}\r\n"),
+        "GET /livez HTTP/1.1\r\nHost: evil.example\r\n\r\n".to_owned(),
+        "nonsense\r\n\r\n".to_owned(),
+        format!("GET /livez HTTP/1.1\r\n{host}\r\n"),
+    ];
+    let expected = [200, 200, 200, 404, 405, 100, 200, 200, 421, 400];
+    let bytes = requests.concat();
+    for piece in [bytes.len(), 100, 7, 1] {
+        let mut stream = connect(address);
+        for piece in bytes.as_bytes().chunks(piece) {
+            stream.write_all(piece).unwrap();
+        }
+        let answers: Vec<_> =
+            expected.iter().enumerate().map(|(at, _)| answer(&mut stream, at == 2)).collect();
+        let found: Vec<_> = answers.iter().map(|(status, ..)| *status).collect();
+        assert_eq!(found, expected, "in pieces of {piece}");
+        assert_eq!(answers[0].2.first(), Some(&b'['), "the desk's page comes first");
+        assert!(answers[4].1.contains("\r\nAllow: GET, HEAD\r\n"), "{}", answers[4].1);
+        assert!(answers.iter().all(|answer| !answer.1.to_lowercase().contains("access-control")));
+        assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0, "what cannot be read is the end");
+    }
+    assert!(!broker.log().iter().any(|line| line.contains("WARN")), "{:?}", broker.log());
+    broker.stop_cleanly();
+}
+
+#[test]
+fn whoever_is_too_slow_is_told_to_go() {
+    let dir = TempDir::new();
+    let (broker, address) = start_pages(dir.path(), &["--set", "barnabas.http.timeout.ms=100"]);
+    let mut idle = connect(address);
+    let mut slow = connect(address);
+    slow.write_all(b"GET /livez HTTP/1.1\r\nHost: loc").unwrap();
+    let (status, head, body) = answer(&mut slow, false);
+    assert_eq!((status, slow.read(&mut [0]).unwrap()), (408, 0), "{head}");
+    assert!(body.starts_with(b"{\"error\":"));
+    assert_eq!(idle.read(&mut [0]).unwrap(), 0, "without a word");
+    // A half-closed one is answered all the same.
+    let mut half = connect(address);
+    half.write_all(b"GET /v1/topics HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    half.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(answer(&mut half, false).0, 200);
+    broker.stop_cleanly();
+}
+
+#[test]
+fn there_is_a_limit_on_connections() {
+    let dir = TempDir::new();
+    let (broker, address) = start_pages(dir.path(), &[]);
+    let request = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let mut kept: Vec<TcpStream> = (0..256).map(|_| connect(address)).collect();
+    for stream in &mut kept {
+        stream.write_all(request).unwrap();
+        assert_eq!(answer(stream, false).0, 200);
+    }
+    let mut one_more = connect(address);
+    one_more.write_all(request).unwrap();
+    assert_eq!(answer(&mut one_more, false).0, 503);
+    assert_eq!(one_more.read(&mut [0]).unwrap(), 0);
+    kept.iter_mut().for_each(|stream| stream.write_all(request).unwrap());
+    assert!(kept.iter_mut().all(|stream| answer(stream, false).0 == 200));
+    broker.client().api_versions();
+    broker.stop_cleanly();
+}
+
+#[test]
+fn a_listener_is_there_by_default_unless_its_port_is_taken() {
+    let dir = TempDir::new();
+    // Whoever has the port, it is taken.
+    let _taken = TcpListener::bind("127.0.0.1:8080");
+    let hosts = ["--set", "barnabas.http.hosts=some.name"];
+    let broker = Broker::start(dir.path(), &hosts);
+    assert_eq!(pages_of(&broker), None, "{}", broker.line);
+    broker.logged(&["WARN", "127.0.0.1:8080", "left out"]);
+    broker.client().api_versions();
+    broker.stop_cleanly();
+
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let data = dir.join("other");
+    let asked = ["--port", "0", "--data-dir", data.to_str().unwrap(), "--http-port", &port];
+    let refused = refused(command(&asked));
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains(&format!("cannot listen on 127.0.0.1:{port}")), "{refused:?}");
+    assert!(!data.exists(), "nothing is touched");
+
+    let broker = Broker::start(dir.path(), &["--http-port", "0"]);
+    assert_eq!(pages_of(&broker), None, "{}", broker.line);
+    broker.stop_cleanly();
+}
+
+#[test]
+fn the_healthcheck_asks_the_running_broker() {
+    let dir = TempDir::new();
+    let (broker, address) = start_pages(dir.path(), &[]);
+    for path in ["/livez", "/readyz", "/healthz"] {
+        assert_eq!(page(address, path), json!({"status": "ok"}), "{path}");
+    }
+    let check = |port: u16| {
+        let mut check = Command::new(binary());
+        check.args(["healthcheck", "--http-port", &port.to_string()]);
+        let output = check.output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert_eq!(said.lines().count(), 1, "{said}");
+        (output.status.code(), said)
+    };
+    let (code, said) = check(address.port());
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("ok"), "{said}");
+    assert_eq!(check(0).0, Some(1));
+    let (code, said) = check(broker.address.port());
+    assert_eq!(code, Some(1), "Kafka's listener is no health: {said}");
+    broker.stop_cleanly();
+    let (code, said) = check(address.port());
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("refused"), "{said}");
+}
