@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 mod json_line;
 mod service_manager;
+mod text_line;
 
 use barnabas::broker::{self, Broker, Endpoint, Place, Shared, StoredSettings, WorkerMessage};
 use barnabas::config::flags::{self, Command, Show, Start};
@@ -22,6 +23,7 @@ use barnabas::net;
 use json_line::json_line;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use text_line::text_line;
 
 /// What a broker exits with if it cannot start with what it was given.
 const UNUSABLE: u8 = 2;
@@ -55,9 +57,11 @@ fn main() -> ExitCode {
 fn log_to_stderr(config: &Config) {
     let mut logger = env_logger::Builder::new();
     logger.filter_level(config.log_level());
-    if config.log_is_json() {
-        logger.format(|out, record| out.write_all(json_line(record, SystemTime::now()).as_bytes()));
-    }
+    match config.log_is_json() {
+        true => logger
+            .format(|out, record| out.write_all(json_line(record, SystemTime::now()).as_bytes())),
+        false => logger.format(|out, record| out.write_all(text_line(record).as_bytes())),
+    };
     logger.init();
 }
 

@@ -1,6 +1,7 @@
 //! What members of groups cost: heartbeats of a thousand groups of ten, at the pace that clients have them by
-//! default, each member on a connection of its own; and how long one group of two thousand takes to
-//! rebalance. Both protocols. `BENCH_GROUPS` is another number of groups.
+//! default, each member on a connection of its own, evenly spread, and with those of a group at once, as they
+//! begin when all have synced; and how long one group of two thousand takes to rebalance. Both
+//! protocols. `BENCH_GROUPS` is another number of groups.
 //!
 //! The echo beside it gets as many bytes at the same pace: most of what a heartbeat costs is that
 //! somebody must wake up for it.
@@ -214,8 +215,8 @@ fn is_balanced(group: &[Member], partitions: usize) -> bool {
 fn heartbeats(data: &Scratch, groups: usize) {
     heading(&format!("heartbeats of {groups} groups of {SIZE}: one worker, medians"));
     println!(
-        "{:<32} {:>8} {:>8} {:>8} {:>8} {:>12} {:>13}",
-        "", "echo us", "us", "ratio", "beats/s", "% of a core", "in a row, us"
+        "{:<44} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>13}",
+        "", "echo us", "us", "ratio", "beats/s", "echo %", "% core", "in a row, us"
     );
     let broker = Server::pinned_broker(data.path());
     let mut client = ready(&broker);
@@ -246,31 +247,48 @@ fn heartbeats(data: &Scratch, groups: usize) {
         let frames: Vec<Vec<u8>> = members.iter().map(beat).collect();
         let answer =
             members.first_mut().map_or(0, |member| member.client.call(&frames[0]).len() + 4);
-        let floor = Floor { kind: Kind::Echo, answer, range: 0, file: 0 };
-        let (mut least, mut ours) = (Vec::new(), Vec::new());
-        for _ in 0..process::runs() {
-            let echo = Server::start(floor.command()).pinned();
-            // A process has a limit of open files: half as many, twice as often.
-            let half = frames.len() / 2;
-            let mut idle: Vec<Client> = (0..half).map(|_| Client::connect(echo.address)).collect();
-            let idle = idle.iter_mut().collect();
-            least.push(paced(&echo, idle, &frames[..half], pace / 2));
-            let clients = members.iter_mut().map(|member| &mut member.client).collect();
-            ours.push(paced(&broker, clients, &frames, pace));
+        for together in [1, SIZE] {
+            let (least, ours) = beside(&broker, &mut members, &frames, (answer, pace, together));
+            let ratios: Vec<f64> = ours.iter().zip(&least).map(|(a, b)| a.0 / b.0).collect();
+            let shape = if together == 1 { "" } else { ", a group at once" };
+            println!(
+                "{:<44} {:>8.2} {:>8.2} {:>8.2} {:>8.0} {:>8.2} {:>8.2} {:>13.2}",
+                format!("{name}, every {} s{shape}", pace.as_secs()),
+                median(&least, |run| run.0),
+                median(&ours, |run| run.0),
+                median(&ratios, |ratio| *ratio),
+                frames.len() as f64 / pace.as_secs_f64(),
+                median(&least, |run| run.1),
+                median(&ours, |run| run.1),
+                in_a_row(&broker, &frames, answer),
+            );
         }
-        let ratios: Vec<f64> = ours.iter().zip(&least).map(|(a, b)| a.0 / b.0).collect();
-        println!(
-            "{:<32} {:>8.2} {:>8.2} {:>8.2} {:>8.0} {:>12.2} {:>13.2}",
-            format!("{name}, every {} s", pace.as_secs()),
-            median(&least, |run| run.0),
-            median(&ours, |run| run.0),
-            median(&ratios, |ratio| *ratio),
-            frames.len() as f64 / pace.as_secs_f64(),
-            median(&ours, |run| run.1),
-            in_a_row(&broker, &frames, answer),
-        );
     }
     broker.stop();
+}
+
+type Runs = Vec<(f64, f64)>;
+
+/// The echo and the broker in turns: see [`paced`].
+fn beside(
+    broker: &Server,
+    members: &mut [Member],
+    frames: &[Vec<u8>],
+    (answer, pace, together): (usize, Duration, usize),
+) -> (Runs, Runs) {
+    let floor = Floor { kind: Kind::Echo, answer, range: 0, file: 0 };
+    let (mut least, mut ours) = (Vec::new(), Vec::new());
+    for _ in 0..process::runs() {
+        let echo = Server::start(floor.command()).pinned();
+        // A process has a limit of open files: half as many, twice as often.
+        let half = frames.len() / 2;
+        let mut idle: Vec<Client> = (0..half).map(|_| Client::connect(echo.address)).collect();
+        let idle = idle.iter_mut().collect();
+        least.push(paced(&echo, idle, &frames[..half], (pace / 2, together)));
+        let clients = members.iter_mut().map(|member| &mut member.client).collect();
+        ours.push(paced(broker, clients, frames, (pace, together)));
+    }
+    (least, ours)
 }
 
 /// Microseconds of the worker's time by the heartbeat when they come 64 at a time, so that nobody wakes up for
@@ -295,13 +313,13 @@ fn in_a_row(broker: &Server, frames: &[Vec<u8>], answer: usize) -> f64 {
     median(&(0..process::runs()).map(run).collect::<Vec<_>>(), |micros| *micros)
 }
 
-/// Two paces of heartbeats, evenly spread. Microseconds of the process's time by the heartbeat, and
-/// its share of a core in percent.
+/// Two paces of heartbeats, evenly spread, so many at once. Microseconds of the process's time by the
+/// heartbeat, and its share of a core in percent.
 fn paced(
     server: &Server,
     mut clients: Vec<&mut Client>,
     frames: &[Vec<u8>],
-    pace: Duration,
+    (pace, together): (Duration, usize),
 ) -> (f64, f64) {
     const ROUNDS: usize = 2;
     process::pin(0, process::LOAD_CPU);
@@ -310,7 +328,7 @@ fn paced(
     let began = Instant::now();
     let count = frames.len() * ROUNDS;
     for at in 0..count {
-        let due = began + pace * ROUNDS as u32 * at as u32 / count as u32;
+        let due = began + pace * ROUNDS as u32 * (at - at % together) as u32 / count as u32;
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         let member = at % frames.len();
         if at >= frames.len() {

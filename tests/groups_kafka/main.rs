@@ -128,6 +128,9 @@ fn run(kafka: &mut Kafka, seed: u64) -> (u64, bool) {
         records.push(classic_group(&mut members, random, &topics));
     }
     pair.load(&records);
+    for member in members.iter().filter(|member| member.is_classic) {
+        pair.speaks(&member.id, true);
+    }
     for _ in 0..STEPS {
         match random.below(100) {
             0..5 => put_topic(&mut pair, random, &mut made),

@@ -164,6 +164,7 @@ impl Member {
             ErrorCode::NONE if epoch < 0 => self.is_in = false,
             ErrorCode::NONE => {
                 (self.is_in, self.epoch) = (true, reply.member_epoch);
+                pair.speaks(&self.id, false);
                 if epoch == 0 {
                     self.owned.clear();
                 }
@@ -231,13 +232,16 @@ impl Member {
             protocols: Array::from(protocols),
             reason: None,
         };
+        pair.tolerant = self.is_odd(pair, true);
         let reply = pair.ask("join", 9, &request, |shard, world, caller, token, effects| {
             shard.join(world, caller, &request, token, effects);
         });
+        pair.tolerant = false;
         if let Some(Reply::Join(reply)) = reply
             && reply.code == ErrorCode::NONE
         {
             (self.is_in, self.epoch) = (true, reply.generation);
+            pair.speaks(&self.id, true);
         }
     }
 

@@ -53,9 +53,12 @@ pub struct Pair<'a> {
     /// The next answer may differ, for a reason that docs/ARCHITECTURE.md gives; then nothing more is compared.
     pub tolerant: bool,
     pub has_parted: bool,
-    /// The group was one of the consumer protocol, and it was made a classic one again.
+    /// The protocol that each member last spoke: whether it is the classic one.
+    spoke_classic: BTreeMap<String, bool>,
     was_modern: bool,
-    went_back: bool,
+    /// The group was one of the consumer protocol and was made a classic one again, or a member has come with the
+    /// other protocol.
+    has_stale_timers: bool,
     /// An expression has gone: Kafka asks itself whether all want the same before that, and not again
     /// until a member says something.
     kind_is_old: bool,
@@ -92,8 +95,9 @@ impl Pair<'_> {
             tokens: 0,
             tolerant: false,
             has_parted: false,
+            spoke_classic: BTreeMap::new(),
             was_modern: false,
-            went_back: false,
+            has_stale_timers: false,
             kind_is_old: false,
             agreed: 0,
             trace: String::new(),
@@ -145,12 +149,12 @@ impl Pair<'_> {
             let more = self.event(|shard, world, effects| fired = shard.tick(world, effects));
             records.extend(more.0);
         }
-        // Kafka forgets to cancel timers when a group goes back; they fence members that are well.
+        // Kafka forgets to cancel timers then; they fence members that are well.
         // And of two members whose time is up at once either may be the first.
         let is_epoch = |record: &&Record| {
             matches!(GroupKey::decode(&record.key), Ok(GroupKey::ConsumerGroupMetadata(_)))
         };
-        self.tolerant = self.went_back || records.iter().filter(is_epoch).count() > 1;
+        self.tolerant = self.has_stale_timers || records.iter().filter(is_epoch).count() > 1;
         self.compare(&line, "", records);
         self.tolerant = false;
     }
@@ -180,6 +184,12 @@ impl Pair<'_> {
         let _ = writeln!(self.trace, "# {shown}");
         self.compare(&line, &shown, records);
         reply
+    }
+
+    /// A member is in, by this protocol.
+    pub fn speaks(&mut self, id: &str, is_classic: bool) {
+        let before = self.spoke_classic.insert(id.to_owned(), is_classic);
+        self.has_stale_timers |= before == Some(!is_classic);
     }
 
     fn both(&mut self, line: &str, event: impl FnOnce(&mut Shard, &mut World<'_>, &mut Effects)) {
@@ -214,7 +224,7 @@ impl Pair<'_> {
         }
         self.shard.check();
         let is_modern = self.shard.describe_consumer(GROUP).is_ok();
-        self.went_back |= self.was_modern && !is_modern;
+        self.has_stale_timers |= self.was_modern && !is_modern;
         self.was_modern = is_modern;
         (records, effects.replies)
     }

@@ -229,6 +229,28 @@ def test_members_that_fetch(b):
 
 
 @scenario(settings=GROUPS)
+def test_commits_of_nothing(b):
+    """Commits that name no topic, none that is there, or no partition of one make no group; what is refused may."""
+    coordinator(b)
+    topic = Topic(b, "offsets-nothing")
+    gone = {"name": "offsets-nowhere", "topicId": NO_TOPIC, "partitions": topic.offsets(1)["partitions"]}
+    cases = {
+        "no-topic": [],
+        "unknown": [gone],
+        "no-partition": [topic.offsets()],
+        "metadata": [topic.offsets(1, metadata="x" * 65)],
+    }
+    for version in (2, 9, 10):
+        for name, topics in cases.items():
+            group = f"offsets-{name}-{version}"
+            commit(b, group, topics, f"{group}: commit", version)
+            b.call("DescribeGroups", 6, {"groups": [group]}, f"{group}: described")
+            answer = b.quiet("ListGroups", 5, {})
+            answer["groups"] = [g for g in answer["groups"] if g["groupId"] == group]
+            b.note(f"{group}: listed", "ListGroups", answer)
+
+
+@scenario(settings=GROUPS)
 def test_a_topic_that_goes(b):
     """Its offsets go with it; one with the same name begins anew."""
     coordinator(b)

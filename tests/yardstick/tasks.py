@@ -187,6 +187,27 @@ def heartbeat(bench):
 
 
 @task
+def consumer_heartbeat(bench):
+    bench.topic()
+    bench.coordinator("g")
+    join = {
+        "groupId": "g",
+        "memberId": "member",
+        "memberEpoch": 0,
+        "instanceId": None,
+        "rackId": None,
+        "rebalanceTimeoutMs": 30000,
+        "subscribedTopicNames": [TOPIC],
+        "serverAssignor": None,
+        "topicPartitions": [],
+    }
+    joined = bench.call("ConsumerGroupHeartbeat", 1, join)
+    assert joined["assignment"]["topicPartitions"], joined
+    beat = {**join, "memberEpoch": joined["memberEpoch"], "rebalanceTimeoutMs": -1, "topicPartitions": None}
+    return Request("ConsumerGroupHeartbeat", 1, {**beat, "subscribedTopicNames": None})
+
+
+@task
 def offset_commit(bench):
     bench.topic()
     partition = {

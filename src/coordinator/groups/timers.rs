@@ -57,7 +57,8 @@ struct Entry {
 /// See the module's comment. Times are ticks, in milliseconds.
 #[derive(Debug, Default)]
 pub struct Timers {
-    entries: HashMap<Timer, Entry>,
+    /// Clients choose names; what their hashes are shows nowhere.
+    entries: HashMap<Timer, Entry, foldhash::quality::RandomState>,
     queue: BinaryHeap<Reverse<(i64, Timer)>>,
 }
 
