@@ -29,7 +29,7 @@ SCRIPTS := .ci/run $(wildcard tests/*/*.sh)
 # Each step may need what the one before it made.
 .NOTPARALLEL:
 
-.PHONY: run build test kafka unit clients groups oracle lint bench yardstick churn sim fuzz setup docs deny clean
+.PHONY: run build test kafka unit clients groups oracle rest lint bench yardstick churn sim fuzz setup docs deny clean
 
 run: build
 	exec $(or $(CARGO_TARGET_DIR),target)/release/barnabas $(ARGS)
@@ -37,7 +37,7 @@ run: build
 build:
 	$(CARGO) build --release --locked
 
-test: setup unit build clients oracle
+test: setup unit build clients oracle rest
 
 setup: kafka
 	tests/clients/setup.sh
@@ -60,6 +60,9 @@ groups: build
 
 oracle: build
 	tests/oracle/run.sh
+
+rest: build
+	tests/rest/run.sh
 
 lint:
 	$(CARGO) fmt --all --check
