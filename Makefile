@@ -1,6 +1,8 @@
 # make run     build a release and start a broker on localhost:9092, its data in ./data (ARGS: more flags)
 # make test    everything: Rust's tests, real clients, Apache Kafka beside it; installs into .cache
 # make lint    format, clippy with and without default features, the style of the house, shell syntax
+# make install  binary, settings, systemd unit, below PREFIX (/usr/local), DESTDIR before it; make uninstall
+# make deb     a Debian package, in target/debian
 # make bench   measurements, see docs/PERFORMANCE.md (BENCH: only these; BENCH_ARGS: only these sections)
 # make churn   groups of every client under churn for CHURN_SECONDS (120) a round; CHURN_SEED repeats, CHURN_ARGS
 # make yardstick  instructions by the request, against tests/yardstick/table.txt (ACCEPT="why": into it)
@@ -14,6 +16,8 @@
 ACCEPT ?=
 CARGO ?= cargo
 ARGS ?=
+PREFIX ?= /usr/local
+DESTDIR ?=
 BENCH ?= broker groups log net
 BENCH_ARGS ?=
 CHURN_SECONDS ?= 120
@@ -24,20 +28,44 @@ SIM_SEEDS ?= 2000
 FUZZ_SECONDS ?= 60
 
 TOOLS := $(CURDIR)/.cache/cargo
-SCRIPTS := .ci/run $(wildcard tests/*/*.sh)
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+SCRIPTS := .ci/run $(wildcard tests/*/*.sh platform/*/*.sh)
+UNITS := $(DESTDIR)$(PREFIX)/lib/systemd/system
+DOC := $(DESTDIR)$(PREFIX)/share/doc/barnabas
 
 # Each step may need what the one before it made.
 .NOTPARALLEL:
 
-.PHONY: run build test kafka unit clients groups oracle rest lint bench yardstick churn sim fuzz setup docs deny clean
+.PHONY: run build install uninstall deb test kafka unit clients groups oracle platform rest lint bench yardstick churn sim fuzz setup docs deny clean
 
 run: build
-	exec $(or $(CARGO_TARGET_DIR),target)/release/barnabas $(ARGS)
+	exec $(TARGET)/release/barnabas $(ARGS)
 
 build:
 	$(CARGO) build --release --locked
 
-test: setup unit build clients oracle rest
+# The settings that are there already are somebody's.
+install: build
+	install -D -m 755 $(TARGET)/release/barnabas $(DESTDIR)$(PREFIX)/bin/barnabas
+	install -d $(UNITS)
+	sed 's,@PREFIX@,$(PREFIX),' platform/systemd/barnabas.service >$(UNITS)/barnabas.service
+	install -D -m 644 -t $(DOC) README.md CHANGELOG.md LICENSE docs/CONFIGURATION.md
+	test -e $(DESTDIR)/etc/barnabas/server.properties || \
+		install -D -m 644 platform/server.properties $(DESTDIR)/etc/barnabas/server.properties
+
+# Not the settings, not the data.
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/barnabas $(UNITS)/barnabas.service
+	rm -rf $(DOC)
+
+deb: export DESTDIR = $(TARGET)/debian/root
+deb:
+	rm -rf $(DESTDIR)
+	$(MAKE) install PREFIX=/usr
+	mv $(DESTDIR)/usr/share/doc/barnabas/LICENSE $(DESTDIR)/usr/share/doc/barnabas/copyright
+	platform/debian/build.sh $(DESTDIR) $(TARGET)/debian
+
+test: setup unit build clients oracle platform rest
 
 setup: kafka
 	tests/clients/setup.sh
@@ -63,6 +91,10 @@ oracle: build
 
 rest: build
 	tests/rest/run.sh
+
+# What is installed, and what systemd and dpkg say of it.
+platform: build
+	tests/platform/run.sh
 
 lint:
 	$(CARGO) fmt --all --check

@@ -9,6 +9,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
 
 mod json_line;
+mod service_manager;
 
 use barnabas::broker::{self, Broker, Endpoint, Place, Shared, StoredSettings, WorkerMessage};
 use barnabas::config::flags::{self, Command, Show, Start};
@@ -16,6 +17,7 @@ use barnabas::config::{self, Config};
 use barnabas::faces::Faces;
 use barnabas::http::{self, Facts, Http, HttpService};
 use barnabas::kafka::KafkaService;
+use barnabas::log::limits::OpenFiles;
 use barnabas::net;
 use json_line::json_line;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -110,14 +112,13 @@ fn unusable(line: &str) -> ExitCode {
 fn run(start: Start) -> Result<ExitCode, String> {
     start.warnings.iter().for_each(|warning| log::warn!("{warning}"));
     let config = Arc::new(start.config);
-    if let Err(why) = barnabas::log::limits::raise_open_files() {
-        log::warn!("the limit on open files stays as it is: {why}");
-    }
     // From here on a signal is kept until somebody looks, so that none falls between.
     let signals = Signals::new([SIGHUP, SIGINT, SIGTERM])
         .map_err(|why| format!("cannot wait for signals: {why}"))?;
     tell_unopened(&config);
-    let options = options(&config)?;
+    let mut options = options(&config)?;
+    let open_files = divide_open_files(&options)?;
+    options.limits.max_open = usize::try_from(open_files.connections).unwrap_or(usize::MAX);
     let bound = net::bind::<WorkerMessage>(&options).map_err(|why| why.to_string())?;
     // A broker without one of its threads would take connections and not serve them.
     let watched = signals.handle();
@@ -132,7 +133,7 @@ fn run(start: Start) -> Result<ExitCode, String> {
     broker.attach(bound.senders(), endpoints);
     let shared = broker.shared().clone();
     let pages: Vec<SocketAddr> = bound.addresses_of(config.listeners().len()).collect();
-    let running = bound.start(services(shared, &config, &addresses, &pages));
+    let running = bound.start(services(shared.clone(), &config, &addresses, &pages));
     let running = match running {
         Ok(running) => running,
         Err(why) => {
@@ -143,9 +144,10 @@ fn run(start: Start) -> Result<ExitCode, String> {
             return Err(format!("cannot start the threads: {why}"));
         }
     };
-    announce(&config, &addresses, &pages);
+    service_manager::ready(&shared, &announce(&config, &addresses, &pages));
     broker.settle();
     let signal = signals.recv().ok();
+    service_manager::stopping();
     match signal {
         Some(signal) => log::info!("signal {signal}: stopping"),
         None => log::error!("a thread that serves connections has ended: stopping"),
@@ -216,8 +218,8 @@ fn tell_unopened(config: &Config) {
     }
 }
 
-/// The one line on standard output: the listeners answer now.
-fn announce(config: &Config, addresses: &[Vec<SocketAddr>], pages: &[SocketAddr]) {
+/// Writes, and gives, the one line on standard output: the listeners answer now.
+fn announce(config: &Config, addresses: &[Vec<SocketAddr>], pages: &[SocketAddr]) -> String {
     let mut listeners = Vec::new();
     for (listener, addresses) in config.listeners().iter().zip(addresses) {
         listeners.extend(addresses.iter().map(|a| format!("{}://{a}", listener.name)));
@@ -226,6 +228,7 @@ fn announce(config: &Config, addresses: &[Vec<SocketAddr>], pages: &[SocketAddr]
     let line =
         format!("barnabas {} is ready: {}\n", env!("CARGO_PKG_VERSION"), listeners.join(", "));
     print(&line);
+    line
 }
 
 fn options(config: &Config) -> Result<net::Options, String> {
@@ -264,6 +267,14 @@ fn options(config: &Config) -> Result<net::Options, String> {
         pinned: config.workers_pinned(),
         ..Default::default()
     })
+}
+
+/// Leaves descriptors to what a broker has open all the time, beside logs and connections: a few of its
+/// own, sixteen at most, two for each worker, and its listening sockets.
+fn divide_open_files(options: &net::Options) -> Result<OpenFiles, String> {
+    let doors: usize = options.listeners.iter().map(|listen| listen.addresses.len()).sum();
+    let own = u64::try_from(16 + 2 * options.workers + doors).unwrap_or(u64::MAX);
+    barnabas::log::limits::divide_open_files(own)
 }
 
 /// How many connections may wait to be accepted. Kafka's default of 50 makes clients that connect in

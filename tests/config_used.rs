@@ -25,6 +25,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("barnabas.io.sqpoll", "io_sqpoll"),
     ("barnabas.log.format", "log_is_json"),
     ("barnabas.log.level", "log_level"),
+    ("barnabas.unwritten.bytes", "unwritten_bytes"),
     ("barnabas.workers", "workers"),
     ("barnabas.workers.pinned", "workers_pinned"),
     ("broker.id", "node_id"),

@@ -14,7 +14,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// The bounds behind which flushes stop.
-const FOLIO: u64 = 2 << 20;
+const FOLIO: u64 = 256 << 10;
 const BATCH: usize = 16_000;
 
 type Done = Box<dyn FnMut() + Send>;
@@ -184,10 +184,10 @@ fn no_more_is_left_than_the_pace_allows() {
     let (_disk, _alone) = Disk::watch();
     let dir = TempDir::new("pace");
     let keepers = idle_keepers();
-    keepers.flusher.set_pace(-1, 1 << 20);
+    keepers.flusher.set_pace(-1, FOLIO as i64 / 4);
     let log = Log::create(dir.partition(), Arc::new(TopicConfig::default()), keepers).unwrap();
     let (count, _) = append_much(&log);
-    assert_eq!(log.flush_behind().unwrap() as u64, count, "more than a MiB would be left");
+    assert_eq!(log.flush_behind().unwrap() as u64, count, "more than that would be left");
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn who_waits_for_a_flush_gets_all_of_it() {
     let keepers = Keepers::spawn().unwrap();
     let (tell, told) = channel();
     keepers.flusher.set_delivery(Box::new(move |_, keys| _ = tell.send(keys)));
-    let config = Arc::new(TopicConfig { flush_messages: 200, ..TopicConfig::default() });
+    let config = Arc::new(TopicConfig { flush_messages: 20, ..TopicConfig::default() });
     let log = Log::create(dir.partition(), config, keepers.clone()).unwrap();
     let (count, _) = append_much(&log);
     let end = count as i64 + 1;

@@ -136,6 +136,24 @@ fn limits_on_connections_turn_the_next_one_away() {
 }
 
 #[test]
+fn who_finds_no_place_waits_until_there_is_one() {
+    let server = serve(limits(|limits| limits.max_open = 2));
+    let (mut one, mut two) = (server.connect(), server.connect());
+    assert_eq!(one.call(ECHO, b"one"), b"one");
+    assert_eq!(two.call(ECHO, b"two"), b"two");
+    let mut waiting: Vec<_> = (0..5).map(|_| server.connect()).collect();
+    waiting.iter_mut().for_each(|late| late.stream.write_all(&frame(ECHO, b"late")).unwrap());
+    assert_eq!(one.call(ECHO, b"again"), b"again");
+    assert_eq!(server.places_taken(), 2);
+    drop(one);
+    for mut late in waiting {
+        assert_eq!(late.receive(), b"late");
+        assert!(server.places_taken() <= 2);
+    }
+    assert_eq!(two.call(ECHO, b"still there"), b"still there");
+}
+
+#[test]
 fn a_crowd_of_unfinished_frames_stays_within_memory_and_finishes() {
     let limit = 4 << 20;
     let server = serve(limits(|limits| limits.max_memory = limit));

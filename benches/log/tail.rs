@@ -23,7 +23,7 @@ const LONG: Duration = Duration::from_millis(1);
 const BATCH: usize = 16 << 10;
 /// And the share of all bytes that is appended so fast. At the slowest rate no bound of a folio is passed between
 /// two flushes, so that each of them protects the tail.
-const MIB_PER_SECOND: [(u64, u64); 3] = [(10, 16), (50, 1), (200, 1)];
+const MIB_PER_SECOND: [(u64, u64); 4] = [(1, 128), (10, 16), (50, 1), (200, 1)];
 
 /// How the log is flushed: by this pace, or by the system alone.
 const PACES: [(&str, i64, i64); 2] =

@@ -340,10 +340,25 @@ fn spawn_keepers(data_dir: &DataDir, config: &Config) -> Result<Keepers, StartEr
     let flusher = &keepers.flusher;
     match data_dir.is_temporary() {
         true => flusher.switch_off(),
-        false => flusher.set_pace(config.flush_ms(), config.flush_bytes()),
+        false => {
+            flusher.set_pace(config.flush_ms(), config.flush_bytes());
+            flusher.set_limit(unwritten_limit(config));
+        }
     }
     flusher.set_data_dir(data_dir.path());
     Ok(keepers)
+}
+
+/// Where producers are slowed down. Nowhere if nothing is flushed by its time: the rest of a log that nobody
+/// writes to any more would be waited for in vain.
+fn unwritten_limit(config: &Config) -> Option<u64> {
+    if config.flush_ms() < 0 {
+        return None;
+    }
+    match u64::try_from(config.unwritten_bytes()) {
+        Ok(0) => Some(crate::log::background_limit()),
+        limit => limit.ok(),
+    }
 }
 
 impl Shared {

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::checker::Checker;
 use super::checkpoints::Checkpoints;
@@ -41,6 +41,8 @@ pub enum WorkerMessage {
     Page(Page),
     /// A part of an answer that goes on.
     Piece(Piece),
+    /// Whether the worker lives; it says so by adding one.
+    Ping(Arc<AtomicUsize>),
 }
 
 /// A part of an answer to an HTTP request that goes on.
@@ -179,10 +181,25 @@ impl Shared {
         send_for_sure(sender, message);
     }
 
+    /// Asks every worker to add one, and says how many there are. May block for as long as one does not look
+    /// at what it is told.
+    pub fn ask_workers(&self, answers: &Arc<AtomicUsize>) -> usize {
+        let workers = self.workers.get().map_or(&[][..], |workers| workers);
+        for sender in workers {
+            send_for_sure(sender, WorkerMessage::Ping(answers.clone()));
+        }
+        workers.len()
+    }
+
     /// Has what a fetch wants read into memory by who may wait for the disk, and then wakes what
     /// `worker` has parked under `key`. False if that cannot be done: then nobody is woken.
     pub fn warm(self: &Arc<Self>, reads: Vec<ColdRead>, worker: usize, key: u64) -> bool {
         self.warmer.warm(self, reads, worker, key)
+    }
+
+    /// The time for which a connection that has brought so many bytes of records is not to be read.
+    pub fn price_of(&self, bytes: u64) -> Duration {
+        self.keepers.flusher.price_of(bytes)
     }
 
     /// Whether the broker stops: nothing new is begun.

@@ -325,6 +325,8 @@ accessors! {
     flush_ms: i64 = "barnabas.flush.ms";
     /// `barnabas.io.sqpoll`
     io_sqpoll: bool = "barnabas.io.sqpoll";
+    /// `barnabas.unwritten.bytes`; -1: producers are never slowed down; 0: by the system's limit
+    unwritten_bytes: i64 = "barnabas.unwritten.bytes";
     /// `barnabas.workers.pinned`
     workers_pinned: bool = "barnabas.workers.pinned";
     /// `connections.max.idle.ms`; negative: never closed for being idle

@@ -34,6 +34,7 @@ mod offset_for_leader_epoch;
 mod parked;
 mod produce;
 mod service;
+mod throttle;
 mod trace;
 mod wakes;
 

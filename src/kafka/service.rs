@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::apis::{self, Handler};
 use super::call::{Call, Origin};
@@ -14,6 +15,7 @@ use super::fetch::{self, ParkedFetch};
 use super::groups::{self, ParkedFrame, ParkedGroup};
 use super::parked::Parked;
 use super::produce::ParkedProduce;
+use super::throttle::{Debt, Muted};
 use super::trace;
 use super::wakes::Wakes;
 use super::{api_versions, produce};
@@ -36,9 +38,10 @@ const SIZE: usize = 4;
 #[derive(Debug)]
 pub struct Session {
     origin: Origin,
+    debt: Debt,
 }
 
-/// A request that is answered later.
+/// A request that is answered later, or something else that a worker does later.
 pub enum ParkedRequest {
     /// A long poll: until there is data.
     Fetch(ParkedFetch),
@@ -50,6 +53,8 @@ pub enum ParkedRequest {
     Replies(Vec<(Token, Reply)>, Unflushed),
     /// A finished answer: until what it says is on the disk.
     Frame(ParkedFrame),
+    /// A connection that is not read: until its time is over.
+    Muted(Muted),
 }
 
 impl ParkedRequest {
@@ -60,6 +65,7 @@ impl ParkedRequest {
             Self::Produce(parked) => Some(parked.conn()),
             Self::Group(parked) => Some(parked.conn()),
             Self::Frame(parked) => Some(parked.conn()),
+            Self::Muted(muted) => Some(muted.conn()),
             Self::Replies(..) => None,
         }
     }
@@ -107,7 +113,7 @@ impl KafkaService {
     fn dispatch(
         &mut self,
         cx: &mut Context<'_>,
-        session: &Session,
+        session: &mut Session,
         slot: Slot,
         frame: &[u8],
     ) -> Flow {
@@ -154,7 +160,7 @@ impl KafkaService {
                 }
             }
             Handler::Service if api.key == ApiKey::Produce => {
-                return produce::serve(self, cx, &call, slot, &mut reader);
+                return produce::serve(self, cx, &call, slot, &mut reader, &mut session.debt);
             }
             Handler::Service if api.key == ApiKey::Fetch => {
                 return fetch::serve(self, cx, &call, slot, &mut reader);
@@ -203,8 +209,8 @@ impl KafkaService {
                 }
                 Some(ParkedRequest::Frame(parked)) => parked.answer(cx),
                 None if key >> 63 != 0 => self.others.push(*key),
-                // A group is answered, never woken.
-                Some(ParkedRequest::Group(_)) | None => {}
+                // A group is answered, and time passes: neither is woken.
+                Some(ParkedRequest::Group(_) | ParkedRequest::Muted(_)) | None => {}
             }
         }
     }
@@ -266,7 +272,7 @@ impl Service for KafkaService {
         let (listener, local, remote) = (peer.listener, peer.local, peer.remote);
         let origin = Origin { listener, local, remote, conn: peer.number };
         trace::opened(&self.shared, self.worker, &origin);
-        Session { origin }
+        Session { origin, debt: Debt::default() }
     }
 
     fn framing(&self, _session: &Session, input: &[u8]) -> Framing {
@@ -305,6 +311,9 @@ impl Service for KafkaService {
                 groups::deliver(self, cx, replies, unflushed);
             }
             WorkerMessage::NoGroups => self.give_up_groups(cx),
+            WorkerMessage::Ping(answers) => {
+                answers.fetch_add(1, Ordering::Relaxed);
+            }
             // The other face's.
             WorkerMessage::Page(_) | WorkerMessage::Piece(_) => {}
             WorkerMessage::Answer(slot, Err(why)) => {
@@ -319,8 +328,13 @@ impl Service for KafkaService {
     }
 
     fn timer(&mut self, cx: &mut Context<'_>, key: u64) {
-        if let Some(ParkedRequest::Fetch(parked)) = self.parked.take(key) {
-            fetch::resume(self, cx, parked, fetch::Why::Timeout);
+        match self.parked.take(key) {
+            Some(ParkedRequest::Fetch(parked)) => {
+                fetch::resume(self, cx, parked, fetch::Why::Timeout);
+            }
+            Some(ParkedRequest::Muted(muted)) => muted.end(cx),
+            // Nothing else has a timer.
+            _ => {}
         }
     }
 
@@ -348,6 +362,7 @@ impl Service for KafkaService {
                 }
                 Some(ParkedRequest::Group(parked)) => groups::give_up(self, cx, &parked),
                 Some(ParkedRequest::Frame(parked)) => parked.leave(cx),
+                Some(ParkedRequest::Muted(muted)) => muted.end(cx),
                 // Those whom they answer are given up by themselves.
                 Some(ParkedRequest::Replies(..)) => {}
                 None => {}
@@ -359,8 +374,10 @@ impl Service for KafkaService {
         // Long polls of a connection that is gone: give their registrations back now, not at their
         // timeout, or a client that reconnects in a loop would pile them up.
         for key in self.parked.keys_where(|parked| parked.conn() == Some(conn)) {
-            if let Some(ParkedRequest::Fetch(parked)) = self.parked.take(key) {
-                parked.forget(cx);
+            match self.parked.take(key) {
+                Some(ParkedRequest::Fetch(parked)) => parked.forget(cx),
+                Some(ParkedRequest::Muted(muted)) => muted.end(cx),
+                _ => {}
             }
         }
     }

@@ -100,7 +100,7 @@ impl Log {
             activate(writer, &self.dir(), batch.now_ms)?;
         }
         if !std::mem::replace(&mut writer.listed, true) {
-            rest::opened(&self.writer, &self.next, &self.keepers.preparer);
+            rest::opened(self);
         }
         if should_roll(writer, batch) {
             self.roll(writer, batch.now_ms)?;

@@ -21,6 +21,7 @@ use super::error::StorageError;
 use super::flusher::{Flusher, Job};
 use super::milestone::LastMilestone;
 use super::offsets::{Position, Watermarks};
+use super::pressure::Share;
 use super::segment::Segment;
 use crate::config::TopicConfig;
 use std::io;
@@ -115,6 +116,8 @@ pub(crate) struct Durability {
     pub(super) appended: AtomicU64,
     poked_at: AtomicU64,
     pub(super) flushed_bytes: AtomicU64,
+    /// What it has in what all logs together have not written back.
+    pub(super) share: Share,
     /// Up to here a flush meets no append.
     pub(super) milestone: LastMilestone,
     pub(super) work: Mutex<Work>,
@@ -171,6 +174,7 @@ impl Durability {
             appended: AtomicU64::new(0),
             poked_at: AtomicU64::new(0),
             flushed_bytes: AtomicU64::new(0),
+            share: Share::of(&flusher.ground().pressure),
             milestone: LastMilestone::default(),
             work: Mutex::default(),
             waiting: Mutex::default(),
@@ -243,6 +247,7 @@ impl Durability {
     /// published before a flush reads the end (both under the lock of the watermarks) is covered
     /// by it; otherwise that flush has cleared the flag before, and it is seen here.
     pub(crate) fn note_append(self: &Arc<Self>, bytes: u64, flusher: &Flusher) {
+        self.share.appended(bytes);
         let appended = self.appended.load(Ordering::Relaxed) + bytes;
         self.appended.store(appended, Ordering::Relaxed);
         if !self.registered.load(Ordering::Acquire) {
@@ -308,6 +313,7 @@ impl Durability {
     /// The files are about to go: nothing is flushed any more.
     pub(crate) fn retire(&self) {
         self.retired.store(true, Ordering::Release);
+        self.share.give_up();
     }
 
     /// Records beyond `offset` are gone: they are neither flushed nor trusted.

@@ -189,7 +189,11 @@ impl Begun<'_> {
             };
             let path = names::log_file(dir, segment.base);
             let is_active = Some(segment.base) == active;
-            match self.short.filter(|short| short.end.segment == segment.base) {
+            let short = self.short.filter(|short| short.end.segment == segment.base);
+            let end = short.map_or_else(|| files.log.len(), |short| short.end.byte);
+            let written = files.log.write_out(end, |n| self.log.share.written(n, self.appended));
+            written.map_err(StorageError::on("flush", &path))?;
+            match short {
                 Some(short) => sync::front(&files.log, short.end.byte, &path)?,
                 None if is_active => sync::front(&files.log, files.log.len(), &path)?,
                 None => sync::file(files.log.file(), &path)?,
@@ -260,6 +264,7 @@ impl Begun<'_> {
         self.work.settled = true;
         log.flushed.fetch_max(self.end, Ordering::AcqRel);
         log.flushed_bytes.store(self.appended, Ordering::Relaxed);
+        log.share.written_to(self.appended);
         if !log.uncut.load(Ordering::Acquire) {
             // Of a segment that was rolled meanwhile not everything is in its final form.
             let was_rolled = log.active_base() != self.active;
@@ -295,6 +300,7 @@ impl Begun<'_> {
             ));
         } else {
             let _ = log.failed.set((error.path.clone(), error.source.to_string()));
+            log.share.give_up();
             ::log::error!(
                 "{}: {error}. What was not on the disk may be lost, so this partition is offline: \
                  once the disk is well, start the broker again; it checks the partition from \

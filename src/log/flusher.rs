@@ -93,6 +93,16 @@ impl Flusher {
         self.ground.pace_bytes.store(bytes, Ordering::Relaxed);
     }
 
+    /// Has producers slowed down before so many appended bytes are not written back; `None`: never.
+    pub fn set_limit(&self, bytes: Option<u64>) {
+        self.ground.pressure.set_limit(bytes);
+    }
+
+    /// The time for which a connection that has brought so many bytes is not to be read.
+    pub fn price_of(&self, bytes: u64) -> Duration {
+        self.ground.pressure.price_of(bytes)
+    }
+
     /// Flushes nothing any more but what is asked for by name: the data are worth nothing after
     /// the process.
     pub fn switch_off(&self) {
@@ -219,7 +229,7 @@ impl Keeper {
                     // The flush that follows says whether it matters.
                     ::log::debug!("{}: cannot start write-back: {why}", log.name);
                 }
-                if self.ground.is_full(&log) {
+                if self.ground.is_full(&log) || self.ground.pressure.is_high() {
                     round.push(log);
                 }
             }

@@ -10,6 +10,7 @@ use super::error::StorageError;
 use super::flush::there;
 use super::flusher::Deliver;
 use super::janitor::Janitor;
+use super::pressure::Pressure;
 use super::sync;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,8 @@ pub(crate) struct Ground {
     pub(super) off: AtomicBool,
     pub(super) pace_ms: AtomicI64,
     pub(super) pace_bytes: AtomicI64,
+    /// What all logs together have not written back.
+    pub(super) pressure: Arc<Pressure>,
     pub(super) data_dir: OnceLock<PathBuf>,
     /// Changes of names in the data directory; how many of them everything waits for; how many are
     /// on the disk.
@@ -48,6 +51,7 @@ impl Ground {
             off: AtomicBool::new(false),
             pace_ms: AtomicI64::new(-1),
             pace_bytes: AtomicI64::new(-1),
+            pressure: Pressure::new(),
             data_dir: OnceLock::new(),
             made: AtomicU64::new(0),
             must: AtomicU64::new(0),

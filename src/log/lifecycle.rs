@@ -165,7 +165,7 @@ impl Drop for Log {
         self.backlog.clear();
         self.next.discard();
         if let Some(tails) = self.lock_writer().active.tails.take() {
-            tails.seal();
+            tails.seal().iter().for_each(|file| file.settle());
         }
     }
 }

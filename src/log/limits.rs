@@ -1,25 +1,90 @@
-//! The process's limit on open files: a partition that is written to holds two, a connection one.
+//! The process's limit on open files, and what is left to whom: a partition that is written to holds
+//! three or more, a connection one.
 //!
 //! The usual soft limit of 1,024 is for programs that use `select`; the hard limit is what the
-//! administrator allows. A broker takes all of it, once, when it starts.
+//! administrator allows. A broker takes all of it, once, when it starts. Who connects must never take
+//! what a roll, a flush or a checkpoint needs: so connections have a bound of their own, below the
+//! limit. It does not depend on how many partitions there are: those that do not fit rest
+//! ([`super::rest`]).
 
 use std::io;
 use std::sync::OnceLock;
 
-/// Descriptors of an open segment.
-const FILES: u64 = 3;
+/// Descriptors of a log that is open for writing and of a segment that is open for reading. A segment has
+/// three; a log has those of the one before open too, and for a while those of the next one; and for a
+/// moment there may be a quarter more logs than there should be.
+const PAIR: u64 = 12;
 /// The kernel allows 65,530 mappings, of which an open segment has up to three.
 const MOST: u64 = 10_000;
-const FEWEST: u64 = 32;
+const FEWEST: u64 = 1;
+/// Without room for so many connections a broker is of no use.
+const FEWEST_CONNECTIONS: u64 = 4;
+/// What is open for a moment: files that are flushed, written anew or looked into, directories,
+/// replies from segments that are not kept open. And one in so many more, but never more than that.
+const SPARE: u64 = 16;
+const SPARE_PART: u64 = 16;
+const SPARE_MOST: u64 = 4_096;
 
-/// How many segments may be open for writing at once, and how many more for reading: each a
-/// quarter of the process's descriptors, so that half are left to connections.
+/// How the descriptors of the process are divided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenFiles {
+    /// How many there may be.
+    pub limit: u64,
+    /// Of these, connections.
+    pub connections: u64,
+    /// How many logs may be open for writing, and how many segments more for reading.
+    segments: u64,
+}
+
+impl OpenFiles {
+    /// Divides `limit`, of which `own` are open all the time: a sixteenth and sixteen are spared, then
+    /// logs get one half, as far as they can use it, and connections the rest.
+    ///
+    /// # Errors
+    /// How many are needed, where that is too little.
+    fn divide(limit: u64, own: u64) -> Result<OpenFiles, u64> {
+        let spared = |limit: u64| SPARE + (limit / SPARE_PART).min(SPARE_MOST);
+        let least = own + FEWEST * PAIR + FEWEST_CONNECTIONS;
+        let Some(left) = limit.checked_sub(own + spared(limit)) else {
+            return Err((least + SPARE) * SPARE_PART / (SPARE_PART - 1) + 1);
+        };
+        let segments = (left / 2 / PAIR).clamp(FEWEST, MOST);
+        match left.checked_sub(segments * PAIR) {
+            Some(connections) if connections >= FEWEST_CONNECTIONS => {
+                Ok(OpenFiles { limit, connections, segments })
+            }
+            _ => Err((least + SPARE) * SPARE_PART / (SPARE_PART - 1) + 1),
+        }
+    }
+}
+
+/// What logs may use; set once.
+static SEGMENTS: OnceLock<u64> = OnceLock::new();
+
+/// How many logs may be open for writing at once, and how many segments more for reading.
 pub(super) fn open_segments() -> usize {
-    static LIMIT: OnceLock<usize> = OnceLock::new();
-    *LIMIT.get_or_init(|| {
-        let descriptors = raise_open_files().unwrap_or(0);
-        (descriptors / 4 / FILES).clamp(FEWEST, MOST) as usize
-    })
+    let usual = || {
+        let divided = OpenFiles::divide(raise_open_files().unwrap_or(0), 0);
+        divided.map_or(FEWEST, |open_files| open_files.segments)
+    };
+    usize::try_from(*SEGMENTS.get_or_init(usual)).unwrap_or(usize::MAX)
+}
+
+/// Divides the descriptors of a process that has `own` of them open all the time, beside logs and
+/// connections. To be called before a log is opened.
+///
+/// # Errors
+/// When the limit is unknown or too small; the text says what is needed.
+pub fn divide_open_files(own: u64) -> Result<OpenFiles, String> {
+    let limit = raise_open_files().map_err(|why| format!("the limit on open files: {why}"))?;
+    let divided = OpenFiles::divide(limit, own).map_err(|needed| {
+        format!(
+            "the limit on open files is {limit}, and {needed} are needed at least: raise it \
+             (ulimit -n, LimitNOFILE)"
+        )
+    })?;
+    SEGMENTS.get_or_init(|| divided.segments);
+    Ok(divided)
 }
 
 /// Raises the soft limit on open files to the hard one; gives how many may be open now.
@@ -30,10 +95,13 @@ pub fn raise_open_files() -> io::Result<u64> {
         return Err(io::Error::last_os_error());
     }
     if limit.rlim_cur < limit.rlim_max {
+        let soft = limit.rlim_cur;
         limit.rlim_cur = limit.rlim_max;
         // SAFETY: a plain system call that reads the value it is given.
         if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } != 0 {
-            return Err(io::Error::last_os_error());
+            let why = io::Error::last_os_error();
+            ::log::warn!("the limit on open files stays at {soft}: {why}");
+            return Ok(soft);
         }
     }
     Ok(limit.rlim_cur)
@@ -48,5 +116,35 @@ mod tests {
         let now = raise_open_files().unwrap();
         assert!(now >= 256, "{now}");
         assert_eq!(raise_open_files().unwrap(), now);
+    }
+
+    #[test]
+    fn all_that_may_be_open_together_is_within_the_limit() {
+        let own = 22; // two workers, two addresses
+        let divided = |limit| OpenFiles::divide(limit, own).unwrap();
+        for (limit, connections, segments) in [
+            (64, 10, 1),
+            (128, 46, 3),
+            (256, 106, 8),
+            (1_024, 466, 38),
+            (65_536, 30_706, 2_558),
+            (1 << 20, 924_442, MOST),
+        ] {
+            assert_eq!(divided(limit), OpenFiles { limit, connections, segments });
+        }
+        for limit in (64..5_000).chain([1 << 16, 1 << 20, libc::RLIM_INFINITY]) {
+            let OpenFiles { connections, segments, .. } = divided(limit);
+            assert!(own + SPARE + connections + segments * PAIR <= limit, "{limit}");
+        }
+    }
+
+    #[test]
+    fn what_is_needed_at_least_is_enough_and_one_less_is_not() {
+        for own in 0..2_000 {
+            let needed = OpenFiles::divide(0, own).unwrap_err();
+            assert!(OpenFiles::divide(needed, own).is_ok(), "{own}: {needed}");
+            let spare = OpenFiles::divide(needed - 4, own);
+            assert!(spare.is_err(), "{own}: {needed} is more than needed");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! How many logs may be open for writing at once.
 //!
-//! A log that is written to holds three descriptors and up to three mappings, and the process has
-//! only so many of either. When more logs than [`super::limits::open_segments`] are open for
+//! A log that is written to holds three descriptors and up to three mappings, as many again of the segment
+//! before, and the process has only so many of either. When more logs than [`super::limits::open_segments`] are open for
 //! writing, the preparer puts those to rest that were not written to since it last looked at them
 //! (the clock algorithm): their reserve is cut off and their files are closed, as at a clean stop. The next
 //! append opens them again. So a hundred thousand partitions can be written to, each now and then,
@@ -11,12 +11,13 @@
 //! Nobody waits for the writer lock of a log here: one that is taken is in use.
 
 use super::append::Writer;
-use super::limits;
-use super::preparer::{Job, NextSegment, Preparer};
+use super::preparer::{Job, NextSegment};
+use super::segment::Segment;
+use super::{Log, limits};
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError, Weak};
 
 /// The logs that are open for writing, in the order in which they are looked at next.
 static OPEN: Mutex<VecDeque<OpenLog>> = Mutex::new(VecDeque::new());
@@ -27,6 +28,7 @@ static ASKED: AtomicBool = AtomicBool::new(false);
 struct OpenLog {
     writer: Weak<Mutex<Writer>>,
     next: Weak<NextSegment>,
+    segments: Weak<RwLock<Vec<Arc<Segment>>>>,
 }
 
 /// What came of looking at a log.
@@ -43,13 +45,17 @@ fn open_logs() -> MutexGuard<'static, VecDeque<OpenLog>> {
 
 /// Notes that a log is open for writing from now on, and sees to it that not too many are. The
 /// caller holds the log's writer lock.
-pub(super) fn opened(writer: &Arc<Mutex<Writer>>, next: &Arc<NextSegment>, preparer: &Preparer) {
+pub(super) fn opened(log: &Log) {
     let mut open = open_logs();
-    open.push_back(OpenLog { writer: Arc::downgrade(writer), next: Arc::downgrade(next) });
+    open.push_back(OpenLog {
+        writer: Arc::downgrade(&log.writer),
+        next: Arc::downgrade(&log.next),
+        segments: Arc::downgrade(&log.segments),
+    });
     let (count, limit) = (open.len(), limits::open_segments());
     drop(open);
     if count > limit && !ASKED.swap(true, Ordering::AcqRel) {
-        preparer.ask(Job::Rest);
+        log.keepers.preparer.ask(Job::Rest);
     }
     if count > limit + limit / 4 {
         look(1); // The preparer is outrun, or gone.
@@ -104,6 +110,11 @@ impl OpenLog {
             next.discard();
         }
         writer.rest();
+        // A roll leaves those of the segment before open.
+        if let Some(segments) = self.segments.upgrade() {
+            let segments = segments.read().unwrap_or_else(PoisonError::into_inner);
+            segments.iter().for_each(|segment| segment.release_uncounted());
+        }
         Looked::Closed
     }
 }

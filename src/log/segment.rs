@@ -244,6 +244,13 @@ impl Segment {
         drop(self.take_files());
     }
 
+    /// The same, unless they are counted among those that readers keep open.
+    pub(super) fn release_uncounted(&self) {
+        if self.opened().is_some_and(|files| !files.counted) {
+            self.release_files();
+        }
+    }
+
     /// The same, but it is the caller who closes them if nobody else has them: that takes milliseconds
     /// where much of a large mapping was used.
     pub(crate) fn take_files(&self) -> Option<Arc<SegmentFiles>> {

@@ -201,7 +201,9 @@ impl Log {
         self.durability.note_names();
         self.retract(&mut producers, Position { offset: end, segment: last.base, byte: cut });
         if let Some(tails) = writer.active.tails.take() {
-            writer.active.segment.seal(tails);
+            // It may be the one that is gone on with.
+            let files = writer.active.segment.seal(tails);
+            [&files.log, &files.index, &files.time].into_iter().for_each(|file| file.settle());
         }
         writer.end = end;
         writer.producers = producers;

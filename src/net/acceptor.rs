@@ -1,8 +1,11 @@
 //! The thread that owns the listening sockets.
 //!
 //! It accepts until nobody waits and hands each connection to the worker that has the fewest.
-//! Where the process has no descriptors left it says so, leaves the rest in the kernel's queue and
-//! tries again a moment later: it must never spin on a listener that stays readable.
+//! It must never take the descriptors that the rest of the process needs, nor spin on a listener that
+//! stays readable. When [`super::Limits::max_open`] connections are open, the next ones stay in the
+//! kernel's queue, as with Kafka's `max.connections` (ConnectionQuotas waits for a place): to close them
+//! would only have them come again at once. A connection that ends wakes it. Where descriptors are
+//! lacking all the same it says so and tries again a moment later.
 
 use super::admission::Admissions;
 use super::door::Door;
@@ -21,11 +24,15 @@ use std::time::{Duration, Instant};
 
 /// How long accepting rests when the process or the machine has run out of something.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Between two lines that say that no more are accepted.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 pub(crate) const WAKE: Token = Token(usize::MAX);
 
 /// What an acceptor is told.
 pub(crate) enum Order {
     Stop,
+    /// There is a place again.
+    Place,
 }
 
 struct Listener {
@@ -40,6 +47,8 @@ pub(crate) struct Acceptor {
     poll: Poll,
     bell: Arc<Bell>,
     orders: Receiver<Order>,
+    /// For those who have something to tell.
+    sender: Sender<Order>,
     listeners: Vec<Listener>,
     workers: Vec<Sender<Control>>,
     admissions: Arc<Admissions>,
@@ -48,6 +57,9 @@ pub(crate) struct Acceptor {
     reporter: Reporter,
     /// Accepting rests until then.
     paused: Option<Instant>,
+    max_open: usize,
+    /// When it was said last that all places are taken.
+    told: Option<Instant>,
     /// Connections handed over so far.
     accepted: u64,
 }
@@ -56,7 +68,7 @@ impl Acceptor {
     pub(crate) fn new(
         poll: Poll,
         bell: Arc<Bell>,
-        orders: Receiver<Order>,
+        (sender, orders): (Sender<Order>, Receiver<Order>),
         doors: Vec<Door>,
         workers: Vec<Sender<Control>>,
         admissions: Arc<Admissions>,
@@ -71,6 +83,7 @@ impl Acceptor {
             poll,
             bell,
             orders,
+            sender,
             listeners,
             workers,
             admissions,
@@ -78,6 +91,8 @@ impl Acceptor {
             receive_buffer: options.receive_buffer,
             reporter: Reporter::new(Instant::now()),
             paused: None,
+            max_open: options.limits.max_open,
+            told: None,
             accepted: 0,
         })
     }
@@ -102,7 +117,13 @@ impl Acceptor {
     }
 
     fn is_stopped(&mut self) -> bool {
-        matches!(self.orders.try_recv(), Some(Order::Stop))
+        while let Some(order) = self.orders.try_recv() {
+            match order {
+                Order::Stop => return true,
+                Order::Place => {} // All listeners are looked at in each turn.
+            }
+        }
+        false
     }
 
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
@@ -124,7 +145,7 @@ impl Acceptor {
 
     /// Accepts from one listener until nobody waits or something has run out.
     fn accept_all(&mut self, at: usize, now: Instant) {
-        while self.listeners[at].ready && self.paused.is_none() {
+        while self.listeners[at].ready && self.paused.is_none() && self.has_place(now) {
             match self.listeners[at].socket.accept() {
                 Ok((socket, remote)) => {
                     let listener = self.listeners[at].index;
@@ -142,6 +163,22 @@ impl Acceptor {
                 }
             }
         }
+    }
+
+    /// Whether there is a place for one more. If not, this thread is woken when there is.
+    fn has_place(&mut self, now: Instant) -> bool {
+        let has_place = self.admissions.has_place(&self.sender);
+        let is_told = self.told.is_some_and(|told| now.duration_since(told) < TELL_EVERY);
+        if !has_place && !is_told {
+            self.told = Some(now);
+            ::log::warn!(
+                target: "barnabas::net",
+                "there are {} connections, as many as the limit on open files leaves room for: the \
+                 next ones wait until one is closed; raise it (ulimit -n, LimitNOFILE)",
+                self.max_open
+            );
+        }
+        has_place
     }
 
     fn hand_over(&mut self, socket: TcpStream, remote: SocketAddr, listener: usize, now: Instant) {

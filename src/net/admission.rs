@@ -1,8 +1,11 @@
 //! Who may come in: connections in all, per address, and per worker.
 //!
 //! An [`Admission`] is one connection's entry in these counts; dropping it, wherever that happens,
-//! takes it out of them.
+//! takes it out of them, and wakes the acceptor where that waits for it.
 
+use super::acceptor::Order;
+use super::mailbox::Sender;
+use super::options::Limits;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
@@ -14,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(crate) struct Admissions {
     max: usize,
     max_per_ip: usize,
+    max_open: usize,
     counts: Mutex<Counts>,
     /// Connections of each worker.
     loads: Vec<AtomicUsize>,
@@ -23,6 +27,8 @@ pub(crate) struct Admissions {
 struct Counts {
     total: usize,
     per_ip: HashMap<IpAddr, usize>,
+    /// Who is told of the next place that is given back.
+    waiting: Option<Sender<Order>>,
 }
 
 /// Why a connection is turned away.
@@ -42,9 +48,19 @@ impl fmt::Display for Refusal {
 }
 
 impl Admissions {
-    pub(crate) fn new(max: usize, max_per_ip: usize, workers: usize) -> Arc<Admissions> {
+    pub(crate) fn new(limits: &Limits, workers: usize) -> Arc<Admissions> {
         let loads = (0..workers).map(|_| AtomicUsize::new(0)).collect();
-        Arc::new(Admissions { max, max_per_ip, counts: Mutex::default(), loads })
+        let (max, max_per_ip) = (limits.max_connections, limits.max_connections_per_ip);
+        let max_open = limits.max_open;
+        Arc::new(Admissions { max, max_per_ip, max_open, counts: Mutex::default(), loads })
+    }
+
+    /// Whether one more may be accepted at all; if not, `waiting` is told when that changes.
+    pub(crate) fn has_place(&self, waiting: &Sender<Order>) -> bool {
+        let mut counts = self.counts();
+        let has_place = counts.total < self.max_open;
+        counts.waiting = (!has_place).then(|| waiting.clone());
+        has_place
     }
 
     /// Counts a connection from `ip` in, on the worker that has the fewest.
@@ -107,8 +123,11 @@ impl Drop for Admission {
                 count.remove();
             }
         }
+        let waiting = counts.waiting.take();
         drop(counts);
         self.admissions.loads[self.worker].fetch_sub(1, Ordering::Relaxed);
+        // It has few orders, and one that has ended needs no place.
+        waiting.into_iter().for_each(|acceptor| _ = acceptor.send(Order::Place));
     }
 }
 
@@ -116,9 +135,18 @@ impl Drop for Admission {
 mod tests {
     use super::*;
 
+    fn limited(max: usize, max_per_ip: usize, workers: usize) -> Arc<Admissions> {
+        let limits = Limits {
+            max_connections: max,
+            max_connections_per_ip: max_per_ip,
+            ..Limits::default()
+        };
+        Admissions::new(&limits, workers)
+    }
+
     #[test]
     fn limits_hold_and_places_come_back() {
-        let admissions = Admissions::new(3, 2, 2);
+        let admissions = limited(3, 2, 2);
         let (one, two) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
         let a = admissions.admit(one).expect("room");
         let b = admissions.admit(one).expect("room");
@@ -136,7 +164,7 @@ mod tests {
 
     #[test]
     fn an_address_is_one_however_it_is_written() {
-        let admissions = Admissions::new(9, 1, 1);
+        let admissions = limited(9, 1, 1);
         let _first = admissions.admit("::ffff:10.0.0.1".parse().expect("valid")).expect("room");
         assert!(admissions.admit(IpAddr::from([10, 0, 0, 1])).is_err());
     }

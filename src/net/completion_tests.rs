@@ -296,7 +296,8 @@ fn worker(seed: u64, world: &Rc<RefCell<World>>) -> (Worker<Later, Completion>, 
 fn connect(worker: &mut Worker<Later, Completion>, wire: Wire) -> ConnId {
     let address = SocketAddr::from(([127, 0, 0, 1], 1));
     let peer = Peer { remote: address, local: address, listener: 0, number: 1 };
-    let admission = Admissions::new(1, 1, 1).admit(address.ip()).expect("room for one");
+    let admission =
+        Admissions::new(&Limits::default(), 1).admit(address.ip()).expect("room for one");
     let id = worker.engine.open(peer, admission);
     worker.driver.0.borrow_mut().wires.insert(id, wire);
     id

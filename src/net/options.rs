@@ -87,6 +87,9 @@ pub struct Limits {
     pub max_connections: usize,
     /// Connections at once from one address.
     pub max_connections_per_ip: usize,
+    /// Connections at once for which there are descriptors. Who comes beyond it is not turned away as
+    /// above, but waits in the kernel's queue until one of them is closed.
+    pub max_open: usize,
     /// A connection on which nothing moves for so long is closed.
     pub idle_timeout: Duration,
     /// Bytes received from one connection before the others have their turn.
@@ -106,6 +109,7 @@ impl Default for Limits {
             max_memory: 512 * 1024 * 1024,
             max_connections: usize::MAX,
             max_connections_per_ip: usize::MAX,
+            max_open: usize::MAX,
             idle_timeout: Duration::from_secs(600),
             turn_bytes: 256 * 1024,
             turn_frames: 1024,

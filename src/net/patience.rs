@@ -89,7 +89,9 @@ impl Core {
     fn holds_memory(&self, id: ConnId) -> bool {
         self.conns.get(id.0).is_some_and(|entry| {
             let inbox = &entry.conn.inbox;
-            !entry.doomed && !inbox.is_empty() && !inbox.may_have_frame()
+            // Of one that is not read for now it is not the peer that keeps the frame unfinished.
+            let waits = entry.doomed || entry.conn.held;
+            !waits && !inbox.is_empty() && !inbox.may_have_frame()
         })
     }
 

@@ -99,7 +99,8 @@ fn worker(max_memory: usize, lets_go: bool) -> (Worker<Mute, Edge>, ConnId, Arc<
     let mut worker = Worker::new(core, Mute { _seen: seen.clone(), frames: 0 }, driver, mail);
     let address = SocketAddr::from(([127, 0, 0, 1], 1));
     let peer = Peer { remote: address, local: address, listener: 0, number: 1 };
-    let admission = Admissions::new(1, 1, 1).admit(address.ip()).expect("room for one");
+    let admission =
+        Admissions::new(&Limits::default(), 1).admit(address.ip()).expect("room for one");
     let id = worker.engine.open(peer, admission);
     (worker, id, seen)
 }

@@ -56,12 +56,11 @@ pub fn bind<M: Send + 'static>(options: &Options) -> io::Result<Bound<M>> {
     let mut options = options.clone();
     let workers = seats(&mut options)?;
     let limits = &options.limits;
-    let (max, max_per_ip) = (limits.max_connections, limits.max_connections_per_ip);
     Ok(Bound {
         doors,
         workers,
         budget: Budget::new(limits.max_memory),
-        admissions: Admissions::new(max, max_per_ip, options.workers),
+        admissions: Admissions::new(limits, options.workers),
         options,
         failure: Arc::new(|| {}),
     })
@@ -169,7 +168,7 @@ impl<M: Send + 'static> Bound<M> {
         let mut acceptor = Acceptor::new(
             poll,
             bell,
-            order_receiver,
+            (orders.clone(), order_receiver),
             self.doors,
             controls.clone(),
             admissions.clone(),

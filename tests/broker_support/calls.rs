@@ -22,6 +22,8 @@ pub struct Produced {
     pub base_offset: i64,
     pub log_start: i64,
     pub message: Option<String>,
+    /// For so long the broker does not read the connection.
+    pub throttle_ms: i32,
 }
 
 /// What a broker answers for one fetched partition.
@@ -173,6 +175,7 @@ pub fn produced(answer: &Answer) -> Produced {
         base_offset: row.base_offset,
         log_start: row.log_start_offset,
         message: row.error_message.map(str::to_owned),
+        throttle_ms: response.throttle_time_ms,
     }
 }
 

@@ -198,11 +198,16 @@ impl Broker {
 
     /// Waits until it has logged a line that has all the parts, and returns it.
     pub fn logged(&self, parts: &[&str]) -> String {
+        self.logged_times(1, parts)
+    }
+
+    /// Waits until it has logged so many of them, and returns the last of these.
+    pub fn logged_times(&self, times: usize, parts: &[&str]) -> String {
         let until = Instant::now() + GUARD;
         let mut lines = self.log.lines.lock().unwrap();
         loop {
             let fits = |line: &&String| parts.iter().all(|part| line.contains(part));
-            if let Some(line) = lines.0.iter().find(fits) {
+            if let Some(line) = lines.0.iter().filter(fits).nth(times - 1) {
                 return line.clone();
             }
             let left = until.saturating_duration_since(Instant::now());

@@ -30,6 +30,8 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("How lines are logged to standard error: as text, or as a JSON object each."),
     string("barnabas.log.level").default("info").one_of_any_case(&["off", "error", "warn", "info", "debug"]).used()
         .doc("What is logged to standard error."),
+    long("barnabas.unwritten.bytes").default("0").at_least(-1).used()
+        .doc("Bytes not written back from half of which on producers are slowed down; 0 takes the system's dirty limit, -1 none."),
     int("barnabas.workers").default("0").between(0, 1024).used()
         .doc("Worker threads; 0 takes one per core."),
     boolean("barnabas.workers.pinned").default("false").used()

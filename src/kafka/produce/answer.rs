@@ -93,7 +93,7 @@ impl From<&Call<'_>> for Head {
 }
 
 /// Writes the frame.
-pub(super) fn encode(head: Head, topics: &[Row<'_>], out: &mut Writer) {
+pub(super) fn encode(head: Head, topics: &[Row<'_>], throttle_time_ms: i32, out: &mut Writer) {
     let errors: Vec<_> = topics.iter().map(|topic| error_rows(&topic.outcomes)).collect();
     let mut partitions = Vec::with_capacity(topics.len());
     for (topic, errors) in topics.iter().zip(&errors) {
@@ -108,7 +108,8 @@ pub(super) fn encode(head: Head, topics: &[Row<'_>], out: &mut Writer) {
             partition_responses,
         });
     }
-    let response = ProduceResponse { responses: Array::from(&rows), ..Default::default() };
+    let responses = Array::from(&rows);
+    let response = ProduceResponse { responses, throttle_time_ms, ..Default::default() };
     begin(ApiKey::Produce, head.version, head.correlation_id, out);
     response.encode(out, head.version);
     finish(out);

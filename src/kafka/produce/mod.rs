@@ -5,6 +5,8 @@
 //! `flush.messages` asks for it, once it is on the disk: see `park`); `acks` then only decides
 //! whether there is an answer. A request with `acks=0` never has one; if anything in it
 //! failed its connection is closed, so that the client learns to ask for metadata again.
+//! Who brings more than the disk takes is slowed down (see `throttle`), with `acks=0` too; who waits
+//! for the disk is slow enough.
 
 mod answer;
 mod park;
@@ -19,6 +21,7 @@ pub use park::{ParkedProduce, answer as answer_parked, leave};
 
 use super::call::{Call, decode};
 use super::service::{KafkaService, refuse};
+use super::throttle::{Debt, mute};
 use super::wakes::Wakes;
 use crate::broker::{Shared, now_ms};
 use crate::catalog::{Partition, Topic};
@@ -43,6 +46,7 @@ pub fn serve(
     call: &Call<'_>,
     slot: Slot,
     body: &mut Reader<'_>,
+    debt: &mut Debt,
 ) -> Flow {
     let request: ProduceRequest<'_> = match decode(call, body) {
         Ok(request) => request,
@@ -53,19 +57,20 @@ pub fn serve(
     let mentions = LastMentions::of(&asked);
     let mut places: HashMap<TopicKey<'_>, usize> = HashMap::new();
     let mut failed = false;
+    let mut append = Append {
+        shared: &service.shared,
+        wakes: &mut service.wakes,
+        scratch: &mut service.scratch,
+        call,
+        acks: request.acks,
+        bytes: 0,
+    };
     let mut topics: Vec<Row<'_>> = Vec::with_capacity(asked.len());
     for (at, &topic) in asked.iter().enumerate() {
         if topic.partition_data.is_empty() {
             continue;
         }
         let is_last = |partition, index| mentions.is_last(&topic, partition, (at, index));
-        let mut append = Append {
-            shared: &service.shared,
-            wakes: &mut service.wakes,
-            scratch: &mut service.scratch,
-            call,
-            acks: request.acks,
-        };
         let outcomes = append.topic(&topic, refusal, is_last);
         failed |= outcomes.iter().any(|outcome| outcome.code != ErrorCode::NONE);
         // One row for a topic, however often named.
@@ -82,6 +87,7 @@ pub fn serve(
             }),
         }
     }
+    let throttle_ms = debt.charge(service.shared.price_of(append.bytes));
     let waits = topics.iter().flat_map(Row::unflushed).next().is_some();
     if request.acks == 0 {
         if waits {
@@ -89,13 +95,17 @@ pub fn serve(
         }
         cx.skip(slot);
         let why = "a Produce request with acks=0 that could not be served in full";
-        return if failed { Flow::Close(Cow::Borrowed(why)) } else { Flow::Next };
+        return match failed {
+            true => Flow::Close(Cow::Borrowed(why)),
+            false => mute(service, cx, slot.conn(), throttle_ms),
+        };
     }
     if waits {
         return park::park(service, cx, call, slot, topics);
     }
-    encode(call.into(), &topics, &mut service.out);
-    service.answer(cx, slot)
+    encode(call.into(), &topics, throttle_ms, &mut service.out);
+    service.answer(cx, slot);
+    mute(service, cx, slot.conn(), throttle_ms)
 }
 
 /// Errors that concern every partition of a request.
@@ -153,6 +163,8 @@ struct Append<'a> {
     scratch: &'a mut Scratch,
     call: &'a Call<'a>,
     acks: i16,
+    /// What was appended and is left to be written back in time.
+    bytes: u64,
 }
 
 impl Append<'_> {
@@ -244,17 +256,20 @@ impl Append<'_> {
             };
         }
         match partition.append(&valid, now_ms, |waiter| self.wakes.add(waiter)) {
-            Ok(appended) => Outcome {
-                unflushed: appended.flush_to.map(|to| Unflushed {
-                    partition: partition.clone(),
-                    to,
-                    bytes: if appended.duplicate { 0 } else { valid.bytes.len() as u64 },
-                }),
-                base_offset: appended.base_offset,
-                log_append_time_ms: appended.log_append_time_ms,
-                log_start_offset: appended.log_start_offset,
-                ..Outcome::failed(index, ErrorCode::NONE)
-            },
+            Ok(appended) => {
+                let bytes = if appended.duplicate { 0 } else { valid.bytes.len() as u64 };
+                if appended.flush_to.is_none() {
+                    self.bytes += bytes;
+                }
+                let to_flush = |to| Unflushed { partition: partition.clone(), to, bytes };
+                Outcome {
+                    unflushed: appended.flush_to.map(to_flush),
+                    base_offset: appended.base_offset,
+                    log_append_time_ms: appended.log_append_time_ms,
+                    log_start_offset: appended.log_start_offset,
+                    ..Outcome::failed(index, ErrorCode::NONE)
+                }
+            }
             Err(None) => Outcome::failed(index, ErrorCode::KAFKA_STORAGE_ERROR),
             Err(Some(why)) => {
                 let passes = why.storage().is_none_or(|why| !why.is_permanent());

@@ -68,7 +68,7 @@ fn register(service: &mut KafkaService, rows: &[Row<'_>], ticket: Option<&Arc<Fl
 pub fn answer(service: &mut KafkaService, cx: &mut Context<'_>, parked: ParkedProduce) {
     let ParkedProduce { slot, head, rows } = parked;
     let rows: Vec<_> = rows.into_iter().map(Row::after_flush).collect();
-    encode(head, &rows, &mut service.out);
+    encode(head, &rows, 0, &mut service.out);
     service.answer(cx, slot);
 }
 

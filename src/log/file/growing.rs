@@ -4,9 +4,9 @@
 //!
 //! * `capacity`: bytes of address space that the mapping covers. It may lie far beyond the end of
 //!   the file; that costs nothing until it is touched.
-//! * `reserve`: bytes of the file that exist and have blocks. Nothing beyond may ever be touched:
-//!   it would be a SIGBUS. It grows in steps that grow with the file, ahead of the tail, mostly by
-//!   the preparer.
+//! * `reserve`: bytes of the file that exist and have blocks, and pages in memory when they are new.
+//!   Nothing beyond may ever be touched: it would be a SIGBUS. It grows in steps that grow with the
+//!   file, ahead of the tail, mostly by the preparer.
 //! * `len`: bytes that were written and published. They never change again while the file is
 //!   mapped.
 //!
@@ -22,20 +22,21 @@
 
 use super::mapping::Mapping;
 use super::trouble::{Faulted, Short};
-use super::{PAGE, sys};
+use super::{FOLIO, PAGE, sys};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// The first step of a reserve, and the largest.
+/// The first step of a reserve, and the largest: of a log that few bytes come to, and of any.
 const FIRST_STEP: u64 = 16 * 1024;
+const LARGEST_SLOW_STEP: u64 = 1 << 20;
 pub(super) const LARGEST_STEP: u64 = 32 << 20;
-/// Pages are faulted in by so many bytes at once: by the preparer, and by the tail that has outrun
-/// it. One call for many pages costs a tenth of as many faults.
+/// Pages are made, and faulted in, by so many bytes at once: by the preparer, and by the tail that has
+/// outrun it. One call for many pages costs a tenth of as many faults; but who needs some waits for it.
 const PIECE_AHEAD: u64 = 1 << 20;
-const PIECE_OUTRUN: u64 = 256 << 10;
+const PIECE_OUTRUN: u64 = FOLIO;
 
 /// The shared half: what readers and the preparer hold. See the module's comment.
 pub(crate) struct GrowingFile {
@@ -47,8 +48,9 @@ pub(crate) struct GrowingFile {
     /// Up to here pages were faulted in, or need not be: the first ones are left to be faulted in
     /// when they are needed, for most logs stay small. Only a hint.
     pub(super) ready: AtomicU64,
-    /// Held while the file changes its size.
-    growing: Mutex<()>,
+    /// Held while the file changes its size. So many bytes of it have blocks: the reserve, or more while their
+    /// pages are being made.
+    growing: Mutex<u64>,
     /// No tail writes any more: what has not begun to grow the file by now does not.
     is_sealed: AtomicBool,
     /// So many bytes ahead of the tail are faulted in at most, see [`GrowingFile::flushed`].
@@ -71,7 +73,7 @@ impl GrowingFile {
             len: AtomicU64::new(len),
             reserve: AtomicU64::new(reserve),
             ready: AtomicU64::new(len.max(FIRST_STEP)),
-            growing: Mutex::new(()),
+            growing: Mutex::new(reserve),
             is_sealed: AtomicBool::new(!growing),
             window: AtomicU64::new(LARGEST_STEP),
             flushed_len: AtomicU64::new(len),
@@ -165,7 +167,7 @@ impl GrowingFile {
         self.is_sealed.load(Ordering::Acquire)
     }
 
-    fn lock(&self) -> MutexGuard<'_, ()> {
+    fn lock(&self) -> MutexGuard<'_, u64> {
         // What it guards is sizes that are stored last: nothing is half done.
         self.growing.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -177,10 +179,9 @@ impl GrowingFile {
         // The tail is past `ready` when it has outrun the preparer.
         let ready = self.ready.load(Ordering::Relaxed).min(reserve);
         let window = self.window.load(Ordering::Relaxed);
-        let lacks_pages =
-            ready < reserve && ready.saturating_sub(len) < step(reserve).min(window) / 2;
-        let lacks_space =
-            reserve < self.capacity && reserve.saturating_sub(len) < step(reserve) / 2;
+        let step = self.step(reserve);
+        let lacks_pages = ready < reserve && ready.saturating_sub(len) < step.min(window) / 2;
+        let lacks_space = reserve < self.capacity && reserve.saturating_sub(len) < step / 2;
         // Few pages are sooner faulted in by the tail than asked for.
         (lacks_space || lacks_pages && window >= PIECE_OUTRUN)
             && !self.asked.swap(true, Ordering::AcqRel)
@@ -198,7 +199,7 @@ impl GrowingFile {
 
     /// Grows the reserve by a step and faults the new pages in. Blocks; for the preparer.
     pub(crate) fn grow_ahead(&self) -> io::Result<()> {
-        let (reserve, step) = (self.reserve(), step(self.reserve()));
+        let (reserve, step) = (self.reserve(), self.step(self.reserve()));
         // Where the tail had to grow the reserve itself, only pages are lacking.
         let lacks = reserve.saturating_sub(self.len()) < step / 2;
         let grown = self.grow_ahead_by(if lacks { step } else { 0 });
@@ -209,7 +210,10 @@ impl GrowingFile {
     /// The same by a step of the caller's choice.
     pub(crate) fn grow_ahead_by(&self, step: u64) -> io::Result<()> {
         let map = self.map()?;
-        self.grow(self.reserve() + step, Some(map))?;
+        let to = self.allocate(self.reserve() + step)?;
+        while self.reserve() < to && !self.is_sealed() {
+            self.make(to.min(self.reserve() + PIECE_AHEAD), Some(map))?;
+        }
         loop {
             // The tail may be faster: what it has passed is none of our business any more.
             let from = self.ready.load(Ordering::Relaxed).max(self.len());
@@ -228,18 +232,32 @@ impl GrowingFile {
         self.ready.fetch_max(to, Ordering::Relaxed);
     }
 
-    /// Grows the reserve to `to` bytes, or as far as the capacity lets it. The mapping is given by
-    /// who has the time to fault its pages in.
-    fn grow(&self, to: u64, ahead: Option<&Mapping>) -> io::Result<()> {
-        let _growing = self.lock();
-        let from = self.reserve();
+    /// Gives the file blocks up to `to` bytes, or as far as the capacity lets it; says how far.
+    fn allocate(&self, to: u64) -> io::Result<u64> {
+        let mut allocated = self.lock();
         let to = to.next_multiple_of(PAGE).min(self.capacity);
+        if !self.is_sealed() && *allocated < to {
+            // To extend a file that was truncated would give it a hole.
+            self.check_size()?;
+            sys::reserve(&self.file, *allocated, to)?;
+            *allocated = to;
+        }
+        Ok(to)
+    }
+
+    /// Makes the pages of what has blocks, and makes it reserve, up to `to`. The mapping is given by who has the
+    /// time to fault them in.
+    fn make(&self, to: u64, ahead: Option<&Mapping>) -> io::Result<()> {
+        let allocated = self.lock();
+        let (from, to) = (self.reserve(), to.min(*allocated));
         if self.is_sealed() || to <= from {
             return Ok(());
         }
-        // To extend a file that was truncated would give it a hole.
         self.check_size()?;
-        sys::reserve(&self.file, from, to)?;
+        if to > FOLIO {
+            // Nobody looks behind the reserve, and nobody else makes it larger meanwhile.
+            sys::make_pages(&self.file, from, to);
+        }
         if let Some(map) = ahead {
             map.touch(from, to);
         }
@@ -247,23 +265,33 @@ impl GrowingFile {
         Ok(())
     }
 
+    /// Waits until nobody makes pages for it any more, which are written with zeros. Needed once it is sealed,
+    /// before somebody else writes to the same file.
+    pub(crate) fn settle(&self) {
+        assert!(self.is_sealed(), "a file that still grows is never settled");
+        drop(self.lock());
+    }
+
+    /// The step by which a reserve of `reserve` bytes grows: it doubles the file at first. What is made and then
+    /// waits long is written to the disk once more than it need be, so no more of it than soon comes.
+    fn step(&self, reserve: u64) -> u64 {
+        let window = self.window.load(Ordering::Relaxed);
+        reserve.clamp(FIRST_STEP, window.clamp(LARGEST_SLOW_STEP, LARGEST_STEP))
+    }
+
     /// Cuts the reserve off. Only once the tail is sealed: nothing beyond `len` is touched then.
     pub(crate) fn trim(&self) -> io::Result<()> {
-        let _growing = self.lock();
+        let mut allocated = self.lock();
         assert!(self.is_sealed(), "a file that still grows cannot be trimmed");
         let len = self.len();
         // Who was about to grow it when it was sealed may have done so.
         if self.file.metadata()?.len() > len {
             self.file.set_len(len)?;
         }
+        *allocated = len;
         self.reserve.store(len, Ordering::Release);
         Ok(())
     }
-}
-
-/// The step by which a reserve of `reserve` bytes grows: it doubles the file at first.
-fn step(reserve: u64) -> u64 {
-    reserve.clamp(FIRST_STEP, LARGEST_STEP)
 }
 
 /// An error if some page of the mapping could not be had.
@@ -321,10 +349,11 @@ impl Tail {
         let need = self.len + n;
         let reserve = self.shared.reserve.load(Ordering::Acquire);
         if need > reserve {
-            let step = reserve + step(reserve);
+            let step = self.shared.step(reserve).min(PIECE_OUTRUN);
             // A step may not fit on the disk where the bytes themselves do.
-            let grown = self.shared.grow(need.max(step), None);
-            grown.or_else(|_| self.shared.grow(need, None))?;
+            let grown = self.shared.allocate(need + step);
+            let to = grown.or_else(|_| self.shared.allocate(need))?;
+            self.shared.make(to, None)?;
         }
         let map = self.shared.map()?;
         self.shared.intact()?;
@@ -368,17 +397,18 @@ impl Tail {
     pub(crate) fn append_by_call(&mut self, bytes: &[u8]) -> io::Result<()> {
         let end = self.len + bytes.len() as u64;
         assert!(end <= self.shared.capacity, "{end} bytes into {}", self.shared.capacity);
-        let growing = self.shared.lock();
+        let mut allocated = self.shared.lock();
         self.shared.file.write_all_at(bytes, self.len).inspect_err(|_| {
             // Without space a part of them may be there, where no trim would look for it.
             let _ = self.shared.file.set_len(self.shared.reserve());
         })?;
+        *allocated = end.max(*allocated);
         self.shared.reserve.fetch_max(end, Ordering::AcqRel);
-        drop(growing);
+        drop(allocated);
         self.publish(bytes.len() as u64)
     }
 
-    /// Ends writing: nobody writes to this file again, and its reserve may be trimmed.
+    /// Ends writing: nobody writes to this file again through this, and its reserve may be trimmed.
     pub(crate) fn seal(self) -> Arc<GrowingFile> {
         // Without the lock: who appends does not wait for who grows the file.
         self.shared.is_sealed.store(true, Ordering::Release);

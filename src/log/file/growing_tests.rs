@@ -14,6 +14,12 @@ fn tail() -> Tail {
     Tail::new(file, 0, 64 << 20).unwrap()
 }
 
+/// What the tail does that has outrun the preparer.
+fn reserve(tail: &Tail, to: u64) {
+    tail.shared.allocate(to).unwrap();
+    tail.shared.make(to, None).unwrap();
+}
+
 #[test]
 fn a_tail_that_outruns_the_preparer_faults_in_a_piece() {
     let mut tail = tail();
@@ -29,7 +35,7 @@ fn a_tail_that_outruns_the_preparer_faults_in_a_piece() {
 #[test]
 fn the_preparer_makes_pages_where_the_tail_has_made_a_reserve() {
     let mut tail = tail();
-    tail.shared.grow(8 << 20, None).unwrap();
+    reserve(&tail, 8 << 20);
     tail.make_room(1 << 20).unwrap();
     assert!(tail.shared.should_grow(tail.len()));
     tail.shared.grow_ahead().unwrap();
@@ -53,7 +59,7 @@ fn after_a_flush_few_pages_are_made_ahead_and_more_where_much_comes() {
         tail.stage(&vec![7; n]);
         tail.publish(n as u64).unwrap();
     };
-    tail.shared.grow(8 << 20, None).unwrap();
+    reserve(&tail, 8 << 20);
     append(&mut tail, 1000);
     tail.shared.flushed();
     assert_eq!(tail.shared.ready.load(Ordering::Relaxed), PAGE, "not the whole reserve");
@@ -109,4 +115,27 @@ fn what_is_written_back_and_synced_behind_the_tail_is_not_what_it_writes_to() {
         tail.shared.flushed_behind();
     }
     assert_eq!(faulted, 0);
+}
+
+#[test]
+fn what_others_write_to_a_settled_file_is_not_made_zero() {
+    for _ in 0..50 {
+        let tail = tail();
+        let shared = tail.shared().clone();
+        let (begun, has_begun) = std::sync::mpsc::channel();
+        let preparer = std::thread::spawn(move || {
+            begun.send(()).unwrap();
+            shared.grow_ahead_by(16 << 20).unwrap();
+        });
+        has_begun.recv().unwrap();
+        let shared = tail.seal();
+        shared.settle();
+        let end = shared.file().metadata().unwrap().len();
+        let bytes = vec![7; end as usize];
+        shared.file().write_all_at(&bytes, 0).unwrap();
+        preparer.join().unwrap();
+        let mut found = vec![0; end as usize];
+        shared.file().read_exact_at(&mut found, 0).unwrap();
+        assert!(found == bytes);
+    }
 }

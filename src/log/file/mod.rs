@@ -19,5 +19,6 @@ pub(crate) use trouble::{Faulted, Short};
 /// The unit in which files are reserved: pages are never shared by what is and is not reserved.
 pub(crate) const PAGE: u64 = 4096;
 /// The kernel writes back, and write-protects, whole folios of the page cache. They are aligned to their
-/// size and no larger than this (a huge page), so none reaches across a multiple of it.
-pub(crate) const FOLIO: u64 = 2 << 20;
+/// size and no larger than this where the pages were made by [`sys::make_pages`], so none reaches across a
+/// multiple of it. Smaller ones cost more each; larger ones leave more behind a flush that stops short of the tail's.
+pub(crate) const FOLIO: u64 = 256 << 10;

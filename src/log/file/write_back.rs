@@ -11,6 +11,9 @@ use super::{FOLIO, PAGE, sys};
 use std::io;
 use std::sync::atomic::Ordering;
 
+/// What is written in one piece when a flush has much to write.
+const PIECE: u64 = 4 << 20;
+
 impl GrowingFile {
     /// What brings the first `len` bytes to the disk, with the file's size, and nothing behind the folio
     /// that they end in; nothing if only the whole file can be synced.
@@ -63,6 +66,22 @@ impl GrowingFile {
         let to = self.len() / FOLIO * FOLIO;
         let from = self.written_back.fetch_max(to, Ordering::Relaxed);
         if to > from { sys::start_write_back(&self.file, from, to) } else { Ok(()) }
+    }
+
+    /// Writes what the last flush has left, up to `to`, in pieces, and tells of each: so it is seen how a long
+    /// flush gets on, which must follow. Nothing if it is a short one.
+    ///
+    /// # Errors
+    /// As of a flush: they are told once, and the flush would not hear of them any more.
+    pub(crate) fn write_out(&self, to: u64, mut tell: impl FnMut(u64)) -> io::Result<()> {
+        let mut from = self.flushed_len.load(Ordering::Relaxed);
+        let to = to.min(self.len());
+        while to.saturating_sub(from) > PIECE {
+            sys::write_out(&self.file, from, from + PIECE)?;
+            from += PIECE;
+            tell(PIECE);
+        }
+        Ok(())
     }
 
     /// What went wrong with a write-back that others started, if anything did; told once.

@@ -127,6 +127,7 @@ impl Work<'_, '_> {
             let target = self.retarget(epoch, &before, &member)?;
             self.reconcile(member, &target, bump, Some(&owned))?
         };
+        self.change_protocol(&before, &member);
         let names = || (group.id.clone(), member.id.clone());
         let ((a, b), (c, d), (e, f)) = (names(), names(), names());
         self.plan.alarms.push(Alarm::Cancel(Timer::Rejoin(a, b)));

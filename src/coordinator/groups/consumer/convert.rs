@@ -41,6 +41,7 @@ pub(super) fn upgrade(
     let malformed = || refuse("the embedded consumer protocol is malformed");
     let mut consumer = Consumer::new(id.clone());
     (consumer.epoch, consumer.target_epoch) = (group.generation, group.generation);
+    let mut is_amiss = false;
     for classic in group.members.values() {
         let (assigned, has_more) = match &*classic.assignment {
             // It has never synced.
@@ -55,13 +56,17 @@ pub(super) fn upgrade(
         }
         let metadata = classic.metadata(protocol).ok_or_else(malformed)?;
         let subscription = Subscription::read(metadata).ok_or_else(malformed)?;
+        let (said, assigned) = (assigned.clone(), consumer.not_given_yet(assigned, world));
+        is_amiss |= assigned != said;
         consumer.put(upgraded(classic, &subscription, &assigned, group.generation));
         consumer.set_target(&classic.id, Some(assigned));
     }
     consumer.metadata_hash = hash::of_group(&consumer.wishes, world);
-    // What they have is of the generation before. Kafka relies on the newcomer's topics to change that,
-    // but it need not name any, nor others than the static member whose place it takes.
-    plan.overdue = group.state != classic::State::Stable;
+    // What they have is of the generation before, or their topics have grown since. Kafka relies on the
+    // newcomer's topics to change that, but it need not name any, nor others than the static member
+    // whose place it takes.
+    let is_old = group.state != classic::State::Stable || consumer.leaves_something_out(world);
+    plan.overdue = is_old || is_amiss;
     plan.records.push(group.tombstone());
     plan.records.extend(consumer.all_records());
     plan.alarms.extend(group.timers().into_iter().map(Alarm::Cancel));
@@ -124,6 +129,27 @@ impl Consumer {
         all.push(records::target_epoch(id, self.target_epoch, self.target_time));
         all.extend(members().map(|member| records::current(id, member)));
         all
+    }
+
+    /// What a leader gave, without partitions that are not there (a topic was made again, and smaller) and
+    /// those that it gave somebody before. Kafka fails at either.
+    fn not_given_yet(&self, mut assigned: Partitions, world: &World<'_>) -> Partitions {
+        for (topic, list) in &mut assigned {
+            let count = world.topics.partitions(*topic).unwrap_or(0);
+            list.retain(|partition| {
+                (0..count).contains(partition) && !self.targeted.contains_key(&(*topic, *partition))
+            });
+        }
+        assigned
+    }
+
+    /// Whether there are partitions of its topics that nobody is to have.
+    fn leaves_something_out(&self, world: &World<'_>) -> bool {
+        let mut wanted = self.wishes.topics().filter_map(|name| world.topics.id(name));
+        wanted.any(|topic| {
+            let count = world.topics.partitions(topic).unwrap_or(0);
+            (0..count).any(|partition| !self.targeted.contains_key(&(topic, partition)))
+        })
     }
 
     /// Whether only classic members are left without some members.

@@ -138,7 +138,8 @@ impl Consumer {
     }
 
     /// The assignor that most members would like, as if one member were another; of those that are
-    /// liked as much as each other the last by name (Kafka leaves it to a hash map).
+    /// liked as much as each other the one that only this member likes, else the last by name: so it
+    /// comes out of Kafka's hash map of the two.
     pub(super) fn preferred_assignor(
         &self,
         old: Option<&Member>,
@@ -148,10 +149,13 @@ impl Consumer {
         if let Some(name) = old.and_then(|member| member.assignor.as_ref()) {
             lower(&mut counts, name);
         }
-        if let Some(name) = new.and_then(|member| member.assignor.as_ref()) {
+        let liked = new.and_then(|member| member.assignor.as_ref());
+        let alone = liked.filter(|name| !counts.contains_key(*name));
+        if let Some(name) = liked {
             *counts.entry(name.clone()).or_default() += 1;
         }
-        counts.into_iter().max_by_key(|(_, count)| *count).map(|(name, _)| name)
+        let rank = |name: &Arc<str>, count| (count, Some(name) == alone);
+        counts.into_iter().max_by_key(|(name, count)| rank(name, *count)).map(|(name, _)| name)
     }
 
     /// A member is new or has changed.

@@ -135,6 +135,7 @@ impl Work<'_, '_> {
         let target = self.retarget(epoch, &before, &member)?;
         let has_changed = topics_changed || regex_changed != RegexChange::None;
         let member = self.reconcile(member, &target, has_changed, owned)?;
+        self.change_protocol(&before, &member);
         let settings = &self.world.settings.consumer;
         let session = Timer::Session(self.group.id.clone(), member.id.clone());
         self.plan.alarms.push(Alarm::Set(session, settings.session_timeout(&self.group.id)));

@@ -73,7 +73,8 @@ impl Reconcile<'_> {
     fn drop_unwanted(&self, member: &Member) -> Member {
         let mut assigned = (*member.assigned).clone();
         let mut revoking = (*member.revoking).clone();
-        if self.wants_nothing && revoking.is_empty() {
+        let drops_all = self.wants_nothing && revoking.is_empty();
+        if drops_all {
             revoking = std::mem::take(&mut assigned);
         } else {
             for topic in member.assigned.keys().filter(|topic| !(self.wants)(**topic)) {
@@ -82,7 +83,8 @@ impl Reconcile<'_> {
             }
         }
         let mut next = member.clone();
-        if assigned.len() == member.assigned.len() {
+        // Whoever wants nothing at all begins its epoch anew, in Kafka, even if it had nothing.
+        if assigned.len() == member.assigned.len() && !drops_all {
             return next;
         }
         if !revoking.is_empty() && self.still_owns(&revoking) {

@@ -131,6 +131,25 @@ impl Work<'_, '_> {
         group.members.len() + usize::from(!is_known)
     }
 
+    /// A member that was there has come with the other protocol: what it had time for in the old one
+    /// it has no more time for, and in the new one its time begins.
+    pub(super) fn change_protocol(&mut self, before: &Member, member: &Member) {
+        if before.classic.is_some() == member.classic.is_some() {
+            return;
+        }
+        let timer = |timer: fn(Arc<str>, Arc<str>) -> Timer| {
+            timer(self.group.id.clone(), member.id.clone())
+        };
+        let revoke = match (&member.classic, member.state) {
+            (None, MemberState::Unrevoked) => {
+                Alarm::Set(timer(Timer::Revoke), member.rebalance_timeout)
+            }
+            _ => Alarm::Cancel(timer(Timer::Revoke)),
+        };
+        let classic = [Timer::Rejoin, Timer::Resync].map(timer).map(Alarm::Cancel);
+        self.plan.alarms.extend(classic.into_iter().chain([revoke]));
+    }
+
     /// Whether the topics must be looked at: they may have changed.
     pub(super) fn must_look(&self) -> bool {
         self.group.looked != Some(self.world.topics.version())

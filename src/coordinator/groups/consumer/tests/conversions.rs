@@ -56,7 +56,7 @@ impl Bench {
         token.key
     }
 
-    fn joined(&mut self, key: u64) -> JoinReply {
+    pub(super) fn joined(&mut self, key: u64) -> JoinReply {
         match self.replies.remove(&key) {
             Some(Reply::Join(reply)) => reply,
             other => panic!("{other:?}"),
@@ -167,7 +167,7 @@ impl Bench {
     }
 
     /// A stable classic group of one member that has both partitions of t.
-    fn one_classic(&mut self) -> String {
+    pub(super) fn one_classic(&mut self) -> String {
         let key = self.send_join("", None, &subscription(&["t"], &[]));
         self.pass(3_000);
         let joined = self.joined(key);
@@ -262,36 +262,6 @@ fn whoever_waits_in_a_rebalance_is_told_to_join_again() {
     assert_eq!(bench.joined(key).code, ErrorCode::REBALANCE_IN_PROGRESS);
     assert_eq!(bench.group().members.len(), 3);
     assert_eq!(bench.classic_beat(&old, 1), ErrorCode::REBALANCE_IN_PROGRESS);
-    bench.check_log();
-}
-
-/// The member that had all has left, and whoever comes names no topics that nobody named before.
-#[test]
-fn what_was_not_given_yet_is_given_after_the_upgrade() {
-    let nothing = Beat::join("new", &[]);
-    let pattern = Beat { topics: None, regex: Some("none.*".into()), ..nothing.clone() };
-    let named = Beat::join("new", &["t"]).named("i");
-    for newcomer in [nothing, pattern, named, Beat::join("new", &["t"])] {
-        let mut bench = Bench::with(&[("t", 2)]);
-        let leader = bench.one_classic();
-        let key = bench.send_join("", Some("i"), &subscription(&["t"], &[]));
-        bench.classic_leave(&leader);
-        assert_eq!(bench.joined(key).generation, 2);
-        assert_eq!(bench.beat(&newcomer).code, ErrorCode::NONE);
-        let group = bench.group();
-        assert_eq!((group.epoch, group.target_epoch), (3, 3), "{newcomer:?}");
-        assert_eq!(group.targeted.len(), 2, "{newcomer:?}");
-        bench.check_log();
-    }
-}
-
-#[test]
-fn a_settled_group_keeps_what_it_has_where_nobody_wants_other_topics() {
-    let mut bench = Bench::with(&[("t", 2)]);
-    let old = bench.one_classic();
-    bench.beat(&Beat::join("new", &[]));
-    assert_eq!((bench.group().epoch, bench.group().target_epoch), (1, 1));
-    assert_eq!(bench.classic_beat(&old, 1), ErrorCode::NONE);
     bench.check_log();
 }
 

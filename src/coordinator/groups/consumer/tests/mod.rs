@@ -9,6 +9,7 @@ mod random;
 mod regexes;
 mod requests;
 mod statics;
+mod upgrades;
 
 use super::super::{
     AppendOutcome, Caller, Effects, Record, Reply, Settings, Shard, Token, TopicsView, World,

@@ -1,0 +1,180 @@
+//! What was appended and is not written back, of all logs together, and what it costs to bring more.
+//!
+//! The kernel lets dirty pages pile up to a limit of its own; then it puts whoever dirties one more to
+//! sleep, in a page fault: the preparer first, then a worker with all its connections. So producers are
+//! slowed down before. Each byte has a price in time for which its connection is not read. Up to half of
+//! the limit it is nothing, and from there it rises with the square: a 64th of the limit higher it is the time that
+//! the disk takes for the byte, at the limit itself a thousand times that. So a thousand producers that never
+//! stop settle below the limit, each with the same share of the disk, and who brings little waits little.
+//!
+//! The counter goes up with each append and down with each piece that a flusher has seen written. Flushers
+//! also measure what the disk takes, and only while too much waits for it: a disk that is asked for little
+//! tells nothing. Nothing here blocks a worker.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The limit where there is none.
+const NEVER: u64 = u64::MAX;
+/// What the disk takes in a second, until it was measured.
+const FIRST_RATE: u64 = 100_000_000;
+/// The disk's pace is measured over at least so long.
+const SAMPLE: Duration = Duration::from_millis(100);
+/// The upper half of the limit in steps: at the first the price of a byte is the disk's time for it.
+const STEPS: f64 = 32.0;
+/// What a single request costs at most.
+const DEAREST: Duration = Duration::from_secs(10);
+
+/// See the module's comment.
+#[derive(Debug)]
+pub(crate) struct Pressure {
+    unwritten: AtomicU64,
+    limit: AtomicU64,
+    /// What the disk takes in a second.
+    rate: AtomicU64,
+    measure: Mutex<Measure>,
+}
+
+impl Pressure {
+    pub(super) fn new() -> Arc<Pressure> {
+        Arc::new(Pressure {
+            unwritten: AtomicU64::new(0),
+            limit: AtomicU64::new(NEVER),
+            rate: AtomicU64::new(FIRST_RATE),
+            measure: Mutex::default(),
+        })
+    }
+
+    /// Slows producers down before so many bytes are unwritten, or never.
+    pub(super) fn set_limit(&self, limit: Option<u64>) {
+        self.limit.store(limit.unwrap_or(NEVER), Ordering::Relaxed);
+    }
+
+    /// Bytes that were appended and are not written back.
+    pub(super) fn unwritten(&self) -> u64 {
+        self.unwritten.load(Ordering::Relaxed)
+    }
+
+    /// There is so much that producers pay for it.
+    pub(super) fn is_high(&self) -> bool {
+        self.unwritten() > self.limit.load(Ordering::Relaxed) / 2
+    }
+
+    /// What who has brought so many bytes has to wait.
+    pub(super) fn price_of(&self, bytes: u64) -> Duration {
+        let (unwritten, limit) = (self.unwritten(), self.limit.load(Ordering::Relaxed));
+        price(unwritten, limit, self.rate.load(Ordering::Relaxed), bytes)
+    }
+
+    /// So many bytes less, for a flusher has seen them written.
+    fn written(&self, bytes: u64) {
+        let is_high = self.is_high();
+        self.forget(bytes);
+        let mut measure = self.measure.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(rate) = measure.written(bytes, is_high, Instant::now()) {
+            self.rate.store(rate, Ordering::Relaxed);
+        }
+    }
+
+    /// So many bytes less, whatever became of them.
+    fn forget(&self, bytes: u64) {
+        let before = self.unwritten.fetch_sub(bytes, Ordering::Relaxed);
+        debug_assert!(before >= bytes, "{bytes} of {before} bytes were written");
+    }
+}
+
+/// The time for which who has brought `bytes` is not read.
+fn price(unwritten: u64, limit: u64, rate: u64, bytes: u64) -> Duration {
+    let excess = unwritten.saturating_sub(limit / 2);
+    if excess == 0 {
+        return Duration::ZERO;
+    }
+    let steps = excess as f64 * STEPS / (limit / 2).max(1) as f64;
+    let seconds = bytes as f64 * steps * steps / rate.max(1) as f64;
+    Duration::from_secs_f64(seconds.min(DEAREST.as_secs_f64()))
+}
+
+/// What the disk takes.
+#[derive(Debug, Default)]
+struct Measure {
+    rate: Option<u64>,
+    /// Since when so many bytes were written, while more waited all the time.
+    since: Option<(Instant, u64)>,
+}
+
+impl Measure {
+    /// Notes bytes that were written; `is_high` if too much waited for it before. Gives the bytes in
+    /// a second if that is news.
+    fn written(&mut self, bytes: u64, is_high: bool, now: Instant) -> Option<u64> {
+        let Some((since, sum)) = self.since.filter(|_| is_high) else {
+            self.since = is_high.then_some((now, 0));
+            return None;
+        };
+        let (elapsed, sum) = (now.saturating_duration_since(since), sum + bytes);
+        if elapsed < SAMPLE {
+            self.since = Some((since, sum));
+            return None;
+        }
+        let sample = (sum as f64 / elapsed.as_secs_f64()) as u64;
+        let rate = self.rate.map_or(sample, |rate| rate / 2 + sample / 2).max(1);
+        (self.rate, self.since) = (Some(rate), Some((now, 0)));
+        self.rate
+    }
+}
+
+/// What one log has in it. Bytes are counted from the first that this process has appended.
+#[derive(Debug)]
+pub(super) struct Share {
+    pressure: Arc<Pressure>,
+    appended: AtomicU64,
+    written: AtomicU64,
+}
+
+impl Share {
+    pub(super) fn of(pressure: &Arc<Pressure>) -> Share {
+        let (appended, written) = (AtomicU64::new(0), AtomicU64::new(0));
+        Share { pressure: pressure.clone(), appended, written }
+    }
+
+    /// So many bytes were appended; for the holder of the writer lock.
+    pub(super) fn appended(&self, bytes: u64) {
+        self.pressure.unwritten.fetch_add(bytes, Ordering::Relaxed);
+        self.appended.fetch_add(bytes, Ordering::Release);
+    }
+
+    /// So many more are written, but not beyond `end`.
+    pub(super) fn written(&self, bytes: u64, end: u64) {
+        let written = self.written.load(Ordering::Relaxed);
+        self.written_to(end.min(written.saturating_add(bytes)));
+    }
+
+    /// All up to `end` are written.
+    pub(super) fn written_to(&self, end: u64) {
+        let bytes = self.advance(end);
+        if bytes > 0 {
+            self.pressure.written(bytes);
+        }
+    }
+
+    /// What was appended until now will not be written any more: nobody shall wait for it.
+    pub(super) fn give_up(&self) {
+        self.pressure.forget(self.advance(u64::MAX));
+    }
+
+    /// Moves the mark; gives the bytes that are new.
+    fn advance(&self, end: u64) -> u64 {
+        let end = end.min(self.appended.load(Ordering::Acquire));
+        end.saturating_sub(self.written.fetch_max(end, Ordering::Relaxed))
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.give_up();
+    }
+}
+
+#[cfg(test)]
+#[path = "pressure_tests.rs"]
+mod tests;

@@ -1,0 +1,97 @@
+//! What systemd is told where it started us with `Type=notify` (sd_notify(3)): that the broker is ready, that it
+//! stops, and, where it set a watchdog, that it lives. Started by anybody else nothing here does anything.
+//!
+//! The broker lives as long as every worker answers when it is asked: a thread that only says so by itself would
+//! say it of workers that hang, too. They are asked each half of the watchdog's time, as systemd advises; so
+//! whoever hangs is found out when that time has passed once, and a broker that nobody watches is never woken.
+
+use barnabas::broker::Shared;
+use sd_notify::NotifyState;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// The listeners answer; `line` says where. From here on the watchdog is kept quiet, if there is one.
+pub fn ready(shared: &Arc<Shared>, line: &str) {
+    tell(&[NotifyState::Ready, NotifyState::Status(line.trim_end())]);
+    let Some(patience) = sd_notify::watchdog_enabled() else { return };
+    let shared = shared.clone();
+    let thread = std::thread::Builder::new().name("watchdog".into());
+    if let Err(why) = thread.spawn(move || watch(&shared, patience / 2)) {
+        log::error!("no thread that tells the watchdog of the workers: {why}");
+    }
+}
+
+/// A stop has begun.
+pub fn stopping() {
+    tell(&[NotifyState::Stopping]);
+}
+
+fn tell(states: &[NotifyState<'_>]) {
+    if let Err(why) = sd_notify::notify(states) {
+        log::warn!("$NOTIFY_SOCKET cannot be told of it: {why}: {states:?}");
+    }
+}
+
+/// Ends with the process.
+fn watch(shared: &Shared, pause: Duration) {
+    let mut pulse = Pulse::default();
+    loop {
+        if pulse.beats(|answers| shared.ask_workers(answers)) {
+            tell(&[NotifyState::Watchdog]);
+        } else {
+            log::warn!("a worker has not answered for {pause:?}");
+        }
+        // Nobody wakes it before.
+        std::thread::park_timeout(pause);
+    }
+}
+
+/// What was asked last.
+#[derive(Default)]
+struct Pulse {
+    asked: usize,
+    answers: Arc<AtomicUsize>,
+}
+
+impl Pulse {
+    /// Whether all that were asked have answered; then they are asked again by `ask`, which says how many
+    /// there are. Whoever has not is not asked twice.
+    fn beats(&mut self, ask: impl FnOnce(&Arc<AtomicUsize>) -> usize) -> bool {
+        let beats = self.answers.load(Ordering::Relaxed) >= self.asked;
+        if beats {
+            self.answers = Arc::default();
+            self.asked = ask(&self.answers);
+        }
+        beats
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_beats_while_every_worker_answers() {
+        let mut pulse = Pulse::default();
+        let mut asked = Vec::new();
+        let mut beats = |asked: &mut Vec<Arc<AtomicUsize>>| {
+            pulse.beats(|answers| {
+                asked.push(answers.clone());
+                2
+            })
+        };
+        assert!(beats(&mut asked), "nobody was asked yet");
+        for round in 1..3 {
+            assert!(!beats(&mut asked), "nobody has answered");
+            asked[round - 1].fetch_add(1, Ordering::Relaxed);
+            assert!(!beats(&mut asked), "one has not");
+            assert_eq!(asked.len(), round, "they are asked once");
+            // An answer to an earlier question is none to this one.
+            asked[0].fetch_add(usize::from(round == 2), Ordering::Relaxed);
+            assert_eq!(beats(&mut asked), round == 3);
+            asked[round - 1].fetch_add(1, Ordering::Relaxed);
+            assert!(beats(&mut asked), "both have");
+        }
+    }
+}
