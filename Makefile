@@ -36,7 +36,7 @@ DOC := $(DESTDIR)$(PREFIX)/share/doc/barnabas
 # Each step may need what the one before it made.
 .NOTPARALLEL:
 
-.PHONY: run build install uninstall deb test kafka unit clients groups oracle platform lint bench yardstick churn sim fuzz setup docs deny clean
+.PHONY: run build install uninstall deb test kafka unit clients groups oracle platform rest lint bench yardstick churn sim fuzz setup docs deny clean
 
 run: build
 	exec $(TARGET)/release/barnabas $(ARGS)
@@ -65,7 +65,7 @@ deb:
 	mv $(DESTDIR)/usr/share/doc/barnabas/LICENSE $(DESTDIR)/usr/share/doc/barnabas/copyright
 	platform/debian/build.sh $(DESTDIR) $(TARGET)/debian
 
-test: setup unit build clients oracle platform
+test: setup unit build clients oracle platform rest
 
 setup: kafka
 	tests/clients/setup.sh
@@ -88,6 +88,9 @@ groups: build
 
 oracle: build
 	tests/oracle/run.sh
+
+rest: build
+	tests/rest/run.sh
 
 # What is installed, and what systemd and dpkg say of it.
 platform: build

@@ -29,6 +29,16 @@ impl Faces {
     }
 }
 
+impl Faces {
+    /// Appends wake whoever waits for a partition, on either face.
+    fn wake_others(&mut self, cx: &mut Context<'_>) {
+        let keys = self.kafka.take_others();
+        if let (Some(http), false) = (&mut self.http, keys.is_empty()) {
+            http.wake(cx, &keys);
+        }
+    }
+}
+
 impl Service for Faces {
     type Session = Session;
     type Message = WorkerMessage;
@@ -66,14 +76,10 @@ impl Service for Faces {
     fn message(&mut self, cx: &mut Context<'_>, message: WorkerMessage) {
         match (message, &mut self.http) {
             (WorkerMessage::Page(page), Some(http)) => http.answered(cx, page),
-            (WorkerMessage::Wake(mut keys), Some(http)) => {
-                http.wake(cx, &keys.extract_if(.., |key| *key & TIMERS != 0).collect::<Vec<_>>());
-                if !keys.is_empty() {
-                    self.kafka.message(cx, WorkerMessage::Wake(keys));
-                }
-            }
+            (WorkerMessage::Piece(piece), Some(http)) => http.piece(cx, piece),
             (message, _) => self.kafka.message(cx, message),
         }
+        self.wake_others(cx);
     }
 
     fn timer(&mut self, cx: &mut Context<'_>, key: u64) {
@@ -85,6 +91,7 @@ impl Service for Faces {
 
     fn end_of_turn(&mut self, cx: &mut Context<'_>) {
         self.kafka.end_of_turn(cx);
+        self.wake_others(cx);
     }
 
     fn drain(&mut self, cx: &mut Context<'_>) {

@@ -226,6 +226,30 @@ fn there_is_a_limit_on_connections() {
 }
 
 #[test]
+fn who_finds_the_desk_full_is_told_so() {
+    let dir = TempDir::new();
+    let (broker, address) = start_pages(dir.path(), &[]);
+    let mut client = broker.client();
+    client.create("t", 1);
+    client.append(("t", 0), &batch(1, 2, 500_000));
+    // Pages that take a while to make and little to send, far more of them than may wait.
+    let mut all: Vec<TcpStream> = (0..150).map(|_| connect(address)).collect();
+    let request = b"HEAD /v1/topics/t/messages HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    all.iter_mut().for_each(|stream| stream.write_all(request).unwrap());
+    let statuses: Vec<u16> = all.iter_mut().map(|stream| answer(stream, true).0).collect();
+    let (made, refused): (Vec<u16>, Vec<u16>) = statuses.iter().partition(|status| **status == 200);
+    assert!(made.len() >= 65 && !refused.is_empty(), "{statuses:?}");
+    assert!(refused.iter().all(|status| *status == 503), "{statuses:?}");
+    // Both kinds go on.
+    all.iter_mut().for_each(|stream| {
+        stream.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap()
+    });
+    assert!(all.iter_mut().all(|stream| answer(stream, false).0 == 200));
+    assert_eq!(get(address, "/v1/topics").0, 200);
+    broker.stop_cleanly();
+}
+
+#[test]
 fn a_listener_is_there_by_default_unless_its_port_is_taken() {
     let dir = TempDir::new();
     // Whoever has the port, it is taken.

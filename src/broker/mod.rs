@@ -53,7 +53,7 @@ pub use fetch_session::{Session, SessionPartition, Told, TopicKey};
 pub use fetch_sessions::{FetchSessions, SharedSession};
 pub use groups::{Groups, Ran, RunningTopics, Unflushed};
 pub use metadata_log::{StoredSettings, stored_settings};
-pub use shared::{Endpoint, OffloadClaim, Page, Shared, WorkerMessage, now_ms};
+pub use shared::{Endpoint, OffloadClaim, Page, Piece, Shared, Then, WorkerMessage, now_ms};
 pub use warmer::ColdRead;
 
 use crate::catalog::{CLUSTER_METADATA, Image, NodeView, Partition, Topics};

@@ -39,8 +39,33 @@ pub enum WorkerMessage {
     Answer(Slot, Result<Vec<u8>, String>),
     /// The same for a connection of HTTP's.
     Page(Page),
+    /// A part of an answer that goes on.
+    Piece(Piece),
     /// Whether the worker lives; it says so by adding one.
     Ping(Arc<AtomicUsize>),
+}
+
+/// A part of an answer to an HTTP request that goes on.
+pub struct Piece {
+    /// By what its worker knows it.
+    pub key: u64,
+    /// What there is of it.
+    pub bytes: Vec<u8>,
+    /// What is to follow.
+    pub then: Then,
+}
+
+/// What follows a part of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    /// There is more to read.
+    More,
+    /// There will be, when more has come.
+    Wait,
+    /// Nothing, and the connection ends.
+    End,
+    /// Nothing, and the connection goes on with its next request.
+    Resume,
 }
 
 /// An answer to an HTTP request that was made elsewhere.

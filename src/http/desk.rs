@@ -9,7 +9,8 @@ use super::guard::Guard;
 use super::problem::{self, Problem};
 use super::response::Response;
 use super::session::Request;
-use crate::broker::{Page, Shared, WorkerMessage, now_ms};
+use super::tail::Reader;
+use crate::broker::{Page, Piece, Shared, Then, WorkerMessage, now_ms};
 use crate::net::Slot;
 use crate::wire::error::ErrorCode;
 use std::net::IpAddr;
@@ -32,11 +33,14 @@ pub struct Facts {
     pub started: Instant,
 }
 
-/// A page that is asked for, and by whom.
-struct Job {
-    request: Request,
-    worker: usize,
-    slot: Slot,
+/// What is asked for, and by whom.
+pub(super) enum Job {
+    /// A page.
+    Page { request: Request, worker: usize, slot: Slot },
+    /// The first piece of an answer that goes on.
+    Open { reader: Reader, request: Request, worker: usize, key: u64 },
+    /// The next piece of it.
+    Read { reader: Reader, worker: usize, key: u64 },
 }
 
 /// See the module's comment.
@@ -64,13 +68,12 @@ impl Http {
         Arc::new(Http { shared, facts, guard, connections, patience, desk })
     }
 
-    /// Has a page made at the desk; false if too many wait there.
-    pub(super) fn ask(self: &Arc<Self>, request: Request, worker: usize, slot: Slot) -> bool {
+    /// Has something made at the desk; false if too much waits there.
+    pub(super) fn ask(&self, job: Job) -> bool {
         let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
         if desk.is_none() {
             *desk = self.open_desk();
         }
-        let job = Job { request, worker, slot };
         desk.as_ref().is_some_and(|desk| desk.jobs.try_send(job).is_ok())
     }
 
@@ -102,20 +105,61 @@ impl Drop for Http {
 }
 
 fn work(shared: &Arc<Shared>, facts: &Facts, queue: &Receiver<Job>) {
-    for Job { request, worker, slot } in queue {
-        let Made { response, due } = match shared.is_stopping() {
-            true => problem::STOPPING.response().into(),
-            false => api::page(shared, facts, &request),
+    for job in queue {
+        let (worker, message) = match job {
+            Job::Page { request, worker, slot } => {
+                (worker, WorkerMessage::Page(page(shared, facts, &request, slot)))
+            }
+            Job::Open { reader, request, worker, key } => {
+                (worker, WorkerMessage::Piece(first_piece(shared, &reader, &request, key)))
+            }
+            Job::Read { reader, worker, key } => {
+                (worker, WorkerMessage::Piece(next_piece(shared, &reader, key, Vec::new())))
+            }
         };
-        let written = |response: &Response| response.write(request.manner, now_seconds());
-        let otherwise = match due.is_empty() {
-            true => Vec::new(),
-            false => written(&Problem::from(ErrorCode::KAFKA_STORAGE_ERROR).response()),
-        };
-        let (bytes, keep_alive) = (written(&response), request.manner.keep_alive);
-        let page = Page { slot, bytes, keep_alive, due, otherwise };
-        shared.tell_answer(worker, WorkerMessage::Page(page));
+        shared.tell_answer(worker, message);
     }
+}
+
+fn page(shared: &Arc<Shared>, facts: &Facts, request: &Request, slot: Slot) -> Page {
+    let Made { response, due } = match shared.is_stopping() {
+        true => problem::STOPPING.response().into(),
+        false => api::page(shared, facts, request),
+    };
+    let written = |response: &Response| response.write(request.manner, now_seconds());
+    let otherwise = match due.is_empty() {
+        true => Vec::new(),
+        false => written(&Problem::from(ErrorCode::KAFKA_STORAGE_ERROR).response()),
+    };
+    let (bytes, keep_alive) = (written(&response), request.manner.keep_alive);
+    Page { slot, bytes, keep_alive, due, otherwise }
+}
+
+fn first_piece(shared: &Shared, reader: &Reader, request: &Request, key: u64) -> Piece {
+    match api::follow(shared, request) {
+        Err(problem) => {
+            let bytes = problem.response().write(request.manner, now_seconds());
+            let then = if request.manner.keep_alive { Then::Resume } else { Then::End };
+            Piece { key, bytes, then }
+        }
+        Ok(follow) => {
+            let head = Response::stream("text/event-stream").write_head(now_seconds());
+            if request.manner.without_body {
+                return Piece { key, bytes: head, then: Then::End };
+            }
+            *reader.lock().unwrap_or_else(PoisonError::into_inner) = Some(follow);
+            next_piece(shared, reader, key, head)
+        }
+    }
+}
+
+fn next_piece(shared: &Shared, reader: &Reader, key: u64, mut bytes: Vec<u8>) -> Piece {
+    let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
+    let then = match &mut *reader {
+        Some(follow) if !shared.is_stopping() => follow.read(shared, &mut bytes),
+        _ => Then::End,
+    };
+    Piece { key, bytes, then }
 }
 
 pub(super) fn now_seconds() -> u64 {

@@ -42,21 +42,7 @@ impl Guard {
                 return Err(Problem::new(403, "Pages of other origins are not served"));
             }
         }
-        self.check_change(head)
-    }
-
-    fn check_change(&self, head: &Head) -> Result<(), Problem> {
-        let is_json = |text: &String| {
-            let essence = text.split(';').next().unwrap_or_default().trim();
-            essence.eq_ignore_ascii_case("application/json")
-        };
-        let content_type = head.content_type.as_ref();
-        if head.method.is_safe() || head.is_marked || content_type.is_some_and(is_json) {
-            return Ok(());
-        }
-        let text =
-            "What changes something needs Content-Type: application/json, or an X-Requested-With";
-        Err(Problem::new(if content_type.is_some() { 415 } else { 403 }, text))
+        Ok(())
     }
 
     fn is_ours(&self, name: &str) -> bool {
@@ -70,6 +56,21 @@ impl Guard {
             || name.ends_with(".localhost")
             || self.names.iter().any(|own| own.eq_ignore_ascii_case(&name))
     }
+}
+
+/// Whether it may change something, if that is what it asks for.
+pub(super) fn check_change(head: &Head) -> Result<(), Problem> {
+    let is_json = |text: &String| {
+        let essence = text.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case("application/json")
+    };
+    let content_type = head.content_type.as_ref();
+    if head.method.is_safe() || head.is_marked || content_type.is_some_and(is_json) {
+        return Ok(());
+    }
+    let text =
+        "What changes something needs Content-Type: application/json, or an X-Requested-With";
+    Err(Problem::new(if content_type.is_some() { 415 } else { 403 }, text))
 }
 
 /// The name or address of `host[:port]`; nothing if it is not such a text.

@@ -20,6 +20,8 @@ pub enum Method {
     Patch,
     Delete,
     Options,
+    Trace,
+    Query,
 }
 
 impl Method {
@@ -32,6 +34,8 @@ impl Method {
             "PATCH" => Method::Patch,
             "DELETE" => Method::Delete,
             "OPTIONS" => Method::Options,
+            "TRACE" => Method::Trace,
+            "QUERY" => Method::Query,
             _ => return None,
         })
     }
@@ -46,12 +50,14 @@ impl Method {
             Method::Patch => "PATCH",
             Method::Delete => "DELETE",
             Method::Options => "OPTIONS",
+            Method::Trace => "TRACE",
+            Method::Query => "QUERY",
         }
     }
 
     /// Nothing is changed by it.
     pub fn is_safe(self) -> bool {
-        matches!(self, Method::Get | Method::Head | Method::Options)
+        matches!(self, Method::Get | Method::Head | Method::Options | Method::Trace | Method::Query)
     }
 }
 

@@ -20,7 +20,7 @@
 //! line of a chunk [`MAX_LINE`]; one request at a time of each connection at the desk, those behind it wait; open
 //! answers and unsent bytes as with Kafka; [`MAX_CONNECTIONS`] connections, [`MAX_JOBS`] pages that wait,
 //! [`MAX_PAGE`] bytes each; `barnabas.http.timeout.ms` for a request to come whole, and for a connection without
-//! one. It must never change anything for a browser that was sent by another page.
+//! one. An answer that goes on ([`tail`]) is read in pieces. It must never change anything for a browser that was sent by another page.
 
 mod api;
 mod chunks;
@@ -36,6 +36,7 @@ mod route;
 mod scan;
 mod service;
 mod session;
+mod tail;
 mod target;
 
 pub use desk::{Facts, Http};

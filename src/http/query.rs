@@ -13,6 +13,8 @@ pub(super) enum Kind {
     Integer(i64, i64),
     /// Any integer; what is out of the range is brought into it.
     Clamped(i64, i64),
+    /// Text.
+    Text,
     /// `true`, `false`, or nothing for the former.
     Flag,
 }
@@ -28,6 +30,7 @@ pub(super) struct Param {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Value {
     Integer(i64),
+    Text(String),
     Flag(bool),
 }
 
@@ -74,6 +77,13 @@ impl Query {
         self.integer(name).and_then(|number| i32::try_from(number).ok())
     }
 
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        match self.get(name)? {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
     pub(super) fn flag(&self, name: &str) -> bool {
         matches!(self.get(name), Some(Value::Flag(true)))
     }
@@ -84,6 +94,7 @@ impl Param {
         let name = self.name;
         let wrong = |what: String| Problem::told(400, format!("{name} must be {what}"));
         match self.kind {
+            Kind::Text => Ok(Value::Text(text.to_owned())),
             Kind::Flag => match text {
                 "" | "true" => Ok(Value::Flag(true)),
                 "false" => Ok(Value::Flag(false)),
@@ -118,14 +129,16 @@ mod tests {
     const PARAMS: &[Param] = &[
         Param { name: "offset", kind: Kind::Integer(0, 100), about: "" },
         Param { name: "limit", kind: Kind::Clamped(1, 10), about: "" },
+        Param { name: "key", kind: Kind::Text, about: "" },
         Param { name: "dry", kind: Kind::Flag, about: "" },
     ];
 
     #[test]
     fn values_are_what_was_declared() {
-        let query = Query::read("offset=7&limit=99&dr%79", PARAMS).expect("a query");
+        let query =
+            Query::read("offset=7&limit=99&dr%79&key=a+b%2B%C3%A9", PARAMS).expect("a query");
         assert_eq!((query.integer("offset"), query.index("limit")), (Some(7), Some(10)));
-        assert!(query.flag("dry"));
+        assert_eq!((query.text("key"), query.flag("dry")), (Some("a b+\u{e9}"), true));
         let query = Query::read("&limit=-3&&dry=false", PARAMS).expect("a query");
         assert_eq!((query.integer("limit"), query.flag("dry")), (Some(1), false));
         assert_eq!(query.integer("offset"), None);
@@ -141,7 +154,7 @@ mod tests {
             ("offset=1&offset=1", "offset is there twice"),
             ("limit=1.5", "limit must be an integer"),
             ("dry=yes", "dry must be true or false"),
-            ("key=a", "other than offset, limit, dry"),
+            ("keys=a", "other than offset, limit, key, dry"),
             ("dry=%ff", "not UTF-8"),
             ("dry=%2", "not UTF-8"),
         ] {

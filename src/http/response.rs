@@ -56,21 +56,15 @@ impl Response {
         Response { status, content_type, body, fields: Vec::new() }
     }
 
+    /// The beginning of an answer that goes on until the connection ends.
+    pub(super) fn stream(content_type: &'static str) -> Response {
+        Response::text(200, content_type, Vec::new())
+    }
+
     /// Writes it as of some seconds since 1970.
     pub fn write(&self, manner: Manner, now: u64) -> Vec<u8> {
-        let mut head = format!(
-            "HTTP/1.1 {} {}\r\nServer: barnabas\r\nDate: {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n\
-             Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\
-             Cross-Origin-Resource-Policy: same-origin\r\n",
-            self.status,
-            reason(self.status),
-            date(now),
-            self.content_type,
-            self.body.len()
-        );
-        for (name, value) in &self.fields {
-            let _ = write!(head, "{name}: {value}\r\n");
-        }
+        let mut head = self.line_and_fields(now);
+        let _ = write!(head, "Content-Length: {}\r\n", self.body.len());
         match manner {
             Manner { keep_alive: false, .. } => head.push_str("Connection: close\r\n"),
             Manner { is_old: true, .. } => head.push_str("Connection: keep-alive\r\n"),
@@ -82,6 +76,29 @@ impl Response {
             bytes.extend_from_slice(&self.body);
         }
         bytes
+    }
+
+    /// Writes the head of one whose length nobody knows: its end is that of the connection.
+    pub(super) fn write_head(&self, now: u64) -> Vec<u8> {
+        let mut head = self.line_and_fields(now);
+        head.push_str("Connection: close\r\n\r\n");
+        head.into_bytes()
+    }
+
+    fn line_and_fields(&self, now: u64) -> String {
+        let mut head = format!(
+            "HTTP/1.1 {} {}\r\nServer: barnabas\r\nDate: {}\r\nContent-Type: {}\r\n\
+             Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\
+             Cross-Origin-Resource-Policy: same-origin\r\n",
+            self.status,
+            reason(self.status),
+            date(now),
+            self.content_type,
+        );
+        for (name, value) in &self.fields {
+            let _ = write!(head, "{name}: {value}\r\n");
+        }
+        head
     }
 }
 

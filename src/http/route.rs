@@ -2,6 +2,7 @@
 //!
 //! The table is the only one: the document at `/v1/openapi.json` is made from it too.
 
+use super::api::{HEADER, JSON, KEY, VALUE};
 use super::head::{Head, Method};
 use super::problem::{self, Problem};
 use super::query::{Kind, Param, Query};
@@ -28,6 +29,8 @@ pub enum Route {
     Messages(String, Query),
     /// Messages for a topic.
     Produce(String, Query),
+    /// Messages of a topic, as they come.
+    Tail(String, Query),
     /// A new topic.
     CreateTopic(Query),
     /// A topic that is to go.
@@ -91,6 +94,24 @@ const fn change(
 
 const PARTITION: Kind = Kind::Integer(0, i32::MAX as i64);
 
+const TAIL: &[Param] = &[
+    Param { name: "partition", kind: PARTITION, about: "All partitions unless it is given." },
+    Param {
+        name: "offset",
+        kind: Kind::Integer(0, i64::MAX),
+        about: "The offset of the first message; needs a partition.",
+    },
+    Param {
+        name: "timestamp",
+        kind: Kind::Integer(0, i64::MAX),
+        about: "Milliseconds since 1970: begins with the first messages that are not older.",
+    },
+    KEY,
+    VALUE,
+    HEADER,
+    JSON,
+];
+
 const MESSAGES: &[Param] = &[
     Param { name: "partition", kind: PARTITION, about: "0 unless it is given." },
     Param {
@@ -108,6 +129,10 @@ const MESSAGES: &[Param] = &[
         kind: Kind::Clamped(1, 1000),
         about: "How many messages at most: 10 unless it is given, 1000 at most.",
     },
+    KEY,
+    VALUE,
+    HEADER,
+    JSON,
 ];
 
 const PRODUCE: &[Param] = &[Param {
@@ -160,6 +185,15 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
             (Method::Post, "/v1/topics/{name}/messages"),
             "Produces messages; the topic is created as it is for a producer.",
             Route::Produce,
+        )
+    },
+    Endpoint {
+        query: TAIL,
+        answer: "Events",
+        ..get(
+            "/v1/topics/{name}/tail",
+            "Messages as they come, as server-sent events; it begins behind what there is.",
+            Route::Tail,
         )
     },
     Endpoint {

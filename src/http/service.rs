@@ -1,9 +1,11 @@
 //! The HTTP side of a worker: frames become pages, at once or by way of the desk, and who is too slow is
 //! told to go. It never blocks.
 
-use super::desk::{Http, now_seconds};
+use super::desk::{Http, Job, now_seconds};
 use super::response::{CONTINUE, Manner, Response};
+use super::route::Route;
 use super::session::{Progress, Session, Taken};
+use super::tail::Tail;
 use super::{MAX_CONNECTIONS, api, problem};
 use crate::broker::{Page, Unflushed};
 use crate::log::FlushTicket;
@@ -12,6 +14,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// The bit by which the timers of this face are told from those of the other one.
 pub const TIMERS: u64 = 1 << 63;
@@ -28,21 +31,30 @@ struct Watched {
 
 /// HTTP on one worker.
 pub struct HttpService {
-    http: Arc<Http>,
-    worker: usize,
+    pub(super) http: Arc<Http>,
+    pub(super) worker: usize,
     watched: HashMap<u64, Watched, foldhash::fast::RandomState>,
     /// Answers that wait for the disk.
     unflushed: HashMap<u64, Page, foldhash::fast::RandomState>,
+    /// Answers that go on, by the keys of their connections.
+    pub(super) tails: HashMap<u64, Tail, foldhash::fast::RandomState>,
     next: u64,
     /// The worker is stopping: nothing may wait any more.
-    draining: bool,
+    pub(super) draining: bool,
 }
 
 impl HttpService {
     /// The service of the worker with this index.
     pub fn new(http: Arc<Http>, worker: usize) -> HttpService {
-        let (watched, unflushed) = (HashMap::default(), HashMap::default());
-        HttpService { http, worker, watched, unflushed, next: 0, draining: false }
+        HttpService {
+            http,
+            worker,
+            watched: HashMap::default(),
+            unflushed: HashMap::default(),
+            tails: HashMap::default(),
+            next: 0,
+            draining: false,
+        }
     }
 
     /// A key that nothing else of this worker has.
@@ -76,6 +88,10 @@ impl HttpService {
         slot: Slot,
         frame: &[u8],
     ) -> Flow {
+        if self.is_tail(session) {
+            cx.skip(slot);
+            return Flow::End("more was asked behind an answer that goes on".into());
+        }
         let request = match session.take(frame, &self.http.guard) {
             Taken::Continue => {
                 cx.reply(slot, &[Part::Bytes(CONTINUE)]);
@@ -88,9 +104,12 @@ impl HttpService {
         if let Some(page) = api::page_at_once(shared, facts, &request.route) {
             return answer(cx, slot, &page, request.manner);
         }
+        if let Route::Tail(..) = request.route {
+            return self.follow(cx, session, slot, request);
+        }
         let manner = request.manner;
-        if !self.http.ask(request, self.worker, slot) {
-            return answer(cx, slot, &problem::BUSY.response(), manner);
+        if !self.http.ask(Job::Page { request, worker: self.worker, slot }) {
+            return busy(cx, slot, manner);
         }
         session.progress.waits.set(true);
         Flow::Hold
@@ -118,8 +137,9 @@ impl HttpService {
     /// What some answers have waited for has come.
     pub fn wake(&mut self, cx: &mut Context<'_>, keys: &[u64]) {
         for key in keys {
-            if let Some(page) = self.unflushed.remove(key) {
-                self.flushed(cx, &page);
+            match self.unflushed.remove(key) {
+                Some(page) => self.flushed(cx, &page),
+                None => self.wake_tail(cx, *key),
             }
         }
     }
@@ -136,18 +156,32 @@ impl HttpService {
         if !cx.reply(slot, &[Part::Bytes(bytes)]) {
             return;
         }
-        if let Some(watched) = self.watched.values().find(|watched| watched.conn == conn) {
-            watched.progress.waits.set(false);
-        }
+        self.waits_no_more(conn);
         match keep_alive {
             true => cx.resume(conn),
             false => cx.end(conn, "its last answer is given"),
         }
     }
 
+    /// What a connection has waited for is there.
+    pub(super) fn waits_no_more(&mut self, conn: ConnId) {
+        if let Some(watched) = self.watched.values().find(|watched| watched.conn == conn) {
+            watched.progress.waits.set(false);
+        }
+    }
+
+    /// Looks at a connection in a while, and not before.
+    pub(super) fn look_again(&mut self, cx: &mut Context<'_>, key: u64, wait: Duration) {
+        if let Some(watched) = self.watched.get_mut(&key) {
+            cx.cancel_timer(watched.timer);
+            watched.timer = cx.set_timer(cx.now() + wait, key);
+        }
+    }
+
     /// The worker is stopping.
     pub fn drain(&mut self, cx: &mut Context<'_>) {
         self.draining = true;
+        self.drain_tails(cx);
         for (_, page) in self.unflushed.drain() {
             cx.skip(page.slot);
         }
@@ -155,6 +189,9 @@ impl HttpService {
 
     /// A connection is to be looked at.
     pub fn timer(&mut self, cx: &mut Context<'_>, key: u64) {
+        if self.look_at_tail(cx, key) {
+            return;
+        }
         let Some(watched) = self.watched.get_mut(&key) else { return };
         let progress = &watched.progress;
         let (requests, has_begun) = (progress.requests.get(), progress.has_begun.get());
@@ -175,10 +212,16 @@ impl HttpService {
     /// The connection is gone.
     pub fn closed(&mut self, cx: &mut Context<'_>, session: &Session) {
         self.http.connections.fetch_sub(1, Ordering::Relaxed);
+        self.forget_tail(session.key);
         if let Some(watched) = self.watched.remove(&session.key) {
             cx.cancel_timer(watched.timer);
         }
     }
+}
+
+/// Says that too much waits at the desk.
+pub(super) fn busy(cx: &mut Context<'_>, slot: Slot, manner: Manner) -> Flow {
+    answer(cx, slot, &problem::BUSY.response(), manner)
 }
 
 fn answer(cx: &mut Context<'_>, slot: Slot, response: &Response, manner: Manner) -> Flow {

@@ -5,7 +5,7 @@
 //! answered; the connection ends behind it.
 
 use super::chunks::Chunks;
-use super::guard::Guard;
+use super::guard::{self, Guard};
 use super::head::{Body, Head, Method};
 use super::problem::{self, Problem};
 use super::response::{Manner, Response};
@@ -128,7 +128,9 @@ fn finish(head: &Head, body: &[u8], guard: &Guard) -> Taken {
 
 fn judge(head: &Head, guard: &Guard) -> Result<Route, Response> {
     guard.check(head).map_err(|problem| problem.response())?;
-    Route::of(head)
+    let route = Route::of(head)?;
+    guard::check_change(head).map_err(|problem| problem.response())?;
+    Ok(route)
 }
 
 fn manner(head: &Head) -> Manner {

@@ -117,10 +117,11 @@ fn what_is_wrong_has_its_status() {
         ("GET /livez", HOST.to_owned(), "400", true),
         ("BREW /livez HTTP/1.1", HOST.to_owned(), "501", true),
         ("OPTIONS /livez HTTP/1.1", HOST.to_owned(), "405", false),
+        ("TRACE /livez HTTP/1.1", HOST.to_owned(), "405", false),
         ("POST /livez HTTP/1.1", format!("{HOST}{json}"), "405", false),
         ("DELETE /v1/topics HTTP/1.1", format!("{HOST}X-Requested-With: curl\r\n"), "405", false),
         ("DELETE /v1/topics/a HTTP/1.1", HOST.to_owned(), "403", false),
-        ("POST /livez HTTP/1.1", format!("{HOST}Content-Type: text/plain\r\n"), "415", false),
+        ("POST /v1/topics HTTP/1.1", format!("{HOST}Content-Type: text/plain\r\n"), "415", false),
         (get, format!("{HOST}Expect: magic\r\n"), "417", true),
     ] {
         assert_eq!(status(line, &fields, ""), (expected.to_owned(), ends), "{line} {fields:?}");

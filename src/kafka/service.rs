@@ -84,6 +84,8 @@ pub struct KafkaService {
     pub(super) scratch: Scratch,
     /// Answers of groups to requests of other workers.
     pub(super) group_replies: BTreeMap<usize, Vec<(Token, Reply)>>,
+    /// Keys that are to be woken and are the other face's.
+    others: Vec<u64>,
     /// The worker is stopping: nothing may be parked any more.
     pub(super) draining: bool,
 }
@@ -103,6 +105,7 @@ impl KafkaService {
             to_flush: Vec::new(),
             scratch: Scratch::default(),
             group_replies: BTreeMap::new(),
+            others: Vec::new(),
             draining: false,
         }
     }
@@ -205,6 +208,7 @@ impl KafkaService {
                     groups::flushed(self, cx, replies, &unflushed);
                 }
                 Some(ParkedRequest::Frame(parked)) => parked.answer(cx),
+                None if key >> 63 != 0 => self.others.push(*key),
                 // A group is answered, and time passes: neither is woken.
                 Some(ParkedRequest::Group(_) | ParkedRequest::Muted(_)) | None => {}
             }
@@ -213,6 +217,11 @@ impl KafkaService {
 }
 
 impl KafkaService {
+    /// The keys that were to be woken and are not ours: those with the highest bit.
+    pub fn take_others(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.others)
+    }
+
     /// There are no groups any more: nobody may go on waiting for what others do in one.
     fn give_up_groups(&mut self, cx: &mut Context<'_>) {
         let waits = |parked: &ParkedRequest| match parked {
@@ -306,7 +315,7 @@ impl Service for KafkaService {
                 answers.fetch_add(1, Ordering::Relaxed);
             }
             // The other face's.
-            WorkerMessage::Page(_) => {}
+            WorkerMessage::Page(_) | WorkerMessage::Piece(_) => {}
             WorkerMessage::Answer(slot, Err(why)) => {
                 cx.skip(slot);
                 cx.close(slot.conn(), Cow::Owned(why));

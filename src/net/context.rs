@@ -44,11 +44,21 @@ impl Context<'_> {
         self.core.close(conn, Why::ordinary(why));
     }
 
+    /// Closes a connection now, whatever is unsent: its peer takes nothing.
+    pub fn give_up(&mut self, conn: ConnId, why: impl Into<Cow<'static, str>>) {
+        self.core.abort(conn, Why::ordinary(why));
+    }
+
     /// A place behind all answers so far, for one that no request has asked for. `None` if the
     /// connection is gone or is being closed.
     pub fn open_slot(&mut self, conn: ConnId) -> Option<Slot> {
         let entry = self.core.live(conn).filter(|entry| !entry.conn.closing)?;
         Some(Slot { conn, seq: entry.conn.outbox.open() })
+    }
+
+    /// Bytes of answers that have not left; 0 if the connection is gone.
+    pub fn unsent(&self, conn: ConnId) -> u64 {
+        self.core.conns.get(conn.0).map_or(0, |entry| entry.conn.outbox().unsent())
     }
 
     /// Who is at the other end, while the connection is open.

@@ -26,10 +26,14 @@ pub(super) fn live() -> Response {
 
 /// Clients are served: it does not stop, and its groups are there.
 pub(super) fn ready(shared: &Shared) -> Response {
-    if shared.is_stopping() {
+    ready_as(shared.is_stopping(), || shared.read_all_groups(|_| {}))
+}
+
+fn ready_as(is_stopping: bool, groups: impl FnOnce() -> Result<(), ErrorCode>) -> Response {
+    if is_stopping {
         return said(503, "stopping");
     }
-    match shared.read_all_groups(|_| {}) {
+    match groups() {
         Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS) => said(503, "loading"),
         _ => said(200, "ok"),
     }
@@ -37,10 +41,31 @@ pub(super) fn ready(shared: &Shared) -> Response {
 
 /// It is ready, and no partition is offline.
 pub(super) fn health(shared: &Shared) -> Response {
-    let ready = ready(shared);
-    let offline = shared.offline_partitions(MAX_NAMED);
+    health_as(ready(shared), shared.offline_partitions(MAX_NAMED))
+}
+
+fn health_as(ready: Response, offline: Vec<String>) -> Response {
     match offline.is_empty() {
         true => ready,
         false => Response::json(503, &Health { status: "offline", offline: Some(offline) }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_ready_when_it_neither_loads_nor_stops() {
+        let loading = || Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
+        assert_eq!(ready_as(false, || Ok(())), said(200, "ok"));
+        assert_eq!(ready_as(false, loading), said(503, "loading"));
+        assert_eq!(ready_as(true, || Ok(())), said(503, "stopping"));
+        assert_eq!(health_as(said(503, "loading"), Vec::new()), said(503, "loading"));
+        let sick = health_as(said(200, "ok"), vec!["t-0".to_owned()]);
+        assert_eq!(
+            (sick.status, &*sick.body),
+            (503, &br#"{"status":"offline","offline":["t-0"]}"#[..])
+        );
     }
 }

@@ -6,6 +6,7 @@
 use super::super::problem::Problem;
 use super::super::query::Query;
 use super::super::response::Response;
+use super::filter::Filter;
 use super::message::Message;
 use super::records::{log_of, unreadable, walk};
 use crate::broker::Shared;
@@ -31,10 +32,14 @@ pub(super) fn messages(shared: &Shared, name: &str, query: &Query) -> Result<Res
         (None, None) => offsets.log_start,
     };
     let limit = query.integer("limit").unwrap_or(LIMIT);
+    let filter = Filter::of(query)?;
     let (mut json, mut count) = (b"[".to_vec(), 0);
     let walked = walk(&partition, from, &mut |seen| {
         if count == limit || json.len() >= MAX_JSON {
             return false;
+        }
+        if !filter.fits(&seen.record) {
+            return true;
         }
         if count > 0 {
             json.push(b',');

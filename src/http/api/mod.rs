@@ -5,9 +5,12 @@ mod admin;
 mod base64;
 mod broker;
 mod configs;
+mod filter;
+mod follow;
 mod given;
 mod groups;
 mod health;
+mod json_path;
 mod message;
 mod messages;
 mod metrics;
@@ -56,6 +59,17 @@ pub(super) fn page_at_once(shared: &Shared, facts: &Facts, route: &Route) -> Opt
     Some(page)
 }
 
+pub(super) use filter::{HEADER, JSON, KEY, VALUE};
+pub use follow::Follow;
+
+/// Begins an answer that goes on. May block.
+pub(super) fn follow(shared: &Shared, request: &Request) -> Result<Follow, Problem> {
+    match &request.route {
+        Route::Tail(name, query) => Follow::new(shared, name, query),
+        _ => Err(problem::NOT_FOUND),
+    }
+}
+
 /// Makes a page, or a change. May block.
 pub(super) fn page(shared: &Arc<Shared>, facts: &Facts, request: &Request) -> Made {
     let made = match &request.route {
@@ -74,13 +88,19 @@ pub(super) fn page(shared: &Arc<Shared>, facts: &Facts, request: &Request) -> Ma
         Route::Groups => groups::all(shared).and_then(|groups| ok(&groups)),
         Route::Group(id) => groups::one(shared, id).and_then(|group| ok(&group)),
         Route::Metrics => metrics::metrics(shared).map(Made::from),
+        Route::Tail(..) => Err(problem::NOT_FOUND),
         route @ (Route::Livez | Route::Readyz | Route::Broker | Route::OpenApi) => {
             let page = page_at_once(shared, facts, route);
             page.map(Made::from).ok_or(problem::NOT_FOUND)
         }
     };
+    bounded(made, MAX_PAGE)
+}
+
+/// What is said of it, if it is no larger than that.
+fn bounded(made: Result<Made, Problem>, most: usize) -> Made {
     match made {
-        Ok(made) if made.response.body.len() <= MAX_PAGE => made,
+        Ok(made) if made.response.body.len() <= most => made,
         Ok(_) => TOO_LARGE.response().into(),
         Err(problem) => problem.response().into(),
     }
@@ -111,4 +131,26 @@ fn controlled<T: Send + 'static>(
     shared.on_controller(move |controller| _ = tell.send(work(controller)))?;
     // Whoever stops drops what waits.
     told.recv().map_err(|_| problem::STOPPING)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_is_too_large_is_none() {
+        let page = |size: usize| Ok(Response::text(200, "text/plain", vec![b'x'; size]).into());
+        assert_eq!(bounded(page(10), 10).response.status, 200);
+        let refused = bounded(page(11), 10).response;
+        assert_eq!(refused, TOO_LARGE.response());
+        assert_eq!(bounded(Err(LOADING), 10).response.status, 503);
+    }
+
+    #[test]
+    fn bodies_are_json_and_nothing_behind_it() {
+        assert_eq!(body::<Vec<u8>>(b"[1, 2] ").ok(), Some(vec![1, 2]));
+        for wrong in [&b""[..], b"[1", b"[1] 2", b"[300]", b"\xff", b"[1]\0"] {
+            assert_eq!(body::<Vec<u8>>(wrong).map_err(|why| why.status), Err(400));
+        }
+    }
 }

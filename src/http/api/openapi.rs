@@ -6,6 +6,9 @@ use super::super::query::{Kind, Param};
 use super::super::route::{ENDPOINTS, Endpoint};
 use serde_json::{Map, Value, json};
 
+/// The answer to what makes something; to what is only tried it is 200.
+const CREATED: &str = "Created";
+
 pub(super) fn document() -> Value {
     let mut paths: Map<String, Value> = Map::new();
     for endpoint in ENDPOINTS {
@@ -34,7 +37,7 @@ fn operation(endpoint: &Endpoint) -> Value {
     if endpoint.path.contains("{name}") {
         parameters.push(json!({
             "name": "name", "in": "path", "required": true,
-            "schema": {"type": "string", "minLength": 1},
+            "schema": {"type": "string", "minLength": 1}, "example": "orders",
         }));
     }
     parameters.extend(endpoint.query.iter().map(parameter));
@@ -48,23 +51,21 @@ fn operation(endpoint: &Endpoint) -> Value {
     }
     let media = match endpoint.answer {
         "Text" => "text/plain; version=0.0.4; charset=utf-8",
+        "Events" => "text/event-stream",
         _ => "application/json",
     };
     let of = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
-    let status = if endpoint.answer == "Created" { "201" } else { "200" };
+    let done = json!({"description": "Done.", "content": {media: {"schema": of(endpoint.answer)}}});
+    let wrong = json!({
+        "description": "What is wrong.",
+        "content": {"application/json": {"schema": of("Problem")}},
+    });
+    let mut responses = json!({"200": done, "default": wrong});
+    if let (CREATED, Value::Object(by_status)) = (endpoint.answer, &mut responses) {
+        by_status.insert("201".to_owned(), done);
+    }
     let mut operation = json!({
-        "summary": endpoint.about,
-        "parameters": parameters,
-        "responses": {
-            status: {
-                "description": "Done.",
-                "content": {media: {"schema": of(endpoint.answer)}},
-            },
-            "default": {
-                "description": "What is wrong.",
-                "content": {"application/json": {"schema": of("Problem")}},
-            },
-        },
+        "summary": endpoint.about, "parameters": parameters, "responses": responses,
     });
     if let (Some(name), Value::Object(fields)) = (endpoint.body, &mut operation) {
         let content = json!({"application/json": {"schema": of(name)}});
@@ -79,6 +80,7 @@ fn parameter(param: &Param) -> Value {
             json!({"type": "integer", "format": "int64", "minimum": least, "maximum": most})
         }
         Kind::Clamped(..) => json!({"type": "integer", "format": "int64"}),
+        Kind::Text => json!({"type": "string"}),
         Kind::Flag => json!({"type": "boolean"}),
     };
     json!({"name": param.name, "in": "query", "description": param.about, "schema": schema})
@@ -115,7 +117,7 @@ mod tests {
             let documented: Vec<String> =
                 methods.as_object().expect("methods").keys().map(|m| m.to_uppercase()).collect();
             let with_head = documented.iter().any(|method| method == "GET").then_some("HEAD");
-            for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
+            for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"] {
                 let is_there =
                     documented.iter().any(|one| one == method) || with_head == Some(method);
                 match ask(method, &path) {

@@ -36,6 +36,8 @@ pub(super) struct Seen<'r> {
 pub(super) struct Walked {
     /// Where to go on.
     pub(super) next: i64,
+    /// Whether that is the end of what there is.
+    pub(super) at_end: bool,
     /// What it could not pass.
     pub(super) stopped_by: Option<Problem>,
 }
@@ -48,7 +50,8 @@ pub(super) fn walk(
 ) -> Walked {
     let mut walk = Walk { next: offset, read: 0, opened: 0, is_full: false, buffer: Vec::new() };
     let outcome = walk.run(partition, take);
-    Walked { next: walk.next, stopped_by: outcome.err() }
+    let at_end = matches!(outcome, Ok(true));
+    Walked { next: walk.next, at_end, stopped_by: outcome.err() }
 }
 
 /// The partition's log, or that it is offline.

@@ -73,6 +73,7 @@ fn pages() -> Value {
     json!({
         "Any": {},
         "Text": text(),
+        "Events": text(),
         "Problem": object(json!({"error": text(), "code": text()})),
         "Health": object_with(json!(["status"]), json!({
             "status": text(), "offline": list(text()),

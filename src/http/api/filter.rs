@@ -1,0 +1,179 @@
+//! Which messages are wanted: by texts in their keys, values and headers, and by what stands at a path of a value
+//! that is JSON. All that are given must fit.
+
+use super::super::problem::Problem;
+use super::super::query::{Kind, Param, Query};
+use super::json_path::JsonPath;
+use crate::wire::records::Record;
+use regex::bytes::{Regex, RegexBuilder};
+use serde_json::Value;
+
+/// A text that is searched for takes no more memory than this.
+const MAX_SEARCHER: usize = 4 << 20;
+
+/// What makes a filter.
+pub(in super::super) const KEY: Param =
+    Param { name: "key", kind: Kind::Text, about: "Only messages with this text in their key." };
+/// See [`KEY`].
+pub(in super::super) const VALUE: Param = Param {
+    name: "value",
+    kind: Kind::Text,
+    about: "Only messages with this text in their value.",
+};
+/// See [`KEY`].
+pub(in super::super) const HEADER: Param = Param {
+    name: "header",
+    kind: Kind::Text,
+    about: "Only messages with this header, as NAME, or NAME=TEXT with this text in its value.",
+};
+/// See [`KEY`].
+pub(in super::super) const JSON: Param = Param {
+    name: "json",
+    kind: Kind::Text,
+    about: "Only messages whose value is JSON with something at this path, as $.a.b[0], or PATH=WHAT with just \
+            that: a text, or JSON.",
+};
+
+/// See the module's comment.
+#[derive(Debug, Default)]
+pub(super) struct Filter {
+    key: Option<Regex>,
+    value: Option<Regex>,
+    header: Option<(String, Option<Regex>)>,
+    json: Option<(JsonPath, Option<Wanted>)>,
+}
+
+/// What must stand at a path.
+#[derive(Debug)]
+struct Wanted {
+    text: String,
+    json: Option<Value>,
+}
+
+impl Filter {
+    pub(super) fn of(query: &Query) -> Result<Filter, Problem> {
+        let header = match query.text("header") {
+            None => None,
+            Some(text) => Some(match text.split_once('=') {
+                Some((name, text)) => (name.to_owned(), Some(searcher(text)?)),
+                None => (text.to_owned(), None),
+            }),
+        };
+        Ok(Filter {
+            key: query.text("key").map(searcher).transpose()?,
+            value: query.text("value").map(searcher).transpose()?,
+            header,
+            json: query.text("json").map(json).transpose()?,
+        })
+    }
+
+    pub(super) fn fits(&self, record: &Record<'_>) -> bool {
+        let has = |wanted: &Option<Regex>, bytes: Option<&[u8]>| match (wanted, bytes) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(text), Some(bytes)) => text.is_match(bytes),
+        };
+        has(&self.key, record.key)
+            && has(&self.value, record.value)
+            && self.header.as_ref().is_none_or(|(name, text)| {
+                let mut headers = record.headers.iter();
+                headers.any(|one| one.key == name.as_bytes() && has(text, one.value))
+            })
+            && self.json.as_ref().is_none_or(|(path, wanted)| {
+                let value = record.value.and_then(|bytes| serde_json::from_slice(bytes).ok());
+                value.is_some_and(|value| path.any(&value, &|found| is(wanted.as_ref(), found)))
+            })
+    }
+}
+
+fn is(wanted: Option<&Wanted>, found: &Value) -> bool {
+    let Some(Wanted { text, json }) = wanted else { return true };
+    found.as_str() == Some(text) || json.as_ref() == Some(found)
+}
+
+/// What finds a text, as it is.
+fn searcher(text: &str) -> Result<Regex, Problem> {
+    let built = RegexBuilder::new(&regex::escape(text)).size_limit(MAX_SEARCHER).build();
+    built.map_err(|_| Problem::bad("A text to search for is too long"))
+}
+
+fn json(text: &str) -> Result<(JsonPath, Option<Wanted>), Problem> {
+    // A name in quotes may have an equals sign in it: the path is the longest that there is before one.
+    let cuts = text.match_indices('=').map(|(at, _)| at).chain([text.len()]);
+    for at in cuts {
+        let (path, rest) = text.split_at(at);
+        if let Some(path) = JsonPath::parse(path) {
+            let wanted = rest.strip_prefix('=').map(|text| Wanted {
+                text: text.to_owned(),
+                json: serde_json::from_str(text).ok(),
+            });
+            return Ok((path, wanted));
+        }
+    }
+    Err(Problem::bad("json must be a path as $.a.b[0], or PATH=WHAT"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::records::{Batch, BatchBuilder};
+
+    fn fits(query: &str) -> Result<Vec<usize>, Problem> {
+        let filter = Filter::of(&Query::read(query, &[KEY, VALUE, HEADER, JSON])?)?;
+        let mut batch = BatchBuilder::new();
+        batch.append(
+            0,
+            Some(b"k1"),
+            Some(b"{\"a\":{\"b\":[\"x\",2]},\"t\":\"2\"}"),
+            &[("h", Some(b"v1"))],
+        );
+        batch.append(
+            0,
+            Some(b"k2"),
+            Some("plain (\u{e9}) 2".as_bytes()),
+            &[("h", None), ("i", Some(b""))],
+        );
+        batch.append(0, None, None, &[]);
+        batch.append(0, Some(b"\xff"), Some(b"\xff\xfe2"), &[]);
+        let bytes = batch.finish();
+        let (batch, _) = Batch::parse(&bytes).expect("a batch");
+        let mut scratch = Vec::new();
+        let records = batch.records(&mut scratch, 1000).expect("records");
+        let fit = |(at, record): (usize, Result<Record<'_>, _>)| {
+            filter.fits(&record.expect("a record")).then_some(at)
+        };
+        Ok(records.enumerate().filter_map(fit).collect())
+    }
+
+    #[test]
+    fn all_that_is_given_must_fit() {
+        for (query, wanted) in [
+            ("", &[0, 1, 2, 3][..]),
+            ("key=k", &[0, 1]),
+            ("key=", &[0, 1, 3]),
+            ("value=2", &[0, 1, 3]),
+            ("value=(%C3%A9)", &[1]),
+            ("value=.", &[]),
+            ("key=2&value=2", &[1]),
+            ("header=h", &[0, 1]),
+            ("header=h=v", &[0]),
+            ("header=h=v2", &[]),
+            ("header=i=", &[1]),
+            ("header=", &[]),
+            ("json=$", &[0]),
+            ("json=$.a.b[1]", &[0]),
+            ("json=$.a.b[1]=2", &[0]),
+            ("json=$.t=2", &[0]),
+            ("json=$.t=%222%22", &[0]),
+            ("json=$.a.b[*]=x", &[0]),
+            ("json=$.a.b[*]=y", &[]),
+            ("json=$.a=%7B%22b%22:[%22x%22,2]%7D", &[0]),
+            ("json=$['a=']=x", &[]),
+        ] {
+            assert_eq!(fits(query).as_deref(), Ok(wanted), "{query}");
+        }
+        for query in ["json=", "json=a", "json=$.=1", "json=$[x]"] {
+            assert_eq!(fits(query).map_err(|why| why.status), Err(400), "{query}");
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Answers that go on: the worker's side of `GET /v1/topics/{name}/tail`.
+//!
+//! States of one: *at the desk*, where its next piece is read; *parked*, registered with its partitions as a fetch
+//! is, which costs nothing; *slow*, when its client has not taken what it was given: then nothing more is read
+//! for it, it is looked at from time to time, and ends if nothing moves for `barnabas.http.timeout.ms`. So a client
+//! holds up nobody, and no more than [`MAX_UNSENT`] bytes and a piece wait for it. Nothing is sent for so long, a
+//! comment is: a client that is gone without a word is noticed by that.
+
+use super::api::Follow;
+use super::desk::Job;
+use super::service::HttpService;
+use super::session::{Request, Session};
+use crate::broker::{Piece, Then};
+use crate::catalog::{Partition, Waiter, WaiterKey};
+use crate::net::{ConnId, Context, Flow, Part, Slot};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Bytes that may wait for a client before nothing more is read for it.
+const MAX_UNSENT: u64 = 256 << 10;
+/// How often one that is slow is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+/// Nobody takes it for an event.
+const COMMENT: &[u8] = b":\n\n";
+
+/// The reader, where the desk and the worker find it; it is with one of them at a time.
+pub(super) type Reader = Arc<Mutex<Option<Follow>>>;
+
+/// An answer that goes on.
+pub(super) struct Tail {
+    conn: ConnId,
+    /// The request's own place, until it is answered.
+    slot: Option<Slot>,
+    reader: Reader,
+    state: State,
+    /// Bytes that it was given.
+    given: u64,
+    /// How many of them had left when it was last looked at, and since when it is that many.
+    left: (u64, Instant),
+}
+
+enum State {
+    AtDesk,
+    Parked(Vec<(Arc<Partition>, WaiterKey)>),
+    /// There may be more to read, when the client has taken what it has, or the desk has room.
+    Slow,
+}
+
+impl HttpService {
+    /// Begins one.
+    pub(super) fn follow(
+        &mut self,
+        cx: &mut Context<'_>,
+        session: &Session,
+        slot: Slot,
+        request: Request,
+    ) -> Flow {
+        let (manner, key) = (request.manner, session.key);
+        let reader = Reader::default();
+        let job = Job::Open { reader: reader.clone(), request, worker: self.worker, key };
+        if !self.http.ask(job) {
+            return super::service::busy(cx, slot, manner);
+        }
+        session.progress.waits.set(true);
+        let (conn, state, left) = (slot.conn(), State::AtDesk, (0, cx.now()));
+        let tail = Tail { conn, slot: Some(slot), reader, state, given: 0, left };
+        self.tails.insert(key, tail);
+        Flow::Hold
+    }
+
+    /// Whether this connection's answer goes on: then nothing can be asked behind it.
+    pub(super) fn is_tail(&self, session: &Session) -> bool {
+        self.tails.contains_key(&session.key)
+    }
+
+    /// A piece was read.
+    pub fn piece(&mut self, cx: &mut Context<'_>, piece: Piece) {
+        let Piece { key, bytes, then } = piece;
+        let Some(tail) = self.tails.get_mut(&key) else { return };
+        let (conn, own) = (tail.conn, tail.slot.take());
+        let goes_on = matches!(then, Then::More | Then::Wait);
+        if own.is_some() && goes_on {
+            // It is listened to again, to hear that it ends: with an end of its own side the client is gone.
+            cx.resume(conn);
+        }
+        if let Some(slot) = own.or_else(|| open_slot(cx, conn, &bytes)) {
+            tail.give(cx, slot, &bytes);
+        }
+        match then {
+            Then::Resume => {
+                self.tails.remove(&key);
+                self.waits_no_more(conn);
+                cx.resume(conn);
+            }
+            Then::End => {
+                self.tails.remove(&key);
+                cx.end(conn, "its last answer is given");
+            }
+            Then::More | Then::Wait if self.draining => cx.end(conn, "the broker stops"),
+            Then::More => self.read_on(cx, key),
+            Then::Wait => self.park(cx, key),
+        }
+    }
+
+    /// Has the next piece read, unless the client has enough to take.
+    fn read_on(&mut self, cx: &mut Context<'_>, key: u64) {
+        let worker = self.worker;
+        let Some(tail) = self.tails.get_mut(&key) else { return };
+        let is_slow = cx.unsent(tail.conn) > MAX_UNSENT;
+        let job = Job::Read { reader: tail.reader.clone(), worker, key };
+        if !is_slow && self.http.ask(job) {
+            tail.state = State::AtDesk;
+            return;
+        }
+        tail.state = State::Slow;
+        self.look_again(cx, key, LOOK);
+    }
+
+    /// Waits for data. It is registered first and looks once more then, so that no append falls between.
+    fn park(&mut self, cx: &mut Context<'_>, key: u64) {
+        let worker = self.worker;
+        let Some(tail) = self.tails.get_mut(&key) else { return };
+        let reader = tail.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(follow) = &*reader else { return };
+        let waiter = Waiter::new(worker, key, 1);
+        let register = |one: &Arc<Partition>| (one.clone(), one.waiters().register(waiter.clone()));
+        let registered = follow.partitions().map(register).collect();
+        let has_more = follow.has_more();
+        drop(reader);
+        tail.state = State::Parked(registered);
+        if has_more {
+            tail.unregister();
+            self.read_on(cx, key);
+        }
+    }
+
+    /// Data has come for one, or its topic is gone.
+    pub(super) fn wake_tail(&mut self, cx: &mut Context<'_>, key: u64) {
+        let Some(tail) = self.tails.get_mut(&key) else { return };
+        if tail.unregister() {
+            self.read_on(cx, key);
+        }
+    }
+
+    /// Looks at one; false if there is none.
+    pub(super) fn look_at_tail(&mut self, cx: &mut Context<'_>, key: u64) -> bool {
+        let patience = self.http.patience;
+        let Some(tail) = self.tails.get_mut(&key) else { return false };
+        let (unsent, now) = (cx.unsent(tail.conn), cx.now());
+        let left = tail.given.saturating_sub(unsent);
+        if unsent == 0 || left != tail.left.0 {
+            tail.left = (left, now);
+        } else if now.duration_since(tail.left.1) >= patience {
+            cx.give_up(tail.conn, "its reader is too slow");
+            return true;
+        }
+        match tail.state {
+            State::Slow if unsent <= MAX_UNSENT => self.read_on(cx, key),
+            State::Slow => self.look_again(cx, key, LOOK),
+            State::AtDesk | State::Parked(_) => {
+                if unsent == 0
+                    && tail.slot.is_none()
+                    && let Some(slot) = cx.open_slot(tail.conn)
+                {
+                    tail.give(cx, slot, COMMENT);
+                }
+                self.look_again(cx, key, patience);
+            }
+        }
+        true
+    }
+
+    /// Its connection is gone, or is to go.
+    pub(super) fn forget_tail(&mut self, key: u64) {
+        if let Some(mut tail) = self.tails.remove(&key) {
+            tail.unregister();
+        }
+    }
+
+    /// The worker is stopping.
+    pub(super) fn drain_tails(&mut self, cx: &mut Context<'_>) {
+        for (_, mut tail) in self.tails.drain() {
+            tail.unregister();
+            match tail.slot {
+                Some(slot) => cx.skip(slot),
+                None => cx.end(tail.conn, "the broker stops"),
+            }
+        }
+    }
+}
+
+impl Tail {
+    fn give(&mut self, cx: &mut Context<'_>, slot: Slot, bytes: &[u8]) {
+        self.given += bytes.len() as u64;
+        cx.reply(slot, &[Part::Bytes(bytes)]);
+    }
+
+    /// Gives its registrations back; false if it had none.
+    fn unregister(&mut self) -> bool {
+        let State::Parked(registered) = &mut self.state else { return false };
+        for (partition, key) in std::mem::take(registered) {
+            partition.waiters().remove(key);
+        }
+        true
+    }
+}
+
+fn open_slot(cx: &mut Context<'_>, conn: ConnId, bytes: &[u8]) -> Option<Slot> {
+    if bytes.is_empty() { None } else { cx.open_slot(conn) }
+}
