@@ -146,7 +146,8 @@ impl Server {
         counters::faults(self.pid(), self.serving_thread())
     }
 
-    fn serving_thread(&self) -> u32 {
+    /// The number of the thread that serves.
+    pub fn serving_thread(&self) -> u32 {
         let threads = counters::threads(self.pid());
         let worker = threads.iter().find(|thread| thread.name.starts_with("worker"));
         worker.map_or(self.pid(), |thread| thread.id)
