@@ -11,7 +11,7 @@
 //! also measure what the disk takes, and only while too much waits for it: a disk that is asked for little
 //! tells nothing. Nothing here blocks a worker.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -129,18 +129,25 @@ pub(super) struct Share {
     pressure: Arc<Pressure>,
     appended: AtomicU64,
     written: AtomicU64,
+    /// Nothing of it is written any more.
+    is_over: AtomicBool,
 }
 
 impl Share {
     pub(super) fn of(pressure: &Arc<Pressure>) -> Share {
         let (appended, written) = (AtomicU64::new(0), AtomicU64::new(0));
-        Share { pressure: pressure.clone(), appended, written }
+        let is_over = AtomicBool::new(false);
+        Share { pressure: pressure.clone(), appended, written, is_over }
     }
 
     /// So many bytes were appended; for the holder of the writer lock.
     pub(super) fn appended(&self, bytes: u64) {
         self.pressure.unwritten.fetch_add(bytes, Ordering::Relaxed);
-        self.appended.fetch_add(bytes, Ordering::Release);
+        self.appended.fetch_add(bytes, Ordering::SeqCst);
+        if self.is_over.load(Ordering::SeqCst) {
+            // It was under way when the log was given up: whoever comes last sees the other.
+            self.pressure.forget(self.advance(u64::MAX));
+        }
     }
 
     /// So many more are written, but not beyond `end`.
@@ -157,14 +164,15 @@ impl Share {
         }
     }
 
-    /// What was appended until now will not be written any more: nobody shall wait for it.
+    /// What was appended will not be written any more, nor what still comes: nobody shall wait for it.
     pub(super) fn give_up(&self) {
+        self.is_over.store(true, Ordering::SeqCst);
         self.pressure.forget(self.advance(u64::MAX));
     }
 
     /// Moves the mark; gives the bytes that are new.
     fn advance(&self, end: u64) -> u64 {
-        let end = end.min(self.appended.load(Ordering::Acquire));
+        let end = end.min(self.appended.load(Ordering::SeqCst));
         end.saturating_sub(self.written.fetch_max(end, Ordering::Relaxed))
     }
 }

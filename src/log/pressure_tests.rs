@@ -49,6 +49,7 @@ fn every_byte_is_given_back_once_whatever_becomes_of_its_log() {
     one.give_up();
     assert_eq!(pressure.unwritten(), 10);
     one.appended(7);
+    assert_eq!(pressure.unwritten(), 10, "nor what was under way");
     drop(one);
     assert_eq!(pressure.unwritten(), 10);
     other.written_to(1000);
