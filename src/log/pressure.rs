@@ -69,18 +69,30 @@ impl Pressure {
 
     /// So many bytes less, for a flusher has seen them written.
     fn written(&self, bytes: u64) {
-        let is_high = self.is_high();
-        self.forget(bytes);
-        let mut measure = self.measure.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(rate) = measure.written(bytes, is_high, Instant::now()) {
-            self.rate.store(rate, Ordering::Relaxed);
-        }
+        self.take_off(bytes, |measure, is_high| {
+            if let Some(rate) = measure.written(bytes, is_high, Instant::now()) {
+                self.rate.store(rate, Ordering::Relaxed);
+            }
+        });
     }
 
     /// So many bytes less, whatever became of them.
     fn forget(&self, bytes: u64) {
+        self.take_off(bytes, |measure, is_high| {
+            if !is_high {
+                measure.rest();
+            }
+        });
+    }
+
+    /// Takes bytes off, and tells the measure if there is still too much: nothing else lowers the level, so
+    /// it never falls without being seen here.
+    fn take_off(&self, bytes: u64, tell: impl FnOnce(&mut Measure, bool)) {
+        let mut measure = self.measure.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.unwritten.fetch_sub(bytes, Ordering::Relaxed);
         debug_assert!(before >= bytes, "{bytes} of {before} bytes were written");
+        let left = before.saturating_sub(bytes);
+        tell(&mut measure, left > self.limit.load(Ordering::Relaxed) / 2);
     }
 }
 
@@ -104,22 +116,26 @@ struct Measure {
 }
 
 impl Measure {
-    /// Notes bytes that were written; `is_high` if too much waited for it before. Gives the bytes in
+    /// Notes bytes that were written; `is_high` if too much waits for it still. Gives the bytes in
     /// a second if that is news.
     fn written(&mut self, bytes: u64, is_high: bool, now: Instant) -> Option<u64> {
-        let Some((since, sum)) = self.since.filter(|_| is_high) else {
-            self.since = is_high.then_some((now, 0));
-            return None;
-        };
-        let (elapsed, sum) = (now.saturating_duration_since(since), sum + bytes);
-        if elapsed < SAMPLE {
-            self.since = Some((since, sum));
+        let (since, sum) = self.since.map_or((now, 0), |(since, sum)| (since, sum + bytes));
+        let elapsed = now.saturating_duration_since(since);
+        let is_sample = elapsed >= SAMPLE;
+        let begun = if is_sample { (now, 0) } else { (since, sum) };
+        // From where too little waits on it may rest, and nothing tells for how long it did.
+        self.since = is_high.then_some(begun);
+        if !is_sample {
             return None;
         }
         let sample = (sum as f64 / elapsed.as_secs_f64()) as u64;
-        let rate = self.rate.map_or(sample, |rate| rate / 2 + sample / 2).max(1);
-        (self.rate, self.since) = (Some(rate), Some((now, 0)));
+        self.rate = Some(self.rate.map_or(sample, |rate| rate / 2 + sample / 2).max(1));
         self.rate
+    }
+
+    /// Too little waits for it.
+    fn rest(&mut self) {
+        self.since = None;
     }
 }
 

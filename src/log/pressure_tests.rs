@@ -29,6 +29,27 @@ fn the_pace_is_measured_while_too_much_waits_and_only_then() {
     assert_eq!(measure.written(1000, false, at(150)), None);
     assert_eq!(measure.written(1000, true, at(9_000)), None, "it had rested");
     assert_eq!(measure.written(4000, true, at(9_100)), Some(30_000), "half of it is news");
+    assert_eq!(measure.written(3000, false, at(9_200)), Some(30_000), "until then it worked");
+    assert_eq!(measure.written(3000, true, at(19_200)), None, "it rested, though much came since");
+}
+
+#[test]
+fn whatever_lowers_the_level_ends_a_measurement() {
+    let pressure = Pressure::new();
+    pressure.set_limit(Some(100));
+    let (one, other) = (Share::of(&pressure), Share::of(&pressure));
+    let is_measuring = || pressure.measure.lock().unwrap().since.is_some();
+    one.appended(60);
+    other.appended(30);
+    one.written_to(10);
+    assert!(is_measuring(), "80 of 50 are left");
+    other.give_up();
+    assert!(!is_measuring(), "50 of 50 are left");
+    one.appended(30);
+    one.written_to(11);
+    assert!(is_measuring(), "79 of 50 are left");
+    one.written_to(40);
+    assert!(!is_measuring(), "50 of 50 are left");
 }
 
 #[test]
@@ -92,10 +113,10 @@ impl Run {
                 let piece = unwritten.min(4 * MIB);
                 let pace = self.disk[usize::from(disk_at > end / 2)];
                 disk_at += (piece as f64 * 1e9 / pace as f64) as u64;
+                unwritten -= piece;
                 let is_high = unwritten > self.limit / 2;
                 let at = start + Duration::from_nanos(disk_at);
                 rate = measure.written(piece, is_high, at).unwrap_or(rate);
-                unwritten -= piece;
             }
             if disk_at < now {
                 idle += if now > from { now - disk_at.max(from) } else { 0 };
