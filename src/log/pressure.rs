@@ -7,6 +7,12 @@
 //! the disk takes for the byte, at the limit itself a thousand times that. So a thousand producers that never
 //! stop settle below the limit, each with the same share of the disk, and who brings little waits little.
 //!
+//! One request costs a second at most. A client may have five on their way, each waits for those before it,
+//! and what is not answered in time comes again (`request.timeout.ms`: 30 s). Producers that bring more than the
+//! disk takes in a second with one request each would never settle so; from the limit on the most rises,
+//! to four seconds a quarter above it. There they settle, below where the kernel stops everybody. Whom not even that
+//! holds the kernel does: the fifth request could not be answered in time then, whatever is done here.
+//!
 //! The counter goes up with each append and down with each piece that a flusher has seen written. Flushers
 //! also measure what the disk takes, and only while too much waits for it: a disk that is asked for little
 //! tells nothing. Nothing here blocks a worker.
@@ -23,8 +29,10 @@ const FIRST_RATE: u64 = 100_000_000;
 const SAMPLE: Duration = Duration::from_millis(100);
 /// The upper half of the limit in steps: at the first the price of a byte is the disk's time for it.
 const STEPS: f64 = 32.0;
-/// What a single request costs at most.
-const DEAREST: Duration = Duration::from_secs(10);
+/// What a single request costs at most, up to the limit.
+const DEAR: Duration = Duration::from_secs(1);
+/// The same from a quarter above the limit on: of five requests the last one waits four times that.
+const DEAREST: Duration = Duration::from_secs(4);
 
 /// See the module's comment.
 #[derive(Debug)]
@@ -104,7 +112,14 @@ fn price(unwritten: u64, limit: u64, rate: u64, bytes: u64) -> Duration {
     }
     let steps = excess as f64 * STEPS / (limit / 2).max(1) as f64;
     let seconds = bytes as f64 * steps * steps / rate.max(1) as f64;
-    Duration::from_secs_f64(seconds.min(DEAREST.as_secs_f64()))
+    Duration::from_secs_f64(seconds.min(most(unwritten, limit)))
+}
+
+/// The seconds that one request costs at most.
+fn most(unwritten: u64, limit: u64) -> f64 {
+    let above = unwritten.saturating_sub(limit) as f64 / (limit / 4).max(1) as f64;
+    let (dear, dearest) = (DEAR.as_secs_f64(), DEAREST.as_secs_f64());
+    dear + (dearest - dear) * above.min(1.0)
 }
 
 /// What the disk takes.

@@ -8,14 +8,27 @@ const MIB: u64 = 1 << 20;
 
 #[test]
 fn up_to_half_of_the_limit_nothing_is_paid_and_without_one_never() {
-    let of = |unwritten, limit| price(unwritten, limit, 1_000_000, 1_000_000);
+    let of = |unwritten, limit| price(unwritten, limit, 10_000_000, 1_000_000);
     assert_eq!(of(50 * MIB, 100 * MIB), Duration::ZERO);
     assert_eq!(of(1 << 60, NEVER), Duration::ZERO);
     let step = 50 * MIB / 32;
-    assert_eq!(of(50 * MIB + step, 100 * MIB), Duration::from_secs(1), "the disk's own time");
-    assert_eq!(of(50 * MIB + 2 * step, 100 * MIB), Duration::from_secs(4));
-    assert_eq!(of(100 * MIB, 100 * MIB), DEAREST);
+    assert_eq!(of(50 * MIB + step, 100 * MIB), Duration::from_millis(100), "its own time");
+    assert_eq!(of(50 * MIB + 2 * step, 100 * MIB), Duration::from_millis(400));
+    assert_eq!(of(100 * MIB, 100 * MIB), DEAR);
     assert_eq!(price(u64::MAX, 1, 0, u64::MAX), DEAREST, "whatever the figures");
+}
+
+/// See `request.timeout.ms` and `max.in.flight.requests.per.connection` in Kafka's ProducerConfig.
+#[test]
+fn the_last_of_five_requests_is_answered_in_time() {
+    let (in_flight, time_out) = (5, Duration::from_secs(30));
+    let of = |unwritten| price(unwritten, 100 * MIB, 1, u64::MAX);
+    assert_eq!(of(51 * MIB), DEAR, "a second up to the limit");
+    assert_eq!(of(100 * MIB), DEAR);
+    assert!((DEAR..DEAREST).contains(&of(110 * MIB)), "then it rises");
+    assert_eq!(of(125 * MIB), DEAREST);
+    assert_eq!(of(u64::MAX), DEAREST);
+    assert!(DEAREST * (in_flight - 1) < time_out * 2 / 3, "there is time left for the rest");
 }
 
 #[test]
@@ -138,22 +151,32 @@ impl Run {
     }
 }
 
+impl Run {
+    /// Below what they settle; `None`: nowhere, one request of each takes the disk longer than it may cost.
+    fn bound(&self) -> Option<u64> {
+        let slowest = self.disk[0].min(self.disk[1]) as f64;
+        match (self.producers * self.request) as f64 / slowest {
+            ..0.9 => Some(self.limit),
+            0.9..3.6 => Some(self.limit / 4 * 5),
+            _ => None,
+        }
+    }
+}
+
 #[test]
 fn producers_settle_below_the_limit_and_the_disk_never_rests() {
     for producers in [1, 2, 16, 100, 1000] {
-        for request in [MIB / 64, MIB] {
+        for request in [MIB / 64, MIB / 16, MIB / 4, MIB] {
             for disk in
                 [[200_000_000, 200_000_000], [20_000_000, 400_000_000], [400_000_000, 20_000_000]]
             {
                 let run = Run { producers, request, disk, limit: 512 * MIB };
-                if producers * request > run.limit {
-                    continue; // They would have to wait for longer than clients do.
-                }
+                let Some(bound) = run.bound() else { continue };
                 // Besides what they bring at once, and what came before it was seen that the disk is slower.
-                let bound = run.limit + run.limit / 8 + producers * request;
+                let besides = run.limit / 8 + producers * request;
                 let seen = run.simulate(30);
                 let of = format!("{producers} producers of {request} bytes, {disk:?}: {seen:?}");
-                assert!(seen.most <= bound, "{of}");
+                assert!(seen.most <= bound + besides, "{of}");
                 assert!(seen.busy > 0.98, "{of}");
                 assert!(seen.shares.1 <= 3 * seen.shares.0 + 2 * request, "{of}");
             }
