@@ -35,13 +35,20 @@ fn small() -> Vec<u8> {
     batch(2, 1, 10)
 }
 
+/// Brings so much into partitions 2 and 3 that what comes next costs all that it may: four seconds. None of
+/// them is flushed for it, since it has less than a MiB.
+fn fill(broker: &Broker) {
+    for partition in [2, 3] {
+        assert!(broker.client().produce(("t", partition), &large()).throttle_ms > 0);
+    }
+}
+
 /// Sends a small batch on a connection that is not read, then one on another: the second is first.
 fn assert_is_not_read(muted: &mut Client, other: &mut Client) -> Sent {
     let sent = muted.send_produce(AT, -1, &small());
     let end = other.offset(AT, -1);
     let produced = other.produce(AT, &small());
     assert_eq!((produced.code, produced.base_offset), (ErrorCode::NONE, end));
-    assert_eq!(produced.throttle_ms, 0, "who brings little waits for little");
     sent
 }
 
@@ -51,11 +58,17 @@ fn who_outruns_the_disk_is_told_for_how_long_and_not_read_meanwhile() {
         let dir = TempDir::new();
         let broker = start(&dir, io, &STILL);
         let (mut producer, mut other) = (broker.client(), broker.client());
-        producer.create("t", 1);
-        assert_eq!(producer.produce(AT, &batch(1, 4, 100_000)).throttle_ms, 0, "there is room");
+        producer.create("t", 4);
+        let half = batch(1, 4, 100_000);
+        assert_eq!(producer.produce(AT, &half).throttle_ms, 0, "there is room");
+        let throttle_ms = broker.client().produce(("t", 1), &half).throttle_ms;
+        assert!((1..=1000).contains(&throttle_ms), "it costs something: {throttle_ms}");
+        let throttle_ms = other.produce(("t", 1), &small()).throttle_ms;
+        assert_eq!(throttle_ms, 0, "who brings little waits for little");
+        fill(&broker);
         let produced = producer.produce(AT, &batch(2, 4, 100_000));
         assert_eq!(produced.code, ErrorCode::NONE, "what came is taken");
-        assert!(produced.throttle_ms > 0, "it costs something");
+        assert_eq!(produced.throttle_ms, 4000, "above the limit it costs most");
         let sent = assert_is_not_read(&mut producer, &mut other);
         let late = producer.produced(sent);
         assert_eq!(
@@ -70,15 +83,20 @@ fn who_outruns_the_disk_is_told_for_how_long_and_not_read_meanwhile() {
 #[test]
 fn who_wants_no_answer_is_not_read_either() {
     for io in ["mio", "uring"] {
-        let dir = TempDir::new();
-        let broker = start(&dir, io, &STILL);
-        let (mut producer, mut other) = (broker.client(), broker.client());
-        producer.create("t", 1);
-        producer.send_produce(AT, 0, &large());
-        while other.offset(AT, -1) == 0 {}
-        assert_is_not_read(&mut producer, &mut other);
-        broker.stop_cleanly();
-        producer.assert_closed();
+        // It does not wait for the disk either.
+        for of_topic in [&[][..], &[("flush.messages", "1")]] {
+            let dir = TempDir::new();
+            let broker = start(&dir, io, &STILL);
+            let (mut producer, mut other) = (broker.client(), broker.client());
+            producer.create("t", 4);
+            producer.create_with("u", 1, of_topic);
+            fill(&broker);
+            producer.send_produce(("u", 0), 0, &large());
+            while other.offset(("u", 0), -1) == 0 {}
+            assert_is_not_read(&mut producer, &mut other);
+            broker.stop_cleanly();
+            producer.assert_closed();
+        }
     }
 }
 

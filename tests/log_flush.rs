@@ -251,6 +251,32 @@ fn a_flush_that_failed_ends_the_log_and_tells_who_waits() {
 }
 
 #[test]
+fn nobody_is_slowed_down_for_what_is_written_where_only_the_catalog_has_failed() {
+    let (disk, _alone) = Disk::watch();
+    let dir = TempDir::new("no-catalog");
+    let keepers = keepers();
+    let flusher = &keepers.flusher;
+    flusher.set_limit(Some(2_000));
+    let catalog = Log::create(dir.path().join("catalog-0"), flushing(i64::MAX), keepers.clone());
+    let catalog = catalog.unwrap();
+    flusher.set_catalog(&catalog);
+    append(&catalog, &batch(1, 10, 1));
+    disk.lock().fails = Some(libc::EIO);
+    catalog.flush().unwrap_err();
+    disk.lock().fails = None;
+    let log = Log::create(dir.partition(), flushing(i64::MAX), keepers.clone()).unwrap();
+    for _ in 0..3 {
+        append(&log, &batch(1, 1_500, 1));
+        assert!(!flusher.price_of(1).is_zero());
+        log.flush().unwrap_err();
+        assert!(flusher.price_of(u64::MAX).is_zero(), "the disk has it");
+        assert!(!log.has_failed());
+        assert_eq!(log.flushed_offset(), 0, "but the next start may not find it");
+    }
+    keepers.stop();
+}
+
+#[test]
 fn the_background_flush_comes_by_itself() {
     let (disk, _alone) = Disk::watch();
     let dir = TempDir::new("background");

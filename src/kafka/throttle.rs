@@ -8,8 +8,9 @@ use std::time::Duration;
 use super::service::{KafkaService, ParkedRequest};
 use crate::net::{ConnId, Context, Flow, TimerId};
 
-/// The longest time that a connection is not read, and that it can owe: well below the time-outs of clients.
-const LONGEST: Duration = Duration::from_secs(10);
+/// The longest time that a connection is not read, and that it can owe: no more than the log asks for at most,
+/// see there.
+const LONGEST: Duration = Duration::from_secs(4);
 
 /// What a connection owes: less than a millisecond is kept until it is one.
 #[derive(Debug, Default)]
@@ -65,7 +66,7 @@ mod tests {
         let mut debt = Debt::default();
         let due: i32 = (0..1000).map(|_| debt.charge(Duration::from_micros(30))).sum();
         assert_eq!(due, 30);
-        assert_eq!(debt.charge(Duration::from_secs(3600)), 10_000);
+        assert_eq!(debt.charge(Duration::from_secs(3600)), 4_000);
         assert_eq!(debt.charge(Duration::ZERO), 0, "the rest is forgiven");
     }
 }

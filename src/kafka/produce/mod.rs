@@ -87,8 +87,12 @@ pub fn serve(
             }),
         }
     }
-    let throttle_ms = debt.charge(service.shared.price_of(append.bytes));
+    let bytes = append.bytes;
     let waits = topics.iter().flat_map(Row::unflushed).next().is_some();
+    if waits && request.acks != 0 {
+        return park::park(service, cx, call, slot, topics);
+    }
+    let throttle_ms = debt.charge(service.shared.price_of(bytes));
     if request.acks == 0 {
         if waits {
             park::flush_only(service, &topics);
@@ -99,9 +103,6 @@ pub fn serve(
             true => Flow::Close(Cow::Borrowed(why)),
             false => mute(service, cx, slot.conn(), throttle_ms),
         };
-    }
-    if waits {
-        return park::park(service, cx, call, slot, topics);
     }
     encode(call.into(), &topics, throttle_ms, &mut service.out);
     service.answer(cx, slot);
@@ -163,7 +164,7 @@ struct Append<'a> {
     scratch: &'a mut Scratch,
     call: &'a Call<'a>,
     acks: i16,
-    /// What was appended and is left to be written back in time.
+    /// What was appended and is left to be written back in time, or that nobody waits for.
     bytes: u64,
 }
 
@@ -258,7 +259,7 @@ impl Append<'_> {
         match partition.append(&valid, now_ms, |waiter| self.wakes.add(waiter)) {
             Ok(appended) => {
                 let bytes = if appended.duplicate { 0 } else { valid.bytes.len() as u64 };
-                if appended.flush_to.is_none() {
+                if appended.flush_to.is_none() || self.acks == 0 {
                     self.bytes += bytes;
                 }
                 let to_flush = |to| Unflushed { partition: partition.clone(), to, bytes };
