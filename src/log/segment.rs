@@ -6,6 +6,7 @@
 //! cheap. Only the last segment of a log grows, through the [`Tails`] that the writer holds.
 
 mod aborted;
+mod files;
 mod swap;
 
 use super::error::StorageError;
@@ -354,23 +355,6 @@ impl Segment {
 }
 
 impl SegmentFiles {
-    /// Cuts all reserves off.
-    ///
-    /// # Errors
-    /// The first one; the others are tried all the same.
-    pub(crate) fn trim(&self) -> io::Result<()> {
-        self.all().map(GrowingFile::trim).into_iter().collect()
-    }
-
-    /// Waits until nobody makes pages for them any more, see [`GrowingFile::settle`].
-    pub(crate) fn settle(&self) {
-        self.all().into_iter().for_each(GrowingFile::settle);
-    }
-
-    fn all(&self) -> [&GrowingFile; 3] {
-        [&self.log, &self.index, &self.time]
-    }
-
     /// The segment's base offset.
     pub(super) fn base(&self) -> i64 {
         self.base
