@@ -1,20 +1,22 @@
-//! What all workers' HTTP services share, and the desk: a thread that makes the pages that may take a
-//! while. It is there from the first such page on.
+//! What all workers' HTTP services share, and the desks: threads that make the pages that may take a
+//! while. One is for what reads or writes records or has the controller do something, the other for the rest, so
+//! that who asks how the broker is does not wait behind them. Each is there from the first such page on.
 //!
-//! It may block; who asks never does: where too many pages wait already, that is the answer.
+//! They may block; who asks never does: where too many pages wait already, or too many bytes of pages that nobody
+//! has taken, that is the answer. Nothing is made for a client that is gone, or once the workers stop.
 
-use super::MAX_JOBS;
 use super::api::{self, Made};
 use super::guard::Guard;
 use super::problem::{self, Problem};
 use super::response::Response;
 use super::session::Request;
 use super::tail::Reader;
+use super::{MAX_HELD, MAX_JOBS};
 use crate::broker::{Page, Piece, Shared, Then, WorkerMessage, now_ms};
 use crate::net::Slot;
 use crate::wire::error::ErrorCode;
 use std::net::IpAddr;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -35,8 +37,8 @@ pub struct Facts {
 
 /// What is asked for, and by whom.
 pub(super) enum Job {
-    /// A page.
-    Page { request: Request, worker: usize, slot: Slot },
+    /// A page, unless its client is gone.
+    Page { request: Request, worker: usize, slot: Slot, is_gone: Arc<AtomicBool> },
     /// The first piece of an answer that goes on.
     Open { reader: Reader, request: Request, worker: usize, key: u64 },
     /// The next piece of it.
@@ -51,7 +53,11 @@ pub struct Http {
     pub(super) connections: AtomicUsize,
     /// How long who is too slow is waited for.
     pub(super) patience: Duration,
-    desk: Mutex<Option<Desk>>,
+    /// Bytes of pages that were made and that nobody has taken, as far as is known.
+    pub(super) held: Arc<AtomicUsize>,
+    /// The workers stop.
+    stops: Arc<AtomicBool>,
+    desks: [Mutex<Option<Desk>>; 2],
 }
 
 struct Desk {
@@ -63,14 +69,33 @@ impl Http {
     /// For a broker whose listeners are bound.
     pub fn new(shared: Arc<Shared>, facts: Facts) -> Arc<Http> {
         let guard = Guard::new(names(&shared));
-        let (connections, desk) = (AtomicUsize::new(0), Mutex::new(None));
         let patience = shared.config().http_timeout();
-        Arc::new(Http { shared, facts, guard, connections, patience, desk })
+        Arc::new(Http {
+            shared,
+            facts,
+            guard,
+            connections: AtomicUsize::new(0),
+            patience,
+            held: Arc::default(),
+            stops: Arc::default(),
+            desks: [const { Mutex::new(None) }; 2],
+        })
     }
 
-    /// Has something made at the desk; false if too much waits there.
+    /// The workers stop: nothing more is made.
+    pub(super) fn stop(&self) {
+        self.stops.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether they do.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stops.load(Ordering::Relaxed) || self.shared.is_stopping()
+    }
+
+    /// Has something made at its desk; false if too much waits there.
     pub(super) fn ask(&self, job: Job) -> bool {
-        let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
+        let desk = &self.desks[usize::from(job.is_quick())];
+        let mut desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
         if desk.is_none() {
             *desk = self.open_desk();
         }
@@ -79,9 +104,14 @@ impl Http {
 
     fn open_desk(&self) -> Option<Desk> {
         let (jobs, queue) = sync_channel(MAX_JOBS);
-        let (shared, facts) = (self.shared.clone(), self.facts.clone());
+        let clerk = Clerk {
+            shared: self.shared.clone(),
+            facts: self.facts.clone(),
+            held: self.held.clone(),
+            stops: self.stops.clone(),
+        };
         let thread = std::thread::Builder::new().name("http".into());
-        match thread.spawn(move || work(&shared, &facts, &queue)) {
+        match thread.spawn(move || clerk.work(&queue)) {
             Ok(thread) => Some(Desk { jobs, thread }),
             Err(why) => {
                 ::log::warn!("no thread for HTTP pages: {why}");
@@ -94,21 +124,58 @@ impl Http {
 impl Drop for Http {
     /// The last worker has ended: nobody waits for a page.
     fn drop(&mut self) {
-        let desk = self.desk.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(Desk { jobs, thread }) = desk {
-            drop(jobs);
-            if thread.join().is_err() {
-                ::log::error!("the thread of the HTTP pages ended with a panic");
+        self.stop();
+        for desk in &mut self.desks {
+            let desk = desk.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(Desk { jobs, thread }) = desk {
+                drop(jobs);
+                if thread.join().is_err() {
+                    ::log::error!("a thread of the HTTP pages ended with a panic");
+                }
             }
         }
     }
 }
 
-fn work(shared: &Arc<Shared>, facts: &Facts, queue: &Receiver<Job>) {
-    for job in queue {
-        let (worker, message) = match job {
-            Job::Page { request, worker, slot } => {
-                (worker, WorkerMessage::Page(page(shared, facts, &request, slot)))
+impl Job {
+    /// It neither touches records nor waits for the controller.
+    fn is_quick(&self) -> bool {
+        matches!(self, Job::Page { request, .. } if request.route.is_quick())
+    }
+}
+
+/// Who works at a desk.
+struct Clerk {
+    shared: Arc<Shared>,
+    facts: Facts,
+    held: Arc<AtomicUsize>,
+    stops: Arc<AtomicBool>,
+}
+
+impl Clerk {
+    fn work(&self, queue: &Receiver<Job>) {
+        for job in queue {
+            // Nobody waits for what is still there when the workers stop.
+            if !self.stops.load(Ordering::Relaxed)
+                && let Some((worker, message)) = self.done(job)
+            {
+                self.shared.tell_answer(worker, message);
+            }
+        }
+    }
+
+    /// The answer, and whose it is; nothing where nobody waits for it.
+    fn done(&self, job: Job) -> Option<(usize, WorkerMessage)> {
+        let shared = &self.shared;
+        Some(match job {
+            Job::Page { is_gone, .. } if is_gone.load(Ordering::Relaxed) => return None,
+            Job::Page { request, worker, slot, .. } => {
+                let page = match self.held.load(Ordering::Relaxed) < MAX_HELD {
+                    true => page(shared, &self.facts, &request, slot),
+                    false => written(problem::BUSY.response().into(), &request, slot),
+                };
+                self.held.fetch_add(page.bytes.len(), Ordering::Relaxed);
+                (worker, WorkerMessage::Page(page))
             }
             Job::Open { reader, request, worker, key } => {
                 (worker, WorkerMessage::Piece(first_piece(shared, &reader, &request, key)))
@@ -116,16 +183,19 @@ fn work(shared: &Arc<Shared>, facts: &Facts, queue: &Receiver<Job>) {
             Job::Read { reader, worker, key } => {
                 (worker, WorkerMessage::Piece(next_piece(shared, &reader, key, Vec::new())))
             }
-        };
-        shared.tell_answer(worker, message);
+        })
     }
 }
 
 fn page(shared: &Arc<Shared>, facts: &Facts, request: &Request, slot: Slot) -> Page {
-    let Made { response, due } = match shared.is_stopping() {
+    let made = match shared.is_stopping() {
         true => problem::STOPPING.response().into(),
         false => api::page(shared, facts, request),
     };
+    written(made, request, slot)
+}
+
+fn written(Made { response, due }: Made, request: &Request, slot: Slot) -> Page {
     let written = |response: &Response| response.write(request.manner, now_seconds());
     let otherwise = match due.is_empty() {
         true => Vec::new(),

@@ -42,6 +42,10 @@ impl Guard {
                 return Err(Problem::new(403, "Pages of other origins are not served"));
             }
         }
+        // An image or a form of another page sends no Origin; and what is asked for is made, even if it is not shown.
+        if head.is_of_other_site {
+            return Err(Problem::new(403, "Pages of other sites are not served"));
+        }
         Ok(())
     }
 

@@ -79,6 +79,8 @@ pub struct Head {
     /// Whom it is meant for, from the target or from `Host`.
     pub(super) host: Option<String>,
     pub(super) origin: Option<String>,
+    /// A browser says that a page of another site asks, if only for an image.
+    pub(super) is_of_other_site: bool,
     pub(super) content_type: Option<String>,
     /// There is a field that no form and no link can send.
     pub(super) is_marked: bool,
@@ -112,7 +114,11 @@ impl Head {
             return Err(Problem::bad("The field Host is missing"));
         }
         let body = fields.body(is_old)?;
-        let expects = match fields.one("expect")? {
+        let coding = fields.one("content-encoding")?;
+        if coding.is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
+            return Err(Problem::new(415, "No coding of a body is known here"));
+        }
+        let expects = match fields.single("expect", "The field Expect is there twice")? {
             Some(text) if !text.eq_ignore_ascii_case("100-continue") => {
                 return Err(Problem::new(417, "Only 100-continue may be expected"));
             }
@@ -126,7 +132,12 @@ impl Head {
             // RFC 9112, 3.2.2: what the target says goes before what the field says.
             host: authority.or(host.map(owned)),
             origin: fields.single("origin", "The field Origin is there twice")?.map(owned),
-            content_type: fields.one("content-type")?.map(owned),
+            is_of_other_site: fields
+                .one("sec-fetch-site")?
+                .is_some_and(|site| !["same-origin", "none"].contains(&site)),
+            content_type: fields
+                .single("content-type", "The field Content-Type is there twice")?
+                .map(owned),
             is_marked: fields.one("x-requested-with")?.is_some_and(|text| !text.is_empty()),
             keep_alive: fields.keeps_alive(is_old)?,
             expects,

@@ -4,7 +4,7 @@
 //! acceptor ─> worker: net::Connection ─> Session::framing   where does a request end?
 //!                                     ─> Session::take      head, body, guard, router
 //!                                         ├ answered here: /livez, /readyz, /v1/broker, most errors
-//!                                         └ the desk, a thread that may block: all that looks at or changes
+//!                                         └ a desk, a thread that may block: all that looks at or changes
 //!                                           topics, logs or groups; the connection holds until its page is
 //!                                           there, and, where that must be, on the disk
 //! ```
@@ -19,7 +19,7 @@
 //! Everything has a limit: a head [`MAX_HEAD`] bytes and [`MAX_HEADERS`] fields, a body [`MAX_BODY`] bytes, a
 //! line of a chunk [`MAX_LINE`]; one request at a time of each connection at the desk, those behind it wait; open
 //! answers and unsent bytes as with Kafka; [`MAX_CONNECTIONS`] connections, [`MAX_JOBS`] pages that wait,
-//! [`MAX_PAGE`] bytes each; `barnabas.http.timeout.ms` for a request to come whole, and for a connection without
+//! [`MAX_PAGE`] bytes each, [`MAX_HELD`] bytes that were made and not taken; `barnabas.http.timeout.ms` for a request to come whole, and for a connection without
 //! one. An answer that goes on ([`tail`]) is read in pieces. It must never change anything for a browser that was sent by another page.
 
 mod api;
@@ -62,6 +62,8 @@ pub const MAX_LINE: usize = 256;
 pub const MAX_CONNECTIONS: usize = 256;
 /// Pages that wait to be made.
 pub const MAX_JOBS: usize = 64;
+/// Bytes of pages that nobody has taken yet, beyond which no more are made.
+pub const MAX_HELD: usize = 128 << 20;
 /// Bytes of a page.
 pub const MAX_PAGE: usize = 256 << 20;
 

@@ -1,7 +1,8 @@
 //! What stands behind `?` in a target: names and values that an endpoint declares, checked.
 //!
-//! An endpoint without parameters takes whatever comes, as others do. One with parameters refuses names
-//! that it does not know and those that are there twice: a misspelt filter must not show everything.
+//! Names that are not known and those that are there twice are refused: a misspelt filter must not show
+//! everything, and what was only to be tried must not be done. What is only looked at and has no parameters
+//! takes whatever comes, as others do.
 
 use super::problem::Problem;
 use super::target::decode;
@@ -40,9 +41,9 @@ pub struct Query(Vec<(&'static str, Value)>);
 
 impl Query {
     /// Reads what was sent by what was declared.
-    pub(super) fn read(text: &str, params: &[Param]) -> Result<Query, Problem> {
+    pub(super) fn read(text: &str, params: &[Param], is_safe: bool) -> Result<Query, Problem> {
         let mut query = Query::default();
-        if params.is_empty() {
+        if params.is_empty() && is_safe {
             return Ok(query);
         }
         for piece in text.split('&').filter(|piece| !piece.is_empty()) {
@@ -113,6 +114,9 @@ impl Param {
 }
 
 fn unknown(params: &[Param]) -> Problem {
+    if params.is_empty() {
+        return Problem::bad("There is a query, and none is known here");
+    }
     let names: Vec<&str> = params.iter().map(|param| param.name).collect();
     Problem::told(400, format!("The query has a name other than {}", names.join(", ")))
 }
@@ -136,13 +140,15 @@ mod tests {
     #[test]
     fn values_are_what_was_declared() {
         let query =
-            Query::read("offset=7&limit=99&dr%79&key=a+b%2B%C3%A9", PARAMS).expect("a query");
+            Query::read("offset=7&limit=99&dr%79&key=a+b%2B%C3%A9", PARAMS, true).expect("a query");
         assert_eq!((query.integer("offset"), query.index("limit")), (Some(7), Some(10)));
         assert_eq!((query.text("key"), query.flag("dry")), (Some("a b+\u{e9}"), true));
-        let query = Query::read("&limit=-3&&dry=false", PARAMS).expect("a query");
+        let query = Query::read("&limit=-3&&dry=false", PARAMS, false).expect("a query");
         assert_eq!((query.integer("limit"), query.flag("dry")), (Some(1), false));
         assert_eq!(query.integer("offset"), None);
-        assert_eq!(Query::read("what%ever", &[]), Ok(Query::default()));
+        assert_eq!(Query::read("what%ever", &[], true), Ok(Query::default()));
+        assert_eq!(Query::read("&", &[], false), Ok(Query::default()));
+        assert_eq!(Query::read("dry", &[], false).map_err(|why| why.status), Err(400));
     }
 
     #[test]
@@ -158,7 +164,7 @@ mod tests {
             ("dry=%ff", "not UTF-8"),
             ("dry=%2", "not UTF-8"),
         ] {
-            let problem = Query::read(text, PARAMS).expect_err(text);
+            let problem = Query::read(text, PARAMS, true).expect_err(text);
             assert!(problem.status == 400 && problem.text.contains(why), "{text}: {problem:?}");
         }
     }

@@ -287,7 +287,7 @@ impl Endpoint {
         let mut wanted = self.path.split('/').skip(1);
         for part in parts {
             match wanted.next()? {
-                any if any.starts_with('{') => name = part,
+                any if any.starts_with('{') && !part.is_empty() => name = part,
                 same if same == part => {}
                 _ => return None,
             }
@@ -301,6 +301,20 @@ impl Endpoint {
 }
 
 impl Route {
+    /// What is made from what is in memory, without the controller.
+    pub(super) fn is_quick(&self) -> bool {
+        !matches!(
+            self,
+            Route::Messages(..)
+                | Route::Tail(..)
+                | Route::Produce(..)
+                | Route::CreateTopic(_)
+                | Route::DeleteTopic(_)
+                | Route::Alter(..)
+                | Route::ResetOffsets(_)
+        )
+    }
+
     /// The page that a request asks for, or why there is none.
     pub(super) fn of(head: &Head) -> Result<Route, Response> {
         let here: Vec<(&Endpoint, &str)> = ENDPOINTS
@@ -316,7 +330,7 @@ impl Route {
             let allow = ("Allow", methods.join(", "));
             return Err(Response { fields: vec![allow], ..problem.response() });
         };
-        let query = Query::read(&head.target.query, endpoint.query);
+        let query = Query::read(&head.target.query, endpoint.query, head.method.is_safe());
         let query = query.map_err(|problem| problem.response())?;
         Ok((endpoint.route)((*name).to_owned(), query))
     }

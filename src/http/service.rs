@@ -27,6 +27,10 @@ struct Watched {
     /// What was seen the last time.
     requests: u64,
     had_begun: bool,
+    /// Bytes of a page that it was given and has not taken when they were last looked at.
+    held: usize,
+    /// What was unsent then.
+    unsent: u64,
 }
 
 /// HTTP on one worker.
@@ -68,10 +72,15 @@ impl HttpService {
     pub fn open(&mut self, cx: &mut Context<'_>, conn: ConnId) -> Session {
         let key = self.key();
         let is_refused = self.http.connections.fetch_add(1, Ordering::Relaxed) >= MAX_CONNECTIONS;
+        if is_refused {
+            self.http.connections.fetch_sub(1, Ordering::Relaxed);
+        }
         let session = Session::watched_as(key, is_refused);
         let timer = cx.set_timer(cx.now() + self.http.patience, key);
         let (progress, requests) = (session.progress.clone(), 0);
-        self.watched.insert(key, Watched { conn, progress, timer, requests, had_begun: false });
+        let watched =
+            Watched { conn, progress, timer, requests, had_begun: false, held: 0, unsent: 0 };
+        self.watched.insert(key, watched);
         session
     }
 
@@ -102,13 +111,16 @@ impl HttpService {
         };
         let Http { shared, facts, .. } = &*self.http;
         if let Some(page) = api::page_at_once(shared, facts, &request.route) {
+            let page = if self.http.is_stopping() { problem::STOPPING.response() } else { page };
             return answer(cx, slot, &page, request.manner);
         }
         if let Route::Tail(..) = request.route {
             return self.follow(cx, session, slot, request);
         }
         let manner = request.manner;
-        if !self.http.ask(Job::Page { request, worker: self.worker, slot }) {
+        self.release_taken(cx);
+        let is_gone = session.is_gone.clone();
+        if !self.http.ask(Job::Page { request, worker: self.worker, slot, is_gone }) {
             return busy(cx, slot, manner);
         }
         session.progress.waits.set(true);
@@ -118,7 +130,7 @@ impl HttpService {
     /// A page was made; it is given now, or when what it says is on the disk.
     pub fn answered(&mut self, cx: &mut Context<'_>, page: Page) {
         if page.due.is_empty() {
-            return self.give(cx, page.slot, &page.bytes, page.keep_alive);
+            return self.give(cx, &page, &page.bytes);
         }
         let key = self.key();
         let ticket = FlushTicket::new(self.worker, key);
@@ -129,7 +141,10 @@ impl HttpService {
         match ticket.settle() {
             true => self.flushed(cx, &page),
             // As with a Produce request: it may be on the disk soon, but not while this worker lives.
-            false if self.draining => cx.skip(page.slot),
+            false if self.draining => {
+                cx.skip(page.slot);
+                self.http.held.fetch_sub(page.bytes.len(), Ordering::Relaxed);
+            }
             false => _ = self.unflushed.insert(key, page),
         }
     }
@@ -148,15 +163,20 @@ impl HttpService {
     fn flushed(&mut self, cx: &mut Context<'_>, page: &Page) {
         let is_flushed = page.due.iter().all(Unflushed::is_flushed);
         let bytes = if is_flushed { &page.bytes } else { &page.otherwise };
-        self.give(cx, page.slot, bytes, page.keep_alive);
+        self.give(cx, page, bytes);
     }
 
-    fn give(&mut self, cx: &mut Context<'_>, slot: Slot, bytes: &[u8], keep_alive: bool) {
-        let conn = slot.conn();
-        if !cx.reply(slot, &[Part::Bytes(bytes)]) {
+    /// What the desk has counted for the page is its connection's from here on.
+    fn give(&mut self, cx: &mut Context<'_>, page: &Page, bytes: &[u8]) {
+        let (conn, keep_alive, size) = (page.slot.conn(), page.keep_alive, page.bytes.len());
+        let is_given = cx.reply(page.slot, &[Part::Bytes(bytes)]);
+        let watched = self.watched.values_mut().find(|watched| watched.conn == conn);
+        let Some(watched) = watched.filter(|_| is_given) else {
+            self.http.held.fetch_sub(size, Ordering::Relaxed);
             return;
-        }
-        self.waits_no_more(conn);
+        };
+        watched.held += size;
+        watched.progress.waits.set(false);
         match keep_alive {
             true => cx.resume(conn),
             false => cx.end(conn, "its last answer is given"),
@@ -167,6 +187,15 @@ impl HttpService {
     pub(super) fn waits_no_more(&mut self, conn: ConnId) {
         if let Some(watched) = self.watched.values().find(|watched| watched.conn == conn) {
             watched.progress.waits.set(false);
+        }
+    }
+
+    /// Counts no longer what clients have taken.
+    fn release_taken(&mut self, cx: &Context<'_>) {
+        for watched in self.watched.values_mut().filter(|watched| watched.held > 0) {
+            if cx.unsent(watched.conn) == 0 {
+                self.http.held.fetch_sub(std::mem::take(&mut watched.held), Ordering::Relaxed);
+            }
         }
     }
 
@@ -181,6 +210,7 @@ impl HttpService {
     /// The worker is stopping.
     pub fn drain(&mut self, cx: &mut Context<'_>) {
         self.draining = true;
+        self.http.stop();
         self.drain_tails(cx);
         for (_, page) in self.unflushed.drain() {
             cx.skip(page.slot);
@@ -194,8 +224,18 @@ impl HttpService {
         }
         let Some(watched) = self.watched.get_mut(&key) else { return };
         let progress = &watched.progress;
+        let unsent = cx.unsent(watched.conn);
+        if unsent > 0 && unsent == watched.unsent {
+            return cx.give_up(watched.conn, "its reader is too slow");
+        }
+        if unsent == 0 {
+            self.http.held.fetch_sub(std::mem::take(&mut watched.held), Ordering::Relaxed);
+        }
         let (requests, has_begun) = (progress.requests.get(), progress.has_begun.get());
-        let has_moved = requests != watched.requests || has_begun != watched.had_begun;
+        let has_moved = requests != watched.requests
+            || has_begun != watched.had_begun
+            || unsent != watched.unsent;
+        watched.unsent = unsent;
         if has_moved || progress.waits.get() {
             (watched.requests, watched.had_begun) = (requests, has_begun);
             watched.timer = cx.set_timer(cx.now() + self.http.patience, key);
@@ -211,9 +251,13 @@ impl HttpService {
 
     /// The connection is gone.
     pub fn closed(&mut self, cx: &mut Context<'_>, session: &Session) {
-        self.http.connections.fetch_sub(1, Ordering::Relaxed);
+        if !session.is_refused {
+            self.http.connections.fetch_sub(1, Ordering::Relaxed);
+        }
+        session.is_gone.store(true, Ordering::Relaxed);
         self.forget_tail(session.key);
         if let Some(watched) = self.watched.remove(&session.key) {
+            self.http.held.fetch_sub(watched.held, Ordering::Relaxed);
             cx.cancel_timer(watched.timer);
         }
     }

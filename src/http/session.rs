@@ -14,6 +14,8 @@ use super::scan::{Found, Scan};
 use crate::net::Framing;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// What is known of a connection.
 #[derive(Debug, Default)]
@@ -23,10 +25,12 @@ pub struct Session {
     /// A request whose body was asked for.
     awaited: Option<Box<Head>>,
     /// It is one too many, and is told so.
-    is_refused: bool,
+    pub(super) is_refused: bool,
     /// By what its timer is known.
     pub(super) key: u64,
     pub(super) progress: Rc<Progress>,
+    /// Who makes a page for it sees that it is gone.
+    pub(super) is_gone: Arc<AtomicBool>,
 }
 
 /// What a connection's timer looks at.

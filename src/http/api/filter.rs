@@ -119,7 +119,7 @@ mod tests {
     use crate::wire::records::{Batch, BatchBuilder};
 
     fn fits(query: &str) -> Result<Vec<usize>, Problem> {
-        let filter = Filter::of(&Query::read(query, &[KEY, VALUE, HEADER, JSON])?)?;
+        let filter = Filter::of(&Query::read(query, &[KEY, VALUE, HEADER, JSON], true)?)?;
         let mut batch = BatchBuilder::new();
         batch.append(
             0,

@@ -7,6 +7,7 @@
 use super::super::problem::Problem;
 use super::base64;
 use super::message::BASE64;
+use super::object::Object;
 use serde::{Deserialize, Deserializer};
 use std::borrow::Cow;
 
@@ -14,7 +15,7 @@ use std::borrow::Cow;
 #[serde(deny_unknown_fields)]
 struct Body<'b> {
     #[serde(borrow)]
-    messages: Vec<GivenMessage<'b>>,
+    messages: Vec<Object<GivenMessage<'b>>>,
 }
 
 /// A message as it is written.
@@ -31,7 +32,7 @@ struct GivenMessage<'b> {
     #[serde(default)]
     value_encoding: Encoding,
     #[serde(borrow, default)]
-    headers: Vec<GivenHeader<'b>>,
+    headers: Vec<Object<GivenHeader<'b>>>,
     #[serde(default)]
     partition: Option<i32>,
     #[serde(default)]
@@ -77,7 +78,7 @@ pub(super) fn read(body: &[u8]) -> Result<Vec<New>, Problem> {
     if body.messages.is_empty() {
         return Err(Problem::bad("No messages found in body"));
     }
-    body.messages.into_iter().map(GivenMessage::into_new).collect()
+    body.messages.into_iter().map(|Object(message)| message.into_new()).collect()
 }
 
 impl GivenMessage<'_> {
@@ -95,7 +96,11 @@ impl GivenMessage<'_> {
         Ok(New {
             key: bytes(self.key, self.key_encoding)?,
             value: bytes(self.value, self.value_encoding)?,
-            headers: self.headers.into_iter().map(header).collect::<Result<_, Problem>>()?,
+            headers: self
+                .headers
+                .into_iter()
+                .map(|Object(one)| header(one))
+                .collect::<Result<_, Problem>>()?,
             partition: self.partition,
             timestamp: self.timestamp,
         })

@@ -13,12 +13,39 @@ use crate::broker::Shared;
 use crate::catalog::Partition;
 use crate::log::Bound;
 use crate::wire::error::ErrorCode;
+use std::borrow::Cow;
+use std::io;
 use std::sync::Arc;
 
 /// Messages that are told unless it is said how many.
 const LIMIT: i64 = 10;
 /// Bytes of JSON; the message that comes to it is the last.
 const MAX_JSON: usize = 16 << 20;
+/// How far that one may go beyond it.
+const MAX_LAST: usize = 16 << 20;
+/// What cannot be shown.
+pub(super) const TOO_LARGE: Problem = Problem {
+    status: 422,
+    code: "TOO_LARGE_TO_SHOW",
+    text: Cow::Borrowed("The message is too large to be shown"),
+};
+
+/// Memory that takes no more than so many bytes.
+struct Bounded<'b>(&'b mut Vec<u8>, usize);
+
+impl io::Write for Bounded<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > self.1 {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 pub(super) fn messages(shared: &Shared, name: &str, query: &Query) -> Result<Response, Problem> {
     let partition = partition(shared, name, query.index("partition").unwrap_or(0))?;
@@ -33,7 +60,7 @@ pub(super) fn messages(shared: &Shared, name: &str, query: &Query) -> Result<Res
     };
     let limit = query.integer("limit").unwrap_or(LIMIT);
     let filter = Filter::of(query)?;
-    let (mut json, mut count) = (b"[".to_vec(), 0);
+    let (mut json, mut count, mut is_too_large) = (b"[".to_vec(), 0, false);
     let walked = walk(&partition, from, &mut |seen| {
         if count == limit || json.len() >= MAX_JSON {
             return false;
@@ -44,12 +71,25 @@ pub(super) fn messages(shared: &Shared, name: &str, query: &Query) -> Result<Res
         if count > 0 {
             json.push(b',');
         }
+        let before = json.len();
+        // Only the bound can make this fail: no key is anything but a text.
+        let mut bounded = Bounded(&mut json, MAX_JSON + MAX_LAST);
+        if serde_json::to_writer(&mut bounded, &Message::of(seen, None)).is_err() {
+            json.truncate(if count > 0 { before - 1 } else { before });
+            is_too_large = count == 0;
+            return false;
+        }
         count += 1;
-        // Writing into memory cannot fail, and no key is anything but a text.
-        serde_json::to_writer(&mut json, &Message::of(seen, None)).is_ok()
+        true
     });
-    if let Some(problem) = walked.stopped_by.filter(|_| count == 0) {
-        return Err(problem);
+    let stopped_by = if is_too_large { Some(TOO_LARGE) } else { walked.stopped_by };
+    if let Some(problem) = stopped_by.filter(|_| count == 0) {
+        let mut response = problem.response();
+        if problem.code == TOO_LARGE.code {
+            // It can be passed.
+            response.fields.push(("X-Next-Offset", walked.next.saturating_add(1).to_string()));
+        }
+        return Ok(response);
     }
     json.push(b']');
     let end = log_of(&partition)?.offsets().high_watermark;

@@ -14,6 +14,7 @@ mod json_path;
 mod message;
 mod messages;
 mod metrics;
+mod object;
 mod openapi;
 mod pairs;
 mod partitioner;
@@ -23,6 +24,7 @@ mod reset;
 mod schemas;
 mod topics;
 
+use self::object::Object;
 use super::MAX_PAGE;
 use super::desk::Facts;
 use super::problem::{self, Problem};
@@ -31,8 +33,8 @@ use super::route::Route;
 use super::session::Request;
 use crate::broker::{Controller, Shared, Unflushed};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, LazyLock};
 
 /// An answer that may have to wait.
 pub(super) struct Made {
@@ -53,7 +55,11 @@ pub(super) fn page_at_once(shared: &Shared, facts: &Facts, route: &Route) -> Opt
         Route::Livez => health::live(),
         Route::Readyz => health::ready(shared),
         Route::Broker => Response::json(200, &broker::broker(shared, facts)),
-        Route::OpenApi => Response::json(200, &openapi::document()),
+        Route::OpenApi => {
+            static DOCUMENT: LazyLock<Response> =
+                LazyLock::new(|| Response::json(200, &openapi::document()));
+            DOCUMENT.clone()
+        }
         _ => return None,
     };
     Some(page)
@@ -106,6 +112,8 @@ fn bounded(made: Result<Made, Problem>, most: usize) -> Made {
     }
 }
 
+/// Characters of why a body cannot be read.
+const MAX_REASON: usize = 200;
 const TOO_LARGE: Problem = Problem::new(500, "The page would be too large");
 const LOADING: Problem = Problem::new(503, "Consumer groups are being loaded");
 
@@ -113,13 +121,19 @@ fn ok(value: &impl Serialize) -> Result<Made, Problem> {
     Ok(Response::json(200, value).into())
 }
 
-/// The JSON of a request's body.
+/// The JSON of a request's body, an object.
 fn body<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> Result<T, Problem> {
     if bytes.is_empty() {
         return Err(Problem::bad("Empty request body"));
     }
-    serde_json::from_slice(bytes)
-        .map_err(|why| Problem::told(400, format!("The body is not what it must be: {why}")))
+    match serde_json::from_slice(bytes) {
+        Ok(Object(body)) => Ok(body),
+        Err(why) => {
+            // It may repeat what was sent, however long that is.
+            let why: String = why.to_string().chars().take(MAX_REASON).collect();
+            Err(Problem::told(400, format!("The body is not what it must be: {why}")))
+        }
+    }
 }
 
 /// Has the controller do something, and waits for it.
@@ -148,9 +162,16 @@ mod tests {
 
     #[test]
     fn bodies_are_json_and_nothing_behind_it() {
-        assert_eq!(body::<Vec<u8>>(b"[1, 2] ").ok(), Some(vec![1, 2]));
-        for wrong in [&b""[..], b"[1", b"[1] 2", b"[300]", b"\xff", b"[1]\0"] {
-            assert_eq!(body::<Vec<u8>>(wrong).map_err(|why| why.status), Err(400));
+        #[derive(Deserialize, Debug, PartialEq)]
+        struct One {
+            n: u8,
+        }
+        assert_eq!(body::<One>(b"{\"n\": 2} "), Ok(One { n: 2 }));
+        let long = [b"{\"n\":\"", "\u{e9}".repeat(1 << 20).as_bytes(), b"\"}"].concat();
+        for wrong in [&b""[..], b"{\"n\":1", b"{\"n\":1} 2", b"{\"n\":300}", b"\xff", b"[1]", &long]
+        {
+            let problem = body::<One>(wrong).expect_err("no such body");
+            assert!(problem.status == 400 && problem.text.len() < 500, "{problem:?}");
         }
     }
 }

@@ -7,6 +7,7 @@
 //! walk to [`MAX_READ`] bytes read and [`MAX_OPENED`] bytes that come out of compressed batches.
 
 use super::super::problem::Problem;
+use super::messages::TOO_LARGE;
 use crate::broker::now_ms;
 use crate::catalog::Partition;
 use crate::log::{Bound, Log, ReadError};
@@ -176,7 +177,7 @@ impl Walk {
 
     fn too_large(&self) -> Problem {
         let text = format!("The batch at offset {} is too large to be shown", self.next);
-        Problem::kafka(ErrorCode::RECORD_LIST_TOO_LARGE, text)
+        Problem { text: text.into(), ..TOO_LARGE }
     }
 }
 

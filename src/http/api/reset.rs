@@ -4,6 +4,7 @@
 use super::super::problem::Problem;
 use super::super::response::Response;
 use super::messages::{at_time, partition};
+use super::object::Object;
 use super::records::log_of;
 use super::{Made, controlled};
 use crate::broker::{Ran, Shared, Unflushed, WorkerMessage};
@@ -26,7 +27,7 @@ const SELF: Token = Token { worker: usize::MAX, key: 0 };
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Body {
-    offsets: Vec<Asked>,
+    offsets: Vec<Object<Asked>>,
 }
 
 /// One partition, and where its consumers are to go on: one of the three.
@@ -71,7 +72,7 @@ pub(super) fn reset(shared: &Arc<Shared>, group: &str, body: &[u8]) -> Result<Ma
         return Err(Problem::bad("No offsets found in body"));
     }
     let mut offsets = Offsets::new();
-    for asked in &body.offsets {
+    for Object(asked) in &body.offsets {
         let offset = asked.resolve(shared)?;
         let topic = offsets.entry(asked.topic.clone()).or_default();
         if topic.insert(asked.partition, offset).is_some() {

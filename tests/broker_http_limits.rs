@@ -1,0 +1,128 @@
+//! What HTTP does not do for clients that want too much, or that are not what they seem.
+#![allow(clippy::unwrap_used)]
+
+mod broker_support;
+
+use barnabas::wire::records::{BatchBuilder, Codec};
+use broker_support::*;
+use serde_json::json;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+/// A topic with a message that takes six times as many bytes in JSON, and a small one behind it.
+fn fill(broker: &Broker, topic: &str, bytes: usize) {
+    let mut client = broker.client();
+    client.create(topic, 1);
+    for value in [vec![1; bytes], b"small".to_vec()] {
+        let mut batch = BatchBuilder::new().codec(Codec::Lz4);
+        batch.append(TIME, None, Some(&value), &[]);
+        client.append((topic, 0), &batch.finish());
+    }
+}
+
+#[test]
+fn a_query_that_is_not_known_changes_nothing() {
+    let dir = TempDir::new();
+    let (broker, address) = start_pages(dir.path(), &[]);
+    broker.client().create("orders", 1);
+    for query in ["validate_only=true", "validate_only", "x=1"] {
+        let path = format!("/v1/topics/orders?{query}");
+        let (status, problem) = send(address, "DELETE", &path, &json!({}));
+        assert_eq!((status, &problem["code"]), (400, &json!("BAD_REQUEST")), "{query}");
+        let offsets = json!({"offsets": [{"topic": "orders", "partition": 0, "offset": 0}]});
+        let path = format!("/v1/groups/g/offsets?{query}");
+        assert_eq!(send(address, "POST", &path, &offsets).0, 400);
+    }
+    assert_eq!(get(address, "/v1/topics/orders").0, 200);
+    assert_eq!(get(address, "/v1/groups/g").0, 404);
+    // What only looks is not so strict, as with others.
+    assert_eq!(get(address, "/livez?probe=1").0, 200);
+    broker.stop_cleanly();
+}
+
+#[test]
+fn an_array_is_no_object() {
+    let dir = TempDir::new();
+    let (broker, address) = start_pages(dir.path(), &[]);
+    broker.client().create("t", 1);
+    for (path, body) in [
+        ("/v1/topics", json!(["x", 1, 1, {}])),
+        ("/v1/topics/t/messages", json!([[{"value": "v"}]])),
+        ("/v1/topics/t/messages", json!({"messages": [["k", "text", "v", "text", [], 0, null]]})),
+        (
+            "/v1/topics/t/messages",
+            json!({"messages": [{"value": "v", "headers": [["k", "v", "text"]]}]}),
+        ),
+        ("/v1/groups/g/offsets", json!({"offsets": [["t", 0, 5]]})),
+    ] {
+        let (status, problem) = send(address, "POST", path, &body);
+        assert_eq!((status, &problem["code"]), (400, &json!("BAD_REQUEST")), "{path} {body}");
+    }
+    assert_eq!(get(address, "/v1/topics/x").0, 404);
+    assert_eq!(page(address, "/v1/topics/t/messages"), json!([]));
+    broker.stop_cleanly();
+}
+
+#[test]
+fn pages_of_other_sites_get_nothing() {
+    let dir = TempDir::new();
+    let (broker, address) = start_pages(dir.path(), &[]);
+    for (site, expected) in
+        [("cross-site", 403), ("same-site", 403), ("same-origin", 200), ("none", 200)]
+    {
+        let mut stream = connect(address);
+        write!(
+            stream,
+            "GET /metrics HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: {site}\r\n\r\n"
+        )
+        .unwrap();
+        assert_eq!(answer(&mut stream, false).0, expected, "{site}");
+    }
+    broker.stop_cleanly();
+}
+
+#[test]
+fn what_is_too_large_to_be_shown_can_be_passed() {
+    let dir = TempDir::new();
+    let (broker, address) = start_pages(dir.path(), &[]);
+    fill(&broker, "t", 6 << 20);
+    let (status, head, body) = get(address, "/v1/topics/t/messages");
+    let body = String::from_utf8(body).unwrap();
+    assert!(status == 422 && body.contains("TOO_LARGE_TO_SHOW"), "{status} {body}");
+    assert!(head.contains("\r\nX-Next-Offset: 1\r\n"), "{head}");
+    let rest = page(address, "/v1/topics/t/messages?offset=1");
+    assert_eq!(rest[0]["value"], json!("small"));
+    broker.stop_cleanly();
+}
+
+/// Asks for a page and reads its status, no more.
+fn begin(address: SocketAddr, path: &str) -> (TcpStream, String) {
+    let mut stream = connect(address);
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).unwrap();
+    (stream, String::from_utf8(status.to_vec()).unwrap())
+}
+
+#[test]
+fn pages_that_nobody_reads_do_not_pile_up() {
+    let dir = TempDir::new();
+    let (broker, address) = start_pages(dir.path(), &[]);
+    fill(&broker, "t", 5 << 20);
+    let path = "/v1/topics/t/messages?limit=1";
+    let mut unread = Vec::new();
+    loop {
+        let (stream, status) = begin(address, path);
+        unread.push(stream);
+        if status != "HTTP/1.1 200" {
+            assert_eq!(status, "HTTP/1.1 503");
+            break;
+        }
+        assert!(unread.len() < 12, "so many pages of 30 MiB wait");
+    }
+    // Others are told how the broker is.
+    assert_eq!(get(address, "/livez").0, 200);
+    drop(unread);
+    while begin(address, path).1 != "HTTP/1.1 200" {}
+    broker.stop_cleanly();
+}
