@@ -212,7 +212,7 @@ fn a_page_is_bounded_whatever_there_is() {
     assert_eq!(client.append(("large", 0), &bomb.finish()), 24);
     client.append(("large", 0), &batch(1, 1, 10));
     let path = |offset| format!("/v1/topics/large/messages?offset={offset}");
-    assert_eq!(code(address, &path(24)), (413, "RECORD_LIST_TOO_LARGE".to_owned()));
+    assert_eq!(code(address, &path(24)), (422, "TOO_LARGE_TO_SHOW".to_owned()));
     assert_eq!(messages(address, &path(25)).1, 26);
     broker.stop_cleanly();
 }
