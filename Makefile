@@ -44,12 +44,13 @@ run: build
 build:
 	$(CARGO) build --release --locked
 
-# The settings that are there already are somebody's.
-install: build
+# Root needs no cargo: what was built is installed. The settings that are there already are somebody's.
+install:
+	test -x $(TARGET)/release/barnabas || $(MAKE) build
 	install -D -m 755 $(TARGET)/release/barnabas $(DESTDIR)$(PREFIX)/bin/barnabas
 	install -d $(UNITS)
 	sed 's,@PREFIX@,$(PREFIX),' platform/systemd/barnabas.service >$(UNITS)/barnabas.service
-	install -D -m 644 -t $(DOC) README.md CHANGELOG.md LICENSE docs/CONFIGURATION.md
+	install -D -m 644 -t $(DOC) README.md CHANGELOG.md LICENSE docs/CONFIGURATION.md docs/HTTP.md
 	test -e $(DESTDIR)/etc/barnabas/server.properties || \
 		install -D -m 644 platform/server.properties $(DESTDIR)/etc/barnabas/server.properties
 
@@ -59,7 +60,7 @@ uninstall:
 	rm -rf $(DOC)
 
 deb: export DESTDIR = $(TARGET)/debian/root
-deb:
+deb: build
 	rm -rf $(DESTDIR)
 	$(MAKE) install PREFIX=/usr
 	mv $(DESTDIR)/usr/share/doc/barnabas/LICENSE $(DESTDIR)/usr/share/doc/barnabas/copyright

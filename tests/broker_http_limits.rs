@@ -121,7 +121,8 @@ fn pages_that_nobody_reads_do_not_pile_up() {
         assert!(unread.len() < 12, "so many pages of 30 MiB wait");
     }
     // Others are told how the broker is.
-    assert_eq!(get(address, "/livez").0, 200);
+    assert_eq!((get(address, "/livez").0, get(address, "/healthz").0), (200, 200));
+    assert_eq!(get(address, "/v1/topics").0, 503);
     drop(unread);
     while begin(address, path).1 != "HTTP/1.1 200" {}
     broker.stop_cleanly();

@@ -9,6 +9,7 @@ use super::api::{self, Made};
 use super::guard::Guard;
 use super::problem::{self, Problem};
 use super::response::Response;
+use super::route::Route;
 use super::session::Request;
 use super::tail::Reader;
 use super::{MAX_HELD, MAX_JOBS};
@@ -170,7 +171,9 @@ impl Clerk {
         Some(match job {
             Job::Page { is_gone, .. } if is_gone.load(Ordering::Relaxed) => return None,
             Job::Page { request, worker, slot, .. } => {
-                let page = match self.held.load(Ordering::Relaxed) < MAX_HELD {
+                // Who does not read his pages must not make the broker look ill to others.
+                let has_room = self.held.load(Ordering::Relaxed) < MAX_HELD;
+                let page = match has_room || request.route == Route::Healthz {
                     true => page(shared, &self.facts, &request, slot),
                     false => written(problem::BUSY.response().into(), &request, slot),
                 };

@@ -111,7 +111,8 @@ impl HttpService {
         };
         let Http { shared, facts, .. } = &*self.http;
         if let Some(page) = api::page_at_once(shared, facts, &request.route) {
-            let page = if self.http.is_stopping() { problem::STOPPING.response() } else { page };
+            let stops = self.http.is_stopping() && request.route == Route::Readyz;
+            let page = if stops { problem::STOPPING.response() } else { page };
             return answer(cx, slot, &page, request.manner);
         }
         if let Route::Tail(..) = request.route {

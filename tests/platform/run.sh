@@ -76,6 +76,7 @@ diff - "$work/files" <<'END' || failed "the package has other files"
 ./usr/lib/systemd/system/barnabas.service
 ./usr/share/doc/barnabas/CHANGELOG.md
 ./usr/share/doc/barnabas/CONFIGURATION.md
+./usr/share/doc/barnabas/HTTP.md
 ./usr/share/doc/barnabas/README.md
 ./usr/share/doc/barnabas/copyright
 END
