@@ -107,20 +107,28 @@ impl Acceptor {
     /// Accepts until it is told to stop. An error is why it ended before.
     pub(crate) fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(64);
-        while !self.is_stopped() {
-            self.wait(&mut events)?;
-            for event in &events {
-                if let Some(listener) = self.listeners.get_mut(event.token().0) {
-                    listener.ready = true;
-                }
-            }
-            let now = Instant::now();
-            if self.paused.is_none_or(|until| until <= now) {
-                self.paused = None;
-                (0..self.listeners.len()).for_each(|at| self.accept_all(at, now));
+        while self.turn(&mut events)? {}
+        Ok(())
+    }
+
+    /// Waits until there is something to do, and does it; false: it is to stop. Orders are taken after
+    /// the wait and before all listeners are looked at: one that comes later ends the next wait.
+    fn turn(&mut self, events: &mut Events) -> io::Result<bool> {
+        self.wait(events)?;
+        if self.is_stopped() {
+            return Ok(false);
+        }
+        for event in events.iter() {
+            if let Some(listener) = self.listeners.get_mut(event.token().0) {
+                listener.ready = true;
             }
         }
-        Ok(())
+        let now = Instant::now();
+        if self.paused.is_none_or(|until| until <= now) {
+            self.paused = None;
+            (0..self.listeners.len()).for_each(|at| self.accept_all(at, now));
+        }
+        Ok(true)
     }
 
     fn is_stopped(&mut self) -> bool {
@@ -248,4 +256,41 @@ fn canonical(address: SocketAddr) -> SocketAddr {
 
 fn is_passing(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Interrupted | ErrorKind::ConnectionAborted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::door;
+    use super::super::mailbox::Mailbox;
+    use super::super::options::Limits;
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    /// A place that is given back after the last look at the listeners and before the next wait.
+    #[test]
+    fn a_place_is_taken_whenever_it_is_given_back() {
+        let limits = Limits { max_open: 1, ..Limits::default() };
+        let listeners = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()];
+        let options = Options { listeners, limits, ..Options::default() };
+        let doors = door::open_all(&options).unwrap();
+        let address = doors[0].address;
+        let poll = Poll::new().unwrap();
+        let waker = mio::Waker::new(poll.registry(), WAKE).unwrap();
+        let bell = Bell::new(move || waker.wake().unwrap());
+        let orders = Mailbox::with_bell(bell.clone(), 16);
+        let (worker, mut given) = Mailbox::for_thread(16);
+        let admissions = Admissions::new(&options.limits, 1);
+        let mut acceptor =
+            Acceptor::new(poll, bell, orders, doors, vec![worker], admissions, &options).unwrap();
+
+        let mut events = Events::with_capacity(8);
+        for _ in 0..2 {
+            let _client = std::net::TcpStream::connect(address).unwrap();
+        }
+        assert!(acceptor.turn(&mut events).unwrap());
+        drop(given.try_recv().expect("there was a place"));
+        assert!(given.is_empty());
+        assert!(acceptor.turn(&mut events).unwrap(), "or it waits for ever");
+        assert!(given.try_recv().is_some());
+    }
 }
