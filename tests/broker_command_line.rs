@@ -54,6 +54,7 @@ fn settings_come_from_variables_too_and_are_printed_with_their_places() {
     let output = print
         .args(["config", "--set", "num.partitions=5"])
         .env("KAFKA_NODE_ID", "7")
+        .current_dir(dir.path())
         .output()
         .unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();
