@@ -5,6 +5,7 @@
 # make deb     a Debian package, in target/debian
 # make bench   measurements, see docs/PERFORMANCE.md (BENCH: only these; BENCH_ARGS: only these sections)
 # make churn   groups of every client under churn for CHURN_SECONDS (120) a round; CHURN_SEED repeats, CHURN_ARGS
+# make beside  Apache Kafka and Barnabas under the same load, in turns (BESIDE: only these cases)
 # make yardstick  instructions by the request, against tests/yardstick/table.txt (ACCEPT="why": into it)
 # make sim     the simulation of consumer groups with SIM_SEEDS seeds (2000)
 # make fuzz    every fuzz target for FUZZ_SECONDS, or those in FUZZ
@@ -20,6 +21,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 BENCH ?= broker groups log net
 BENCH_ARGS ?=
+BESIDE ?=
 CHURN_SECONDS ?= 120
 CHURN_SEED ?=
 CHURN_ARGS ?=
@@ -36,7 +38,7 @@ DOC := $(DESTDIR)$(PREFIX)/share/doc/barnabas
 # Each step may need what the one before it made.
 .NOTPARALLEL:
 
-.PHONY: run build install uninstall deb test kafka unit clients groups oracle platform rest lint bench yardstick churn sim fuzz setup docs deny clean
+.PHONY: run build install uninstall deb test kafka unit clients groups oracle platform rest lint bench yardstick beside churn sim fuzz setup docs deny clean
 
 run: build
 	exec $(TARGET)/release/barnabas $(ARGS)
@@ -110,6 +112,10 @@ bench: build
 yardstick: export YARDSTICK_WHY = $(ACCEPT)
 yardstick: kafka build
 	.cache/oracle-venv/bin/python tests/yardstick/yardstick.py $(if $(ACCEPT),--accept "$$YARDSTICK_WHY")
+
+beside: kafka
+	$(CARGO) build --release --locked --workspace
+	.cache/oracle-venv/bin/python tests/oracle/beside.py $(BESIDE)
 
 churn: build
 	tests/churn/run.sh --seconds $(CHURN_SECONDS) $(if $(CHURN_SEED),--seed $(CHURN_SEED)) $(CHURN_ARGS)
