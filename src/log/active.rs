@@ -73,6 +73,11 @@ impl Active {
         self.next_asked = false;
     }
 
+    /// It was written to, and its files were closed since.
+    pub(super) fn is_resting(&self) -> bool {
+        self.resting
+    }
+
     fn is_empty_and_too_small_for(&self, size: u64) -> bool {
         let too_small = |tails: &Tails| tails.log.len() == 0 && tails.log.room() < size;
         self.tails.as_ref().is_some_and(too_small)
