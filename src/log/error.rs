@@ -130,6 +130,14 @@ impl LogError {
             LogError::OffsetOutOfRange { .. } => ErrorCode::OFFSET_OUT_OF_RANGE,
         }
     }
+
+    /// What failed on the disk, if that is what it was.
+    pub fn storage(&self) -> Option<&StorageError> {
+        match self {
+            LogError::Storage(error) => Some(error),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for LogError {
