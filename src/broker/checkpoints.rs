@@ -67,11 +67,7 @@ impl Kind {
         match self {
             Kind::RecoveryPoint => Some(log.recovery_point()),
             Kind::HighWatermark => Some(log.offsets().high_watermark),
-            // As in Kafka: where a log begins with a segment, the segment says so.
-            Kind::LogStart => {
-                let start = log.offsets().log_start;
-                (start > log.first_segment()).then_some(start)
-            }
+            Kind::LogStart => log.log_start_to_note(),
             Kind::Cleaner => None,
         }
     }

@@ -313,6 +313,7 @@ impl<'d> Loader<'d> {
             compacts: AtomicBool::new(compacts),
             unstable: AtomicBool::new(false),
             durability,
+            start_is_unsure: AtomicBool::new(false),
             next: Arc::default(),
             backlog,
             keepers,

@@ -320,7 +320,8 @@ impl Log {
         let segments: Vec<_> = segments.iter().rev().cloned().collect();
         let path = self.dir();
         let dir = sync::Directory::open(&path)?;
-        self.give_up(&dir, &segments, delete_delay(&writer.config)).map(|_| ())
+        self.give_up(&dir, &segments, delete_delay(&writer.config))?;
+        Ok(())
     }
 
     /// The first segments stay, then comes this one, and it is the last.
