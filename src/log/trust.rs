@@ -74,7 +74,9 @@ impl Loader<'_> {
             self.may_read()?;
             self.indexed.push(base);
             let checked =
-                recover::check(self.dir, base, self.interval_bytes, Depth::Headers, |_, _| {})?;
+            // Closed, or below the recovery point: all of it.
+            let (interval, on_disk) = (self.interval_bytes, i64::MAX);
+                recover::check(self.dir, base, interval, Depth::Headers, on_disk, |_, _| {})?;
             self.report.rebuilt_indexes += usize::from(checked.index_rebuilt);
             if checked.cut.is_some() {
                 self.was_cut = true;
