@@ -140,6 +140,8 @@ pub struct Log {
     compacts: AtomicBool,
     /// Transactions may hold the last stable offset back: moving the high watermark must look.
     unstable: AtomicBool,
+    /// The names of what lies before the log start may come back.
+    start_is_unsure: AtomicBool,
     /// How far it is on the disk, not only in the page cache.
     durability: Arc<Durability>,
     next: Arc<NextSegment>,
