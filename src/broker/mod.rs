@@ -28,6 +28,7 @@ mod load;
 mod log_starts;
 mod meta_properties;
 mod metadata_log;
+mod meter;
 mod opener;
 mod partition_dir;
 mod partition_files;
@@ -38,6 +39,7 @@ mod registration;
 mod settings;
 mod shared;
 mod snapshots;
+mod times;
 mod warmer;
 
 use std::path::PathBuf;
@@ -53,7 +55,10 @@ pub use fetch_session::{Session, SessionPartition, Told, TopicKey};
 pub use fetch_sessions::{FetchSessions, SharedSession};
 pub use groups::{Groups, Ran, RunningTopics, Unflushed};
 pub use metadata_log::{StoredSettings, stored_settings};
-pub use shared::{Endpoint, OffloadClaim, Page, Piece, Shared, Then, WorkerMessage, now_ms};
+pub use meter::{Answered, Meter, Meters, Tag};
+pub use shared::{
+    Endpoint, OffloadClaim, Offloaded, Page, Piece, Shared, Then, WorkerMessage, now_ms,
+};
 pub use warmer::ColdRead;
 
 use crate::catalog::{CLUSTER_METADATA, Image, NodeView, Partition, Topics};
@@ -157,6 +162,7 @@ impl Broker {
         let (metadata, image) = open_metadata(&data_dir, &config, &checkpoints, &keepers)?;
         let effective = Arc::new(settings::dynamic(&image, &config));
         metadata.set_flush(effective.topic_defaults().flush_messages);
+        crate::catalog::make_lanes(config.workers());
         let node = NodeView {
             node_id: data_dir.meta().node_id,
             directory_id: data_dir.meta().directory_id,
@@ -164,6 +170,7 @@ impl Broker {
         let (controller, jobs) = Mailbox::for_thread(CONTROLLER_QUEUE);
         let shared = Arc::new(Shared {
             topics: Topics::default(),
+            meters: Meters::new(config.workers(), config.listeners().len()),
             groups: Groups::new(groups::settings(&image, &effective)),
             sessions: FetchSessions::new(effective.max_incremental_fetch_session_cache_slots()),
             producer_ids: producer_ids::ProducerIds::default(),

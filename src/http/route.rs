@@ -162,9 +162,11 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         answer: "Text",
-        ..get("/metrics", "Metrics for Prometheus, by the names of kafka_exporter.", |_, _| {
-            Route::Metrics
-        })
+        ..get(
+            "/metrics",
+            "Metrics for Prometheus, by the names of the JMX exporter and of kafka_exporter.",
+            |_, _| Route::Metrics,
+        )
     },
     Endpoint { answer: "Broker", ..get("/v1/broker", "The broker itself.", |_, _| Route::Broker) },
     Endpoint { answer: "Topics", ..get("/v1/topics", "All topics.", |_, _| Route::Topics) },

@@ -98,6 +98,7 @@ pub fn serve(
             park::flush_only(service, &topics);
         }
         cx.skip(slot);
+        note_unanswered(service, call, slot, &topics);
         let why = "a Produce request with acks=0 that could not be served in full";
         return match failed {
             true => Flow::Close(Cow::Borrowed(why)),
@@ -105,8 +106,18 @@ pub fn serve(
         };
     }
     encode(call.into(), &topics, throttle_ms, &mut service.out);
-    service.answer(cx, slot);
+    service.answer(cx, slot, call.tag());
     mute(service, cx, slot.conn(), throttle_ms)
+}
+
+/// Counts a request that has no answer, and what the answer would have told.
+fn note_unanswered(service: &mut KafkaService, call: &Call<'_>, slot: Slot, topics: &[Row<'_>]) {
+    service.out.clear();
+    let codes = topics.iter().flat_map(|topic| &topic.outcomes).map(|outcome| outcome.code);
+    for code in codes.filter(|code| code.is_error()) {
+        service.out.count_error(code, 1);
+    }
+    service.note(slot, call.tag());
 }
 
 /// Errors that concern every partition of a request.
@@ -156,6 +167,20 @@ impl<'r> LastMentions<'r> {
         let Some(places) = &self.0 else { return true };
         places.get(&(key(topic), partition)) == Some(&place)
     }
+}
+
+/// Whether a refusal counts as a failure of the broker's: the usual ones do not, as in Kafka (`appendRecordsToLeader`).
+fn is_unusual(code: ErrorCode) -> bool {
+    let usual = [
+        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+        ErrorCode::NOT_LEADER_OR_FOLLOWER,
+        ErrorCode::MESSAGE_TOO_LARGE,
+        ErrorCode::RECORD_LIST_TOO_LARGE,
+        ErrorCode::CORRUPT_MESSAGE,
+        ErrorCode::KAFKA_STORAGE_ERROR,
+        ErrorCode::UNKNOWN_TOPIC_ID,
+    ];
+    code.is_error() && !usual.contains(&code)
 }
 
 struct Append<'a> {
@@ -215,11 +240,14 @@ impl Append<'_> {
         if !matches!(self.acks, -1..=1) {
             return Outcome::failed(data.index, ErrorCode::INVALID_REQUIRED_ACKS);
         }
-        let bytes = match data.records {
-            Some(Records::Bytes(bytes)) => bytes,
-            _ => return Outcome::failed(data.index, ErrorCode::INVALID_RECORD),
+        let outcome = match data.records {
+            Some(Records::Bytes(bytes)) => self.append(topic, config, partition, bytes),
+            _ => Outcome::failed(data.index, ErrorCode::INVALID_RECORD),
         };
-        self.append(topic, config, partition, bytes)
+        if let Some(traffic) = partition.traffic() {
+            traffic.produced(is_unusual(outcome.code));
+        }
+        outcome
     }
 
     fn append(

@@ -161,7 +161,7 @@ fn writer_patches_and_splices() {
     inner.write_i16(2);
     let mut w = Writer::new();
     w.write_i32(0);
-    w.write_parts(inner.bytes(), inner.externals());
+    w.write_parts(&inner);
     w.patch_i32(0, w.total_len() as i32 - 4);
     assert_eq!(w.bytes(), [0, 0, 0, 14, 0, 1, 0, 2]);
     assert_eq!(w.externals(), [External { at: 6, len: 10 }]);
