@@ -4,7 +4,9 @@
 //! when the first request of its API is answered. Of a batch of requests that were answered in one turn all took as
 //! long, so the clock is looked at once in a turn, at its end.
 
-use super::times::{Taken, Times};
+mod times;
+
+use crate::catalog::make_lanes;
 use crate::net::Counter;
 use crate::wire::api::ApiKey;
 use crate::wire::codec::Told;
@@ -12,6 +14,7 @@ use crate::wire::error::ErrorCode;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
+use times::{Taken, Times};
 
 /// Versions that are counted one by one; more than any API has. The one behind them is for what is not served.
 const VERSIONS: usize = 24;
@@ -124,6 +127,7 @@ pub struct Meters {
 impl Meters {
     /// For so many workers and listeners.
     pub fn new(workers: usize, listeners: usize) -> Meters {
+        make_lanes(workers);
         let start = (Instant::now(), BTreeMap::new());
         Meters {
             workers: (0..workers).map(|_| Meter::new(listeners)).collect(),

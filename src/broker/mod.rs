@@ -14,6 +14,7 @@ mod checker;
 pub mod checkpoints;
 mod cleaner;
 mod cleaner_pace;
+mod clients;
 mod controller;
 mod data_dir;
 mod data_dir_error;
@@ -39,7 +40,6 @@ mod registration;
 mod settings;
 mod shared;
 mod snapshots;
-mod times;
 mod warmer;
 
 use std::path::PathBuf;
@@ -48,6 +48,7 @@ use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::thread::JoinHandle;
 use std::{fmt, io};
 
+pub use clients::{Asked, ClientInfo, Failure, Membership, WhoIsThere};
 pub use controller::Controller;
 pub use data_dir::random_uuid;
 pub use data_dir_error::DataDirError;
@@ -162,7 +163,6 @@ impl Broker {
         let (metadata, image) = open_metadata(&data_dir, &config, &checkpoints, &keepers)?;
         let effective = Arc::new(settings::dynamic(&image, &config));
         metadata.set_flush(effective.topic_defaults().flush_messages);
-        crate::catalog::make_lanes(config.workers());
         let node = NodeView {
             node_id: data_dir.meta().node_id,
             directory_id: data_dir.meta().directory_id,

@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::checker::Checker;
 use super::checkpoints::Checkpoints;
+use super::clients::WhoIsThere;
 use super::controller::{Controller, Job};
 use super::fetch_sessions::FetchSessions;
 use super::groups::{Groups, Unflushed};
@@ -43,6 +44,8 @@ pub enum WorkerMessage {
     Page(Page),
     /// A part of an answer that goes on.
     Piece(Piece),
+    /// Who is connected to it.
+    Clients(WhoIsThere),
     /// Whether the worker lives; it says so by adding one.
     Ping(Arc<AtomicUsize>),
 }

@@ -13,6 +13,7 @@ mod alter_configs;
 mod api_versions;
 pub mod apis;
 mod call;
+mod clients;
 mod create_partitions;
 mod create_topics;
 mod delete_records;

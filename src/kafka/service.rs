@@ -6,12 +6,14 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::apis::{self, Handler};
 use super::call::{Call, Origin};
+use super::clients::{Client, Clients};
 use super::fetch::{self, ParkedFetch};
 use super::groups::{self, ParkedFrame, ParkedGroup};
 use super::parked::Parked;
@@ -40,6 +42,7 @@ const SIZE: usize = 4;
 #[derive(Debug)]
 pub struct Session {
     origin: Origin,
+    client: Rc<Client>,
     debt: Debt,
 }
 
@@ -86,6 +89,8 @@ pub struct KafkaService {
     pub(super) scratch: Scratch,
     /// What was answered in this turn.
     pub(super) tally: Tally,
+    /// Who is connected.
+    pub(super) clients: Clients,
     /// Answers of groups to requests of other workers.
     pub(super) group_replies: BTreeMap<usize, Vec<(Token, Reply)>>,
     /// Keys that are to be woken and are the other face's.
@@ -110,6 +115,7 @@ impl KafkaService {
             to_flush: Vec::new(),
             scratch: Scratch::default(),
             tally: Tally::default(),
+            clients: Clients::default(),
             group_replies: BTreeMap::new(),
             others: Vec::new(),
             draining: false,
@@ -140,8 +146,10 @@ impl KafkaService {
         };
         let call = Call { api: api.key, header, origin: session.origin, received: cx.now() };
         trace::request(&call, slot, frame.len());
+        session.client.asks(&call);
         if api.key == ApiKey::ApiVersions {
-            api_versions::handle(&self.shared, &call, &mut reader, &mut self.out);
+            let is = api_versions::handle(&self.shared, &call, &mut reader, &mut self.out);
+            is.into_iter().for_each(|(name, version)| session.client.is(name, version));
             return self.answer(cx, slot, call.tag());
         }
         if !apis::serves(api.key, call.version()) {
@@ -171,7 +179,9 @@ impl KafkaService {
             Handler::Service if api.key == ApiKey::Fetch => {
                 return fetch::serve(self, cx, &call, slot, &mut reader);
             }
-            Handler::Service => return groups::serve(self, cx, &call, slot, &mut reader),
+            Handler::Service => {
+                return groups::serve(self, cx, (&call, &session.client), slot, &mut reader);
+            }
         };
         match outcome {
             Ok(()) => self.answer(cx, slot, call.tag()),
@@ -239,12 +249,13 @@ impl Service for KafkaService {
     type Session = Session;
     type Message = WorkerMessage;
 
-    fn open(&mut self, _cx: &mut Context<'_>, _conn: ConnId, peer: &Peer) -> Session {
+    fn open(&mut self, cx: &mut Context<'_>, conn: ConnId, peer: &Peer) -> Session {
         let (listener, local, remote) = (peer.listener, peer.local, peer.remote);
         let origin = Origin { listener, local, remote, conn: peer.number };
         trace::opened(&self.shared, self.worker, &origin);
         self.count_connection(listener, true);
-        Session { origin, debt: Debt::default() }
+        let client = self.clients.open(conn, origin, cx.now());
+        Session { origin, client, debt: Debt::default() }
     }
 
     fn framing(&self, _session: &Session, input: &[u8]) -> Framing {
@@ -283,6 +294,7 @@ impl Service for KafkaService {
                 groups::deliver(self, cx, replies, unflushed);
             }
             WorkerMessage::NoGroups => self.give_up_groups(cx),
+            WorkerMessage::Clients(asked) => self.clients.answer(&asked),
             WorkerMessage::Ping(answers) => {
                 answers.fetch_add(1, Ordering::Relaxed);
             }
@@ -353,6 +365,7 @@ impl Service for KafkaService {
 
     fn closed(&mut self, cx: &mut Context<'_>, conn: ConnId, session: Session) {
         self.count_connection(session.origin.listener, false);
+        self.clients.close(conn);
         // Long polls of a connection that is gone: give their registrations back now, not at their
         // timeout, or a client that reconnects in a loop would pile them up.
         for key in self.parked.keys_where(|parked| parked.conn() == Some(conn)) {

@@ -72,10 +72,11 @@ impl KafkaService {
     }
 
     #[cold]
-    fn note_errors(&mut self, _slot: Slot, tag: &Tag, errors: &[Told]) {
+    fn note_errors(&mut self, slot: Slot, tag: &Tag, errors: &[Told]) {
         if let Some(meter) = self.shared.meters.of(self.worker) {
             meter.failed(tag.api, errors);
         }
+        self.clients.failed(slot.conn(), tag, errors);
     }
 
     /// The turn is over.

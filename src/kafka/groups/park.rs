@@ -4,6 +4,7 @@ use super::{classic, consumer_group_heartbeat, offset_commit, offset_delete};
 use crate::broker::{Offloaded, Shared, Tag, Unflushed, WorkerMessage};
 use crate::coordinator::groups::{Effects, Reply, Shard, Token, World};
 use crate::kafka::call::{Call, begin, finish};
+use crate::kafka::clients::Client;
 use crate::kafka::service::{KafkaService, ParkedRequest};
 use crate::log::FlushTicket;
 use crate::net::{ConnId, Context, Part, Slot};
@@ -80,6 +81,7 @@ pub(super) struct Asking<'s, 'c, 'x> {
     pub(super) service: &'s mut KafkaService,
     pub(super) cx: &'s mut Context<'x>,
     pub(super) call: &'s Call<'c>,
+    pub(super) client: &'s Client,
     pub(super) slot: Slot,
 }
 
