@@ -292,3 +292,56 @@ fn workers_are_added_up_and_clients_that_wait_are_not_counted_yet() {
     assert_eq!(metrics.get(&line), None, "it waits");
     broker.stop_cleanly();
 }
+
+/// The names in a text that are metrics' by their first words.
+fn metrics_in(text: &str) -> Vec<&str> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let words = text.split(|c| !is_name(c));
+    let ours = ["kafka_", "barnabas_", "process_"];
+    words.filter(|word| ours.iter().any(|start| word.starts_with(start))).collect()
+}
+
+#[test]
+fn dashboard_and_alerts_ask_for_what_is_told() {
+    let dir = TempDir::new();
+    let (broker, address) = start(&dir, &[]);
+    let (_, _, body) = get(address, "/metrics");
+    let page = String::from_utf8(body).unwrap();
+    let mut told = std::collections::BTreeSet::new();
+    for line in page.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let (name, kind) = line.split_once(' ').unwrap();
+        told.insert(name.to_owned());
+        if kind == "summary" {
+            told.extend([format!("{name}_sum"), format!("{name}_count")]);
+        }
+    }
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("platform/grafana");
+    let read = |name: &str| std::fs::read_to_string(path.join(name)).unwrap();
+    let dashboard: serde_json::Value = serde_json::from_str(&read("barnabas.json")).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let targets = panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten();
+    let asked: Vec<_> = targets.map(|target| target["expr"].as_str().unwrap()).collect();
+    assert!(asked.len() > 20 && asked.iter().all(|expr| !metrics_in(expr).is_empty()));
+    for name in ["barnabas.json", "alerts.yml"] {
+        let text = read(name);
+        let asked = metrics_in(&text);
+        assert!(asked.len() > 10, "{name}");
+        for metric in asked {
+            assert!(told.contains(metric), "{name} asks for {metric}, which is not told");
+        }
+    }
+    // And nothing is told that the document does not know, by its whole name or by its last words.
+    let document = std::fs::read_to_string(path.join("../../docs/METRICS.md")).unwrap();
+    let document = document.replace('\n', " ");
+    let ends_there = |rest: &str| {
+        let forms = [format!("_{rest}`"), format!(" {rest},"), format!("{{{rest},")];
+        let last = format!(" {rest}}}");
+        rest != "total" && forms.iter().chain([&last]).any(|form| document.contains(form))
+    };
+    for name in &told {
+        let mut rests = name.match_indices('_').map(|(at, _)| &name[at + 1..]);
+        let is_known = document.contains(&format!("`{name}`")) || rests.any(ends_there);
+        assert!(is_known, "docs/METRICS.md does not know {name}");
+    }
+    broker.stop_cleanly();
+}
