@@ -108,20 +108,26 @@ impl Traffic {
 
     /// A producer has brought a batch.
     #[inline]
-    pub fn produced(&self, has_failed: bool) {
+    pub fn produced(&self) {
         self.count([(PRODUCES, 1)]);
-        if has_failed {
-            self.count([(FAILED_PRODUCES, 1)]);
-        }
+    }
+
+    /// It was refused for no usual reason.
+    #[cold]
+    pub fn produce_failed(&self) {
+        self.count([(FAILED_PRODUCES, 1)]);
     }
 
     /// A fetch was answered with so many bytes.
     #[inline]
-    pub fn fetched(&self, bytes: u64, has_failed: bool) {
+    pub fn fetched(&self, bytes: u64) {
         self.count([(FETCHES, 1), (BYTES_OUT, bytes)]);
-        if has_failed {
-            self.count([(FAILED_FETCHES, 1)]);
-        }
+    }
+
+    /// It could not be read for no usual reason.
+    #[cold]
+    pub fn fetch_failed(&self) {
+        self.count([(FAILED_FETCHES, 1)]);
     }
 
     /// Counts on the calling thread's lane.
@@ -173,8 +179,9 @@ mod tests {
             worker.into_iter().for_each(take_lane);
             for _ in 0..10_000 {
                 traffic.appended(2, 30);
-                traffic.fetched(7, true);
-                traffic.produced(false);
+                traffic.fetched(7);
+                traffic.fetch_failed();
+                traffic.produced();
             }
         };
         std::thread::scope(|scope| {

@@ -111,13 +111,23 @@ impl Client {
     /// It says what software it is.
     pub(super) fn is(&self, name: &str, version: &str) {
         if let Some(seen) = &mut *self.seen.borrow_mut() {
-            seen.software = Some((cut(name).into(), cut(version).into()));
+            let known = seen.software.as_ref().map(|(name, version)| (&**name, &**version));
+            if known != Some((name, version)) {
+                seen.software = Some((cut(name).into(), cut(version).into()));
+            }
         }
     }
 
     /// It speaks for a member of a group.
     pub(super) fn speaks_for(&self, group: &str, member: &str, generation: i32) {
-        if let Some(seen) = &mut *self.seen.borrow_mut() {
+        let Some(seen) = &mut *self.seen.borrow_mut() else { return };
+        // Heartbeats say what they said before.
+        let is_known = |known: &Membership| {
+            known.generation == Some(generation)
+                && known.group == group
+                && known.member.as_deref() == Some(member)
+        };
+        if !seen.groups.iter().any(is_known) {
             seen.speaks_for(cut(group), cut(member), generation);
         }
     }
@@ -198,6 +208,7 @@ impl Seen {
         self.client_id = call.header.client_id.map(|id| cut(id).into());
     }
 
+    #[cold]
     fn speaks_for(&mut self, group: &str, member: &str, generation: i32) {
         let at = self.groups.iter().position(|known| known.group == group);
         let at = at.unwrap_or_else(|| {

@@ -41,7 +41,10 @@ pub fn send(
 fn count(fetch: &Fetch, outcome: &Outcome) {
     for (target, row) in fetch.targets.iter().zip(&outcome.rows) {
         if let Some(traffic) = target.partition.as_ref().ok().and_then(|one| one.traffic()) {
-            traffic.fetched(u64::from(row.bytes()), is_unusual(row.code));
+            traffic.fetched(u64::from(row.bytes()));
+            if row.code.is_error() && is_unusual(row.code) {
+                traffic.fetch_failed();
+            }
         }
     }
 }
@@ -54,7 +57,7 @@ fn is_unusual(code: ErrorCode) -> bool {
         ErrorCode::FENCED_LEADER_EPOCH,
         ErrorCode::KAFKA_STORAGE_ERROR,
     ];
-    code.is_error() && !usual.contains(&code)
+    !usual.contains(&code)
 }
 
 /// Sends what is encoded, with the ranges in the places that the encoder left for them.

@@ -72,7 +72,7 @@ pub fn serve(
         }
         let is_last = |partition, index| mentions.is_last(&topic, partition, (at, index));
         let outcomes = append.topic(&topic, refusal, is_last);
-        failed |= outcomes.iter().any(|outcome| outcome.code != ErrorCode::NONE);
+        failed |= append.has_failed(&topic, &outcomes);
         // One row for a topic, however often named.
         let place = match asked.len() {
             1 => topics.len(),
@@ -169,7 +169,7 @@ impl<'r> LastMentions<'r> {
     }
 }
 
-/// Whether a refusal counts as a failure of the broker's: the usual ones do not, as in Kafka (`appendRecordsToLeader`).
+/// Whether an error counts as a failure of the broker's: the usual ones do not, as in Kafka (`appendRecordsToLeader`).
 fn is_unusual(code: ErrorCode) -> bool {
     let usual = [
         ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
@@ -180,7 +180,7 @@ fn is_unusual(code: ErrorCode) -> bool {
         ErrorCode::KAFKA_STORAGE_ERROR,
         ErrorCode::UNKNOWN_TOPIC_ID,
     ];
-    code.is_error() && !usual.contains(&code)
+    !usual.contains(&code)
 }
 
 struct Append<'a> {
@@ -240,14 +240,28 @@ impl Append<'_> {
         if !matches!(self.acks, -1..=1) {
             return Outcome::failed(data.index, ErrorCode::INVALID_REQUIRED_ACKS);
         }
-        let outcome = match data.records {
-            Some(Records::Bytes(bytes)) => self.append(topic, config, partition, bytes),
-            _ => Outcome::failed(data.index, ErrorCode::INVALID_RECORD),
-        };
         if let Some(traffic) = partition.traffic() {
-            traffic.produced(is_unusual(outcome.code));
+            traffic.produced();
         }
-        outcome
+        let bytes = match data.records {
+            Some(Records::Bytes(bytes)) => bytes,
+            _ => return Outcome::failed(data.index, ErrorCode::INVALID_RECORD),
+        };
+        self.append(topic, config, partition, bytes)
+    }
+
+    /// Whether something was refused. What of it Kafka counts as a failure is counted.
+    fn has_failed(&self, data: &TopicProduceData<'_>, outcomes: &[Outcome]) -> bool {
+        let mut failed = outcomes.iter().filter(|outcome| outcome.code.is_error()).peekable();
+        let has_failed = failed.peek().is_some();
+        for outcome in failed.filter(|outcome| is_unusual(outcome.code)) {
+            let topic = self.find(data).ok();
+            let partition = topic.as_ref().and_then(|topic| topic.partition(outcome.index));
+            if let Some(traffic) = partition.and_then(|partition| partition.traffic()) {
+                traffic.produce_failed();
+            }
+        }
+        has_failed
     }
 
     fn append(

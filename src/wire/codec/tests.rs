@@ -187,3 +187,20 @@ fn errors_say_what_and_where() {
     let error = read::<i64>(&[1, 2], PLAIN).unwrap_err().within("A.inner").within("B.outer");
     assert_eq!(error.to_string(), "A.inner at byte 0: the value takes 8 bytes, 2 are left");
 }
+
+#[test]
+fn errors_are_counted_where_they_are_written() {
+    use crate::wire::error::ErrorCode;
+    let (mut inner, mut w) = (Writer::new(), Writer::new());
+    for code in [ErrorCode::NONE, ErrorCode(3), ErrorCode(3), ErrorCode(1), ErrorCode(i16::MAX)] {
+        code.write(&mut inner, PLAIN);
+    }
+    ErrorCode(3).write(&mut w, PLAIN);
+    w.write_parts(&inner);
+    let expected = [(ErrorCode(3), 3), (ErrorCode(1), 1), (ErrorCode::UNKNOWN_SERVER_ERROR, 1)];
+    assert_eq!(w.errors(), expected);
+    assert_eq!(w.take_errors(), expected);
+    assert_eq!(w.errors(), []);
+    inner.clear();
+    assert_eq!(inner.errors(), []);
+}
