@@ -58,7 +58,7 @@ pub fn handle(
     }
     let mut refusal = Writer::new();
     encode(call, &answers, &mut refusal);
-    controller.note_log_starts(moved, refusal.into_bytes());
+    controller.note_log_starts(moved, refusal.into());
     Ok(())
 }
 

@@ -215,7 +215,13 @@ impl Log {
 
     /// Bytes of batches in all segments.
     pub fn size(&self) -> u64 {
-        self.segments().iter().map(|segment| segment.size()).sum()
+        self.files().0
+    }
+
+    /// The same, and how many segments they are in.
+    pub fn files(&self) -> (u64, usize) {
+        let segments = self.segments();
+        (segments.iter().map(|segment| segment.size()).sum(), segments.len())
     }
 
     /// Takes new settings; those of files count from the next segment on.
