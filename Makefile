@@ -3,6 +3,7 @@
 # make lint    format, clippy with and without default features, the style of the house, shell syntax
 # make install  binary, settings, systemd unit, below PREFIX (/usr/local), DESTDIR before it; make uninstall
 # make deb     a Debian package, in target/debian
+# make console the console in a real browser, also part of make test (CONSOLE_SHOTS=docs/console: pictures for the documents)
 # make bench   measurements, see docs/PERFORMANCE.md (BENCH: only these; BENCH_ARGS: only these sections)
 # make churn   groups of every client under churn for CHURN_SECONDS (120) a round; CHURN_SEED repeats, CHURN_ARGS
 # make yardstick  instructions by the request, against tests/yardstick/table.txt (ACCEPT="why": into it)
@@ -36,7 +37,7 @@ DOC := $(DESTDIR)$(PREFIX)/share/doc/barnabas
 # Each step may need what the one before it made.
 .NOTPARALLEL:
 
-.PHONY: run build install uninstall deb test kafka unit clients groups oracle platform rest lint bench yardstick churn sim fuzz setup docs deny clean
+.PHONY: run build install uninstall deb test kafka unit clients groups oracle platform rest console lint bench yardstick churn sim fuzz setup docs deny clean
 
 run: build
 	exec $(TARGET)/release/barnabas $(ARGS)
@@ -66,7 +67,7 @@ deb: build
 	mv $(DESTDIR)/usr/share/doc/barnabas/LICENSE $(DESTDIR)/usr/share/doc/barnabas/copyright
 	platform/debian/build.sh $(DESTDIR) $(TARGET)/debian
 
-test: setup unit build clients oracle platform rest
+test: setup unit build clients oracle platform rest console
 
 setup: kafka
 	tests/clients/setup.sh
@@ -92,6 +93,9 @@ oracle: build
 
 rest: build
 	tests/rest/run.sh
+
+console: build
+	tests/console/run.sh
 
 # What is installed, and what systemd and dpkg say of it.
 platform: build

@@ -1,9 +1,9 @@
-//! The HTTP face: metrics, health and REST, beside the one that Kafka clients talk to.
+//! The HTTP face: metrics, health, REST and the console, beside the one that Kafka clients talk to.
 //!
 //! ```text
 //! acceptor ─> worker: net::Connection ─> Session::framing   where does a request end?
 //!                                     ─> Session::take      head, body, guard, router
-//!                                         ├ answered here: /livez, /readyz, /v1/broker, most errors
+//!                                         ├ answered here: /livez, /readyz, /v1/broker, the console's files, most errors
 //!                                         └ a desk, a thread that may block: all that looks at or changes
 //!                                           topics, logs or groups; the connection holds until its page is
 //!                                           there, and, where that must be, on the disk
@@ -24,6 +24,7 @@
 
 mod api;
 mod chunks;
+mod console;
 mod date;
 mod desk;
 mod guard;
@@ -39,6 +40,7 @@ mod session;
 mod tail;
 mod target;
 
+pub use console::Asset;
 pub use desk::{Facts, Http};
 pub use guard::Guard;
 pub use head::{Head, Method};
