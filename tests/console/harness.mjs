@@ -84,10 +84,30 @@ export async function openPage(browser, broker, options = {}) {
   return { page, context, calm, go, asked, expect: (pattern) => expected.push(pattern) };
 }
 
-/** What a check of accessibility finds wrong, in a few words. */
-export async function violations(page) {
+/** Has a page believe that its broker tells of these clients. */
+export async function tellClients(page, clients) {
+  await page.route("**/v1/openapi.json", (route) => route.fulfill({ json: { paths: { "/v1/clients": {} } } }));
+  await page.route("**/v1/clients", (route) => route.fulfill({ json: clients }));
+}
+
+/** One of them. */
+export const aClient = (more) => ({
+  connection: 12, address: "127.0.0.1:51234", listener: "PLAINTEXT", connected_at: Date.now() - 4_000_000, last_request_at: Date.now() - 3000,
+  client_id: "billing-1", software: "librdkafka", version: "2.10.0", requests: 12345, errors: 2,
+  apis: [
+    { api: "Fetch", key: 1, version: 11, requests: 12001, errors: 0 },
+    { api: "Heartbeat", key: 12, version: 3, requests: 330, errors: 0 },
+    { api: "Produce", key: 0, version: 9, requests: 14, errors: 2 },
+  ],
+  last_errors: [{ at: Date.now() - 60_000, api: "Produce", code: 3, error: "UNKNOWN_TOPIC_OR_PARTITION" }],
+  groups: [{ group: "billing", member: "billing-1-6f0e8c1c-9d4b-4f5e-8b0d-6a2c0c1f7a55", generation: 3, rebalances: 2 }],
+  ...more,
+});
+
+/** What a check of accessibility finds wrong, in a few words: all of it, or what these options say. */
+export async function violations(page, options) {
   await page.evaluate(AXE);
-  const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+  const found = await page.evaluate((more) => globalThis.axe.run(document, { resultTypes: ["violations"], ...more }), options);
   return found.violations.map((one) => `${one.id}: ${one.nodes.map((node) => `${node.target} ${node.failureSummary}`).join("; ")}`);
 }
 

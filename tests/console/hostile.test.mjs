@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { openPage, startBroker, startBrowser } from "./harness.mjs";
+import { aClient, openPage, startBroker, startBrowser, tellClients } from "./harness.mjs";
 
 const MARKUP = '<img src="http://evil.example/x" onerror="alert(1)"><script>alert(2)</script><style>*{display:none}</style>';
 const GROUP = `a/b?#%2f ${MARKUP}`;
@@ -67,15 +67,8 @@ test("hostile groups have views of their own", async () => {
 });
 
 test("hostile clients are texts too", async () => {
-  await page.route("**/v1/openapi.json", (route) => route.fulfill({ json: { paths: { "/v1/clients": {} } } }));
-  const client = {
-    connection: 12, address: "127.0.0.1:51234", listener: "PLAINTEXT", connected_at: 1_700_000_000_000, last_request_at: 1_700_000_000_000,
-    client_id: MARKUP, software: MARKUP, version: MARKUP, requests: 123, errors: 2,
-    apis: [{ api: "Produce", key: 0, version: 9, requests: 10, errors: 1 }],
-    last_errors: [{ at: 1_700_000_000_000, api: "Produce", code: 3, error: "UNKNOWN_TOPIC_OR_PARTITION" }],
-    groups: [{ group: GROUP, member: MARKUP, generation: 3, rebalances: 2 }],
-  };
-  await page.route("**/v1/clients", (route) => route.fulfill({ json: [client] }));
+  const groups = [{ group: GROUP, member: MARKUP, generation: 3, rebalances: 2 }];
+  await tellClients(page, [aClient({ client_id: MARKUP, software: MARKUP, version: MARKUP, groups })]);
   await tab.go("#/topics");
   await page.reload();
   await page.getByRole("link", { name: "Clients" }).click();

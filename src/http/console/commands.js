@@ -35,7 +35,7 @@ export async function showCommands(topic, message) {
   try {
     const all = await commands(topic, message);
     fill(place, all.map(([what, text]) => {
-      const button = h("button", { type: "button", "aria-label": `Copy: ${what}`, click: () => copy(text, button) }, "Copy");
+      const button = h("button", { type: "button", "aria-label": `Copy: ${what}`, click: () => copy(text) }, "Copy");
       return h("div.command", h("div.title", h("h3", what), button), h("pre", { tabindex: "0" }, text));
     }));
   } catch (why) {

@@ -9,6 +9,8 @@ const STAYS = 8000;
 export function toast(text, link) {
   const note = h("p", text, link && [" ", h("a", { href: link.href }, link.text)]);
   const place = document.getElementById("toasts");
+  // What stands in front of the page covers what does not stand in it.
+  (document.querySelector("dialog") ?? document.body).append(place);
   if (place.childElementCount > 2) place.firstElementChild.remove();
   place.append(note);
   setTimeout(() => note.remove(), STAYS);
@@ -31,7 +33,10 @@ export function open(title, ...parts) {
   const name = id();
   const close = h("button.quiet", { type: "button", "aria-label": "Close", click: () => box.close() }, "✕");
   const box = h("dialog", { "aria-labelledby": name }, h("header", h("h2", { id: name }, title), close), parts);
-  box.addEventListener("close", () => box.remove());
+  box.addEventListener("close", () => {
+    document.body.append(document.getElementById("toasts"));
+    box.remove();
+  });
   document.body.append(box);
   box.showModal();
   return box;
@@ -74,12 +79,10 @@ export function ask({ title, body, action, danger = false, confirm, run, more })
 }
 
 /** Copies a text; where the browser does not let a page do that, it is there to be taken. */
-export async function copy(text, button) {
-  const before = button.textContent;
+export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
-    button.textContent = "Copied";
-    setTimeout(() => (button.textContent = before), 1500);
+    toast("Copied.");
   } catch {
     const area = h("textarea", { readonly: true, rows: "8", "aria-label": "The text", autofocus: true }, text);
     open("Copy this", area);

@@ -15,7 +15,7 @@ export function live(context) {
   const partition = partitionChoice(topic, query.get("partition"));
   const filter = filters(query);
   const state = { held: false, waiting: [], dropped: 0, seen: 0, drawn: 0, words: "Connecting…" };
-  const [status, wrong, body] = [h("p.note", { role: "status" }), h("div"), h("tbody")];
+  const [status, counts, wrong, body] = [h("span", { role: "status" }), h("span"), h("div"), h("tbody")];
   const empty = h("p.empty", "Nothing yet. What is produced from now on comes here.");
   const hold = h("button.primary", { type: "button", "aria-pressed": "false", click: () => toggle() }, "Pause");
   const clear = h("button", { type: "button", click: () => empties() }, "Clear");
@@ -24,7 +24,8 @@ export function live(context) {
   function tell() {
     const waits = state.held && state.waiting.length > 0 ? ` ${count(state.waiting.length, "message")} wait${state.waiting.length === 1 ? "s" : ""}.` : "";
     const lost = state.dropped > 0 ? ` ${count(state.dropped, "message")} came too fast to be shown.` : "";
-    say(status, `${state.held ? "Paused." : state.words} ${count(state.seen, "message")} came.${waits}${lost}`);
+    say(status, state.held ? "Paused." : state.words);
+    say(counts, ` ${count(state.seen, "message")} came.${waits}${lost}`);
   }
 
   function draw() {
@@ -103,7 +104,7 @@ export function live(context) {
   tell();
   return [
     h("form.seek", { submit, "aria-label": "Which messages" }, h("div.fields", field("Partition", partition), h("button", { type: "submit" }, "Show")), filter.element),
-    h("div.pager", status, h("div.actions", clear, hold)),
+    h("div.pager", h("p.note", status, counts), h("div.actions", clear, hold)),
     wrong, empty, list,
   ];
 }

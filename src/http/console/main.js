@@ -45,7 +45,12 @@ function show() {
   const [place = "topics", name, ...rest] = parts;
   const view = VIEWS[place]?.[name === undefined ? 0 : 1];
   const context = { name, rest, query, signal: shown.signal, title };
-  fill(main, view ? view(context) : nowhere());
+  try {
+    fill(main, view ? view(context) : nowhere());
+  } catch (why) {
+    fill(main, failure(why, show));
+  }
+  scrollTo(0, 0);
   for (const link of document.querySelectorAll("#nav a")) {
     const isHere = link.getAttribute("href") === `#/${place}`;
     if (isHere) link.setAttribute("aria-current", "page");
@@ -182,7 +187,6 @@ document.getElementById("skip").addEventListener("click", (event) => {
 document.getElementById("help").addEventListener("click", help);
 document.addEventListener("keydown", key);
 window.addEventListener("hashchange", show);
-window.addEventListener("error", (event) => fill(main, failure(event.error ?? event, () => location.reload())));
 reach();
 theme();
 show();

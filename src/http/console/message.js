@@ -95,7 +95,7 @@ function block(title, text, encoding, none) {
     draw({ isSet: !state.isSet });
     way.textContent = state.isSet ? "As it was sent" : "Laid out";
   } }, "As it was sent");
-  const taken = h("button.quiet", { type: "button", "aria-label": `Copy ${title.toLowerCase()}`, click: () => copy(text, taken) }, "Copy");
+  const taken = h("button.quiet", { type: "button", "aria-label": `Copy ${title.toLowerCase()}`, click: () => copy(text) }, "Copy");
   draw({});
   const what = [bytes(size(text, encoding)), encoding ?? (set !== null ? "JSON" : "text")].join(", ");
   return h("div.block", h("div.title", h("h2", title, " ", h("small", what)), h("div.actions", way, taken)), shown, all);

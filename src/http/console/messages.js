@@ -93,6 +93,8 @@ async function show(context, asked) {
     const ways = () => pager(page, isAll, go, read);
     const note = h("p.note", { role: "status" }, told(page, isAll, topic));
     fill(place, h("div.pager", note, ways()), list(name, page.messages, isAll), page.messages.length > 10 && h("div.pager", ways()));
+    if (taken) place.querySelector(`[data-way="${taken}"]`).focus();
+    taken = "";
   } catch (why) {
     if (signal.aborted) return;
     fill(place, failure(why, read));
@@ -121,15 +123,24 @@ function told({ first, next, start, end, messages: found }, isAll, topic) {
   return `${count(found.length, "message")} in offsets ${range(first, next)}; the partition has ${range(start, end)}.`;
 }
 
+/** The way that was taken last: whoever goes on by keys finds its button again. */
+let taken = "";
+
 /** The ways on. */
 function pager({ first, next, start, end }, isAll, go, read) {
-  const button = (text, at, isOn) => h("button", { type: "button", disabled: !isOn, click: () => go(at) }, text);
+  const button = (text, at, isOn) => {
+    const click = () => {
+      taken = text;
+      go(at);
+    };
+    return h("button", { type: "button", disabled: !isOn, "data-way": text, click }, text);
+  };
   return h(
     "div.actions",
     button("Newest", "newest", true),
     !isAll && [button("Newer", `offset:${next}`, next < end), button("Older", `before:${first}`, first > start)],
     button("Oldest", "oldest", true),
-    h("button", { type: "button", click: read }, "Again"),
+    h("button", { type: "button", click: read }, "Refresh"),
   );
 }
 

@@ -37,15 +37,22 @@ export async function forward(wanted, range, from) {
 export async function backward(wanted, range, before) {
   const { limit } = wanted;
   let [found, to, width, pieces, end] = [[], Math.max(before, range.start_offset), limit, 0, range.end_offset];
+  let next = to;
   while (found.length < limit && to > range.start_offset && pieces < PIECES) {
     const from = Math.max(range.start_offset, to - width);
     const all = [];
-    for (let at = from; at < to && pieces < PIECES; pieces += 1) {
+    let at = from;
+    for (; at < to && pieces < PIECES; pieces += 1) {
       const values = { partition: range.partition, offset: at, limit: Math.min(PIECE, to - at), ...wanted.filter };
       const part = await messages(wanted.topic, values, wanted.signal);
       all.push(...part.messages.filter((one) => one.offset < to));
       end = part.end ?? end;
       at = part.next > at ? part.next : to;
+    }
+    if (at < to) {
+      // Not all of this step was looked at: it counts only where it was the first.
+      if (to === next) [found, to, next] = [all, from, at];
+      break;
     }
     found = all.concat(found);
     to = from;
@@ -53,15 +60,15 @@ export async function backward(wanted, range, before) {
   }
   const shown = found.slice(-limit);
   const first = found.length > limit ? shown[0].offset : to;
-  return page(shown, range, first, Math.min(before, end), end);
+  return page(shown, range, first, Math.min(next, end), end);
 }
 
 /** From the first message that is not older than a time. */
 export async function since(wanted, range, time) {
-  const { topic, filter, signal, limit } = wanted;
+  const { topic, filter, signal } = wanted;
   const values = { partition: range.partition, timestamp: time, limit: 1 };
-  const { messages: [one], end } = await messages(topic, values, signal);
-  return forward({ topic, filter, signal, limit }, { ...range, end_offset: end }, one ? one.offset : end);
+  const { messages: [one], next } = await messages(topic, values, signal);
+  return forward(wanted, range, one ? one.offset : next);
 }
 
 /** `first` to `next` was looked at. */
