@@ -20,7 +20,7 @@
 //! line of a chunk [`MAX_LINE`]; one request at a time of each connection at the desk, those behind it wait; open
 //! answers and unsent bytes as with Kafka; [`MAX_CONNECTIONS`] connections, [`MAX_JOBS`] pages that wait,
 //! [`MAX_PAGE`] bytes each, [`MAX_HELD`] bytes that were made and not taken; `barnabas.http.timeout.ms` for a request to come whole, and for a connection without
-//! one. An answer that goes on ([`tail`]) is read in pieces. It must never change anything for a browser that was sent by another page.
+//! one. The console ([`console`]) is files that are part of the binary. An answer that goes on ([`tail`]) is read in pieces. It must never change anything for a browser that was sent by another page.
 
 mod api;
 mod chunks;

@@ -45,7 +45,9 @@ const VIEWS = [
     await page.locator(".toggle").nth(4).waitFor();
     await page.locator(".toggle").nth(3).click();
     await page.getByRole("group", { name: "Value" }).waitFor();
-    await page.evaluate(() => scrollTo(0, innerWidth < 600 ? 420 : 200));
+    const { width } = page.viewportSize();
+    if (width > 600) await page.setViewportSize({ width, height: 1020 });
+    else await page.evaluate(() => scrollTo(0, 420));
   }],
   ["filter", "#/topics/orders/messages?at=newest&json=%24.town%3DPraha", (page) => page.locator(".toggle").first().waitFor()],
   ["live", "#/topics/orders/live", (page) => page.getByText("Listening.").waitFor()],
@@ -80,6 +82,7 @@ for (const [screen, options, checks] of SCREENS) {
     await tellClients(page, [aClient(), aClient({ connection: 13, client_id: "", software: "", version: "", errors: 0, groups: [], apis: [], last_errors: [] })]);
     for (const [name, hash, ready] of VIEWS) {
       await page.goto("about:blank");
+      await page.setViewportSize(options.viewport ?? { width: 1200, height: 780 });
       await tab.go(hash);
       await ready(page);
       wrong.push(...(await violations(page, checks)).map((one) => `${name}: ${one}`));
