@@ -34,7 +34,8 @@ export function settings({ signal, scopes }) {
   const load = async () => {
     try {
       all = await ask(scopes[0].at, { signal });
-      all.sort((a, b) => (a.name < b.name ? -1 : 1));
+      const first = (one) => (one.source === "DEFAULT_CONFIG" ? 1 : 0);
+      all.sort((a, b) => first(a) - first(b) || (a.name < b.name ? -1 : 1));
       fill(place);
       draw();
     } catch (why) {
