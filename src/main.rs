@@ -39,10 +39,7 @@ fn main() -> ExitCode {
         return unusable("the command line is not UTF-8 text");
     };
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    // A variable that is not text is nobody's setting.
-    let variables = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    match flags::parse(&arguments, config::variables(variables)) {
+    match flags::parse(&arguments, config::variables(std::env::vars_os())) {
         Err(line) => unusable(&line),
         Ok(Command::Print(text)) => print(&text),
         Ok(Command::ShowConfig(show)) => show_config(&show),

@@ -109,12 +109,13 @@ impl Shared {
     pub(super) fn look_for_dirty_logs(self: &Arc<Self>) {
         // Before the logs are looked at: what changes from now on is told anew.
         self.keepers.janitor.take(Change::Dirty);
+        let mut state = self.chores.cleaner.lock();
+        // Also where nothing is cleaned now: that may be changed.
+        state.next_look = None;
         let config = self.config();
         if !config.log_cleaner_enable() || config.log_cleaner_threads() < 1 {
             return;
         }
-        let mut state = self.chores.cleaner.lock();
-        state.next_look = None;
         state.postponed.clear();
         state.again = true;
         if state.running == 0 {
