@@ -5,6 +5,7 @@
 # make deb     a Debian package, in target/debian
 # make image   a static binary (rustup target add x86_64-unknown-linux-musl, musl-tools) and a container's image of it, with
 #              DOCKER (docker); DOCKER= only makes what is needed, in target/image
+# make console the console in a real browser, also part of make test (CONSOLE_SHOTS=docs/console: pictures for the documents)
 # make bench   measurements, see docs/PERFORMANCE.md (BENCH: only these; BENCH_ARGS: only these sections)
 # make churn   groups of every client under churn for CHURN_SECONDS (120) a round; CHURN_SEED repeats, CHURN_ARGS
 # make beside  Apache Kafka and Barnabas under the same load, in turns (BESIDE: only these cases)
@@ -42,7 +43,7 @@ DOC := $(DESTDIR)$(PREFIX)/share/doc/barnabas
 # Each step may need what the one before it made.
 .NOTPARALLEL:
 
-.PHONY: run build install uninstall deb image test kafka unit clients groups oracle platform rest lint bench yardstick beside churn sim fuzz setup docs deny clean
+.PHONY: run build install uninstall deb image test kafka unit clients groups oracle platform rest console lint bench yardstick beside churn sim fuzz setup docs deny clean
 
 run: build
 	exec $(TARGET)/release/barnabas $(ARGS)
@@ -79,7 +80,7 @@ image:
 	cp platform/docker/Dockerfile $(TARGET)/$(STATIC)/release/barnabas $(TARGET)/image
 	$(if $(DOCKER),$(DOCKER) build --tag barnabas $(TARGET)/image)
 
-test: setup unit build clients oracle platform rest
+test: setup unit build clients oracle platform rest console
 
 setup: kafka
 	tests/clients/setup.sh
@@ -105,6 +106,9 @@ oracle: build
 
 rest: build
 	tests/rest/run.sh
+
+console: build
+	tests/console/run.sh
 
 # What is installed, and what systemd and dpkg say of it.
 platform: build

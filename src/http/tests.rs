@@ -78,11 +78,33 @@ fn pages_have_their_paths() {
         let said = whole(&format!("GET {path} HTTP/1.1\r\n{HOST}\r\n"));
         assert_eq!(said, [format!("{route} \"\"")], "{path}");
     }
-    for path in
-        ["/", "/v1", "/v2/broker", "/v1/topics/a/b", "/v1//topics", "/v1/topics/a/messages/1"]
-    {
+    for path in [
+        "/v1",
+        "/v2/broker",
+        "/v1/topics/a/b",
+        "/v1//topics",
+        "/v1/topics/a/messages/1",
+        "/console",
+        "/console/mod.rs",
+        "/console/index.html",
+        "/console/..%2Fmod.rs",
+    ] {
         let found = status(&format!("GET {path} HTTP/1.1"), HOST, "");
         assert_eq!(found, ("404".to_owned(), false), "{path}");
+    }
+}
+
+#[test]
+fn the_console_is_for_who_asks_for_it_here() {
+    for path in ["/", "/?x", "/console/main.js", "/console/style.css"] {
+        let found = status(&format!("GET {path} HTTP/1.1"), HOST, "").0;
+        assert_eq!(found, "Console(Asset", "{path}");
+        let found = status(&format!("POST {path} HTTP/1.1"), HOST, "").0;
+        assert_eq!(found, "405", "{path}");
+        for foreign in ["Origin: http://evil.example\r\n", "Sec-Fetch-Site: cross-site\r\n"] {
+            let found = status(&format!("GET {path} HTTP/1.1"), &format!("{HOST}{foreign}"), "").0;
+            assert_eq!(found, "403", "{path} {foreign}");
+        }
     }
 }
 
