@@ -36,6 +36,7 @@ mod produce;
 mod service;
 mod throttle;
 mod trace;
+mod twice;
 mod wakes;
 
 pub use create_topics::MAX_PARTITIONS_PER_REQUEST;

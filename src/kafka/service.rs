@@ -82,6 +82,8 @@ pub struct KafkaService {
     /// Partitions that something in this turn waits for to be flushed.
     pub(super) to_flush: Vec<Arc<Partition>>,
     pub(super) scratch: Scratch,
+    /// Memory for what became of a Produce request's batches; empty between requests.
+    pub(super) outcomes: Vec<produce::Outcome>,
     /// Answers of groups to requests of other workers.
     pub(super) group_replies: BTreeMap<usize, Vec<(Token, Reply)>>,
     /// Keys that are to be woken and are the other face's.
@@ -104,6 +106,7 @@ impl KafkaService {
             parked: Parked::default(),
             to_flush: Vec::new(),
             scratch: Scratch::default(),
+            outcomes: Vec::new(),
             group_replies: BTreeMap::new(),
             others: Vec::new(),
             draining: false,
