@@ -302,15 +302,17 @@ impl Producers {
         }
     }
 
+    /// Whether there are transactions that may keep the last stable offset back.
+    pub(crate) fn has_transactions(&self) -> bool {
+        !self.unstable.is_empty()
+    }
+
     /// Forgets ended transactions that are wholly below the high watermark, and gives the first
     /// offset of the earliest one left, with its position where that is known.
     pub(crate) fn first_unstable(
         &mut self,
         high_watermark: i64,
     ) -> Option<(i64, Option<Position>)> {
-        if self.unstable.is_empty() {
-            return None;
-        }
         let replicated =
             |txn: &Transaction| txn.last_offset.is_some_and(|last| last < high_watermark);
         self.unstable.retain(|_, transaction| !replicated(transaction));
