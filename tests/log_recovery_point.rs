@@ -219,3 +219,45 @@ fn a_log_that_must_be_read_is_not_opened_quickly() {
         }
     }
 }
+
+/// The names of what was set aside, and what is in it.
+fn aside(closed: &Closed) -> Vec<(String, Vec<u8>)> {
+    let dir = closed.dir.partition();
+    let names = files(&dir).into_iter().filter(|name| name.ends_with(".aside"));
+    names.map(|name| (name.clone(), fs::read(dir.join(name)).unwrap())).collect()
+}
+
+#[test]
+fn what_was_on_the_disk_once_is_kept_when_it_is_cut_off() {
+    for point in [30, 31, 32] {
+        let closed = Closed::new();
+        let path = closed.path(24, "log");
+        let mut bytes = fs::read(&path).unwrap();
+        let last = bytes.len() - closed.batches[15].len();
+        bytes[last + 70] ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        let report = closed.open(Recovery::Unclean, point);
+        assert_eq!((report.log_end, report.cuts.len()), (30, 1), "{point}: {report:?}");
+        assert_eq!(fs::read(&path).unwrap(), bytes[..last]);
+        // At or above the recovery point it is what a crash leaves.
+        let copy = ("00000000000000000024.log.cut-at-30.aside".to_owned(), bytes[last..].to_vec());
+        assert_eq!(aside(&closed), if point > 30 { vec![copy] } else { Vec::new() }, "{point}");
+    }
+}
+
+#[test]
+fn the_torn_end_of_a_segment_below_the_recovery_point_is_kept() {
+    for how in [Recovery::Clean, Recovery::Unclean] {
+        let closed = Closed::new();
+        let path = closed.path(8, "log");
+        let bytes = fs::read(&path).unwrap();
+        let last = bytes.len() - closed.batches[7].len();
+        fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+        fs::write(closed.path(8, "index"), [1; 8]).unwrap();
+        let report = closed.open(how, 32);
+        assert_eq!(report.log_end, 14, "{how:?}: {report:?}");
+        let copy = bytes[last..bytes.len() - 1].to_vec();
+        let copy = ("00000000000000000008.log.cut-at-14.aside".to_owned(), copy);
+        assert!(aside(&closed).contains(&copy), "{how:?}: {:?}", files(&closed.dir.partition()));
+    }
+}

@@ -277,7 +277,8 @@ impl Log {
         self.keepers.janitor.remove(renamed.collect(), delete_delay(&writer.config));
         steps::reached(&dir);
         let interval = writer.config.index_interval_bytes;
-        let checked = recover::check(&dir, last.base, interval, Depth::Headers, |_, _| {})?;
+        let checked =
+            recover::check(&dir, last.base, interval, Depth::Headers, i64::MAX, |_, _| {})?;
         let segment = Segment::new(last.base, checked.size);
         segment.set_opened_largest(checked.largest);
         Ok(segment)

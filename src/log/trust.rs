@@ -73,8 +73,10 @@ impl Loader<'_> {
         if !indexes.are_sane {
             self.may_read()?;
             self.indexed.push(base);
+            // Closed, or below the recovery point: all of it.
+            let (interval, on_disk) = (self.interval_bytes, i64::MAX);
             let checked =
-                recover::check(self.dir, base, self.interval_bytes, Depth::Headers, |_, _| {})?;
+                recover::check(self.dir, base, interval, Depth::Headers, on_disk, |_, _| {})?;
             self.report.rebuilt_indexes += usize::from(checked.index_rebuilt);
             if checked.cut.is_some() {
                 self.was_cut = true;
