@@ -261,3 +261,24 @@ fn the_torn_end_of_a_segment_below_the_recovery_point_is_kept() {
         assert!(aside(&closed).contains(&copy), "{how:?}: {:?}", files(&closed.dir.partition()));
     }
 }
+
+#[test]
+fn a_log_start_beyond_the_end_of_a_log_that_was_closed_is_not_believed() {
+    for (how, point, believed) in
+        [(Recovery::Clean, 32, false), (Recovery::Clean, 40, true), (Recovery::Unclean, 32, true)]
+    {
+        let closed = Closed::new();
+        let opening = Opening { log_start: Some(90), ..flushed_to(how, point) };
+        let (log, report) = open(&closed.dir.partition(), &closed.settings, opening);
+        let aside = aside(&closed).iter().filter(|(name, _)| name.contains(".log.")).count();
+        if believed {
+            // The end of the log may be lost.
+            assert_eq!((report.log_start, report.log_end, aside), (90, 90, 4), "{how:?} {point}");
+            continue;
+        }
+        assert_eq!((report.log_start, report.log_end, aside), (0, 32, 0), "{report:?}");
+        assert!(!report.has_losses());
+        assert_eq!(read_all(&log, 0, Bound::LogEnd), closed.batches);
+        assert_eq!(log.log_start_to_note(), None);
+    }
+}

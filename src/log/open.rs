@@ -87,8 +87,7 @@ impl Log {
         let mut loader = Loader::new(&dir, &config, &listing);
         loader.quick = opening.quick;
         loader.load(&listing, &opening)?;
-        let base = loader.segments.first().map_or(0, |first| first.base);
-        let log_start = opening.log_start.unwrap_or(base).max(base);
+        let log_start = loader.begins_at(&opening);
         if loader.segments.is_empty() || log_start > loader.end {
             loader.set_aside()?;
             loader.begin_at(log_start)?;
