@@ -56,6 +56,8 @@ pub(crate) struct Backlog {
     unfinished: Mutex<Unfinished>,
     /// Somebody is done with a segment.
     done: Condvar,
+    /// Nobody flushes: what is finished is let go of.
+    is_unflushed: bool,
 }
 
 #[derive(Default)]
@@ -74,6 +76,11 @@ struct Unfinished {
 }
 
 impl Backlog {
+    /// Of a log that is flushed, or of one that is not.
+    pub(crate) fn new(is_flushed: bool) -> Backlog {
+        Backlog { is_unflushed: !is_flushed, ..Backlog::default() }
+    }
+
     /// Puts a segment in; false if so many wait that the caller had better help.
     pub(crate) fn push(&self, rolled: Rolled) -> bool {
         let mut unfinished = self.lock();
@@ -139,7 +146,9 @@ impl Backlog {
         let taken = Taken { backlog: self, number };
         let (finished, uncut) = rolled.finish();
         let mut unfinished = self.lock();
-        unfinished.finished.push(finished);
+        if !self.is_unflushed {
+            unfinished.finished.push(finished);
+        }
         if unfinished.uncut.is_none() {
             unfinished.uncut = uncut;
         }

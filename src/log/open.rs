@@ -9,6 +9,7 @@
 use super::Log;
 use super::active::Active;
 use super::append::{PRODUCER_EXPIRATION_MS, Writer};
+use super::backlog::Backlog;
 use super::durability::{Durability, Parts};
 use super::epochs::LeaderEpochs;
 use super::error::{LogError, StorageError};
@@ -296,7 +297,7 @@ impl<'d> Loader<'d> {
             dir: Arc::new(RwLock::new(Arc::from(self.dir))),
             segments: Arc::new(RwLock::new(self.segments)),
             marks: Arc::new(Watermarks::new(Published::new(start, end))),
-            backlog: Arc::default(),
+            backlog: Arc::new(Backlog::new(!keepers.flusher.is_off())),
         };
         let (dir, marks) = (parts.dir.clone(), parts.marks.clone());
         let (segments, backlog) = (parts.segments.clone(), parts.backlog.clone());
@@ -312,8 +313,8 @@ impl<'d> Loader<'d> {
             upkeep: Mutex::default(),
             compacts: AtomicBool::new(compacts),
             unstable: AtomicBool::new(false),
-            durability,
             start_is_unsure: AtomicBool::new(false),
+            durability,
             next: Arc::default(),
             backlog,
             keepers,
