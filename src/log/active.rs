@@ -144,7 +144,8 @@ impl Log {
         let ahead = NEXT_AHEAD.min(capacity / 4);
         if !writer.active.next_asked && tails.log.room() < ahead {
             writer.active.next_asked = true;
-            let order = NextOrder { dir: self.dir(), capacities: capacities(&writer.config) };
+            let (round, capacities) = (self.next.round(), capacities(&writer.config));
+            let order = NextOrder { round, dir: self.dir(), capacities };
             self.keepers.preparer.ask(Job::Next(self.next.clone(), order));
         }
     }
