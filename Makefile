@@ -3,8 +3,12 @@
 # make lint    format, clippy with and without default features, the style of the house, shell syntax
 # make install  binary, settings, systemd unit, below PREFIX (/usr/local), DESTDIR before it; make uninstall
 # make deb     a Debian package, in target/debian
+# make image   a static binary (rustup target add x86_64-unknown-linux-musl, musl-tools) and a container's image of it, with
+#              DOCKER (docker); DOCKER= only makes what is needed, in target/image
+# make console the console in a real browser, also part of make test (CONSOLE_SHOTS=docs/console: pictures for the documents)
 # make bench   measurements, see docs/PERFORMANCE.md (BENCH: only these; BENCH_ARGS: only these sections)
 # make churn   groups of every client under churn for CHURN_SECONDS (120) a round; CHURN_SEED repeats, CHURN_ARGS
+# make beside  Apache Kafka and Barnabas under the same load, in turns (BESIDE: only these cases)
 # make yardstick  instructions by the request, against tests/yardstick/table.txt (ACCEPT="why": into it)
 # make sim     the simulation of consumer groups with SIM_SEEDS seeds (2000)
 # make fuzz    every fuzz target for FUZZ_SECONDS, or those in FUZZ
@@ -20,6 +24,8 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 BENCH ?= broker groups log net
 BENCH_ARGS ?=
+BESIDE ?=
+DOCKER ?= docker
 CHURN_SECONDS ?= 120
 CHURN_SEED ?=
 CHURN_ARGS ?=
@@ -29,6 +35,7 @@ FUZZ_SECONDS ?= 60
 
 TOOLS := $(CURDIR)/.cache/cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+STATIC := $(shell uname -m)-unknown-linux-musl
 SCRIPTS := .ci/run $(wildcard tests/*/*.sh platform/*/*.sh)
 UNITS := $(DESTDIR)$(PREFIX)/lib/systemd/system
 DOC := $(DESTDIR)$(PREFIX)/share/doc/barnabas
@@ -36,7 +43,7 @@ DOC := $(DESTDIR)$(PREFIX)/share/doc/barnabas
 # Each step may need what the one before it made.
 .NOTPARALLEL:
 
-.PHONY: run build install uninstall deb test kafka unit clients groups oracle platform rest lint bench yardstick churn sim fuzz setup docs deny clean
+.PHONY: run build install uninstall deb image test kafka unit clients groups oracle platform rest console lint bench yardstick beside churn sim fuzz setup docs deny clean
 
 run: build
 	exec $(TARGET)/release/barnabas $(ARGS)
@@ -66,7 +73,14 @@ deb: build
 	mv $(DESTDIR)/usr/share/doc/barnabas/LICENSE $(DESTDIR)/usr/share/doc/barnabas/copyright
 	platform/debian/build.sh $(DESTDIR) $(TARGET)/debian
 
-test: setup unit build clients oracle platform rest
+image:
+	$(CARGO) build --release --locked --target $(STATIC)
+	rm -rf $(TARGET)/image
+	mkdir -p $(TARGET)/image/data $(TARGET)/image/tmp
+	cp platform/docker/Dockerfile $(TARGET)/$(STATIC)/release/barnabas $(TARGET)/image
+	$(if $(DOCKER),$(DOCKER) build --tag barnabas $(TARGET)/image)
+
+test: setup unit build clients oracle platform rest console
 
 setup: kafka
 	tests/clients/setup.sh
@@ -93,6 +107,9 @@ oracle: build
 rest: build
 	tests/rest/run.sh
 
+console: build
+	tests/console/run.sh
+
 # What is installed, and what systemd and dpkg say of it.
 platform: build
 	tests/platform/run.sh
@@ -110,6 +127,10 @@ bench: build
 yardstick: export YARDSTICK_WHY = $(ACCEPT)
 yardstick: kafka build
 	.cache/oracle-venv/bin/python tests/yardstick/yardstick.py $(if $(ACCEPT),--accept "$$YARDSTICK_WHY")
+
+beside: kafka
+	$(CARGO) build --release --locked --workspace
+	.cache/oracle-venv/bin/python tests/oracle/beside.py $(BESIDE)
 
 churn: build
 	tests/churn/run.sh --seconds $(CHURN_SECONDS) $(if $(CHURN_SEED),--seed $(CHURN_SEED)) $(CHURN_ARGS)

@@ -3,7 +3,7 @@
 //! The crate's map. A room imports only from the rooms below it:
 //!
 //! ```text
-//! http/     metrics, health and REST; beside it
+//! http/     metrics, health, REST and the console; beside it
 //! kafka/    one handler file per API family: what clients talk to
 //! broker/   the running broker: threads, shared state, start and stop
 //! coordinator/  consumer groups: pure state machines, no I/O, no clock

@@ -2,7 +2,7 @@
 //! signal ends it.
 
 use std::io::{ErrorKind, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -39,10 +39,7 @@ fn main() -> ExitCode {
         return unusable("the command line is not UTF-8 text");
     };
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    // A variable that is not text is nobody's setting.
-    let variables = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    match flags::parse(&arguments, config::variables(variables)) {
+    match flags::parse(&arguments, config::variables(std::env::vars_os())) {
         Err(line) => unusable(&line),
         Ok(Command::Print(text)) => print(&text),
         Ok(Command::ShowConfig(show)) => show_config(&show),
@@ -153,6 +150,7 @@ fn run(start: Start) -> Result<ExitCode, String> {
         }
     };
     service_manager::ready(&shared, &announce(&config, &addresses, &pages));
+    tell_console(&pages);
     broker.settle();
     let signal = signals.recv().ok();
     service_manager::stopping();
@@ -238,6 +236,17 @@ fn announce(config: &Config, addresses: &[Vec<SocketAddr>], pages: &[SocketAddr]
     // A broker serves, whether or not anybody reads that.
     let _ = print(&line);
     line
+}
+
+/// Says where people look at all this. An address that stands for all that there are is none to go to.
+fn tell_console(pages: &[SocketAddr]) {
+    let Some(page) = pages.first() else { return };
+    let ip = match page.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    log::info!("the console is at http://{}/", SocketAddr::new(ip, page.port()));
 }
 
 fn options(config: &Config) -> Result<net::Options, String> {

@@ -50,10 +50,11 @@ fn settings_come_from_variables_too_and_are_printed_with_their_places() {
     assert_eq!(client.cluster().topics["t"].epochs, [0, 0, 0]);
     broker.stop_cleanly();
 
-    let mut print = Command::new(binary());
+    let (mut print, elsewhere) = (Command::new(binary()), TempDir::new());
     let output = print
         .args(["config", "--set", "num.partitions=5"])
         .env("KAFKA_NODE_ID", "7")
+        .current_dir(elsewhere.path())
         .output()
         .unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();

@@ -4,13 +4,14 @@
 
 mod broker_support;
 
+use barnabas::wire::error::ErrorCode;
 use barnabas::wire::records::BatchBuilder;
 use broker_support::*;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// An answer that goes on.
 struct Tail(BufReader<TcpStream>);
@@ -21,14 +22,14 @@ impl Tail {
         Tail::try_open(address, path).unwrap()
     }
 
-    /// The same; nothing where there are too many connections.
+    /// The same; nothing where it is refused.
     fn try_open(address: SocketAddr, path: &str) -> Option<Tail> {
         let mut stream = connect(address);
         write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
         let mut tail = Tail(BufReader::new(stream));
         let head: Vec<String> =
             std::iter::from_fn(|| Some(tail.line())).take_while(|line| !line.is_empty()).collect();
-        if head[0].starts_with("HTTP/1.1 503") {
+        if head[0].starts_with("HTTP/1.1 503") || head[0].starts_with("HTTP/1.1 404") {
             return None;
         }
         assert_eq!(head[0], "HTTP/1.1 200 OK", "{head:?}");
@@ -289,5 +290,28 @@ fn who_waits_costs_nothing() {
     assert!(before.len() >= 3, "{before:?}");
     pass(&client, Duration::from_secs(2));
     assert_eq!(threads(&broker), before);
+    broker.stop_cleanly();
+}
+
+/// The topic goes at any moment of the tail's beginning: what is parked at that moment is told too.
+#[test]
+fn a_topic_that_goes_as_its_tail_begins_is_told() {
+    let dir = TempDir::new();
+    let (broker, address) = start(dir.path(), &["--set", "barnabas.http.timeout.ms=2000"]);
+    let mut client = broker.client();
+    for turn in 0..400 {
+        client.create("t", 1);
+        let begun = Instant::now();
+        let sent = client.send_delete("t");
+        while begun.elapsed() < Duration::from_micros(turn * 5) {
+            std::hint::spin_loop();
+        }
+        if let Some(mut tail) = Tail::try_open(address, "/v1/topics/t/tail") {
+            assert_eq!(tail.event().0.as_deref(), Some("error"));
+            tail.assert_end();
+        }
+        assert_eq!(client.deleted(sent), ErrorCode::NONE);
+    }
+    drop(client);
     broker.stop_cleanly();
 }

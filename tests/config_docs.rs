@@ -18,7 +18,7 @@ Barnabas knows every setting of Apache Kafka 4.3.1 by Kafka's own name, with Kaf
 
 * **At start**: a flag (`barnabas --help`), else `--set key=value`, else an environment variable (`KAFKA_NUM_PARTITIONS` or
   `BARNABAS_NUM_PARTITIONS` is `num.partitions`, `BARNABAS_WORKERS` is `barnabas.workers`; `_` stands for a point, `__` for `_`,
-  `___` for `-`; `KAFKA_CFG_...` means the same), else a line of the file that `--config` names (Kafka's
+  `___` for `-`; `KAFKA_CFG_...` means the same; `BARNABAS_...` wins), else a line of the file that `--config` names (Kafka's
   `server.properties`, or [TOML](#a-file-in-toml) if its name ends in `.toml`), else the default. A misspelt name or a bad value stops the
   start; all that is wrong is told at once. A name like none of these is left out with a warning. `barnabas config` prints what would hold,
   and where it comes from; what was set while a broker ran stands above all of these, and is read from the data directory without

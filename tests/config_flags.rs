@@ -62,10 +62,24 @@ fn unusable_flags_give_one_line_and_exit_code_2() {
 }
 
 #[test]
+fn a_variable_that_is_not_text_is_told_and_not_shown() {
+    use std::os::unix::ffi::OsStrExt;
+    let place = Place::new("variable");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_barnabas"));
+    command.arg("config").current_dir(&place.0);
+    command.env("KAFKA_NUM_PARTITIONS", std::ffi::OsStr::from_bytes(b"secret\xff"));
+    let output = command.output().expect("the binary runs");
+    let error = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(error, "barnabas: KAFKA_NUM_PARTITIONS: its value is not UTF-8 text\n");
+}
+
+#[test]
 fn help_and_version_go_to_standard_output() {
     let place = Place::new("help");
     for (argument, part) in [
         ("--help", "Usage: barnabas"),
+        ("-h", "Usage: barnabas"),
         ("--version", concat!("barnabas ", env!("CARGO_PKG_VERSION"))),
     ] {
         let output = place.barnabas(&[argument]);

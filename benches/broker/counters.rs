@@ -64,11 +64,13 @@ pub fn switches(pid: u32) -> u64 {
     threads(pid).iter().map(of).sum()
 }
 
-/// Ticks of the clock that found the process running, which is all that `top` sees.
-pub fn ticks(pid: u32) -> u64 {
+/// Time by the ticks of the clock that found the process running, which is all that `top` sees: in its own code,
+/// and in the kernel's.
+pub fn ticks(pid: u32) -> (u64, u64) {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11);
-    fields.take(2).filter_map(|field| field.parse::<u64>().ok()).sum()
+    let mut times = fields.map(|field| field.parse().unwrap_or(0));
+    (times.next().unwrap_or(0), times.next().unwrap_or(0))
 }
 
 /// Bytes of resident memory, as /proc/PID/status has them: in all, and not backed by files.

@@ -102,7 +102,8 @@ fn polls(broker: &Server, topic: Uuid) {
     std::thread::sleep(TRIM);
     let figures = || {
         let pid = broker.pid();
-        (counters::ticks(pid), broker.cpu().all, counters::switches(pid))
+        let (user, system) = counters::ticks(pid);
+        (user + system, broker.cpu().all, counters::switches(pid))
     };
     let before = figures();
     std::thread::sleep(IDLE);

@@ -11,6 +11,7 @@
 //! `BARNABAS_BIN` measures another binary, `BENCH_IO` names the driver, `BENCH_RUNS` sets the number of runs, `BENCH_CASE` is part of
 //! the names of the cases that are wanted.
 
+mod beats;
 mod bulk;
 mod counters;
 mod floor;

@@ -1,17 +1,11 @@
-//! What members of groups cost: heartbeats of a thousand groups of ten, at the pace that clients have them by
-//! default, each member on a connection of its own, evenly spread, and with those of a group at once, as they
-//! begin when all have synced; and how long one group of two thousand takes to rebalance. Both
-//! protocols. `BENCH_GROUPS` is another number of groups.
-//!
-//! The echo beside it gets as many bytes at the same pace: most of what a heartbeat costs is that
-//! somebody must wake up for it.
+//! Members of groups as the bench plays them, and how long one group of two thousand takes to rebalance, in
+//! both protocols.
 
-use super::floor::{Floor, Kind};
+use super::beats;
 use super::frames::{Client, body, frame};
 use super::groups::ready;
-use super::load::Load;
-use super::process::{self, Scratch, Server};
-use super::table::{heading, median};
+use super::process::{Scratch, Server};
+use super::table::heading;
 use barnabas::wire::api::ApiKey;
 use barnabas::wire::codec::{Array, Message};
 use barnabas::wire::error::ErrorCode;
@@ -34,38 +28,34 @@ const JOIN: i16 = 3;
 const SYNC: i16 = 5;
 const HEARTBEAT: i16 = 4;
 const MODERN: i16 = 1;
-const SIZE: usize = 10;
-const WIDTH: usize = 12;
 const LARGE: usize = 2_000;
 /// Of the large group: two for each member, when one more has joined.
 const PARTITIONS: usize = 2 * (LARGE + 1);
 const PAUSE: Duration = Duration::from_millis(100);
-const TOPIC: &str = "consumed";
+pub const TOPIC: &str = "consumed";
 /// A subscription and an assignment as a consumer has them; the broker does not look inside.
 const METADATA: [u8; 64] = [7; 64];
-/// What Kafka's consumers do by default.
-const CLASSIC_PACE: Duration = Duration::from_secs(3);
-const MODERN_PACE: Duration = Duration::from_secs(5);
 
 /// Heartbeats, then rebalances.
 pub fn run() {
     let data = Scratch::new("members");
     let groups = std::env::var("BENCH_GROUPS").ok().and_then(|n| n.parse().ok());
-    heartbeats(&data, groups.unwrap_or(1_000));
+    beats::run(&data, groups.unwrap_or(1_000));
     let data = Scratch::new("rebalance");
     rebalances(&data);
 }
 
-struct Member {
-    client: Client,
+/// A member on a connection of its own.
+pub struct Member {
+    pub client: Client,
     group: String,
-    id: String,
+    pub id: String,
     epoch: i32,
     partitions: Vec<(Uuid, Vec<i32>)>,
 }
 
 impl Member {
-    fn new(address: SocketAddr, group: &str) -> Member {
+    pub fn new(address: SocketAddr, group: &str) -> Member {
         let mut client = Client::connect(address);
         client.greet();
         Member { client, group: group.to_owned(), id: String::new(), epoch: 0, partitions: vec![] }
@@ -120,7 +110,7 @@ impl Member {
         assert_eq!((synced.error_code, synced.assignment), (ErrorCode::NONE, &METADATA[..]));
     }
 
-    fn classic_beat(&self) -> Vec<u8> {
+    pub fn classic_beat(&self) -> Vec<u8> {
         let request = HeartbeatRequest {
             group_id: &self.group,
             generation_id: self.epoch,
@@ -140,7 +130,7 @@ impl Member {
     }
 
     /// Says all at first, and what it owns when that has changed.
-    fn modern_beat(&self, says_owned: bool) -> Vec<u8> {
+    pub fn modern_beat(&self, says_owned: bool) -> Vec<u8> {
         let names = [TOPIC];
         let owned: Vec<TopicPartitions<'_>> = self
             .partitions
@@ -178,7 +168,7 @@ impl Member {
 }
 
 /// All join at once, and are in one generation then.
-fn settle_classic(members: &mut [Member]) {
+pub fn settle_classic(members: &mut [Member]) {
     members.iter_mut().for_each(Member::ask_join);
     members.iter_mut().for_each(Member::joined);
     members.iter_mut().for_each(Member::synced);
@@ -186,7 +176,7 @@ fn settle_classic(members: &mut [Member]) {
 
 /// All send heartbeats until everything is spread evenly; how many rounds that took. The broker does not
 /// assign anew within a second (`group.consumer.assignment.interval.ms`), so there is a pause between rounds.
-fn settle_modern(members: &mut [Member], group: usize, partitions: usize) -> usize {
+pub fn settle_modern(members: &mut [Member], group: usize, partitions: usize) -> usize {
     for rounds in 1.. {
         for member in &mut *members {
             let beat = member.modern_beat(true);
@@ -210,136 +200,6 @@ fn is_balanced(group: &[Member], partitions: usize) -> bool {
     counts.iter().sum::<usize>() == partitions
         && most.zip(least).is_some_and(|(most, least)| most - least <= 1)
         && group.iter().all(|member| Some(member.epoch) == epoch)
-}
-
-fn heartbeats(data: &Scratch, groups: usize) {
-    heading(&format!("heartbeats of {groups} groups of {SIZE}: one worker, medians"));
-    println!(
-        "{:<44} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>13}",
-        "", "echo us", "us", "ratio", "beats/s", "echo %", "% core", "in a row, us"
-    );
-    let broker = Server::pinned_broker(data.path());
-    let mut client = ready(&broker);
-    client.create_wide(TOPIC, WIDTH as i32);
-    for (name, pace) in [("classic", CLASSIC_PACE), ("consumer protocol", MODERN_PACE)] {
-        if !process::wanted(name) {
-            continue;
-        }
-        let is_classic = name == "classic";
-        let group = |at: usize| format!("{name}-{:05}", at / SIZE);
-        let mut members: Vec<Member> = (0..groups * SIZE)
-            .map(|at| {
-                let mut member = Member::new(broker.address, &group(at));
-                if !is_classic {
-                    member.id = format!("{name}-member-{at:06}");
-                }
-                member
-            })
-            .collect();
-        match is_classic {
-            true => settle_classic(&mut members),
-            false => drop(settle_modern(&mut members, SIZE, WIDTH)),
-        }
-        let beat = |member: &Member| match is_classic {
-            true => member.classic_beat(),
-            false => member.modern_beat(false),
-        };
-        let frames: Vec<Vec<u8>> = members.iter().map(beat).collect();
-        let answer =
-            members.first_mut().map_or(0, |member| member.client.call(&frames[0]).len() + 4);
-        for together in [1, SIZE] {
-            let (least, ours) = beside(&broker, &mut members, &frames, (answer, pace, together));
-            let ratios: Vec<f64> = ours.iter().zip(&least).map(|(a, b)| a.0 / b.0).collect();
-            let shape = if together == 1 { "" } else { ", a group at once" };
-            println!(
-                "{:<44} {:>8.2} {:>8.2} {:>8.2} {:>8.0} {:>8.2} {:>8.2} {:>13.2}",
-                format!("{name}, every {} s{shape}", pace.as_secs()),
-                median(&least, |run| run.0),
-                median(&ours, |run| run.0),
-                median(&ratios, |ratio| *ratio),
-                frames.len() as f64 / pace.as_secs_f64(),
-                median(&least, |run| run.1),
-                median(&ours, |run| run.1),
-                in_a_row(&broker, &frames, answer),
-            );
-        }
-    }
-    broker.stop();
-}
-
-type Runs = Vec<(f64, f64)>;
-
-/// The echo and the broker in turns: see [`paced`].
-fn beside(
-    broker: &Server,
-    members: &mut [Member],
-    frames: &[Vec<u8>],
-    (answer, pace, together): (usize, Duration, usize),
-) -> (Runs, Runs) {
-    let floor = Floor { kind: Kind::Echo, answer, range: 0, file: 0 };
-    let (mut least, mut ours) = (Vec::new(), Vec::new());
-    for _ in 0..process::runs() {
-        let echo = Server::start(floor.command()).pinned();
-        // A process has a limit of open files: half as many, twice as often.
-        let half = frames.len() / 2;
-        let mut idle: Vec<Client> = (0..half).map(|_| Client::connect(echo.address)).collect();
-        let idle = idle.iter_mut().collect();
-        least.push(paced(&echo, idle, &frames[..half], (pace / 2, together)));
-        let clients = members.iter_mut().map(|member| &mut member.client).collect();
-        ours.push(paced(broker, clients, frames, (pace, together)));
-    }
-    (least, ours)
-}
-
-/// Microseconds of the worker's time by the heartbeat when they come 64 at a time, so that nobody wakes up for
-/// a single one: what is left is what a heartbeat itself costs.
-fn in_a_row(broker: &Server, frames: &[Vec<u8>], answer: usize) -> f64 {
-    let (requests, request) = (frames.concat(), frames[0].len());
-    let load = Load {
-        address: broker.address,
-        requests: &requests,
-        request,
-        answer,
-        conns: 1,
-        window: 64,
-        total: 100_000,
-    };
-    let mut conns = load.connect();
-    let run = |_| {
-        let before = broker.cpu();
-        load.run(&mut conns);
-        broker.cpu().since(before).serving as f64 / load.total() as f64 / 1e3
-    };
-    median(&(0..process::runs()).map(run).collect::<Vec<_>>(), |micros| *micros)
-}
-
-/// Two paces of heartbeats, evenly spread, so many at once. Microseconds of the process's time by the
-/// heartbeat, and its share of a core in percent.
-fn paced(
-    server: &Server,
-    mut clients: Vec<&mut Client>,
-    frames: &[Vec<u8>],
-    (pace, together): (Duration, usize),
-) -> (f64, f64) {
-    const ROUNDS: usize = 2;
-    process::pin(0, process::LOAD_CPU);
-    server.settle();
-    let before = server.cpu();
-    let began = Instant::now();
-    let count = frames.len() * ROUNDS;
-    for at in 0..count {
-        let due = began + pace * ROUNDS as u32 * (at - at % together) as u32 / count as u32;
-        std::thread::sleep(due.saturating_duration_since(Instant::now()));
-        let member = at % frames.len();
-        if at >= frames.len() {
-            clients[member].receive();
-        }
-        clients[member].send(&frames[member]);
-    }
-    clients.iter_mut().for_each(|client| drop(client.receive()));
-    let wall = began.elapsed().as_nanos() as f64;
-    let cpu = server.cpu().since(before).all as f64;
-    (cpu / count as f64 / 1e3, cpu / wall * 100.0)
 }
 
 fn rebalances(data: &Scratch) {

@@ -6,26 +6,36 @@
 //! for ([`super::patience`]).
 //!
 //! The thread lives as long as there is something to check. A stop does not wait for it: what is
-//! not done is begun again the next time.
+//! not done is begun again the next time. Who deletes a topic does ([`Checker::give_up`]): a directory
+//! belongs to the check until that ends, and another topic of the same name must not begin in it.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::patience::Patience;
 use super::shared::Shared;
 use crate::catalog::{Opened, Partition, Topic};
 use crate::log::Opening;
 
+/// How often who waits for a check looks whether the broker stops.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// The partitions that are being checked.
 #[derive(Default)]
-pub struct Checker(Mutex<State>);
+pub struct Checker {
+    state: Mutex<State>,
+    /// One check has ended.
+    ended: Condvar,
+}
 
 #[derive(Default)]
 struct State {
     /// In the queue or under way. Bounded by the number of partitions.
     known: HashSet<(Arc<str>, i32)>,
     queue: VecDeque<(Arc<Topic>, i32)>,
+    /// Under way.
+    current: Option<(Arc<str>, i32)>,
     /// Those for which something was lacking.
     lacking: Patience<(Arc<str>, i32)>,
     is_running: bool,
@@ -33,7 +43,7 @@ struct State {
 
 impl Checker {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether this partition is being checked or waits for it.
@@ -47,10 +57,31 @@ impl Checker {
     fn checked(&self, this: (Arc<str>, i32), is_lacking: bool) {
         let mut state = self.lock();
         state.known.remove(&this);
+        state.current = None;
         match is_lacking {
             true => state.lacking.failed(this, Instant::now()),
             false => state.lacking.done(&this),
         }
+        drop(state);
+        self.ended.notify_all();
+    }
+
+    /// Checks a partition no more that is retired, and returns when nothing of it is under way. False if
+    /// the broker stopped before: its directory is still being read.
+    pub fn give_up(&self, partition: &Partition, is_stopping: impl Fn() -> bool) -> bool {
+        let this = (partition.topic.clone(), partition.index);
+        let mut state = self.lock();
+        state.queue.retain(|(topic, index)| (&topic.name, *index) != (&this.0, this.1));
+        state.lacking.done(&this);
+        while state.current.as_ref() == Some(&this) {
+            if is_stopping() {
+                return false;
+            }
+            let waited = self.ended.wait_timeout(state, LOOK);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.known.remove(&this);
+        true
     }
 
     /// Has a partition's log checked and opened, some time soon.
@@ -76,6 +107,7 @@ impl Checker {
         let mut state = self.lock();
         let next = state.queue.pop_front();
         state.is_running = next.is_some();
+        state.current = next.as_ref().map(|(topic, index)| (topic.name.clone(), *index));
         next
     }
 }
@@ -85,15 +117,20 @@ fn run(shared: &Arc<Shared>) {
         if shared.is_stopping() {
             return;
         }
-        let Some(partition) = topic.partition(index) else { continue };
-        let name = format!("{}-{index}", topic.name);
-        ::log::warn!("{name} is not what a clean stop leaves: it is checked before it is served");
-        // Outside of the partition's lock until here: nobody waited.
-        let opened = shared.open_log(&topic, index, Opening::from(shared.recovery));
-        let opened = opened.map(|log| Opened::Ready(Box::new(log)));
-        let opened = opened.unwrap_or_else(|why| why.told(partition));
-        let is_lacking = matches!(opened, Opened::Later);
-        partition.open_with(|| opened);
+        let is_lacking = topic.partition(index).is_some_and(|partition| {
+            let opened = check(shared, &topic, partition);
+            let is_lacking = matches!(opened, Opened::Later);
+            partition.open_with(|| opened);
+            is_lacking
+        });
         shared.checker.checked((topic.name.clone(), index), is_lacking);
     }
+}
+
+/// Outside of the partition's lock: nobody waits.
+fn check(shared: &Arc<Shared>, topic: &Topic, partition: &Partition) -> Opened {
+    let name = format!("{}-{}", partition.topic, partition.index);
+    ::log::warn!("{name} is not what a clean stop leaves: it is checked before it is served");
+    let opened = shared.open_log(topic, partition.index, Opening::from(shared.recovery));
+    opened.map_or_else(|why| why.told(partition), |log| Opened::Ready(Box::new(log)))
 }

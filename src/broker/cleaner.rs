@@ -109,12 +109,13 @@ impl Shared {
     pub(super) fn look_for_dirty_logs(self: &Arc<Self>) {
         // Before the logs are looked at: what changes from now on is told anew.
         self.keepers.janitor.take(Change::Dirty);
+        let mut state = self.chores.cleaner.lock();
+        // Also where nothing is cleaned now: that may be changed.
+        state.next_look = None;
         let config = self.config();
         if !config.log_cleaner_enable() || config.log_cleaner_threads() < 1 {
             return;
         }
-        let mut state = self.chores.cleaner.lock();
-        state.next_look = None;
         state.postponed.clear();
         state.again = true;
         if state.running == 0 {
@@ -218,7 +219,7 @@ impl Shared {
         let checkpoint = self.checkpoints.get(Kind::Cleaner, &partition.topic, partition.index);
         let cleanable = match log.cleanable(checkpoint, now_ms()) {
             Ok(cleanable) => cleanable,
-            Err(why) => return self.failed(key, log, &CleanError::Log(why)),
+            Err(why) => return self.failed(key, partition, log, &CleanError::Log(why)),
         };
         if cleanable.checkpoint_was_wrong {
             self.reset_checkpoint(topic, partition, checkpoint, &cleanable);
@@ -286,7 +287,7 @@ impl Shared {
                     self.chores.cleaner.lock().postponed.insert(*key); // Not again and again.
                 }
             }
-            Err(why) => self.failed(*key, log, &why),
+            Err(why) => self.failed(*key, partition, log, &why),
         }
     }
 
@@ -298,7 +299,8 @@ impl Shared {
             .is_some_and(|running| Arc::ptr_eq(&running, partition))
     }
 
-    fn failed(&self, key: Key, log: &Log, why: &CleanError) {
+    fn failed(&self, key: Key, partition: &Partition, log: &Log, why: &CleanError) {
+        partition.fail_if_permanent(why.storage());
         let mut state = self.chores.cleaner.lock();
         if why.is_lasting() {
             ::log::error!("{}: it is not compacted any more: {why}", log.name());

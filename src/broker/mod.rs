@@ -289,6 +289,7 @@ fn open_metadata(
     let left = Left { recovery, recovery_point };
     let (mut metadata, mut image) = MetadataLog::open(data_dir, config, left, keepers.clone())?;
     data_dir.mark_in_use().map_err(StartError::DataDir)?;
+    checkpoints.make_room();
     // A marker that comes back after a power cut would have files trusted that it found.
     keepers.flusher.note_names();
     metadata.guard(&keepers.flusher);

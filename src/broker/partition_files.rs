@@ -90,7 +90,12 @@ impl Controller {
     /// names, and has them removed after a delay; what is still being sent from them stays readable.
     pub(super) fn give_up_logs(&self, partitions: &[Arc<Partition>], delay: Duration) {
         for partition in partitions {
-            let renamed = match partition.retire() {
+            let log = partition.retire();
+            if !self.shared.checker.give_up(partition, || self.shared.is_stopping()) {
+                // The next start finds it without a topic, and sets it aside.
+                continue;
+            }
+            let renamed = match log {
                 Some(log) => log.mark_deleted().map(|()| Some(log.dir().to_path_buf())),
                 None => {
                     let (data_dir, topic) = (&self.shared.data_dir, &partition.topic);

@@ -24,8 +24,8 @@ use crate::catalog::{ApiError, Image, NodeView, Topics};
 use crate::config::Config;
 use crate::coordinator::groups::{Reply, Token};
 use crate::log::{Keepers, Recovery};
-use crate::net::Slot;
 use crate::net::mailbox::{SendError, Sender};
+use crate::net::{Slot, push_ip};
 use crate::wire::codec::{Told, Writer};
 use crate::wire::error::ErrorCode;
 
@@ -182,8 +182,11 @@ impl Shared {
         let endpoints = self.endpoints.get().map_or(&[][..], Vec::as_slice);
         match endpoints.get(listener) {
             Some(endpoint) if !endpoint.host.is_empty() => endpoint.clone(),
-            Some(endpoint) => Endpoint { host: local.ip().to_string(), port: endpoint.port },
-            None => Endpoint { host: local.ip().to_string(), port: local.port() },
+            endpoint => {
+                let mut host = String::new();
+                push_ip(&mut host, local.ip());
+                Endpoint { host, port: endpoint.map_or(local.port(), |endpoint| endpoint.port) }
+            }
         }
     }
 

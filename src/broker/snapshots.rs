@@ -2,7 +2,7 @@
 //! of their own that ends with them.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, ThreadId};
 use std::time::Instant;
 
 use super::controller::Controller;
@@ -23,13 +23,21 @@ impl Controller {
         let thread = std::thread::Builder::new().name("snapshot".into());
         let write = move || {
             let outcome = snapshot.write();
+            let this = std::thread::current().id();
             // If the controller has no time for this, it looks at its next change.
-            let _ = shared.on_controller(Self::reap_snapshot);
+            let _ = shared.on_controller(move |controller| controller.snapshot_written(this));
             outcome
         };
         match thread.spawn(write) {
             Ok(thread) => self.writing = Some(thread),
             Err(why) => ::log::warn!("no snapshot of the metadata: {why}"),
+        }
+    }
+
+    /// Takes over what became of a snapshot; its thread, which says so, is about to end.
+    fn snapshot_written(&mut self, by: ThreadId) {
+        if let Some(thread) = self.writing.take_if(|thread| thread.thread().id() == by) {
+            self.conclude(thread);
         }
     }
 

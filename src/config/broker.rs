@@ -249,7 +249,8 @@ impl Config {
     /// The rack this broker stands in, if it was told.
     #[must_use]
     pub fn broker_rack(&self) -> Option<&str> {
-        self.get("broker.rack")
+        // Without looking at its default, which is none: this is asked for each Metadata request.
+        self.layers.text("broker.rack").map(|(text, _)| text)
     }
 }
 

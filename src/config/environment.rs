@@ -7,6 +7,8 @@
 //! others than a broker (clients' scripts, Kubernetes' links to a service of that name), so what is no
 //! setting is never an error there. Pure: who calls brings the variables.
 
+use std::ffi::OsString;
+
 use super::{support, table};
 
 /// Variables of Kafka's scripts and images: no settings of a broker, and of no interest to one without
@@ -30,7 +32,7 @@ const OF_SCRIPTS: &[&str] = &[
 ];
 
 /// Whose variable it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Family {
     /// `KAFKA_...`: perhaps not meant for us.
     Kafka,
@@ -47,18 +49,22 @@ pub struct Variable {
     pub family: Family,
     /// The setting that it names; of none that there is, the name that it would have.
     pub setting: String,
-    /// Its value.
-    pub value: String,
+    /// Its value, unless that is not text.
+    pub value: Option<String>,
 }
 
-/// The variables that are about settings, by name, so that nothing hangs on the order that they come in.
-pub fn variables(all: impl Iterator<Item = (String, String)>) -> Vec<Variable> {
-    let mut found: Vec<Variable> = all.filter_map(|(name, value)| variable(name, value)).collect();
-    found.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+/// The variables that are about settings: our own last, since what is meant for us holds, and each family
+/// by name, so that nothing hangs on the order that they come in.
+pub fn variables(all: impl Iterator<Item = (OsString, OsString)>) -> Vec<Variable> {
+    // What has a name that is not text is nobody's setting.
+    let named = all.filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    let mut found: Vec<Variable> =
+        named.filter_map(|(name, value)| variable(name, value.into_string().ok())).collect();
+    found.sort_unstable_by(|one, other| (one.family, &one.name).cmp(&(other.family, &other.name)));
     found
 }
 
-fn variable(name: String, value: String) -> Option<Variable> {
+fn variable(name: String, value: Option<String>) -> Option<Variable> {
     if OF_SCRIPTS.binary_search(&name.as_str()).is_ok() || is_link(&name) {
         return None;
     }
@@ -101,7 +107,7 @@ mod tests {
     use super::*;
 
     fn read(name: &str) -> Option<(Family, String)> {
-        let all = [(name.to_owned(), "v".to_owned())];
+        let all = [(name.into(), "v".into())];
         let found = variables(all.into_iter());
         found.into_iter().next().map(|variable| (variable.family, variable.setting))
     }

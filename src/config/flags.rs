@@ -4,6 +4,7 @@
 //! anything is touched.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use argh::FromArgs;
 
@@ -28,11 +29,11 @@ struct Flags {
     host: Option<String>,
 
     /// port to listen on (9092); 0 picks a free one and prints it
-    #[argh(option, arg_name = "port")]
+    #[argh(option, from_str_fn(number), arg_name = "port")]
     port: Option<u16>,
 
     /// port for metrics, health and REST (8080, on 127.0.0.1); 0 serves none
-    #[argh(option, arg_name = "port")]
+    #[argh(option, from_str_fn(number), arg_name = "port")]
     http_port: Option<u16>,
 
     /// directory of all data (./data)
@@ -40,11 +41,11 @@ struct Flags {
     data_dir: Option<String>,
 
     /// id of this broker (1)
-    #[argh(option, arg_name = "n")]
+    #[argh(option, from_str_fn(number), arg_name = "n")]
     node_id: Option<i32>,
 
     /// worker threads (one per core)
-    #[argh(option, arg_name = "n")]
+    #[argh(option, from_str_fn(number), arg_name = "n")]
     workers: Option<u16>,
 
     /// how sockets are driven: mio, uring or auto (auto)
@@ -125,10 +126,14 @@ pub fn parse(arguments: &[&str], variables: Vec<Variable>) -> Result<Command, St
         [command @ (CONFIG | HEALTHCHECK), rest @ ..] => (*command, rest),
         all => ("", all),
     };
-    let flags = match Flags::from_args(&["barnabas"], arguments) {
+    let spelt: Vec<&str> = arguments
+        .iter()
+        .map(|&argument| if argument == "-h" { "--help" } else { argument })
+        .collect();
+    let flags = match Flags::from_args(&["barnabas"], &spelt) {
         Ok(flags) => flags,
         Err(exit) if exit.status.is_ok() => return Ok(Command::Print(exit.output)),
-        Err(exit) => return Err(one_line(&exit.output)),
+        Err(exit) => return Err(refusal(&exit.output)),
     };
     if flags.version {
         return Ok(Command::Print(format!("barnabas {}\n", env!("CARGO_PKG_VERSION"))));
@@ -163,10 +168,29 @@ pub fn parse(arguments: &[&str], variables: Vec<Variable>) -> Result<Command, St
     Ok(Command::Run(Box::new(Start { config, ephemeral: *ephemeral, warnings })))
 }
 
-/// The lines of a message as one: what a person gets to see must not depend on a terminal's width.
-fn one_line(message: &str) -> String {
+/// What is wrong with the flags, as one line: what a person gets to see must not depend on a terminal's
+/// width.
+fn refusal(message: &str) -> String {
     let parts: Vec<&str> = message.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    parts.join(" ")
+    format!("{} (barnabas --help lists the flags)", parts.join(" ").trim_end_matches('.'))
+}
+
+/// The number after a flag.
+fn number<T: FromStr + Bounded>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("it must be a number from {}", T::RANGE))
+}
+
+/// A type of number that a flag may have.
+trait Bounded {
+    const RANGE: &str;
+}
+
+impl Bounded for u16 {
+    const RANGE: &str = "0 to 65535";
+}
+
+impl Bounded for i32 {
+    const RANGE: &str = "0 to 2147483647";
 }
 
 #[cfg(test)]
@@ -234,7 +258,11 @@ mod tests {
         for (arguments, part) in [
             (&["--nosuch"][..], "Unrecognized argument: --nosuch"),
             (&["stray"], "stray"),
-            (&["--port", "70000"], "--port"),
+            (&["--nosuch"], "(barnabas --help lists the flags)"),
+            (
+                &["--port", "70000"],
+                "'--port' with value '70000': it must be a number from 0 to 65535",
+            ),
             (&["--port"], "--port"),
             (&["--workers", "x"], "--workers"),
             (&["--workers", "5000"], "Value must be no more than 1024"),
@@ -260,6 +288,7 @@ mod tests {
             other => panic!("{other:?}"),
         };
         let help = print(&["--help"]);
+        assert_eq!(print(&["-h"]), help);
         for flag in ["--config", "--host", "--port", "--data-dir", "--node-id", "--workers", "--io"]
         {
             assert!(help.contains(flag), "{flag}: {help}");

@@ -126,7 +126,9 @@ struct Gathered {
 impl Gathered {
     fn add_file(&mut self, path: &Path) {
         let parsed = read(path).map_err(|why| vec![why]);
-        let entries = match parsed.and_then(|text| entries(path, &text)) {
+        // Some editors begin a file with this mark; it is part of no name.
+        let text = parsed.map(|text| text.trim_start_matches('\u{FEFF}').to_owned());
+        let entries = match text.and_then(|text| entries(path, &text)) {
             Ok(entries) => entries,
             Err(problems) => return self.problems.extend(problems),
         };
@@ -147,14 +149,21 @@ impl Gathered {
             Family::Own if !is_known && let Some(meant) = nearest_own(setting) => {
                 self.problems.push(ConfigError::Unknown(origin, setting.clone(), Some(meant)));
             }
-            _ => self.add(setting, value.clone(), origin),
+            _ => match value {
+                Some(text) => self.add(setting, text.clone(), origin),
+                // It may be a secret: it is not shown.
+                None => {
+                    let what = "its value is not UTF-8 text".to_owned();
+                    self.problems.push(ConfigError::Syntax(origin, what));
+                }
+            },
         }
     }
 
     fn add_set(&mut self, set: &str) {
-        match set.split_once('=') {
-            Some((name, text)) => self.add(name.trim(), text.to_owned(), Origin::Set),
-            None => {
+        match set.split_once('=').map(|(name, text)| (name.trim(), text)) {
+            Some((name, text)) if !name.is_empty() => self.add(name, text.to_owned(), Origin::Set),
+            _ => {
                 let what = format!("{set} is not key=value");
                 self.problems.push(ConfigError::Syntax(Origin::Set, what));
             }

@@ -48,8 +48,7 @@ fn of_file(path: &Path) -> Result<Sourced, ConfigErrors> {
 }
 
 fn variables(all: &[(&str, &str)]) -> Vec<Variable> {
-    let owned = all.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    crate::config::variables(owned)
+    crate::config::variables(all.iter().map(|&(name, value)| (name.into(), value.into())))
 }
 
 fn with_variables(all: &[(&str, &str)]) -> Result<Sourced, String> {
@@ -131,6 +130,8 @@ fn unknown_names_are_refused_with_the_nearest_known() {
         "--set: retention.ms is a setting of topics; for all topics use log.retention.ms"
     );
     assert_eq!(set(&["num.partitions"]).unwrap_err(), "--set: num.partitions is not key=value");
+    assert_eq!(set(&["=3"]).unwrap_err(), "--set: =3 is not key=value");
+    assert!(file("\u{FEFF}num.partitions=3\n").is_ok(), "an editor's mark at the beginning");
 }
 
 #[test]
@@ -280,6 +281,8 @@ fn variables_are_settings_with_a_place_of_their_own() {
     let config = with_variables(&[("BARNABAS_WORKERS", "3"), ("KAFKA_CFG_NODE_ID", "9")]);
     let config = config.expect("valid").config;
     assert_eq!((config.workers(), config.node_id()), (3, 9));
+    let config = with_variables(&[("BARNABAS_NODE_ID", "8"), ("KAFKA_NODE_ID", "9")]);
+    assert_eq!(config.expect("valid").config.node_id(), 8, "what is meant for us holds");
 }
 
 #[test]

@@ -81,7 +81,11 @@ pub struct Head {
     pub(super) origin: Option<String>,
     /// A browser says that a page of another site asks, if only for an image.
     pub(super) is_of_other_site: bool,
+    /// Somebody follows a link to a page of its own.
+    pub(super) is_visit: bool,
     pub(super) content_type: Option<String>,
+    /// What the client has already, by their tags.
+    pub(super) known: Vec<String>,
     /// There is a field that no form and no link can send.
     pub(super) is_marked: bool,
     pub(super) keep_alive: bool,
@@ -135,9 +139,12 @@ impl Head {
             is_of_other_site: fields
                 .one("sec-fetch-site")?
                 .is_some_and(|site| !["same-origin", "none"].contains(&site)),
+            is_visit: fields.one("sec-fetch-mode")? == Some("navigate")
+                && fields.one("sec-fetch-dest")? == Some("document"),
             content_type: fields
                 .single("content-type", "The field Content-Type is there twice")?
                 .map(owned),
+            known: fields.tags()?,
             is_marked: fields.one("x-requested-with")?.is_some_and(|text| !text.is_empty()),
             keep_alive: fields.keeps_alive(is_old)?,
             expects,
@@ -205,6 +212,17 @@ impl<'f> Fields<'f> {
             (None, Some(_)) => Err(Problem::new(501, "Only the coding chunked is known here")),
             (Some(length), None) => length_of(length),
         }
+    }
+
+    /// The tags of `If-None-Match`, compared weakly (RFC 9110, 13.1.2). Tags of others may have commas in them: what comes of
+    /// those is nobody's.
+    fn tags(&self) -> Result<Vec<String>, Problem> {
+        let mut tags = Vec::new();
+        for list in self.all("if-none-match") {
+            let all = list?.split(',').map(|tag| tag.trim_matches([' ', '\t']));
+            tags.extend(all.map(|tag| tag.strip_prefix("W/").unwrap_or(tag).to_owned()));
+        }
+        Ok(tags)
     }
 
     fn keeps_alive(&self, is_old: bool) -> Result<bool, Problem> {

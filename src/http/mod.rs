@@ -1,9 +1,9 @@
-//! The HTTP face: metrics, health and REST, beside the one that Kafka clients talk to.
+//! The HTTP face: metrics, health, REST and the console, beside the one that Kafka clients talk to.
 //!
 //! ```text
 //! acceptor ─> worker: net::Connection ─> Session::framing   where does a request end?
 //!                                     ─> Session::take      head, body, guard, router
-//!                                         ├ answered here: /livez, /readyz, /v1/broker, most errors
+//!                                         ├ answered here: /livez, /readyz, /v1/broker, the console's files, most errors
 //!                                         └ a desk, a thread that may block: all that looks at or changes
 //!                                           topics, logs or groups; the connection holds until its page is
 //!                                           there, and, where that must be, on the disk
@@ -20,10 +20,11 @@
 //! line of a chunk [`MAX_LINE`]; one request at a time of each connection at the desk, those behind it wait; open
 //! answers and unsent bytes as with Kafka; [`MAX_CONNECTIONS`] connections, [`MAX_JOBS`] pages that wait,
 //! [`MAX_PAGE`] bytes each, [`MAX_HELD`] bytes that were made and not taken; `barnabas.http.timeout.ms` for a request to come whole, and for a connection without
-//! one. An answer that goes on ([`tail`]) is read in pieces. It must never change anything for a browser that was sent by another page.
+//! one. The console ([`console`]) is files that are part of the binary. An answer that goes on ([`tail`]) is read in pieces. It must never change anything for a browser that was sent by another page.
 
 mod api;
 mod chunks;
+mod console;
 mod date;
 mod desk;
 mod guard;
@@ -39,6 +40,7 @@ mod session;
 mod tail;
 mod target;
 
+pub use console::Asset;
 pub use desk::{Facts, Http};
 pub use guard::Guard;
 pub use head::{Head, Method};

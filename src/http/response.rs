@@ -1,7 +1,7 @@
 //! An answer, and how it is written.
 //!
-//! Every answer says how long it is, whose it is, that it is not to be kept, and that it is what it says it is
-//! (`nosniff`). There is no field that lets pages of other origins read it.
+//! Every answer says how long it is, whose it is, that it is not to be kept (the console's files may be, if they are asked for again
+//! each time), and that it is what it says it is (`nosniff`). There is no field that lets pages of other origins read it.
 
 use super::date::date;
 use serde::Serialize;
@@ -18,6 +18,8 @@ pub struct Response {
     pub body: Vec<u8>,
     /// Fields of its own.
     pub fields: Vec<(&'static str, String)>,
+    /// It may be kept by who asks each time whether it still holds.
+    pub is_kept: bool,
 }
 
 /// How an answer is to be written.
@@ -39,6 +41,9 @@ impl Manner {
 
 const INTERNAL: &[u8] = b"{\"error\":\"Internal\",\"code\":\"INTERNAL\"}";
 
+/// The client has it already.
+const NOT_MODIFIED: u16 = 304;
+
 /// What lets a client send its body.
 pub(super) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -53,7 +58,7 @@ impl Response {
     }
 
     pub(super) fn text(status: u16, content_type: &'static str, body: Vec<u8>) -> Response {
-        Response { status, content_type, body, fields: Vec::new() }
+        Response { status, content_type, body, fields: Vec::new(), is_kept: false }
     }
 
     /// The beginning of an answer that goes on until the connection ends.
@@ -64,7 +69,10 @@ impl Response {
     /// Writes it as of some seconds since 1970.
     pub fn write(&self, manner: Manner, now: u64) -> Vec<u8> {
         let mut head = self.line_and_fields(now);
-        let _ = write!(head, "Content-Length: {}\r\n", self.body.len());
+        // What the client has already has a length, and this is not it.
+        if self.status != NOT_MODIFIED {
+            let _ = write!(head, "Content-Length: {}\r\n", self.body.len());
+        }
         match manner {
             Manner { keep_alive: false, .. } => head.push_str("Connection: close\r\n"),
             Manner { is_old: true, .. } => head.push_str("Connection: keep-alive\r\n"),
@@ -88,12 +96,13 @@ impl Response {
     fn line_and_fields(&self, now: u64) -> String {
         let mut head = format!(
             "HTTP/1.1 {} {}\r\nServer: barnabas\r\nDate: {}\r\nContent-Type: {}\r\n\
-             Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\
+             Cache-Control: {}\r\nX-Content-Type-Options: nosniff\r\n\
              Cross-Origin-Resource-Policy: same-origin\r\n",
             self.status,
             reason(self.status),
             date(now),
             self.content_type,
+            if self.is_kept { "no-cache" } else { "no-store" },
         );
         for (name, value) in &self.fields {
             let _ = write!(head, "{name}: {value}\r\n");
@@ -106,6 +115,7 @@ fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
         201 => "Created",
+        NOT_MODIFIED => "Not Modified",
         400 => "Bad Request",
         403 => "Forbidden",
         404 => "Not Found",

@@ -1,8 +1,10 @@
 //! Which page a request asks for, by the table of all endpoints. What is not in it is not found.
 //!
-//! The table is the only one: the document at `/v1/openapi.json` is made from it too.
+//! The table is the only one: the document at `/v1/openapi.json` is made from it too. The console's files, which are for people,
+//! stand beside it.
 
 use super::api::{HEADER, JSON, KEY, MOST_CLIENTS, VALUE};
+use super::console::Asset;
 use super::head::{Head, Method};
 use super::problem::{self, Problem};
 use super::query::{Kind, Param, Query};
@@ -11,6 +13,8 @@ use super::response::Response;
 /// A page, or a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
+    /// A file of the console.
+    Console(Asset),
     /// The process answers.
     Livez,
     /// Clients can be sent here.
@@ -343,6 +347,9 @@ impl Route {
 
     /// The page that a request asks for, or why there is none.
     pub(super) fn of(head: &Head) -> Result<Route, Response> {
+        if let Some(asset) = Asset::of(head) {
+            return asset.map(Route::Console);
+        }
         let here: Vec<(&Endpoint, &str)> = ENDPOINTS
             .iter()
             .filter_map(|one| Some((one, one.name_in(&head.target.parts)?)))
@@ -351,13 +358,17 @@ impl Route {
             return Err(problem::NOT_FOUND.response());
         }
         let Some((endpoint, name)) = here.iter().find(|(one, _)| one.allows(head.method)) else {
-            let problem = Problem::new(405, "Method not allowed");
             let methods: Vec<&str> = here.iter().map(|(one, _)| one.method.and_head()).collect();
-            let allow = ("Allow", methods.join(", "));
-            return Err(Response { fields: vec![allow], ..problem.response() });
+            return Err(not_allowed(methods.join(", ")));
         };
         let query = Query::read(&head.target.query, endpoint.query, head.method.is_safe());
         let query = query.map_err(|problem| problem.response())?;
         Ok((endpoint.route)((*name).to_owned(), query))
     }
+}
+
+/// The answer to a method that a path does not have.
+pub(super) fn not_allowed(methods: String) -> Response {
+    let problem = Problem::new(405, "Method not allowed");
+    Response { fields: vec![("Allow", methods)], ..problem.response() }
 }

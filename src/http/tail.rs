@@ -125,7 +125,7 @@ impl HttpService {
         let waiter = Waiter::new(worker, key, 1);
         let register = |one: &Arc<Partition>| (one.clone(), one.waiters().register(waiter.clone()));
         let registered = follow.partitions().map(register).collect();
-        let has_more = follow.has_more();
+        let has_more = follow.has_more(&self.http.shared);
         drop(reader);
         tail.state = State::Parked(registered);
         if has_more {

@@ -78,11 +78,50 @@ fn pages_have_their_paths() {
         let said = whole(&format!("GET {path} HTTP/1.1\r\n{HOST}\r\n"));
         assert_eq!(said, [format!("{route} \"\"")], "{path}");
     }
-    for path in
-        ["/", "/v1", "/v2/broker", "/v1/topics/a/b", "/v1//topics", "/v1/topics/a/messages/1"]
-    {
+    for path in [
+        "/v1",
+        "/v2/broker",
+        "/v1/topics/a/b",
+        "/v1//topics",
+        "/v1/topics/a/messages/1",
+        "/console",
+        "/console/mod.rs",
+        "/console/index.html",
+        "/console/..%2Fmod.rs",
+    ] {
         let found = status(&format!("GET {path} HTTP/1.1"), HOST, "");
         assert_eq!(found, ("404".to_owned(), false), "{path}");
+    }
+}
+
+#[test]
+fn the_console_is_for_who_asks_for_it_here() {
+    for path in ["/", "/?x", "/console/main.js", "/console/style.css"] {
+        let found = status(&format!("GET {path} HTTP/1.1"), HOST, "").0;
+        assert_eq!(found, "Console(Asset", "{path}");
+        let found = status(&format!("POST {path} HTTP/1.1"), HOST, "").0;
+        assert_eq!(found, "405", "{path}");
+        for foreign in ["Origin: http://evil.example\r\n", "Sec-Fetch-Site: cross-site\r\n"] {
+            let found = status(&format!("GET {path} HTTP/1.1"), &format!("{HOST}{foreign}"), "").0;
+            assert_eq!(found, "403", "{path} {foreign}");
+        }
+    }
+}
+
+#[test]
+fn a_link_of_another_site_leads_to_the_console_and_nowhere_else() {
+    let visit =
+        "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n";
+    let framed = visit.replace("document", "iframe");
+    for (line, fields, expected) in [
+        ("GET / HTTP/1.1", visit, "Console(Asset"),
+        ("GET /?x HTTP/1.1", visit, "Console(Asset"),
+        ("GET / HTTP/1.1", &framed, "403"),
+        ("POST / HTTP/1.1", visit, "403"),
+        ("GET /v1/topics HTTP/1.1", visit, "403"),
+        ("GET /console/main.js HTTP/1.1", visit, "403"),
+    ] {
+        assert_eq!(status(line, &format!("{HOST}{fields}"), "").0, expected, "{line} {fields}");
     }
 }
 

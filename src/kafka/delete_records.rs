@@ -99,6 +99,7 @@ fn delete(
     }
     log.delete_records_before(target).map_err(|why| {
         ::log::error!("{}-{}: {why}", partition.topic, partition.index);
+        partition.fail_if_permanent(why.storage());
         why.code()
     })?;
     Ok((partition.clone(), log.offsets().log_start))

@@ -39,6 +39,7 @@ mod service;
 mod tally;
 mod throttle;
 mod trace;
+mod twice;
 mod wakes;
 
 pub use create_topics::MAX_PARTITIONS_PER_REQUEST;

@@ -91,6 +91,8 @@ pub struct KafkaService {
     pub(super) tally: Tally,
     /// Who is connected.
     pub(super) clients: Clients,
+    /// Memory for what became of a Produce request's batches; empty between requests.
+    pub(super) outcomes: Vec<produce::Outcome>,
     /// Answers of groups to requests of other workers.
     pub(super) group_replies: BTreeMap<usize, Vec<(Token, Reply)>>,
     /// Keys that are to be woken and are the other face's.
@@ -116,6 +118,7 @@ impl KafkaService {
             scratch: Scratch::default(),
             tally: Tally::default(),
             clients: Clients::default(),
+            outcomes: Vec::new(),
             group_replies: BTreeMap::new(),
             others: Vec::new(),
             draining: false,

@@ -10,13 +10,14 @@ use super::error::{AppendError, StorageError};
 use super::index::{self, IndexEntry};
 use super::marker::{Marker, marker_of};
 use super::names;
-use super::offsets::Position;
+use super::offsets::{Position, Published};
 use super::producers::{CachedBatch, Origin, Producers, Verdict};
 use super::time_index;
 use super::validate::{Patch, Validated};
 use crate::config::TopicConfig;
 use crate::wire::records::{BatchHeader, HEADER_LEN, MAGIC, patch};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// How often a log that is written to looks for idle producers (Kafka's
 /// `producer.id.expiration.check.interval.ms`).
@@ -153,7 +154,7 @@ impl Log {
             // Before the end moves: nobody may read past a marker and miss what it aborted.
             writer.active.segment.publish_aborted();
         }
-        self.account(&mut writer, incoming, position, max_timestamp);
+        let published = self.account(&mut writer, incoming, position, max_timestamp);
         self.durability.note_start(position, size);
         let flush_to = self.flush_to(last_offset + 1);
         if flush_to.is_none() {
@@ -164,7 +165,7 @@ impl Log {
             last_offset,
             next_offset: last_offset + 1,
             log_append_time_ms: incoming.log_append_time_ms,
-            log_start_offset: self.marks.get().log_start,
+            log_start_offset: published.log_start,
             duplicate: false,
             flush_to,
         })
@@ -267,7 +268,7 @@ impl Log {
         incoming: &Incoming<'_>,
         position: Position,
         max_timestamp: i64,
-    ) {
+    ) -> Published {
         let header = BatchHeader { base_offset: position.offset, max_timestamp, ..incoming.header };
         writer.end = header.next_offset();
         writer.producers.appended(&header, incoming.marker, Some(position));
@@ -276,7 +277,36 @@ impl Log {
             segment: position.segment,
             byte: position.byte + incoming.bytes.len() as u64,
         };
-        self.publish(writer, Some(end));
+        self.publish(writer, Some(end))
+    }
+
+    /// Publishes the log end if it moved, and with it the first offset of the earliest transaction
+    /// that is not over: a reader never sees the one without the other.
+    pub(super) fn publish(&self, writer: &mut Writer, log_end: Option<Position>) -> Published {
+        let first_unstable = self.first_unstable(writer);
+        if first_unstable.is_some() {
+            self.unstable.store(true, Ordering::Release);
+        }
+        let published = self.marks.set(|published| {
+            published.first_unstable = first_unstable;
+            published.log_end = log_end.unwrap_or(published.log_end);
+        });
+        if first_unstable.is_none() {
+            self.unstable.store(false, Ordering::Release);
+        }
+        published
+    }
+
+    /// Where the earliest transaction begins that is open, or not replicated to its end.
+    fn first_unstable(&self, writer: &mut Writer) -> Option<Position> {
+        if !writer.producers.has_transactions() {
+            return None;
+        }
+        let published = self.marks.get();
+        let (offset, known) = writer.producers.first_unstable(published.high_watermark.offset)?;
+        let from = offset.max(published.log_start);
+        let known = known.filter(|_| from == offset);
+        Some(known.unwrap_or_else(|| self.position_of(from, &published)))
     }
 
     /// Notes the epoch of the batches from here on, on disk before anything is appended in it.

@@ -140,6 +140,8 @@ pub struct Log {
     compacts: AtomicBool,
     /// Transactions may hold the last stable offset back: moving the high watermark must look.
     unstable: AtomicBool,
+    /// The names of what lies before the log start may come back.
+    start_is_unsure: AtomicBool,
     /// How far it is on the disk, not only in the page cache.
     durability: Arc<Durability>,
     next: Arc<NextSegment>,
@@ -184,20 +186,26 @@ impl Log {
     /// below is replicated. Going back is ignored. A new or opened log has its high watermark at
     /// the log start.
     pub fn advance_high_watermark(&self, to: i64) {
-        let now = self.marks.get();
-        let to = to.min(now.log_end.offset);
-        if to <= now.high_watermark.offset {
-            return;
-        }
-        let position = match to == now.log_end.offset {
-            true => now.log_end,
-            false => self.position_of(to, &now),
-        };
-        self.marks.set(|published| {
-            if published.high_watermark.offset < to {
-                published.high_watermark = position;
+        let mut before = i64::MAX;
+        let now = self.marks.set(|published| {
+            before = published.high_watermark.offset;
+            // All that was appended, as a rule: it needs no search, and so the lock is taken once.
+            if to >= published.log_end.offset {
+                published.high_watermark = published.log_end;
             }
         });
+        let to = to.min(now.log_end.offset);
+        if to <= before {
+            return;
+        }
+        if now.high_watermark.offset < to {
+            let position = self.position_of(to, &now);
+            self.marks.set(|published| {
+                if published.high_watermark.offset < to {
+                    published.high_watermark = position;
+                }
+            });
+        }
         if self.unstable.load(Ordering::Acquire) {
             self.publish(&mut self.lock_writer(), None);
         }
@@ -362,27 +370,6 @@ impl Log {
             }
         }
         Position { offset, segment: -1, byte: 0 }
-    }
-
-    /// Publishes the log end if it moved, and with it the first offset of the earliest transaction
-    /// that is not over: a reader never sees the one without the other.
-    fn publish(&self, writer: &mut Writer, log_end: Option<Position>) {
-        let published = self.marks.get();
-        let first = writer.producers.first_unstable(published.high_watermark.offset);
-        if first.is_some() {
-            self.unstable.store(true, Ordering::Release);
-        }
-        let first_unstable = first.map(|(offset, known)| {
-            let from = offset.max(published.log_start);
-            known.filter(|_| from == offset).unwrap_or_else(|| self.position_of(from, &published))
-        });
-        self.marks.set(|published| {
-            published.first_unstable = first_unstable;
-            published.log_end = log_end.unwrap_or(published.log_end);
-        });
-        if first.is_none() {
-            self.unstable.store(false, Ordering::Release);
-        }
     }
 }
 

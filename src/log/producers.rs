@@ -180,13 +180,15 @@ impl Producers {
         self.by_id.len()
     }
 
-    /// Puts in what a snapshot says.
-    pub(crate) fn restore(&mut self, producer_id: i64, producer: Producer) {
-        if let Some(first) = producer.transaction {
-            self.unstable
-                .insert(first, Transaction { producer_id, position: None, last_offset: None });
-        }
-        self.by_id.insert(producer_id, producer);
+    /// Puts in what a snapshot says; false if that cannot be: a producer is in it once, and its
+    /// transaction begins where no other one's does, before the snapshot.
+    #[must_use]
+    pub(crate) fn restore(&mut self, producer_id: i64, producer: Producer) -> bool {
+        let first = producer.transaction;
+        let transaction = Transaction { producer_id, position: None, last_offset: None };
+        first.is_none_or(|first| {
+            first < self.end && self.unstable.insert(first, transaction).is_none()
+        }) && self.by_id.insert(producer_id, producer).is_none()
     }
 
     /// Whether a batch may be appended. Changes nothing.
@@ -300,15 +302,17 @@ impl Producers {
         }
     }
 
+    /// Whether there are transactions that may keep the last stable offset back.
+    pub(crate) fn has_transactions(&self) -> bool {
+        !self.unstable.is_empty()
+    }
+
     /// Forgets ended transactions that are wholly below the high watermark, and gives the first
     /// offset of the earliest one left, with its position where that is known.
     pub(crate) fn first_unstable(
         &mut self,
         high_watermark: i64,
     ) -> Option<(i64, Option<Position>)> {
-        if self.unstable.is_empty() {
-            return None;
-        }
         let replicated =
             |txn: &Transaction| txn.last_offset.is_some_and(|last| last < high_watermark);
         self.unstable.retain(|_, transaction| !replicated(transaction));

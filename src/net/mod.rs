@@ -12,7 +12,7 @@
 //! connection pure: inbox (frames in place), outbox (replies in order)
 //! ring, mirror, pool   circular buffers, mapped twice, lent while a frame is unfinished
 //! mailbox    messages between threads; wakes only who sleeps   watch  ends that nobody ordered
-//! region     ranges of files on their way to a socket
+//! region     ranges of files on their way to a socket     ip_text    an address as text
 //! ```
 //!
 //! Every queue, buffer and table here has a limit; see [`Limits`].
@@ -28,6 +28,7 @@ mod driver;
 mod engine;
 mod epoll;
 mod inbox;
+mod ip_text;
 pub mod mailbox;
 mod mirror;
 mod options;
@@ -52,6 +53,7 @@ pub use address::resolve;
 pub use connection::{Connection, Input};
 pub use context::Context;
 pub use inbox::{Next, Starved};
+pub use ip_text::push_ip;
 pub use mailbox::{Bell, Mailbox, Received, Receiver, SendError, Sender, Wake};
 pub use options::{DriverKind, Limits, Listen, Options};
 pub use outbox::{Gather, Outbox, Output};

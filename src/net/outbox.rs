@@ -9,6 +9,7 @@ use super::region::FileRange;
 use super::service::Part;
 use std::collections::VecDeque;
 use std::io::IoSlice;
+use std::mem::MaybeUninit;
 
 /// A range of at least this size goes by `sendfile`, a smaller one from its mapping (measured:
 /// below 64 KiB the way does not matter, above `sendfile` saves 20-30 %).
@@ -34,21 +35,23 @@ enum Place {
     Skipped,
 }
 
-/// Slices for one gathered write.
+/// Slices for one gathered write. One is made for each write, and most hold one slice or none: the places of the
+/// others are not filled in.
 pub struct Gather<'a> {
-    slices: [IoSlice<'a>; SLICES],
+    slices: [MaybeUninit<IoSlice<'a>>; SLICES],
     len: usize,
 }
 
 impl<'a> Gather<'a> {
     /// No slices.
     pub fn new() -> Gather<'a> {
-        Gather { slices: [IoSlice::new(&[]); SLICES], len: 0 }
+        Gather { slices: [const { MaybeUninit::uninit() }; SLICES], len: 0 }
     }
 
     /// The slices, in order.
     pub fn slices(&self) -> &[IoSlice<'a>] {
-        &self.slices[..self.len]
+        // SAFETY: `push`, the only one that changes `len`, has filled each place below it.
+        unsafe { self.slices[..self.len].assume_init_ref() }
     }
 
     /// How many bytes they have, if that is `most` at most and nothing had to be left out.
@@ -62,7 +65,7 @@ impl<'a> Gather<'a> {
     }
 
     pub(super) fn push(&mut self, bytes: &'a [u8]) {
-        self.slices[self.len] = IoSlice::new(bytes);
+        self.slices[self.len].write(IoSlice::new(bytes));
         self.len += 1;
     }
 }

@@ -22,7 +22,7 @@ pub struct Coordinator {
     /// All that was ever appended, as far as compaction has left it.
     pub log: Vec<Record>,
     /// It knows what is in the log, and nothing else.
-    replica: Shard,
+    pub replica: Shard,
     epochs: Epochs,
     /// Requests that wait: each is answered once, or its coordinator ends.
     pub waiting: BTreeSet<Token>,

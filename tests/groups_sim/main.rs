@@ -22,6 +22,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 const SEEDS: u64 = 50;
 const MIXED_SEEDS: u64 = 12;
+/// Mixed seeds that have failed: a group ended an hour after its last members that were in the log, while some that
+/// had joined since, and not synced, were forgotten by a restart.
+const FAILED: [u64; 1] = [10_001_115];
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())
@@ -113,7 +116,8 @@ fn mixed_plan(seed: u64) -> mixed::Plan {
 #[test]
 fn members_of_both_protocols_and_their_offsets_come_to_rest() {
     let (mut steps, mut assigned, mut commits) = (0, 0, 0);
-    for seed in seeds(MIXED_SEEDS) {
+    let failed = FAILED.into_iter().filter(|_| number("SIM_SEED").is_none());
+    for seed in failed.chain(seeds(MIXED_SEEDS)) {
         let sim = run_mixed(mixed_plan(seed));
         (steps, assigned) = (steps + sim.steps, assigned + sim.assigned);
         commits += sim.commits;

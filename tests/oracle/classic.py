@@ -45,6 +45,11 @@ def subscription(user_data, *topics):
     return data + struct.pack(">i", len(user_data)) + user_data.encode()
 
 
+def protocols(*names, of="metadata"):
+    """A member's protocols, the one that it likes best first."""
+    return [{"name": name, "metadata": subscription(f"{of} {name}")} for name in names]
+
+
 class Member:
     """What it sends is right unless a scenario changes it by keyword."""
 

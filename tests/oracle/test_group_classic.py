@@ -1,18 +1,13 @@
 """The classic group protocol: JoinGroup, SyncGroup, Heartbeat and LeaveGroup of dynamic members."""
 
 import pytest
-from classic import GROUPS, Member, assigned, describe, rebalance_again, stable, subscription, until
+from classic import GROUPS, Member, assigned, describe, protocols, rebalance_again, stable, subscription, until
 
 from harness import scenario
 
 UNKNOWN = "oracle-00000000-0000-4000-8000-000000000000"
 JOIN, SYNC, BEAT, LEAVE = range(10), range(6), range(5), range(6)
 LONG = "x" * 300
-
-
-def protocols(*names, of="metadata"):
-    """A member's protocols, the one that it likes best first."""
-    return [{"name": name, "metadata": subscription(f"{of} {name}")} for name in names]
 
 
 @pytest.mark.parametrize("version", JOIN)
@@ -123,48 +118,6 @@ def test_member_id_required(b):
     two.send_join()
     two.joined("with an id that has expired")
     two.leave("with an id that has expired")
-
-
-@scenario(settings=GROUPS)
-def test_protocols_are_voted_for(b):
-    """The one that most members like best of those that all have; nobody may come without any of them."""
-    likes = (("a", "b", "c"), ("b", "c", "a"), ("c", "b"))
-    members = [Member(b, "vote", f"m{n}", protocols=protocols(*names, of=n)) for n, names in enumerate(likes)]
-    one, two, three = members
-    one.join()
-    describe(b, "vote", "alone: its first")
-    for number, member in enumerate((two, three), 2):
-        member.ask_for_id()
-        member.send_join()
-        until(b, "vote", "PreparingRebalance", number)
-    one.send_join()
-    for member in (two, three, one):
-        member.joined("b and c are common to all, b has more votes")
-    two.send_join(protocols=protocols("a"))
-    two.joined("none in common with the third")
-    two.send_join(protocolType="connect")
-    two.joined("another type")
-    four = Member(b, "vote", "four", protocols=protocols("a"))
-    four.join("none in common with the third")
-    four.join("another type", protocolType="connect", protocols=protocols("b"))
-
-
-@pytest.mark.parametrize("order", ["range,roundrobin", "roundrobin,range", "sticky,range", "x,y"])
-@scenario(settings=GROUPS)
-def test_a_tie(b, order):
-    """Two members, each likes another protocol best."""
-    names = order.split(",")
-    group = f"tie-{order}"
-    one = Member(b, group, "one", protocols=protocols(*names))
-    two = Member(b, group, "two", protocols=protocols(*reversed(names)))
-    one.join()
-    two.ask_for_id()
-    two.send_join()
-    one.told_to_join()
-    one.send_join()
-    two.joined()
-    one.joined()
-    describe(b, group)
 
 
 @scenario(settings=GROUPS)

@@ -149,6 +149,42 @@ fn tests_do_not_wait_by_the_clock_and_are_not_left_out() {
     ratchet::hold("sleeps", &found);
 }
 
+/// Scripts of the console: they show what anybody may have produced.
+#[test]
+fn scripts_of_pages_are_short_and_make_no_markup_of_texts() {
+    let place = root().join("src/http/console");
+    let entries = fs::read_dir(&place).expect("the console");
+    let files = entries.map(|entry| entry.expect("an entry").path());
+    let mut problems = Vec::new();
+    for path in files.filter(|path| path.extension().is_some_and(|end| end == "js" || end == "css"))
+    {
+        let text = fs::read_to_string(&path).expect("a file of the console");
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if text.lines().count() > FILE_LINES
+            || !(text.starts_with("// ") || text.starts_with("/* "))
+        {
+            problems.push(format!("{name}: too long, or it does not begin with what it is"));
+        }
+        let words = [
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacentHTML",
+            "document.write",
+            "DOMParser",
+            "srcdoc",
+            "eval(",
+            "Function(",
+            "setHTML",
+            "javascript:",
+            "createContextualFragment",
+        ];
+        for word in words.iter().filter(|word| text.contains(**word)) {
+            problems.push(format!("{name}: {word}"));
+        }
+    }
+    refuse("Scripts of the console", &problems);
+}
+
 /// Files that git knows, or will know with the next `git add`.
 fn tracked() -> Vec<String> {
     let arguments = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];

@@ -180,7 +180,8 @@ fn load_all(shared: &Shared) {
     };
     thread::scope(|scope| {
         for _ in 1..threads {
-            scope.spawn(work);
+            // Without threads of their own they are loaded here.
+            let _ = thread::Builder::new().spawn_scoped(scope, work);
         }
         work();
     });

@@ -142,6 +142,15 @@ impl Existing {
         }
         self.is_behind = end.is_some_and(|end| end < from) || (end.is_none() && from > 0);
         self.next_offset = end.unwrap_or(from).max(from);
+        // A bad end, or a file that was cut, with nothing whole behind it is no damage by itself.
+        if let Some(point) = left.recovery_point.filter(|&point| self.next_offset < point) {
+            let end = self.next_offset;
+            let why = format!(
+                "it ends at offset {end}, and all before offset {point} was on the disk: records are lost or \
+                 damaged"
+            );
+            return Err(broken(why));
+        }
         Ok(())
     }
 

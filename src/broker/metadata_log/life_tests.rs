@@ -324,6 +324,20 @@ fn what_had_not_reached_the_disk_may_be_torn_and_what_had_may_not() {
     assert_eq!(fs::read(scratch.log_file()).unwrap(), damaged, "nothing is touched");
 }
 
+/// How many topics a start finds.
+fn topics_of(
+    scratch: &Scratch,
+    recovery: Recovery,
+    recovery_point: Option<i64>,
+) -> Result<usize, StartError> {
+    let data = DataDir::open(&scratch.0, 1).unwrap();
+    let keepers = Keepers::spawn().unwrap();
+    let left = Left { recovery, recovery_point };
+    let opened = MetadataLog::open(&data, &Config::default(), left, keepers.clone());
+    keepers.stop();
+    opened.map(|(_, image)| image.topics().count())
+}
+
 #[test]
 fn a_recovery_point_makes_the_torn_end_shorter() {
     let scratch = Scratch::new("point");
@@ -337,16 +351,31 @@ fn a_recovery_point_makes_the_torn_end_shorter() {
     let at = positions(&bytes);
     bytes[at[at.len() - 2].0 + 70] ^= 1;
     fs::write(scratch.log_file(), &bytes).unwrap();
-    let open = |recovery_point| {
-        let data = DataDir::open(&scratch.0, 1).unwrap();
-        let keepers = Keepers::spawn().unwrap();
-        let left = Left { recovery: Recovery::Unclean, recovery_point: Some(recovery_point) };
-        let opened = MetadataLog::open(&data, &Config::default(), left, keepers.clone());
-        keepers.stop();
-        opened.map(|(_, image)| image.topics().count())
-    };
+    let open = |point| topics_of(&scratch, Recovery::Unclean, Some(point));
     assert!(open(end).is_err(), "it was on the disk");
     assert_eq!(open(end - 2).unwrap(), 1);
+}
+
+#[test]
+fn a_log_that_has_lost_its_end_is_refused_and_left_as_it_is() {
+    let scratch = Scratch::new("end");
+    let mut life = Life::begin(&scratch, &[]);
+    life.topic("one", 1);
+    life.topic("two", 2);
+    let end = life.metadata.next_offset();
+    life.crash();
+    let bytes = fs::read(scratch.log_file()).unwrap();
+    let last = positions(&bytes).last().unwrap().0;
+    let mut flipped = bytes.clone();
+    flipped[last + 70] ^= 1;
+    for lost in [flipped, bytes[..last].to_vec()] {
+        fs::write(scratch.log_file(), &lost).unwrap();
+        for recovery in [Recovery::Clean, Recovery::Unclean] {
+            let refused = topics_of(&scratch, recovery, Some(end)).unwrap_err().to_string();
+            assert!(refused.contains("was on the disk"), "{refused}");
+            assert_eq!(fs::read(scratch.log_file()).unwrap(), lost, "nothing is touched");
+        }
+    }
 }
 
 #[test]
@@ -359,14 +388,7 @@ fn a_first_start_that_lost_its_power_begins_anew_unless_there_are_partitions() {
     let mut bytes = fs::read(scratch.log_file()).unwrap();
     bytes[70] ^= 1;
     fs::write(scratch.log_file(), &bytes).unwrap();
-    let open = || {
-        let data = DataDir::open(&scratch.0, 1).unwrap();
-        let keepers = Keepers::spawn().unwrap();
-        let left = Left { recovery: Recovery::Unclean, recovery_point: None };
-        let opened = MetadataLog::open(&data, &Config::default(), left, keepers.clone());
-        keepers.stop();
-        opened.map(|(_, image)| image.topics().count())
-    };
+    let open = || topics_of(&scratch, Recovery::Unclean, None);
     let partition = scratch.0.join("one-0");
     fs::create_dir(&partition).unwrap();
     assert!(open().is_err(), "they would be nobody's");

@@ -23,8 +23,12 @@ pub mod admin;
 mod any_group;
 pub mod classic;
 pub mod consumer;
+#[cfg(test)]
+mod delay_tests;
 mod effects;
 pub mod java;
+#[cfg(test)]
+mod offer_tests;
 pub mod offsets;
 mod room;
 #[cfg(test)]

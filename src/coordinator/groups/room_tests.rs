@@ -30,9 +30,9 @@ impl TopicsView for NoTopics {
 }
 
 /// A shard whose members may take a million bytes, less what is taken elsewhere.
-struct Bench {
+pub(super) struct Bench {
     shard: Shard,
-    settings: Settings,
+    pub(super) settings: Settings,
     elsewhere: usize,
     now: i64,
     ids: u128,
@@ -41,7 +41,7 @@ struct Bench {
 }
 
 impl Bench {
-    fn new() -> Bench {
+    pub(super) fn new() -> Bench {
         let settings = Settings {
             max_member_bytes: 1_000_000,
             initial_rebalance_delay: 0,
@@ -78,33 +78,35 @@ impl Bench {
         effects.replies.into_iter().map(|(_, reply)| reply).collect()
     }
 
-    fn pass(&mut self, ms: i64) {
-        self.now += ms;
-        while self.shard.next_tick().is_some_and(|at| at <= self.now) {
-            self.event(|shard, world, effects| {
+    /// Time passes; what is answered meanwhile.
+    pub(super) fn pass(&mut self, ms: i64) -> Vec<Reply> {
+        let end = self.now + ms;
+        let mut replies = Vec::new();
+        while let Some(at) = self.shard.next_tick().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            replies.extend(self.event(|shard, world, effects| {
                 let _ = shard.tick(world, effects);
-            });
+            }));
         }
+        self.now = end;
+        replies
     }
 
     /// A join with so much metadata; code, id and generation of the answer, if one comes at once.
     fn join(&mut self, group: &str, id: &str, version: i16, metadata: usize) -> JoinReply {
         let metadata = vec![0; metadata];
-        let protocols = [JoinGroupRequestProtocol { name: "p", metadata: &metadata }];
-        let request = JoinGroupRequest {
-            group_id: group,
-            session_timeout_ms: 10_000,
-            rebalance_timeout_ms: 10_000,
-            member_id: id,
-            protocol_type: "mine",
-            protocols: Array::from(&protocols),
-            ..Default::default()
-        };
-        let caller = Caller { client_id: "c", host: "/h", version };
-        let token = Token { worker: 0, key: 0 };
-        let mut replies = self.event(|shard, world, effects| {
-            shard.join(world, caller, &request, token, effects);
-        });
+        self.offer(group, (id, None), version, &[("p", &metadata)])
+    }
+
+    /// A join with these protocols; the same.
+    pub(super) fn offer(
+        &mut self,
+        group: &str,
+        who: (&str, Option<&str>),
+        version: i16,
+        protocols: &[(&str, &[u8])],
+    ) -> JoinReply {
+        let mut replies = self.send_join(group, who, version, protocols);
         if replies.is_empty() {
             // The first phase ends with its time, which is none.
             replies = self.event(|shard, world, effects| {
@@ -117,7 +119,32 @@ impl Bench {
         }
     }
 
-    fn sync(&mut self, group: &str, me: &JoinReply, assignment: usize) -> ErrorCode {
+    /// A join with these protocols; whoever is answered at once.
+    pub(super) fn send_join(
+        &mut self,
+        group: &str,
+        (id, instance): (&str, Option<&str>),
+        version: i16,
+        protocols: &[(&str, &[u8])],
+    ) -> Vec<Reply> {
+        let one = |&(name, metadata)| JoinGroupRequestProtocol { name, metadata };
+        let protocols: Vec<_> = protocols.iter().map(one).collect();
+        let request = JoinGroupRequest {
+            group_id: group,
+            session_timeout_ms: 10_000,
+            rebalance_timeout_ms: 10_000,
+            member_id: id,
+            group_instance_id: instance,
+            protocol_type: "mine",
+            protocols: Array::from(&protocols),
+            ..Default::default()
+        };
+        let caller = Caller { client_id: "c", host: "/h", version };
+        let token = Token { worker: 0, key: 0 };
+        self.event(|shard, world, effects| shard.join(world, caller, &request, token, effects))
+    }
+
+    pub(super) fn sync(&mut self, group: &str, me: &JoinReply, assignment: usize) -> ErrorCode {
         let assignment = vec![0; assignment];
         let given =
             [SyncGroupRequestAssignment { member_id: &me.member_id, assignment: &assignment }];
@@ -138,7 +165,7 @@ impl Bench {
         }
     }
 
-    fn beat(&mut self, group: &str, me: &JoinReply) -> ErrorCode {
+    pub(super) fn beat(&mut self, group: &str, me: &JoinReply) -> ErrorCode {
         let request = HeartbeatRequest {
             group_id: group,
             generation_id: me.generation,

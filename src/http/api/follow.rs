@@ -96,10 +96,12 @@ impl Follow {
     }
 
     /// Whether there is something to read, or to be said. Never blocks: what was read is open.
-    pub(in super::super) fn has_more(&self) -> bool {
-        self.places.iter().any(|Place { partition, next }| {
-            partition.log_if_open().is_none_or(|log| log.offsets().high_watermark > *next)
-        })
+    pub(in super::super) fn has_more(&self, shared: &Shared) -> bool {
+        let is_gone = shared.topics.by_id(self.topic).is_none();
+        is_gone
+            || self.places.iter().any(|Place { partition, next }| {
+                partition.log_if_open().is_none_or(|log| log.offsets().high_watermark > *next)
+            })
     }
 }
 

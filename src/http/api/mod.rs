@@ -62,6 +62,7 @@ pub(super) fn page_at_once(shared: &Shared, facts: &Facts, route: &Route) -> Opt
                 LazyLock::new(|| Response::json(200, &openapi::document()));
             DOCUMENT.clone()
         }
+        Route::Console(asset) => asset.response()?,
         _ => return None,
     };
     Some(page)
@@ -98,7 +99,11 @@ pub(super) fn page(shared: &Arc<Shared>, facts: &Facts, request: &Request) -> Ma
         Route::Clients(query) => clients::clients(shared, query).and_then(|list| ok(&list)),
         Route::Metrics => metrics::metrics(shared).map(Made::from),
         Route::Tail(..) => Err(problem::NOT_FOUND),
-        route @ (Route::Livez | Route::Readyz | Route::Broker | Route::OpenApi) => {
+        route @ (Route::Livez
+        | Route::Readyz
+        | Route::Broker
+        | Route::OpenApi
+        | Route::Console(_)) => {
             let page = page_at_once(shared, facts, route);
             page.map(Made::from).ok_or(problem::NOT_FOUND)
         }

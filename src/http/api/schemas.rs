@@ -61,7 +61,8 @@ fn pages() -> Value {
         }
         object
     };
-    let partition = object(with(range(), json!({"partition": integer()})));
+    let flag = || json!({"type": "boolean"});
+    let partition = object(with(range(), json!({"partition": integer(), "size_bytes": integer()})));
     let group = json!({
         "group_id": text(), "state": text(), "generation_id": integer(),
     });
@@ -83,8 +84,13 @@ fn pages() -> Value {
             "http_port": integer(), "io_threads": integer(), "platform": text(), "log_dir": text(),
             "segment_size": integer(),
         })),
-        "Topics": list(object(with(range(), json!({"name": text(), "partitions": integer()})))),
-        "Topic": object(json!({"name": text(), "partitions": list(partition)})),
+        "Topics": list(object(with(range(), json!({
+            "name": text(), "partitions": integer(), "message_count": integer(),
+            "end_offset_sum": integer(), "size_bytes": integer(), "internal": flag(),
+        })))),
+        "Topic": object(json!({
+            "name": text(), "internal": flag(), "size_bytes": integer(), "partitions": list(partition),
+        })),
         "Groups": list(object(with(group.clone(), json!({"member_count": integer()})))),
         "Group": object(with(group, json!({
             "protocol_type": text(), "protocol_name": text(), "leader_id": text(),

@@ -1,6 +1,8 @@
 //! `GET /v1/topics` and `GET /v1/topics/{name}`
 //!
-//! An end offset is that of what consumers see. A partition that is offline is left out: it has none.
+//! An end offset is that of what consumers see. A partition that is offline is left out: it has none. To StrikeMQ's shape come the bytes
+//! on the disk and, of all partitions together, the offsets that there are (`message_count`: those that were compacted away, and
+//! markers of transactions, count) and that there have ever been (`end_offset_sum`, which only grows).
 
 use super::super::problem::Problem;
 use crate::broker::Shared;
@@ -15,11 +17,17 @@ pub(super) struct Listed {
     partitions: usize,
     start_offset: i64,
     end_offset: i64,
+    message_count: i64,
+    end_offset_sum: i64,
+    size_bytes: u64,
+    internal: bool,
 }
 
 #[derive(Serialize)]
 pub(super) struct Described {
     name: String,
+    internal: bool,
+    size_bytes: u64,
     partitions: Vec<Partition>,
 }
 
@@ -28,6 +36,7 @@ struct Partition {
     partition: i32,
     start_offset: i64,
     end_offset: i64,
+    size_bytes: u64,
 }
 
 /// There is no topic with this name.
@@ -44,12 +53,19 @@ pub(super) fn sorted(shared: &Shared) -> Vec<Arc<Topic>> {
 
 pub(super) fn all(shared: &Shared) -> Vec<Listed> {
     let listed = |topic: &Arc<Topic>| {
-        let ends = || topic.partitions().iter().filter_map(|partition| partition.ends());
+        let ends: Vec<(i64, i64)> =
+            topic.partitions().iter().filter_map(|partition| partition.ends()).collect();
+        let end_offset_sum = ends.iter().fold(0_i64, |sum, (_, end)| sum.saturating_add(*end));
+        let gone = ends.iter().fold(0_i64, |sum, (start, _)| sum.saturating_add(*start));
         Listed {
             name: topic.name.to_string(),
             partitions: topic.partitions().len(),
-            start_offset: ends().map(|(start, _)| start).min().unwrap_or(0),
-            end_offset: ends().map(|(_, end)| end).max().unwrap_or(0),
+            start_offset: ends.iter().map(|(start, _)| *start).min().unwrap_or(0),
+            end_offset: ends.iter().map(|(_, end)| *end).max().unwrap_or(0),
+            message_count: end_offset_sum.saturating_sub(gone),
+            end_offset_sum,
+            size_bytes: topic.partitions().iter().map(|partition| partition.size()).sum(),
+            internal: topic.internal,
         }
     };
     sorted(shared).iter().map(listed).collect()
@@ -59,8 +75,11 @@ pub(super) fn one(shared: &Shared, name: &str) -> Result<Described, Problem> {
     let topic = shared.topics.by_name(name).ok_or_else(unknown)?;
     let row = |partition: &Arc<catalog::Partition>| {
         let (start_offset, end_offset) = partition.ends()?;
-        Some(Partition { partition: partition.index, start_offset, end_offset })
+        let size_bytes = partition.size();
+        Some(Partition { partition: partition.index, start_offset, end_offset, size_bytes })
     };
     let partitions = topic.partitions().iter().filter_map(row).collect();
-    Ok(Described { name: topic.name.to_string(), partitions })
+    let size_bytes = topic.partitions().iter().map(|partition| partition.size()).sum();
+    let (name, internal) = (topic.name.to_string(), topic.internal);
+    Ok(Described { name, internal, size_bytes, partitions })
 }

@@ -9,7 +9,7 @@ use crate::kafka::call::{Call, begin, finish, respond};
 use crate::kafka::service::KafkaService;
 use crate::net::{Context, FileRange, Part, Slot};
 use crate::wire::api::ApiKey;
-use crate::wire::codec::{Array, Message, Records};
+use crate::wire::codec::{Array, Message, Records, Writer};
 use crate::wire::error::ErrorCode;
 use crate::wire::messages::fetch::{
     EpochEndOffset, FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData,
@@ -23,14 +23,18 @@ pub fn send(
     fetch: Fetch,
     outcome: Outcome,
 ) {
-    let (session_id, told) = settle_session(service, &fetch, &outcome);
-    let (places, data) = rows(&fetch, &outcome, &told);
-    let topics = group(&fetch, &places, &data);
-    let response =
-        FetchResponse { session_id, responses: Array::from(&topics), ..Default::default() };
-    begin(ApiKey::Fetch, fetch.version, fetch.correlation_id, &mut service.out);
-    response.encode(&mut service.out, fetch.version);
-    finish(&mut service.out);
+    let (session_id, places) = settle_session(service, &fetch, &outcome);
+    let row = |at: &usize| partition_data(&fetch, &fetch.targets[*at], &outcome.rows[*at]);
+    // One partition is the most common of all requests, and takes no memory.
+    if let [at] = &places[..] {
+        let data = [row(at)];
+        let topic = [topic_row(&fetch.targets[*at], &data)];
+        encode(&fetch, session_id, Array::from(&topic), &mut service.out);
+    } else {
+        let data: Vec<_> = places.iter().map(row).collect();
+        let topics = group(&fetch, &places, &data);
+        encode(&fetch, session_id, Array::from(&topics), &mut service.out);
+    }
     let ranges = places.iter().filter_map(|at| outcome.rows[*at].records.clone());
     reply(service, cx, slot, ranges);
     service.note(slot, fetch.tag);
@@ -60,14 +64,34 @@ fn is_unusual(code: ErrorCode) -> bool {
     !usual.contains(&code)
 }
 
+fn encode(
+    fetch: &Fetch,
+    session_id: i32,
+    responses: Array<'_, FetchableTopicResponse<'_>>,
+    out: &mut Writer,
+) {
+    let response = FetchResponse { session_id, responses, ..Default::default() };
+    begin(ApiKey::Fetch, fetch.version, fetch.correlation_id, out);
+    response.encode(out, fetch.version);
+    finish(out);
+}
+
 /// Sends what is encoded, with the ranges in the places that the encoder left for them.
 fn reply(
     service: &KafkaService,
     cx: &mut Context<'_>,
     slot: Slot,
-    ranges: impl Iterator<Item = FileRange>,
+    mut ranges: impl Iterator<Item = FileRange>,
 ) {
     let (bytes, externals) = (service.out.bytes(), service.out.externals());
+    if let [external] = externals
+        && let Some(range) = ranges.next()
+    {
+        assert_eq!(external.len, range.len, "the place is filled by its own range");
+        let (head, tail) = bytes.split_at(external.at);
+        cx.reply(slot, &[Part::Bytes(head), Part::File(range), Part::Bytes(tail)]);
+        return;
+    }
     let mut parts = Vec::with_capacity(2 * externals.len() + 1);
     let mut sent = 0;
     for (external, range) in externals.iter().zip(ranges) {
@@ -119,9 +143,9 @@ pub fn refuse_whole(
     respond(call, &response, &mut service.out);
 }
 
-/// Which rows are told, and the session id to tell. Opens the session of a full fetch.
-fn settle_session(service: &KafkaService, fetch: &Fetch, outcome: &Outcome) -> (i32, Vec<bool>) {
-    let all = || vec![true; outcome.rows.len()];
+/// The session id to tell, and the places of the rows that are told. Opens the session of a full fetch.
+fn settle_session(service: &KafkaService, fetch: &Fetch, outcome: &Outcome) -> (i32, Vec<usize>) {
+    let all = || (0..outcome.rows.len()).collect();
     match &fetch.mode {
         Mode::Sessionless => (0, all()),
         Mode::Opening => {
@@ -137,11 +161,13 @@ fn settle_session(service: &KafkaService, fetch: &Fetch, outcome: &Outcome) -> (
         }
         Mode::Incremental(session) => {
             let mut session = session.lock().unwrap_or_else(PoisonError::into_inner);
-            let tell = |(target, row): (&Target, &Row)| {
-                session.must_tell(&target.asked.topic, target.asked.index, told(row))
+            let mut tell = |(at, (target, row)): (usize, (&Target, &Row))| {
+                let asked = &target.asked;
+                session.must_tell(&asked.topic, asked.index, told(row)).then_some(at)
             };
-            let rows = fetch.targets.iter().zip(&outcome.rows).map(tell).collect();
-            (session.id, rows)
+            let rows = fetch.targets.iter().zip(&outcome.rows).enumerate();
+            let places = rows.filter_map(&mut tell).collect();
+            (session.id, places)
         }
     }
 }
@@ -153,19 +179,6 @@ fn told(row: &Row) -> Told {
         high_watermark: row.high_watermark,
         log_start: row.log_start,
     }
-}
-
-/// The rows that are told, and the place of each in the outcome.
-fn rows<'a>(
-    fetch: &Fetch,
-    outcome: &'a Outcome,
-    told: &[bool],
-) -> (Vec<usize>, Vec<PartitionData<'a>>) {
-    let told = told.iter().enumerate().filter(|(_, told)| **told).map(|(at, _)| at);
-    let places: Vec<usize> = told.collect();
-    let row = |at: &usize| partition_data(fetch, &fetch.targets[*at], &outcome.rows[*at]);
-    let data = places.iter().map(row).collect();
-    (places, data)
 }
 
 fn partition_data<'a>(fetch: &Fetch, target: &Target, row: &'a Row) -> PartitionData<'a> {
@@ -208,12 +221,13 @@ fn group<'a>(
         let first = &fetch.targets[places[start]];
         let same = |at: &&usize| fetch.targets[**at].asked.topic == first.asked.topic;
         let end = start + places[start..].iter().take_while(same).count();
-        topics.push(FetchableTopicResponse {
-            topic: &first.name,
-            topic_id: first.topic_id,
-            partitions: Array::from(&data[start..end]),
-        });
+        topics.push(topic_row(first, &data[start..end]));
         start = end;
     }
     topics
+}
+
+fn topic_row<'a>(target: &'a Target, data: &'a [PartitionData<'a>]) -> FetchableTopicResponse<'a> {
+    let partitions = Array::from(data);
+    FetchableTopicResponse { topic: &target.name, topic_id: target.topic_id, partitions }
 }

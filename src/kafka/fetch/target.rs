@@ -8,6 +8,7 @@ use super::check_isolation;
 use crate::broker::{SessionPartition, Shared, SharedSession, Tag, TopicKey};
 use crate::catalog::{Partition, Topic};
 use crate::kafka::call::Call;
+use crate::kafka::twice::all_differ;
 use crate::wire::error::ErrorCode;
 use crate::wire::messages::fetch::{FetchPartition, FetchRequest, FetchTopic};
 use crate::wire::uuid::Uuid;
@@ -104,7 +105,7 @@ impl Fetch {
         }
         let uses_ids = call.version() >= IDS_FROM;
         let (asked, mode) = open_mode(shared, request, uses_ids, now)?;
-        let mut names = Names { shared, uses_ids, known: HashMap::new() };
+        let mut names = Names { shared, uses_ids, last: None };
         let replica = if call.version() >= 15 {
             request.replica_state.replica_id
         } else {
@@ -209,7 +210,8 @@ fn session_partition(
 /// A partition that is named twice counts once, as it is named last (Kafka keeps a map).
 fn last_mentions(asked: impl Iterator<Item = SessionPartition>) -> Vec<SessionPartition> {
     let mut unique: Vec<SessionPartition> = asked.collect();
-    if unique.len() > 1 {
+    let named = unique.iter().map(|partition| (&partition.topic, partition.index));
+    if unique.len() > 1 && !all_differ(named) {
         let mut seen: HashMap<(TopicKey, i32), usize> = HashMap::with_capacity(unique.len());
         let mut kept: Vec<SessionPartition> = Vec::with_capacity(unique.len());
         for partition in unique {
@@ -228,28 +230,26 @@ fn last_mentions(asked: impl Iterator<Item = SessionPartition>) -> Vec<SessionPa
     unique
 }
 
-/// Topics looked up once per request.
+/// Topics, looked up once for partitions of one that follow each other.
 struct Names<'a> {
     shared: &'a Shared,
     uses_ids: bool,
-    known: HashMap<TopicKey, Option<Arc<Topic>>>,
+    last: Option<(TopicKey, Option<Arc<Topic>>)>,
 }
 
 impl Names<'_> {
     fn topic(&mut self, key: &TopicKey) -> Option<Arc<Topic>> {
-        let shared = self.shared;
-        let find = || match key {
-            TopicKey::Name(name) => shared.topics.by_name(name),
-            TopicKey::Id(id) => shared.topics.by_id(*id),
-        };
-        match self.known.get(key) {
-            Some(known) => known.clone(),
-            None => {
-                let found = find();
-                self.known.insert(key.clone(), found.clone());
-                found
-            }
+        if let Some((last, found)) = &self.last
+            && last == key
+        {
+            return found.clone();
         }
+        let found = match key {
+            TopicKey::Name(name) => self.shared.topics.by_name(name),
+            TopicKey::Id(id) => self.shared.topics.by_id(*id),
+        };
+        self.last = Some((key.clone(), found.clone()));
+        found
     }
 
     fn resolve(&mut self, asked: SessionPartition, follower: bool) -> Target {

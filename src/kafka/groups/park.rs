@@ -200,6 +200,9 @@ fn deliver_one(service: &mut KafkaService, cx: &mut Context<'_>, token: Token, r
 
 /// Sends what has gathered for other workers.
 pub fn send(service: &mut KafkaService) {
+    if service.group_replies.is_empty() {
+        return;
+    }
     for (worker, replies) in std::mem::take(&mut service.group_replies) {
         service.shared.tell_answer(worker, WorkerMessage::Groups(replies, None));
     }

@@ -1,6 +1,5 @@
 //! The answer to a Produce request: one row for each partition.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::broker::Tag;
@@ -16,7 +15,9 @@ use crate::wire::uuid::Uuid;
 
 /// What became of one partition's batch.
 #[derive(Default)]
-pub(super) struct Outcome {
+pub struct Outcome {
+    /// The place of its topic among those of the request, where it is named first.
+    pub(super) topic: usize,
     pub(super) index: i32,
     pub(super) code: ErrorCode,
     pub(super) base_offset: i64,
@@ -44,40 +45,23 @@ impl Outcome {
     }
 
     /// The outcome after the flush that was waited for.
-    fn after_flush(self) -> Self {
+    pub(super) fn after_flush(self) -> Self {
         match &self.unflushed {
-            Some(batch) if !batch.partition.is_flushed(batch.to) => {
-                Self::failed(self.index, ErrorCode::KAFKA_STORAGE_ERROR)
-            }
+            Some(batch) if !batch.partition.is_flushed(batch.to) => Self {
+                topic: self.topic,
+                ..Self::failed(self.index, ErrorCode::KAFKA_STORAGE_ERROR)
+            },
             _ => self,
         }
     }
 }
 
-/// What became of one topic's batches.
-pub(super) struct Row<'r> {
-    pub(super) name: Cow<'r, str>,
-    pub(super) topic_id: Uuid,
-    pub(super) outcomes: Vec<Outcome>,
-}
+/// A topic of a request: its name, and its id.
+pub(super) type Named<'r> = (&'r str, Uuid);
 
-impl Row<'_> {
-    /// The same, to be kept.
-    pub(super) fn into_owned(self) -> Row<'static> {
-        let Row { name, topic_id, outcomes } = self;
-        Row { name: Cow::Owned(name.into_owned()), topic_id, outcomes }
-    }
-
-    /// The row after the flushes that were waited for.
-    pub(super) fn after_flush(self) -> Self {
-        let outcomes = self.outcomes.into_iter().map(Outcome::after_flush).collect();
-        Row { outcomes, ..self }
-    }
-
-    /// The batches that are not on the disk yet.
-    pub(super) fn unflushed(&self) -> impl Iterator<Item = &Unflushed> {
-        self.outcomes.iter().filter_map(|outcome| outcome.unflushed.as_ref())
-    }
+/// The batches that are not on the disk yet.
+pub(super) fn unflushed(outcomes: &[Outcome]) -> impl Iterator<Item = &Unflushed> {
+    outcomes.iter().filter_map(|outcome| outcome.unflushed.as_ref())
 }
 
 /// What the head of an answer needs of its request.
@@ -93,62 +77,77 @@ impl From<&Call<'_>> for Head {
     }
 }
 
-/// Writes the frame.
-pub(super) fn encode(head: Head, topics: &[Row<'_>], throttle_time_ms: i32, out: &mut Writer) {
-    let errors: Vec<_> = topics.iter().map(|topic| error_rows(&topic.outcomes)).collect();
-    let mut partitions = Vec::with_capacity(topics.len());
-    for (topic, errors) in topics.iter().zip(&errors) {
-        partitions.push(partition_rows(&topic.outcomes, errors));
+/// Writes the frame. Outcomes are in the order of their topics; what has none is not told.
+pub(super) fn encode<'r>(
+    head: Head,
+    topics: impl Iterator<Item = Named<'r>>,
+    outcomes: &[Outcome],
+    throttle_time_ms: i32,
+    out: &mut Writer,
+) {
+    let mut topics = topics.enumerate();
+    let mut named = |at: usize| topics.find(|(place, _)| *place == at).unwrap_or_default().1;
+    // One partition is the most common of all requests, and takes no memory.
+    if let [outcome] = outcomes
+        && outcome.record_errors.is_empty()
+    {
+        let partition = [partition_row(outcome, Array::default())];
+        let row = [topic_row(named(outcome.topic), Array::from(&partition))];
+        return encode_rows(head, Array::from(&row), throttle_time_ms, out);
     }
-    let mut rows = Vec::with_capacity(topics.len());
-    for (topic, partitions) in topics.iter().zip(&partitions) {
-        let partition_responses = Array::from(partitions);
-        rows.push(TopicProduceResponse {
-            name: &topic.name,
-            topic_id: topic.topic_id,
-            partition_responses,
-        });
+    let errors: Vec<_> = outcomes.iter().map(error_rows).collect();
+    let partition = |(outcome, errors)| partition_row(outcome, Array::from(errors));
+    let partitions: Vec<_> = outcomes.iter().zip(&errors).map(partition).collect();
+    let mut rows = Vec::new();
+    let mut rest = &partitions[..];
+    for of_topic in outcomes.chunk_by(|one, next| one.topic == next.topic) {
+        let (row, behind) = rest.split_at(of_topic.len());
+        rows.push(topic_row(named(of_topic[0].topic), Array::from(row)));
+        rest = behind;
     }
-    let responses = Array::from(&rows);
+    encode_rows(head, Array::from(&rows), throttle_time_ms, out);
+}
+
+fn encode_rows(
+    head: Head,
+    responses: Array<'_, TopicProduceResponse<'_>>,
+    throttle_time_ms: i32,
+    out: &mut Writer,
+) {
     let response = ProduceResponse { responses, throttle_time_ms, ..Default::default() };
     begin(ApiKey::Produce, head.tag.version, head.correlation_id, out);
     response.encode(out, head.tag.version);
     finish(out);
 }
 
-/// The rows of refused records, by partition; nothing at all when no record was refused.
-fn error_rows(outcomes: &[Outcome]) -> Vec<Vec<BatchIndexAndErrorMessage<'_>>> {
-    if outcomes.iter().all(|outcome| outcome.record_errors.is_empty()) {
-        return Vec::new();
-    }
-    let mut all = Vec::with_capacity(outcomes.len());
-    for outcome in outcomes {
-        let mut rows = Vec::with_capacity(outcome.record_errors.len());
-        for (batch_index, message) in &outcome.record_errors {
-            let batch_index_error_message = message.as_deref();
-            rows.push(BatchIndexAndErrorMessage {
-                batch_index: *batch_index,
-                batch_index_error_message,
-            });
-        }
-        all.push(rows);
-    }
-    all
+fn topic_row<'a>(
+    (name, topic_id): Named<'a>,
+    partition_responses: Array<'a, PartitionProduceResponse<'a>>,
+) -> TopicProduceResponse<'a> {
+    TopicProduceResponse { name, topic_id, partition_responses }
 }
 
-fn partition_rows<'a>(
-    outcomes: &'a [Outcome],
-    errors: &'a [Vec<BatchIndexAndErrorMessage<'a>>],
-) -> Vec<PartitionProduceResponse<'a>> {
-    let row = |(at, outcome): (usize, &'a Outcome)| PartitionProduceResponse {
+/// The rows of refused records.
+fn error_rows(outcome: &Outcome) -> Vec<BatchIndexAndErrorMessage<'_>> {
+    let rows = outcome.record_errors.iter().map(|(at, message)| BatchIndexAndErrorMessage {
+        batch_index: *at,
+        batch_index_error_message: message.as_deref(),
+    });
+    rows.collect()
+}
+
+fn partition_row<'a>(
+    outcome: &'a Outcome,
+    record_errors: Array<'a, BatchIndexAndErrorMessage<'a>>,
+) -> PartitionProduceResponse<'a> {
+    PartitionProduceResponse {
         index: outcome.index,
         error_code: outcome.code,
         base_offset: outcome.base_offset,
         log_append_time_ms: outcome.log_append_time_ms,
         log_start_offset: outcome.log_start_offset,
-        record_errors: errors.get(at).map_or_else(Array::default, Array::from),
+        record_errors,
         error_message: outcome.message.as_deref(),
         ..Default::default()
-    };
-    outcomes.iter().enumerate().map(row).collect()
+    }
 }

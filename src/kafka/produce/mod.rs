@@ -15,13 +15,15 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use answer::{Outcome, Row, Unflushed, encode};
+use answer::{Named, Unflushed, encode, unflushed};
 
+pub use answer::Outcome;
 pub use park::{ParkedProduce, answer as answer_parked, leave};
 
 use super::call::{Call, decode};
 use super::service::{KafkaService, refuse};
 use super::throttle::{Debt, mute};
+use super::twice::all_differ;
 use super::wakes::Wakes;
 use crate::broker::{Shared, now_ms};
 use crate::catalog::{Partition, Topic};
@@ -31,13 +33,14 @@ use crate::net::{Context, Flow, Slot};
 use crate::wire::codec::{Reader, Records};
 use crate::wire::error::ErrorCode;
 use crate::wire::messages::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
-use crate::wire::records::Batch;
-use crate::wire::uuid::Uuid;
+use crate::wire::records::{Attributes, Batch, BatchHeader};
 
 /// The client id whose bearer may write internal topics (Kafka's `AdminUtils.ADMIN_CLIENT_ID`).
 const ADMIN_CLIENT_ID: &str = "__admin_client";
 /// From this version on topics are named by id.
 const IDS_FROM: i16 = 13;
+/// Outcomes that a worker keeps memory for.
+const KEPT_OUTCOMES: usize = 256;
 
 /// Serves a Produce request.
 pub fn serve(
@@ -52,11 +55,70 @@ pub fn serve(
         Ok(request) => request,
         Err(why) => return refuse(call, &why),
     };
-    let asked: Vec<TopicProduceData<'_>> = request.topic_data.iter().collect();
-    let refusal = refuse_whole(&request, &asked);
-    let mentions = LastMentions::of(&asked);
-    let mut places: HashMap<TopicKey<'_>, usize> = HashMap::new();
-    let mut failed = false;
+    let one = [request.topic_data.iter().next().unwrap_or_default()];
+    let many: Vec<_>;
+    let asked: &[TopicProduceData<'_>] = match request.topic_data.len() {
+        1 => &one,
+        _ => {
+            many = request.topic_data.iter().collect();
+            &many
+        }
+    };
+    let outcomes = std::mem::take(&mut service.outcomes);
+    let (outcomes, bytes) = append_all(service, call, &request, asked, outcomes);
+    let topics = asked.iter().map(key);
+    let waits = unflushed(&outcomes).next().is_some();
+    if waits && request.acks != 0 {
+        return park::park(service, cx, call, slot, topics, outcomes);
+    }
+    let throttle_ms = debt.charge(service.shared.price_of(bytes));
+    if request.acks == 0 {
+        if waits {
+            park::flush_only(service, &outcomes);
+        }
+        let failed = outcomes.iter().any(|outcome| outcome.code.is_error());
+        cx.skip(slot);
+        note_unanswered(service, call, slot, &outcomes);
+        keep(service, outcomes);
+        let why = "a Produce request with acks=0 that could not be served in full";
+        return match failed {
+            true => Flow::Close(Cow::Borrowed(why)),
+            false => mute(service, cx, slot.conn(), throttle_ms),
+        };
+    }
+    encode(call.into(), topics, &outcomes, throttle_ms, &mut service.out);
+    keep(service, outcomes);
+    service.answer(cx, slot, call.tag());
+    mute(service, cx, slot.conn(), throttle_ms)
+}
+
+/// Counts a request that has no answer, and what the answer would have told.
+fn note_unanswered(service: &mut KafkaService, call: &Call<'_>, slot: Slot, outcomes: &[Outcome]) {
+    service.out.clear();
+    for outcome in outcomes.iter().filter(|outcome| outcome.code.is_error()) {
+        service.out.count_error(outcome.code, 1);
+    }
+    service.note(slot, call.tag());
+}
+
+/// Keeps the memory for the next request, but not that of a large one.
+fn keep(service: &mut KafkaService, mut outcomes: Vec<Outcome>) {
+    outcomes.clear();
+    outcomes.shrink_to(KEPT_OUTCOMES);
+    service.outcomes = outcomes;
+}
+
+/// Appends what may be appended; gives what became of each batch, in the order of topics, and the bytes that
+/// are to be paid for.
+fn append_all(
+    service: &mut KafkaService,
+    call: &Call<'_>,
+    request: &ProduceRequest<'_>,
+    asked: &[TopicProduceData<'_>],
+    outcomes: Vec<Outcome>,
+) -> (Vec<Outcome>, u64) {
+    let refusal = refuse_whole(request, asked);
+    let mentions = LastMentions::of(asked);
     let mut append = Append {
         shared: &service.shared,
         wakes: &mut service.wakes,
@@ -64,72 +126,42 @@ pub fn serve(
         call,
         acks: request.acks,
         bytes: 0,
+        outcomes,
     };
-    let mut topics: Vec<Row<'_>> = Vec::with_capacity(asked.len());
-    for (at, &topic) in asked.iter().enumerate() {
+    let mut places = HashMap::new();
+    let mut is_sorted = true;
+    for (at, topic) in asked.iter().enumerate() {
         if topic.partition_data.is_empty() {
             continue;
         }
-        let is_last = |partition, index| mentions.is_last(&topic, partition, (at, index));
-        let outcomes = append.topic(&topic, refusal, is_last);
-        failed |= append.has_failed(&topic, &outcomes);
         // One row for a topic, however often named.
-        let place = match asked.len() {
-            1 => topics.len(),
-            _ => *places.entry(key(&topic)).or_insert(topics.len()),
+        let place = match asked {
+            [_] => at,
+            _ => *places.entry(key(topic)).or_insert(at),
         };
-        match topics.get_mut(place) {
-            Some(row) => row.outcomes.extend(outcomes),
-            None => topics.push(Row {
-                name: Cow::Borrowed(topic.name),
-                topic_id: topic.topic_id,
-                outcomes,
-            }),
-        }
+        is_sorted &= place == at;
+        append.topic(topic, place, refusal, |partition, index| {
+            mentions.is_last(topic, partition, (at, index))
+        });
     }
-    let bytes = append.bytes;
-    let waits = topics.iter().flat_map(Row::unflushed).next().is_some();
-    if waits && request.acks != 0 {
-        return park::park(service, cx, call, slot, topics);
+    append.count_failures(asked);
+    let Append { mut outcomes, bytes, .. } = append;
+    if !is_sorted {
+        outcomes.sort_by_key(|outcome| outcome.topic);
     }
-    let throttle_ms = debt.charge(service.shared.price_of(bytes));
-    if request.acks == 0 {
-        if waits {
-            park::flush_only(service, &topics);
-        }
-        cx.skip(slot);
-        note_unanswered(service, call, slot, &topics);
-        let why = "a Produce request with acks=0 that could not be served in full";
-        return match failed {
-            true => Flow::Close(Cow::Borrowed(why)),
-            false => mute(service, cx, slot.conn(), throttle_ms),
-        };
-    }
-    encode(call.into(), &topics, throttle_ms, &mut service.out);
-    service.answer(cx, slot, call.tag());
-    mute(service, cx, slot.conn(), throttle_ms)
-}
-
-/// Counts a request that has no answer, and what the answer would have told.
-fn note_unanswered(service: &mut KafkaService, call: &Call<'_>, slot: Slot, topics: &[Row<'_>]) {
-    service.out.clear();
-    let codes = topics.iter().flat_map(|topic| &topic.outcomes).map(|outcome| outcome.code);
-    for code in codes.filter(|code| code.is_error()) {
-        service.out.count_error(code, 1);
-    }
-    service.note(slot, call.tag());
+    (outcomes, bytes)
 }
 
 /// Errors that concern every partition of a request.
 fn refuse_whole(request: &ProduceRequest<'_>, asked: &[TopicProduceData<'_>]) -> Option<ErrorCode> {
     let transactional = || {
         let batches = asked.iter().flat_map(|topic| topic.partition_data.iter());
-        batches
-            .filter_map(|data| match data.records {
-                Some(Records::Bytes(bytes)) => Batch::parse(bytes).ok(),
-                _ => None,
-            })
-            .any(|(batch, _)| batch.attributes().is_transactional())
+        let mut bytes = batches.filter_map(|data| data.records?.bytes());
+        // A look at one bit spares nearly all of them the reading of their headers.
+        bytes.any(|bytes| {
+            BatchHeader::attributes_in(bytes).is_some_and(Attributes::is_transactional)
+                && Batch::parse(bytes).is_ok()
+        })
     };
     if request.transactional_id.is_none() && transactional() {
         return Some(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
@@ -137,23 +169,28 @@ fn refuse_whole(request: &ProduceRequest<'_>, asked: &[TopicProduceData<'_>]) ->
     None
 }
 
-type TopicKey<'r> = (&'r str, Uuid);
-
-fn key<'r>(topic: &TopicProduceData<'r>) -> TopicKey<'r> {
+fn key<'r>(topic: &TopicProduceData<'r>) -> Named<'r> {
     (topic.name, topic.topic_id)
 }
 
 /// Where each partition is named last, if some is named twice: it counts once, as it is named last,
 /// for Kafka keeps a map. No client does that; the check must cost next to nothing.
 #[derive(Default)]
-struct LastMentions<'r>(Option<HashMap<(TopicKey<'r>, i32), (usize, usize)>>);
+struct LastMentions<'r>(Option<HashMap<(Named<'r>, i32), (usize, usize)>>);
 
 impl<'r> LastMentions<'r> {
     fn of(asked: &[TopicProduceData<'r>]) -> Self {
-        let count: usize = asked.iter().map(|topic| topic.partition_data.len()).sum();
-        if count < 2 {
+        if matches!(asked, [topic] if topic.partition_data.len() == 1) {
             return Self::default();
         }
+        let of_topic = |topic: &TopicProduceData<'r>| {
+            let name = key(topic);
+            topic.partition_data.iter().map(move |data| (name, data.index))
+        };
+        if all_differ(asked.iter().flat_map(of_topic)) {
+            return Self::default();
+        }
+        let count = asked.iter().map(|topic| topic.partition_data.len()).sum();
         let mut places = HashMap::with_capacity(count);
         for (at, topic) in asked.iter().enumerate() {
             for (index, data) in topic.partition_data.iter().enumerate() {
@@ -172,6 +209,7 @@ impl<'r> LastMentions<'r> {
 /// Whether an error counts as a failure of the broker's: the usual ones do not, as in Kafka (`appendRecordsToLeader`).
 fn is_unusual(code: ErrorCode) -> bool {
     let usual = [
+        ErrorCode::NONE,
         ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
         ErrorCode::NOT_LEADER_OR_FOLLOWER,
         ErrorCode::MESSAGE_TOO_LARGE,
@@ -191,29 +229,31 @@ struct Append<'a> {
     acks: i16,
     /// What was appended and is left to be written back in time, or that nobody waits for.
     bytes: u64,
+    outcomes: Vec<Outcome>,
 }
 
 impl Append<'_> {
+    /// Appends to one topic; `place` is where the request names it first.
     fn topic(
         &mut self,
         data: &TopicProduceData<'_>,
+        place: usize,
         refusal: Option<ErrorCode>,
         is_last: impl Fn(i32, usize) -> bool,
-    ) -> Vec<Outcome> {
+    ) {
         let topic = refusal.map_or_else(|| self.find(data), Err);
         let config = topic.as_ref().ok().map(|topic| topic.config());
-        let mut outcomes = Vec::with_capacity(data.partition_data.len());
         for (at, partition) in data.partition_data.iter().enumerate() {
             if !is_last(partition.index, at) {
                 continue;
             }
-            outcomes.push(match (&topic, &config) {
+            let outcome = match (&topic, &config) {
                 (Ok(topic), Some(config)) => self.partition(topic, config, &partition),
                 (Err(code), _) => Outcome::failed(partition.index, *code),
                 (Ok(_), None) => Outcome::failed(partition.index, ErrorCode::UNKNOWN_SERVER_ERROR),
-            });
+            };
+            self.outcomes.push(Outcome { topic: place, ..outcome });
         }
-        outcomes
     }
 
     fn find(&self, data: &TopicProduceData<'_>) -> Result<Arc<Topic>, ErrorCode> {
@@ -250,18 +290,15 @@ impl Append<'_> {
         self.append(topic, config, partition, bytes)
     }
 
-    /// Whether something was refused. What of it Kafka counts as a failure is counted.
-    fn has_failed(&self, data: &TopicProduceData<'_>, outcomes: &[Outcome]) -> bool {
-        let mut failed = outcomes.iter().filter(|outcome| outcome.code.is_error()).peekable();
-        let has_failed = failed.peek().is_some();
-        for outcome in failed.filter(|outcome| is_unusual(outcome.code)) {
-            let topic = self.find(data).ok();
+    /// Counts what Kafka counts as a failure.
+    fn count_failures(&self, asked: &[TopicProduceData<'_>]) {
+        for outcome in self.outcomes.iter().filter(|outcome| is_unusual(outcome.code)) {
+            let topic = asked.get(outcome.topic).and_then(|data| self.find(data).ok());
             let partition = topic.as_ref().and_then(|topic| topic.partition(outcome.index));
             if let Some(traffic) = partition.and_then(|partition| partition.traffic()) {
                 traffic.produce_failed();
             }
         }
-        has_failed
     }
 
     fn append(

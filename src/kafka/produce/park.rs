@@ -7,17 +7,19 @@
 
 use std::sync::Arc;
 
-use super::answer::{Head, Row, encode};
+use super::answer::{Head, Named, Outcome, encode, unflushed};
 use crate::kafka::call::Call;
 use crate::kafka::service::{KafkaService, ParkedRequest};
 use crate::log::FlushTicket;
 use crate::net::{ConnId, Context, Flow, Slot};
+use crate::wire::uuid::Uuid;
 
 /// A request that waits for the disk.
 pub struct ParkedProduce {
     slot: Slot,
     head: Head,
-    rows: Vec<Row<'static>>,
+    topics: Vec<(String, Uuid)>,
+    outcomes: Vec<Outcome>,
 }
 
 impl ParkedProduce {
@@ -28,23 +30,24 @@ impl ParkedProduce {
 }
 
 /// Has everything that is not on the disk flushed; nobody waits for it (acks=0).
-pub(super) fn flush_only(service: &mut KafkaService, rows: &[Row<'_>]) {
-    register(service, rows, None);
+pub(super) fn flush_only(service: &mut KafkaService, outcomes: &[Outcome]) {
+    register(service, outcomes, None);
 }
 
 /// Parks the request, unless all is on the disk by now.
-pub(super) fn park(
+pub(super) fn park<'r>(
     service: &mut KafkaService,
     cx: &mut Context<'_>,
     call: &Call<'_>,
     slot: Slot,
-    rows: Vec<Row<'_>>,
+    topics: impl Iterator<Item = Named<'r>>,
+    outcomes: Vec<Outcome>,
 ) -> Flow {
     let key = service.parked.reserve();
     let ticket = FlushTicket::new(service.worker, key);
-    register(service, &rows, Some(&ticket));
-    let rows = rows.into_iter().map(Row::into_owned).collect();
-    let parked = ParkedProduce { slot, head: call.into(), rows };
+    register(service, &outcomes, Some(&ticket));
+    let topics = topics.map(|(name, id)| (name.to_owned(), id)).collect();
+    let parked = ParkedProduce { slot, head: call.into(), topics, outcomes };
     if ticket.settle() {
         service.parked.take(key);
         answer(service, cx, parked);
@@ -57,8 +60,8 @@ pub(super) fn park(
     Flow::Next
 }
 
-fn register(service: &mut KafkaService, rows: &[Row<'_>], ticket: Option<&Arc<FlushTicket>>) {
-    for batch in rows.iter().flat_map(Row::unflushed) {
+fn register(service: &mut KafkaService, outcomes: &[Outcome], ticket: Option<&Arc<FlushTicket>>) {
+    for batch in unflushed(outcomes) {
         batch.partition.await_flush(batch.bytes, ticket.cloned());
         service.to_flush.push(batch.partition.clone());
     }
@@ -66,9 +69,10 @@ fn register(service: &mut KafkaService, rows: &[Row<'_>], ticket: Option<&Arc<Fl
 
 /// Answers a request whose flushes are over. What is not on the disk then has failed.
 pub fn answer(service: &mut KafkaService, cx: &mut Context<'_>, parked: ParkedProduce) {
-    let ParkedProduce { slot, head, rows } = parked;
-    let rows: Vec<_> = rows.into_iter().map(Row::after_flush).collect();
-    encode(head, &rows, 0, &mut service.out);
+    let ParkedProduce { slot, head, topics, outcomes } = parked;
+    let outcomes: Vec<_> = outcomes.into_iter().map(Outcome::after_flush).collect();
+    let topics = topics.iter().map(|(name, id)| (&name[..], *id));
+    encode(head, topics, &outcomes, 0, &mut service.out);
     service.answer(cx, slot, head.tag);
 }
 

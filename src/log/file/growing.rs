@@ -145,10 +145,16 @@ impl GrowingFile {
     }
 
     /// The mapping, made when it is first needed: an idle partition has none.
+    #[inline]
     pub(super) fn map(&self) -> io::Result<&Mapping> {
-        if let Some(map) = self.map.get() {
-            return Ok(map);
+        match self.map.get() {
+            Some(map) => Ok(map),
+            None => self.make_map(),
         }
+    }
+
+    #[cold]
+    fn make_map(&self) -> io::Result<&Mapping> {
         let _once = self.lock();
         if self.map.get().is_none() {
             let len = usize::try_from(self.capacity).map_err(|_| io::ErrorKind::OutOfMemory)?;

@@ -1,11 +1,12 @@
 //! Arrays: lazy over the wire, a slice when built here, or elements that are encoded already.
 //!
 //! Decoding walks an array once, to check it and to find its end, and keeps the bytes; iteration
-//! decodes the elements again, one at a time. So nothing is allocated, whatever the count says. No
-//! element of any message is empty, so the walk ends with the bytes, not with the count.
+//! decodes the elements again, one at a time. So nothing is allocated, whatever the count says. The first
+//! element is kept as it was decoded: most arrays of requests have no second one, and in those that lie in each
+//! other every level would decode all below it once more. No element of any message is empty, so the walk ends
+//! with the bytes, not with the count.
 
 use std::fmt;
-use std::marker::PhantomData;
 
 use super::value::read_required;
 use super::{DecodeError, Form, Message, Nullable, Reader, Reason, Value, Writer};
@@ -14,7 +15,7 @@ use crate::wire::schema::Type;
 /// Elements in the order in which they are on the wire.
 pub enum Array<'a, T> {
     /// From a decoder: checked, not yet taken apart.
-    Wire(Wire<'a>),
+    Wire(Wire<'a, T>),
     /// Encoded one by one before; copied through.
     Encoded(Encoded<'a>),
     /// Built here.
@@ -23,8 +24,11 @@ pub enum Array<'a, T> {
 
 /// Checked elements that stay in the input. Only decoders make it.
 #[derive(Clone, Copy)]
-pub struct Wire<'a> {
-    bytes: &'a [u8],
+pub struct Wire<'a, T> {
+    /// The first element, unless there is none or all are of one size, which are read fast.
+    first: Option<T>,
+    /// The elements behind it.
+    rest: &'a [u8],
     count: usize,
     form: Form,
 }
@@ -37,14 +41,14 @@ pub struct Encoded<'a> {
     version: i16,
 }
 
-impl<T> Clone for Array<'_, T> {
+impl<T: Copy> Clone for Array<'_, T> {
     #[inline]
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T> Copy for Array<'_, T> {}
+impl<T: Copy> Copy for Array<'_, T> {}
 
 impl<T> Default for Array<'_, T> {
     #[inline]
@@ -106,8 +110,8 @@ impl<'a, T: Value<'a>> Array<'a, T> {
     #[inline]
     pub fn iter(&self) -> Iter<'a, T> {
         match *self {
-            Array::Wire(Wire { bytes, count, form }) => {
-                Iter::Wire { reader: Reader::new(bytes), left: count, form, of: PhantomData }
+            Array::Wire(Wire { first, rest, count, form }) => {
+                Iter::Wire { first, reader: Reader::new(rest), left: count, form }
             }
             Array::Encoded(_) => Iter::Slice([].iter()),
             Array::Slice(elements) => Iter::Slice(elements.iter()),
@@ -129,7 +133,7 @@ impl<'a, T: Value<'a>> IntoIterator for Array<'a, T> {
 pub enum Iter<'a, T> {
     /// Decodes.
     #[doc(hidden)]
-    Wire { reader: Reader<'a>, left: usize, form: Form, of: PhantomData<T> },
+    Wire { first: Option<T>, reader: Reader<'a>, left: usize, form: Form },
     /// Copies.
     #[doc(hidden)]
     Slice(std::slice::Iter<'a, T>),
@@ -141,8 +145,11 @@ impl<'a, T: Value<'a>> Iterator for Iter<'a, T> {
     #[inline]
     fn next(&mut self) -> Option<T> {
         match self {
-            Iter::Wire { reader, left, form, .. } => {
+            Iter::Wire { first, reader, left, form } => {
                 *left = left.checked_sub(1)?;
+                if let Some(first) = first.take() {
+                    return Some(first);
+                }
                 let element = T::read(reader, *form);
                 // The decoder has walked these very bytes before.
                 debug_assert!(element.is_ok(), "a checked element does not decode");
@@ -219,8 +226,8 @@ impl<'a, T: Value<'a>> Nullable<'a> for Array<'a, T> {
         if count > left {
             return Err(DecodeError::new(at, Reason::TooManyElements { count, left }));
         }
-        let bytes = walk::<T>(r, count, plain(form))?;
-        Ok(Some(Array::Wire(Wire { bytes, count, form: plain(form) })))
+        let (first, rest) = walk::<T>(r, count, plain(form))?;
+        Ok(Some(Array::Wire(Wire { first, rest, count, form: plain(form) })))
     }
 
     #[inline]
@@ -229,24 +236,25 @@ impl<'a, T: Value<'a>> Nullable<'a> for Array<'a, T> {
     }
 }
 
-/// Checks `count` elements and gives the bytes that they take.
+/// Checks `count` elements and gives the first of them, if it is to be kept, and the bytes of the others.
 #[inline]
 fn walk<'a, T: Value<'a>>(
     r: &mut Reader<'a>,
     count: usize,
     form: Form,
-) -> Result<&'a [u8], DecodeError> {
+) -> Result<(Option<T>, &'a [u8]), DecodeError> {
     if T::SIZE > 0 {
         // No overflow: the count is not above the length of the input, a size is at most 16.
-        return r.read_slice(count * T::SIZE);
+        return Ok((None, r.read_slice(count * T::SIZE)?));
     }
+    let first = if count > 0 { Some(T::read(r, form)?) } else { None };
     let start = r.rest();
-    for _ in 0..count {
+    for _ in 1..count {
         let before = r.remaining();
         T::read(r, form)?;
         debug_assert!(r.remaining() < before, "an element without bytes");
     }
-    Ok(&start[..start.len() - r.remaining()])
+    Ok((first, &start[..start.len() - r.remaining()]))
 }
 
 /// The form of the elements: only the array itself may be null.

@@ -37,6 +37,11 @@ impl Writer {
         Writer::default()
     }
 
+    /// An empty writer with memory for so many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Writer { bytes: Vec::with_capacity(bytes), ..Writer::default() }
+    }
+
     /// Forgets what was written and keeps memory for the next, but no more than `KEPT`.
     pub fn clear(&mut self) {
         self.bytes.clear();

@@ -18,6 +18,8 @@ pub use offset_commit::*;
 
 /// The type under which offsets were committed long ago. It is read as type 1 is.
 const LEGACY_OFFSET_COMMIT: i16 = 0;
+/// Bytes of memory to begin a key or a value with: most take no more.
+const USUAL: usize = 96;
 
 /// One line per type: its name, its key, its value and the version that is written.
 macro_rules! group_records {
@@ -49,7 +51,7 @@ macro_rules! group_records {
 
             /// The key with its type; of an unknown one only that.
             pub fn to_bytes(&self) -> Vec<u8> {
-                let mut w = Writer::new();
+                let mut w = Writer::with_capacity(USUAL);
                 match self {
                     $(Self::$name(key) => {
                         w.write_i16($key::KEY);
@@ -79,7 +81,7 @@ macro_rules! group_records {
 
             /// The value in some version.
             pub fn to_bytes_at(&self, version: i16) -> Vec<u8> {
-                let mut w = Writer::new();
+                let mut w = Writer::with_capacity(USUAL);
                 w.write_i16(version);
                 self.encode(&mut w, version);
                 w.into_bytes()

@@ -97,6 +97,13 @@ impl BatchHeader {
         }
     }
 
+    /// The attributes alone, of what should be a batch; nothing at all is checked.
+    #[must_use]
+    pub fn attributes_in(bytes: &[u8]) -> Option<Attributes> {
+        let bytes = bytes.get(at::ATTRIBUTES..)?.first_chunk()?;
+        Some(Attributes(i16::from_be_bytes(*bytes)))
+    }
+
     /// The fields as bytes, the checksum as it stands in the field.
     #[must_use]
     pub fn write(&self) -> [u8; HEADER_LEN] {

@@ -33,7 +33,7 @@ pub fn sweep(bytes: &[u8], count: i32) -> Result<Sweep, RecordError> {
     while left != 0 {
         let (timestamp, offset, has_key) = match usual(rest) {
             // The last one must end where the bytes do.
-            Some((outline, after)) if left > 1 => {
+            Some((outline, after)) if left > 1 || left == 1 && after.is_empty() => {
                 (rest, left) = (after, left - 1);
                 outline
             }

@@ -215,7 +215,7 @@ impl Sim {
     fn check(&mut self) {
         let shard = &self.coordinator.shard;
         if self.model.len() != Some(shard.offsets().len()) || self.steps.is_multiple_of(64) {
-            self.model.check(shard, wall(self.now));
+            self.model.check(shard, &self.coordinator.replica, wall(self.now));
         }
     }
 
@@ -276,6 +276,7 @@ impl Sim {
             return false;
         }
         self.asked.clear();
+        self.model.died();
         self.clients.iter_mut().for_each(Client::cut_off);
         true
     }

@@ -44,6 +44,8 @@ pub struct Model {
     entries: BTreeMap<Key, Entry>,
     /// When a group had members last.
     alive: BTreeMap<String, i64>,
+    /// When it had some in the log: who joins is not there before all have synced.
+    in_log: BTreeMap<String, i64>,
     retention: i64,
 }
 
@@ -90,9 +92,15 @@ impl Model {
         self.entries.values().all(is_certain).then_some(self.entries.len())
     }
 
+    /// The coordinator has died: groups are what the log says.
+    pub fn died(&mut self) {
+        self.alive.clone_from(&self.in_log);
+    }
+
     /// Panics where an offset is not what it must be.
-    pub fn check(&mut self, shard: &Shard, now: i64) {
-        self.note_members(shard, now);
+    pub fn check(&mut self, shard: &Shard, log: &Shard, now: i64) {
+        note_members(&mut self.alive, shard, now);
+        note_members(&mut self.in_log, log, now);
         let entries = std::mem::take(&mut self.entries);
         for (key, mut entry) in entries {
             let (group, topic, partition) = &key;
@@ -119,20 +127,6 @@ impl Model {
         assert_eq!(shard.offsets().len(), self.entries.len(), "no offset comes from nowhere");
     }
 
-    fn note_members(&mut self, shard: &Shard, now: i64) {
-        for id in crate::replica::groups(shard, Kind::Classic) {
-            if shard.classic(&id).is_some_and(|group| !group.is_empty()) {
-                self.alive.insert(id, now);
-            }
-        }
-        // One that becomes a classic group has been without members since then at the earliest.
-        for id in crate::replica::groups(shard, Kind::Consumer) {
-            if shard.describe_consumer(&id).is_ok_and(|group| !group.is_empty()) {
-                self.alive.insert(id, now);
-            }
-        }
-    }
-
     fn may_have_ended(&self, shard: &Shard, key: &Key, entry: &Entry, now: i64) -> bool {
         let (id, topic, _) = key;
         if entry.is_of_no_topic {
@@ -150,6 +144,20 @@ impl Model {
             }
             Some(group) if !group.is_empty() => false,
             _ => is_old || was_left,
+        }
+    }
+}
+
+fn note_members(alive: &mut BTreeMap<String, i64>, shard: &Shard, now: i64) {
+    for id in crate::replica::groups(shard, Kind::Classic) {
+        if shard.classic(&id).is_some_and(|group| !group.is_empty()) {
+            alive.insert(id, now);
+        }
+    }
+    // One that becomes a classic group has been without members since then at the earliest.
+    for id in crate::replica::groups(shard, Kind::Consumer) {
+        if shard.describe_consumer(&id).is_ok_and(|group| !group.is_empty()) {
+            alive.insert(id, now);
         }
     }
 }

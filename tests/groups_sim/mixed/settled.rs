@@ -140,7 +140,7 @@ impl Sim {
     /// Everybody has gone, and what they left has ended: there is nothing, here and in the log.
     pub(super) fn forgotten(&mut self) {
         let shard = &self.coordinator.shard;
-        self.model.check(shard, super::wall(self.now));
+        self.model.check(shard, &self.coordinator.replica, super::wall(self.now));
         assert!(self.model.is_empty(), "{:?} has not ended", self.model);
         for kind in [GroupKind::Classic, GroupKind::Consumer] {
             let left = groups(shard, kind);

@@ -236,7 +236,7 @@ impl Sim {
     /// Fetches all offsets that the client's group has, as the client.
     fn fetch(&mut self, at: usize) {
         let shard = &self.coordinator.shard;
-        self.model.check(shard, wall(self.now));
+        self.model.check(shard, &self.coordinator.replica, wall(self.now));
         let who = self.clients[at].who();
         let fetched = shard.fetch(&who.group, (Some(&who.id), who.epoch), true);
         let Ok(group) = shard.describe_consumer(&who.group) else {

@@ -1,7 +1,9 @@
 //! What must hold of a classic group between any two events. For simulations and debug builds.
 
 use super::super::{Timer, Timers};
+use super::member::named_once;
 use super::{Classic, State};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl Classic {
@@ -10,15 +12,11 @@ impl Classic {
         let id = &self.id;
         let joined = self.members.values().filter(|member| member.join.is_some()).count();
         assert_eq!(self.joined, joined, "{id}: joins are counted");
-        for (name, count) in &self.supported {
-            let offer =
-                |member: &&super::Member| member.protocols.iter().any(|(one, _)| one == name);
-            let least = self.members.values().filter(offer).count();
-            assert!(
-                *count >= least && *count > 0,
-                "{id}: {name} is offered by {least}, not {count}"
-            );
+        let mut supported = BTreeMap::new();
+        for name in self.members.values().flat_map(|member| named_once(&member.protocols)) {
+            *supported.entry(name.clone()).or_default() += 1;
         }
+        assert_eq!(self.supported, supported, "{id}: offers are counted");
         for (name, member) in &self.static_members {
             let known = self.members.get(member).and_then(|member| member.instance_id.as_ref());
             assert_eq!(known, Some(name), "{id}: a static member is there under its name");

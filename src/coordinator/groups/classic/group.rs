@@ -2,7 +2,7 @@
 
 use super::super::room::Held;
 use super::super::{JoinMember, JoinReply, java};
-use super::member::bytes_of;
+use super::member::{bytes_of, named_once};
 use super::{Member, Protocols, State};
 use crate::wire::error::ErrorCode;
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,7 +37,7 @@ pub struct Classic {
     pub(super) pending_joins: BTreeSet<Arc<str>>,
     /// Members that have not synced in this generation.
     pub(super) pending_syncs: BTreeSet<Arc<str>>,
-    /// How many members offer each protocol.
+    /// How many members offer each protocol, and name it once.
     pub(super) supported: BTreeMap<Arc<str>, usize>,
     /// How many members wait in a join.
     pub(super) joined: usize,
@@ -157,8 +157,21 @@ impl Classic {
         removed
     }
 
+    /// Whether there is a protocol for all if this member offers these. One that somebody names twice is
+    /// nobody's: Kafka counts names, and finds that there are more of them than members. Where that leaves
+    /// none it fails in the middle of the rebalance.
+    pub(super) fn could_elect(&self, id: &str, protocols: &Protocols) -> bool {
+        let own = self.members.get(id).map(|member| &member.protocols);
+        let own: BTreeSet<&Arc<str>> = own.map(named_once).into_iter().flatten().collect();
+        let others = self.members.len() - usize::from(self.members.contains_key(id));
+        named_once(protocols).into_iter().any(|name| {
+            let count = self.supported.get(name).copied().unwrap_or(0);
+            count - usize::from(own.contains(name)) == others
+        })
+    }
+
     fn count(&mut self, protocols: &Protocols, by: isize) {
-        for (name, _) in protocols {
+        for name in named_once(protocols) {
             let count = self.supported.entry(name.clone()).or_default();
             *count = count.saturating_add_signed(by);
             if *count == 0 {

@@ -52,6 +52,12 @@ impl<'r> Join<'r> {
         JoinReply::failed(code, member_id.clone())
     }
 
+    /// It would leave its group without a protocol.
+    pub(super) fn refuse_offer(&self, turn: &mut Turn<'_, '_>) {
+        let refused = self.refused(ErrorCode::UNKNOWN_SERVER_ERROR, &"".into());
+        turn.answer_join(self.token, refused);
+    }
+
     /// It is to be given an id, and comes again with that.
     pub(in super::super) fn is_first_of_two(&self) -> bool {
         self.member_id.is_empty() && self.instance_id.is_none() && self.caller.version >= ID_FIRST
@@ -210,6 +216,9 @@ impl Classic {
 
     /// A new member is in.
     fn admit(&mut self, join: &Join<'_>, id: Arc<str>, turn: &mut Turn<'_, '_>) {
+        if !self.could_elect(&id, &join.protocols) {
+            return join.refuse_offer(turn);
+        }
         if self.state == State::PreparingRebalance && self.previous == State::Empty {
             self.new_member_added = true;
         }
@@ -253,6 +262,9 @@ impl Classic {
 
     fn update_and_rebalance(&mut self, join: &Join<'_>, turn: &mut Turn<'_, '_>) {
         let id = &join.member_id;
+        if !self.could_elect(id, &join.protocols) {
+            return join.refuse_offer(turn);
+        }
         self.update(id, join, turn);
         self.rebalance_or_complete(&format!("member {id} joins again"), turn);
     }

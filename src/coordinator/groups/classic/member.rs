@@ -43,6 +43,14 @@ pub(super) fn bytes_of(protocols: &Protocols) -> usize {
     protocols.iter().map(|(name, metadata)| name.len() + metadata.len() + NAME).sum()
 }
 
+/// The protocols that are named once.
+pub(super) fn named_once(protocols: &Protocols) -> Vec<&Arc<str>> {
+    let mut names: Vec<&Arc<str>> = protocols.iter().map(|(name, _)| name).collect();
+    names.sort_unstable();
+    let single = |same: &[_]| if let [name] = same { Some(*name) } else { None };
+    names.chunk_by(|one, other| one == other).filter_map(single).collect()
+}
+
 impl Member {
     /// What it takes in memory.
     pub(in super::super) fn bytes(&self) -> usize {

@@ -33,6 +33,9 @@ pub(super) fn replace(
     new: &Arc<str>,
     turn: &mut Turn<'_, '_>,
 ) {
+    if !group.could_elect(old, &join.protocols) {
+        return join.refuse_offer(turn);
+    }
     let leader_before = group.leader.clone();
     group.rename(old, new, turn);
     let Some(member) = group.members.get(new) else { return };

@@ -38,24 +38,35 @@ impl Batch {
     /// Adds records, all or none; false if there is no room. The first ones always find room: where
     /// not even they fit, it is the log that refuses them.
     pub(super) fn add(&mut self, records: Vec<Record>) -> bool {
-        let size = |record: &Record| {
-            record.key.len() + record.value.as_ref().map_or(0, Vec::len) + RECORD_OVERHEAD
-        };
-        let size: usize = records.iter().map(size).sum();
-        let fits = size <= self.left && self.records.len() + records.len() <= self.most;
-        if !fits && !self.records.is_empty() {
-            return false;
+        let fits = self.take_room(records.iter().map(size).sum(), records.len());
+        if fits {
+            self.records.extend(records);
         }
-        self.left = self.left.saturating_sub(size);
-        self.records.extend(records);
-        true
+        fits
     }
 
     /// The same for a request, which is refused if it needs more than one batch.
     pub(super) fn add_or_refuse(&mut self, record: Record) -> Result<(), ErrorCode> {
-        // As a record list that is too large is answered.
-        self.add(vec![record]).then_some(()).ok_or(ErrorCode::UNKNOWN_SERVER_ERROR)
+        if !self.take_room(size(&record), 1) {
+            // As a record list that is too large is answered.
+            return Err(ErrorCode::UNKNOWN_SERVER_ERROR);
+        }
+        self.records.push(record);
+        Ok(())
     }
+
+    fn take_room(&mut self, size: usize, count: usize) -> bool {
+        let fits = size <= self.left && self.records.len() + count <= self.most;
+        if !fits && !self.records.is_empty() {
+            return false;
+        }
+        self.left = self.left.saturating_sub(size);
+        true
+    }
+}
+
+fn size(record: &Record) -> usize {
+    record.key.len() + record.value.as_ref().map_or(0, Vec::len) + RECORD_OVERHEAD
 }
 
 pub(super) fn key(group: &str, topic: &str, partition: i32) -> Vec<u8> {

@@ -106,6 +106,18 @@ async function eachBatch({ batch, resolveOffset, heartbeat, isStale, commitOffse
   await heartbeat()
 }
 
+// kafkajs connects as often as it takes, but what subscribe asks is lost when the broker is killed just then.
+async function begin(consumer) {
+  for (;;) {
+    try {
+      await consumer.connect()
+      return await consumer.subscribe({ topic: job.topic, fromBeginning: true })
+    } catch (error) {
+      if (error.name !== 'KafkaJSConnectionClosedError') throw error
+    }
+  }
+}
+
 async function main() {
   const retry = { initialRetryTime: 100, maxRetryTime: 1000, retries: 1000 }
   const kafka = new Kafka({ brokers: [job.bootstrap], logLevel: logLevel.NOTHING, retry })
@@ -125,8 +137,7 @@ async function main() {
     commands.on('close', resolve)
   })
   say('start', { pid: process.pid })
-  await consumer.connect()
-  await consumer.subscribe({ topic: job.topic, fromBeginning: true })
+  await begin(consumer)
   await consumer.run({ autoCommit: false, eachBatch })
   await quit
   await consumer.disconnect()

@@ -1,0 +1,96 @@
+// How numbers, times and texts are written for people.
+
+const NUMBER = new Intl.NumberFormat("en");
+const SHORT = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+
+export const number = (value) => NUMBER.format(value);
+
+/** One of it, or many. */
+export const count = (value, one, many = `${one}s`) => `${number(value)} ${value === 1 ? one : many}`;
+
+export function bytes(value) {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let at = 0;
+  for (; value >= 1024 && at < units.length - 1; at += 1) value /= 1024;
+  return `${SHORT.format(value)} ${units[at]}`;
+}
+
+/** So many in a second. */
+export const rate = (value) => `${value >= 100 ? number(Math.round(value)) : SHORT.format(value)}/s`;
+
+const two = (value) => String(value).padStart(2, "0");
+
+/** A time on this machine's clock; none is told where a message has none. */
+export function time(ms) {
+  if (!(ms >= 0)) return "no time";
+  const at = new Date(ms);
+  if (Number.isNaN(at.getTime())) return `${ms} ms`;
+  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+  const clock = [at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(":");
+  return `${day} ${clock}.${String(at.getMilliseconds()).padStart(3, "0")}`;
+}
+
+/** The same as a field for a time wants it. */
+export const timeField = (ms) => time(ms).replace(" ", "T");
+
+export function duration(seconds) {
+  const parts = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+  const at = parts.findIndex(([, size]) => seconds >= size);
+  if (at < 0) return "0 s";
+  let rest = Math.floor(seconds);
+  const words = parts.slice(at, at + 2).map(([unit, size]) => {
+    const whole = Math.floor(rest / size);
+    rest -= whole * size;
+    return whole ? `${whole} ${unit}` : "";
+  });
+  return words.filter(Boolean).join(" ");
+}
+
+export const ago = (ms, now) => (ms > 0 ? `${duration(Math.max(0, (now - ms) / 1000))} ago` : "never");
+
+/**
+ * JSON with its lines broken, or nothing if it is none. The text is set anew and not read and written: numbers keep all
+ * their digits, names that are there twice stay.
+ */
+export function pretty(text) {
+  try {
+    const value = JSON.parse(text);
+    if (value === null || typeof value !== "object") return null;
+  } catch {
+    return null;
+  }
+  let depth = 0;
+  const line = () => `\n${"  ".repeat(depth)}`;
+  const set = (token) => {
+    if (/^[{[]\s*[}\]]$/.test(token)) return token[0] + token.at(-1);
+    if (token === "{" || token === "[") {
+      depth += 1;
+      return token + line();
+    }
+    if (token === "}" || token === "]") {
+      depth -= 1;
+      return line() + token;
+    }
+    if (token === ",") return token + line();
+    return token === ":" ? ": " : token;
+  };
+  const tokens = text.match(/"(?:[^"\\]|\\.)*"|\{\s*\}|\[\s*\]|[{}[\],:]|[^\s"{}[\],:]+/g) ?? [];
+  return tokens.map(set).join("");
+}
+
+/** The beginning of a text on one line, with signs for what would not be seen. */
+export function glimpse(text, most = 300) {
+  const begin = text.length > most ? `${text.slice(0, most)}…` : text;
+  // eslint-disable-next-line no-control-regex
+  return begin.replace(/\s+/g, " ").replace(/[\u0000-\u001f]/g, (char) => String.fromCharCode(0x2400 + char.charCodeAt(0)));
+}
+
+/** Bytes of a text, or of what a text in base64 stands for. */
+export function size(text, encoding) {
+  if (text === null) return 0;
+  if (encoding !== "base64") return new TextEncoder().encode(text).length;
+  return Math.floor((text.replace(/=+$/, "").length * 3) / 4);
+}
+
+/** A word of a shell's command line. */
+export const quote = (text) => (/^[\w./:@%+,-]+$/.test(text) ? text : `'${text.replace(/'/g, `'\\''`)}'`);

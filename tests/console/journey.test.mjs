@@ -1,0 +1,268 @@
+// What a new user does with the console, from an empty broker to a topic that is gone again: each test goes on where the last one was.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { openPage, run, startBroker, startBrowser, until } from "./harness.mjs";
+
+let [broker, browser, tab, page] = [];
+
+before(async () => {
+  [broker, browser] = await Promise.all([startBroker(), startBrowser()]);
+  tab = await openPage(browser, broker);
+  page = tab.page;
+});
+after(async () => {
+  await browser?.close();
+  await broker?.stop();
+});
+
+const button = (name) => page.getByRole("button", { name, exact: true });
+const dialog = () => page.getByRole("dialog");
+const text = (words) => page.getByText(words);
+
+test("a new broker says how to begin, and a topic is made", async () => {
+  await tab.go("");
+  await text("No topics yet").waitFor();
+  assert.ok(broker.log().includes(`the console is at ${broker.at}/`), broker.log());
+  await button("New topic").click();
+  await dialog().getByLabel("Name").fill("or/ders");
+  tab.expect(/400 \(Bad Request\).*\/v1\/topics$/);
+  await dialog().getByRole("button", { name: "Create" }).click();
+  await dialog().getByRole("alert").getByText("INVALID_TOPIC_EXCEPTION").waitFor();
+  await dialog().getByLabel("Name").fill("orders");
+  await dialog().getByLabel("Partitions").fill("2");
+  await dialog().getByText("More settings").click();
+  await dialog().getByLabel("Settings", { exact: true }).fill("retention.ms = 7200000\nmax.message.bytes=2000000");
+  await dialog().getByRole("button", { name: "Create" }).click();
+  await page.getByRole("heading", { name: "orders" }).waitFor();
+  await text("2 partitions · 0 messages · 0 B").waitFor();
+  assert.equal(new URL(page.url()).hash, "#/topics/orders");
+  tab.calm();
+});
+
+test("what is produced is there to be read", async () => {
+  await page.getByRole("link", { name: "Produce" }).click();
+  await page.getByLabel("No key (null)").uncheck();
+  await page.getByLabel("Key", { exact: true }).fill("k-1");
+  // More digits than a number of JavaScript has, and a name that is there twice.
+  await page.getByLabel("Value", { exact: true }).fill('{"id":12345678901234567890,"a":[],"a":[1,{"b":null}]}');
+  await text("This is JSON.").waitFor();
+  await button("Add a header").click();
+  await page.getByLabel("Header's name").fill("trace");
+  await page.getByLabel("Header's value", { exact: true }).fill("t-1");
+  await page.getByLabel("Partition").selectOption("1");
+  await button("Produce").click();
+  await text("Written to partition 1 at offset 0.").waitFor();
+  await page.getByRole("link", { name: "Show it" }).click();
+  const value = page.getByRole("group", { name: "Value" });
+  await value.waitFor();
+  assert.equal(await value.textContent(), '{\n  "id": 12345678901234567890,\n  "a": [],\n  "a": [\n    1,\n    {\n      "b": null\n    }\n  ]\n}');
+  await button("As it was sent").click();
+  assert.equal(await value.textContent(), '{"id":12345678901234567890,"a":[],"a":[1,{"b":null}]}');
+  assert.equal(await page.getByRole("group", { name: "Key" }).textContent(), "k-1");
+  assert.equal(await page.locator(".headers tbody").textContent(), "tracet-1");
+  await button("Copy value").click();
+  await text("Copied.").waitFor();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), '{"id":12345678901234567890,"a":[],"a":[1,{"b":null}]}');
+  tab.calm();
+});
+
+test("a message is a command of kcat and of curl", async () => {
+  await button("As a command").click();
+  const commands = dialog().locator("pre");
+  await commands.nth(2).waitFor();
+  const [kcat, curl, again] = await commands.allTextContents();
+  const said = await run("bash", ["-c", kcat]);
+  assert.match(said.stdout, /^orders \[1\] at 0, \d+ ms: key k-1, value \{"id":12345678901234567890,.*, headers trace=t-1\n$/);
+  const [read] = JSON.parse((await run("bash", ["-c", curl])).stdout);
+  assert.deepEqual([read.offset, read.key, read.headers], [0, "k-1", [{ key: "trace", value: "t-1" }]]);
+  const sent = JSON.parse((await run("bash", ["-c", again])).stdout);
+  assert.deepEqual([sent.partition, sent.base_offset], [1, 1]);
+  await page.keyboard.press("Escape");
+  await dialog().waitFor({ state: "detached" });
+  tab.calm();
+});
+
+test("a message is edited and sent anew", async () => {
+  await page.getByRole("link", { name: "Edit and resend" }).click();
+  const value = page.getByLabel("Value", { exact: true });
+  await value.waitFor();
+  assert.equal(await page.getByLabel("Key", { exact: true }).inputValue(), "k-1");
+  assert.equal(await page.getByLabel("Header's value", { exact: true }).inputValue(), "t-1");
+  await value.fill("anew");
+  await button("Produce").click();
+  await text("Written to partition 1 at offset 2.").waitFor();
+  const { offset, key, value: told, headers } = (await (await fetch(`${broker.at}/v1/topics/orders/messages?partition=1&offset=2`)).json())[0];
+  assert.deepEqual({ offset, key, told, headers }, { offset: 2, key: "k-1", told: "anew", headers: [{ key: "trace", value: "t-1" }] });
+  await page.getByLabel("Tombstone (null)").check();
+  await button("Produce").click();
+  await text("Written to partition 1 at offset 3.").waitFor();
+  await page.getByRole("link", { name: "Show it" }).click();
+  await text("There is no value: a tombstone").waitFor();
+  tab.calm();
+});
+
+test("pages go both ways, with and without a filter, and have addresses", async () => {
+  const start = Math.floor(Date.now() / 1000) * 1000 - 3_600_000;
+  const messages = Array.from({ length: 240 }, (_, at) => ({ key: `k${at}`, value: JSON.stringify({ at, kind: at % 40 === 0 ? "rare" : "usual" }), partition: 0, timestamp: start + at * 1000 }));
+  await broker.send("/v1/topics/orders/messages", { messages });
+  const offsets = async () => (await page.locator(".toggle").allTextContents()).map((each) => Number(each.replace(/\D/g, "")));
+  const shows = (first, last) => until(page, ([from, to]) => {
+    const all = [...document.querySelectorAll(".toggle")].map((each) => each.textContent.replace(/\D/g, ""));
+    return all[0] === from && all.at(-1) === to;
+  }, [String(first), String(last)]);
+  await tab.go("#/topics/orders/messages?partition=0&limit=50");
+  await shows(239, 190);
+  await button("Older").first().press("Enter");
+  await shows(189, 140);
+  assert.equal((await offsets()).length, 50);
+  await until(page, () => document.activeElement.textContent === "Older");
+  await page.reload();
+  await shows(189, 140);
+  await page.goBack();
+  await shows(239, 190);
+  await page.goForward();
+  await button("Newer").first().click();
+  await shows(239, 190);
+  await button("Oldest").first().click();
+  await shows(49, 0);
+  await text("Filter").first().click();
+  await page.getByLabel("JSON path").fill("$.kind=rare");
+  await page.getByLabel("Messages", { exact: true }).selectOption("10");
+  await page.getByLabel("From").selectOption("newest");
+  await button("Show").click();
+  await shows(200, 0);
+  assert.deepEqual(await offsets(), [200, 160, 120, 80, 40, 0]);
+  await page.getByLabel("JSON path").fill("$.at=17");
+  await button("Show").click();
+  await shows(17, 17);
+  await page.getByLabel("JSON path").fill("$..at");
+  tab.expect(/400 \(Bad Request\).*\/messages\?/);
+  await button("Show").click();
+  await page.getByRole("alert").getByText("BAD_REQUEST").waitFor();
+  await page.getByLabel("JSON path").fill("");
+  await page.getByLabel("From").selectOption("time");
+  const local = await page.evaluate((ms) => new Date(ms - new Date(ms).getTimezoneOffset() * 60_000).toISOString().slice(0, 23), start + 100_000);
+  await page.getByLabel("Time", { exact: true }).fill(local);
+  await button("Show").click();
+  await shows(109, 100);
+  await page.getByLabel("Partition").selectOption("all");
+  await page.getByLabel("From").selectOption("newest");
+  await button("Show").click();
+  await text("10 messages of all partitions, by time.").waitFor();
+  await until(page, () => document.querySelector(".message td").textContent === "1");
+  tab.calm();
+});
+
+test("messages come as they are produced, and wait while it is paused", async () => {
+  await tab.go("#/topics/orders/live");
+  await text("Listening.").waitFor();
+  const came = (value) => page.locator(".value").getByText(value, { exact: true });
+  await broker.send("/v1/topics/orders/messages", { messages: [{ value: "first" }] });
+  await came("first").waitFor();
+  await button("Pause").click();
+  await broker.send("/v1/topics/orders/messages", { messages: [{ value: "second" }, { value: "third" }] });
+  await text("2 messages wait.").waitFor();
+  assert.equal(await came("second").count(), 0);
+  await button("Go on").click();
+  await came("third").waitFor();
+  const many = Array.from({ length: 700 }, (_, at) => ({ value: `many-${at}`, partition: 0 }));
+  await broker.send("/v1/topics/orders/messages", { messages: many });
+  await came("many-699").waitFor();
+  assert.ok((await page.locator("tr.message").count()) <= 200, "the list has an end");
+  await text("Filter").first().click();
+  await page.getByLabel("Key contains").fill("only");
+  await button("Show").click();
+  await text("Listening.").waitFor();
+  await broker.send("/v1/topics/orders/messages", { messages: [{ key: "not this", value: "left out" }, { key: "only this", value: "let in" }] });
+  await came("let in").waitFor();
+  assert.equal(await came("left out").count(), 0);
+  tab.expect(/400 \(Bad Request\).*\/(tail|messages)\?/);
+  await page.getByLabel("JSON path").fill("nonsense");
+  await button("Show").click();
+  await page.getByRole("alert").getByText("BAD_REQUEST").waitFor();
+  tab.calm();
+});
+
+test("a group shows who is in it and how far it is behind, and gets other offsets", async () => {
+  await broker.send("/v1/topics", { name: "read-me", partitions: 1 });
+  await broker.send("/v1/topics/read-me/messages", { messages: Array.from({ length: 5 }, (_, at) => ({ value: `m${at}` })) });
+  const kcat = ["-q", "-b", broker.kafka, "-X", "auto.offset.reset=earliest", "-G", "readers"];
+  await run("kcat", [...kcat, "-c", "2", "read-me"]);
+  await tab.go("#/groups");
+  await page.getByRole("link", { name: "readers" }).click();
+  await page.getByRole("heading", { name: "readers" }).waitFor();
+  const cells = () => page.getByRole("region", { name: "Offsets" }).locator("tbody tr").locator("th, td").allTextContents();
+  await until(page, () => document.querySelector(".behind")?.textContent === "3");
+  assert.deepEqual(await cells(), ["read-me", "0", "2", "5", "3"]);
+  await text("Nobody is a member now.").waitFor();
+  await button("Set offsets").click();
+  await dialog().getByLabel("To").selectOption("offset");
+  await dialog().getByLabel("Offset", { exact: true }).fill("99");
+  tab.expect(/400 \(Bad Request\).*\/offsets$/);
+  await dialog().getByRole("button", { name: "Set offsets" }).click();
+  await dialog().getByRole("alert").getByText("offset 99 is out of range").waitFor();
+  await dialog().getByLabel("To").selectOption("earliest");
+  await dialog().getByRole("button", { name: "Set offsets" }).click();
+  await text("1 offset set.").waitFor();
+  assert.deepEqual(await cells(), ["read-me", "0", "0", "5", "5"]);
+  const member = run("kcat", [...kcat, "read-me"]);
+  await text("Offsets can be set when it has no members.").waitFor();
+  assert.ok(await button("Set offsets").isDisabled());
+  assert.equal(await page.getByRole("region", { name: "Members" }).locator("tbody th").textContent(), "rdkafkaleader");
+  member.child.kill();
+  await member.catch(() => {});
+  tab.calm();
+});
+
+test("settings are changed, and what the broker says against it is shown", async () => {
+  await tab.go("#/topics/orders/settings");
+  const row = page.getByRole("row", { name: /^retention\.ms/ });
+  await row.waitFor();
+  assert.match(await row.textContent(), /7200000set for this topic/);
+  await page.keyboard.press("/");
+  await page.keyboard.type("retention.ms");
+  await text(/^3 settings of \d+\.$/).waitFor();
+  const change = button("Change retention.ms");
+  await change.click();
+  const value = dialog().getByLabel("Value");
+  await value.fill("soon");
+  tab.expect(/400 \(Bad Request\).*\/configs$/);
+  await dialog().getByRole("button", { name: "Set", exact: true }).click();
+  await dialog().getByRole("alert").getByText("INVALID_CONFIG").waitFor();
+  await value.fill("3600000");
+  await dialog().getByRole("button", { name: "Set", exact: true }).click();
+  await row.getByText("3600000").waitFor();
+  await change.click();
+  await dialog().getByRole("button", { name: "Unset" }).click();
+  await row.getByText("604800000").waitFor();
+  assert.match(await row.textContent(), /default/);
+  await tab.go("#/broker");
+  await text("well").waitFor();
+  await page.getByLabel("Filter by name").fill("log.retention.ms");
+  await button("Change log.retention.ms").click();
+  await value.fill("86400000");
+  await dialog().getByLabel("For").selectOption("all brokers");
+  await dialog().getByRole("button", { name: "Set", exact: true }).click();
+  await page.getByRole("row", { name: "log.retention.ms" }).getByText("set for all brokers").waitFor();
+  await tab.go("#/topics/orders/settings");
+  await row.getByText("set for all brokers").waitFor();
+  tab.calm();
+});
+
+test("a topic is deleted by who types its name", async () => {
+  await tab.go("#/topics/orders");
+  await button("Delete").click();
+  const end = dialog().getByRole("button", { name: "Delete the topic" });
+  await dialog().getByRole("textbox").fill("order");
+  assert.ok(await end.isDisabled());
+  await dialog().getByRole("textbox").fill("orders");
+  await end.click();
+  await text("Topic orders is gone.").waitFor();
+  await page.getByRole("link", { name: "read-me" }).waitFor();
+  assert.equal(await page.getByRole("link", { name: "orders" }).count(), 0);
+  tab.expect(/404 \(Not Found\).*\/v1\/topics\/orders$/);
+  await tab.go("#/topics/orders");
+  await page.getByRole("alert").getByText("Topic not found").waitFor();
+  tab.calm();
+});

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# The container image: that it is built, starts as the user that it names, with the settings that it brings, is well
+# by its own health check, and has its data where it says. With buildah, which needs no daemon; run as root.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+failed() {
+    echo "image: $*" >&2
+    exit 1
+}
+command -v buildah >/dev/null || failed "there is no buildah: apt-get install buildah"
+
+work="$(mktemp -d)"
+buildah() { command buildah --storage-driver vfs --root "$work/root" --runroot "$work/runroot" "$@"; }
+runner=
+# A process and all below it: buildah does not hand a signal on.
+family() {
+    local child
+    for child in $(pgrep -P "$1"); do family "$child"; done
+    echo "$1"
+}
+cleanup() {
+    if [[ -n "$runner" ]]; then
+        local one
+        for one in $(family "$runner"); do
+            kill "$one" 2>/dev/null || true
+            tail --pid="$one" -f /dev/null
+        done
+    fi
+    rm -rf "$work"
+}
+trap cleanup EXIT
+
+image="$(buildah build --quiet --isolation chroot --format docker "${CARGO_TARGET_DIR:-target}/image")"
+container="$(buildah from "$image")"
+# Its network is this machine's, whose ports may be taken.
+port="$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')"
+inside() {
+    buildah run --isolation chroot --env KAFKA_LISTENERS=PLAINTEXT://:0 --env "BARNABAS_HTTP_LISTENER=127.0.0.1:$port" \
+        "$container" -- /usr/bin/barnabas "$@"
+}
+inside >"$work/line" 2>"$work/log" &
+runner=$!
+until grep -q 'is ready' "$work/line"; do
+    kill -0 "$runner" 2>/dev/null || failed "it does not start: $(cat "$work/log")"
+done
+said="$(inside healthcheck)" ||
+    failed "it is not well: $said"
+# A volume of its own, wherever buildah keeps that.
+owners="$(find "$work/root" -name meta.properties -printf '%u %p\n')"
+[[ "$owners" == "65532 "*meta.properties ]] || failed "its data is not its user's, or not in the volume: $owners"
+buildah inspect --type image "$image" | grep -q '"Healthcheck"' || failed "the image has no health check"
+echo "image: starts, is well ($said), and is no root"
