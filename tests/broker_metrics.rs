@@ -288,6 +288,11 @@ fn workers_are_added_up_and_clients_that_wait_are_not_counted_yet() {
     let metrics = Metrics::of(address);
     metrics.has(&format!("{TRAFFIC}_messagesin_total{{topic=\"t\"}}"), 1200);
     metrics.has(&format!("{TRAFFIC}_bytesin_total"), 600 * one.len());
+    // Threads that are no workers count too.
+    let messages = serde_json::json!({"messages": [{"value": "a"}, {"value": "b"}]});
+    assert!(send(address, "POST", "/v1/topics/t/messages", &messages).0 < 300);
+    let metrics = Metrics::of(address);
+    metrics.has(&format!("{TRAFFIC}_messagesin_total{{topic=\"t\"}}"), 1202);
     let line = format!("{REQUESTS}{{request=\"Fetch\",version=\"12\"}}");
     assert_eq!(metrics.get(&line), None, "it waits");
     broker.stop_cleanly();
