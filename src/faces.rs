@@ -5,6 +5,7 @@ use crate::broker::WorkerMessage;
 use crate::http::{self, HttpService, TIMERS};
 use crate::kafka::KafkaService;
 use crate::net::{ConnId, Context, Flow, Framing, Peer, Service, Slot};
+use std::time::Instant;
 
 /// A worker's services.
 pub struct Faces {
@@ -92,6 +93,14 @@ impl Service for Faces {
     fn end_of_turn(&mut self, cx: &mut Context<'_>) {
         self.kafka.end_of_turn(cx);
         self.wake_others(cx);
+    }
+
+    fn wants_the_time(&self) -> bool {
+        self.kafka.wants_the_time()
+    }
+
+    fn turned(&mut self, now: Instant) {
+        self.kafka.turned(now);
     }
 
     fn drain(&mut self, cx: &mut Context<'_>) {

@@ -235,3 +235,29 @@ fn it_says_nothing_and_does_nothing_where_nothing_is_written() {
     assert!(threads.map(|task| name(task.unwrap())).all(|name| name.trim() != "cleaner"));
     broker.stop_cleanly();
 }
+
+#[test]
+fn a_lack_passes_and_a_bad_disk_does_not() {
+    for code in [libc::EMFILE, libc::EIO] {
+        let dir = TempDir::new();
+        let (disk, data) = (BadDisk::new(&dir), dir.join("data"));
+        let soon = ["log.cleaner.backoff.ms=10", "log.cleaner.min.cleanable.ratio=0"];
+        let broker = Broker::spawn(disk.broker(&data, &["--set", soon[0], "--set", soon[1]]));
+        let mut client = broker.client();
+        disk.fail("open", ".cleaned", code);
+        client.create_with("t", 1, &[SMALL, COMPACT]);
+        fill(&mut client, 2);
+        if code == libc::EIO {
+            broker.logged(&["ERROR", "partition t-0 is offline", ".log.cleaned"]);
+            let refused = client.produce(AT, &keyed("key-0", 9)).code;
+            assert_eq!(refused, barnabas::wire::error::ErrorCode::KAFKA_STORAGE_ERROR);
+            broker.stop();
+            continue;
+        }
+        broker.logged(&["WARN", "t-0: it was not compacted", "os error 24"]);
+        disk.heal();
+        fill(&mut client, 4);
+        broker.logged(&["t-0: compacted up to offset 5"]);
+        broker.stop_cleanly();
+    }
+}

@@ -250,6 +250,8 @@ fn a_metadata_log_of_nothing_is_none() {
     let dir = TempDir::new();
     let data = dir.join("data");
     leave_a_batch(&data);
+    // It is made again, but not where the start is refused.
+    fs::remove_file(data.join("log-start-offset-checkpoint")).unwrap();
     let log = data.join("__cluster_metadata-0").join("00000000000000000000.log");
     let whole = fs::read(&log).unwrap();
     let mut seed = 1u64;

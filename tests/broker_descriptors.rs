@@ -18,6 +18,12 @@ const SETTINGS: [&str; 4] = ["--workers", "2", "--set", "log.initial.task.delay.
 fn limited(data: &std::path::Path, descriptors: u64, more: &[&str]) -> Command {
     let data = ["--port", "0", "--data-dir", data.to_str().unwrap()];
     let mut command = command(&[&data, &SETTINGS[..], more].concat());
+    limit(&mut command, descriptors);
+    command
+}
+
+/// Lets the command have so many descriptors.
+fn limit(command: &mut Command, descriptors: u64) {
     let limit = libc::rlimit { rlim_cur: descriptors, rlim_max: descriptors };
     // SAFETY: it reads the struct, and changes a limit of its own process.
     let set = move || match unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) } {
@@ -26,7 +32,6 @@ fn limited(data: &std::path::Path, descriptors: u64, more: &[&str]) -> Command {
     };
     // SAFETY: between fork and exec: a system call, and nothing is allocated.
     unsafe { command.pre_exec(set) };
-    command
 }
 
 /// From now on the broker may open nothing, or as much as before again.
@@ -166,5 +171,46 @@ fn a_topic_that_finds_no_descriptor_is_made_when_there_is_one() {
     }
     assert_eq!(client.append(("u", 2), &batch(1, 2, 10)), 0);
     drop((client, others));
+    broker.stop_cleanly();
+}
+
+#[test]
+fn a_log_that_cannot_be_put_to_rest_stays_open_and_right() {
+    let dir = TempDir::new();
+    let (disk, data) = (BadDisk::new(&dir), dir.join("data"));
+    let mut command = disk.broker(&data, &SETTINGS);
+    limit(&mut command, 256);
+    let broker = Broker::spawn(command);
+    let mut client = broker.client();
+    client.create("hit", 1);
+    client.create("t", 30);
+    // More than may be open at once, so that the log that was written to first is put to rest.
+    let others = |client: &mut Client| {
+        for seed in 0..2 {
+            (0..30).for_each(|index| _ = client.append(("t", index), &batch(seed, 2, 10)));
+        }
+    };
+    let sent: Vec<_> = (0..3).map(|seed| batch(seed, 2, 3_000)).collect();
+    let is_right = |client: &mut Client, so_many: usize| {
+        let all = client.fetch_all(("hit", 0));
+        let found: Vec<_> = batches(&all).iter().map(sent_bytes).collect();
+        let wanted: Vec<_> =
+            sent[..so_many].iter().map(|one| sent_bytes(&batches(one)[0])).collect();
+        assert!(found == wanted, "{so_many}");
+    };
+    client.append(("hit", 0), &sent[0]);
+    disk.fail("truncate", "/hit-0/", libc::EIO);
+    others(&mut client);
+    broker.logged(&["WARN", "a segment's reserve cannot be cut off"]);
+    is_right(&mut client, 1);
+    client.append(("hit", 0), &sent[1]);
+    is_right(&mut client, 2);
+    disk.heal();
+    others(&mut client);
+    is_right(&mut client, 2);
+    client.append(("hit", 0), &sent[2]);
+    broker.stop_cleanly();
+    let broker = Broker::start(&data, &[]);
+    is_right(&mut broker.client(), 3);
     broker.stop_cleanly();
 }

@@ -142,3 +142,36 @@ fn small_files_that_cannot_be_written_are_told_and_tried_again() {
     client.append(("spared", 0), &batch(2, 2, 100));
     broker.stop_cleanly();
 }
+
+#[test]
+fn what_was_deleted_stays_deleted_where_files_cannot_be_renamed() {
+    for by in ["DeleteRecords", "retention"] {
+        let dir = TempDir::new();
+        let (disk, data) = (BadDisk::new(&dir), dir.join("data"));
+        let soon = ["log.initial.task.delay.ms=0", "log.retention.check.interval.ms=20"];
+        let broker = Broker::spawn(disk.broker(&data, &["--set", soon[0], "--set", soon[1]]));
+        let mut client = broker.client();
+        let kept = ("retention.ms", "-1");
+        client.create_with("hit", 1, &[kept, ("segment.bytes", "1048576")]);
+        client.create_with("spared", 1, &[kept]);
+        (0..4).for_each(|seed| _ = client.append(("hit", 0), &batch_of_size(seed, 600_000)));
+        disk.fail("rename", "/hit-0/00000000000000000001.log", libc::EIO);
+        let begins = if by == "retention" {
+            client.alter("hit", &[("retention.ms", "86400000")]);
+            4
+        } else {
+            client.delete_records(("hit", 0), 2)
+        };
+        broker.logged(&["ERROR", "hit-0: old segments stay for now", "cannot rename"]);
+        broker.logged(&["ERROR", "partition hit-0 is offline", "00000000000000000001.log"]);
+        assert_spared(&broker, 1);
+        let ended = broker.stop();
+        assert!(matches!(ended.code, Some(0 | 1)), "{ended:#?}");
+        disk.heal();
+        let broker = Broker::spawn(disk.broker(&data, &[]));
+        let mut client = broker.client();
+        assert_eq!((client.offset(("hit", 0), -2), client.offset(("hit", 0), -1)), (begins, 4));
+        assert_spared(&broker, 2);
+        broker.stop_cleanly();
+    }
+}

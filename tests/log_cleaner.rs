@@ -6,8 +6,10 @@
 mod cleaner_support;
 mod log_support;
 
-use barnabas::config::TopicConfig;
-use barnabas::log::{Bound, CleanError, Cleanable, CleanerLimits, Log, Opening, Recovery};
+use barnabas::config::{CleanupPolicy, TopicConfig};
+use barnabas::log::{
+    Bound, CleanError, Cleanable, CleanerLimits, Log, LogError, Opening, Recovery, StorageError,
+};
 use barnabas::wire::records::BatchBuilder;
 use cleaner_support::*;
 use log_support::*;
@@ -402,4 +404,53 @@ fn what_was_compacted_keeps_its_gaps_when_the_policy_changes() {
     assert_eq!(report.removed_segments, 0);
     log.advance_high_watermark(end);
     assert_eq!((log.offsets().log_end, records(&log)), (end, before));
+}
+
+#[test]
+fn what_retention_takes_away_while_a_round_reads_it_only_stops_the_round() {
+    const DAY: i64 = 86_400_000;
+    for when in [1, 20, 43] {
+        let dir = TempDir::new("cleaner-retention");
+        let log = log_of(&dir, 50);
+        log.set_config(Arc::new(TopicConfig {
+            cleanup_policy: CleanupPolicy { delete: true, compact: true },
+            retention_ms: 1,
+            file_delete_delay_ms: 0,
+            ..(*config(600, 100)).clone()
+        }));
+        let cleanable = log.cleanable(None, DAY).unwrap();
+        let (mut reads, mut gone) = (0, 0);
+        let cleaned = log.clean(&cleanable, LIMITS, DAY, &mut |_| {
+            reads += 1;
+            if reads == when {
+                gone = log.delete_old_segments(DAY).unwrap().segments;
+                let (tell, told) = std::sync::mpsc::channel();
+                keepers().janitor.run(std::time::Duration::ZERO, move || tell.send(()).unwrap());
+                told.recv().unwrap();
+            }
+            ControlFlow::Continue(())
+        });
+        assert!(gone > 5, "{when}: {gone} segments of {reads} batches");
+        assert!(matches!(cleaned, Err(CleanError::Stopped)), "{when}: {cleaned:?}");
+        append(&log, &batch(1, 10, DAY));
+        assert!(clean(&log, None, DAY).is_ok());
+    }
+}
+
+#[test]
+fn what_is_lacking_or_gone_does_not_last() {
+    let error = |code: i32| StorageError {
+        doing: "open",
+        path: "t-0".into(),
+        source: std::io::Error::from_raw_os_error(code),
+    };
+    let passing = [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::EAGAIN, libc::ENOENT];
+    for code in passing.into_iter().chain([libc::ENOSPC, libc::EDQUOT, libc::EFBIG]) {
+        assert!(!CleanError::Storage(error(code)).is_lasting(), "{code}");
+        assert!(!CleanError::Log(LogError::Storage(error(code))).is_lasting(), "{code}");
+    }
+    for code in [libc::EIO, libc::EACCES, libc::EROFS] {
+        assert!(CleanError::Storage(error(code)).is_lasting(), "{code}");
+        assert!(CleanError::Log(LogError::Storage(error(code))).is_lasting(), "{code}");
+    }
 }

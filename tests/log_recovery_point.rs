@@ -219,3 +219,66 @@ fn a_log_that_must_be_read_is_not_opened_quickly() {
         }
     }
 }
+
+/// The names of what was set aside, and what is in it.
+fn aside(closed: &Closed) -> Vec<(String, Vec<u8>)> {
+    let dir = closed.dir.partition();
+    let names = files(&dir).into_iter().filter(|name| name.ends_with(".aside"));
+    names.map(|name| (name.clone(), fs::read(dir.join(name)).unwrap())).collect()
+}
+
+#[test]
+fn what_was_on_the_disk_once_is_kept_when_it_is_cut_off() {
+    for point in [30, 31, 32] {
+        let closed = Closed::new();
+        let path = closed.path(24, "log");
+        let mut bytes = fs::read(&path).unwrap();
+        let last = bytes.len() - closed.batches[15].len();
+        bytes[last + 70] ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        let report = closed.open(Recovery::Unclean, point);
+        assert_eq!((report.log_end, report.cuts.len()), (30, 1), "{point}: {report:?}");
+        assert_eq!(fs::read(&path).unwrap(), bytes[..last]);
+        // At or above the recovery point it is what a crash leaves.
+        let copy = ("00000000000000000024.log.cut-at-30.aside".to_owned(), bytes[last..].to_vec());
+        assert_eq!(aside(&closed), if point > 30 { vec![copy] } else { Vec::new() }, "{point}");
+    }
+}
+
+#[test]
+fn the_torn_end_of_a_segment_below_the_recovery_point_is_kept() {
+    for how in [Recovery::Clean, Recovery::Unclean] {
+        let closed = Closed::new();
+        let path = closed.path(8, "log");
+        let bytes = fs::read(&path).unwrap();
+        let last = bytes.len() - closed.batches[7].len();
+        fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+        fs::write(closed.path(8, "index"), [1; 8]).unwrap();
+        let report = closed.open(how, 32);
+        assert_eq!(report.log_end, 14, "{how:?}: {report:?}");
+        let copy = bytes[last..bytes.len() - 1].to_vec();
+        let copy = ("00000000000000000008.log.cut-at-14.aside".to_owned(), copy);
+        assert!(aside(&closed).contains(&copy), "{how:?}: {:?}", files(&closed.dir.partition()));
+    }
+}
+
+#[test]
+fn a_log_start_beyond_the_end_of_a_log_that_was_closed_is_not_believed() {
+    for (how, point, believed) in
+        [(Recovery::Clean, 32, false), (Recovery::Clean, 40, true), (Recovery::Unclean, 32, true)]
+    {
+        let closed = Closed::new();
+        let opening = Opening { log_start: Some(90), ..flushed_to(how, point) };
+        let (log, report) = open(&closed.dir.partition(), &closed.settings, opening);
+        let aside = aside(&closed).iter().filter(|(name, _)| name.contains(".log.")).count();
+        if believed {
+            // The end of the log may be lost.
+            assert_eq!((report.log_start, report.log_end, aside), (90, 90, 4), "{how:?} {point}");
+            continue;
+        }
+        assert_eq!((report.log_start, report.log_end, aside), (0, 32, 0), "{report:?}");
+        assert!(!report.has_losses());
+        assert_eq!(read_all(&log, 0, Bound::LogEnd), closed.batches);
+        assert_eq!(log.log_start_to_note(), None);
+    }
+}

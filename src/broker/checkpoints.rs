@@ -67,11 +67,7 @@ impl Kind {
         match self {
             Kind::RecoveryPoint => Some(log.recovery_point()),
             Kind::HighWatermark => Some(log.offsets().high_watermark),
-            // As in Kafka: where a log begins with a segment, the segment says so.
-            Kind::LogStart => {
-                let start = log.offsets().log_start;
-                (start > log.first_segment()).then_some(start)
-            }
+            Kind::LogStart => log.log_start_to_note(),
             Kind::Cleaner => None,
         }
     }
@@ -96,7 +92,7 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Reads the files that there are. What is damaged is reported and left out.
+    /// Reads the files that there are, and changes nothing. What is damaged is reported and left out.
     pub fn load(dir: &Path) -> Self {
         let load = |kind: Kind| {
             let path = dir.join(kind.file_name());
@@ -109,13 +105,15 @@ impl Checkpoints {
             let entries = entries.unwrap_or_default();
             Mutex::new(Checkpoint { path, kind, entries, is_stale, has_ghosts: false })
         };
-        let files = Kind::ALL.map(load);
-        let log_starts = dir.join(Kind::LogStart.file_name());
+        Self { dir: dir.to_owned(), files: Kind::ALL.map(load) }
+    }
+
+    /// Makes the file of log starts if there is none: on a full disk it can be written only if it is there.
+    pub fn make_room(&self) {
+        let log_starts = self.dir.join(Kind::LogStart.file_name());
         if !log_starts.exists() {
-            // On a full disk it can be written only if it is there.
             let _ = fs::write(log_starts, render(&Entries::new()));
         }
-        Self { dir: dir.to_owned(), files }
     }
 
     fn lock(&self, kind: Kind) -> MutexGuard<'_, Checkpoint> {

@@ -219,7 +219,7 @@ impl Shared {
         let checkpoint = self.checkpoints.get(Kind::Cleaner, &partition.topic, partition.index);
         let cleanable = match log.cleanable(checkpoint, now_ms()) {
             Ok(cleanable) => cleanable,
-            Err(why) => return self.failed(key, log, &CleanError::Log(why)),
+            Err(why) => return self.failed(key, partition, log, &CleanError::Log(why)),
         };
         if cleanable.checkpoint_was_wrong {
             self.reset_checkpoint(topic, partition, checkpoint, &cleanable);
@@ -287,7 +287,7 @@ impl Shared {
                     self.chores.cleaner.lock().postponed.insert(*key); // Not again and again.
                 }
             }
-            Err(why) => self.failed(*key, log, &why),
+            Err(why) => self.failed(*key, partition, log, &why),
         }
     }
 
@@ -299,7 +299,8 @@ impl Shared {
             .is_some_and(|running| Arc::ptr_eq(&running, partition))
     }
 
-    fn failed(&self, key: Key, log: &Log, why: &CleanError) {
+    fn failed(&self, key: Key, partition: &Partition, log: &Log, why: &CleanError) {
+        partition.fail_if_permanent(why.storage());
         let mut state = self.chores.cleaner.lock();
         if why.is_lasting() {
             ::log::error!("{}: it is not compacted any more: {why}", log.name());

@@ -15,7 +15,7 @@ use super::checkpoints::Kind;
 use super::cleaner::Cleaner;
 use super::shared::{Shared, now_ms};
 use crate::catalog::Partition;
-use crate::log::{Change, Deleted, Log, LogError};
+use crate::log::{Change, Deleted, Log, LogError, StorageError};
 
 /// Names of partitions.
 type Key = (Arc<str>, i32);
@@ -149,7 +149,7 @@ impl Shared {
                     continue;
                 }
             }
-            deleted += delete(partition, Log::delete_old_segments);
+            deleted += self.delete(partition, Log::delete_old_segments);
         }
         if deleted.segments > 0 {
             let Deleted { segments, bytes } = deleted;
@@ -191,24 +191,32 @@ impl Shared {
         let waiting = &self.chores.below_log_start;
         let waiting = std::mem::take(&mut *waiting.lock().unwrap_or_else(PoisonError::into_inner));
         for partition in waiting.into_values() {
-            delete(&partition, Log::delete_segments_below_log_start);
+            self.delete(&partition, Log::delete_segments_below_log_start);
         }
+    }
+
+    fn delete(
+        &self,
+        partition: &Partition,
+        segments: fn(&Log, now_ms: i64) -> Result<Deleted, LogError>,
+    ) -> Deleted {
+        let Some(log) = partition.log() else { return Deleted::default() };
+        segments(log, now_ms()).unwrap_or_else(|why| {
+            ::log::error!("{}: old segments stay for now: {why}", log.name());
+            // While the log is asked still: what was deleted must not come back with the next start.
+            if why.storage().is_some_and(StorageError::is_permanent)
+                && let Err(why) = self.checkpoints.write_log_starts_of([partition])
+            {
+                ::log::error!("{}: cannot note where it begins: {why}", log.name());
+            }
+            partition.fail_if_permanent(why.storage());
+            Deleted::default()
+        })
     }
 
     fn partitions(&self) -> Vec<Arc<Partition>> {
         self.topics.all().iter().flat_map(|topic| topic.partitions().to_vec()).collect()
     }
-}
-
-fn delete(
-    partition: &Partition,
-    segments: fn(&Log, now_ms: i64) -> Result<Deleted, LogError>,
-) -> Deleted {
-    let Some(log) = partition.log() else { return Deleted::default() };
-    segments(log, now_ms()).unwrap_or_else(|why| {
-        ::log::error!("{}: old segments stay for now: {why}", log.name());
-        Deleted::default()
-    })
 }
 
 fn millis(ms: i64) -> Duration {

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use super::controller::Controller;
-use super::shared::WorkerMessage;
+use super::meter::Tag;
+use super::shared::{Offloaded, WorkerMessage};
 use crate::catalog::Partition;
 use crate::net::Slot;
 
@@ -18,7 +19,7 @@ pub const MAX_HELD: usize = 1_000;
 pub struct LogStarts {
     moved: Vec<Arc<Partition>>,
     /// What the request that is worked on is told if that fails.
-    refusal: Option<Vec<u8>>,
+    refusal: Option<Offloaded>,
     held: Vec<Held>,
 }
 
@@ -26,8 +27,9 @@ pub struct LogStarts {
 struct Held {
     worker: usize,
     slot: Slot,
-    answer: Result<Vec<u8>, String>,
-    refusal: Option<Vec<u8>>,
+    tag: Tag,
+    answer: Result<Offloaded, String>,
+    refusal: Option<Offloaded>,
 }
 
 impl LogStarts {
@@ -40,18 +42,23 @@ impl LogStarts {
 impl Controller {
     /// Holds the answers from here on until it is on the disk where these logs begin. If that fails,
     /// the request that is worked on is told `refusal`.
-    pub fn note_log_starts(&mut self, moved: Vec<Arc<Partition>>, refusal: Vec<u8>) {
+    pub fn note_log_starts(&mut self, moved: Vec<Arc<Partition>>, refusal: Offloaded) {
         self.log_starts.moved.extend(moved);
         self.log_starts.refusal = Some(refusal);
     }
 
     /// Answers an offloaded request, or has the answer wait for log starts.
-    pub fn answer(&mut self, worker: usize, slot: Slot, answer: Result<Vec<u8>, String>) {
+    pub fn answer(
+        &mut self,
+        (worker, slot): (usize, Slot),
+        tag: Tag,
+        answer: Result<Offloaded, String>,
+    ) {
         let refusal = self.log_starts.refusal.take();
         if self.log_starts.moved.is_empty() {
-            self.shared.tell_answer(worker, WorkerMessage::Answer(slot, answer));
+            self.shared.tell_answer(worker, WorkerMessage::Answer(slot, tag, answer));
         } else {
-            self.log_starts.held.push(Held { worker, slot, answer, refusal });
+            self.log_starts.held.push(Held { worker, slot, tag, answer, refusal });
         }
     }
 
@@ -67,9 +74,9 @@ impl Controller {
             let dir = self.shared.data_dir.display();
             ::log::error!("{dir}: log starts cannot be written, DeleteRecords is refused: {why}");
         }
-        for Held { worker, slot, answer, refusal } in held {
+        for Held { worker, slot, tag, answer, refusal } in held {
             let answer = refusal.filter(|_| written.is_err()).map_or(answer, Ok);
-            self.shared.tell_answer(worker, WorkerMessage::Answer(slot, answer));
+            self.shared.tell_answer(worker, WorkerMessage::Answer(slot, tag, answer));
         }
         moved.iter().for_each(|partition| self.shared.free_soon(partition));
     }

@@ -14,6 +14,7 @@ mod checker;
 pub mod checkpoints;
 mod cleaner;
 mod cleaner_pace;
+mod clients;
 mod controller;
 mod data_dir;
 mod data_dir_error;
@@ -28,6 +29,7 @@ mod load;
 mod log_starts;
 mod meta_properties;
 mod metadata_log;
+mod meter;
 mod opener;
 mod partition_dir;
 mod partition_files;
@@ -46,6 +48,7 @@ use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::thread::JoinHandle;
 use std::{fmt, io};
 
+pub use clients::{Asked, ClientInfo, Failure, Membership, WhoIsThere};
 pub use controller::Controller;
 pub use data_dir::random_uuid;
 pub use data_dir_error::DataDirError;
@@ -53,7 +56,10 @@ pub use fetch_session::{Session, SessionPartition, Told, TopicKey};
 pub use fetch_sessions::{FetchSessions, SharedSession};
 pub use groups::{Groups, Ran, RunningTopics, Unflushed};
 pub use metadata_log::{StoredSettings, stored_settings};
-pub use shared::{Endpoint, OffloadClaim, Page, Piece, Shared, Then, WorkerMessage, now_ms};
+pub use meter::{Answered, Meter, Meters, Tag};
+pub use shared::{
+    Endpoint, OffloadClaim, Offloaded, Page, Piece, Shared, Then, WorkerMessage, now_ms,
+};
 pub use warmer::ColdRead;
 
 use crate::catalog::{CLUSTER_METADATA, Image, NodeView, Partition, Topics};
@@ -164,6 +170,7 @@ impl Broker {
         let (controller, jobs) = Mailbox::for_thread(CONTROLLER_QUEUE);
         let shared = Arc::new(Shared {
             topics: Topics::default(),
+            meters: Meters::new(config.workers(), config.listeners().len()),
             groups: Groups::new(groups::settings(&image, &effective)),
             sessions: FetchSessions::new(effective.max_incremental_fetch_session_cache_slots()),
             producer_ids: producer_ids::ProducerIds::default(),
@@ -282,6 +289,7 @@ fn open_metadata(
     let left = Left { recovery, recovery_point };
     let (mut metadata, mut image) = MetadataLog::open(data_dir, config, left, keepers.clone())?;
     data_dir.mark_in_use().map_err(StartError::DataDir)?;
+    checkpoints.make_room();
     // A marker that comes back after a power cut would have files trusted that it found.
     keepers.flusher.note_names();
     metadata.guard(&keepers.flusher);

@@ -52,12 +52,13 @@ impl Opener for LazyOpener {
         log.set_producer_expiration(i64::from(shared.config().producer_id_expiration_ms()));
     }
 
-    fn size(&self, partition: &Partition) -> u64 {
-        let Some(shared) = self.shared.upgrade() else { return 0 };
+    fn files(&self, partition: &Partition) -> (u64, usize) {
+        let Some(shared) = self.shared.upgrade() else { return (0, 0) };
         let dir = partition_dir::path(&shared.data_dir, &partition.topic, partition.index);
         let entries = fs::read_dir(dir).into_iter().flatten().flatten();
         let logs = entries.filter(|entry| entry.file_name().as_encoded_bytes().ends_with(b".log"));
-        logs.filter_map(|entry| entry.metadata().ok()).map(|meta| meta.len()).sum()
+        let sizes = logs.filter_map(|entry| entry.metadata().ok()).map(|meta| meta.len());
+        sizes.fold((0, 0), |(bytes, segments), more| (bytes + more, segments + 1))
     }
 
     fn ends(&self, partition: &Partition) -> Option<(i64, i64)> {

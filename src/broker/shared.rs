@@ -12,10 +12,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::checker::Checker;
 use super::checkpoints::Checkpoints;
+use super::clients::WhoIsThere;
 use super::controller::{Controller, Job};
 use super::fetch_sessions::FetchSessions;
 use super::groups::{Groups, Unflushed};
 use super::janitor::Chores;
+use super::meter::{Meters, Tag};
 use super::producer_ids::ProducerIds;
 use super::warmer::{ColdRead, Warmer};
 use crate::catalog::{ApiError, Image, NodeView, Topics};
@@ -24,6 +26,7 @@ use crate::coordinator::groups::{Reply, Token};
 use crate::log::{Keepers, Recovery};
 use crate::net::Slot;
 use crate::net::mailbox::{SendError, Sender};
+use crate::wire::codec::{Told, Writer};
 use crate::wire::error::ErrorCode;
 
 /// What other threads tell a worker.
@@ -36,13 +39,31 @@ pub enum WorkerMessage {
     NoGroups,
     /// A request that was worked on elsewhere is answered by this frame and its connection goes on,
     /// or it could not be read and its connection ends, for this reason.
-    Answer(Slot, Result<Vec<u8>, String>),
+    Answer(Slot, Tag, Result<Offloaded, String>),
     /// The same for a connection of HTTP's.
     Page(Page),
     /// A part of an answer that goes on.
     Piece(Piece),
+    /// Who is connected to it.
+    Clients(WhoIsThere),
     /// Whether the worker lives; it says so by adding one.
     Ping(Arc<AtomicUsize>),
+}
+
+/// An answer that was made elsewhere.
+#[derive(Default)]
+pub struct Offloaded {
+    /// All of it.
+    pub frame: Vec<u8>,
+    /// The errors that it tells.
+    pub errors: Vec<Told>,
+}
+
+impl From<Writer> for Offloaded {
+    fn from(mut out: Writer) -> Offloaded {
+        let errors = out.take_errors();
+        Offloaded { frame: out.into_bytes(), errors }
+    }
 }
 
 /// A part of an answer to an HTTP request that goes on.
@@ -103,6 +124,8 @@ const MAX_CREATING: usize = 100;
 pub struct Shared {
     /// The running topics.
     pub topics: Topics,
+    /// What workers have answered.
+    pub meters: Meters,
     /// Incremental fetch sessions.
     pub sessions: FetchSessions,
     /// Blocks of producer ids.

@@ -15,6 +15,7 @@ mod plan;
 mod table;
 #[cfg(test)]
 mod tests;
+mod traffic;
 mod waiters;
 
 pub use features::{ELIGIBLE_REPLICAS, GROUP_VERSION, SUPPORTED_FEATURES};
@@ -28,5 +29,6 @@ pub use plan::{
     Plan, create_partitions, create_topic, delete_topic, elect_leaders_on_start,
     incremental_alter_configs, replace_configs, resign_on_stop,
 };
-pub use table::{Topic, Topics};
+pub use table::{Counted, Topic, Topics};
+pub use traffic::{Counts, Traffic, make_lanes, take_lane};
 pub use waiters::{Waiter, WaiterKey, Waiters};

@@ -7,6 +7,7 @@ use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use super::traffic::Traffic;
 use super::waiters::{Waiter, Waiters};
 use crate::log::validate::Validated;
 use crate::log::{
@@ -36,8 +37,8 @@ pub trait Opener: Send + Sync {
     /// made up for.
     fn opened(&self, partition: &Partition, log: &Log);
 
-    /// Bytes of records of a partition that is not open.
-    fn size(&self, partition: &Partition) -> u64;
+    /// Bytes of records of a partition that is not open, and in how many segments they are.
+    fn files(&self, partition: &Partition) -> (u64, usize);
 
     /// The first offset of a partition that is not open, and the one behind its last; `None` if that
     /// takes opening it.
@@ -61,6 +62,8 @@ pub struct Partition {
     failed: AtomicBool,
     waiters: Waiters,
     reported_ms: AtomicI64,
+    /// Its topic's, once it has one.
+    traffic: OnceLock<Arc<Traffic>>,
 }
 
 impl Partition {
@@ -97,7 +100,20 @@ impl Partition {
             failed: AtomicBool::new(false),
             waiters: Waiters::default(),
             reported_ms: AtomicI64::new(i64::MIN),
+            traffic: OnceLock::new(),
         }
+    }
+
+    /// Where what goes through it is counted, once it is a topic's.
+    #[inline]
+    pub fn traffic(&self) -> Option<&Arc<Traffic>> {
+        self.traffic.get()
+    }
+
+    /// Counts with its topic from now on.
+    pub(super) fn join(&self, traffic: &Arc<Traffic>) {
+        let joined = self.traffic.get_or_init(|| traffic.clone());
+        assert!(Arc::ptr_eq(joined, traffic), "{}-{} is of one topic", self.topic, self.index);
     }
 
     /// The log, opened if it is not, unless the partition is offline. May block for a moment, the
@@ -178,10 +194,15 @@ impl Partition {
 
     /// Bytes of records; 0 when the partition is offline. Does not open the log.
     pub fn size(&self) -> u64 {
+        self.files().0
+    }
+
+    /// The same, and how many segments they are in.
+    pub fn files(&self) -> (u64, usize) {
         match (self.log.get(), &self.opener) {
-            (Some(log), _) => log.as_ref().map_or(0, |log| log.size()),
-            (None, Some(opener)) => opener.size(self),
-            (None, None) => 0,
+            (Some(log), _) => log.as_ref().map_or((0, 0), |log| log.files()),
+            (None, Some(opener)) => opener.files(self),
+            (None, None) => (0, 0),
         }
     }
 
@@ -195,6 +216,11 @@ impl Partition {
         }
         let offsets = self.log()?.offsets();
         Some((offsets.log_start, offsets.high_watermark))
+    }
+
+    /// Where an open log ends, which may be behind what can be read. Does not open it.
+    pub fn log_end_if_open(&self) -> Option<i64> {
+        Some(self.log_if_open()?.offsets().log_end)
     }
 
     /// Takes the partition offline: it answers KAFKA_STORAGE_ERROR until the broker is started
@@ -260,6 +286,9 @@ impl Partition {
         let appended = log.append(batch, self.leader_epoch(), now_ms);
         let appended = appended.inspect_err(|why| self.fail_if_permanent(why.storage()));
         let appended = appended.map_err(Some)?;
+        if !appended.duplicate {
+            self.count_appended(&appended, batch.bytes.len());
+        }
         if !appended.duplicate && appended.flush_to.is_none() {
             log.advance_high_watermark(appended.next_offset);
             self.waiters.wake(batch.bytes.len() as i64, wake);
@@ -280,11 +309,18 @@ impl Partition {
         let appended = log.append_internal(batch, self.leader_epoch());
         let appended = appended.inspect_err(|why| self.fail_if_permanent(why.storage()));
         let appended = appended.map_err(Some)?;
+        self.count_appended(&appended, batch.len());
         if appended.flush_to.is_none() {
             log.advance_high_watermark(appended.next_offset);
             self.waiters.wake(batch.len() as i64, wake);
         }
         Ok(appended)
+    }
+
+    fn count_appended(&self, appended: &Appended, bytes: usize) {
+        if let Some(traffic) = self.traffic() {
+            traffic.appended(appended.next_offset.abs_diff(appended.base_offset), bytes as u64);
+        }
     }
 
     /// Has `ticket` settled, and what was appended shown, when it is on the disk.

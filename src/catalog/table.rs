@@ -10,8 +10,9 @@
 use foldhash::quality::RandomState;
 use std::collections::HashMap;
 use std::hash::BuildHasher;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use super::traffic::{Counts, Traffic};
 use super::{Partition, name};
 use crate::config::TopicConfig;
 use crate::wire::uuid::Uuid;
@@ -28,10 +29,12 @@ pub struct Topic {
     pub internal: bool,
     config: RwLock<Arc<TopicConfig>>,
     partitions: Vec<Arc<Partition>>,
+    traffic: Arc<Traffic>,
 }
 
 impl Topic {
-    /// A topic with all its partitions, in the order of their indexes.
+    /// A topic with all its partitions, in the order of their indexes. If it had some before, what was counted of it
+    /// goes on.
     pub fn new(
         name: Arc<str>,
         id: Uuid,
@@ -39,7 +42,15 @@ impl Topic {
         partitions: Vec<Arc<Partition>>,
     ) -> Self {
         let internal = name::is_internal(&name);
-        Self { name, id, internal, config: RwLock::new(config), partitions }
+        let known = partitions.iter().find_map(|partition| partition.traffic());
+        let traffic = known.cloned().unwrap_or_default();
+        partitions.iter().for_each(|partition| partition.join(&traffic));
+        Self { name, id, internal, config: RwLock::new(config), partitions, traffic }
+    }
+
+    /// What went through it since the start; nothing if nothing did.
+    pub fn counts(&self) -> Option<Counts> {
+        self.traffic.sum()
     }
 
     /// The partition with this index.
@@ -66,6 +77,9 @@ impl Topic {
     }
 }
 
+/// A topic, and what went through it, if anything did.
+pub type Counted = (Arc<Topic>, Option<Counts>);
+
 type ByName = RwLock<HashMap<Arc<str>, Arc<Topic>, RandomState>>;
 type ById = RwLock<HashMap<Uuid, Arc<Topic>, foldhash::fast::RandomState>>;
 
@@ -74,6 +88,8 @@ pub struct Topics {
     hasher: RandomState,
     by_name: [ByName; SHARDS],
     by_id: [ById; SHARDS],
+    /// What went through topics that are gone. Held while one goes.
+    gone: Mutex<Counts>,
 }
 
 impl Default for Topics {
@@ -82,6 +98,7 @@ impl Default for Topics {
             hasher: RandomState::default(),
             by_name: std::array::from_fn(|_| RwLock::default()),
             by_id: std::array::from_fn(|_| RwLock::default()),
+            gone: Mutex::default(),
         }
     }
 }
@@ -115,10 +132,26 @@ impl Topics {
 
     /// Takes a topic out.
     pub fn remove(&self, name: &str) -> Option<Arc<Topic>> {
+        let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
         let topic =
             self.name_shard(name).write().unwrap_or_else(PoisonError::into_inner).remove(name)?;
         self.id_shard(topic.id).write().unwrap_or_else(PoisonError::into_inner).remove(&topic.id);
+        // What requests that are on their way still do to it is not counted any more: a sum that was told never
+        // becomes less.
+        *gone += topic.counts().unwrap_or_default();
         Some(topic)
+    }
+
+    /// All topics, by name, and what went through topics since the start, those that are gone included.
+    pub fn counted(&self) -> (Vec<Counted>, Counts) {
+        let gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sum = *gone;
+        let topics = self.all().into_iter().map(|topic| {
+            let counts = topic.counts();
+            sum += counts.unwrap_or_default();
+            (topic, counts)
+        });
+        (topics.collect(), sum)
     }
 
     /// All topics, by name.

@@ -83,6 +83,7 @@ impl Waiters {
     }
 
     /// Tells that `bytes` more bytes are visible; calls `wake` for each waiter whose need is met.
+    #[inline]
     pub fn wake(&self, bytes: i64, mut wake: impl FnMut(&Waiter)) {
         std::sync::atomic::fence(Ordering::SeqCst);
         if self.count.load(Ordering::SeqCst) == 0 {

@@ -5,7 +5,7 @@
 //! host that it came from, no other; there is no CORS, so others could not read the answer anyway. *Changes*
 //! need a JSON type or a field of their own, which forms and links cannot send.
 
-use super::head::Head;
+use super::head::{Head, Method};
 use super::problem::Problem;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -42,8 +42,10 @@ impl Guard {
                 return Err(Problem::new(403, "Pages of other origins are not served"));
             }
         }
-        // An image or a form of another page sends no Origin; and what is asked for is made, even if it is not shown.
-        if head.is_of_other_site {
+        // An image or a form of another page sends no Origin; and what is asked for is made, even if it is not shown. A link to the
+        // console leads there: that page tells nothing before it has asked by itself, and nobody can frame it.
+        let is_visit = head.is_visit && head.method == Method::Get && head.target.parts == [""];
+        if head.is_of_other_site && !is_visit {
             return Err(Problem::new(403, "Pages of other sites are not served"));
         }
         Ok(())

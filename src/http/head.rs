@@ -81,6 +81,8 @@ pub struct Head {
     pub(super) origin: Option<String>,
     /// A browser says that a page of another site asks, if only for an image.
     pub(super) is_of_other_site: bool,
+    /// Somebody follows a link to a page of its own.
+    pub(super) is_visit: bool,
     pub(super) content_type: Option<String>,
     /// What the client has already, by their tags.
     pub(super) known: Vec<String>,
@@ -137,6 +139,8 @@ impl Head {
             is_of_other_site: fields
                 .one("sec-fetch-site")?
                 .is_some_and(|site| !["same-origin", "none"].contains(&site)),
+            is_visit: fields.one("sec-fetch-mode")? == Some("navigate")
+                && fields.one("sec-fetch-dest")? == Some("document"),
             content_type: fields
                 .single("content-type", "The field Content-Type is there twice")?
                 .map(owned),

@@ -3,7 +3,7 @@
 //! The table is the only one: the document at `/v1/openapi.json` is made from it too. The console's files, which are for people,
 //! stand beside it.
 
-use super::api::{HEADER, JSON, KEY, VALUE};
+use super::api::{HEADER, JSON, KEY, MOST_CLIENTS, VALUE};
 use super::console::Asset;
 use super::head::{Head, Method};
 use super::problem::{self, Problem};
@@ -49,6 +49,8 @@ pub enum Route {
     Group(String),
     /// New offsets for a group.
     ResetOffsets(String),
+    /// Connected clients.
+    Clients(Query),
     /// What all this is.
     OpenApi,
 }
@@ -145,6 +147,19 @@ const PRODUCE: &[Param] = &[Param {
     about: "The partition of messages that name none; unless it is given, their keys say it.",
 }];
 
+const CLIENTS: &[Param] = &[
+    Param {
+        name: "limit",
+        kind: Kind::Clamped(1, MOST_CLIENTS as i64),
+        about: "How many clients at most: 1000 unless it is given, 10000 at most.",
+    },
+    Param {
+        name: "after",
+        kind: Kind::Integer(0, i64::MAX),
+        about: "Only connections with greater numbers: the last one that was told.",
+    },
+];
+
 const VALIDATE_ONLY: &[Param] =
     &[Param { name: "validate_only", kind: Kind::Flag, about: "Only says what would come of it." }];
 
@@ -166,9 +181,11 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         answer: "Text",
-        ..get("/metrics", "Metrics for Prometheus, by the names of kafka_exporter.", |_, _| {
-            Route::Metrics
-        })
+        ..get(
+            "/metrics",
+            "Metrics for Prometheus, by the names of the JMX exporter and of kafka_exporter.",
+            |_, _| Route::Metrics,
+        )
     },
     Endpoint { answer: "Broker", ..get("/v1/broker", "The broker itself.", |_, _| Route::Broker) },
     Endpoint { answer: "Topics", ..get("/v1/topics", "All topics.", |_, _| Route::Topics) },
@@ -279,6 +296,15 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
             (Method::Post, "/v1/groups/{name}/offsets"),
             "Sets offsets of a group that has no members.",
             |name, _| Route::ResetOffsets(name),
+        )
+    },
+    Endpoint {
+        query: CLIENTS,
+        answer: "Clients",
+        ..get(
+            "/v1/clients",
+            "The clients that are connected, by the numbers of their connections.",
+            |_, query| Route::Clients(query),
         )
     },
     get("/v1/openapi.json", "This document.", |_, _| Route::OpenApi),

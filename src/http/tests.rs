@@ -109,6 +109,23 @@ fn the_console_is_for_who_asks_for_it_here() {
 }
 
 #[test]
+fn a_link_of_another_site_leads_to_the_console_and_nowhere_else() {
+    let visit =
+        "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n";
+    let framed = visit.replace("document", "iframe");
+    for (line, fields, expected) in [
+        ("GET / HTTP/1.1", visit, "Console(Asset"),
+        ("GET /?x HTTP/1.1", visit, "Console(Asset"),
+        ("GET / HTTP/1.1", &framed, "403"),
+        ("POST / HTTP/1.1", visit, "403"),
+        ("GET /v1/topics HTTP/1.1", visit, "403"),
+        ("GET /console/main.js HTTP/1.1", visit, "403"),
+    ] {
+        assert_eq!(status(line, &format!("{HOST}{fields}"), "").0, expected, "{line} {fields}");
+    }
+}
+
+#[test]
 fn what_is_wrong_has_its_status() {
     let get = "GET /livez HTTP/1.1";
     let long = format!("{HOST}X: {}\r\n", "x".repeat(MAX_HEAD));

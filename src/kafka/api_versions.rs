@@ -17,15 +17,28 @@ use crate::wire::messages::api_versions::{
 /// Clients of this version read a feature whose lowest supported level is 0.
 const READS_LEVEL_ZERO: i16 = 4;
 
-/// Answers the request, whatever it holds.
-pub fn handle(shared: &Shared, call: &Call<'_>, body: &mut Reader<'_>, out: &mut Writer) {
+/// Answers the request, whatever it holds; name and version of the client's software, if it tells them.
+pub fn handle<'r>(
+    shared: &Shared,
+    call: &Call<'_>,
+    body: &mut Reader<'r>,
+    out: &mut Writer,
+) -> Option<(&'r str, &'r str)> {
     if !apis::serves(ApiKey::ApiVersions, call.version()) {
         let own = [entry(ApiKey::ApiVersions)];
-        return fail(call, 0, ErrorCode::UNSUPPORTED_VERSION, &own, out);
+        fail(call, 0, ErrorCode::UNSUPPORTED_VERSION, &own, out);
+        return None;
     }
     match ApiVersionsRequest::decode(body, call.version()) {
-        Ok(request) if call.version() < 3 || is_valid(&request) => answer(shared, call, out),
-        _ => fail(call, call.version(), ErrorCode::INVALID_REQUEST, &[], out),
+        Ok(request) if call.version() < 3 || is_valid(&request) => {
+            answer(shared, call, out);
+            let software = (request.client_software_name, request.client_software_version);
+            (call.version() >= 3).then_some(software)
+        }
+        _ => {
+            fail(call, call.version(), ErrorCode::INVALID_REQUEST, &[], out);
+            None
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! One request as a handler sees it, and how its answer is framed.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
 
 use crate::broker::{Endpoint, Shared};
 use crate::wire::api::ApiKey;
@@ -16,6 +17,8 @@ pub struct Call<'a> {
     pub header: RequestHeader<'a>,
     /// How the client came.
     pub origin: Origin,
+    /// When it was received.
+    pub received: Instant,
 }
 
 /// How a client came to us.

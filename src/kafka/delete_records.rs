@@ -58,7 +58,7 @@ pub fn handle(
     }
     let mut refusal = Writer::new();
     encode(call, &answers, &mut refusal);
-    controller.note_log_starts(moved, refusal.into_bytes());
+    controller.note_log_starts(moved, refusal.into());
     Ok(())
 }
 
@@ -99,6 +99,7 @@ fn delete(
     }
     log.delete_records_before(target).map_err(|why| {
         ::log::error!("{}-{}: {why}", partition.topic, partition.index);
+        partition.fail_if_permanent(why.storage());
         why.code()
     })?;
     Ok((partition.clone(), log.offsets().log_start))

@@ -6,21 +6,25 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use super::apis::{self, Handler};
 use super::call::{Call, Origin};
+use super::clients::{Client, Clients};
 use super::fetch::{self, ParkedFetch};
 use super::groups::{self, ParkedFrame, ParkedGroup};
 use super::parked::Parked;
 use super::produce::ParkedProduce;
+use super::tally::Tally;
 use super::throttle::{Debt, Muted};
 use super::trace;
 use super::wakes::Wakes;
 use super::{api_versions, produce};
-use crate::broker::{Shared, Unflushed, WorkerMessage};
-use crate::catalog::Partition;
+use crate::broker::{Shared, Tag, Unflushed, WorkerMessage};
+use crate::catalog::{Partition, take_lane};
 use crate::coordinator::groups::{Reply, Token};
 use crate::log::validate::Scratch;
 use crate::net::{ConnId, Context, Flow, Framing, Part, Peer, Service, Slot};
@@ -38,6 +42,7 @@ const SIZE: usize = 4;
 #[derive(Debug)]
 pub struct Session {
     origin: Origin,
+    client: Rc<Client>,
     debt: Debt,
 }
 
@@ -82,6 +87,10 @@ pub struct KafkaService {
     /// Partitions that something in this turn waits for to be flushed.
     pub(super) to_flush: Vec<Arc<Partition>>,
     pub(super) scratch: Scratch,
+    /// What was answered in this turn.
+    pub(super) tally: Tally,
+    /// Who is connected.
+    pub(super) clients: Clients,
     /// Answers of groups to requests of other workers.
     pub(super) group_replies: BTreeMap<usize, Vec<(Token, Reply)>>,
     /// Keys that are to be woken and are the other face's.
@@ -91,10 +100,11 @@ pub struct KafkaService {
 }
 
 impl KafkaService {
-    /// The service of the worker with this index.
+    /// The service of the worker with this index, made on that worker's thread.
     pub fn new(shared: Arc<Shared>, worker: usize) -> Self {
         let max_frame = shared.config().socket_request_max_bytes();
         let wakes = Wakes::new(worker, shared.worker_count());
+        take_lane(worker);
         Self {
             shared,
             worker,
@@ -104,6 +114,8 @@ impl KafkaService {
             parked: Parked::default(),
             to_flush: Vec::new(),
             scratch: Scratch::default(),
+            tally: Tally::default(),
+            clients: Clients::default(),
             group_replies: BTreeMap::new(),
             others: Vec::new(),
             draining: false,
@@ -132,11 +144,13 @@ impl KafkaService {
                 header.api_key
             )));
         };
-        let call = Call { api: api.key, header, origin: session.origin };
+        let call = Call { api: api.key, header, origin: session.origin, received: cx.now() };
         trace::request(&call, slot, frame.len());
+        session.client.asks(&call);
         if api.key == ApiKey::ApiVersions {
-            api_versions::handle(&self.shared, &call, &mut reader, &mut self.out);
-            return self.answer(cx, slot);
+            let is = api_versions::handle(&self.shared, &call, &mut reader, &mut self.out);
+            is.into_iter().for_each(|(name, version)| session.client.is(name, version));
+            return self.answer(cx, slot, call.tag());
         }
         if !apis::serves(api.key, call.version()) {
             let (name, version) = (api.key.name(), call.version());
@@ -152,10 +166,10 @@ impl KafkaService {
         }
         let outcome = match api.handler {
             Handler::Inline(handler) => handler(&self.shared, &call, &mut reader, &mut self.out),
-            Handler::Offloaded(_) => return self.offload(slot, session.origin, frame),
+            Handler::Offloaded(_) => return self.offload(slot, &call, frame),
             Handler::Either(quick, _) => {
                 match quick(&self.shared, &call, &mut reader, &mut self.out) {
-                    Ok(false) => return self.offload(slot, session.origin, frame),
+                    Ok(false) => return self.offload(slot, &call, frame),
                     outcome => outcome.map(drop),
                 }
             }
@@ -165,36 +179,22 @@ impl KafkaService {
             Handler::Service if api.key == ApiKey::Fetch => {
                 return fetch::serve(self, cx, &call, slot, &mut reader);
             }
-            Handler::Service => return groups::serve(self, cx, &call, slot, &mut reader),
+            Handler::Service => {
+                return groups::serve(self, cx, (&call, &session.client), slot, &mut reader);
+            }
         };
         match outcome {
-            Ok(()) => self.answer(cx, slot),
+            Ok(()) => self.answer(cx, slot, call.tag()),
             Err(why) => refuse(&call, &why),
         }
     }
 
     /// Sends the frame that is in `out`.
-    pub(super) fn answer(&mut self, cx: &mut Context<'_>, slot: Slot) -> Flow {
+    pub(super) fn answer(&mut self, cx: &mut Context<'_>, slot: Slot, tag: Tag) -> Flow {
         cx.reply(slot, &[Part::Bytes(self.out.bytes())]);
+        self.note(slot, tag);
         self.out.clear(); // A large answer's memory is given back.
         Flow::Next
-    }
-
-    /// Hands a request to the controller thread; the connection goes on when the answer is there.
-    fn offload(&mut self, slot: Slot, origin: Origin, frame: &[u8]) -> Flow {
-        let Some(claim) = self.shared.claim_offloaded(frame.len()) else {
-            return Flow::Close(Cow::Borrowed("too many large requests wait for the controller"));
-        };
-        let (worker, frame) = (self.worker, frame.to_vec());
-        let job = move |controller: &mut crate::broker::Controller| {
-            let answer = run_offloaded(controller, origin, &frame);
-            drop((frame, claim));
-            controller.answer(worker, slot, answer);
-        };
-        match self.shared.on_controller(job) {
-            Ok(()) => Flow::Hold,
-            Err(why) => Flow::Close(Cow::Owned(why.to_string())),
-        }
     }
 
     fn wake(&mut self, cx: &mut Context<'_>, keys: &[u64]) {
@@ -207,7 +207,7 @@ impl KafkaService {
                 Some(ParkedRequest::Replies(replies, unflushed)) => {
                     groups::flushed(self, cx, replies, &unflushed);
                 }
-                Some(ParkedRequest::Frame(parked)) => parked.answer(cx),
+                Some(ParkedRequest::Frame(parked)) => parked.answer(self, cx),
                 None if key >> 63 != 0 => self.others.push(*key),
                 // A group is answered, and time passes: neither is woken.
                 Some(ParkedRequest::Group(_) | ParkedRequest::Muted(_)) | None => {}
@@ -241,38 +241,21 @@ pub(super) fn refuse(call: &Call<'_>, why: &DecodeError) -> Flow {
     Flow::Close(Cow::Owned(unreadable(call, why)))
 }
 
-fn unreadable(call: &Call<'_>, why: &DecodeError) -> String {
+pub(super) fn unreadable(call: &Call<'_>, why: &DecodeError) -> String {
     format!("a {} v{} request that cannot be read: {why}", call.api.name(), call.version())
-}
-
-/// Runs an offloaded handler; the worker has read the header before. An error closes the
-/// connection.
-fn run_offloaded(
-    controller: &mut crate::broker::Controller,
-    origin: Origin,
-    frame: &[u8],
-) -> Result<Vec<u8>, String> {
-    let mut reader = Reader::new(frame);
-    let header = RequestHeader::decode(&mut reader).map_err(|why| why.to_string())?;
-    let api = apis::find(header.api_key).map(|api| (api.key, api.handler));
-    let Some((api, Handler::Offloaded(handler) | Handler::Either(_, handler))) = api else {
-        return Err(format!("a request for API {}, which is not served", header.api_key));
-    };
-    let call = Call { api, header, origin };
-    let mut out = Writer::new();
-    handler(controller, &call, &mut reader, &mut out).map_err(|why| unreadable(&call, &why))?;
-    Ok(out.into_bytes())
 }
 
 impl Service for KafkaService {
     type Session = Session;
     type Message = WorkerMessage;
 
-    fn open(&mut self, _cx: &mut Context<'_>, _conn: ConnId, peer: &Peer) -> Session {
+    fn open(&mut self, cx: &mut Context<'_>, conn: ConnId, peer: &Peer) -> Session {
         let (listener, local, remote) = (peer.listener, peer.local, peer.remote);
         let origin = Origin { listener, local, remote, conn: peer.number };
         trace::opened(&self.shared, self.worker, &origin);
-        Session { origin, debt: Debt::default() }
+        self.count_connection(listener, true);
+        let client = self.clients.open(conn, origin, cx.now());
+        Session { origin, client, debt: Debt::default() }
     }
 
     fn framing(&self, _session: &Session, input: &[u8]) -> Framing {
@@ -311,17 +294,19 @@ impl Service for KafkaService {
                 groups::deliver(self, cx, replies, unflushed);
             }
             WorkerMessage::NoGroups => self.give_up_groups(cx),
+            WorkerMessage::Clients(asked) => self.clients.answer(&asked),
             WorkerMessage::Ping(answers) => {
                 answers.fetch_add(1, Ordering::Relaxed);
             }
             // The other face's.
             WorkerMessage::Page(_) | WorkerMessage::Piece(_) => {}
-            WorkerMessage::Answer(slot, Err(why)) => {
+            WorkerMessage::Answer(slot, _, Err(why)) => {
                 cx.skip(slot);
                 cx.close(slot.conn(), Cow::Owned(why));
             }
-            WorkerMessage::Answer(slot, Ok(frame)) => {
-                cx.reply(slot, &[Part::Bytes(&frame)]);
+            WorkerMessage::Answer(slot, tag, Ok(made)) => {
+                cx.reply(slot, &[Part::Bytes(&made.frame)]);
+                self.note_made(slot, tag, &made.errors);
                 cx.resume(slot.conn());
             }
         }
@@ -349,6 +334,14 @@ impl Service for KafkaService {
         }
     }
 
+    fn wants_the_time(&self) -> bool {
+        !self.tally.is_empty()
+    }
+
+    fn turned(&mut self, now: Instant) {
+        self.settle(now);
+    }
+
     fn drain(&mut self, cx: &mut Context<'_>) {
         self.draining = true;
         for key in self.parked.keys_where(|_| true) {
@@ -370,7 +363,9 @@ impl Service for KafkaService {
         }
     }
 
-    fn closed(&mut self, cx: &mut Context<'_>, conn: ConnId, _session: Session) {
+    fn closed(&mut self, cx: &mut Context<'_>, conn: ConnId, session: Session) {
+        self.count_connection(session.origin.listener, false);
+        self.clients.close(conn);
         // Long polls of a connection that is gone: give their registrations back now, not at their
         // timeout, or a client that reconnects in a loop would pile them up.
         for key in self.parked.keys_where(|parked| parked.conn() == Some(conn)) {

@@ -33,12 +33,13 @@ pub(super) fn request(call: &Call<'_>, slot: Slot, bytes: usize) {
         call.api.name(),
         call.version(),
         call.header.correlation_id,
-        cut(call.header.client_id.unwrap_or_default())
+        cut(call.header.client_id.unwrap_or_default(), MAX_CHARS)
     );
 }
 
-fn cut(text: &str) -> &str {
-    text.char_indices().nth(MAX_CHARS).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
+/// So many characters of it at most.
+pub(super) fn cut(text: &str, chars: usize) -> &str {
+    text.char_indices().nth(chars).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 
 #[cfg(test)]
@@ -48,7 +49,7 @@ mod tests {
     #[test]
     fn a_clients_words_are_cut_between_characters() {
         let long = "\u{e9}".repeat(MAX_CHARS + 1);
-        assert_eq!(cut(&long).chars().count(), MAX_CHARS);
-        assert_eq!((cut("short"), cut("")), ("short", ""));
+        assert_eq!(cut(&long, MAX_CHARS).chars().count(), MAX_CHARS);
+        assert_eq!((cut("short", 5), cut("", 5)), ("short", ""));
     }
 }

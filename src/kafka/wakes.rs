@@ -25,6 +25,7 @@ impl Wakes {
     }
 
     /// Sends the wake-ups of other workers and returns this worker's own.
+    #[inline]
     pub fn deliver(&mut self, shared: &Shared) -> Vec<u64> {
         for (worker, keys) in self.by_worker.iter_mut().enumerate() {
             if worker != self.own && !keys.is_empty() {

@@ -73,6 +73,11 @@ impl Active {
         self.next_asked = false;
     }
 
+    /// It was written to, and its files were closed since.
+    pub(super) fn is_resting(&self) -> bool {
+        self.resting
+    }
+
     fn is_empty_and_too_small_for(&self, size: u64) -> bool {
         let too_small = |tails: &Tails| tails.log.len() == 0 && tails.log.room() < size;
         self.tails.as_ref().is_some_and(too_small)
@@ -139,7 +144,8 @@ impl Log {
         let ahead = NEXT_AHEAD.min(capacity / 4);
         if !writer.active.next_asked && tails.log.room() < ahead {
             writer.active.next_asked = true;
-            let order = NextOrder { dir: self.dir(), capacities: capacities(&writer.config) };
+            let (round, capacities) = (self.next.round(), capacities(&writer.config));
+            let order = NextOrder { round, dir: self.dir(), capacities };
             self.keepers.preparer.ask(Job::Next(self.next.clone(), order));
         }
     }

@@ -25,9 +25,28 @@ pub(crate) struct Rolled {
 
 /// A segment whose files have their final form, but perhaps not on the disk.
 pub(crate) struct Finished {
-    /// `None` if they are as they were found.
-    pub(crate) files: Option<Arc<SegmentFiles>>,
+    pub(crate) files: FinalFiles,
     pub(crate) snapshot: PathBuf,
+}
+
+/// The files of a segment that nothing is written to any more.
+pub(crate) enum FinalFiles {
+    /// Held open until they are flushed.
+    Open(Arc<SegmentFiles>),
+    /// They were written to and closed since, for the log rests: of the segment that begins there.
+    AtRest(i64),
+    /// Nobody has written to them: they are as they were found.
+    AsFound,
+}
+
+impl FinalFiles {
+    /// The files if they are open.
+    pub(crate) fn opened(&self) -> Option<&Arc<SegmentFiles>> {
+        match self {
+            FinalFiles::Open(files) => Some(files),
+            FinalFiles::AtRest(_) | FinalFiles::AsFound => None,
+        }
+    }
 }
 
 /// The rolled segments of one log that are not finished. As long as the preparer keeps up there is
@@ -37,6 +56,8 @@ pub(crate) struct Backlog {
     unfinished: Mutex<Unfinished>,
     /// Somebody is done with a segment.
     done: Condvar,
+    /// Nobody flushes: what is finished is let go of.
+    is_unflushed: bool,
 }
 
 #[derive(Default)]
@@ -55,6 +76,11 @@ struct Unfinished {
 }
 
 impl Backlog {
+    /// Of a log that is flushed, or of one that is not.
+    pub(crate) fn new(is_flushed: bool) -> Backlog {
+        Backlog { is_unflushed: !is_flushed, ..Backlog::default() }
+    }
+
     /// Puts a segment in; false if so many wait that the caller had better help.
     pub(crate) fn push(&self, rolled: Rolled) -> bool {
         let mut unfinished = self.lock();
@@ -120,7 +146,9 @@ impl Backlog {
         let taken = Taken { backlog: self, number };
         let (finished, uncut) = rolled.finish();
         let mut unfinished = self.lock();
-        unfinished.finished.push(finished);
+        if !self.is_unflushed {
+            unfinished.finished.push(finished);
+        }
         if unfinished.uncut.is_none() {
             unfinished.uncut = uncut;
         }
@@ -178,7 +206,7 @@ impl Rolled {
         if let Err(error) = checkpoint::replace(&path, &bytes) {
             ::log::debug!("cannot write {}: {error}", path.display());
         }
-        (Finished { files: Some(files), snapshot: path }, uncut)
+        (Finished { files: FinalFiles::Open(files), snapshot: path }, uncut)
     }
 }
 

@@ -15,6 +15,7 @@ use super::segment::Segment;
 use super::{checkpoint, producer_snapshot, sync};
 use crate::config::TopicConfig;
 use std::fs;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
@@ -64,8 +65,9 @@ impl Log {
     /// start moves to what remains. Needs the lock for upkeep.
     ///
     /// # Errors
-    /// When a file cannot be renamed: the log goes on without the segment, its file remains, and
-    /// the next start has both; the log start offset is kept elsewhere.
+    /// When a file cannot be renamed, or that cannot be brought to the disk. What bears its name still is
+    /// in the log again, below its start, where the next check finds it. That start must be noted
+    /// elsewhere ([`Log::log_start_to_note`]), or the next one believes the files.
     pub(super) fn delete_oldest(&self, going: &[Arc<Segment>]) -> Result<Deleted, LogError> {
         let Some(last) = going.last() else { return Ok(Deleted::default()) };
         let Some((_, Some(new_start))) = self.segment_of(last.base) else {
@@ -77,20 +79,45 @@ impl Log {
         // What can be lacking comes before anything is changed.
         let path = self.dir();
         let dir = sync::Directory::open(&path)?;
-        self.start_at_segment(new_start)?;
+        // Noted even if not all of it can be done.
+        let started = self.start_at_segment(new_start);
+        self.keepers.janitor.note(Change::LogStart);
+        started?;
         let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
         let same = |(gone, deleted): (Arc<Segment>, &Arc<Segment>)| Arc::ptr_eq(&gone, deleted);
         assert!(segments.drain(..going.len()).zip(going).all(same), "only a prefix goes");
         assert!(!segments.is_empty(), "a log has a segment");
         drop(segments);
         let delay = self.delete_delay();
-        let done = match self.give_up(&dir, going, delay) {
+        match self.give_up(&dir, going, delay) {
             // The whole log was deleted meanwhile, and its directory has another name.
-            Err(_) if self.lock_writer().closed => return Ok(Deleted::default()),
-            done => done?,
-        };
-        self.keepers.janitor.note(Change::LogStart);
-        Ok(done)
+            Err(_) if self.lock_writer().closed => Ok(Deleted::default()),
+            Err(error) => {
+                self.take_back(going, &error);
+                Err(error.into())
+            }
+            Ok(done) => Ok(done),
+        }
+    }
+
+    /// Puts those of `going` back in front of the log that were not given up. Needs the lock for upkeep.
+    fn take_back(&self, going: &[Arc<Segment>], why: &StorageError) {
+        // Names that did not reach the disk come back after a power cut.
+        self.start_is_unsure.store(true, Ordering::Release);
+        let mut staying: Vec<_> = going.iter().filter(|one| !one.is_deleted()).cloned().collect();
+        if why.doing == "rename" && why.is_missing() {
+            staying.remove(0); // Somebody has removed it already.
+        }
+        let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
+        segments.splice(..0, staying);
+    }
+
+    /// Where the log begins, unless its first segment says so, as in Kafka: what must be written down
+    /// elsewhere.
+    pub fn log_start_to_note(&self) -> Option<i64> {
+        let start = self.marks.get().log_start;
+        let is_unsure = self.start_is_unsure.load(Ordering::Acquire);
+        (is_unsure || start > self.first_segment()).then_some(start)
     }
 
     /// Sees to it that there is a snapshot of the producers' state where the log will begin: what
@@ -165,7 +192,7 @@ impl Log {
         dir: &sync::Directory<'_>,
         segments: &[Arc<Segment>],
         delay: Duration,
-    ) -> Result<Deleted, LogError> {
+    ) -> Result<Deleted, StorageError> {
         let mut deleted = Deleted::default();
         for segment in segments {
             let mut files = segment.rename_deleted(dir.path())?;

@@ -41,6 +41,11 @@ impl StorageError {
         is_a_lack(&self.source)
     }
 
+    /// There is no such file.
+    pub(crate) fn is_missing(&self) -> bool {
+        self.source.kind() == io::ErrorKind::NotFound
+    }
+
     /// A batch is not what was written. Those around it are served.
     pub fn is_corrupt(&self) -> bool {
         self.source.get_ref().is_some_and(|source| source.is::<Corrupt>())
@@ -123,6 +128,14 @@ impl LogError {
                 ErrorCode::KAFKA_STORAGE_ERROR
             }
             LogError::OffsetOutOfRange { .. } => ErrorCode::OFFSET_OUT_OF_RANGE,
+        }
+    }
+
+    /// What failed on the disk, if that is what it was.
+    pub fn storage(&self) -> Option<&StorageError> {
+        match self {
+            LogError::Storage(error) => Some(error),
+            _ => None,
         }
     }
 }

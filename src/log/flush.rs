@@ -6,7 +6,7 @@
 //! flushed. The kernel reports a failed write-back once per open file: the segments that are not
 //! flushed stay open until they are.
 
-use super::backlog::Finished;
+use super::backlog::{FinalFiles, Finished};
 use super::changes::Change;
 use super::durability::{Durability, Waiting, Work};
 use super::error::StorageError;
@@ -14,7 +14,6 @@ use super::ground::Ground;
 use super::milestone::Milestone;
 use super::segment::{Segment, SegmentFiles};
 use super::{names, steps, sync};
-use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
@@ -175,7 +174,7 @@ impl Begun<'_> {
     /// Opening the log may have made the last segment's indexes anew, and nothing may ever be appended to it:
     /// a close must not leave them to the system.
     fn sync_found_indexes(&self, dir: &Path) -> Result<(), StorageError> {
-        names::index_files(dir, self.active).iter().try_for_each(|path| there(sync::file_at(path)))
+        sync_index_files(dir, self.active)
     }
 
     fn sync_records(&self, dir: &Path) -> Result<(), StorageError> {
@@ -186,7 +185,7 @@ impl Begun<'_> {
             }
             let was_open = segment.opened().is_some();
             let files = match segment.files(dir) {
-                Err(error) if is_missing(&error) && !self.has(segment.base) => continue,
+                Err(error) if error.is_missing() && !self.has(segment.base) => continue,
                 files => files?,
             };
             let path = names::log_file(dir, segment.base);
@@ -222,7 +221,7 @@ impl Begun<'_> {
         let dir = self.log.dir();
         let opened =
             self.segments().iter().filter_map(|segment| segment.opened()).collect::<Vec<_>>();
-        for files in opened.iter().chain(self.finished.iter().filter_map(|one| one.files.as_ref()))
+        for files in opened.iter().chain(self.finished.iter().filter_map(|one| one.files.opened()))
         {
             let path = names::log_file(&dir, files.base());
             let intact = files.log.write_back_error().and_then(|()| files.log.is_whole());
@@ -335,9 +334,14 @@ fn tell(waiting: Waiting, flushed: Option<i64>, ground: &Ground) {
 impl Finished {
     /// A segment in its final form: all its files. A file that is gone was deleted meanwhile.
     fn sync(&self, dir: &Path) -> Result<(), StorageError> {
-        if let Some(files) = &self.files {
-            sync::file(files.log.file(), &names::log_file(dir, files.base()))?;
-            files.sync_indexes(dir)?;
+        match &self.files {
+            FinalFiles::Open(files) => {
+                sync::file(files.log.file(), &names::log_file(dir, files.base()))?;
+                files.sync_indexes(dir)?;
+            }
+            // Its records are flushed by themselves, if they are not on the disk already.
+            FinalFiles::AtRest(base) => sync_index_files(dir, *base)?,
+            FinalFiles::AsFound => {}
         }
         there(sync::file_at(&self.snapshot))
     }
@@ -353,13 +357,14 @@ impl SegmentFiles {
     }
 }
 
-/// Takes a file that is not there for one that needs no flush.
-pub(super) fn there(outcome: Result<(), StorageError>) -> Result<(), StorageError> {
-    outcome.or_else(|error| if is_missing(&error) { Ok(()) } else { Err(error) })
+/// Brings the index files of a segment to the disk that may not be open.
+fn sync_index_files(dir: &Path, base: i64) -> Result<(), StorageError> {
+    names::index_files(dir, base).iter().try_for_each(|path| there(sync::file_at(path)))
 }
 
-fn is_missing(error: &StorageError) -> bool {
-    error.source.kind() == ErrorKind::NotFound
+/// Takes a file that is not there for one that needs no flush.
+pub(super) fn there(outcome: Result<(), StorageError>) -> Result<(), StorageError> {
+    outcome.or_else(|error| if error.is_missing() { Ok(()) } else { Err(error) })
 }
 
 /// The catalog's log has failed, and said so. What depends on it cannot count as flushed, but it is

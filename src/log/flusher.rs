@@ -7,6 +7,7 @@
 //! by one call for the whole volume. Idle, both sleep without a time-out.
 
 use super::durability::Durability;
+use super::error::StorageError;
 use super::flush::Begun;
 use super::ground::{Ground, lock};
 use super::janitor::Janitor;
@@ -267,12 +268,21 @@ impl Keeper {
                 true => log.flush_behind(&self.ground),
                 false => log.flush(&self.ground).map(|_| None),
             };
-            match left {
-                Ok(None) => {}
-                Ok(Some(since)) => self.schedule_rest(log, since),
-                Err(_) if log.failure().is_some() => {}
-                Err(_) => self.schedule(log.clone(), Instant::now(), RETRY),
-            }
+            self.see_to_the_rest(log, left);
+        }
+    }
+
+    /// What a flush has left, or could not do for want of something, is done later.
+    fn see_to_the_rest(
+        &mut self,
+        log: &Arc<Durability>,
+        left: Result<Option<Instant>, StorageError>,
+    ) {
+        match left {
+            Ok(None) => {}
+            Ok(Some(since)) => self.schedule_rest(log, since),
+            Err(_) if log.failure().is_some() => {}
+            Err(_) => self.schedule(log.clone(), Instant::now(), RETRY),
         }
     }
 
@@ -287,7 +297,7 @@ impl Keeper {
     }
 
     /// Flushes many logs by one call; false if they must be flushed one by one.
-    fn flush_volume(&self, round: &[Arc<Durability>]) -> bool {
+    fn flush_volume(&mut self, round: &[Arc<Durability>]) -> bool {
         let mut begun: Vec<Begun<'_>> = Vec::new();
         let mut busy = Vec::new();
         for log in round {
@@ -304,88 +314,14 @@ impl Keeper {
             let outcome = one.check();
             let _ = one.commit(outcome, &self.ground);
         }
-        busy.into_iter().for_each(|log| _ = log.flush(&self.ground));
+        for log in busy {
+            let flushed = log.flush(&self.ground);
+            self.see_to_the_rest(log, flushed.map(|_| None));
+        }
         true
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::{FlushListener, FlushTicket, Keepers, Log, WakeRequest};
-    use super::*;
-    use crate::config::TopicConfig;
-    use std::sync::mpsc::channel;
-
-    /// Whoever is told by it asks for another flush at once.
-    struct Again {
-        flusher: Flusher,
-        log: Arc<Durability>,
-    }
-
-    impl FlushListener for Again {
-        fn flushed(&self, _offset: i64, _bytes: u64, _wake: WakeRequest<'_>) {
-            let ticket = FlushTicket::new(0, 7);
-            self.log.wait(1, Some(ticket.clone()), Arc::new(Nobody));
-            assert!(!ticket.settle());
-            self.log.ask(&self.flusher);
-        }
-    }
-
-    struct Nobody;
-
-    impl FlushListener for Nobody {
-        fn flushed(&self, _offset: i64, _bytes: u64, _wake: WakeRequest<'_>) {}
-    }
-
-    #[test]
-    fn who_asks_while_the_flusher_stops_is_told() {
-        let name = format!("barnabas-flusher-stop-{}", std::process::id());
-        let dir = std::env::temp_dir().join(name);
-        let keepers = Keepers::spawn().unwrap();
-        let config = Arc::new(TopicConfig::default());
-        let log = Log::create(dir.join("t-0"), config, keepers.clone()).unwrap();
-        let ground = keepers.flusher.ground.clone();
-        let (urgent, queue) = Mailbox::for_thread(MAX_JOBS);
-        let background = urgent.clone();
-        let flusher =
-            Flusher { urgent, background, ground: ground.clone(), threads: Arc::default() };
-        let (tell, told) = channel();
-        flusher.set_delivery(Box::new(move |_, keys| tell.send(keys).unwrap()));
-        let again = Again { flusher: flusher.clone(), log: log.durability.clone() };
-        log.durability.wait(1, None, Arc::new(again));
-        log.durability.ask(&flusher);
-        flusher.tell(Job::Stop);
-        // Both are there, so they are taken at once, and what the first leads to comes behind the stop.
-        Keeper::new(ground, false).run(queue);
-        let keys: Vec<u64> = told.try_iter().flatten().collect();
-        assert_eq!(keys, [7]);
-        drop(log);
-        keepers.stop();
-        std::fs::remove_dir_all(dir).unwrap();
-    }
-
-    #[test]
-    fn a_log_that_registers_again_and_again_has_one_time() {
-        let dir = std::env::temp_dir().join(format!("barnabas-flusher-{}", std::process::id()));
-        let keepers = Keepers::spawn().unwrap();
-        keepers.flusher.set_pace(3_600_000, 1);
-        let config = Arc::new(TopicConfig::default());
-        let log = Log::create(dir.join("t-0"), config, keepers.clone()).unwrap();
-        let ground = keepers.flusher.ground.clone();
-        let mut keeper = Keeper::new(ground, true);
-        let mut round = Vec::new();
-        for _ in 0..3 {
-            keeper.sort(Job::Dirty(log.durability.clone()), &mut round);
-        }
-        assert_eq!((keeper.due.len(), round.len()), (1, 0));
-        // Once its time has come it gets another.
-        let (_, due) = keeper.due.pop_first().unwrap();
-        keeper.due.insert((Instant::now(), 0), due);
-        keeper.take_due(&mut round);
-        keeper.sort(Job::Dirty(log.durability.clone()), &mut round);
-        assert_eq!((keeper.due.len(), round.len()), (1, 1));
-        drop(log);
-        keepers.stop();
-        std::fs::remove_dir_all(dir).unwrap();
-    }
-}
+#[path = "flusher_tests.rs"]
+mod tests;

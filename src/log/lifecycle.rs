@@ -5,11 +5,10 @@
 
 use super::Log;
 use super::append::Writer;
-use super::backlog::Finished;
+use super::backlog::{FinalFiles, Finished};
 use super::changes::Change;
 use super::durability::{FlushListener, FlushTicket};
 use super::error::{LogError, StorageError};
-use super::segment::SegmentFiles;
 use super::{checkpoint, names, producer_snapshot};
 use std::path::Path;
 use std::sync::Arc;
@@ -134,27 +133,28 @@ impl Log {
                 .map_err(StorageError::on("write", &snapshot))?;
             writer.snapshot_at = writer.end;
         }
-        if is_new || files.is_some() {
+        if is_new || !matches!(files, FinalFiles::AsFound) {
             self.backlog.add_finished(vec![Finished { files, snapshot }]);
             self.durability.note_names();
         }
         Ok(finished?)
     }
 
-    fn seal_active(
-        &self,
-        writer: &mut Writer,
-        dir: &Path,
-    ) -> Result<Option<Arc<SegmentFiles>>, StorageError> {
+    fn seal_active(&self, writer: &mut Writer, dir: &Path) -> Result<FinalFiles, StorageError> {
         writer.active.finish_time_index(dir)?;
         let segment = &writer.active.segment;
         if let Some(tails) = writer.active.tails.take() {
             segment.seal(tails);
         }
-        // Nothing to do for a segment that was never opened: it is as it was found.
-        let Some(files) = segment.opened() else { return Ok(None) };
+        let Some(files) = segment.opened() else {
+            // Cut already, but its indexes have entries that no flush has seen.
+            return Ok(match writer.active.is_resting() {
+                true => FinalFiles::AtRest(segment.base),
+                false => FinalFiles::AsFound,
+            });
+        };
         files.trim().map_err(StorageError::on("cut", &names::log_file(dir, segment.base)))?;
-        Ok(Some(files))
+        Ok(FinalFiles::Open(files))
     }
 }
 

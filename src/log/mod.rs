@@ -140,6 +140,8 @@ pub struct Log {
     compacts: AtomicBool,
     /// Transactions may hold the last stable offset back: moving the high watermark must look.
     unstable: AtomicBool,
+    /// The names of what lies before the log start may come back.
+    start_is_unsure: AtomicBool,
     /// How far it is on the disk, not only in the page cache.
     durability: Arc<Durability>,
     next: Arc<NextSegment>,
@@ -213,7 +215,13 @@ impl Log {
 
     /// Bytes of batches in all segments.
     pub fn size(&self) -> u64 {
-        self.segments().iter().map(|segment| segment.size()).sum()
+        self.files().0
+    }
+
+    /// The same, and how many segments they are in.
+    pub fn files(&self) -> (u64, usize) {
+        let segments = self.segments();
+        (segments.iter().map(|segment| segment.size()).sum(), segments.len())
     }
 
     /// Takes new settings; those of files count from the next segment on.

@@ -9,6 +9,7 @@
 use super::Log;
 use super::active::Active;
 use super::append::{PRODUCER_EXPIRATION_MS, Writer};
+use super::backlog::Backlog;
 use super::durability::{Durability, Parts};
 use super::epochs::LeaderEpochs;
 use super::error::{LogError, StorageError};
@@ -18,7 +19,7 @@ use super::names::{self, SegmentPaths};
 use super::offsets::{Position, Published, Watermarks};
 use super::producers::Producers;
 use super::recover::{self, Checked, Cut, Depth};
-use super::report::{Missing, Opening, Progress, Recovery, RecoveryReport};
+use super::report::{Missing, Opening, Recovery, RecoveryReport};
 use super::segment::Segment;
 use super::state::{account, note_epoch};
 use super::trust::Trust;
@@ -87,8 +88,7 @@ impl Log {
         let mut loader = Loader::new(&dir, &config, &listing);
         loader.quick = opening.quick;
         loader.load(&listing, &opening)?;
-        let base = loader.segments.first().map_or(0, |first| first.base);
-        let log_start = opening.log_start.unwrap_or(base).max(base);
+        let log_start = loader.begins_at(&opening);
         if loader.segments.is_empty() || log_start > loader.end {
             loader.set_aside()?;
             loader.begin_at(log_start)?;
@@ -140,7 +140,7 @@ impl<'d> Loader<'d> {
         }
         self.rebuild(!was_closed)?;
         if !was_closed {
-            self.check_from(&bases, trusted, &opening.progress)?;
+            self.check_from(&bases, trusted, opening)?;
         }
         let known = if was_closed { Some(self.end) } else { opening.recovery_point };
         self.flushed = known.map_or(0, |point| point.min(self.end));
@@ -162,7 +162,7 @@ impl<'d> Loader<'d> {
         &mut self,
         bases: &[i64],
         first: usize,
-        progress: &Progress,
+        opening: &Opening,
     ) -> Result<(), StorageError> {
         self.report.checked = true;
         self.report.checked_from = self.end;
@@ -175,20 +175,21 @@ impl<'d> Loader<'d> {
                 self.remove(&bases[at..])?;
                 break;
             }
-            let checked = self.check_segment(base, progress)?;
+            let checked = self.check_segment(base, opening)?;
             self.was_cut |= checked.cut.is_some();
             self.end = checked.next_offset;
         }
         Ok(())
     }
 
-    fn check_segment(&mut self, base: i64, progress: &Progress) -> Result<Checked, StorageError> {
+    fn check_segment(&mut self, base: i64, opening: &Opening) -> Result<Checked, StorageError> {
         let (producers, epochs) = (&mut self.producers, &mut self.epochs);
         let mut txns = RebuiltTxns::new(self.dir, base)?;
         self.indexed.push(base);
+        let (interval, on_disk) = (self.interval_bytes, opening.on_disk());
         let checked =
-            recover::check(self.dir, base, self.interval_bytes, Depth::Whole, |found, bytes| {
-                progress.add(found.header.size());
+            recover::check(self.dir, base, interval, Depth::Whole, on_disk, |found, bytes| {
+                opening.progress.add(found.header.size());
                 txns.note(producers, found, bytes);
                 note_epoch(epochs, &found.header);
                 account(producers, found, bytes);
@@ -296,7 +297,7 @@ impl<'d> Loader<'d> {
             dir: Arc::new(RwLock::new(Arc::from(self.dir))),
             segments: Arc::new(RwLock::new(self.segments)),
             marks: Arc::new(Watermarks::new(Published::new(start, end))),
-            backlog: Arc::default(),
+            backlog: Arc::new(Backlog::new(!keepers.flusher.is_off())),
         };
         let (dir, marks) = (parts.dir.clone(), parts.marks.clone());
         let (segments, backlog) = (parts.segments.clone(), parts.backlog.clone());
@@ -312,6 +313,7 @@ impl<'d> Loader<'d> {
             upkeep: Mutex::default(),
             compacts: AtomicBool::new(compacts),
             unstable: AtomicBool::new(false),
+            start_is_unsure: AtomicBool::new(false),
             durability,
             next: Arc::default(),
             backlog,

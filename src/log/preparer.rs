@@ -120,6 +120,8 @@ impl Job {
 
 /// Where the next segment is made, and how large it may get.
 pub(crate) struct NextOrder {
+    /// Of [`NextSegment::round`], when it was ordered.
+    pub(crate) round: u64,
     pub(crate) dir: Arc<Path>,
     pub(crate) capacities: Capacities,
 }
@@ -132,14 +134,29 @@ pub(crate) struct Prepared {
 
 /// The place where a log finds its next segment's files, if they were made in time.
 #[derive(Default)]
-pub(crate) struct NextSegment(Mutex<Option<Prepared>>);
+pub(crate) struct NextSegment(Mutex<Place>);
+
+#[derive(Default)]
+struct Place {
+    prepared: Option<Prepared>,
+    /// How often such files were thrown away. What was ordered before is not wanted any more: the log may be
+    /// closed, and its directory another one's by now.
+    round: u64,
+}
 
 impl NextSegment {
+    /// What an order bears.
+    pub(crate) fn round(&self) -> u64 {
+        self.lock().round
+    }
+
     fn make(&self, order: &NextOrder) {
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        if self.lock().is_some() {
+        let place = self.lock();
+        if place.prepared.is_some() || place.round != order.round {
             return;
         }
+        drop(place);
         let unique = COUNT.fetch_add(1, Ordering::Relaxed);
         let paths = SegmentPaths::prepared(&order.dir, unique);
         match Tails::create(&paths, order.capacities) {
@@ -151,19 +168,24 @@ impl NextSegment {
                 let _ = tails.log.shared().grow_ahead_by(PREPARED_LOG);
                 let _ = tails.index.shared().grow_ahead();
                 let _ = tails.time.shared().grow_ahead();
-                *self.lock() = Some(Prepared { tails, paths });
+                let made = Prepared { tails, paths };
+                let mut place = self.lock();
+                match place.round == order.round {
+                    true => place.prepared = Some(made),
+                    false => made.discard(),
+                }
             }
             Err(error) => ::log::debug!("cannot make the next segment ahead of need: {error}"),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Prepared>> {
+    fn lock(&self) -> MutexGuard<'_, Place> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The files, if they are there and of the capacities that are wanted (settings change).
     pub(crate) fn take(&self, capacities: Capacities) -> Option<Prepared> {
-        let prepared = self.lock().take()?;
+        let prepared = self.lock().prepared.take()?;
         match prepared.tails.capacities() == capacities {
             true => Some(prepared),
             false => {
@@ -173,9 +195,11 @@ impl NextSegment {
         }
     }
 
-    /// Removes files that were made and not used.
+    /// Removes files that were made and not used, and sees to it that none come that were ordered before.
     pub(crate) fn discard(&self) {
-        if let Some(prepared) = self.lock().take() {
+        let mut place = self.lock();
+        place.round += 1;
+        if let Some(prepared) = place.prepared.take() {
             prepared.discard();
         }
     }
@@ -247,13 +271,30 @@ mod tests {
     }
 
     #[test]
+    fn what_was_ordered_for_a_log_that_is_gone_is_not_made() {
+        let (dir, log, mut queue) = log("gone");
+        let mut asked = VecDeque::new();
+        while !asked.iter().any(|job| matches!(job, Job::Next(..))) {
+            append(&log);
+            queue.take(&mut asked);
+        }
+        log.mark_deleted().unwrap();
+        // There is a new topic of that name.
+        std::fs::create_dir(dir.join("t-0")).unwrap();
+        asked.into_iter().for_each(Job::run);
+        assert_eq!(std::fs::read_dir(dir.join("t-0")).unwrap().count(), 0);
+        drop(log);
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
     fn a_segment_that_was_made_ahead_has_all_its_pages() {
         let next = Arc::new(NextSegment::default());
         let name = format!("barnabas-preparer-pages-{}", std::process::id());
         let dir = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&dir).unwrap();
         let capacities = Capacities { log: 1 << 20, index: 1 << 16, time: 1 << 16 };
-        let order = NextOrder { dir: Arc::from(dir.as_path()), capacities };
+        let order = NextOrder { round: 0, dir: Arc::from(dir.as_path()), capacities };
         Job::Next(next.clone(), order).run();
         let mut tails = next.take(capacities).unwrap().tails;
         assert!(faults() > 0);

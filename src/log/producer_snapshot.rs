@@ -51,7 +51,9 @@ pub(crate) fn decode(bytes: &[u8], end: i64) -> Option<Producers> {
     let mut producers = Producers::starting_at(end);
     for _ in 0..count {
         let (id, producer) = decode_entry(&mut rest)?;
-        producers.restore(id, producer);
+        if !producers.restore(id, producer) {
+            return None;
+        }
     }
     Some(producers)
 }
@@ -141,6 +143,35 @@ mod tests {
         let crc = crc32c(&longer[6..]).to_be_bytes();
         longer[2..6].copy_from_slice(&crc);
         assert!(decode(&longer, 103).is_none(), "bytes behind the last producer");
+    }
+
+    #[test]
+    fn transactions_that_cannot_be_are_not_believed() {
+        let seal = |bytes: &mut [u8]| {
+            let crc = crc32c(&bytes[CRC_FROM..]);
+            bytes[2..CRC_FROM].copy_from_slice(&crc.to_be_bytes());
+        };
+        let mut producers = one_producer();
+        let header = BatchHeader {
+            base_offset: 103,
+            producer_id: 8,
+            producer_epoch: 1,
+            attributes: Attributes::default().with_transactional(true),
+            ..BatchHeader::default()
+        };
+        producers.appended(&header, None, None);
+        let bytes = encode(&producers);
+        assert!(decode(&bytes, 104).is_some());
+        assert!(decode(&bytes, 103).is_none(), "it begins behind the snapshot");
+        let (first, second) = (HEADER, HEADER + ENTRY);
+        let mut same_start = bytes.clone();
+        same_start.copy_within(second - 8..second, second + ENTRY - 8);
+        seal(&mut same_start);
+        assert!(decode(&same_start, 104).is_none(), "two begin at one offset");
+        let mut same_id = bytes;
+        same_id.copy_within(first..first + 8, second);
+        seal(&mut same_id);
+        assert!(decode(&same_id, 104).is_none(), "one producer twice");
     }
 
     #[test]

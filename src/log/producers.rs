@@ -180,13 +180,15 @@ impl Producers {
         self.by_id.len()
     }
 
-    /// Puts in what a snapshot says.
-    pub(crate) fn restore(&mut self, producer_id: i64, producer: Producer) {
-        if let Some(first) = producer.transaction {
-            self.unstable
-                .insert(first, Transaction { producer_id, position: None, last_offset: None });
-        }
-        self.by_id.insert(producer_id, producer);
+    /// Puts in what a snapshot says; false if that cannot be: a producer is in it once, and its
+    /// transaction begins where no other one's does, before the snapshot.
+    #[must_use]
+    pub(crate) fn restore(&mut self, producer_id: i64, producer: Producer) -> bool {
+        let first = producer.transaction;
+        let transaction = Transaction { producer_id, position: None, last_offset: None };
+        first.is_none_or(|first| {
+            first < self.end && self.unstable.insert(first, transaction).is_none()
+        }) && self.by_id.insert(producer_id, producer).is_none()
     }
 
     /// Whether a batch may be appended. Changes nothing.

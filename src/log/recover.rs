@@ -60,12 +60,13 @@ pub(super) enum Depth {
 }
 
 /// Checks the segment that begins at `base` and brings its files into the form that they must have.
-/// `batch` is told of every good batch, with its bytes.
+/// `batch` is told of every good batch, with its bytes. What was below `on_disk` was whole once.
 pub(super) fn check(
     dir: &Path,
     base: i64,
     interval_bytes: i32,
     depth: Depth,
+    on_disk: i64,
     mut batch: impl FnMut(&Found, &[u8]),
 ) -> Result<Checked, StorageError> {
     let path = names::log_file(dir, base);
@@ -89,8 +90,10 @@ pub(super) fn check(
         reason.map(|reason| Cut { segment: base, position: size, bytes: file_size - size, reason });
     if let Some(Cut { reason, .. }) = cut {
         let bad = Place { segment: base, position: size, offset: next_offset };
+        // A crash leaves neither; somebody may still want what is there.
         if reason != Bad::ZeroTail
-            && has_whole_batch_behind(&file, file_size, bad).map_err(on("read"))?
+            && (next_offset < on_disk
+                || has_whole_batch_behind(&file, file_size, bad).map_err(on("read"))?)
         {
             keep_tail(dir, &file, bad)?;
         }
@@ -101,8 +104,8 @@ pub(super) fn check(
     Ok(Checked { size, next_offset, largest, cut, index_rebuilt })
 }
 
-/// Copies what a cut takes away from `bad` on into a file of its own, on the disk before the cut is: there are whole
-/// batches in it, and somebody may still want them.
+/// Copies what a cut takes away from `bad` on into a file of its own, on the disk before the cut is: there may be
+/// whole batches in it, and somebody may still want them.
 pub(super) fn keep_tail(dir: &Path, file: &File, bad: Place) -> Result<(), StorageError> {
     let path = names::cut_file(dir, bad.segment, bad.offset);
     let mut from = file;
@@ -117,8 +120,8 @@ pub(super) fn keep_tail(dir: &Path, file: &File, bad: Place) -> Result<(), Stora
     })?;
     sync::dir(dir)?;
     ::log::warn!(
-        "{}: whole batches lie behind damaged bytes; from byte {} on the file was copied to {} before \
-         it is cut there. Remove the copy if it is not needed",
+        "{}: no crash leaves what is there from byte {} on; it was copied to {} before the file is cut \
+         there. Remove the copy if it is not needed",
         names::log_file(dir, bad.segment).display(),
         bad.position,
         path.display()

@@ -46,6 +46,14 @@ impl From<Recovery> for Opening {
     }
 }
 
+impl Opening {
+    /// Everything below was whole on the disk once.
+    pub(super) fn on_disk(&self) -> i64 {
+        let all = if self.recovery == Recovery::Clean { i64::MAX } else { i64::MIN };
+        self.recovery_point.unwrap_or(all)
+    }
+}
+
 /// A count of bytes that were checked so far; clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Progress(Arc<AtomicU64>);

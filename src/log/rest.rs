@@ -140,3 +140,51 @@ impl Writer {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Keepers;
+    use super::*;
+    use crate::config::TopicConfig;
+    use crate::wire::records::BatchBuilder;
+
+    fn append(log: &Log) {
+        let mut builder = BatchBuilder::new();
+        builder.append(1_000, None, Some(&[7; 10_000]), &[]);
+        log.append_internal(&builder.finish(), 0).unwrap();
+    }
+
+    fn are_open(log: &Log) -> Vec<bool> {
+        log.segments().iter().map(|segment| segment.opened().is_some()).collect()
+    }
+
+    #[test]
+    fn the_last_two_segments_are_open_while_the_log_is_written_to_and_none_when_it_rests() {
+        let name = format!("barnabas-rest-{}", std::process::id());
+        let dir = std::env::temp_dir().join(name);
+        let keepers = Keepers::spawn().unwrap();
+        keepers.stop();
+        let config = Arc::new(TopicConfig { segment_bytes: 16_000, ..TopicConfig::default() });
+        let log = Log::create(dir.join("t-0"), config, keepers).unwrap();
+        (0..4).for_each(|_| append(&log));
+        assert_eq!(are_open(&log), [false, false, true, true]);
+        log.flush().unwrap();
+        // What a reader has opened is counted, and stays open for the next one.
+        let read = log.files_of(&log.segments()[0]).unwrap();
+        let closing: Vec<_> = log.segments()[2..]
+            .iter()
+            .map(|segment| Arc::downgrade(&segment.opened().unwrap().log))
+            .collect();
+        let (writer, next) = (Arc::downgrade(&log.writer), Arc::downgrade(&log.next));
+        let open = OpenLog { writer, next, segments: Arc::downgrade(&log.segments) };
+        assert!(matches!(open.look(), Looked::InUse), "it was written to since the last look");
+        assert_eq!(are_open(&log), [true, false, true, true]);
+        assert!(matches!(open.look(), Looked::Closed));
+        assert_eq!(are_open(&log), [true, false, false, false]);
+        assert!(closing.iter().all(|files| files.upgrade().is_none()), "somebody keeps them");
+        append(&log);
+        assert_eq!(are_open(&log), [false, false, false, true, true]);
+        drop((read, log));
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+}

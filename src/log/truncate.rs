@@ -277,7 +277,8 @@ impl Log {
         self.keepers.janitor.remove(renamed.collect(), delete_delay(&writer.config));
         steps::reached(&dir);
         let interval = writer.config.index_interval_bytes;
-        let checked = recover::check(&dir, last.base, interval, Depth::Headers, |_, _| {})?;
+        let checked =
+            recover::check(&dir, last.base, interval, Depth::Headers, i64::MAX, |_, _| {})?;
         let segment = Segment::new(last.base, checked.size);
         segment.set_opened_largest(checked.largest);
         Ok(segment)
@@ -320,7 +321,8 @@ impl Log {
         let segments: Vec<_> = segments.iter().rev().cloned().collect();
         let path = self.dir();
         let dir = sync::Directory::open(&path)?;
-        self.give_up(&dir, &segments, delete_delay(&writer.config)).map(|_| ())
+        self.give_up(&dir, &segments, delete_delay(&writer.config))?;
+        Ok(())
     }
 
     /// The first segments stay, then comes this one, and it is the last.

@@ -12,6 +12,7 @@ use super::listing::Listing;
 use super::names;
 use super::open::Loader;
 use super::recover::{self, Cut, Depth};
+use super::report::Opening;
 use super::sanity;
 use super::scan::Scanner;
 use super::segment::Segment;
@@ -73,8 +74,10 @@ impl Loader<'_> {
         if !indexes.are_sane {
             self.may_read()?;
             self.indexed.push(base);
+            // Closed, or below the recovery point: all of it.
+            let (interval, on_disk) = (self.interval_bytes, i64::MAX);
             let checked =
-                recover::check(self.dir, base, self.interval_bytes, Depth::Headers, |_, _| {})?;
+                recover::check(self.dir, base, interval, Depth::Headers, on_disk, |_, _| {})?;
             self.report.rebuilt_indexes += usize::from(checked.index_rebuilt);
             if checked.cut.is_some() {
                 self.was_cut = true;
@@ -90,6 +93,26 @@ impl Loader<'_> {
 }
 
 impl Loader<'_> {
+    /// Where the log begins. Of one that was closed the recovery point says where it ended; if it is said to
+    /// begin behind that, it is this that is wrong: the file has no checksum. Kafka deletes all
+    /// segments then.
+    pub(super) fn begins_at(&self, opening: &Opening) -> i64 {
+        let base = self.segments.first().map_or(0, |first| first.base);
+        let log_start = opening.log_start.unwrap_or(base).max(base);
+        let was_closed = !self.report.checked && opening.recovery_point == Some(self.end);
+        if !was_closed || log_start <= self.end || self.segments.is_empty() {
+            return log_start;
+        }
+        ::log::warn!(
+            "{}: log-start-offset-checkpoint says that it begins at offset {log_start}, which cannot be: it \
+             was closed and ends at {}. That is not used: it begins at {base}, with its first segment. If \
+             records were deleted there, delete them again (kafka-delete-records)",
+            self.dir.display(),
+            self.end
+        );
+        base
+    }
+
     /// Brings indexes that were made anew to the disk where no flush does it: those of segments below
     /// `flushed`. A start after a power cut would believe what is left of them.
     pub(super) fn sync_indexes(&self, flushed: i64, was_closed: bool) -> Result<(), StorageError> {

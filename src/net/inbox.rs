@@ -68,6 +68,7 @@ impl Inbox {
 
     /// Where the next bytes belong: first into the slice that is returned, then, if `true`, into
     /// any buffer of the receiver's, to be given to [`Inbox::next`].
+    #[inline]
     pub(crate) fn space(&mut self, pool: &mut Pool) -> Result<(&mut [u8], bool), Starved> {
         assert!(!self.lent, "one receive at a time");
         self.settle(pool);

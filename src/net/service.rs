@@ -8,6 +8,7 @@ use super::region::FileRange;
 use super::slab::Key;
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::time::Instant;
 
 /// A connection of one worker. An id that outlives its connection never reaches another one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -114,6 +115,14 @@ pub trait Service {
     /// All events of this turn are handled and the replies are about to be written: the place to
     /// hand what has gathered to other threads.
     fn end_of_turn(&mut self, cx: &mut Context<'_>);
+
+    /// Whether [`Service::turned`] is to be called at the end of this turn: it costs a look at the clock.
+    fn wants_the_time(&self) -> bool {
+        false
+    }
+
+    /// The turn is over, and what it has answered is written as far as the sockets took it.
+    fn turned(&mut self, _now: Instant) {}
 
     /// The worker is stopping: answer everything that is parked, now, and park nothing more.
     fn drain(&mut self, cx: &mut Context<'_>);

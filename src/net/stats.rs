@@ -8,12 +8,14 @@ pub struct Counter(AtomicU64);
 
 impl Counter {
     /// The count as of some moment ago.
+    #[inline]
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 
     /// Counts `n` more. One thread only, so no locked instruction is needed.
-    pub(crate) fn add(&self, n: u64) {
+    #[inline]
+    pub fn add(&self, n: u64) {
         self.0.store(self.get().wrapping_add(n), Ordering::Relaxed);
     }
 

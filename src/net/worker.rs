@@ -62,6 +62,8 @@ pub(crate) struct Worker<S: Service, D: Driver> {
     /// When bytes last moved, and the system calls that had moved some by then.
     busy: Instant,
     moves: u64,
+    /// The time at the end of the last turn, if it was asked for and nothing was done since.
+    turned: Option<Instant>,
     // Lists that are kept for their memory.
     ids: Vec<ConnId>,
     control: VecDeque<Control>,
@@ -78,6 +80,7 @@ impl<S: Service, D: Driver> Worker<S, D> {
             mail,
             stage: Stage::Running,
             trim: None,
+            turned: None,
             ids: Vec::new(),
             control: VecDeque::new(),
             messages: VecDeque::new(),
@@ -105,6 +108,7 @@ impl<S: Service, D: Driver> Worker<S, D> {
         self.fire_timers();
         self.engine.end_of_turn();
         self.write();
+        self.tell_time();
         self.advance_stop();
         self.close_doomed();
         self.plan_trim();
@@ -118,10 +122,21 @@ impl<S: Service, D: Driver> Worker<S, D> {
         let mut ids = std::mem::take(&mut self.ids);
         self.engine.core.take_ready(&mut ids);
         for id in ids.drain(..) {
+            self.turned = None;
             self.engine.pump(id, &[]);
             self.driver.receive(id);
         }
         self.ids = ids;
+    }
+
+    /// Tells the service when the turn was over, if it wants to know. The wait that follows is measured from there,
+    /// so that the clock is looked at no more often for it.
+    fn tell_time(&mut self) {
+        if self.engine.service.wants_the_time() {
+            let now = Instant::now();
+            self.engine.service.turned(now);
+            self.turned = Some(now);
+        }
     }
 
     /// Waits, unless there is something to do, and receives.
@@ -143,13 +158,14 @@ impl<S: Service, D: Driver> Worker<S, D> {
     }
 
     /// How long to wait; `None` is for ever.
-    fn timeout(&self) -> Option<Duration> {
+    fn timeout(&mut self) -> Option<Duration> {
+        let turned = self.turned.take();
         if self.engine.core.has_work() || self.driver.has_work() || self.stage == Stage::LastReceive
         {
             return Some(Duration::ZERO);
         }
         let next = self.engine.core.timers.next()?;
-        Some(next.saturating_duration_since(Instant::now()))
+        Some(next.saturating_duration_since(turned.unwrap_or_else(Instant::now)))
     }
 
     fn read_mail(&mut self) {

@@ -203,6 +203,11 @@ impl ErrorCode {
         self != ErrorCode::NONE
     }
 
+    /// Whether Kafka has it.
+    pub fn is_known(self) -> bool {
+        self.entry().is_some()
+    }
+
     /// Kafka's name; `UNKNOWN_SERVER_ERROR` for a code that Kafka does not have.
     pub fn name(self) -> &'static str {
         self.entry().map_or("UNKNOWN_SERVER_ERROR", |entry| entry.name)
@@ -244,6 +249,9 @@ impl<'a> Value<'a> for ErrorCode {
     #[inline]
     fn write(&self, w: &mut Writer, _: Form) {
         w.write_i16(self.0);
+        if self.is_error() {
+            w.count_error(*self, 1);
+        }
     }
 }
 

@@ -32,7 +32,7 @@ impl BadDisk {
     }
 
     /// From now on `call` fails with `code` on files whose path has `part` in it; `call` is one of
-    /// sync, syncfs, fallocate, write, open.
+    /// sync, syncfs, fallocate, truncate, write, open, rename.
     pub fn fail(&self, call: &str, part: &str, code: i32) {
         // Put in place whole: it is read at every call.
         let next = self.control.with_extension("next");

@@ -4,6 +4,7 @@
 mod admin;
 mod base64;
 mod broker;
+mod clients;
 mod configs;
 mod filter;
 mod follow;
@@ -24,6 +25,7 @@ mod reset;
 mod schemas;
 mod topics;
 
+pub(super) use self::clients::MOST as MOST_CLIENTS;
 use self::object::Object;
 use super::MAX_PAGE;
 use super::desk::Facts;
@@ -94,6 +96,7 @@ pub(super) fn page(shared: &Arc<Shared>, facts: &Facts, request: &Request) -> Ma
         Route::Topic(name) => topics::one(shared, name).and_then(|topic| ok(&topic)),
         Route::Groups => groups::all(shared).and_then(|groups| ok(&groups)),
         Route::Group(id) => groups::one(shared, id).and_then(|group| ok(&group)),
+        Route::Clients(query) => clients::clients(shared, query).and_then(|list| ok(&list)),
         Route::Metrics => metrics::metrics(shared).map(Made::from),
         Route::Tail(..) => Err(problem::NOT_FOUND),
         route @ (Route::Livez

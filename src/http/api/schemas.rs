@@ -45,7 +45,7 @@ fn encoding() -> Value {
 /// All of them, by the names that the router's table has.
 pub(super) fn schemas() -> Value {
     let mut all = pages();
-    for more in [messages(), admin()] {
+    for more in [messages(), admin(), clients()] {
         if let (Value::Object(all), Value::Object(more)) = (&mut all, more) {
             all.extend(more);
         }
@@ -97,6 +97,27 @@ fn pages() -> Value {
             "members": list(member), "committed_offsets": by_partition, "lag": by_partition,
         }))),
     })
+}
+
+fn clients() -> Value {
+    let known = || json!({"type": ["string", "null"]});
+    let number = || json!({"type": ["integer", "null"], "format": "int64"});
+    let api = object(json!({
+        "api": text(), "key": integer(), "version": integer(), "requests": integer(),
+        "errors": integer(),
+    }));
+    let failure = object(json!({
+        "at": integer(), "api": text(), "code": integer(), "error": text(),
+    }));
+    let group = object(json!({
+        "group": text(), "member": known(), "generation": number(), "rebalances": integer(),
+    }));
+    json!({"Clients": list(object(json!({
+        "connection": integer(), "address": text(), "listener": known(), "connected_at": integer(),
+        "last_request_at": number(), "client_id": known(), "software": known(), "version": known(),
+        "requests": integer(), "errors": integer(), "apis": list(api), "last_errors": list(failure),
+        "groups": list(group),
+    })))})
 }
 
 fn messages() -> Value {

@@ -33,6 +33,31 @@ pub fn send(
     finish(&mut service.out);
     let ranges = places.iter().filter_map(|at| outcome.rows[*at].records.clone());
     reply(service, cx, slot, ranges);
+    service.note(slot, fetch.tag);
+    count(&fetch, &outcome);
+}
+
+/// Counts what went out of each partition.
+fn count(fetch: &Fetch, outcome: &Outcome) {
+    for (target, row) in fetch.targets.iter().zip(&outcome.rows) {
+        if let Some(traffic) = target.partition.as_ref().ok().and_then(|one| one.traffic()) {
+            traffic.fetched(u64::from(row.bytes()));
+            if row.code.is_error() && is_unusual(row.code) {
+                traffic.fetch_failed();
+            }
+        }
+    }
+}
+
+/// Whether an error counts as a failure of the broker's: the usual ones do not, as in Kafka (`readFromLog`).
+fn is_unusual(code: ErrorCode) -> bool {
+    let usual = [
+        ErrorCode::OFFSET_OUT_OF_RANGE,
+        ErrorCode::UNKNOWN_LEADER_EPOCH,
+        ErrorCode::FENCED_LEADER_EPOCH,
+        ErrorCode::KAFKA_STORAGE_ERROR,
+    ];
+    !usual.contains(&code)
 }
 
 /// Sends what is encoded, with the ranges in the places that the encoder left for them.

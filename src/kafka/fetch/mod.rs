@@ -40,7 +40,7 @@ pub fn serve(
         Ok(fetch) => fetch,
         Err(code) => {
             answer::refuse_whole(service, call, &request, code);
-            return service.answer(cx, slot);
+            return service.answer(cx, slot, call.tag());
         }
     };
     look(service, cx, slot, fetch);

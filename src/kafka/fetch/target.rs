@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::check_isolation;
-use crate::broker::{SessionPartition, Shared, SharedSession, TopicKey};
+use crate::broker::{SessionPartition, Shared, SharedSession, Tag, TopicKey};
 use crate::catalog::{Partition, Topic};
 use crate::kafka::call::Call;
 use crate::wire::error::ErrorCode;
@@ -58,6 +58,8 @@ pub enum Mode {
 
 /// A fetch, resolved.
 pub struct Fetch {
+    /// What it is counted as.
+    pub tag: Tag,
     /// The version of its request.
     pub version: i16,
     /// The id that ties the answer to it.
@@ -116,6 +118,7 @@ impl Fetch {
         let limit = shared.config().fetch_max_bytes();
         let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
         Ok(Self {
+            tag: call.tag(),
             version: call.version(),
             correlation_id: call.header.correlation_id,
             targets,

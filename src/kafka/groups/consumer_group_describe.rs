@@ -59,7 +59,7 @@ impl Description {
             group_epoch: group.epoch,
             assignment_epoch: group.target_epoch,
             assignor_name: &assignor,
-            members: Array::encoded(group.members.len(), members.bytes(), version),
+            members: Array::written(group.members.len(), &members, version),
             authorized_operations: if with_operations { GROUP_OPERATIONS } else { NOT_ASKED },
             ..Default::default()
         };

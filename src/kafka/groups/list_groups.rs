@@ -28,7 +28,7 @@ impl Listing {
     /// Writes the body of the answer; with an error there are no groups.
     pub(super) fn write(&self, error_code: ErrorCode, version: i16, out: &mut Writer) {
         let groups = match error_code {
-            ErrorCode::NONE => Array::encoded(self.count, self.groups.bytes(), version),
+            ErrorCode::NONE => Array::written(self.count, &self.groups, version),
             _ => Array::default(),
         };
         ListGroupsResponse { throttle_time_ms: 0, error_code, groups }.encode(out, version);

@@ -194,9 +194,10 @@ fn answer_when_flushed(
     let failed = asking.frame(|version, out| body(false, version, out));
     let key = asking.service.parked.reserve();
     let is_over = await_flush(asking.service, key, &due);
-    let parked = ParkedFrame { slot: asking.slot, frame, failed, due };
+    let (slot, tag) = (asking.slot, asking.call.tag());
+    let parked = ParkedFrame { slot, tag, frame, failed, due };
     if is_over {
-        parked.answer(asking.cx);
+        parked.answer(asking.service, asking.cx);
     } else if asking.service.draining {
         asking.service.parked.take(key);
         parked.leave(asking.cx);

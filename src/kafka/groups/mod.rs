@@ -23,6 +23,7 @@ mod tests;
 pub use park::{ParkedFrame, ParkedGroup, deliver, flushed, give_up, send};
 
 use super::call::{Call, decode};
+use super::clients::Client;
 use super::service::{KafkaService, refuse};
 use crate::coordinator::groups::{Caller, Reply};
 use crate::net::{Context, Flow, Slot};
@@ -39,11 +40,11 @@ const NAMES_PROTOCOL: i16 = 5;
 pub fn serve(
     service: &mut KafkaService,
     cx: &mut Context<'_>,
-    call: &Call<'_>,
+    (call, client): (&Call<'_>, &Client),
     slot: Slot,
     body: &mut Reader<'_>,
 ) -> Flow {
-    let mut asking = Asking { service, cx, call, slot };
+    let mut asking = Asking { service, cx, call, client, slot };
     let served = match call.api {
         ApiKey::OffsetCommit => commit(&mut asking, body),
         ApiKey::OffsetDelete => offset_delete(&mut asking, body),
@@ -71,6 +72,7 @@ fn join(asking: &mut Asking<'_, '_, '_>, body: &mut Reader<'_>) -> Result<(), Un
     let request: crate::wire::messages::join_group::JoinGroupRequest<'_> =
         decode(asking.call, body)?;
     let call = asking.call;
+    asking.client.speaks_for(request.group_id, request.member_id, -1);
     let host = call.origin.host();
     let (client_id, version) = (call.header.client_id.unwrap_or_default(), call.version());
     let caller = Caller { client_id, host: &host, version };
@@ -86,6 +88,7 @@ fn sync(asking: &mut Asking<'_, '_, '_>, body: &mut Reader<'_>) -> Result<(), Un
     use crate::coordinator::groups::SyncReply;
     let request: crate::wire::messages::sync_group::SyncGroupRequest<'_> =
         decode(asking.call, body)?;
+    asking.client.speaks_for(request.group_id, request.member_id, request.generation_id);
     let refused = |code| Reply::Sync(SyncReply::failed(code));
     let has_protocol = request.protocol_type.is_some() && request.protocol_name.is_some();
     if asking.call.version() >= NAMES_PROTOCOL && !has_protocol {
@@ -103,6 +106,7 @@ fn sync(asking: &mut Asking<'_, '_, '_>, body: &mut Reader<'_>) -> Result<(), Un
 fn heartbeat(asking: &mut Asking<'_, '_, '_>, body: &mut Reader<'_>) -> Result<(), Unserved> {
     let request: crate::wire::messages::heartbeat::HeartbeatRequest<'_> =
         decode(asking.call, body)?;
+    asking.client.speaks_for(request.group_id, request.member_id, request.generation_id);
     asking.ask(
         request.group_id,
         |shard, world, token, effects| shard.heartbeat(world, &request, token, effects),
@@ -119,6 +123,7 @@ fn leave(asking: &mut Asking<'_, '_, '_>, body: &mut Reader<'_>) -> Result<(), U
     use crate::coordinator::groups::LeaveReply;
     let request: crate::wire::messages::leave_group::LeaveGroupRequest<'_> =
         decode(asking.call, body)?;
+    asking.client.leaves(request.group_id);
     let version = asking.call.version();
     asking.ask(
         request.group_id,
@@ -162,6 +167,10 @@ fn consumer_heartbeat(
     > = decode(asking.call, body)?;
     let call = asking.call;
     let refused = |code| Reply::Consumer(ConsumerReply { code, ..ConsumerReply::default() });
+    match request.member_epoch {
+        ..0 => asking.client.leaves(request.group_id),
+        epoch => asking.client.speaks_for(request.group_id, request.member_id, epoch),
+    }
     if !asking.service.shared.group_settings().consumer.is_served {
         asking.refuse(&refused(ErrorCode::UNSUPPORTED_VERSION));
         return Ok(());

@@ -196,12 +196,12 @@ impl Answering {
             self.room = self.room.saturating_sub(self.scratch.len() - before);
             count += 1;
         }
-        let (scratch, version, out) = (self.scratch.bytes(), self.version, &mut self.out.topics);
+        let (scratch, version, out) = (&self.scratch, self.version, &mut self.out.topics);
         if version < BATCH {
-            let partitions = Array::encoded(count, scratch, version);
+            let partitions = Array::written(count, scratch, version);
             OffsetFetchResponseTopic { name, partitions }.encode(out, version);
         } else {
-            let partitions = Array::encoded(count, scratch, version);
+            let partitions = Array::written(count, scratch, version);
             OffsetFetchResponseTopics { name, topic_id, partitions }.encode(out, version);
         }
         self.out.count += 1;
@@ -247,7 +247,7 @@ pub(super) fn write(answers: &[(&str, Answered)], version: i16, out: &mut Writer
     if version < BATCH {
         let mut response = OffsetFetchResponse::default();
         if let Some((_, answered)) = answers.first() {
-            response.topics = Array::encoded(answered.count, answered.topics.bytes(), version);
+            response.topics = Array::written(answered.count, &answered.topics, version);
             response.error_code = answered.code;
         }
         return response.encode(out, version);
@@ -256,7 +256,7 @@ pub(super) fn write(answers: &[(&str, Answered)], version: i16, out: &mut Writer
         .iter()
         .map(|(group_id, answered)| OffsetFetchResponseGroup {
             group_id,
-            topics: Array::encoded(answered.count, answered.topics.bytes(), version),
+            topics: Array::written(answered.count, &answered.topics, version),
             error_code: answered.code,
         })
         .collect();

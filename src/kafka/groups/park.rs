@@ -1,9 +1,10 @@
 //! Requests to a coordinator that wait for their answers, and the way the answers take.
 
 use super::{classic, consumer_group_heartbeat, offset_commit, offset_delete};
-use crate::broker::{Shared, Unflushed, WorkerMessage};
+use crate::broker::{Offloaded, Shared, Tag, Unflushed, WorkerMessage};
 use crate::coordinator::groups::{Effects, Reply, Shard, Token, World};
 use crate::kafka::call::{Call, begin, finish};
+use crate::kafka::clients::Client;
 use crate::kafka::service::{KafkaService, ParkedRequest};
 use crate::log::FlushTicket;
 use crate::net::{ConnId, Context, Part, Slot};
@@ -17,15 +18,13 @@ pub(super) const LOST: ErrorCode = ErrorCode::NOT_COORDINATOR;
 /// What of a request the answer needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Head {
-    api: ApiKey,
-    pub(super) version: i16,
+    tag: Tag,
     correlation_id: i32,
 }
 
 impl From<&Call<'_>> for Head {
     fn from(call: &Call<'_>) -> Head {
-        let (version, correlation_id) = (call.version(), call.header.correlation_id);
-        Head { api: call.api, version, correlation_id }
+        Head { tag: call.tag(), correlation_id: call.header.correlation_id }
     }
 }
 
@@ -44,15 +43,16 @@ impl ParkedGroup {
 
     /// Whether it waits for what others do, not for the disk alone.
     pub fn waits_for_others(&self) -> bool {
-        matches!(self.head.api, ApiKey::JoinGroup | ApiKey::SyncGroup)
+        matches!(self.head.tag.api, ApiKey::JoinGroup | ApiKey::SyncGroup)
     }
 }
 
 /// A finished answer that waits for the disk, and the one in its place if that fails.
 pub struct ParkedFrame {
     pub(super) slot: Slot,
-    pub(super) frame: Vec<u8>,
-    pub(super) failed: Vec<u8>,
+    pub(super) tag: Tag,
+    pub(super) frame: Offloaded,
+    pub(super) failed: Offloaded,
     pub(super) due: Vec<Unflushed>,
 }
 
@@ -63,10 +63,11 @@ impl ParkedFrame {
     }
 
     /// Answers: the flush is over.
-    pub fn answer(self, cx: &mut Context<'_>) {
+    pub fn answer(self, service: &mut KafkaService, cx: &mut Context<'_>) {
         let is_flushed = self.due.iter().all(Unflushed::is_flushed);
-        let frame = if is_flushed { self.frame } else { self.failed };
-        cx.reply(self.slot, &[Part::Bytes(&frame)]);
+        let made = if is_flushed { self.frame } else { self.failed };
+        cx.reply(self.slot, &[Part::Bytes(&made.frame)]);
+        service.note_made(self.slot, self.tag, &made.errors);
     }
 
     /// Leaves the request without an answer, since the worker ends: nobody can say what became of it.
@@ -80,6 +81,7 @@ pub(super) struct Asking<'s, 'c, 'x> {
     pub(super) service: &'s mut KafkaService,
     pub(super) cx: &'s mut Context<'x>,
     pub(super) call: &'s Call<'c>,
+    pub(super) client: &'s Client,
     pub(super) slot: Slot,
 }
 
@@ -118,17 +120,17 @@ impl Asking<'_, '_, '_> {
     }
 
     /// A whole answer with this body.
-    pub(super) fn frame(&mut self, body: impl FnOnce(i16, &mut Writer)) -> Vec<u8> {
+    pub(super) fn frame(&mut self, body: impl FnOnce(i16, &mut Writer)) -> Offloaded {
         let (head, mut out) = (Head::from(self.call), Writer::new());
-        write(head, &mut out, |out| body(head.version, out));
-        out.into_bytes()
+        write(head, &mut out, |out| body(head.tag.version, out));
+        out.into()
     }
 
     /// Answers with this body.
     pub(super) fn answer(&mut self, body: impl FnOnce(i16, &mut Writer)) {
         let head = Head::from(self.call);
-        write(head, &mut self.service.out, |out| body(head.version, out));
-        self.service.answer(self.cx, self.slot);
+        write(head, &mut self.service.out, |out| body(head.tag.version, out));
+        self.service.answer(self.cx, self.slot, head.tag);
     }
 }
 
@@ -191,8 +193,8 @@ fn deliver_one(service: &mut KafkaService, cx: &mut Context<'_>, token: Token, r
     // One whose connection has ended is not there any more.
     if let Some(ParkedRequest::Group(parked)) = service.parked.take(token.key) {
         let ParkedGroup { slot, head } = parked;
-        write(head, &mut service.out, |out| encode(&reply, head.version, out));
-        service.answer(cx, slot);
+        write(head, &mut service.out, |out| encode(&reply, head.tag.version, out));
+        service.answer(cx, slot, head.tag);
     }
 }
 
@@ -207,19 +209,18 @@ pub fn send(service: &mut KafkaService) {
 pub fn give_up(service: &mut KafkaService, cx: &mut Context<'_>, parked: &ParkedGroup) {
     let code = ErrorCode::NOT_COORDINATOR;
     let ParkedGroup { slot, head } = *parked;
-    let reply = match head.api {
+    let reply = match head.tag.api {
         ApiKey::JoinGroup => classic::no_join(code),
         ApiKey::SyncGroup => classic::no_sync(code),
         // What it asked may have been done: nobody can say.
         _ => return cx.skip(slot),
     };
-    write(head, &mut service.out, |out| encode(&reply, head.version, out));
-    cx.reply(slot, &[Part::Bytes(service.out.bytes())]);
-    service.out.clear();
+    write(head, &mut service.out, |out| encode(&reply, head.tag.version, out));
+    service.answer(cx, slot, head.tag);
 }
 
 fn write(head: Head, out: &mut Writer, body: impl FnOnce(&mut Writer)) {
-    begin(head.api, head.version, head.correlation_id, out);
+    begin(head.tag.api, head.tag.version, head.correlation_id, out);
     body(out);
     finish(out);
 }

@@ -64,6 +64,6 @@ impl Rows {
 
     /// All of them.
     pub(super) fn all<'a, T: Message<'a>>(&'a self, version: i16) -> Array<'a, T> {
-        Array::encoded(self.count, self.rows.bytes(), version)
+        Array::written(self.count, &self.rows, version)
     }
 }

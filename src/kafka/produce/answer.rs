@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::broker::Tag;
 use crate::catalog::Partition;
 use crate::kafka::call::{Call, begin, finish};
 use crate::wire::api::ApiKey;
@@ -82,13 +83,13 @@ impl Row<'_> {
 /// What the head of an answer needs of its request.
 #[derive(Clone, Copy)]
 pub(super) struct Head {
-    version: i16,
+    pub(super) tag: Tag,
     correlation_id: i32,
 }
 
 impl From<&Call<'_>> for Head {
     fn from(call: &Call<'_>) -> Self {
-        Self { version: call.version(), correlation_id: call.header.correlation_id }
+        Self { tag: call.tag(), correlation_id: call.header.correlation_id }
     }
 }
 
@@ -110,8 +111,8 @@ pub(super) fn encode(head: Head, topics: &[Row<'_>], throttle_time_ms: i32, out:
     }
     let responses = Array::from(&rows);
     let response = ProduceResponse { responses, throttle_time_ms, ..Default::default() };
-    begin(ApiKey::Produce, head.version, head.correlation_id, out);
-    response.encode(out, head.version);
+    begin(ApiKey::Produce, head.tag.version, head.correlation_id, out);
+    response.encode(out, head.tag.version);
     finish(out);
 }
 

@@ -72,7 +72,7 @@ pub fn serve(
         }
         let is_last = |partition, index| mentions.is_last(&topic, partition, (at, index));
         let outcomes = append.topic(&topic, refusal, is_last);
-        failed |= outcomes.iter().any(|outcome| outcome.code != ErrorCode::NONE);
+        failed |= append.has_failed(&topic, &outcomes);
         // One row for a topic, however often named.
         let place = match asked.len() {
             1 => topics.len(),
@@ -98,6 +98,7 @@ pub fn serve(
             park::flush_only(service, &topics);
         }
         cx.skip(slot);
+        note_unanswered(service, call, slot, &topics);
         let why = "a Produce request with acks=0 that could not be served in full";
         return match failed {
             true => Flow::Close(Cow::Borrowed(why)),
@@ -105,8 +106,18 @@ pub fn serve(
         };
     }
     encode(call.into(), &topics, throttle_ms, &mut service.out);
-    service.answer(cx, slot);
+    service.answer(cx, slot, call.tag());
     mute(service, cx, slot.conn(), throttle_ms)
+}
+
+/// Counts a request that has no answer, and what the answer would have told.
+fn note_unanswered(service: &mut KafkaService, call: &Call<'_>, slot: Slot, topics: &[Row<'_>]) {
+    service.out.clear();
+    let codes = topics.iter().flat_map(|topic| &topic.outcomes).map(|outcome| outcome.code);
+    for code in codes.filter(|code| code.is_error()) {
+        service.out.count_error(code, 1);
+    }
+    service.note(slot, call.tag());
 }
 
 /// Errors that concern every partition of a request.
@@ -156,6 +167,20 @@ impl<'r> LastMentions<'r> {
         let Some(places) = &self.0 else { return true };
         places.get(&(key(topic), partition)) == Some(&place)
     }
+}
+
+/// Whether an error counts as a failure of the broker's: the usual ones do not, as in Kafka (`appendRecordsToLeader`).
+fn is_unusual(code: ErrorCode) -> bool {
+    let usual = [
+        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+        ErrorCode::NOT_LEADER_OR_FOLLOWER,
+        ErrorCode::MESSAGE_TOO_LARGE,
+        ErrorCode::RECORD_LIST_TOO_LARGE,
+        ErrorCode::CORRUPT_MESSAGE,
+        ErrorCode::KAFKA_STORAGE_ERROR,
+        ErrorCode::UNKNOWN_TOPIC_ID,
+    ];
+    !usual.contains(&code)
 }
 
 struct Append<'a> {
@@ -215,11 +240,28 @@ impl Append<'_> {
         if !matches!(self.acks, -1..=1) {
             return Outcome::failed(data.index, ErrorCode::INVALID_REQUIRED_ACKS);
         }
+        if let Some(traffic) = partition.traffic() {
+            traffic.produced();
+        }
         let bytes = match data.records {
             Some(Records::Bytes(bytes)) => bytes,
             _ => return Outcome::failed(data.index, ErrorCode::INVALID_RECORD),
         };
         self.append(topic, config, partition, bytes)
+    }
+
+    /// Whether something was refused. What of it Kafka counts as a failure is counted.
+    fn has_failed(&self, data: &TopicProduceData<'_>, outcomes: &[Outcome]) -> bool {
+        let mut failed = outcomes.iter().filter(|outcome| outcome.code.is_error()).peekable();
+        let has_failed = failed.peek().is_some();
+        for outcome in failed.filter(|outcome| is_unusual(outcome.code)) {
+            let topic = self.find(data).ok();
+            let partition = topic.as_ref().and_then(|topic| topic.partition(outcome.index));
+            if let Some(traffic) = partition.and_then(|partition| partition.traffic()) {
+                traffic.produce_failed();
+            }
+        }
+        has_failed
     }
 
     fn append(

@@ -69,7 +69,7 @@ pub fn answer(service: &mut KafkaService, cx: &mut Context<'_>, parked: ParkedPr
     let ParkedProduce { slot, head, rows } = parked;
     let rows: Vec<_> = rows.into_iter().map(Row::after_flush).collect();
     encode(head, &rows, 0, &mut service.out);
-    service.answer(cx, slot);
+    service.answer(cx, slot, head.tag);
 }
 
 /// Leaves a request without an answer, since the worker ends: its client cannot know what became of

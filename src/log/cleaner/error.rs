@@ -34,11 +34,32 @@ impl CleanError {
     /// A further try would end in the same way.
     #[must_use]
     pub fn is_lasting(&self) -> bool {
+        match (self, self.storage()) {
+            (CleanError::Stopped, _) => false,
+            // What is lacking may be there later, and a file that is gone may be one that was deleted
+            // while it was looked for.
+            (_, Some(error)) => {
+                !error.is_out_of_space() && !error.is_a_lack() && !error.is_missing()
+            }
+            _ => true,
+        }
+    }
+
+    /// Of a log that has lost segments meanwhile: that a file is not there is no wonder then.
+    pub(super) fn unless_missing(self) -> CleanError {
+        match self.storage().is_some_and(StorageError::is_missing) {
+            true => CleanError::Stopped,
+            false => self,
+        }
+    }
+
+    /// What failed on the disk, if that is what it was.
+    #[must_use]
+    pub fn storage(&self) -> Option<&StorageError> {
         match self {
-            CleanError::Stopped => false,
-            CleanError::Storage(error) => !error.is_out_of_space(),
-            CleanError::Log(_) => true,
-            CleanError::Unreadable { .. } | CleanError::TooLarge { .. } => true,
+            CleanError::Storage(error) => Some(error),
+            CleanError::Log(error) => error.storage(),
+            _ => None,
         }
     }
 }

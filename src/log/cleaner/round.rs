@@ -124,15 +124,11 @@ impl Log {
         if cleanable.end <= cleanable.first_dirty {
             return Ok(round.done);
         }
-        let map = round.build_map(limits)?;
-        round.done.keys = map.len() as u64;
-        round.done.map_memory = map.memory() as u64;
-        let up_to = map.latest() + 1;
-        let mut walk = CleanedTransactions::default();
-        for group in round.groups(up_to)? {
-            round.clean_group(&group, &map, &mut walk)?;
-        }
-        round.done.up_to = up_to;
+        let outcome = round.run(limits);
+        let first = self.first_segment();
+        let is_shorter = round.segments.first().is_some_and(|segment| segment.base < first);
+        // The files of segments that retention takes away meanwhile are gone at some moment.
+        outcome.map_err(|error| if is_shorter { error.unless_missing() } else { error })?;
         Ok(round.done)
     }
 
@@ -149,6 +145,19 @@ impl Log {
 }
 
 impl Round<'_> {
+    fn run(&mut self, limits: CleanerLimits) -> Result<(), CleanError> {
+        let map = self.build_map(limits)?;
+        self.done.keys = map.len() as u64;
+        self.done.map_memory = map.memory() as u64;
+        let up_to = map.latest() + 1;
+        let mut walk = CleanedTransactions::default();
+        for group in self.groups(up_to)? {
+            self.clean_group(&group, &map, &mut walk)?;
+        }
+        self.done.up_to = up_to;
+        Ok(())
+    }
+
     /// Learns the last offset of each key in the dirty part, as far as the map's memory goes.
     fn build_map(&mut self, limits: CleanerLimits) -> Result<OffsetMap, CleanError> {
         let Cleanable { first_dirty, end, .. } = self.cleanable;
@@ -215,6 +224,9 @@ impl Round<'_> {
         from: i64,
         mut show: impl FnMut(&mut Self, &Batch<'_>, u64) -> Result<ControlFlow<()>, Refused>,
     ) -> Result<u64, CleanError> {
+        if segment.is_deleted() {
+            return Err(CleanError::Stopped); // Nothing of this round could be swapped in.
+        }
         let files = self.log.files_of(segment)?;
         let path = names::log_file(&self.dir, segment.base);
         let mut scanner = Scanner::new(files.log.file(), segment.size(), segment.base, true);

@@ -8,7 +8,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use super::value::read_required;
-use super::{DecodeError, External, Form, Message, Nullable, Reader, Reason, Value, Writer};
+use super::{DecodeError, Form, Message, Nullable, Reader, Reason, Value, Writer};
 use crate::wire::schema::Type;
 
 /// Elements in the order in which they are on the wire.
@@ -32,8 +32,7 @@ pub struct Wire<'a> {
 /// Elements that a scratch writer holds.
 #[derive(Clone, Copy)]
 pub struct Encoded<'a> {
-    bytes: &'a [u8],
-    externals: &'a [External],
+    scratch: &'a Writer,
     count: usize,
     version: i16,
 }
@@ -94,16 +93,10 @@ impl<'a, T> Array<'a, T> {
 }
 
 impl<'a, T: Message<'a>> Array<'a, T> {
-    /// `count` elements that were encoded for `version` before; they must be encoded for the
-    /// same version now.
-    pub fn encoded(count: usize, bytes: &'a [u8], version: i16) -> Self {
-        Array::Encoded(Encoded { bytes, externals: &[], count, version })
-    }
-
-    /// The same for elements that hold external records: everything that is in `scratch`.
+    /// `count` elements that were written to `scratch` for `version` before, with their external
+    /// records and errors; they must be encoded for the same version now.
     pub fn written(count: usize, scratch: &'a Writer, version: i16) -> Self {
-        let (bytes, externals) = (scratch.bytes(), scratch.externals());
-        Array::Encoded(Encoded { bytes, externals, count, version })
+        Array::Encoded(Encoded { scratch, count, version })
     }
 }
 
@@ -175,7 +168,7 @@ impl<'a, T: Value<'a>> PartialEq for Array<'a, T> {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Array::Encoded(a), Array::Encoded(b)) => {
-                (a.count, a.version, a.bytes) == (b.count, b.version, b.bytes)
+                (a.count, a.version, a.scratch.bytes()) == (b.count, b.version, b.scratch.bytes())
             }
             (Array::Encoded(_), _) | (_, Array::Encoded(_)) => self.is_empty() && other.is_empty(),
             _ => self.len() == other.len() && self.iter().eq(other.iter()),
@@ -186,7 +179,7 @@ impl<'a, T: Value<'a>> PartialEq for Array<'a, T> {
 impl<'a, T: Value<'a> + fmt::Debug> fmt::Debug for Array<'a, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Array::Encoded(e) => write!(f, "[{} in {} bytes]", e.count, e.bytes.len()),
+            Array::Encoded(e) => write!(f, "[{} in {} bytes]", e.count, e.scratch.len()),
             _ => f.debug_list().entries(self.iter()).finish(),
         }
     }
@@ -207,7 +200,7 @@ impl<'a, T: Value<'a>> Value<'a> for Array<'a, T> {
         match self {
             Array::Encoded(e) => {
                 assert_eq!(e.version, form.version, "elements were encoded for another version");
-                w.write_parts(e.bytes, e.externals);
+                w.write_parts(e.scratch);
             }
             Array::Slice(elements) => {
                 elements.iter().for_each(|e| e.write(w, plain(form)));

@@ -20,7 +20,7 @@ pub use array::{Array, Encoded, Iter, Wire};
 pub use decode_error::{DecodeError, Reason};
 pub use reader::Reader;
 pub use value::{Form, Message, Nullable, Records, Root, Value};
-pub use writer::{External, Writer};
+pub use writer::{External, Told, Writer};
 
 /// The longest string that the protocol can carry, in bytes, in both forms.
 pub const MAX_STRING: usize = 0x7fff;

@@ -161,7 +161,7 @@ fn writer_patches_and_splices() {
     inner.write_i16(2);
     let mut w = Writer::new();
     w.write_i32(0);
-    w.write_parts(inner.bytes(), inner.externals());
+    w.write_parts(&inner);
     w.patch_i32(0, w.total_len() as i32 - 4);
     assert_eq!(w.bytes(), [0, 0, 0, 14, 0, 1, 0, 2]);
     assert_eq!(w.externals(), [External { at: 6, len: 10 }]);
@@ -186,4 +186,21 @@ fn a_cleared_writer_keeps_little() {
 fn errors_say_what_and_where() {
     let error = read::<i64>(&[1, 2], PLAIN).unwrap_err().within("A.inner").within("B.outer");
     assert_eq!(error.to_string(), "A.inner at byte 0: the value takes 8 bytes, 2 are left");
+}
+
+#[test]
+fn errors_are_counted_where_they_are_written() {
+    use crate::wire::error::ErrorCode;
+    let (mut inner, mut w) = (Writer::new(), Writer::new());
+    for code in [ErrorCode::NONE, ErrorCode(3), ErrorCode(3), ErrorCode(1), ErrorCode(i16::MAX)] {
+        code.write(&mut inner, PLAIN);
+    }
+    ErrorCode(3).write(&mut w, PLAIN);
+    w.write_parts(&inner);
+    let expected = [(ErrorCode(3), 3), (ErrorCode(1), 1), (ErrorCode::UNKNOWN_SERVER_ERROR, 1)];
+    assert_eq!(w.errors(), expected);
+    assert_eq!(w.take_errors(), expected);
+    assert_eq!(w.errors(), []);
+    inner.clear();
+    assert_eq!(inner.errors(), []);
 }

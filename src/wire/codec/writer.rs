@@ -1,7 +1,10 @@
 //! The buffer that encoders write to.
 //!
 //! It holds the bytes of a message and, for record data that is to go from a file to the socket
-//! without passing through here, marks where such data belongs.
+//! without passing through here, marks where such data belongs. It counts the error codes that are
+//! written, so that whoever sends an answer knows what went wrong without reading it again.
+
+use crate::wire::error::ErrorCode;
 
 /// Bytes that are not in the writer: a file range of `len` bytes belongs before `bytes()[at]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,12 +18,17 @@ pub struct External {
 /// Bytes of memory that a cleared writer keeps at most: one large answer must not stay for ever.
 const KEPT: usize = 256 * 1024;
 
+/// An error code, and how often a message tells it.
+pub type Told = (ErrorCode, u32);
+
 /// An encoded message, or several.
 #[derive(Debug, Default)]
 pub struct Writer {
     bytes: Vec<u8>,
     externals: Vec<External>,
     external_len: usize,
+    /// One entry for a code: there are not many.
+    errors: Vec<Told>,
 }
 
 impl Writer {
@@ -36,6 +44,28 @@ impl Writer {
         self.externals.clear();
         self.externals.shrink_to(KEPT / size_of::<External>());
         self.external_len = 0;
+        self.errors.clear();
+    }
+
+    /// The errors that were written, each code once; `NONE` is not one.
+    #[inline]
+    pub fn errors(&self) -> &[Told] {
+        &self.errors
+    }
+
+    /// The same, to be kept; none are left.
+    pub fn take_errors(&mut self) -> Vec<Told> {
+        std::mem::take(&mut self.errors)
+    }
+
+    /// Counts an error code so often. One that Kafka does not have counts as that without a name.
+    #[cold]
+    pub fn count_error(&mut self, code: ErrorCode, times: u32) {
+        let code = if code.is_known() { code } else { ErrorCode::UNKNOWN_SERVER_ERROR };
+        match self.errors.iter_mut().find(|(known, _)| *known == code) {
+            Some((_, count)) => *count = count.saturating_add(times),
+            None => self.errors.push((code, times)),
+        }
     }
 
     /// The bytes written, without the external ones.
@@ -98,13 +128,16 @@ impl Writer {
         }
     }
 
-    /// What another writer holds, external ranges included.
-    pub fn write_parts(&mut self, bytes: &[u8], externals: &[External]) {
+    /// What another writer holds, external ranges and errors included.
+    pub fn write_parts(&mut self, other: &Writer) {
         let base = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
-        for external in externals {
+        self.bytes.extend_from_slice(&other.bytes);
+        for external in &other.externals {
             self.externals.push(External { at: base + external.at, len: external.len });
             self.external_len += external.len as usize;
+        }
+        for (code, times) in &other.errors {
+            self.count_error(*code, *times);
         }
     }
 

@@ -77,6 +77,7 @@ impl Default for BatchHeader {
 
 impl BatchHeader {
     /// Reads the fields. Nothing is checked: see [`super::Batch::parse`].
+    #[inline]
     #[must_use]
     pub fn read(bytes: &[u8; HEADER_LEN]) -> Self {
         Self {

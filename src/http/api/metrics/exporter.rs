@@ -1,91 +1,16 @@
-//! `GET /metrics`: Prometheus text (0.0.4), by the names of kafka_exporter, so that dashboards and alerts for
-//! that work as they are.
-//!
-//! A family stands together with its lines, as the format wants it; so each is written into a text of its own
-//! while topics and groups are walked over once.
+//! Topics and groups by the names of kafka_exporter, so that dashboards and alerts for that work as they are.
 
+use super::super::super::problem::Problem;
 use super::super::MAX_PAGE;
-use super::super::problem::Problem;
-use super::super::response::Response;
-use super::topics::sorted;
-use super::{LOADING, TOO_LARGE};
+use super::family::{Escaped, Family, text};
+use super::{Known, LOADING, TOO_LARGE};
 use crate::broker::Shared;
-use crate::catalog::Topic;
 use crate::coordinator::groups::Shard;
 use crate::coordinator::groups::offsets::Fetched;
-use std::collections::BTreeMap;
-use std::fmt::{Display, Write};
+use std::fmt::Display;
 use std::sync::Arc;
 
-const TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-
-/// One metric and its lines.
-struct Family {
-    name: &'static str,
-    lines: String,
-}
-
-impl Family {
-    fn new(name: &'static str, help: &str) -> Family {
-        Family { name, lines: format!("# HELP {name} {help}\n# TYPE {name} gauge\n") }
-    }
-
-    fn add(&mut self, labels: &[(&str, &dyn Display)], value: impl Display) {
-        let _ = write!(self.lines, "{}", self.name);
-        for (at, (label, text)) in labels.iter().enumerate() {
-            self.lines.push(if at == 0 { '{' } else { ',' });
-            let _ = write!(self.lines, "{label}=\"{text}\"");
-        }
-        let end = if labels.is_empty() { "" } else { "}" };
-        let _ = writeln!(self.lines, "{end} {value}");
-    }
-}
-
-/// A label's value, with what must not stand in it as it is.
-struct Escaped<'s>(&'s str);
-
-impl Display for Escaped<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for char in self.0.chars() {
-            match char {
-                '\\' => f.write_str("\\\\")?,
-                '"' => f.write_str("\\\"")?,
-                '\n' => f.write_str("\\n")?,
-                char => f.write_char(char)?,
-            }
-        }
-        Ok(())
-    }
-}
-
-pub(super) fn metrics(shared: &Shared) -> Result<Response, Problem> {
-    let ends = Ends::of(shared);
-    let mut text = broker(shared);
-    text.push_str(&topics(shared, &ends)?);
-    text.push_str(&groups(shared, &ends)?);
-    Ok(Response::text(200, TYPE, text.into_bytes()))
-}
-
-/// Where all partitions begin and end, looked up once.
-struct Ends {
-    topics: Vec<Arc<Topic>>,
-    by_name: BTreeMap<Arc<str>, Vec<Option<(i64, i64)>>>,
-}
-
-impl Ends {
-    fn of(shared: &Shared) -> Ends {
-        let topics = sorted(shared);
-        let ends = |topic: &Arc<Topic>| topic.partitions().iter().map(|one| one.ends()).collect();
-        let by_name = topics.iter().map(|topic| (topic.name.clone(), ends(topic))).collect();
-        Ends { topics, by_name }
-    }
-
-    fn get(&self, topic: &str, partition: i32) -> Option<(i64, i64)> {
-        *self.by_name.get(topic)?.get(usize::try_from(partition).ok()?)?
-    }
-}
-
-fn broker(shared: &Shared) -> String {
+pub(super) fn broker(shared: &Shared) -> String {
     let mut brokers = Family::new("kafka_brokers", "Number of Brokers in the Kafka Cluster.");
     brokers.add(&[], 1);
     let mut info = Family::new("kafka_broker_info", "Information about the Kafka Broker.");
@@ -93,10 +18,10 @@ fn broker(shared: &Shared) -> String {
     let endpoint = shared.endpoint(0, local);
     let address = format!("{}:{}", endpoint.host, endpoint.port);
     info.add(&[("address", &Escaped(&address)), ("id", &shared.node.node_id)], 1);
-    brokers.lines + &info.lines
+    text([&brokers, &info])
 }
 
-fn topics(shared: &Shared, ends: &Ends) -> Result<String, Problem> {
+pub(super) fn topics(shared: &Shared, known: &Known) -> Result<String, Problem> {
     let mut partitions =
         Family::new("kafka_topic_partitions", "Number of partitions for this Topic");
     let family = |name, help| Family::new(name, help);
@@ -124,13 +49,13 @@ fn topics(shared: &Shared, ends: &Ends) -> Result<String, Problem> {
         "kafka_topic_partition_under_replicated_partition",
         "1 if Topic/Partition is under Replicated",
     );
-    for topic in &ends.topics {
+    for (topic, _) in &known.topics {
         let name = &Escaped(&topic.name);
         partitions.add(&[("topic", name)], topic.partitions().len());
         for partition in topic.partitions() {
             let labels: [(&str, &dyn Display); 2] =
                 [("partition", &partition.index), ("topic", name)];
-            if let Some((start, end)) = ends.get(&topic.name, partition.index) {
+            if let Some((start, end)) = known.ends(&topic.name, partition.index) {
                 current.add(&labels, end);
                 oldest.add(&labels, start);
             }
@@ -147,7 +72,7 @@ fn topics(shared: &Shared, ends: &Ends) -> Result<String, Problem> {
         }
     }
     let all = [partitions, current, oldest, leader, preferred, replicas, in_sync, under];
-    Ok(all.iter().map(|family| family.lines.as_str()).collect())
+    Ok(text(&all))
 }
 
 /// The metrics of groups.
@@ -159,7 +84,7 @@ struct GroupFamilies {
     lag_sum: Family,
 }
 
-fn groups(shared: &Shared, ends: &Ends) -> Result<String, Problem> {
+pub(super) fn groups(shared: &Shared, known: &Known) -> Result<String, Problem> {
     let family = |name, help| Family::new(name, help);
     let mut all = GroupFamilies {
         members: family("kafka_consumergroup_members", "Amount of members in a consumer group"),
@@ -185,14 +110,14 @@ fn groups(shared: &Shared, ends: &Ends) -> Result<String, Problem> {
     read.map_err(|_| LOADING)?;
     found.sort_unstable_by(|one, other| one.id.cmp(&other.id));
     for group in &found {
-        all.add(group, ends);
+        all.add(group, known);
         if 3 * (all.current.lines.len() + all.members.lines.len()) > MAX_PAGE {
             return Err(TOO_LARGE);
         }
     }
     let GroupFamilies { members, current, current_sum, lag, lag_sum } = all;
     let all = [members, current, current_sum, lag, lag_sum];
-    Ok(all.iter().map(|family| family.lines.as_str()).collect())
+    Ok(text(&all))
 }
 
 /// What is said of a group, taken from its shard, so that it goes on while the page is written.
@@ -213,7 +138,7 @@ fn copied(shard: &Shard) -> Vec<Copied> {
 }
 
 impl GroupFamilies {
-    fn add(&mut self, group: &Copied, ends: &Ends) {
+    fn add(&mut self, group: &Copied, known: &Known) {
         let id = &Escaped(&group.id);
         self.members.add(&[("consumergroup", id)], group.members);
         for topic in group.offsets.all().into_iter().flat_map(|offsets| offsets.topics()) {
@@ -226,7 +151,7 @@ impl GroupFamilies {
                 self.current.add(&labels, offset);
                 sum = sum.saturating_add(offset);
                 // A topic that is gone has no end to be behind.
-                if let Some((_, end)) = ends.get(topic.name(), partition) {
+                if let Some((_, end)) = known.ends(topic.name(), partition) {
                     let lag = end.saturating_sub(offset).max(0);
                     self.lag.add(&labels, lag);
                     lag_sum = lag_sum.saturating_add(lag);
