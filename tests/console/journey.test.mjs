@@ -195,7 +195,7 @@ test("messages come as they are produced, and wait while it is paused", async ()
   tab.calm();
 });
 
-test("a group shows who is in it and how far it is behind, and gets other offsets", async () => {
+test("a group shows who is in it and how far it is behind, and gets other offsets; its client is there too", async () => {
   await broker.send("/v1/topics", { name: "read-me", partitions: 1 });
   await broker.send("/v1/topics/read-me/messages", { messages: Array.from({ length: 5 }, (_, at) => ({ value: `m${at}` })) });
   const kcat = ["-q", "-b", broker.kafka, "-X", "auto.offset.reset=earliest", "-G", "readers"];
@@ -227,6 +227,13 @@ test("a group shows who is in it and how far it is behind, and gets other offset
   await text("Offsets can be set when it has no members.").waitFor();
   assert.ok(await button("Set offsets").isDisabled());
   assert.equal(await page.getByRole("region", { name: "Members" }).locator("tbody th").textContent(), "rdkafkaleader");
+  await page.getByRole("link", { name: "Clients" }).click();
+  await page.getByLabel("Filter by name, address or group").fill("readers");
+  await text("1 connection").waitFor();
+  await page.getByRole("link", { name: "rdkafka" }).click();
+  await page.getByRole("heading", { name: "rdkafka" }).waitFor();
+  await page.getByRole("region", { name: "Requests" }).getByText("JoinGroup").waitFor();
+  await page.getByRole("region", { name: "Groups" }).getByRole("link", { name: "readers" }).waitFor();
   member.child.kill();
   await member.catch(() => {});
   tab.calm();
