@@ -94,9 +94,20 @@ test("a message is edited and sent anew", async () => {
   await text("Written to partition 1 at offset 2.").waitFor();
   const { offset, key, value: told, headers } = (await (await fetch(`${broker.at}/v1/topics/orders/messages?partition=1&offset=2`)).json())[0];
   assert.deepEqual({ offset, key, told, headers }, { offset: 2, key: "k-1", told: "anew", headers: [{ key: "trace", value: "t-1" }] });
-  await page.getByLabel("Tombstone (null)").check();
+  await page.getByLabel("Value is", { exact: true }).selectOption("base64");
+  await page.getByLabel("Header's value is").selectOption("null");
+  await value.fill("no base64");
+  tab.expect(/400 \(Bad Request\).*\/messages$/);
+  await button("Produce").click();
+  await page.getByRole("alert").getByText("A text that is to be base64 is not").waitFor();
+  await value.fill("/wA=");
   await button("Produce").click();
   await text("Written to partition 1 at offset 3.").waitFor();
+  const [bytes] = await (await fetch(`${broker.at}/v1/topics/orders/messages?partition=1&offset=3`)).json();
+  assert.deepEqual([bytes.value, bytes.value_encoding, bytes.headers], ["/wA=", "base64", [{ key: "trace", value: null }]]);
+  await page.getByLabel("Tombstone (null)").check();
+  await button("Produce").click();
+  await text("Written to partition 1 at offset 4.").waitFor();
   await page.getByRole("link", { name: "Show it" }).click();
   await text("There is no value: a tombstone").waitFor();
   tab.calm();
@@ -184,7 +195,7 @@ test("messages come as they are produced, and wait while it is paused", async ()
   tab.calm();
 });
 
-test("a group shows who is in it and how far it is behind, and gets other offsets", async () => {
+test("a group shows who is in it and how far it is behind, and gets other offsets; its client is there too", async () => {
   await broker.send("/v1/topics", { name: "read-me", partitions: 1 });
   await broker.send("/v1/topics/read-me/messages", { messages: Array.from({ length: 5 }, (_, at) => ({ value: `m${at}` })) });
   const kcat = ["-q", "-b", broker.kafka, "-X", "auto.offset.reset=earliest", "-G", "readers"];
@@ -206,10 +217,23 @@ test("a group shows who is in it and how far it is behind, and gets other offset
   await dialog().getByRole("button", { name: "Set offsets" }).click();
   await text("1 offset set.").waitFor();
   assert.deepEqual(await cells(), ["read-me", "0", "0", "5", "5"]);
+  await button("Set offsets").click();
+  await dialog().getByLabel("To").selectOption("timestamp");
+  await dialog().getByLabel("Time", { exact: true }).fill("2061-01-01T00:00:00.000");
+  await dialog().getByRole("button", { name: "Set offsets" }).click();
+  await dialog().waitFor({ state: "detached" });
+  assert.deepEqual(await cells(), ["read-me", "0", "5", "5", "0"], "behind all that there is");
   const member = run("kcat", [...kcat, "read-me"]);
   await text("Offsets can be set when it has no members.").waitFor();
   assert.ok(await button("Set offsets").isDisabled());
   assert.equal(await page.getByRole("region", { name: "Members" }).locator("tbody th").textContent(), "rdkafkaleader");
+  await page.getByRole("link", { name: "Clients" }).click();
+  await page.getByLabel("Filter by name, address or group").fill("readers");
+  await text("1 connection").waitFor();
+  await page.getByRole("link", { name: "rdkafka" }).click();
+  await page.getByRole("heading", { name: "rdkafka" }).waitFor();
+  await page.getByRole("region", { name: "Requests" }).getByText("JoinGroup").waitFor();
+  await page.getByRole("region", { name: "Groups" }).getByRole("link", { name: "readers" }).waitFor();
   member.child.kill();
   await member.catch(() => {});
   tab.calm();

@@ -9,8 +9,13 @@ export function h(name, ...parts) {
   const element = document.createElement(tag);
   if (classes.length) element.className = classes.join(" ");
   parts.forEach((part) => add(element, part));
+  const role = tag === "th" ? (element.scope === "row" ? "rowheader" : "columnheader") : ROLES[tag];
+  if (role) element.setAttribute("role", role);
   return element;
 }
+
+/** A table whose rows are laid out anew on a small screen is one to the ear still. */
+const ROLES = { table: "table", thead: "rowgroup", tbody: "rowgroup", tr: "row", td: "cell" };
 
 function add(element, part) {
   if (part === null || part === undefined || part === false) return;

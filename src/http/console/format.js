@@ -92,5 +92,8 @@ export function size(text, encoding) {
   return Math.floor((text.replace(/=+$/, "").length * 3) / 4);
 }
 
+/** The bytes of a text in base64. */
+export const base64 = (text) => btoa(Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join(""));
+
 /** A word of a shell's command line. */
 export const quote = (text) => (/^[\w./:@%+,-]+$/.test(text) ? text : `'${text.replace(/'/g, `'\\''`)}'`);

@@ -3,7 +3,7 @@
 import { ask, messages, path } from "./api.js";
 import { failure, problem } from "./dialog.js";
 import { choices, field, fill, h, say, tick } from "./dom.js";
-import { number, pretty } from "./format.js";
+import { base64, number, pretty } from "./format.js";
 
 const ENCODINGS = [["text", "text"], ["base64", "base64"]];
 
@@ -30,8 +30,12 @@ async function original({ name, signal }, from) {
   return { ...one, partition };
 }
 
+/** Fields of a page change ends of lines: a text that they would change is told in bytes. */
+const kept = (text, encoding = "text", changed = /\r/) => (encoding === "text" && changed.test(text ?? "") ? [base64(text), "base64"] : [text, encoding]);
+
 /** A text that may be null, or bytes in base64. */
-function part(label, nothing, { text, encoding = "text" }, attributes) {
+function part(label, nothing, given, attributes) {
+  const [text, encoding] = kept(given.text, given.encoding);
   const area = h("textarea", { spellcheck: "false", value: text ?? "", ...attributes });
   const none = tick(nothing, { checked: text === null });
   const coding = choices({ "aria-label": `${label} is` }, ENCODINGS, encoding);
@@ -45,7 +49,8 @@ function part(label, nothing, { text, encoding = "text" }, attributes) {
 
 function headerRows(given) {
   const place = h("div.headers");
-  const add = ({ key, value, value_encoding: encoding = "text" }) => {
+  const add = ({ key, value: given, value_encoding }) => {
+    const [value, encoding] = kept(given, value_encoding, /[\r\n]/);
     const name = h("input", { type: "text", value: key, "aria-label": "Header's name", placeholder: "name", spellcheck: "false" });
     const text = h("input", { type: "text", value: value ?? "", "aria-label": "Header's value", placeholder: "value", spellcheck: "false" });
     const kind = choices({ "aria-label": "Header's value is" }, [...ENCODINGS, ["null", "null"]], value === null ? "null" : encoding);
@@ -70,7 +75,7 @@ function form(context, message, from) {
   const { name, topic } = context;
   const key = part("Key", "No key (null)", { text: message.key, encoding: message.key_encoding }, { rows: "2" });
   const value = part("Value", "Tombstone (null)", { text: message.value, encoding: message.value_encoding }, { rows: "10" });
-  const texts = (message.headers ?? []).filter((one) => !one.key_encoding);
+  const texts = (message.headers ?? []).filter((one) => !one.key_encoding && !/[\r\n]/.test(one.key));
   const headers = headerRows(texts);
   const options = [["", "by its key"], ...topic.partitions.map((one) => [String(one.partition), String(one.partition)])];
   const partition = choices({}, options, message.partition ?? "");
@@ -105,7 +110,7 @@ function form(context, message, from) {
   return h(
     "form.produce",
     { submit },
-    from && h("p.note", `As it was at partition:offset ${from}, to be sent anew.`, left > 0 && ` Headers whose names are no text are left out: ${left}.`),
+    from && h("p.note", `As it was at partition:offset ${from}, to be sent anew.`, left > 0 && ` Headers whose names are not a line of text are left out: ${left}.`),
     key.element,
     value.element,
     hint,
