@@ -115,6 +115,7 @@ fn append_all(
         scratch: &mut service.scratch,
         call,
         acks: request.acks,
+        now_ms: now_ms(),
         bytes: 0,
         outcomes,
     };
@@ -201,6 +202,8 @@ struct Append<'a> {
     scratch: &'a mut Scratch,
     call: &'a Call<'a>,
     acks: i16,
+    /// The time of the request.
+    now_ms: i64,
     /// What was appended and is left to be written back in time, or that nobody waits for.
     bytes: u64,
     outcomes: Vec<Outcome>,
@@ -268,7 +271,7 @@ impl Append<'_> {
         partition: &Arc<Partition>,
         bytes: &[u8],
     ) -> Outcome {
-        let now_ms = now_ms();
+        let now_ms = self.now_ms;
         let index = partition.index;
         let produce_version = self.call.version();
         let rules = Rules { config, now_ms, produce_version, topic: &topic.name, partition: index };
