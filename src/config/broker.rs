@@ -246,10 +246,9 @@ impl Config {
         self.get("barnabas.log.format").is_some_and(|text| text.trim().eq_ignore_ascii_case("json"))
     }
 
-    /// The rack this broker stands in, if it was told.
+    /// The rack this broker stands in, if it was told. (A default, which is none, takes longer to ask for.)
     #[must_use]
     pub fn broker_rack(&self) -> Option<&str> {
-        // Without looking at its default, which is none: this is asked for each Metadata request.
         self.layers.text("broker.rack").map(|(text, _)| text)
     }
 }

@@ -24,10 +24,10 @@ class Bench:
         """An answer, of a request that is not counted."""
         return self.client.call(name, version, body)
 
-    def topic(self, **configs):
-        """A topic of one partition, and its id."""
+    def topic(self, partitions=1, **configs):
+        """A topic, and its id."""
         entries = [{"name": name.replace("_", "."), "value": value} for name, value in configs.items()]
-        topic = {"name": TOPIC, "numPartitions": 1, "replicationFactor": 1, "configs": entries}
+        topic = {"name": TOPIC, "numPartitions": partitions, "replicationFactor": 1, "configs": entries}
         answer = self.call("CreateTopics", 7, {"topics": [topic], "timeoutMs": 10000})["topics"][0]
         assert answer["errorCode"] == 0, answer
         return answer["topicId"]
@@ -89,24 +89,21 @@ def task(function):
     return function
 
 
-def _produce(values):
-    return produce_body({(TOPIC, None): {0: records.batch(values)}}, acks=1)
+def _produce(values, partitions=1):
+    batches = {index: records.batch(values) for index in range(partitions)}
+    return produce_body({(TOPIC, None): batches}, acks=1)
 
 
-def _fetch(topic_id, offset, max_bytes):
-    partition = {
-        "partition": 0,
-        "currentLeaderEpoch": -1,
-        "fetchOffset": offset,
-        "partitionMaxBytes": max_bytes,
-    }
+def _fetch(topic_id, offset, max_bytes, partitions=1):
+    asked = {"currentLeaderEpoch": -1, "fetchOffset": offset, "partitionMaxBytes": max_bytes}
+    asked = [{"partition": index, **asked} for index in range(partitions)]
     return {
         "maxWaitMs": 0,
         "minBytes": 1,
         "maxBytes": max_bytes,
         "sessionId": 0,
         "sessionEpoch": -1,
-        "topics": [{"topicId": topic_id, "partitions": [partition]}],
+        "topics": [{"topicId": topic_id, "partitions": asked}],
     }
 
 
@@ -152,10 +149,22 @@ def produce_160_records_of_100_bytes(bench):
 
 
 @task
+def produce_1_record_to_each_of_16_partitions(bench):
+    bench.topic(partitions=16)
+    return Request("Produce", 9, _produce([b"x" * 100], partitions=16))
+
+
+@task
 def fetch_at_the_end(bench):
     topic_id = bench.topic()
     bench.produce([b"x" * 1000])
     return Request("Fetch", 16, _fetch(topic_id, 1, 1 << 20))
+
+
+@task
+def fetch_at_the_end_of_16_partitions(bench):
+    topic_id = bench.topic(partitions=16)
+    return Request("Fetch", 16, _fetch(topic_id, 0, 1 << 20, partitions=16))
 
 
 @task

@@ -151,3 +151,53 @@ fn partition_row<'a>(
         ..Default::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::codec::Reader;
+    use crate::wire::header::ResponseHeader;
+
+    /// Topics and partitions that an answer tells, and of each the message of its first refused record.
+    type Told = Vec<(String, Vec<(i32, Option<String>)>)>;
+
+    fn told(outcomes: &[Outcome]) -> Told {
+        let version = 9;
+        let names = ["a", "b", "c"].map(|name| (name, Uuid::ZERO));
+        let mut out = Writer::new();
+        let head = Head { version, correlation_id: 7 };
+        encode(head, names.into_iter(), outcomes, 0, &mut out);
+        let mut r = Reader::new(&out.bytes()[4..]);
+        let header = ResponseHeader::decode(&mut r, ApiKey::Produce, version).unwrap();
+        assert_eq!(header.correlation_id, 7);
+        let response = ProduceResponse::decode(&mut r, version).unwrap();
+        assert_eq!(r.remaining(), 0);
+        let partition = |row: PartitionProduceResponse<'_>| {
+            let error = row.record_errors.iter().next();
+            let message = error.and_then(|error| error.batch_index_error_message);
+            (row.index, message.map(str::to_owned))
+        };
+        let topic = |row: TopicProduceResponse<'_>| {
+            (row.name.to_owned(), row.partition_responses.iter().map(partition).collect())
+        };
+        response.responses.iter().map(topic).collect()
+    }
+
+    fn outcome(topic: usize, index: i32, message: Option<&str>) -> Outcome {
+        let record_errors = message.map(|message| (0, Some(message.to_owned())));
+        let failed = Outcome::failed(index, ErrorCode::NONE);
+        Outcome { topic, record_errors: record_errors.into_iter().collect(), ..failed }
+    }
+
+    #[test]
+    fn partitions_are_told_under_their_topics_and_topics_without_any_are_not() {
+        let row = |index| (index, None);
+        assert_eq!(told(&[]), []);
+        assert_eq!(told(&[outcome(1, 5, None)]), [("b".to_owned(), vec![row(5)])]);
+        let refused = [("c".to_owned(), vec![(5, Some("why".to_owned()))])];
+        assert_eq!(told(&[outcome(2, 5, Some("why"))]), refused);
+        let several = [outcome(0, 3, None), outcome(0, 1, Some("no")), outcome(2, 0, None)];
+        let rows = vec![row(3), (1, Some("no".to_owned()))];
+        assert_eq!(told(&several), [("a".to_owned(), rows), ("c".to_owned(), vec![row(0)])]);
+    }
+}

@@ -125,6 +125,7 @@ fn append_all(
         scratch: &mut service.scratch,
         call,
         acks: request.acks,
+        now_ms: now_ms(),
         bytes: 0,
         outcomes,
     };
@@ -227,6 +228,8 @@ struct Append<'a> {
     scratch: &'a mut Scratch,
     call: &'a Call<'a>,
     acks: i16,
+    /// The time of the request.
+    now_ms: i64,
     /// What was appended and is left to be written back in time, or that nobody waits for.
     bytes: u64,
     outcomes: Vec<Outcome>,
@@ -308,7 +311,7 @@ impl Append<'_> {
         partition: &Arc<Partition>,
         bytes: &[u8],
     ) -> Outcome {
-        let now_ms = now_ms();
+        let now_ms = self.now_ms;
         let index = partition.index;
         let produce_version = self.call.version();
         let rules = Rules { config, now_ms, produce_version, topic: &topic.name, partition: index };

@@ -129,10 +129,14 @@ impl<'a> Reader<'a> {
     /// An unsigned LEB128 integer of at most 32 bits.
     #[inline]
     pub fn read_uvarint(&mut self) -> Result<u32, DecodeError> {
-        match self.rest.split_first() {
-            Some((&byte, rest)) if byte < 0x80 => {
+        match self.rest {
+            [byte, rest @ ..] if *byte < 0x80 => {
                 self.rest = rest;
-                Ok(u32::from(byte))
+                Ok(u32::from(*byte))
+            }
+            [low, high, rest @ ..] if *high < 0x80 => {
+                self.rest = rest;
+                Ok(u32::from(low & 0x7f) | u32::from(*high) << 7)
             }
             _ => self.read_uvarint_slow(),
         }
