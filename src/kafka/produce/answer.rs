@@ -165,7 +165,8 @@ mod tests {
         let version = 9;
         let names = ["a", "b", "c"].map(|name| (name, Uuid::ZERO));
         let mut out = Writer::new();
-        let head = Head { version, correlation_id: 7 };
+        let tag = Tag { api: ApiKey::Produce, version, received: std::time::Instant::now() };
+        let head = Head { tag, correlation_id: 7 };
         encode(head, names.into_iter(), outcomes, 0, &mut out);
         let mut r = Reader::new(&out.bytes()[4..]);
         let header = ResponseHeader::decode(&mut r, ApiKey::Produce, version).unwrap();
