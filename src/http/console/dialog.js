@@ -10,7 +10,7 @@ export function toast(text, link) {
   const note = h("p", text, link && [" ", h("a", { href: link.href }, link.text)]);
   const place = document.getElementById("toasts");
   // What stands in front of the page covers what does not stand in it.
-  (document.querySelector("dialog") ?? document.body).append(place);
+  (document.querySelector("dialog[open]") ?? document.body).append(place);
   if (place.childElementCount > 2) place.firstElementChild.remove();
   place.append(note);
   setTimeout(() => note.remove(), STAYS);

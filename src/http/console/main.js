@@ -128,7 +128,7 @@ const KEYS = [
 ];
 
 function help() {
-  if (document.querySelector("dialog")) return;
+  if (document.querySelector("dialog[open]")) return;
   const single = tick("Keys without Ctrl or Alt do something", { checked: kept.get("keys") !== "off" });
   single.box.addEventListener("change", () => kept.set("keys", single.box.checked ? "on" : "off"));
   const row = ([key, what]) => h("div", h("dt", key.split(" ").map((one) => h("kbd", one))), h("dd", what));
@@ -148,7 +148,7 @@ function key(event) {
   const isField = target.matches("input, select, textarea");
   if (event.key === "Escape" && isField && !target.closest("dialog")) return target.blur();
   const isOurs = !event.ctrlKey && !event.altKey && !event.metaKey && !isField && kept.get("keys") !== "off";
-  if (!isOurs || document.querySelector("dialog")) return undefined;
+  if (!isOurs || document.querySelector("dialog[open]")) return undefined;
   const to = begun === "g" && { t: "topics", g: "groups", b: "broker" }[event.key];
   begun = event.key === "g" && !to ? "g" : "";
   if (to) location.hash = `#/${to}`;
