@@ -72,7 +72,6 @@ impl Checker {
         let this = (partition.topic.clone(), partition.index);
         let mut state = self.lock();
         state.queue.retain(|(topic, index)| (&topic.name, *index) != (&this.0, this.1));
-        state.lacking.done(&this);
         while state.current.as_ref() == Some(&this) {
             if is_stopping() {
                 return false;
@@ -81,6 +80,7 @@ impl Checker {
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         state.known.remove(&this);
+        state.lacking.done(&this);
         true
     }
 
@@ -133,4 +133,30 @@ fn check(shared: &Arc<Shared>, topic: &Topic, partition: &Partition) -> Opened {
     ::log::warn!("{name} is not what a clean stop leaves: it is checked before it is served");
     let opened = shared.open_log(topic, partition.index, Opening::from(shared.recovery));
     opened.map_or_else(|why| why.told(partition), |log| Opened::Ready(Box::new(log)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_gives_a_partition_up_waits_for_its_check_and_for_no_other() {
+        let partition = |index| Partition::new("t".into(), index, 0, None);
+        let checker = Checker::default();
+        let under_way = || Some(("t".into(), 0));
+        checker.lock().current = under_way();
+        assert!(!checker.give_up(&partition(0), || true), "it is under way, and the broker stops");
+        assert!(checker.give_up(&partition(1), || true), "that is another one");
+        checker.checked(("t".into(), 0), true);
+        assert!(checker.give_up(&partition(0), || true), "it is over");
+        assert!(!checker.is_at(&partition(0)), "and nothing of it is remembered");
+
+        checker.lock().current = under_way();
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| checker.give_up(&partition(0), || false));
+            checker.checked(("t".into(), 0), true);
+            assert!(waits.join().unwrap());
+        });
+        assert!(!checker.is_at(&partition(0)));
+    }
 }

@@ -53,11 +53,8 @@ fn unopened(topic: &str, index: i32) -> Arc<Partition> {
             panic!("{}-{} is opened", partition.topic, partition.index)
         }
         fn opened(&self, _: &Partition, _: &Log) {}
-        fn files(&self, _: &Partition) -> (u64, usize) {
-            (0, 0)
-        }
-        fn ends(&self, _: &Partition) -> Option<(i64, i64)> {
-            None
+        fn outline(&self, _: &Partition) -> crate::catalog::Outline {
+            crate::catalog::Outline::default()
         }
     }
     Arc::new(Partition::unopened(topic.into(), index, 0, Arc::new(Never)))

@@ -14,7 +14,7 @@ use super::checkpoints::Kind;
 use super::load::make_log;
 use super::shared::{Shared, now_ms};
 use super::{leftovers, partition_dir};
-use crate::catalog::{Opened, Opener, Partition, Topic};
+use crate::catalog::{Opened, Opener, Outline, Partition, Topic};
 use crate::log::{Log, LogError, Opening, Recovery, RecoveryReport, is_a_lack};
 
 /// Opens logs when they are first needed.
@@ -52,30 +52,27 @@ impl Opener for LazyOpener {
         log.set_producer_expiration(i64::from(shared.config().producer_id_expiration_ms()));
     }
 
-    fn files(&self, partition: &Partition) -> (u64, usize) {
-        let Some(shared) = self.shared.upgrade() else { return (0, 0) };
+    fn outline(&self, partition: &Partition) -> Outline {
+        let Some(shared) = self.shared.upgrade() else { return Outline::default() };
         let dir = partition_dir::path(&shared.data_dir, &partition.topic, partition.index);
-        let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-        let logs = entries.filter(|entry| entry.file_name().as_encoded_bytes().ends_with(b".log"));
-        let sizes = logs.filter_map(|entry| entry.metadata().ok()).map(|meta| meta.len());
-        sizes.fold((0, 0), |(bytes, segments), more| (bytes + more, segments + 1))
-    }
-
-    fn ends(&self, partition: &Partition) -> Option<(i64, i64)> {
-        let shared = self.shared.upgrade()?;
-        let get = |kind| shared.checkpoints.get(kind, &partition.topic, partition.index);
-        if shared.recovery == Recovery::Unclean {
-            return None;
+        let (mut outline, mut first) = (Outline::default(), None::<i64>);
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let base = name.to_str().and_then(|name| name.strip_suffix(".log")?.parse().ok());
+            let Some(base) = base else { continue };
+            first = Some(first.map_or(base, |first| first.min(base)));
+            outline.bytes += entry.metadata().map_or(0, |meta| meta.len());
+            outline.segments += 1;
         }
+        let get = |kind| shared.checkpoints.get(kind, &partition.topic, partition.index);
         // After a clean stop it ends at its recovery point.
-        let end = get(Kind::RecoveryPoint)?;
-        let dir = partition_dir::path(&shared.data_dir, &partition.topic, partition.index);
-        let base = |entry: fs::DirEntry| {
-            entry.file_name().to_str()?.strip_suffix(".log")?.parse::<i64>().ok()
-        };
-        let first = fs::read_dir(dir).ok()?.flatten().filter_map(base).min()?;
-        let start = first.max(get(Kind::LogStart).unwrap_or(0));
-        (start <= end).then_some((start, end))
+        if shared.recovery == Recovery::Clean
+            && let (Some(first), Some(end)) = (first, get(Kind::RecoveryPoint))
+        {
+            let start = first.max(get(Kind::LogStart).unwrap_or(0));
+            outline.ends = (start <= end).then_some((start, end));
+        }
+        outline
     }
 }
 

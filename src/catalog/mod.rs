@@ -23,7 +23,7 @@ pub use image::{Image, PartitionImage, ReplayError, ResourceKind, TopicImage};
 pub use name::{
     CLUSTER_METADATA, InvalidName, collision_key, is_internal, validate as validate_topic_name,
 };
-pub use partition::{Opened, Opener, Partition};
+pub use partition::{Opened, Opener, Outline, Partition};
 pub use plan::{
     ApiError, ConfigChange, ConfigOp, CreatePartitionsSpec, Created, Elected, NewTopic, NodeView,
     Plan, create_partitions, create_topic, delete_topic, elect_leaders_on_start,

@@ -37,12 +37,20 @@ pub trait Opener: Send + Sync {
     /// made up for.
     fn opened(&self, partition: &Partition, log: &Log);
 
-    /// Bytes of records of a partition that is not open, and in how many segments they are.
-    fn files(&self, partition: &Partition) -> (u64, usize);
+    /// What can be said of a partition that is not open, by one look at its directory.
+    fn outline(&self, partition: &Partition) -> Outline;
+}
 
-    /// The first offset of a partition that is not open, and the one behind its last; `None` if that
-    /// takes opening it.
-    fn ends(&self, partition: &Partition) -> Option<(i64, i64)>;
+/// What a partition holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outline {
+    /// The first offset that can be read and the one behind the last; of a partition that is offline there are
+    /// none, nor where it must be opened to say it.
+    pub ends: Option<(i64, i64)>,
+    /// Bytes of records.
+    pub bytes: u64,
+    /// The segments that they are in.
+    pub segments: usize,
 }
 
 /// A partition that this node leads.
@@ -194,28 +202,30 @@ impl Partition {
 
     /// Bytes of records; 0 when the partition is offline. Does not open the log.
     pub fn size(&self) -> u64 {
-        self.files().0
+        self.outline_of_files().bytes
     }
 
-    /// The same, and how many segments they are in.
-    pub fn files(&self) -> (u64, usize) {
+    /// What it holds. Opens the log only where nothing else says where that ends. May block.
+    pub fn outline(&self) -> Outline {
+        let outline = self.outline_of_files();
+        let of_log = || self.log().map(Log::offsets).map(|at| (at.log_start, at.high_watermark));
+        Outline { ends: outline.ends.or_else(of_log), ..outline }
+    }
+
+    fn outline_of_files(&self) -> Outline {
         match (self.log.get(), &self.opener) {
-            (Some(log), _) => log.as_ref().map_or((0, 0), |log| log.files()),
-            (None, Some(opener)) => opener.files(self),
-            (None, None) => (0, 0),
+            (Some(Some(log)), _) => {
+                let (bytes, segments) = log.files();
+                Outline { ends: None, bytes, segments }
+            }
+            (None, Some(opener)) => opener.outline(self),
+            (Some(None), _) | (None, None) => Outline::default(),
         }
     }
 
-    /// The first offset that can be read and the one behind the last; `None` when the partition is
-    /// offline. Opens the log only where nothing else says it. May block.
+    /// [`Outline::ends`]. Opens the log only where nothing else says it. May block.
     pub fn ends(&self) -> Option<(i64, i64)> {
-        if self.log.get().is_none()
-            && let Some(ends) = self.opener.as_ref().and_then(|opener| opener.ends(self))
-        {
-            return Some(ends);
-        }
-        let offsets = self.log()?.offsets();
-        Some((offsets.log_start, offsets.high_watermark))
+        self.outline().ends
     }
 
     /// Where an open log ends, which may be behind what can be read. Does not open it.

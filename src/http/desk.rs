@@ -1,5 +1,5 @@
 //! What all workers' HTTP services share, and the desks: threads that make the pages that may take a
-//! while. One is for what reads or writes records or has the controller do something, the other for the rest, so
+//! while. One is for what reads or writes records or asks the controller or workers, the other for the rest, so
 //! that who asks how the broker is does not wait behind them. Each is there from the first such page on.
 //!
 //! They may block; who asks never does: where too many pages wait already, or too many bytes of pages that nobody
@@ -139,7 +139,7 @@ impl Drop for Http {
 }
 
 impl Job {
-    /// It neither touches records nor waits for the controller.
+    /// It neither touches records nor waits for the controller or for workers.
     fn is_quick(&self) -> bool {
         matches!(self, Job::Page { request, .. } if request.route.is_quick())
     }

@@ -331,7 +331,7 @@ impl Endpoint {
 }
 
 impl Route {
-    /// What is made from what is in memory, without the controller.
+    /// What is made without a look at records, the controller or other workers.
     pub(super) fn is_quick(&self) -> bool {
         !matches!(
             self,
@@ -342,6 +342,7 @@ impl Route {
                 | Route::DeleteTopic(_)
                 | Route::Alter(..)
                 | Route::ResetOffsets(_)
+                | Route::Clients(_)
         )
     }
 

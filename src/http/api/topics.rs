@@ -6,7 +6,7 @@
 
 use super::super::problem::Problem;
 use crate::broker::Shared;
-use crate::catalog::{self, Topic};
+use crate::catalog::{self, Outline, Topic};
 use crate::wire::error::ErrorCode;
 use serde::Serialize;
 use std::sync::Arc;
@@ -53,8 +53,8 @@ pub(super) fn sorted(shared: &Shared) -> Vec<Arc<Topic>> {
 
 pub(super) fn all(shared: &Shared) -> Vec<Listed> {
     let listed = |topic: &Arc<Topic>| {
-        let ends: Vec<(i64, i64)> =
-            topic.partitions().iter().filter_map(|partition| partition.ends()).collect();
+        let outlines: Vec<Outline> = topic.partitions().iter().map(|one| one.outline()).collect();
+        let ends: Vec<(i64, i64)> = outlines.iter().filter_map(|outline| outline.ends).collect();
         let end_offset_sum = ends.iter().fold(0_i64, |sum, (_, end)| sum.saturating_add(*end));
         let gone = ends.iter().fold(0_i64, |sum, (start, _)| sum.saturating_add(*start));
         Listed {
@@ -64,7 +64,7 @@ pub(super) fn all(shared: &Shared) -> Vec<Listed> {
             end_offset: ends.iter().map(|(_, end)| *end).max().unwrap_or(0),
             message_count: end_offset_sum.saturating_sub(gone),
             end_offset_sum,
-            size_bytes: topic.partitions().iter().map(|partition| partition.size()).sum(),
+            size_bytes: outlines.iter().map(|outline| outline.bytes).sum(),
             internal: topic.internal,
         }
     };
@@ -73,13 +73,15 @@ pub(super) fn all(shared: &Shared) -> Vec<Listed> {
 
 pub(super) fn one(shared: &Shared, name: &str) -> Result<Described, Problem> {
     let topic = shared.topics.by_name(name).ok_or_else(unknown)?;
+    let mut size_bytes = 0;
     let row = |partition: &Arc<catalog::Partition>| {
-        let (start_offset, end_offset) = partition.ends()?;
-        let size_bytes = partition.size();
-        Some(Partition { partition: partition.index, start_offset, end_offset, size_bytes })
+        let Outline { ends, bytes, .. } = partition.outline();
+        size_bytes += bytes;
+        let (start_offset, end_offset) = ends?;
+        let partition = partition.index;
+        Some(Partition { partition, start_offset, end_offset, size_bytes: bytes })
     };
     let partitions = topic.partitions().iter().filter_map(row).collect();
-    let size_bytes = topic.partitions().iter().map(|partition| partition.size()).sum();
     let (name, internal) = (topic.name.to_string(), topic.internal);
     Ok(Described { name, internal, size_bytes, partitions })
 }

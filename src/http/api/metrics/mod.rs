@@ -14,7 +14,7 @@ use super::super::problem::Problem;
 use super::super::response::Response;
 use super::{LOADING, TOO_LARGE};
 use crate::broker::Shared;
-use crate::catalog::{Counted, Counts, Topic};
+use crate::catalog::{Counted, Counts, Outline, Topic};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -32,23 +32,29 @@ pub(super) fn metrics(shared: &Shared) -> Result<Response, Problem> {
     Ok(Response::text(200, TYPE, text.into_bytes()))
 }
 
-/// All topics, what went through them, and where their partitions begin and end, looked up once.
+/// All topics, what went through them, and what their partitions hold, looked up once.
 struct Known {
     topics: Vec<Counted>,
     /// What went through all of them and through those that are gone.
     counts: Counts,
-    ends: BTreeMap<Arc<str>, Vec<Option<(i64, i64)>>>,
+    outlines: BTreeMap<Arc<str>, Vec<Outline>>,
 }
 
 impl Known {
     fn of(shared: &Shared) -> Known {
         let (topics, counts) = shared.topics.counted();
-        let ends = |topic: &Arc<Topic>| topic.partitions().iter().map(|one| one.ends()).collect();
-        let ends = topics.iter().map(|(topic, _)| (topic.name.clone(), ends(topic))).collect();
-        Known { topics, counts, ends }
+        let outlines =
+            |topic: &Arc<Topic>| topic.partitions().iter().map(|one| one.outline()).collect();
+        let outlines =
+            topics.iter().map(|(topic, _)| (topic.name.clone(), outlines(topic))).collect();
+        Known { topics, counts, outlines }
+    }
+
+    fn outline(&self, topic: &str, partition: i32) -> Option<Outline> {
+        self.outlines.get(topic)?.get(usize::try_from(partition).ok()?).copied()
     }
 
     fn ends(&self, topic: &str, partition: i32) -> Option<(i64, i64)> {
-        *self.ends.get(topic)?.get(usize::try_from(partition).ok()?)?
+        self.outline(topic, partition)?.ends
     }
 }

@@ -71,12 +71,12 @@ pub(super) fn logs(known: &Known) -> Result<String, Problem> {
     for (topic, _) in &known.topics {
         let name = &Escaped(&topic.name);
         for partition in topic.partitions() {
-            let Some((first, visible)) = known.ends(&topic.name, partition.index) else { continue };
+            let Some(outline) = known.outline(&topic.name, partition.index) else { continue };
+            let Some((first, visible)) = outline.ends else { continue };
             let labels: [(&str, &dyn Display); 2] =
                 [("partition", &partition.index), ("topic", name)];
-            let (bytes, files) = partition.files();
-            size.add(&labels, bytes);
-            segments.add(&labels, files);
+            size.add(&labels, outline.bytes);
+            segments.add(&labels, outline.segments);
             start.add(&labels, first);
             end.add(&labels, partition.log_end_if_open().unwrap_or(visible));
         }
