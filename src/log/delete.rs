@@ -12,9 +12,10 @@ use super::error::{LogError, StorageError};
 use super::names;
 use super::offsets::Position;
 use super::segment::Segment;
-use super::{checkpoint, producer_snapshot, sync};
+use super::{checkpoint, producer_snapshot, steps, sync};
 use crate::config::TopicConfig;
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
@@ -33,6 +34,13 @@ impl std::ops::AddAssign for Deleted {
         self.segments += other.segments;
         self.bytes += other.bytes;
     }
+}
+
+/// A producer snapshot belongs to the segment that begins there; without it, it goes too.
+pub(super) fn delete_snapshot(dir: &Path, base: i64) -> Option<PathBuf> {
+    let snapshot = names::snapshot_file(dir, base);
+    let renamed = names::deleted(&snapshot);
+    fs::rename(snapshot, &renamed).ok().map(|()| renamed)
 }
 
 /// `file.delete.delay.ms`
@@ -124,14 +132,17 @@ impl Log {
     /// went into it before cannot be read again. After a crash there may be none, for a roll writes it
     /// behind.
     fn keep_producers(&self, going: &[Arc<Segment>], new_start: i64) -> Result<(), LogError> {
-        let path = names::snapshot_file(&self.dir(), new_start);
+        let dir = self.dir();
+        let path = names::snapshot_file(&dir, new_start);
         if path.exists() {
             return Ok(());
         }
         let last_size = going.last().map_or(0, |last| last.size());
         let producers = self.producers_at(going, last_size, new_start)?;
         let bytes = producer_snapshot::encode(&producers);
-        let write = || checkpoint::replace(&path, &bytes).map_err(StorageError::on("write", &path));
+        let replace = || checkpoint::replace(&path, &bytes);
+        let write = || self.home.while_at(&dir, replace).unwrap_or(Ok(()));
+        let write = || write().map_err(StorageError::on("write", &path));
         let written = write().or_else(|error| {
             if error.is_out_of_space() {
                 // What was made ahead gives its room back.
@@ -176,8 +187,9 @@ impl Log {
         if next.truncate_from_start(log_start) {
             // A crash before this leaves epochs that no offset has; opening drops them. So a full
             // disk does not matter, and must not: what is deleted makes room.
-            match next.store(&self.dir()) {
-                Err(error) if !error.is_out_of_space() => return Err(error.into()),
+            let dir = self.dir();
+            match self.home.while_at(&dir, || next.store(&dir)) {
+                Some(Err(error)) if !error.is_out_of_space() => return Err(error.into()),
                 _ => *epochs = next,
             }
         }
@@ -186,7 +198,7 @@ impl Log {
 
     /// Renames the files of segments that are out of the log already, in this order, and has them
     /// removed later. Each is gone for good before the next one goes: names that a power cut brings
-    /// back must not leave a gap between those that stay.
+    /// back must not leave a gap between those that stay. Ends early where the whole log is deleted.
     pub(super) fn give_up(
         &self,
         dir: &sync::Directory<'_>,
@@ -195,12 +207,14 @@ impl Log {
     ) -> Result<Deleted, StorageError> {
         let mut deleted = Deleted::default();
         for segment in segments {
-            let mut files = segment.rename_deleted(dir.path())?;
-            let snapshot = names::snapshot_file(dir.path(), segment.base);
-            let renamed = names::deleted(&snapshot);
-            if fs::rename(snapshot, &renamed).is_ok() {
-                files.push(renamed);
-            }
+            steps::reached(dir.path());
+            let rename = || {
+                let mut files = segment.rename_deleted(dir.path())?;
+                files.extend(delete_snapshot(dir.path(), segment.base));
+                Ok(files)
+            };
+            let Some(files) = self.home.while_at(dir.path(), rename) else { break };
+            let files = files?;
             dir.sync()?;
             self.keepers.janitor.remove(files, delay);
             deleted += Deleted { segments: 1, bytes: segment.size() };
@@ -228,11 +242,7 @@ impl Log {
         // A rolled segment's chores must not reach into a new log of the same name.
         self.backlog.clear();
         self.next.discard();
-        let mut dir = self.dir.write().unwrap_or_else(PoisonError::into_inner);
-        let to = dir.with_file_name(names::delete_dir_name(&self.name, &id));
-        fs::rename(&*dir, &to).map_err(StorageError::on("rename", &dir))?;
-        *dir = Arc::from(to);
-        drop(dir);
+        self.home.rename(&names::delete_dir_name(&self.name, &id))?;
         if let Some(tails) = writer.active.tails.take() {
             writer.active.segment.seal(tails);
         }
@@ -256,3 +266,7 @@ impl Log {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "delete_tests.rs"]
+mod tests;

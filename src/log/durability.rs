@@ -19,6 +19,7 @@
 use super::backlog::Backlog;
 use super::error::StorageError;
 use super::flusher::{Flusher, Job};
+use super::home::Home;
 use super::milestone::LastMilestone;
 use super::offsets::{Position, Watermarks};
 use super::pressure::Share;
@@ -87,7 +88,7 @@ pub(super) struct Work {
 /// See the module's comment.
 pub(crate) struct Durability {
     pub(super) name: String,
-    dir: Arc<RwLock<Arc<Path>>>,
+    home: Home,
     segments: Arc<RwLock<Vec<Arc<Segment>>>>,
     pub(super) marks: Arc<Watermarks>,
     pub(super) backlog: Arc<Backlog>,
@@ -127,7 +128,7 @@ pub(crate) struct Durability {
 /// The parts of a log that its durability is about.
 pub(crate) struct Parts {
     pub(crate) name: String,
-    pub(crate) dir: Arc<RwLock<Arc<Path>>>,
+    pub(crate) home: Home,
     pub(crate) segments: Arc<RwLock<Vec<Arc<Segment>>>>,
     pub(crate) marks: Arc<Watermarks>,
     pub(crate) backlog: Arc<Backlog>,
@@ -150,11 +151,11 @@ impl Durability {
         flusher: &Flusher,
     ) -> Arc<Durability> {
         let born = if is_closed { 0 } else { flusher.ground().new_name() };
-        let Parts { name, dir, segments, marks, backlog } = parts;
+        let Parts { name, home, segments, marks, backlog } = parts;
         let is_dirty = flushed < marks.get().log_end.offset;
         let durability = Arc::new(Durability {
             name,
-            dir,
+            home,
             segments,
             marks,
             backlog,
@@ -374,7 +375,7 @@ impl Durability {
     }
 
     pub(super) fn dir(&self) -> Arc<Path> {
-        self.dir.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.home.path()
     }
 
     pub(super) fn read_segments(&self) -> Vec<Arc<Segment>> {

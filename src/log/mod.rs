@@ -42,6 +42,7 @@ mod flush;
 mod flush_tests;
 mod flusher;
 mod ground;
+mod home;
 mod index;
 mod janitor;
 mod keepers;
@@ -116,6 +117,7 @@ use append::Writer;
 use backlog::Backlog;
 use durability::Durability;
 use epochs::LeaderEpochs;
+use home::Home;
 use offsets::{Position, Published, Watermarks};
 use preparer::NextSegment;
 use segment::{Segment, SegmentFiles};
@@ -127,8 +129,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 pub struct Log {
     /// `<topic>-<partition>`: the directory's name, for messages.
     name: String,
-    /// Where it is; changes once, when the log is deleted.
-    dir: Arc<RwLock<Arc<Path>>>,
+    home: Home,
     writer: Arc<Mutex<Writer>>,
     marks: Arc<Watermarks>,
     /// In order of their base offsets; never empty; the last one is written to.
@@ -174,7 +175,7 @@ impl Log {
 
     /// The directory.
     pub fn dir(&self) -> Arc<Path> {
-        self.dir.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.home.path()
     }
 
     /// The four offsets, as of one moment.
@@ -335,7 +336,7 @@ impl Log {
     fn files_of(&self, segment: &Segment) -> Result<Arc<SegmentFiles>, StorageError> {
         match segment.opened() {
             Some(files) => Ok(files),
-            None => segment.files(&self.dir()),
+            None => self.home.with(|dir| segment.files(dir)),
         }
     }
 

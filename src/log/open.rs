@@ -13,6 +13,7 @@ use super::backlog::Backlog;
 use super::durability::{Durability, Parts};
 use super::epochs::LeaderEpochs;
 use super::error::{LogError, StorageError};
+use super::home::Home;
 use super::keepers::Keepers;
 use super::listing::Listing;
 use super::names::{self, SegmentPaths};
@@ -294,18 +295,18 @@ impl<'d> Loader<'d> {
         };
         let parts = Parts {
             name: name.clone(),
-            dir: Arc::new(RwLock::new(Arc::from(self.dir))),
+            home: Home::new(self.dir),
             segments: Arc::new(RwLock::new(self.segments)),
             marks: Arc::new(Watermarks::new(Published::new(start, end))),
             backlog: Arc::new(Backlog::new(!keepers.flusher.is_off())),
         };
-        let (dir, marks) = (parts.dir.clone(), parts.marks.clone());
+        let (home, marks) = (parts.home.clone(), parts.marks.clone());
         let (segments, backlog) = (parts.segments.clone(), parts.backlog.clone());
         let is_closed = !self.made && !self.report.checked;
         let durability = Durability::new(parts, self.flushed, is_closed, &config, &keepers.flusher);
         let log = Log {
             name,
-            dir,
+            home,
             writer: Arc::new(Mutex::new(writer)),
             marks,
             segments,

@@ -161,9 +161,9 @@ impl Log {
         }
         let in_segment = files.upper_bound(to, segment.size())?;
         let upper = in_segment.or(next).unwrap_or_else(|| self.marks.get().log_end.offset);
-        let dir = self.dir();
         for segment in with_aborted {
-            if segment.collect_aborted(&dir, (offset, upper), &mut found)? {
+            let range = (offset, upper);
+            if self.home.with(|dir| segment.collect_aborted(dir, range, &mut found))? {
                 break;
             }
         }

@@ -7,6 +7,7 @@
 use super::error::CleanError;
 use crate::log::AbortedTxn;
 use crate::log::error::StorageError;
+use crate::log::home::Home;
 use crate::log::index::{self, IndexEntry};
 use crate::log::segment::Compacted;
 use crate::log::time_index::{self, Largest};
@@ -23,6 +24,7 @@ const CHUNK: usize = 256 << 10;
 
 /// A cleaned segment in the making.
 pub(super) struct Output {
+    home: Home,
     dir: Arc<Path>,
     base: i64,
     log: File,
@@ -43,6 +45,7 @@ pub(super) struct Output {
 
 /// A cleaned segment that is on the disk.
 pub(super) struct Finished {
+    pub(super) home: Home,
     pub(super) dir: Arc<Path>,
     pub(super) segment: Compacted,
     /// The base offset of its last batch, if it has one.
@@ -50,17 +53,19 @@ pub(super) struct Finished {
 }
 
 impl Output {
-    /// New files in `dir`; what an earlier cleaning left there is overwritten.
+    /// New files in the log's directory; what an earlier cleaning left there is overwritten.
     pub(super) fn create(
-        dir: Arc<Path>,
+        home: Home,
         base: i64,
         interval_bytes: i32,
     ) -> Result<Output, StorageError> {
+        let dir = home.path();
         remove(&dir, base);
         let path = names::cleaned(&names::log_file(&dir, base));
         let log = File::options().write(true).create_new(true).open(&path);
         let log = log.map_err(StorageError::on("create", &path))?;
         Ok(Output {
+            home,
             dir,
             base,
             log,
@@ -133,7 +138,7 @@ impl Output {
 
     /// Brings all files to the disk. They get the time of the last change of what they replace:
     /// Kafka goes by it where records have no timestamps.
-    pub(super) fn finish(mut self, modified: SystemTime) -> Result<Finished, StorageError> {
+    pub(super) fn finish(mut self, modified: SystemTime) -> Result<Finished, CleanError> {
         self.write()?;
         self.add_time_entry();
         let to_disk = |file: &File, path: &Path| {
@@ -149,28 +154,30 @@ impl Output {
             }
             steps::reached(&self.dir);
             let path = names::cleaned(&path);
-            let file = File::create(&path).and_then(|mut file| {
+            let write = || {
+                let mut file = File::create(&path)?;
                 file.write_all(bytes)?;
                 Ok(file)
-            });
+            };
+            let file = self.home.while_at(&self.dir, write).ok_or(CleanError::Stopped)?;
             to_disk(&file.map_err(StorageError::on("write", &path))?, &path)?;
         }
         self.finished = true;
-        let dir = self.dir.clone();
+        let (home, dir) = (self.home.clone(), self.dir.clone());
         let segment = Compacted {
             base: self.base,
             size: self.len,
             txn_size: self.aborted.len() as u64,
             largest: self.largest,
         };
-        Ok(Finished { dir, segment, last_batch: self.last_batch })
+        Ok(Finished { home, dir, segment, last_batch: self.last_batch })
     }
 }
 
 impl Drop for Output {
     fn drop(&mut self) {
         if !self.finished {
-            remove(&self.dir, self.base);
+            self.home.while_at(&self.dir, || remove(&self.dir, self.base));
         }
     }
 }

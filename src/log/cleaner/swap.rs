@@ -13,6 +13,7 @@
 
 use super::error::CleanError;
 use super::output::{self, Finished, Output};
+use crate::log::delete::delete_snapshot;
 use crate::log::error::StorageError;
 use crate::log::segment::Segment;
 use crate::log::{Log, names, steps, sync};
@@ -29,7 +30,7 @@ impl Log {
         if writer.closed {
             return Err(CleanError::Stopped);
         }
-        Ok(Output::create(self.dir(), base, writer.config.index_interval_bytes)?)
+        Ok(Output::create(self.home.clone(), base, writer.config.index_interval_bytes)?)
     }
 
     /// Puts a cleaned segment in the place of `old`: neighbours that nobody writes to, with the sizes
@@ -49,9 +50,9 @@ impl Log {
         if !self.may_replace(&dir, new, old) {
             return Err(CleanError::Stopped);
         }
-        let segment = prepare(&dir, new, old).inspect_err(|_| {
+        let segment = self.prepare(&dir, new, old).inspect_err(|_| {
             old.iter().for_each(|(segment, _)| segment.let_go_of_files());
-            forget_swap(&dir, new.segment.base);
+            self.home.while_at(&dir, || forget_swap(&dir, new.segment.base));
         })?;
         self.put_in_place(&segment, old);
         steps::reached(&dir);
@@ -67,15 +68,19 @@ impl Log {
             if is_origin(at) && old.len() > 1 {
                 sync::dir(&dir)?;
             }
-            let mut files = segment.rename_deleted(&dir)?;
-            if segment.base != new.segment.base {
-                files.extend(delete_snapshot(&dir, segment.base));
-            }
+            let rename = || {
+                let mut files = segment.rename_deleted(&dir)?;
+                if segment.base != new.segment.base {
+                    files.extend(delete_snapshot(&dir, segment.base));
+                }
+                Ok::<_, StorageError>(files)
+            };
+            let files = self.home.while_at(&dir, rename).ok_or(CleanError::Stopped)??;
             steps::reached(&dir);
             self.keepers.janitor.remove(files, delay);
         }
         sync::dir(&dir)?;
-        segment.complete_swap(&dir)?;
+        self.home.while_at(&dir, || segment.complete_swap(&dir)).ok_or(CleanError::Stopped)??;
         Ok(sync::dir(&dir)?)
     }
 
@@ -91,6 +96,25 @@ impl Log {
         *dir == *new.dir && !self.lock_writer().closed && unchanged
     }
 
+    /// Makes everything ready for the moment in which readers find the new segment.
+    fn prepare(
+        &self,
+        dir: &Path,
+        new: &Finished,
+        old: &[(Arc<Segment>, u64)],
+    ) -> Result<Arc<Segment>, CleanError> {
+        self.home
+            .while_at(dir, || become_swap(dir, new.segment.base))
+            .ok_or(CleanError::Stopped)??;
+        sync::dir(dir)?;
+        let open = || {
+            let segment = Segment::swapping(dir, &new.segment)?;
+            old.iter().try_for_each(|(segment, _)| segment.keep_files(dir))?;
+            Ok::<_, StorageError>(Arc::new(segment))
+        };
+        Ok(self.home.while_at(dir, open).ok_or(CleanError::Stopped)??)
+    }
+
     /// From here on readers find the new segment.
     fn put_in_place(&self, new: &Arc<Segment>, old: &[(Arc<Segment>, u64)]) {
         let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
@@ -102,18 +126,6 @@ impl Log {
         assert!(gone.iter().zip(old).all(same), "only what was cleaned is replaced");
         debug_assert!(segments.is_sorted_by_key(|segment| segment.base));
     }
-}
-
-/// Makes everything ready for the moment in which readers find the new segment.
-fn prepare(
-    dir: &Path,
-    new: &Finished,
-    old: &[(Arc<Segment>, u64)],
-) -> Result<Arc<Segment>, StorageError> {
-    become_swap(dir, new.segment.base)?;
-    let segment = Segment::swapping(dir, &new.segment)?;
-    old.iter().try_for_each(|(segment, _)| segment.keep_files(dir))?;
-    Ok(Arc::new(segment))
 }
 
 /// Takes a swap back that no reader has seen. As long as a `.cleaned` file is there a start takes it
@@ -141,19 +153,12 @@ fn become_swap(dir: &Path, base: i64) -> Result<(), StorageError> {
             done => done.map_err(StorageError::on("rename", &from))?,
         }
     }
-    sync::dir(dir)
-}
-
-/// A producer snapshot belongs to the segment that begins there; without it, it goes too.
-fn delete_snapshot(dir: &Path, base: i64) -> Option<std::path::PathBuf> {
-    let snapshot = names::snapshot_file(dir, base);
-    let renamed = names::deleted(&snapshot);
-    fs::rename(snapshot, &renamed).ok().map(|()| renamed)
+    Ok(())
 }
 
 /// What was never swapped in goes.
 impl Drop for Finished {
     fn drop(&mut self) {
-        output::remove(&self.dir, self.segment.base);
+        self.home.while_at(&self.dir, || output::remove(&self.dir, self.segment.base));
     }
 }
