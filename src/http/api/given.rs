@@ -1,13 +1,14 @@
 //! Messages as they are given: the body of `POST /v1/topics/{name}/messages`.
 //!
 //! `{"messages": [{"value": "...", ...}, ...]}`. What `GET` shows of a message can be sent as it is, but
-//! for its offset, and keys of headers that are no text. A name that is not known, a value of another type, or base64 that is none is an error, for
-//! what is dropped without a word is lost.
+//! for its offset, and keys of headers that are no text. A name that is not known, a value of another type,
+//! or base64 that is none is an error, for what is dropped without a word is lost.
 
 use super::super::problem::Problem;
-use super::base64;
 use super::message::BASE64;
 use super::object::Object;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer};
 use std::borrow::Cow;
 
@@ -111,9 +112,8 @@ fn bytes(text: Option<Cow<'_, str>>, encoding: Encoding) -> Result<Option<Vec<u8
     let Some(text) = text else { return Ok(None) };
     match encoding {
         Encoding::Text => Ok(Some(text.into_owned().into_bytes())),
-        Encoding::Base64 => match base64::decode(&text) {
-            Some(bytes) => Ok(Some(bytes)),
-            None => Err(Problem::told(400, format!("A text that is to be {BASE64} is not"))),
-        },
+        Encoding::Base64 => STANDARD.decode(&*text).map(Some).map_err(|why| {
+            Problem::told(400, format!("A text that is to be {BASE64} is not: {why}"))
+        }),
     }
 }

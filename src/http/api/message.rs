@@ -3,8 +3,9 @@
 //! `headers` stand there if there are any. What is not UTF-8 is told in base64, and `key_encoding` or
 //! `value_encoding` says so; else these are not there. A tombstone's value is null.
 
-use super::base64;
 use super::records::Seen;
+use base64::display::Base64Display;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
 
 /// What bytes that are no text are told in.
@@ -50,7 +51,7 @@ impl Serialize for Bytes<'_> {
         let Some(bytes) = self.0 else { return to.serialize_none() };
         match std::str::from_utf8(bytes) {
             Ok(text) => to.serialize_str(text),
-            Err(_) => to.serialize_str(&base64::encode(bytes)),
+            Err(_) => to.collect_str(&Base64Display::new(bytes, &STANDARD)),
         }
     }
 }

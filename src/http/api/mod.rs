@@ -2,7 +2,6 @@
 //! that what was written for that goes on here; those of `/metrics` are kafka_exporter's.
 
 mod admin;
-mod base64;
 mod broker;
 mod clients;
 mod configs;
