@@ -36,14 +36,14 @@ FUZZ_SECONDS ?= 60
 TOOLS := $(CURDIR)/.cache/cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 STATIC := $(shell uname -m)-unknown-linux-musl
-SCRIPTS := .ci/run $(wildcard tests/*/*.sh platform/*/*.sh)
+SCRIPTS := .ci/run $(wildcard tests/*.sh tests/*/*.sh platform/*/*.sh)
 UNITS := $(DESTDIR)$(PREFIX)/lib/systemd/system
 DOC := $(DESTDIR)$(PREFIX)/share/doc/barnabas
 
 # Each step may need what the one before it made.
 .NOTPARALLEL:
 
-.PHONY: run build install uninstall deb image test kafka unit clients groups oracle platform rest console lint bench yardstick beside churn sim fuzz setup docs deny clean
+.PHONY: run build install uninstall deb image test kafka unit suites clients groups oracle platform rest console lint bench yardstick beside churn sim fuzz setup docs deny clean
 
 run: build
 	exec $(TARGET)/release/barnabas $(ARGS)
@@ -80,7 +80,7 @@ image:
 	cp platform/docker/Dockerfile $(TARGET)/$(STATIC)/release/barnabas $(TARGET)/image
 	$(if $(DOCKER),$(DOCKER) build --tag barnabas $(TARGET)/image)
 
-test: setup unit build clients oracle platform rest console
+test: setup unit build suites platform rest console
 
 setup: kafka
 	tests/clients/setup.sh
@@ -93,6 +93,10 @@ unit: kafka
 	$(CARGO) test --locked --workspace
 	TEST_IO=uring $(CARGO) test --locked --workspace --test 'net_*' --test 'broker_*'
 	TEST_IO=sqpoll $(CARGO) test --locked --workspace --test 'net_*'
+
+# Both start brokers and clients all the time, and mostly wait for them.
+suites: build
+	tests/beside.sh tests/clients/run.sh tests/oracle/run.sh
 
 clients: build
 	tests/clients/run.sh

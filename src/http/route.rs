@@ -80,6 +80,8 @@ pub(super) struct Endpoint {
     pub(super) body: Option<&'static str>,
     /// What its answer is called there.
     pub(super) answer: &'static str,
+    /// Offsets that stand in the answer's head, and what they say.
+    pub(super) offsets: &'static [(&'static str, &'static str)],
 }
 
 const fn get(
@@ -87,7 +89,8 @@ const fn get(
     about: &'static str,
     route: fn(String, Query) -> Route,
 ) -> Endpoint {
-    Endpoint { method: Method::Get, path, route, query: &[], about, body: None, answer: "Any" }
+    let (method, query, offsets) = (Method::Get, &[], &[]);
+    Endpoint { method, path, route, query, about, body: None, answer: "Any", offsets }
 }
 
 const fn change(
@@ -196,6 +199,13 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         query: MESSAGES,
         answer: "Messages",
+        offsets: &[
+            (
+                "X-Next-Offset",
+                "Where to go on: there may be more although fewer came than were asked for.",
+            ),
+            ("X-End-Offset", "Where the partition ends for now."),
+        ],
         ..get("/v1/topics/{name}/messages", "Messages of one partition.", Route::Messages)
     },
     Endpoint {

@@ -53,7 +53,7 @@ PY
 code=0
 (cd "$data" && "$venv/bin/schemathesis" run "$address/v1/openapi.json" --exclude-path-regex '/tail$' \
     --phases examples,coverage,fuzzing --max-examples 30 --seed 1 --generation-database none \
-    --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,unsupported_method,allow_header_conformance \
+    --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,response_headers_conformance,unsupported_method,allow_header_conformance \
     --request-timeout 30 --no-color "$@") || code=$?
 if ! kill -0 "$broker" 2>/dev/null || grep -q panicked "$data/err"; then
     echo "rest: the broker did not survive it" >&2

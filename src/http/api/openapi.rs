@@ -55,7 +55,10 @@ fn operation(endpoint: &Endpoint) -> Value {
         _ => "application/json",
     };
     let of = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
-    let done = json!({"description": "Done.", "content": {media: {"schema": of(endpoint.answer)}}});
+    let done = json!({
+        "description": "Done.", "headers": headers(endpoint),
+        "content": {media: {"schema": of(endpoint.answer)}},
+    });
     let wrong = json!({
         "description": "What is wrong.",
         "content": {"application/json": {"schema": of("Problem")}},
@@ -72,6 +75,13 @@ fn operation(endpoint: &Endpoint) -> Value {
         fields.insert("requestBody".to_owned(), json!({"required": true, "content": content}));
     }
     operation
+}
+
+/// What stands in the head of its answer.
+fn headers(endpoint: &Endpoint) -> Value {
+    let schema = json!({"type": "integer", "format": "int64", "minimum": 0});
+    let header = |about| json!({"description": about, "required": true, "schema": schema});
+    endpoint.offsets.iter().map(|(name, about)| (*name, header(about))).collect()
 }
 
 fn parameter(param: &Param) -> Value {
