@@ -7,7 +7,7 @@
 //! same load in the same run, and ratios are printed: they survive a noisy machine, figures do not.
 //!
 //! `cargo bench --bench broker [-- SECTION ...]`, sections: ready, start, produce, fetch, small,
-//! footprint, many, groups, members; and outrun, only by its name.
+//! footprint, many, scale, groups, members; and outrun, only by its name.
 //! `BARNABAS_BIN` measures another binary, `BENCH_IO` names the driver, `BENCH_RUNS` sets the number of runs, `BENCH_CASE` is part of
 //! the names of the cases that are wanted.
 
@@ -24,6 +24,7 @@ mod members;
 mod outrun;
 mod process;
 mod ready;
+mod scale;
 mod small;
 mod start;
 mod table;
@@ -36,6 +37,7 @@ const SECTIONS: &[(&str, fn())] = &[
     ("small", small::run),
     ("footprint", footprint::run),
     ("many", many::run),
+    ("scale", scale::run),
     ("groups", groups::run),
     ("members", members::run),
 ];
