@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
 
+mod error_stream;
 mod json_line;
 mod service_manager;
 mod text_line;
@@ -20,8 +21,9 @@ use barnabas::http::{self, Facts, Http, HttpService};
 use barnabas::kafka::KafkaService;
 use barnabas::log::limits::OpenFiles;
 use barnabas::net;
+use error_stream::ErrorStream;
 use json_line::json_line;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use text_line::text_line;
 
@@ -29,6 +31,8 @@ use text_line::text_line;
 const UNUSABLE: u8 = 2;
 /// How long a stop waits for a start that is under way.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// Signals within so long of the first are part of it.
+const TOGETHER: Duration = Duration::from_secs(1);
 /// How long a stop waits for answers to reach their clients.
 const DRAIN: Duration = Duration::from_millis(500);
 
@@ -52,14 +56,34 @@ fn main() -> ExitCode {
 }
 
 fn log_to_stderr(config: &Config) {
-    let mut logger = env_logger::Builder::new();
-    logger.filter_level(config.log_level());
-    match config.log_is_json() {
-        true => logger
-            .format(|out, record| out.write_all(json_line(record, SystemTime::now()).as_bytes())),
-        false => logger.format(|out, record| out.write_all(text_line(record).as_bytes())),
+    let line = if config.log_is_json() { in_json } else { text_line };
+    // Whoever stops reading must not stop a broker.
+    let loss = if config.log_is_json() {
+        |lost| loss(in_json, lost)
+    } else {
+        |lost| loss(text_line, lost)
     };
-    logger.init();
+    let stream = ErrorStream::new(std::io::stderr(), loss);
+    env_logger::Builder::new()
+        .filter_level(config.log_level())
+        .format(move |out, record| out.write_all(line(record).as_bytes()))
+        .target(env_logger::Target::Pipe(Box::new(stream)))
+        .init();
+}
+
+fn in_json(record: &log::Record<'_>) -> String {
+    json_line(record, SystemTime::now())
+}
+
+/// Says how many lines of the log were lost.
+fn loss(line: fn(&log::Record<'_>) -> String, lost: u64) -> String {
+    let mut record = log::Record::builder();
+    record.level(log::Level::Warn).target("barnabas");
+    line(
+        &record
+            .args(format_args!("{lost} lines are missing here: nobody had read those before"))
+            .build(),
+    )
 }
 
 /// Prints the settings that would hold. What was set while a broker ran is read beside that broker.
@@ -119,6 +143,9 @@ fn run(start: Start) -> Result<ExitCode, String> {
     let config = Arc::new(start.config);
     // From here on a signal is kept until somebody looks, so that none falls between.
     let signals = Signals::new([SIGHUP, SIGINT, SIGTERM])
+        .map_err(|why| format!("cannot wait for signals: {why}"))?;
+    // A file that may not be as large as it is to be (RLIMIT_FSIZE) is an error like a full disk, not the end.
+    signal_hook::flag::register(SIGXFSZ, Arc::default())
         .map_err(|why| format!("cannot wait for signals: {why}"))?;
     tell_unopened(&config);
     let mut options = options(&config)?;
@@ -193,7 +220,8 @@ fn services(
 
 /// Hands on the first signal, when the broker is open; its channel ends without one when a thread of
 /// the broker fails. Logs that are being recovered have nothing that a stop could save: then, and
-/// when somebody asks again, the process ends at once.
+/// when somebody asks again, the process ends at once. Signals that come together are one: a terminal's
+/// interrupt reaches the process and whoever passes it on to it.
 fn watch(mut signals: Signals) -> (Receiver<i32>, Sender<()>) {
     let (tell, told) = mpsc::channel();
     let (open, opened) = mpsc::channel();
@@ -206,8 +234,9 @@ fn watch(mut signals: Signals) -> (Receiver<i32>, Sender<()>) {
             std::process::exit(0);
         }
         let _ = tell.send(signal);
+        let asked = Instant::now();
         // Whoever asks again does not want to wait.
-        if signals.forever().next().is_some() {
+        if signals.forever().any(|_| asked.elapsed() > TOGETHER) {
             std::process::exit(130);
         }
     });
