@@ -68,9 +68,10 @@ impl<S: Service> Engine<S> {
         }
         let mut inbox = std::mem::take(&mut entry.conn.inbox);
         let (mut at, mut frames) = (0, 0);
+        let made = entry.conn.outbox.memory();
         let largest = self.core.limits.max_frame;
         let stop = loop {
-            if let Some(stop) = self.shut(id, frames) {
+            if let Some(stop) = self.shut(id, frames, made) {
                 break stop;
             }
             let Some(session) = self.sessions.get_mut(id.0.index as usize).and_then(Option::as_mut)
@@ -95,15 +96,18 @@ impl<S: Service> Engine<S> {
         self.settle(id, inbox, &window[at..], stop);
     }
 
-    /// Whether the next frame has to wait.
-    fn shut(&mut self, id: ConnId, frames: usize) -> Option<Stop> {
+    /// Whether the next frame has to wait, after so many in this turn, before which so many bytes of answers
+    /// were there.
+    fn shut(&mut self, id: ConnId, frames: usize, made: usize) -> Option<Stop> {
         let core = &mut self.core;
         let entry = core.conns.get(id.0).filter(|entry| !entry.doomed && !entry.conn.closing);
         let Some(entry) = entry else { return Some(Stop::Closed) };
         if !entry.conn.may_feed(&core.limits, &core.pool) {
             return Some(Stop::Paused);
         }
-        (frames >= core.limits.turn_frames).then_some(Stop::Later)
+        let made = entry.conn.outbox.memory().saturating_sub(made);
+        let is_enough = frames >= core.limits.turn_frames || made >= core.limits.turn_made;
+        is_enough.then_some(Stop::Later)
     }
 
     /// Puts a connection's inbox back with the bytes that were not handled.

@@ -98,6 +98,9 @@ pub struct Limits {
     pub turn_bytes: usize,
     /// Frames of one connection that are handled before the others have their turn.
     pub turn_frames: usize,
+    /// Bytes of answers that are made for one connection before the others have their turn: what an answer
+    /// takes to be made grows with it.
+    pub turn_made: usize,
     /// Bytes written to one connection before the others have their turn.
     pub turn_written: usize,
 }
@@ -115,6 +118,7 @@ impl Default for Limits {
             idle_timeout: Duration::from_secs(600),
             turn_bytes: 256 * 1024,
             turn_frames: 1024,
+            turn_made: 64 * 1024,
             turn_written: 1024 * 1024,
         }
     }

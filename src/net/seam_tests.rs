@@ -7,7 +7,7 @@ use super::super::driver::Host;
 use super::super::mailbox::{DEFAULT_LIMIT, Mailbox};
 use super::super::options::Limits;
 use super::super::pool::Budget;
-use super::super::service::{Flow, Framing, Slot};
+use super::super::service::{Flow, Framing, Part, Slot};
 use super::super::stats::Stats;
 use super::*;
 use std::net::SocketAddr;
@@ -61,6 +61,8 @@ impl Driver for Edge {
 struct Mute {
     _seen: Arc<()>,
     frames: usize,
+    /// Bytes of its answers.
+    answer: usize,
 }
 
 impl Service for Mute {
@@ -73,8 +75,11 @@ impl Service for Mute {
         if input.len() < 4 { Framing::Incomplete { need: 4 } } else { Framing::Whole(4) }
     }
 
-    fn request(&mut self, _: &mut Context<'_>, (): &mut (), _: Slot, _: &[u8]) -> Flow {
+    fn request(&mut self, cx: &mut Context<'_>, (): &mut (), slot: Slot, _: &[u8]) -> Flow {
         self.frames += 1;
+        if self.answer > 0 {
+            cx.reply(slot, &[Part::Bytes(&vec![0; self.answer])]);
+        }
         Flow::Next
     }
 
@@ -96,7 +101,8 @@ fn worker(max_memory: usize, lets_go: bool) -> (Worker<Mute, Edge>, ConnId, Arc<
     let seen = Arc::new(());
     let driver = Edge { conns: Vec::new(), waits: Vec::new(), lets_go };
     let mail = Mail { bell, control, messages };
-    let mut worker = Worker::new(core, Mute { _seen: seen.clone(), frames: 0 }, driver, mail);
+    let mut worker =
+        Worker::new(core, Mute { _seen: seen.clone(), frames: 0, answer: 0 }, driver, mail);
     let address = SocketAddr::from(([127, 0, 0, 1], 1));
     let peer = Peer { remote: address, local: address, listener: 0, number: 1 };
     let admission =
@@ -139,4 +145,15 @@ fn a_receive_that_ends_while_the_worker_drains_is_no_request() {
     assert_eq!(worker.engine.service.frames, 0, "nothing is handled any more");
     let entry = worker.engine.core.live(id).expect("it is there");
     assert!(!entry.conn.inbox.may_have_frame(), "or the drain would wait for it");
+}
+
+#[test]
+fn who_asks_for_much_at_once_leaves_the_others_their_turn() {
+    let (mut worker, id, _) = worker(16 << 20, true);
+    worker.engine.service.answer = 30 << 10;
+    worker.engine.received(id, 0, &[0; 4 * 20]);
+    assert_eq!(worker.engine.service.frames, 3, "until 64 KiB of answers are made");
+    worker.turn().expect("a turn");
+    assert_eq!(worker.engine.service.frames, 6, "and goes on in the next one");
+    assert_eq!(worker.driver.waits, [Some(Duration::ZERO)], "which does not wait for anything");
 }
