@@ -1,6 +1,7 @@
 //! The processes that are measured, and what they run on.
 
 use super::counters::{self, Cpu, Syscalls};
+use super::frames::Client;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -102,7 +103,10 @@ impl Server {
     pub fn pinned_broker(data: &Path) -> Server {
         let mut command = broker_command(data);
         command.args(["--port", "0", "--workers", "1"]);
-        Server::start(command).pinned()
+        let broker = Server::start(command);
+        // Threads have their names when they serve.
+        Client::connect(broker.address).greet();
+        broker.pinned()
     }
 
     /// Starts a process and waits for its line, whose last word ends in its address.

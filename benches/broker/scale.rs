@@ -1,4 +1,4 @@
-//! What a request costs where there is much of everything: ten thousand connections of which a hundredth is at
+//! What a request costs where there is much of everything: thousands of connections of which a hundredth is at
 //! work, ten thousand partitions, a second worker. Each beside the same with little, in turns.
 //!
 //! On two processors two workers share one with the load, so that no rate can say what the second one brings. Its
@@ -11,10 +11,15 @@ use super::process::{self, LOAD_CPU, SERVER_CPU, Scratch, Server};
 use super::table::{heading, median};
 use std::net::SocketAddr;
 
-const MANY: usize = 10_000;
 const FEW: usize = 10;
-/// Of many connections so many are at work.
-const AT_WORK: usize = MANY / 100;
+/// Partitions.
+const MANY: usize = 10_000;
+/// So many may be open at once where there may be 20,000 descriptors; the others rest.
+const OPEN: usize = 700;
+/// Connections: as many hundreds as there may be then.
+const CONNECTIONS: usize = 9_300;
+/// Of these so many are at work.
+const AT_WORK: usize = CONNECTIONS / 100;
 const TOPIC: &str = "scaled";
 const REQUESTS: usize = 60_000;
 
@@ -30,10 +35,9 @@ pub fn run() {
     partitions(&few, &many);
     let (written, idle) = (resident(&many), connect(many.address));
     let with_connections = resident(&many);
-    connections(&few, &many);
-    drop(idle);
-    let (partitions, connections) = (MANY - FEW, MANY - AT_WORK);
+    at_work(&few, &many);
     let by_one = |more: u64, less: u64, count: usize| more.saturating_sub(less) / count as u64;
+    let (partitions, connections) = (MANY - FEW, idle.len());
     println!(
         "{:<60} {:>8} B",
         "memory by the partition",
@@ -42,6 +46,7 @@ pub fn run() {
     println!("{:<60} {:>8} B", "… written to", by_one(written, empty, partitions));
     let each = by_one(with_connections, written, connections);
     println!("{:<60} {each:>8} B", "memory by the connection");
+    drop(idle);
     few.stop();
     many.stop();
     workers();
@@ -62,7 +67,7 @@ fn connect(address: SocketAddr) -> Vec<Client> {
         client.greet();
         client
     };
-    (0..MANY - AT_WORK).map(connect).collect()
+    (0..CONNECTIONS - AT_WORK).map(connect).collect()
 }
 
 /// Bytes that are resident when all is quiet, and of no files.
@@ -117,19 +122,21 @@ fn compare(name: &str, mut less: Worked<'_>, mut more: Worked<'_>) {
 }
 
 fn partitions(few: &Server, many: &Server) {
-    let (some, all) = (requests(FEW), requests(MANY));
+    let (some, open, all) = (requests(FEW), requests(OPEN), requests(MANY));
     let less = || Worked::new(few, &some, AT_WORK);
     let name = format!("{FEW} partitions of {MANY}, to {FEW} of {FEW}");
     compare(&name, less(), Worked::new(many, &some, AT_WORK));
-    let name = format!("{MANY} partitions in turn, to {FEW}");
+    let name = format!("{OPEN} partitions in turn, to {FEW}");
+    compare(&name, less(), Worked::new(many, &open, AT_WORK));
+    let name = format!("{MANY} partitions in turn, most at rest, to {FEW}");
     compare(&name, less(), Worked::new(many, &all, AT_WORK));
 }
 
-fn connections(few: &Server, many: &Server) {
+fn at_work(few: &Server, many: &Server) {
     let some = requests(FEW);
-    for at_work in [AT_WORK, FEW] {
-        let name = format!("{AT_WORK} connections at work of {MANY}, to {at_work} of {at_work}");
-        let less = Worked::new(few, &some, at_work);
+    for all in [AT_WORK, FEW] {
+        let name = format!("{AT_WORK} connections at work of {CONNECTIONS}, to {all} of {all}");
+        let less = Worked::new(few, &some, all);
         compare(&name, less, Worked::new(many, &some, AT_WORK));
     }
 }
@@ -160,6 +167,9 @@ fn time_of(workers: usize, batch: &[u8], total: usize) -> f64 {
     let mut command = process::broker_command(data.path());
     command.args(["--port", "0", "--workers", &workers.to_string()]);
     let broker = Server::start(command);
+    let mut client = Client::connect(broker.address);
+    // Threads have their names when they serve.
+    client.create_wide(TOPIC, FEW as i32);
     let serving = |broker: &Server| {
         let threads = counters::threads(broker.pid()).into_iter();
         threads.filter(|thread| thread.name.starts_with("worker")).collect::<Vec<_>>()
@@ -169,8 +179,6 @@ fn time_of(workers: usize, batch: &[u8], total: usize) -> f64 {
     for (thread, cpu) in all.iter().zip([SERVER_CPU, LOAD_CPU]) {
         process::pin(thread.id, cpu);
     }
-    let mut client = Client::connect(broker.address);
-    client.create_wide(TOPIC, FEW as i32);
     let requests: Vec<u8> =
         (0..FEW).flat_map(|at| frames::produce_to(TOPIC, at as i32, batch)).collect();
     let request = requests.len() / FEW;
