@@ -7,7 +7,7 @@
 //! same load in the same run, and ratios are printed: they survive a noisy machine, figures do not.
 //!
 //! `cargo bench --bench broker [-- SECTION ...]`, sections: ready, start, produce, fetch, small,
-//! footprint, many, scale, groups, members; and outrun, only by its name.
+//! footprint, many, scale, workers, groups, members; and outrun, only by its name.
 //! `BARNABAS_BIN` measures another binary, `BENCH_IO` names the driver, `BENCH_RUNS` sets the number of runs, `BENCH_CASE` is part of
 //! the names of the cases that are wanted.
 
@@ -38,6 +38,7 @@ const SECTIONS: &[(&str, fn())] = &[
     ("footprint", footprint::run),
     ("many", many::run),
     ("scale", scale::run),
+    ("workers", scale::workers),
     ("groups", groups::run),
     ("members", members::run),
 ];

@@ -23,7 +23,7 @@ const AT_WORK: usize = CONNECTIONS / 100;
 const TOPIC: &str = "scaled";
 const REQUESTS: usize = 60_000;
 
-/// Connections and partitions, then workers.
+/// Connections and partitions.
 pub fn run() {
     heading("scale: Produce of one record of 100 B, one worker, medians");
     println!("{:<60} {:>8} {:>8} {:>6}", "", "us", "of less", "ratio");
@@ -49,7 +49,6 @@ pub fn run() {
     drop(idle);
     few.stop();
     many.stop();
-    workers();
 }
 
 fn broker(data: &Scratch, partitions: usize) -> Server {
@@ -142,8 +141,8 @@ fn at_work(few: &Server, many: &Server) {
 }
 
 /// What two workers take for what one does.
-fn workers() {
-    heading("scale: two workers and one, processor time of all workers, medians");
+pub fn workers() {
+    heading("workers: two and one, processor time of all workers, medians");
     println!("{:<60} {:>8} {:>8} {:>6}", "64 connections", "two", "one", "times");
     for (name, batch, total) in [
         ("Produce of one record of 100 B, us by the request", frames::batch(1, 100), REQUESTS),
