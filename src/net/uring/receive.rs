@@ -87,6 +87,7 @@ impl Uring {
         let (entry, receiving) = match host.input(id) {
             Input::Space { own, .. } if own.len() >= least => {
                 let len = u32::try_from(own.len()).unwrap_or(u32::MAX);
+                socket.calm = 0;
                 (opcode::Recv::new(fd, own.as_mut_ptr(), len).build(), Receiving::Own)
             }
             Input::Paused => return self.watch(host, id),
@@ -158,10 +159,7 @@ impl Uring {
         }
         match (buffer, receiving) {
             (Some(buffer), _) if len > 0 => return self.came(host, id, buffer, len),
-            (_, Receiving::Own) => {
-                socket.calm = 0;
-                host.received(id, len, &[]);
-            }
+            (_, Receiving::Own) => host.received(id, len, &[]),
             _ => {}
         }
         self.put_back(buffer);
