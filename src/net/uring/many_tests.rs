@@ -126,20 +126,22 @@ fn send_first(peer: &mut std::net::TcpStream, bytes: &[u8]) {
     peer.write_all(bytes).expect("sent");
 }
 
-/// The pause is over, and the host has said so, before the kernel has ended what the pause was to end.
+/// What stopped it is over, and the host has said so, before the kernel has ended what was to end.
 #[test]
 fn what_is_asked_for_while_it_ends_is_not_lost() {
-    let mut bench = Bench::new(false);
-    let (id, mut peer) = calm(&mut bench, 0);
-    bench.host.paused = true;
-    send(&bench, id, &mut peer, b"first");
-    bench.turn();
-    assert_eq!(bench.socket(id).receiving, Receiving::Ending);
-    bench.host.paused = false;
-    bench.uring.receive(id);
-    bench.until("it is armed", |bench| bench.socket(id).receiving == Receiving::Buffer);
-    send_first(&mut peer, b"second");
-    bench.until("the rest comes", |bench| bench.host.heard == b"firstsecond");
+    for is_refused in [false, true] {
+        let mut bench = Bench::new(false);
+        let (id, mut peer) = calm(&mut bench, 0);
+        (bench.host.paused, bench.host.refuses) = (!is_refused, is_refused);
+        send(&bench, id, &mut peer, b"first");
+        bench.turn();
+        assert_eq!(bench.socket(id).receiving, Receiving::Ending);
+        (bench.host.paused, bench.host.refuses) = (false, false);
+        bench.uring.receive(id);
+        bench.until("it is armed", |bench| bench.socket(id).receiving == Receiving::Buffer);
+        send_first(&mut peer, b"second");
+        bench.until("the rest comes", |bench| bench.host.heard == b"firstsecond");
+    }
 }
 
 #[test]
