@@ -93,6 +93,12 @@ impl Buffers {
         self.given == 0 && self.free.is_empty()
     }
 
+    /// Those that nobody has put back.
+    #[cfg(test)]
+    pub(super) fn full(&self) -> usize {
+        usize::from(COUNT) - self.given() - self.free.len()
+    }
+
     /// Gives as many as are wanted: those that were used last, for they are in cache.
     fn give(&mut self) {
         while self.given() < usize::from(self.wanted)

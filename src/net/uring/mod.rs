@@ -14,7 +14,7 @@
 //!   turn. That it has not failed is known once an enter has submitted it.
 //! * A connection has one receive and one write under way at most. Paused it has none, so that what it
 //!   sends stays with its peer; that it breaks is watched for. A receive that was under way when it was
-//!   paused may bring one buffer more.
+//!   paused may bring one buffer more, or what comes in one go (see [`many`]).
 //! * Those that find no buffer queue up: as many as there are buffers receive in a turn, the first first,
 //!   and who has been served stands behind them.
 //! * Ranges of files go by `sendfile`, and what stands before them by a direct write: there is no such
@@ -27,6 +27,7 @@
 //! nor a buffer that is given, may be touched before its completion.
 
 mod buffers;
+mod many;
 mod queue;
 mod receive;
 mod send;
@@ -145,6 +146,7 @@ impl Uring {
             What::Room(id) => self.has_room(host, id),
             What::Break(id) => self.broke(host, id, result, flags),
             What::Wake => self.await_wake(),
+            What::End(id) => self.told_to_end(id, result),
             What::Cancel => {}
         }
     }
@@ -273,15 +275,18 @@ impl Driver for Uring {
     fn close(&mut self, host: &mut impl Host, id: ConnId, gently: bool) {
         let Some(socket) = socket(&mut self.sockets, id) else { return host.gone(id) };
         socket.closing = Some(gently);
-        let kept = socket.kept.take();
+        let kept = std::mem::take(&mut socket.kept);
+        let receives = !matches!(socket.receiving, Receiving::No | Receiving::Ending);
         let under_way = [
-            (socket.receiving != Receiving::No, What::Receive(id)),
             (socket.sends, What::Send(id)),
             (socket.is_full, What::Room(id)),
             (socket.is_watched, What::Break(id)),
         ];
-        if let Some((buffer, _)) = kept {
+        for (buffer, _) in kept {
             self.buffers.put_back(buffer);
+        }
+        if receives {
+            self.end_receive(id);
         }
         for (_, what) in under_way.into_iter().filter(|(is_under_way, _)| *is_under_way) {
             self.cancel(what);
@@ -309,7 +314,7 @@ impl Driver for Uring {
             self.broken = self.trim_polled().err();
             return;
         }
-        let is_kept = self.sockets.iter().flatten().any(|socket| socket.kept.is_some());
+        let is_kept = self.sockets.iter().flatten().any(|socket| !socket.kept.is_empty());
         // An entry that was submitted within the turn may have filled one.
         if !is_kept && self.queue.is_empty() {
             self.buffers.trim();
@@ -349,6 +354,8 @@ fn buffer_of(flags: u32) -> Option<u16> {
     cqueue::buffer_select(flags)
 }
 
+#[cfg(test)]
+mod many_tests;
 #[cfg(test)]
 mod quiet_tests;
 #[cfg(test)]

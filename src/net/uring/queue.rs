@@ -220,7 +220,7 @@ impl Queue {
 
     /// Nothing has completed that was not taken.
     pub(super) fn is_empty(&mut self) -> bool {
-        self.ring.completion().is_empty()
+        self.ring.completion().is_empty() && !self.ring.submission().cq_overflow()
     }
 
     /// Cancels all; whether the kernel has nothing of ours any more.

@@ -1,7 +1,7 @@
 //! Receives: armed ahead, ended by completions.
 
 use super::super::connection::Input;
-use super::super::driver::{Arrived, Host};
+use super::super::driver::Host;
 use super::super::service::ConnId;
 use super::buffers::GROUP;
 use super::socket::{Receiving, Socket, What};
@@ -11,7 +11,7 @@ use std::io;
 
 /// From so many bytes that an unfinished frame lacks on they are received where they belong: a copy
 /// costs less than a further receive for the little that is behind it.
-const DIRECT: usize = 32 * 1024;
+pub(super) const DIRECT: usize = 32 * 1024;
 
 /// What is told of a connection that nothing is received from. Half an end leaves the watch as it is.
 const BREAKS: i16 = libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR;
@@ -35,9 +35,9 @@ impl Uring {
         if socket.receiving != Receiving::No {
             return;
         }
-        match socket.kept.take() {
-            None => self.arm(host, id),
-            Some((buffer, len)) => self.has_moved |= self.offer(host, id, buffer, len),
+        match socket.kept.is_empty() {
+            true => self.arm(host, id),
+            false => self.offer_kept(host, id),
         }
     }
 
@@ -54,7 +54,7 @@ impl Uring {
             let Some(id) = self.hungry.pop_front() else { return };
             let Some(socket) = self.open_socket(id) else { continue };
             socket.is_to_receive = false;
-            if socket.kept.is_some() {
+            if !socket.kept.is_empty() {
                 self.receive_from(host, id);
             } else if socket.receiving == Receiving::No {
                 socket.is_hungry = true;
@@ -63,12 +63,12 @@ impl Uring {
         }
     }
 
-    fn open_socket(&mut self, id: ConnId) -> Option<&mut Socket> {
+    pub(super) fn open_socket(&mut self, id: ConnId) -> Option<&mut Socket> {
         socket(&mut self.sockets, id).filter(|socket| socket.closing.is_none())
     }
 
     /// Receives into what the connection lacks, or into any buffer; then behind those that found none.
-    fn arm(&mut self, host: &mut impl Host, id: ConnId) {
+    pub(super) fn arm(&mut self, host: &mut impl Host, id: ConnId) {
         if self.hungry.is_empty() || host.is_behind(id) {
             return self.arm_now(host, id);
         }
@@ -87,13 +87,16 @@ impl Uring {
         let (entry, receiving) = match host.input(id) {
             Input::Space { own, .. } if own.len() >= least => {
                 let len = u32::try_from(own.len()).unwrap_or(u32::MAX);
+                socket.calm = 0;
                 (opcode::Recv::new(fd, own.as_mut_ptr(), len).build(), Receiving::Own)
             }
             Input::Paused => return self.watch(host, id),
             Input::Space { .. } => {
                 host.received(id, 0, &[]);
-                let any = opcode::Recv::new(fd, std::ptr::null_mut(), 0).buf_group(GROUP).build();
-                (any.flags(squeue::Flags::BUFFER_SELECT), Receiving::Buffer)
+                match !is_short && socket.is_calm() {
+                    true => (opcode::RecvMulti::new(fd, GROUP).build(), Receiving::Many),
+                    false => (one_buffer(fd), Receiving::Buffer),
+                }
             }
         };
         socket.receiving = receiving;
@@ -103,7 +106,7 @@ impl Uring {
     }
 
     /// While nothing is received, only this tells of a connection that breaks. It stays for the next time.
-    fn watch(&mut self, host: &mut impl Host, id: ConnId) {
+    pub(super) fn watch(&mut self, host: &mut impl Host, id: ConnId) {
         let Some(socket) = self.open_socket(id) else { return };
         if std::mem::take(&mut socket.is_broken) {
             let error = socket.error();
@@ -133,14 +136,17 @@ impl Uring {
         }
     }
 
-    /// A receive is over.
+    /// A receive is over, or has brought something and goes on.
     pub(super) fn received(&mut self, host: &mut impl Host, id: ConnId, result: i32, flags: u32) {
         let buffer = buffer_of(flags);
         if let Some(buffer) = buffer {
             self.buffers.filled(buffer);
         }
         let Some(socket) = socket(&mut self.sockets, id) else { return self.put_back(buffer) };
-        let receiving = std::mem::replace(&mut socket.receiving, Receiving::No);
+        let receiving = socket.receiving;
+        if !cqueue::more(flags) {
+            socket.receiving = Receiving::No;
+        }
         let len = usize::try_from(result).unwrap_or(0);
         if result >= 0 {
             // What was cancelled, or found no buffer, has moved nothing.
@@ -152,23 +158,25 @@ impl Uring {
             return self.put_back(buffer);
         }
         match (buffer, receiving) {
-            (Some(buffer), _) if len > 0 => {
-                self.offer(host, id, buffer, len);
-                return;
-            }
+            (Some(buffer), _) if len > 0 => return self.came(host, id, buffer, len),
             (_, Receiving::Own) => host.received(id, len, &[]),
             _ => {}
         }
         self.put_back(buffer);
+        if self.is_behind_kept(id, result) {
+            return;
+        }
         match result {
             1.. => self.arm(host, id),
             0 => host.ended(id),
-            code => self.failed(host, id, -code),
+            code => self.failed(host, id, receiving, -code),
         }
     }
 
-    fn failed(&mut self, host: &mut impl Host, id: ConnId, code: i32) {
+    fn failed(&mut self, host: &mut impl Host, id: ConnId, receiving: Receiving, code: i32) {
         match code {
+            // What it was ended for may have taken all buffers: that alone is no shortage.
+            libc::ECANCELED | libc::ENOBUFS if receiving == Receiving::Ending => self.arm(host, id),
             libc::ENOBUFS => {
                 self.buffers.ran_out();
                 #[cfg(test)]
@@ -186,6 +194,7 @@ impl Uring {
     fn starve(&mut self, host: &mut impl Host, id: ConnId) {
         let is_behind = host.is_behind(id);
         let Some(socket) = self.open_socket(id) else { return };
+        socket.calm = 0;
         if std::mem::replace(&mut socket.is_to_receive, true) {
             return;
         }
@@ -199,33 +208,15 @@ impl Uring {
         }
     }
 
-    /// Gives the connection the bytes of a buffer; whether it has taken them.
-    fn offer(&mut self, host: &mut impl Host, id: ConnId, buffer: u16, len: usize) -> bool {
-        match host.arrived(id, self.buffers.bytes(buffer, len)) {
-            Arrived::Taken => {
-                self.put_back(Some(buffer));
-                self.arm(host, id);
-                true
-            }
-            Arrived::Kept => {
-                self.put_back(Some(buffer));
-                self.watch(host, id);
-                true
-            }
-            Arrived::Refused => {
-                if let Some(socket) = self.open_socket(id) {
-                    socket.kept = Some((buffer, len));
-                } else {
-                    self.put_back(Some(buffer));
-                }
-                false
-            }
-        }
-    }
-
-    fn put_back(&mut self, buffer: Option<u16>) {
+    pub(super) fn put_back(&mut self, buffer: Option<u16>) {
         if let Some(buffer) = buffer {
             self.buffers.put_back(buffer);
         }
     }
+}
+
+/// One receive, into a buffer that the kernel takes.
+fn one_buffer(fd: types::Fd) -> squeue::Entry {
+    let any = opcode::Recv::new(fd, std::ptr::null_mut(), 0).buf_group(GROUP).build();
+    any.flags(squeue::Flags::BUFFER_SELECT)
 }

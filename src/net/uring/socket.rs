@@ -24,7 +24,9 @@ pub(super) enum What {
     Break(ConnId),
     /// Somebody wakes the worker.
     Wake,
-    /// How a cancellation went, which nobody asks.
+    /// How the cancellation of a receive went.
+    End(ConnId),
+    /// How another cancellation went, which nobody asks.
     Cancel,
 }
 
@@ -44,6 +46,7 @@ impl What {
             What::Break(id) => of(3, id),
             What::Wake => 4 << 24,
             What::Cancel => 5 << 24,
+            What::End(id) => of(6, id),
         }
     }
 
@@ -55,6 +58,7 @@ impl What {
             2 => What::Room(ConnId(key)),
             3 => What::Break(ConnId(key)),
             4 => What::Wake,
+            6 => What::End(ConnId(key)),
             _ => What::Cancel,
         }
     }
@@ -66,6 +70,10 @@ pub(super) enum Receiving {
     No,
     /// Into a buffer that it takes when bytes come.
     Buffer,
+    /// The same, time and again.
+    Many,
+    /// It was told to end, whatever it was; until it has, it may bring bytes.
+    Ending,
     /// Into the connection's own space, which is lent.
     Own,
 }
@@ -75,8 +83,10 @@ pub(super) struct Socket {
     pub(super) stream: TcpStream,
     pub(super) generation: u32,
     pub(super) receiving: Receiving,
-    /// A buffer with so many bytes that the connection could not take.
-    pub(super) kept: Option<(u16, usize)>,
+    /// How often it has lately got little, and asked for more; see [`super::many`].
+    pub(super) calm: u8,
+    /// Buffers with so many bytes that the connection could not take, in their order.
+    pub(super) kept: Vec<(u16, usize)>,
     /// A gathered write is under way; its slices, if there are several.
     pub(super) sends: bool,
     /// So many bytes are under way quietly, see [`Uring::tell_quiet`](super::Uring::tell_quiet).
@@ -105,7 +115,8 @@ impl Socket {
             stream,
             generation: id.0.generation,
             receiving: Receiving::No,
-            kept: None,
+            calm: 0,
+            kept: Vec::new(),
             sends: false,
             quiet: None,
             is_slow: false,
@@ -191,7 +202,8 @@ mod tests {
     #[test]
     fn what_an_entry_is_for_survives_the_way_through_the_ring() {
         let id = ConnId(Key { index: MOST - 1, generation: 0x8123_4567 });
-        let all = [What::Receive, What::Send, What::Room, What::Break].map(|what| what(id));
+        let kinds = [What::Receive, What::Send, What::Room, What::Break, What::End];
+        let all = kinds.map(|what| what(id));
         for what in all.into_iter().chain([What::Wake, What::Cancel]) {
             assert_eq!(What::from_bits(what.to_bits()), what);
         }

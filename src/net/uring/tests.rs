@@ -14,13 +14,19 @@ use std::os::fd::AsRawFd;
 #[derive(Default)]
 pub(super) struct Script {
     pub(super) paused: bool,
+    /// There is no memory for what comes.
+    pub(super) refuses: bool,
+    /// Space of a connection's own, for a frame that has begun.
+    pub(super) own: Vec<u8>,
     /// What each connection has to write, and that it is told late about it.
     pub(super) output: Vec<u8>,
     pub(super) waits: bool,
     pub(super) written: Vec<usize>,
-    arrived: Vec<(ConnId, usize)>,
-    ended: usize,
-    failed: usize,
+    pub(super) arrived: Vec<(ConnId, usize)>,
+    /// All bytes that were taken.
+    pub(super) heard: Vec<u8>,
+    pub(super) ended: usize,
+    pub(super) failed: usize,
     pub(super) gone: usize,
 }
 
@@ -30,22 +36,29 @@ impl Host for Script {
     fn input(&mut self, _: ConnId) -> Input<'_> {
         match self.paused {
             true => Input::Paused,
-            false => Input::Space { own: &mut [], window: true },
+            false => Input::Space { own: &mut self.own, window: true },
         }
     }
 
-    fn received(&mut self, _: ConnId, own: usize, _: &[u8]) {
-        assert_eq!(own, 0, "nothing was lent");
+    fn received(&mut self, id: ConnId, own: usize, _: &[u8]) {
+        if own > 0 {
+            self.arrived.push((id, own));
+            self.heard.extend(self.own.drain(..own));
+        }
     }
 
     fn arrived(&mut self, id: ConnId, bytes: &[u8]) -> Arrived {
         assert!(!bytes.contains(&0), "no peer sends zeroes");
+        if self.refuses {
+            return Arrived::Refused;
+        }
         self.arrived.push((id, bytes.len()));
-        Arrived::Taken
+        self.heard.extend_from_slice(bytes);
+        if self.paused { Arrived::Kept } else { Arrived::Taken }
     }
 
     fn is_behind(&self, _: ConnId) -> bool {
-        false
+        !self.own.is_empty()
     }
 
     fn ended(&mut self, _: ConnId) {
@@ -81,8 +94,8 @@ impl Host for Script {
 pub(super) struct Bench {
     pub(super) uring: Uring,
     pub(super) host: Script,
-    stats: Arc<Stats>,
-    listener: TcpListener,
+    pub(super) stats: Arc<Stats>,
+    pub(super) listener: TcpListener,
 }
 
 impl Bench {
@@ -133,7 +146,7 @@ impl Bench {
 }
 
 /// Waits until so many bytes are in the socket's own buffer.
-fn await_bytes(socket: &TcpStream, len: usize) {
+pub(super) fn await_bytes(socket: &TcpStream, len: usize) {
     let mut there: libc::c_int = 0;
     for _ in 0..10_000_000 {
         // SAFETY: the answer is written to a word of ours.
