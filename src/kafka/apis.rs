@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use super::{
-    alter_configs, create_partitions, create_topics, delete_records, delete_topics,
+    acls, alter_configs, create_partitions, create_topics, delete_records, delete_topics,
     describe_cluster, describe_configs, describe_log_dirs, describe_producers,
     describe_topic_partitions, elect_leaders, find_coordinator, init_producer_id, list_offsets,
     list_partition_reassignments, metadata, offset_for_leader_epoch,
@@ -79,6 +79,9 @@ pub const SERVED: &[Api] = &[
     offloaded(ApiKey::DeleteRecords, delete_records::handle),
     either(ApiKey::InitProducerId, init_producer_id::handle_quickly, init_producer_id::handle),
     inline(ApiKey::OffsetForLeaderEpoch, offset_for_leader_epoch::handle),
+    inline(ApiKey::DescribeAcls, acls::describe),
+    inline(ApiKey::CreateAcls, acls::create),
+    inline(ApiKey::DeleteAcls, acls::delete),
     inline(ApiKey::DescribeConfigs, describe_configs::handle),
     offloaded(ApiKey::AlterConfigs, alter_configs::handle_replace),
     offloaded(ApiKey::DescribeLogDirs, describe_log_dirs::handle),

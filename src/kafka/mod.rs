@@ -9,6 +9,7 @@
 //! connection waits for them (as Kafka executes one request of a connection at a time). Some are
 //! *either*: answered on the worker where nothing needs waiting, else offloaded.
 
+mod acls;
 mod alter_configs;
 mod api_versions;
 pub mod apis;

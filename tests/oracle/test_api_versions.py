@@ -12,9 +12,6 @@ CLIENT = {"clientSoftwareName": "oracle", "clientSoftwareVersion": "1.0"}
 LATER = {
     "SaslHandshake",
     "SaslAuthenticate",
-    "DescribeAcls",
-    "CreateAcls",
-    "DeleteAcls",
     "CreateDelegationToken",
     "RenewDelegationToken",
     "ExpireDelegationToken",
