@@ -123,6 +123,7 @@ ALLOWED = [
     _unordered("ConsumerGroupHeartbeat", "assignment.topicPartitions.partitions"),
     _unordered("owned", "topicPartitions", "topicId"),
     _unordered("owned", "topicPartitions.partitions"),
+    _unordered("DescribeUserScramCredentials", "results", "user"),
     _unordered("ApiVersions", "supportedFeatures", "name"),
     _unordered("ApiVersions", "finalizedFeatures", "name"),
     Allowed("Produce", "*errorCode", IGNORED, "Kafka's size arithmetic overflows", step="length 2^31-1*"),
