@@ -10,6 +10,9 @@ use barnabas::wire::messages::describe_configs::{
 use barnabas::wire::messages::describe_producers::{
     DescribeProducersRequest, DescribeProducersResponse, TopicRequest,
 };
+use barnabas::wire::messages::describe_quorum::{
+    DescribeQuorumRequest, DescribeQuorumResponse, request,
+};
 use barnabas::wire::messages::describe_user_scram_credentials::{
     DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse, UserName,
 };
@@ -148,6 +151,23 @@ fn whoever_names_too_many_of_what_is_not_there_is_told_of_none() {
             client.send(0, &asked);
             client.assert_closed();
             broker.logged(&["DescribeUserScramCredentials"]);
+        }
+    }
+    let mut client = broker.client();
+    for (count, is_answered) in [(19_999, true), (20_000, false)] {
+        let partition_index = 0;
+        let partitions = vec![request::PartitionData { partition_index }; count];
+        let partitions = Array::from(&partitions);
+        let topics = [request::TopicData { topic_name: METADATA, partitions }];
+        let asked = DescribeQuorumRequest { topics: Array::from(&topics) };
+        if is_answered {
+            let answer = client.call(2, &asked);
+            let topics = answer.read::<DescribeQuorumResponse<'_>>().topics;
+            assert_eq!(topics.iter().next().unwrap().partitions.len(), count);
+        } else {
+            client.send(2, &asked);
+            client.assert_closed();
+            broker.logged(&["DescribeQuorum"]);
         }
     }
     broker.stop_cleanly();

@@ -4,9 +4,9 @@ use super::call::Call;
 use super::{
     acls, alter_configs, create_partitions, create_topics, delete_records, delete_topics,
     describe_client_quotas, describe_cluster, describe_configs, describe_log_dirs,
-    describe_producers, describe_topic_partitions, describe_user_scram_credentials, elect_leaders,
-    find_coordinator, init_producer_id, list_offsets, list_partition_reassignments, metadata,
-    offset_for_leader_epoch,
+    describe_producers, describe_quorum, describe_topic_partitions,
+    describe_user_scram_credentials, elect_leaders, find_coordinator, init_producer_id,
+    list_offsets, list_partition_reassignments, metadata, offset_for_leader_epoch,
 };
 use crate::broker::{Controller, Shared};
 use crate::wire::api::ApiKey;
@@ -94,6 +94,7 @@ pub const SERVED: &[Api] = &[
     service(ApiKey::OffsetDelete),
     inline(ApiKey::DescribeClientQuotas, describe_client_quotas::handle),
     inline(ApiKey::DescribeUserScramCredentials, describe_user_scram_credentials::handle),
+    offloaded(ApiKey::DescribeQuorum, describe_quorum::handle),
     inline(ApiKey::DescribeCluster, describe_cluster::handle),
     inline(ApiKey::DescribeProducers, describe_producers::handle),
     service(ApiKey::ConsumerGroupHeartbeat),

@@ -80,6 +80,12 @@ ALLOWED = [
     Allowed("DescribeLogDirs", "results.logDir", RENAMED, "each broker has its own folder", kind="log dir"),
     Allowed("DescribeLogDirs", "results.totalBytes", SIGN, "the volume's size, which others fill too"),
     Allowed("DescribeLogDirs", "results.usableBytes", SIGN, "the volume's free space, which others use too"),
+    # The metadata quorum.
+    Allowed("DescribeQuorum", "*irectoryId", RENAMED, "directory ids are random", kind="directory id"),
+    Allowed("DescribeQuorum", "*highWatermark", SIGN, "Kafka writes a record every half second"),
+    Allowed("DescribeQuorum", "*logEndOffset", SIGN, "Kafka writes a record every half second"),
+    Allowed("DescribeQuorum", "*Timestamp", SIGN, "the broker's clock"),
+    Allowed("DescribeQuorum", "nodes.listeners", IGNORED, "Barnabas opens no listener for its controller"),
     # Orders that are not promised.
     _unordered("Metadata", "topics", "name|topicId"),
     _unordered("Metadata", "topics.partitions", "partitionIndex"),

@@ -27,7 +27,6 @@ LATER = {
     "ListTransactions",
     "AlterReplicaLogDirs",
     "AlterPartitionReassignments",
-    "DescribeQuorum",
     "UpdateFeatures",
     "UnregisterBroker",
     "ListConfigResources",

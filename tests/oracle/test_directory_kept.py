@@ -123,3 +123,40 @@ def test_scram_users(turns):
     for _ in range(2):
         with turns.of(Barnabas) as b:
             assert users(b) == before
+
+
+def quorum(b):
+    """What DescribeQuorum says."""
+    topic = {"topicName": "__cluster_metadata", "partitions": [{"partitionIndex": 0}]}
+    answer = b.quiet("DescribeQuorum", 2, {"topics": [topic]})
+    assert answer["errorCode"] == 0, answer
+    return answer["topics"][0]["partitions"][0]
+
+
+@pytest.mark.parametrize("voters", ["dynamic", "static"])
+@pytest.mark.parametrize("first", [ApacheKafka, Barnabas])
+def test_quorum(turns, first, voters):
+    """The voter is who it was, whoever began, its epochs go on, and so does the log."""
+    if voters == "static":
+        if first is Barnabas:
+            pytest.skip("Barnabas begins with voters in the log")
+        turns.settings["controller.quorum.voters"] = "static"
+    second = Barnabas if first is ApacheKafka else ApacheKafka
+    seen = []
+    for kind in (first, second, first, second):
+        with turns.of(kind) as b:
+            b.create(f"t-{len(seen)}", 3)
+            seen.append(quorum(b))
+    ids = {
+        (row["leaderId"], v["replicaId"], v["replicaDirectoryId"])
+        for row in seen
+        for v in row["currentVoters"]
+    }
+    assert len(ids) == 1 and all(len(row["currentVoters"]) == 1 and not row["observers"] for row in seen), (
+        seen
+    )
+    assert [row["leaderEpoch"] - seen[0]["leaderEpoch"] for row in seen] == [0, 1, 2, 3]
+    for row in seen:
+        assert row["currentVoters"][0]["logEndOffset"] == row["highWatermark"]
+    for before, after in zip(seen, seen[1:]):
+        assert after["highWatermark"] >= before["highWatermark"] + 4

@@ -57,6 +57,7 @@ catalogue! {
     describe_groups: DescribeGroupsRequest, DescribeGroupsResponse;
     describe_log_dirs: DescribeLogDirsRequest, DescribeLogDirsResponse;
     describe_producers: DescribeProducersRequest, DescribeProducersResponse;
+    describe_quorum: DescribeQuorumRequest, DescribeQuorumResponse;
     describe_topic_partitions: DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse;
     describe_user_scram_credentials: DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse;
     elect_leaders: ElectLeadersRequest, ElectLeadersResponse;
