@@ -6,7 +6,8 @@ use super::{
     describe_client_quotas, describe_cluster, describe_configs, describe_log_dirs,
     describe_producers, describe_quorum, describe_topic_partitions,
     describe_user_scram_credentials, elect_leaders, find_coordinator, init_producer_id,
-    list_offsets, list_partition_reassignments, metadata, offset_for_leader_epoch,
+    list_offsets, list_partition_reassignments, list_transactions, metadata,
+    offset_for_leader_epoch,
 };
 use crate::broker::{Controller, Shared};
 use crate::wire::api::ApiKey;
@@ -97,6 +98,7 @@ pub const SERVED: &[Api] = &[
     offloaded(ApiKey::DescribeQuorum, describe_quorum::handle),
     inline(ApiKey::DescribeCluster, describe_cluster::handle),
     inline(ApiKey::DescribeProducers, describe_producers::handle),
+    offloaded(ApiKey::ListTransactions, list_transactions::handle),
     service(ApiKey::ConsumerGroupHeartbeat),
     service(ApiKey::ConsumerGroupDescribe),
     inline(ApiKey::DescribeTopicPartitions, describe_topic_partitions::handle),

@@ -34,6 +34,7 @@ mod groups;
 mod init_producer_id;
 mod list_offsets;
 mod list_partition_reassignments;
+mod list_transactions;
 mod metadata;
 mod offload;
 mod offset_for_leader_epoch;

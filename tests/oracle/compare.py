@@ -130,6 +130,7 @@ ALLOWED = [
     _unordered("owned", "topicPartitions", "topicId"),
     _unordered("owned", "topicPartitions.partitions"),
     _unordered("DescribeUserScramCredentials", "results", "user"),
+    _unordered("ListTransactions", "unknownStateFilters"),
     _unordered("ApiVersions", "supportedFeatures", "name"),
     _unordered("ApiVersions", "finalizedFeatures", "name"),
     Allowed("Produce", "*errorCode", IGNORED, "Kafka's size arithmetic overflows", step="length 2^31-1*"),

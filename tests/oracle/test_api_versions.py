@@ -24,7 +24,6 @@ LATER = {
     "WriteTxnMarkers",
     "TxnOffsetCommit",
     "DescribeTransactions",
-    "ListTransactions",
     "AlterReplicaLogDirs",
     "AlterPartitionReassignments",
     "UpdateFeatures",

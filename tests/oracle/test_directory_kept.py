@@ -4,8 +4,9 @@ filter, or says that it cannot."""
 import pytest
 
 from directory import ApacheKafka, Barnabas, Turns
+from test_directory import transactions
 
-UNKNOWN_USER, USER_TWICE = 91, 92
+NO_COORDINATOR, UNKNOWN_USER, USER_TWICE = 15, 91, 92
 EXACT, DEFAULT, ANY = 0, 1, 2
 ENTITIES = [
     {"user": "alice"},
@@ -160,3 +161,18 @@ def test_quorum(turns, first, voters):
         assert row["currentVoters"][0]["logEndOffset"] == row["highWatermark"]
     for before, after in zip(seen, seen[1:]):
         assert after["highWatermark"] >= before["highWatermark"] + 4
+
+
+def test_transactions(turns):
+    """Those of Kafka are in their topic; who cannot read them does not say that there are none."""
+    with turns.of(ApacheKafka) as b:
+        b.create("t")
+        assert b.quiet("ListTransactions", 2, {})["transactionStates"] == []
+        transactions(b, "t", "tx")
+        listed = b.quiet("ListTransactions", 2, {})["transactionStates"]
+        assert [state["transactionalId"] for state in listed] == ["tx"]
+    with turns.of(Barnabas) as b:
+        for version in range(3):
+            answer = b.quiet("ListTransactions", version, {"stateFilters": ["Nope"]})
+            assert answer["errorCode"] == NO_COORDINATOR, answer
+            assert answer["transactionStates"] == answer["unknownStateFilters"] == []

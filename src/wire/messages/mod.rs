@@ -71,6 +71,7 @@ catalogue! {
     list_groups: ListGroupsRequest, ListGroupsResponse;
     list_offsets: ListOffsetsRequest, ListOffsetsResponse;
     list_partition_reassignments: ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse;
+    list_transactions: ListTransactionsRequest, ListTransactionsResponse;
     metadata: MetadataRequest, MetadataResponse;
     offset_commit: OffsetCommitRequest, OffsetCommitResponse;
     offset_delete: OffsetDeleteRequest, OffsetDeleteResponse;

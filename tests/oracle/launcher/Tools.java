@@ -34,7 +34,8 @@ public final class Tools {
         Map.entry("kafka-log-dirs", "org.apache.kafka.tools.LogDirsCommand"),
         Map.entry("kafka-producer-perf-test", "org.apache.kafka.tools.ProducerPerformance"),
         Map.entry("kafka-acls", "org.apache.kafka.tools.AclCommand"),
-        Map.entry("kafka-metadata-quorum", "org.apache.kafka.tools.MetadataQuorumCommand"));
+        Map.entry("kafka-metadata-quorum", "org.apache.kafka.tools.MetadataQuorumCommand"),
+        Map.entry("kafka-transactions", "org.apache.kafka.tools.TransactionsCommand"));
 
     private static final PrintStream OUT = System.out;
     private static final PrintStream ERR = System.err;
