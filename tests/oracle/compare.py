@@ -82,6 +82,7 @@ ALLOWED = [
     Allowed("DescribeLogDirs", "results.usableBytes", SIGN, "the volume's free space, which others use too"),
     # The metadata quorum.
     Allowed("DescribeQuorum", "*irectoryId", RENAMED, "directory ids are random", kind="directory id"),
+    Allowed("DescribeQuorum", "*leaderEpoch", SIGN, "Kafka elects itself anew when it was held up"),
     Allowed("DescribeQuorum", "*highWatermark", SIGN, "Kafka writes a record every half second"),
     Allowed("DescribeQuorum", "*logEndOffset", SIGN, "Kafka writes a record every half second"),
     Allowed("DescribeQuorum", "*Timestamp", SIGN, "the broker's clock"),

@@ -156,10 +156,10 @@ def test_quorum(turns, first, voters):
     assert len(ids) == 1 and all(len(row["currentVoters"]) == 1 and not row["observers"] for row in seen), (
         seen
     )
-    assert [row["leaderEpoch"] - seen[0]["leaderEpoch"] for row in seen] == [0, 1, 2, 3]
     for row in seen:
         assert row["currentVoters"][0]["logEndOffset"] == row["highWatermark"]
     for before, after in zip(seen, seen[1:]):
+        assert after["leaderEpoch"] > before["leaderEpoch"]
         assert after["highWatermark"] >= before["highWatermark"] + 4
 
 

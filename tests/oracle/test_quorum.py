@@ -69,7 +69,7 @@ def test_the_quorum_moves_on(b):
             "the end moves": voter["logEndOffset"] > before["currentVoters"][0]["logEndOffset"],
             "the leader has fetched now": asked <= voter["lastFetchTimestamp"] <= answered,
             "and is up to date now": asked <= voter["lastCaughtUpTimestamp"] <= answered,
-            "epochs": [row["leaderEpoch"] for row in (before, after, again)],
+            "an epoch begins": again["leaderEpoch"] > after["leaderEpoch"] >= before["leaderEpoch"] > 0,
             "the same directory": voter["replicaDirectoryId"] == later["replicaDirectoryId"],
             "and further on": again["highWatermark"] > after["highWatermark"],
         },

@@ -72,7 +72,7 @@ _RULES = [
     (r'"logDir":"[^"]*"', '"logDir":"<dir>"'),
     (r"CreateTime:\d{13}", "CreateTime:<time>"),
     (r"\d+\.\d+ records/sec.*", "<rates>"),
-    (r"(ClusterId|HighWatermark): +\S+", r"\1: <its own>"),
+    (r"(ClusterId|LeaderEpoch|HighWatermark): +\S+", r"\1: <its own>"),
     # A Kafka tells where its controller listens.
     (r'"directoryId": "[\w-]{22}"(, "endpoints": \[[^\]]*\])?', '"directoryId": "<id>"'),
     (r"(?m)^(\d+ *)\t[\w-]{22}\t\d+ *\t", r"\1\t<id>\t<end>\t"),
