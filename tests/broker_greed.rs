@@ -10,6 +10,12 @@ use barnabas::wire::messages::describe_configs::{
 use barnabas::wire::messages::describe_producers::{
     DescribeProducersRequest, DescribeProducersResponse, TopicRequest,
 };
+use barnabas::wire::messages::describe_quorum::{
+    DescribeQuorumRequest, DescribeQuorumResponse, request,
+};
+use barnabas::wire::messages::describe_user_scram_credentials::{
+    DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse, UserName,
+};
 use barnabas::wire::messages::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
 use barnabas::wire::uuid::Uuid;
 use broker_support::*;
@@ -124,5 +130,45 @@ fn a_partition_that_is_asked_for_again_and_again_is_told_once() {
     let response: DescribeProducersResponse<'_> = answer.read();
     let partitions = response.topics.iter().next().unwrap().partitions;
     assert_eq!(partitions.iter().map(|row| row.partition_index).collect::<Vec<_>>(), [0, 1]);
+    broker.stop_cleanly();
+}
+
+#[test]
+fn whoever_names_too_many_of_what_is_not_there_is_told_of_none() {
+    let dir = TempDir::new();
+    let broker = Broker::start(dir.path(), &[]);
+    let mut client = broker.client();
+    for (count, is_answered) in [(20_000, true), (20_001, false)] {
+        let names: Vec<String> = (0..count).map(|n| format!("u{n}")).collect();
+        let users: Vec<UserName<'_>> = names.iter().map(|name| UserName { name }).collect();
+        let asked = DescribeUserScramCredentialsRequest { users: Some(Array::from(&users)) };
+        if is_answered {
+            let answer = client.call(0, &asked);
+            let rows = answer.read::<DescribeUserScramCredentialsResponse<'_>>().results;
+            assert_eq!(rows.len(), count);
+            assert!(rows.iter().all(|row| row.error_code == ErrorCode::RESOURCE_NOT_FOUND));
+        } else {
+            client.send(0, &asked);
+            client.assert_closed();
+            broker.logged(&["DescribeUserScramCredentials"]);
+        }
+    }
+    let mut client = broker.client();
+    for (count, is_answered) in [(19_999, true), (20_000, false)] {
+        let partition_index = 0;
+        let partitions = vec![request::PartitionData { partition_index }; count];
+        let partitions = Array::from(&partitions);
+        let topics = [request::TopicData { topic_name: METADATA, partitions }];
+        let asked = DescribeQuorumRequest { topics: Array::from(&topics) };
+        if is_answered {
+            let answer = client.call(2, &asked);
+            let topics = answer.read::<DescribeQuorumResponse<'_>>().topics;
+            assert_eq!(topics.iter().next().unwrap().partitions.len(), count);
+        } else {
+            client.send(2, &asked);
+            client.assert_closed();
+            broker.logged(&["DescribeQuorum"]);
+        }
+    }
     broker.stop_cleanly();
 }

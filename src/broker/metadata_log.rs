@@ -11,6 +11,7 @@ mod existing;
 #[cfg(test)]
 mod life_tests;
 mod quorum_state;
+mod quorum_view;
 #[cfg(test)]
 mod refusal_tests;
 mod replay;
@@ -41,6 +42,7 @@ use crate::wire::quorum_records::{
 };
 use existing::Existing;
 pub use existing::Left;
+pub use quorum_view::QuorumView;
 use replay::Quorum;
 pub use stored_settings::{StoredSettings, stored_settings};
 

@@ -55,7 +55,7 @@ pub use data_dir_error::DataDirError;
 pub use fetch_session::{Session, SessionPartition, Told, TopicKey};
 pub use fetch_sessions::{FetchSessions, SharedSession};
 pub use groups::{Groups, Ran, RunningTopics, Unflushed};
-pub use metadata_log::{StoredSettings, stored_settings};
+pub use metadata_log::{QuorumView, StoredSettings, stored_settings};
 pub use meter::{Answered, Meter, Meters, Tag};
 pub use shared::{
     Endpoint, OffloadClaim, Offloaded, Page, Piece, Shared, Then, WorkerMessage, now_ms,

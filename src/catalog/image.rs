@@ -18,8 +18,9 @@ pub use partition::PartitionImage;
 use kept::Kept;
 
 use crate::wire::metadata_records::{
-    self as records, ClearElrRecord, ConfigRecord, MetadataRecord, PartitionChangeRecord,
-    PartitionRecord, ProducerIdsRecord, RegisterBrokerRecord, RemoveTopicRecord, TopicRecord,
+    self as records, ClearElrRecord, ClientQuotaRecord, ConfigRecord, MetadataRecord,
+    PartitionChangeRecord, PartitionRecord, ProducerIdsRecord, RegisterBrokerRecord,
+    RemoveTopicRecord, TopicRecord, UserScramCredentialRecord,
 };
 use crate::wire::uuid::Uuid;
 
@@ -156,6 +157,16 @@ impl Image {
     /// A broker's registration.
     pub fn broker(&self, id: i32) -> Option<RegisterBrokerRecord<'_>> {
         self.kept.broker(id)
+    }
+
+    /// The quotas, those of one entity beside each other.
+    pub fn quotas(&self) -> impl Iterator<Item = ClientQuotaRecord<'_>> {
+        self.kept.quota_records()
+    }
+
+    /// The SCRAM credentials.
+    pub fn scram_credentials(&self) -> impl Iterator<Item = UserScramCredentialRecord<'_>> {
+        self.kept.scram_credentials()
     }
 
     /// The first producer id that no block holds yet.

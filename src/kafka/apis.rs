@@ -2,10 +2,12 @@
 
 use super::call::Call;
 use super::{
-    alter_configs, create_partitions, create_topics, delete_records, delete_topics,
-    describe_cluster, describe_configs, describe_log_dirs, describe_producers,
-    describe_topic_partitions, elect_leaders, find_coordinator, init_producer_id, list_offsets,
-    list_partition_reassignments, metadata, offset_for_leader_epoch,
+    acls, alter_configs, create_partitions, create_topics, delete_records, delete_topics,
+    describe_client_quotas, describe_cluster, describe_configs, describe_log_dirs,
+    describe_producers, describe_quorum, describe_topic_partitions,
+    describe_user_scram_credentials, elect_leaders, find_coordinator, init_producer_id,
+    list_offsets, list_partition_reassignments, list_transactions, metadata,
+    offset_for_leader_epoch,
 };
 use crate::broker::{Controller, Shared};
 use crate::wire::api::ApiKey;
@@ -79,6 +81,9 @@ pub const SERVED: &[Api] = &[
     offloaded(ApiKey::DeleteRecords, delete_records::handle),
     either(ApiKey::InitProducerId, init_producer_id::handle_quickly, init_producer_id::handle),
     inline(ApiKey::OffsetForLeaderEpoch, offset_for_leader_epoch::handle),
+    inline(ApiKey::DescribeAcls, acls::describe),
+    inline(ApiKey::CreateAcls, acls::create),
+    inline(ApiKey::DeleteAcls, acls::delete),
     inline(ApiKey::DescribeConfigs, describe_configs::handle),
     offloaded(ApiKey::AlterConfigs, alter_configs::handle_replace),
     offloaded(ApiKey::DescribeLogDirs, describe_log_dirs::handle),
@@ -88,8 +93,12 @@ pub const SERVED: &[Api] = &[
     offloaded(ApiKey::IncrementalAlterConfigs, alter_configs::handle_incremental),
     inline(ApiKey::ListPartitionReassignments, list_partition_reassignments::handle),
     service(ApiKey::OffsetDelete),
+    inline(ApiKey::DescribeClientQuotas, describe_client_quotas::handle),
+    inline(ApiKey::DescribeUserScramCredentials, describe_user_scram_credentials::handle),
+    offloaded(ApiKey::DescribeQuorum, describe_quorum::handle),
     inline(ApiKey::DescribeCluster, describe_cluster::handle),
     inline(ApiKey::DescribeProducers, describe_producers::handle),
+    offloaded(ApiKey::ListTransactions, list_transactions::handle),
     service(ApiKey::ConsumerGroupHeartbeat),
     service(ApiKey::ConsumerGroupDescribe),
     inline(ApiKey::DescribeTopicPartitions, describe_topic_partitions::handle),

@@ -9,6 +9,7 @@
 //! connection waits for them (as Kafka executes one request of a connection at a time). Some are
 //! *either*: answered on the worker where nothing needs waiting, else offloaded.
 
+mod acls;
 mod alter_configs;
 mod api_versions;
 pub mod apis;
@@ -18,11 +19,14 @@ mod create_partitions;
 mod create_topics;
 mod delete_records;
 mod delete_topics;
+mod describe_client_quotas;
 mod describe_cluster;
 mod describe_configs;
 mod describe_log_dirs;
 mod describe_producers;
+mod describe_quorum;
 mod describe_topic_partitions;
+mod describe_user_scram_credentials;
 mod elect_leaders;
 mod fetch;
 mod find_coordinator;
@@ -30,6 +34,7 @@ mod groups;
 mod init_producer_id;
 mod list_offsets;
 mod list_partition_reassignments;
+mod list_transactions;
 mod metadata;
 mod offload;
 mod offset_for_leader_epoch;

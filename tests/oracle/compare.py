@@ -80,6 +80,13 @@ ALLOWED = [
     Allowed("DescribeLogDirs", "results.logDir", RENAMED, "each broker has its own folder", kind="log dir"),
     Allowed("DescribeLogDirs", "results.totalBytes", SIGN, "the volume's size, which others fill too"),
     Allowed("DescribeLogDirs", "results.usableBytes", SIGN, "the volume's free space, which others use too"),
+    # The metadata quorum.
+    Allowed("DescribeQuorum", "*irectoryId", RENAMED, "directory ids are random", kind="directory id"),
+    Allowed("DescribeQuorum", "*leaderEpoch", SIGN, "Kafka elects itself anew when it was held up"),
+    Allowed("DescribeQuorum", "*highWatermark", SIGN, "Kafka writes a record every half second"),
+    Allowed("DescribeQuorum", "*logEndOffset", SIGN, "Kafka writes a record every half second"),
+    Allowed("DescribeQuorum", "*Timestamp", SIGN, "the broker's clock"),
+    Allowed("DescribeQuorum", "nodes.listeners", IGNORED, "Barnabas opens no listener for its controller"),
     # Orders that are not promised.
     _unordered("Metadata", "topics", "name|topicId"),
     _unordered("Metadata", "topics.partitions", "partitionIndex"),
@@ -123,6 +130,8 @@ ALLOWED = [
     _unordered("ConsumerGroupHeartbeat", "assignment.topicPartitions.partitions"),
     _unordered("owned", "topicPartitions", "topicId"),
     _unordered("owned", "topicPartitions.partitions"),
+    _unordered("DescribeUserScramCredentials", "results", "user"),
+    _unordered("ListTransactions", "unknownStateFilters"),
     _unordered("ApiVersions", "supportedFeatures", "name"),
     _unordered("ApiVersions", "finalizedFeatures", "name"),
     Allowed("Produce", "*errorCode", IGNORED, "Kafka's size arithmetic overflows", step="length 2^31-1*"),

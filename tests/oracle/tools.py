@@ -72,6 +72,11 @@ _RULES = [
     (r'"logDir":"[^"]*"', '"logDir":"<dir>"'),
     (r"CreateTime:\d{13}", "CreateTime:<time>"),
     (r"\d+\.\d+ records/sec.*", "<rates>"),
+    (r"(ClusterId|LeaderEpoch|HighWatermark): +\S+", r"\1: <its own>"),
+    # A Kafka tells where its controller listens.
+    (r'"directoryId": "[\w-]{22}"(, "endpoints": \[[^\]]*\])?', '"directoryId": "<id>"'),
+    (r"(?m)^(\d+ *)\t[\w-]{22}\t\d+ *\t", r"\1\t<id>\t<end>\t"),
+    (r"\t(\d{13}|\d+ ms ago) *(?=\t)", r"\t<time>"),
     (r"\((org|kafka|java)\.[\w.$]+\)", "<class>"),
     (r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+\]", "<time>"),
     (r"\tat .*\n", ""),

@@ -109,7 +109,7 @@ fn of_field(field: &schema::Field, parent: Versions) -> Field {
     let versions = clip(field.versions, parent);
     let ty = of_type(&field.ty, versions);
     Field {
-        name: field.name.to_owned(),
+        name: field.name.trim_start_matches("r#").to_owned(),
         versions,
         nullable: clip(field.nullable, versions),
         tag: field.tag,

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use super::ReplayError;
 use crate::wire::metadata_records::{
     BrokerRegistrationChangeRecord, ClientQuotaRecord, MetadataRecord, RegisterBrokerRecord,
+    UserScramCredentialRecord,
 };
 use crate::wire::uuid::Uuid;
 
@@ -84,6 +85,22 @@ impl Kept {
     /// Quotas: what comes between configs and producer ids.
     pub(super) fn quotas(&self) -> impl Iterator<Item = MetadataRecord<'_>> {
         decoded(self.quotas.values())
+    }
+
+    /// The quotas themselves, those of one entity beside each other.
+    pub(super) fn quota_records(&self) -> impl Iterator<Item = ClientQuotaRecord<'_>> {
+        self.quotas().filter_map(|record| match record {
+            MetadataRecord::ClientQuotaRecord(quota) => Some(quota),
+            _ => None,
+        })
+    }
+
+    /// The SCRAM credentials.
+    pub(super) fn scram_credentials(&self) -> impl Iterator<Item = UserScramCredentialRecord<'_>> {
+        decoded(self.credentials.values()).filter_map(|record| match record {
+            MetadataRecord::UserScramCredentialRecord(credential) => Some(credential),
+            _ => None,
+        })
     }
 
     /// What comes last.

@@ -39,6 +39,7 @@ mod timers;
 mod world;
 
 pub use any_group::Kind;
+pub use consumer::is_regular_expression;
 pub use effects::{
     AppendOutcome, Effects, JoinMember, JoinReply, LeaveReply, LeftMember, Record, Reply,
     SyncReply, Token,

@@ -56,6 +56,8 @@ pub enum Reason {
     UnknownRecordType(u32),
     /// A metadata record in a frame of another version.
     UnknownFrameVersion(u32),
+    /// 0 where it stands for a value that the sender does not know itself.
+    Unknown,
 }
 
 impl DecodeError {
@@ -108,6 +110,9 @@ impl fmt::Display for Reason {
             Reason::UnknownRecordType(t) => write!(f, "there is no metadata record of type {t}"),
             Reason::UnknownFrameVersion(v) => {
                 write!(f, "a metadata record in a frame of version {v}, not 1")
+            }
+            Reason::Unknown => {
+                f.write_str("0 means unknown, and what is unknown cannot be asked for")
             }
         }
     }

@@ -22,17 +22,20 @@ import org.apache.kafka.common.utils.Exit;
  * Between two runs everything that a tool may have left behind is put back.
  */
 public final class Tools {
-    private static final Map<String, String> MAINS = Map.of(
-        "kafka-topics", "org.apache.kafka.tools.TopicCommand",
-        "kafka-configs", "kafka.admin.ConfigCommand",
-        "kafka-console-producer", "org.apache.kafka.tools.ConsoleProducer",
-        "kafka-console-consumer", "org.apache.kafka.tools.consumer.ConsoleConsumer",
-        "kafka-consumer-groups", "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
-        "kafka-get-offsets", "org.apache.kafka.tools.GetOffsetShell",
-        "kafka-delete-records", "org.apache.kafka.tools.DeleteRecordsCommand",
-        "kafka-broker-api-versions", "org.apache.kafka.tools.BrokerApiVersionsCommand",
-        "kafka-log-dirs", "org.apache.kafka.tools.LogDirsCommand",
-        "kafka-producer-perf-test", "org.apache.kafka.tools.ProducerPerformance");
+    private static final Map<String, String> MAINS = Map.ofEntries(
+        Map.entry("kafka-topics", "org.apache.kafka.tools.TopicCommand"),
+        Map.entry("kafka-configs", "kafka.admin.ConfigCommand"),
+        Map.entry("kafka-console-producer", "org.apache.kafka.tools.ConsoleProducer"),
+        Map.entry("kafka-console-consumer", "org.apache.kafka.tools.consumer.ConsoleConsumer"),
+        Map.entry("kafka-consumer-groups", "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"),
+        Map.entry("kafka-get-offsets", "org.apache.kafka.tools.GetOffsetShell"),
+        Map.entry("kafka-delete-records", "org.apache.kafka.tools.DeleteRecordsCommand"),
+        Map.entry("kafka-broker-api-versions", "org.apache.kafka.tools.BrokerApiVersionsCommand"),
+        Map.entry("kafka-log-dirs", "org.apache.kafka.tools.LogDirsCommand"),
+        Map.entry("kafka-producer-perf-test", "org.apache.kafka.tools.ProducerPerformance"),
+        Map.entry("kafka-acls", "org.apache.kafka.tools.AclCommand"),
+        Map.entry("kafka-metadata-quorum", "org.apache.kafka.tools.MetadataQuorumCommand"),
+        Map.entry("kafka-transactions", "org.apache.kafka.tools.TransactionsCommand"));
 
     private static final PrintStream OUT = System.out;
     private static final PrintStream ERR = System.err;

@@ -43,6 +43,7 @@ pub use group::{Consumer, State};
 pub use lookup::{Found, Lookup};
 pub use member::{ClassicSide, Member, MemberState, Owned};
 pub(super) use plan::{Plan, planned};
+pub use regex::is_regular_expression;
 pub(super) use replay::replay;
 pub use reply::{ConsumerReply, Refusal};
 pub use wishes::Resolved;

@@ -57,6 +57,11 @@ pub(super) fn check(pattern: &str) -> Result<(), Refusal> {
     })
 }
 
+/// Whether Kafka's RE2/J would take this for a regular expression.
+pub fn is_regular_expression(pattern: &str) -> bool {
+    compile(pattern).is_ok()
+}
+
 /// The topics that each of some expressions stands for now; `None` if it was given up.
 pub(super) fn resolve(
     patterns: &[Arc<str>],
