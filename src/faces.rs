@@ -78,6 +78,7 @@ impl Service for Faces {
         match (message, &mut self.http) {
             (WorkerMessage::Page(page), Some(http)) => http.answered(cx, page),
             (WorkerMessage::Piece(piece), Some(http)) => http.piece(cx, piece),
+            (WorkerMessage::Part(key), Some(http)) => http.part(cx, key),
             (message, _) => self.kafka.message(cx, message),
         }
         self.wake_others(cx);

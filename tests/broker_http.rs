@@ -273,26 +273,6 @@ fn whoever_is_too_slow_is_told_to_go() {
 }
 
 #[test]
-fn there_is_a_limit_on_connections() {
-    let dir = TempDir::new();
-    let (broker, address) = start_pages(dir.path(), &[]);
-    let request = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    let mut kept: Vec<TcpStream> = (0..256).map(|_| connect(address)).collect();
-    for stream in &mut kept {
-        stream.write_all(request).unwrap();
-        assert_eq!(answer(stream, false).0, 200);
-    }
-    let mut one_more = connect(address);
-    one_more.write_all(request).unwrap();
-    assert_eq!(answer(&mut one_more, false).0, 503);
-    assert_eq!(one_more.read(&mut [0]).unwrap(), 0);
-    kept.iter_mut().for_each(|stream| stream.write_all(request).unwrap());
-    assert!(kept.iter_mut().all(|stream| answer(stream, false).0 == 200));
-    broker.client().api_versions();
-    broker.stop_cleanly();
-}
-
-#[test]
 fn who_finds_the_desk_full_is_told_so() {
     let dir = TempDir::new();
     let (broker, address) = start_pages(dir.path(), &[]);

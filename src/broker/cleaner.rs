@@ -49,6 +49,8 @@ struct State {
     cleaning: HashSet<Key>,
     /// Partitions that cannot be cleaned before the next start.
     uncleanable: HashSet<Key>,
+    /// What was said of why nothing is compacted.
+    told: Option<String>,
     /// Partitions whose cleaning failed since the last look.
     postponed: HashSet<Key>,
 }
@@ -121,6 +123,18 @@ impl Shared {
         if state.running == 0 {
             self.start_thread(&mut state);
         }
+    }
+
+    /// Says once for which setting nothing is compacted, where there is one.
+    pub(super) fn tell_idle_cleaner(&self) {
+        let why = self.config().idle_cleaner();
+        let mut state = self.chores.cleaner.lock();
+        if let Some(why) = why.as_ref().filter(|_| state.told != why) {
+            ::log::warn!(
+                "nothing is compacted while {why}: logs of topics with cleanup.policy=compact only grow"
+            );
+        }
+        state.told = why;
     }
 
     fn start_thread(self: &Arc<Self>, state: &mut State) {

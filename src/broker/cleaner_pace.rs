@@ -28,7 +28,8 @@ struct Window {
 impl Budget {
     /// Waits until `bytes` more may be read or written at `rate` bytes per second.
     pub(super) fn spend(&self, bytes: u64, rate: f64, is_stopping: impl Fn() -> bool) {
-        if rate >= f64::MAX {
+        // Kafka's throttle waits for less than no time then, or not at all.
+        if rate >= f64::MAX || rate.is_nan() || rate.is_sign_negative() {
             return;
         }
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
@@ -87,7 +88,9 @@ mod tests {
     #[test]
     fn without_a_rate_nothing_waits_and_a_stop_ends_the_wait() {
         let budget = Budget::default();
-        budget.spend(u64::MAX, f64::MAX, || panic!("nobody asks"));
+        for none in [f64::MAX, f64::INFINITY, f64::NAN, -5.0, f64::NEG_INFINITY] {
+            budget.spend(u64::MAX, none, || panic!("nobody asks"));
+        }
         budget.spend(u64::MAX, 1.0, || true);
     }
 

@@ -47,6 +47,7 @@ impl Shared {
     /// (`LogManager.checkpointLogRecoveryOffsets` and its like). Where nothing changes nothing is
     /// written.
     pub(super) fn watch_changes(self: &Arc<Self>) {
+        self.tell_idle_cleaner();
         let shared = Arc::downgrade(self);
         self.keepers.janitor.on_change(move |change| {
             if let Some(shared) = shared.upgrade() {

@@ -18,6 +18,7 @@ impl Shared {
     pub(crate) fn apply_dynamic_config(&self) {
         let effective = Arc::new(dynamic(&self.image(), &self.static_config));
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = effective;
+        self.tell_idle_cleaner();
         for topic in self.topics.all() {
             topic.set_config(Arc::new(self.resolve(&topic.name)));
             let expiration = i64::from(self.config().producer_id_expiration_ms());

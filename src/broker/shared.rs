@@ -44,6 +44,8 @@ pub enum WorkerMessage {
     Page(Page),
     /// A part of an answer that goes on.
     Piece(Piece),
+    /// Another connection needs the place of this one of HTTP's.
+    Part(u64),
     /// Who is connected to it.
     Clients(WhoIsThere),
     /// Whether the worker lives; it says so by adding one.

@@ -6,14 +6,13 @@
 
 use std::collections::BTreeMap;
 
-use super::cross;
-use super::http;
 use super::listeners::{self, Endpoint, Endpoints};
 use super::scalar::Scalar;
 use super::setting::Setting;
 use super::table;
 use super::topic::TopicConfig;
 use super::value::{self, InvalidConfig, Value};
+use super::{cross, http};
 
 /// Where a value comes from. The numbers are DescribeConfigs' `config_source`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,6 +149,7 @@ impl Config {
         let typed = Typed::read(&layers)?;
         let topics = TopicConfig::inherit(&|name| layers.value(name))?;
         cross::check_broker(&topics)?;
+        cross::check_cleaner(typed.log_cleaner_threads, typed.log_cleaner_dedupe_buffer_size)?;
         cross::check_groups(&|name| layers.value(name))?;
         cross::check_memory(typed.queued_max_request_bytes, typed.socket_request_max_bytes)?;
         let is_set = |name: &str| layers.text(name).is_some();

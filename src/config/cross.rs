@@ -67,6 +67,21 @@ pub(super) fn check_broker(topics: &TopicConfig) -> Result<(), InvalidConfig> {
     Ok(())
 }
 
+/// Each thread that compacts needs memory for its keys. Kafka divides by their number to see that, so it does
+/// not start without any.
+pub(super) fn check_cleaner(threads: i32, memory: i64) -> Result<(), InvalidConfig> {
+    const THREADS: &str = "log.cleaner.threads";
+    const MEMORY: &str = "log.cleaner.dedupe.buffer.size";
+    if threads < 1 {
+        return Err(InvalidConfig::because(THREADS, format!("{THREADS} must be at least 1")));
+    }
+    if memory / i64::from(threads) > 1 << 20 {
+        return Ok(());
+    }
+    let message = format!("requirement failed: {MEMORY} must be at least 1MB per cleaner thread.");
+    Err(InvalidConfig::because(MEMORY, message))
+}
+
 /// What holds between the settings of groups (Kafka's `GroupCoordinatorConfig` and `KafkaConfig`).
 pub(super) fn check_groups(value: &dyn Fn(&str) -> Option<Value>) -> Result<(), InvalidConfig> {
     let number = |name: &str| value(name).and_then(|value| value.as_i64());
@@ -140,6 +155,20 @@ mod tests {
             check_topic(&config).unwrap_err().message,
             "conflict topic config setting min.compaction.lag.ms (10) > max.compaction.lag.ms (5)"
         );
+    }
+
+    #[test]
+    fn each_thread_that_compacts_needs_its_memory() {
+        assert_eq!(check_cleaner(1, (1 << 20) + 1), Ok(()));
+        assert_eq!(check_cleaner(127, 128 << 20), Ok(()));
+        for (threads, memory) in
+            [(1, 1), (1, 1 << 20), (1, -1), (128, 128 << 20), (1000, 128 << 20)]
+        {
+            let refusal = check_cleaner(threads, memory).unwrap_err();
+            assert_eq!(refusal.key, "log.cleaner.dedupe.buffer.size", "{threads} {memory}");
+            assert!(refusal.message.ends_with("must be at least 1MB per cleaner thread."));
+        }
+        assert_eq!(check_cleaner(0, 1).unwrap_err().key, "log.cleaner.threads");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Which changes of a running broker's settings are allowed, in Kafka's words.
 //!
-//! From `DynamicBrokerConfig.validateConfigs`. Beyond it, what Barnabas does not do is refused here as it is at
+//! From `DynamicBrokerConfig.validateConfigs`, `DynamicThreadPool` and `LogCleaner.validateReconfiguration`. Beyond it, what Barnabas does not do is refused here as it is at
 //! start, and so is what it cannot change without a restart. Names that nobody knows are accepted, as Kafka
 //! accepts them. Pure.
 
@@ -28,6 +28,16 @@ const PER_LISTENER: &[&str] = &[
 /// What Kafka can change in a running broker and Barnabas cannot.
 const AT_START_ONLY: &[&str] =
     &["listener.security.protocol.map", "listeners", "max.connections", "max.connections.per.ip"];
+
+/// Numbers of threads that Kafka changes in steps. Of several that are wrong it names the first here.
+const THREADS: [&str; 4] = [
+    "num.recovery.threads.per.data.dir",
+    "num.io.threads",
+    "background.threads",
+    "num.replica.fetchers",
+];
+
+const CLEANER_THREADS: &str = "log.cleaner.threads";
 
 /// Checks `target`, all the dynamic values that a broker is to have after a change: the cluster's
 /// defaults if `cluster_wide`, else this broker's own.
@@ -62,7 +72,41 @@ pub fn check_dynamic_broker(
     for (name, text) in target {
         ensure_supported(name, text, config)?;
     }
-    contradictions(target, config, cluster_wide)
+    thread_counts(&contradictions(target, config, cluster_wide)?, config)
+}
+
+/// Threads come and go while the broker runs: half as many or twice as many at once, and no more.
+fn thread_counts(target: &Config, config: &Config) -> Result<(), InvalidConfig> {
+    for name in THREADS {
+        let (Some(count), Some(now)) = (target.number(name), config.number(name)) else { continue };
+        let failed = format!("Dynamic thread count update validation failed for {name}={count}");
+        if count < now / 2 {
+            let why = format!("{failed}, value should be at least half the current value {now}");
+            return Err(refused(name, &why));
+        }
+        if count > now * 2 {
+            let why = format!(
+                "{failed}, value should not be greater than double the current value {now}"
+            );
+            return Err(refused(name, &why));
+        }
+    }
+    let (count, now) = (target.log_cleaner_threads(), config.log_cleaner_threads());
+    let change = match count {
+        _ if !config.log_cleaner_enable() => return Ok(()),
+        _ if count < now / 2 => "reduced to less than half",
+        _ if i64::from(count) > i64::from(now) * 2 => "increased to more than double",
+        _ => return Ok(()),
+    };
+    let why = format!("Log cleaner threads cannot be {change} the current value {now}");
+    Err(refused(CLEANER_THREADS, &why))
+}
+
+/// Kafka takes the reason for a value and the fact for a name.
+fn refused(name: &str, why: &str) -> InvalidConfig {
+    let why = format!("org.apache.kafka.common.config.ConfigException: {why}");
+    let message = format!("Invalid value {why} for configuration Invalid dynamic configuration");
+    InvalidConfig::because(name, message)
 }
 
 fn none_of<'n>(message: &str, names: impl Iterator<Item = &'n str>) -> Result<(), InvalidConfig> {
@@ -104,11 +148,15 @@ fn contradictions(
     target: &BTreeMap<String, String>,
     config: &Config,
     cluster_wide: bool,
-) -> Result<(), InvalidConfig> {
+) -> Result<Config, InvalidConfig> {
     let layers = config.layers();
     let (cluster, node) =
         if cluster_wide { (target, &layers.node) } else { (&layers.cluster, target) };
-    config.try_dynamic(cluster.clone(), node.clone()).map(|_| ())
+    config.try_dynamic(cluster.clone(), node.clone()).map_err(|why| match why.key.as_str() {
+        // All that Kafka says of no threads.
+        CLEANER_THREADS => InvalidConfig::because(CLEANER_THREADS, "/ by zero".to_owned()),
+        _ => why,
+    })
 }
 
 #[cfg(test)]
@@ -172,6 +220,81 @@ mod tests {
             let error = check(&[pair], false).unwrap_err();
             assert!(error.contains("not supported yet"), "{error}");
         }
+    }
+
+    fn refusal(why: &str) -> Result<(), String> {
+        Err(format!(
+            "Invalid value org.apache.kafka.common.config.ConfigException: {why} for configuration \
+             Invalid dynamic configuration"
+        ))
+    }
+
+    #[test]
+    fn threads_are_halved_or_doubled_at_most() {
+        let failed = |name: &str, count: i32, why: &str| {
+            refusal(&format!(
+                "Dynamic thread count update validation failed for {name}={count}, {why}"
+            ))
+        };
+        for cluster_wide in [false, true] {
+            let set = |name: &str, text: &str| check(&[(name, text)], cluster_wide);
+            assert_eq!(set("log.cleaner.threads", "0"), Err("/ by zero".into()));
+            assert_eq!(set("log.cleaner.threads", "2"), Ok(()));
+            let double =
+                "Log cleaner threads cannot be increased to more than double the current value 1";
+            assert_eq!(set("log.cleaner.threads", "3"), refusal(double));
+            for (name, least, most) in
+                [("background.threads", 5, 20), ("num.io.threads", 4, 16), (RECOVERY, 1, 4)]
+            {
+                for good in [least, most] {
+                    assert_eq!(set(name, &good.to_string()), Ok(()), "{name}={good}");
+                }
+                let now = most / 2;
+                let why =
+                    format!("value should not be greater than double the current value {now}");
+                assert_eq!(set(name, &(most + 1).to_string()), failed(name, most + 1, &why));
+                if least > 1 {
+                    let why = format!("value should be at least half the current value {now}");
+                    assert_eq!(set(name, &(least - 1).to_string()), failed(name, least - 1, &why));
+                }
+            }
+        }
+    }
+
+    const RECOVERY: &str = "num.recovery.threads.per.data.dir";
+
+    /// What counts is how many this broker has now, whoever says so.
+    #[test]
+    fn threads_are_compared_with_what_is_in_force() {
+        let map =
+            |text: &str| BTreeMap::from([("log.cleaner.threads".to_owned(), text.to_owned())]);
+        let config = Config::default().try_dynamic(map("2"), map("4")).unwrap();
+        let set = |text, cluster_wide| {
+            check_dynamic_broker(&map(text), &config, cluster_wide).map_err(|why| why.message)
+        };
+        assert_eq!((set("1", true), set("9", true)), (Ok(()), Ok(())));
+        assert_eq!((set("2", false), set("8", false)), (Ok(()), Ok(())));
+        let less = "Log cleaner threads cannot be reduced to less than half the current value 4";
+        assert_eq!(set("1", false), refusal(less));
+        let config = Config::default().try_dynamic(map("2"), map("8")).unwrap();
+        let none = check_dynamic_broker(&BTreeMap::new(), &config, false);
+        assert_eq!(
+            none.map_err(|why| why.message),
+            refusal("Log cleaner threads cannot be reduced to less than half the current value 8")
+        );
+    }
+
+    #[test]
+    fn memory_is_for_each_thread_that_compacts() {
+        let message = "requirement failed: log.cleaner.dedupe.buffer.size must be at least 1MB per cleaner thread.";
+        for (name, text) in [
+            ("log.cleaner.dedupe.buffer.size", "1"),
+            ("log.cleaner.dedupe.buffer.size", "1048576"),
+            ("log.cleaner.threads", "1000"),
+        ] {
+            assert_eq!(check(&[(name, text)], true), Err(message.into()), "{name}={text}");
+        }
+        assert_eq!(check(&[("log.cleaner.dedupe.buffer.size", "1048577")], true), Ok(()));
     }
 
     /// What the broker puts in force itself when it changes, or reads with the next start.

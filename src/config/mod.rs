@@ -6,6 +6,7 @@
 
 mod broker;
 mod check;
+mod compaction;
 mod cross;
 mod describe;
 mod dynamic;

@@ -7,6 +7,7 @@
 
 use super::api::{self, Made};
 use super::guard::Guard;
+use super::places::Places;
 use super::problem::{self, Problem};
 use super::response::Response;
 use super::route::Route;
@@ -51,7 +52,7 @@ pub struct Http {
     pub(super) shared: Arc<Shared>,
     pub(super) facts: Facts,
     pub(super) guard: Guard,
-    pub(super) connections: AtomicUsize,
+    pub(super) places: Places,
     /// How long who is too slow is waited for.
     pub(super) patience: Duration,
     /// Bytes of pages that were made and that nobody has taken, as far as is known.
@@ -75,7 +76,7 @@ impl Http {
             shared,
             facts,
             guard,
-            connections: AtomicUsize::new(0),
+            places: Places::new(),
             patience,
             held: Arc::default(),
             stops: Arc::default(),

@@ -18,7 +18,8 @@
 //!
 //! Everything has a limit: a head [`MAX_HEAD`] bytes and [`MAX_HEADERS`] fields, a body [`MAX_BODY`] bytes, a
 //! line of a chunk [`MAX_LINE`]; one request at a time of each connection at the desk, those behind it wait; open
-//! answers and unsent bytes as with Kafka; [`MAX_CONNECTIONS`] connections, [`MAX_JOBS`] pages that wait,
+//! answers and unsent bytes as with Kafka; [`MAX_CONNECTIONS`] connections ([`places`]), [`MAX_TAILS`] and
+//! [`MAX_WAITS`] answers under way, [`MAX_JOBS`] pages that wait,
 //! [`MAX_PAGE`] bytes each, [`MAX_HELD`] bytes that were made and not taken; `barnabas.http.timeout.ms` for a request to come whole, and for a connection without
 //! one. The console ([`console`]) is files that are part of the binary. An answer that goes on ([`tail`]) is read in pieces. It must never change anything for a browser that was sent by another page.
 
@@ -30,6 +31,7 @@ mod desk;
 mod guard;
 mod head;
 mod healthcheck;
+mod places;
 mod problem;
 mod query;
 mod response;
@@ -60,8 +62,12 @@ pub const MAX_HEADERS: usize = 64;
 pub const MAX_BODY: usize = 1 << 20;
 /// Bytes of the line before a chunk.
 pub const MAX_LINE: usize = 256;
-/// HTTP connections at once.
+/// HTTP connections at once; one more takes the place of one that waits for a request.
 pub const MAX_CONNECTIONS: usize = 256;
+/// Answers that go on.
+pub const MAX_TAILS: usize = MAX_CONNECTIONS / 4 * 3;
+/// Answers that go on, or wait for the desk or the disk. The rest of the places is for who asks how the broker is.
+pub const MAX_WAITS: usize = MAX_CONNECTIONS / 16 * 15;
 /// Pages that wait to be made.
 pub const MAX_JOBS: usize = 64;
 /// Bytes of pages that nobody has taken yet, beyond which no more are made.

@@ -116,6 +116,8 @@ pub(super) const BODY_TOO_LARGE: Problem = Problem::new(413, "The request's body
 pub(super) const BAD_CHUNK: Problem = Problem::bad("The body's chunks cannot be read");
 pub(super) const TOO_SLOW: Problem = Problem::new(408, "The request took too long to arrive");
 pub(super) const TOO_MANY: Problem = Problem::new(503, "Too many HTTP connections are open");
+pub(super) const TOO_MANY_TAILS: Problem =
+    Problem::new(503, "Too many answers go on already: end one that nobody reads");
 pub(super) const BUSY: Problem = Problem::new(503, "Too many requests wait to be answered");
 pub(super) const STOPPING: Problem = Problem::new(503, "The broker stops");
 pub(super) const NOT_FOUND: Problem = Problem::new(404, "Not found");

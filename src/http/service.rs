@@ -6,8 +6,8 @@ use super::response::{CONTINUE, Manner, Response};
 use super::route::Route;
 use super::session::{Progress, Session, Taken};
 use super::tail::Tail;
-use super::{MAX_CONNECTIONS, api, problem};
-use crate::broker::{Page, Unflushed};
+use super::{api, problem};
+use crate::broker::{Page, Unflushed, WorkerMessage};
 use crate::log::FlushTicket;
 use crate::net::{ConnId, Context, Flow, Framing, Part, Slot, TimerId};
 use std::collections::HashMap;
@@ -70,12 +70,16 @@ impl HttpService {
 
     /// A connection was accepted.
     pub fn open(&mut self, cx: &mut Context<'_>, conn: ConnId) -> Session {
-        let key = self.key();
-        let is_refused = self.http.connections.fetch_add(1, Ordering::Relaxed) >= MAX_CONNECTIONS;
-        if is_refused {
-            self.http.connections.fetch_sub(1, Ordering::Relaxed);
+        let (key, places) = (self.key(), &self.http.places);
+        let admission = places.admit(self.worker, key, places.time(cx.now()));
+        for other in admission.parting.into_iter().flatten() {
+            match other.worker == self.worker {
+                true => self.part(cx, other.key),
+                // Lost, it goes when it has waited long enough.
+                false => self.http.shared.tell(other.worker, WorkerMessage::Part(other.key)),
+            }
         }
-        let session = Session::watched_as(key, is_refused);
+        let session = Session::watched_as(key, admission.place);
         let timer = cx.set_timer(cx.now() + self.http.patience, key);
         let (progress, requests) = (session.progress.clone(), 0);
         let watched =
@@ -89,8 +93,49 @@ impl HttpService {
         session.framing(input)
     }
 
+    /// Another connection needs this one's place.
+    pub fn part(&mut self, cx: &mut Context<'_>, key: u64) {
+        let Some(watched) = self.watched.get(&key) else { return };
+        let (conn, Progress { place, has_begun, .. }) = (watched.conn, &*watched.progress);
+        if place.is_cut() {
+            self.http.places.release(place);
+            return cx.give_up(conn, "others need its place, and its reader is too slow");
+        }
+        if !place.is_leaving() {
+            return; // Its request has come.
+        }
+        if has_begun.get()
+            && let Some(slot) = cx.open_slot(conn)
+        {
+            let bytes = problem::TOO_MANY.response().write(Manner::LAST, now_seconds());
+            cx.reply(slot, &[Part::Bytes(&bytes)]);
+        }
+        if cx.unsent(conn) == 0 {
+            self.http.places.release(place);
+        }
+        cx.end(conn, "another one needs its place");
+    }
+
     /// One frame.
     pub fn request(
+        &mut self,
+        cx: &mut Context<'_>,
+        session: &mut Session,
+        slot: Slot,
+        frame: &[u8],
+    ) -> Flow {
+        session.progress.place.is_busy();
+        let flow = self.serve(cx, session, slot, frame);
+        let now = self.http.places.time(cx.now());
+        match flow {
+            Flow::Next => session.progress.place.waits(now),
+            Flow::Hold => {}
+            Flow::Close(_) | Flow::End(_) => session.progress.place.leaves(now),
+        }
+        flow
+    }
+
+    fn serve(
         &mut self,
         cx: &mut Context<'_>,
         session: &mut Session,
@@ -119,12 +164,17 @@ impl HttpService {
             return self.follow(cx, session, slot, request);
         }
         let manner = request.manner;
+        // Who asks how the broker is is not told that others wait.
+        let under_way = self.http.places.under_way(false);
+        if under_way.is_none() && !request.route.is_quick() {
+            return busy(cx, slot, manner);
+        }
         self.release_taken(cx);
         let is_gone = session.is_gone.clone();
         if !self.http.ask(Job::Page { request, worker: self.worker, slot, is_gone }) {
             return busy(cx, slot, manner);
         }
-        session.progress.waits.set(true);
+        session.progress.holds(under_way);
         Flow::Hold
     }
 
@@ -177,17 +227,28 @@ impl HttpService {
             return;
         };
         watched.held += size;
-        watched.progress.waits.set(false);
+        watched.progress.is_answered();
+        let now = self.http.places.time(cx.now());
         match keep_alive {
-            true => cx.resume(conn),
-            false => cx.end(conn, "its last answer is given"),
+            true => {
+                watched.progress.place.waits(now);
+                cx.resume(conn);
+            }
+            false => {
+                watched.progress.place.leaves(now);
+                cx.end(conn, "its last answer is given");
+            }
         }
     }
 
     /// What a connection has waited for is there.
-    pub(super) fn waits_no_more(&mut self, conn: ConnId) {
-        if let Some(watched) = self.watched.values().find(|watched| watched.conn == conn) {
-            watched.progress.waits.set(false);
+    pub(super) fn waits_no_more(&mut self, cx: &Context<'_>, key: u64, keep_alive: bool) {
+        let now = self.http.places.time(cx.now());
+        let Some(Watched { progress, .. }) = self.watched.get(&key) else { return };
+        progress.is_answered();
+        match keep_alive {
+            true => progress.place.waits(now),
+            false => progress.place.leaves(now),
         }
     }
 
@@ -243,6 +304,7 @@ impl HttpService {
             return;
         }
         let conn = watched.conn;
+        progress.place.leaves(self.http.places.time(cx.now()));
         if has_begun && let Some(slot) = cx.open_slot(conn) {
             let bytes = problem::TOO_SLOW.response().write(Manner::LAST, now_seconds());
             cx.reply(slot, &[Part::Bytes(&bytes)]);
@@ -252,9 +314,7 @@ impl HttpService {
 
     /// The connection is gone.
     pub fn closed(&mut self, cx: &mut Context<'_>, session: &Session) {
-        if !session.is_refused {
-            self.http.connections.fetch_sub(1, Ordering::Relaxed);
-        }
+        self.http.places.release(&session.progress.place);
         session.is_gone.store(true, Ordering::Relaxed);
         self.forget_tail(session.key);
         if let Some(watched) = self.watched.remove(&session.key) {
@@ -269,7 +329,12 @@ pub(super) fn busy(cx: &mut Context<'_>, slot: Slot, manner: Manner) -> Flow {
     answer(cx, slot, &problem::BUSY.response(), manner)
 }
 
-fn answer(cx: &mut Context<'_>, slot: Slot, response: &Response, manner: Manner) -> Flow {
+pub(super) fn answer(
+    cx: &mut Context<'_>,
+    slot: Slot,
+    response: &Response,
+    manner: Manner,
+) -> Flow {
     cx.reply(slot, &[Part::Bytes(&response.write(manner, now_seconds()))]);
     match manner.keep_alive {
         true => Flow::Next,

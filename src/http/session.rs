@@ -7,6 +7,7 @@
 use super::chunks::Chunks;
 use super::guard::{self, Guard};
 use super::head::{Body, Head, Method};
+use super::places::{Place, UnderWay};
 use super::problem::{self, Problem};
 use super::response::{Manner, Response};
 use super::route::Route;
@@ -42,6 +43,24 @@ pub(super) struct Progress {
     pub(super) has_begun: Cell<bool>,
     /// One is at the desk.
     pub(super) waits: Cell<bool>,
+    /// What that one takes of what may be under way, where it is counted.
+    pub(super) under_way: RefCell<Option<UnderWay>>,
+    /// Its place among all connections.
+    pub(super) place: Arc<Place>,
+}
+
+impl Progress {
+    /// One is at the desk now.
+    pub(super) fn holds(&self, under_way: Option<UnderWay>) {
+        self.waits.set(true);
+        *self.under_way.borrow_mut() = under_way;
+    }
+
+    /// It is answered.
+    pub(super) fn is_answered(&self) {
+        self.waits.set(false);
+        drop(self.under_way.take());
+    }
 }
 
 /// A request that is to be answered with a page.
@@ -68,8 +87,10 @@ pub enum Taken {
 
 impl Session {
     /// A connection that is known to its timer by `key`.
-    pub(super) fn watched_as(key: u64, is_refused: bool) -> Session {
-        Session { key, is_refused, ..Session::default() }
+    pub(super) fn watched_as(key: u64, place: Option<Arc<Place>>) -> Session {
+        let is_refused = place.is_none();
+        let progress = Progress { place: place.unwrap_or_default(), ..Progress::default() };
+        Session { key, is_refused, progress: Rc::new(progress), ..Session::default() }
     }
 
     /// Where the first frame ends; see [`crate::net::Service::framing`].

@@ -8,7 +8,8 @@
 
 use super::api::Follow;
 use super::desk::Job;
-use super::service::HttpService;
+use super::problem::TOO_MANY_TAILS;
+use super::service::{HttpService, answer, busy};
 use super::session::{Request, Session};
 use crate::broker::{Piece, Then};
 use crate::catalog::{Partition, Waiter, WaiterKey};
@@ -56,12 +57,15 @@ impl HttpService {
         request: Request,
     ) -> Flow {
         let (manner, key) = (request.manner, session.key);
+        let Some(under_way) = self.http.places.under_way(true) else {
+            return answer(cx, slot, &TOO_MANY_TAILS.response(), manner);
+        };
         let reader = Reader::default();
         let job = Job::Open { reader: reader.clone(), request, worker: self.worker, key };
         if !self.http.ask(job) {
-            return super::service::busy(cx, slot, manner);
+            return busy(cx, slot, manner);
         }
-        session.progress.waits.set(true);
+        session.progress.holds(Some(under_way));
         let (conn, state, left) = (slot.conn(), State::AtDesk, (0, cx.now()));
         let tail = Tail { conn, slot: Some(slot), reader, state, given: 0, left };
         self.tails.insert(key, tail);
@@ -89,11 +93,12 @@ impl HttpService {
         match then {
             Then::Resume => {
                 self.tails.remove(&key);
-                self.waits_no_more(conn);
+                self.waits_no_more(cx, key, true);
                 cx.resume(conn);
             }
             Then::End => {
                 self.tails.remove(&key);
+                self.waits_no_more(cx, key, false);
                 cx.end(conn, "its last answer is given");
             }
             Then::More | Then::Wait if self.draining => cx.end(conn, "the broker stops"),

@@ -302,7 +302,7 @@ impl Service for KafkaService {
                 answers.fetch_add(1, Ordering::Relaxed);
             }
             // The other face's.
-            WorkerMessage::Page(_) | WorkerMessage::Piece(_) => {}
+            WorkerMessage::Page(_) | WorkerMessage::Piece(_) | WorkerMessage::Part(_) => {}
             WorkerMessage::Answer(slot, _, Err(why)) => {
                 cx.skip(slot);
                 cx.close(slot.conn(), Cow::Owned(why));

@@ -1,0 +1,74 @@
+//! Settings with which nothing would be compacted: what Kafka refuses is refused, at start and later, and what it
+//! takes is taken, with a line that names the setting.
+#![allow(clippy::unwrap_used)]
+
+mod broker_support;
+
+use broker_support::*;
+use serde_json::json;
+
+const BROKER: i8 = 4;
+const RATE: &str = "log.cleaner.io.max.bytes.per.second";
+const LOAD: &str = "log.cleaner.io.buffer.load.factor";
+
+#[test]
+fn a_start_without_memory_or_threads_is_refused() {
+    let dir = TempDir::new();
+    for (setting, part) in [
+        ("log.cleaner.threads=0", "log.cleaner.threads must be at least 1"),
+        ("log.cleaner.threads=-1", "Value must be at least 0"),
+        ("log.cleaner.threads=1000", "must be at least 1MB per cleaner thread"),
+        ("log.cleaner.dedupe.buffer.size=1", "must be at least 1MB per cleaner thread"),
+        ("num.recovery.threads.per.data.dir=0", "Value must be at least 1"),
+    ] {
+        let data = format!("log.dirs={}", dir.path().display());
+        let run = command(&["--port", "0", "--set", &data, "--set", setting]).output().unwrap();
+        let said = String::from_utf8_lossy(&run.stderr);
+        assert!(!run.status.success() && said.contains(part), "{setting}: {said}");
+    }
+}
+
+#[test]
+fn what_nothing_is_compacted_with_is_named_once() {
+    let dir = TempDir::new();
+    let broker = Broker::start(dir.path(), &["--set", &format!("{RATE}=0")]);
+    broker.logged(&["WARN", &format!("nothing is compacted while {RATE} is 0")]);
+    let mut client = broker.client();
+    for (name, text) in [(RATE, "-5"), (LOAD, "0"), ("log.retention.ms", "77777"), (LOAD, "NaN")] {
+        client.alter_of((BROKER, "1"), &[(name, text)]);
+    }
+    broker.logged(&["WARN", &format!("nothing is compacted while {LOAD} is NaN")]);
+    let said = broker.log().into_iter().filter(|line| line.contains("nothing is compacted"));
+    let said: Vec<_> = said.map(|line| line.split(" while ").nth(1).unwrap().to_owned()).collect();
+    assert_eq!(said.len(), 3, "{said:#?}");
+    assert!(said[1].starts_with(&format!("{LOAD} is 0:")), "{said:#?}");
+    broker.stop_cleanly();
+}
+
+#[test]
+fn threads_change_in_steps() {
+    let dir = TempDir::new();
+    let (broker, address) = start_pages(dir.path(), &[]);
+    let set = |body| send(address, "PATCH", "/v1/broker/configs", &body);
+    for (name, text, part) in [
+        ("log.cleaner.threads", "0", "/ by zero"),
+        ("log.cleaner.threads", "3", "more than double the current value 1"),
+        ("log.cleaner.threads", "1000", "must be at least 1MB per cleaner thread"),
+        ("log.cleaner.dedupe.buffer.size", "1", "must be at least 1MB per cleaner thread"),
+        ("num.recovery.threads.per.data.dir", "99999", "greater than double the current value 2"),
+    ] {
+        let (status, problem) = set(json!({ name: text }));
+        assert_eq!((status, &problem["code"]), (400, &json!("INVALID_REQUEST")), "{name}={text}");
+        assert!(problem["error"].as_str().unwrap().contains(part), "{problem}");
+    }
+    for text in ["2", "4", "8"] {
+        assert_eq!(set(json!({"log.cleaner.threads": text})).0, 200, "{text}");
+    }
+    // Back to one thread is less than half, also where nobody names a number.
+    let (status, problem) = set(json!({"log.cleaner.threads": null}));
+    assert!(
+        status == 400 && problem["error"].as_str().unwrap().contains("less than half"),
+        "{problem}"
+    );
+    broker.stop_cleanly();
+}

@@ -1,0 +1,166 @@
+//! Whoever holds HTTP connections of the real broker and says nothing keeps nobody out, whichever driver it has:
+//! a new one takes the place of the one that waits longest, and no answer that is under way is lost by that.
+#![allow(clippy::unwrap_used)]
+
+mod broker_support;
+
+use broker_support::*;
+use serde_json::{Value, json};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+
+/// The limits that docs/HTTP.md promises.
+const CONNECTIONS: usize = 256;
+const TAILS: usize = 192;
+
+const PROBES: [&str; 3] = ["/livez", "/readyz", "/healthz"];
+
+/// Runs it with both drivers, two workers each, and a topic `t`.
+fn with_both(test: impl Fn(&Broker, SocketAddr)) {
+    allow_descriptors(4096);
+    for io in ["mio", "uring"] {
+        let dir = TempDir::new();
+        let (broker, address) = start_pages(dir.path(), &["--io", io, "--workers", "2"]);
+        broker.client().create("t", 1);
+        test(&broker, address);
+        broker.stop_cleanly();
+    }
+}
+
+/// Connections of which the broker knows, in this order: each has asked for something.
+fn known(address: SocketAddr, count: usize) -> Vec<TcpStream> {
+    let one = |_| {
+        let mut stream = connect(address);
+        assert_eq!(ask(&mut stream), 200);
+        stream
+    };
+    (0..count).map(one).collect()
+}
+
+/// The status of one more answer on this connection, which goes on.
+fn ask(stream: &mut TcpStream) -> u16 {
+    stream.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    answer(stream, false).0
+}
+
+/// So many more connections that say nothing, once the broker has closed all of them but `stay`.
+fn silent(address: SocketAddr, count: usize, stay: usize) -> Vec<TcpStream> {
+    let streams: Vec<_> = (0..count).map(|_| connect(address)).collect();
+    let is_open = |stream: &&TcpStream| {
+        stream.set_nonblocking(true).unwrap();
+        stream.peek(&mut [0]).is_err_and(|why| why.kind() == ErrorKind::WouldBlock)
+    };
+    while streams.iter().filter(is_open).count() > stay {}
+    assert_eq!(streams.iter().filter(is_open).count(), stay);
+    streams
+}
+
+/// It was closed without a word.
+fn assert_gone(stream: &mut TcpStream) {
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+}
+
+fn assert_well(broker: &Broker, address: SocketAddr, dir: &Path) {
+    for path in PROBES {
+        let (status, _, body) = get(address, path);
+        assert_eq!(status, 200, "{path}: {}", String::from_utf8_lossy(&body));
+    }
+    let listener = format!("barnabas.http.listener={address}");
+    let data = format!("log.dirs={}", dir.display());
+    let arguments = ["healthcheck", "--set", &listener, "--set", &data];
+    let checked = command(&arguments).output().unwrap();
+    assert!(checked.status.success(), "{checked:?} {}", broker.line);
+}
+
+/// One that goes on, once its head is there.
+fn tail(address: SocketAddr) -> Result<TcpStream, Value> {
+    let mut stream = connect(address);
+    stream.write_all(b"GET /v1/topics/t/tail HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    match answer(&mut stream, false) {
+        (200, ..) => Ok(stream),
+        (status, _, body) => {
+            assert_eq!(status, 503);
+            Err(serde_json::from_slice(&body).unwrap())
+        }
+    }
+}
+
+#[test]
+fn who_says_nothing_keeps_nobody_out() {
+    with_both(|broker, address| {
+        let dir = TempDir::new();
+        let silent = silent(address, 2 * CONNECTIONS, CONNECTIONS);
+        assert_well(broker, address, dir.path());
+        // Nor does who begins a request and goes no further.
+        let mut begun = Vec::new();
+        for _ in 0..2 * CONNECTIONS {
+            let mut stream = connect(address);
+            stream.write_all(b"GET /livez HTTP/1.1\r\nHost:").unwrap();
+            begun.push(stream);
+            assert_eq!(get(address, "/livez").0, 200);
+        }
+        assert_well(broker, address, dir.path());
+        drop((silent, begun));
+    });
+}
+
+#[test]
+fn the_one_that_waits_longest_goes() {
+    with_both(|_, address| {
+        let mut old = known(address, CONNECTIONS);
+        // The first has asked again, so the second is the one that waits longest.
+        assert_eq!(ask(&mut old[0]), 200);
+        let mut new = connect(address);
+        assert_eq!(ask(&mut new), 200);
+        assert_gone(&mut old[1]);
+        // A part of a request is waited for no longer than all of it; but it is told why nothing came of it.
+        old[2].write_all(b"GET / HTTP/1.1\r\n").unwrap();
+        let told = loop {
+            new = connect(address);
+            assert_eq!(ask(&mut new), 200);
+            old[2].set_nonblocking(true).unwrap();
+            let is_told = old[2].peek(&mut [0]).is_ok();
+            old[2].set_nonblocking(false).unwrap();
+            if is_told {
+                break answer(&mut old[2], false);
+            }
+        };
+        assert_eq!(told.0, 503);
+        assert!(String::from_utf8(told.2).unwrap().contains("Too many HTTP connections are open"));
+        assert_gone(&mut old[2]);
+        assert_eq!((ask(&mut old[0]), ask(old.last_mut().unwrap())), (200, 200));
+    });
+}
+
+#[test]
+fn an_answer_that_is_under_way_is_not_lost() {
+    with_both(|_, address| {
+        let mut live = tail(address).unwrap();
+        let silent = known(address, 2 * CONNECTIONS);
+        let message = json!({"messages": [{"value": "here"}]});
+        assert_eq!(send(address, "POST", "/v1/topics/t/messages", &message).0, 200);
+        let mut event = vec![0; 6];
+        live.read_exact(&mut event).unwrap();
+        assert_eq!(event, b"data: ");
+        drop(silent);
+    });
+}
+
+#[test]
+fn tails_have_a_part_of_the_connections() {
+    with_both(|broker, address| {
+        let dir = TempDir::new();
+        let mut tails: Vec<_> = (0..TAILS).map(|_| tail(address).unwrap()).collect();
+        let refused = tail(address).unwrap_err();
+        assert_eq!(refused["code"], json!("UNAVAILABLE"));
+        assert!(refused["error"].as_str().unwrap().contains("Too many answers go on"), "{refused}");
+        let silent = silent(address, 2 * CONNECTIONS, CONNECTIONS - TAILS);
+        assert_well(broker, address, dir.path());
+        assert_eq!(get(address, "/v1/topics/t/messages").0, 200);
+        // One that ends makes room for another one.
+        drop(tails.pop());
+        while tail(address).is_err() {}
+        drop(silent);
+    });
+}
