@@ -145,7 +145,7 @@ impl Log {
         if !writer.active.next_asked && tails.log.room() < ahead {
             writer.active.next_asked = true;
             let (round, capacities) = (self.next.round(), capacities(&writer.config));
-            let order = NextOrder { round, dir: self.dir(), capacities };
+            let order = NextOrder { round, home: self.home.clone(), capacities };
             self.keepers.preparer.ask(Job::Next(self.next.clone(), order));
         }
     }

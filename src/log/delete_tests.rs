@@ -35,7 +35,8 @@ fn config(segment_bytes: i32, retention_bytes: i64) -> Arc<TopicConfig> {
 }
 
 /// A log of many small segments of few keys, with snapshots of its producer.
-fn log(dir: &Path, keepers: &Keepers) -> Arc<Log> {
+fn log(dir: &Path) -> Arc<Log> {
+    let keepers = Keepers::spawn().unwrap();
     let log = Log::create(dir.to_owned(), config(600, -1), keepers.clone()).unwrap();
     for number in 0..40 {
         let mut builder = BatchBuilder::new().producer(1, 0, number);
@@ -45,6 +46,8 @@ fn log(dir: &Path, keepers: &Keepers) -> Arc<Log> {
         let end = log.append_internal(&batch, 0).unwrap().next_offset;
         log.advance_high_watermark(end);
     }
+    // What the threads do is not what is watched here.
+    keepers.stop();
     Arc::new(log)
 }
 
@@ -85,10 +88,10 @@ fn deleted_at_step(
 /// Deletes a log at each step of some work. That may end early, or has not seen it.
 fn nothing_is_touched(name: &str, work: impl Fn(&Log)) {
     let scratch = Scratch::new(name);
-    let (dir, keepers) = (scratch.0.join("t-0"), Keepers::spawn().unwrap());
+    let dir = scratch.0.join("t-0");
     let mut at = 0;
     loop {
-        let one = log(&dir, &keepers);
+        let one = log(&dir);
         let (steps, new) = deleted_at_step(at, &one, &work);
         let Some(new) = new else {
             // What is left is done while nobody can delete the log.
@@ -100,7 +103,6 @@ fn nothing_is_touched(name: &str, work: impl Fn(&Log)) {
         fs::remove_dir_all(&dir).unwrap();
         at += 1;
     }
-    keepers.stop();
 }
 
 #[test]

@@ -8,13 +8,13 @@
 
 use super::backlog::Backlog;
 use super::file::GrowingFile;
+use super::home::Home;
 use super::names::SegmentPaths;
 use super::rest;
 use super::segment::{Capacities, SegmentFiles, Tails};
 use crate::net::{Mailbox, Receiver, SendError, Sender};
 use std::fmt;
 use std::io;
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -122,7 +122,7 @@ impl Job {
 pub(crate) struct NextOrder {
     /// Of [`NextSegment::round`], when it was ordered.
     pub(crate) round: u64,
-    pub(crate) dir: Arc<Path>,
+    pub(crate) home: Home,
     pub(crate) capacities: Capacities,
 }
 
@@ -152,14 +152,19 @@ impl NextSegment {
 
     fn make(&self, order: &NextOrder) {
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        let place = self.lock();
-        if place.prepared.is_some() || place.round != order.round {
-            return;
-        }
-        drop(place);
         let unique = COUNT.fetch_add(1, Ordering::Relaxed);
-        let paths = SegmentPaths::prepared(&order.dir, unique);
-        match Tails::create(&paths, order.capacities) {
+        let created = order.home.with(|dir| {
+            // Whoever deletes the log counts a round before its directory becomes another one.
+            let place = self.lock();
+            if place.prepared.is_some() || place.round != order.round {
+                return None;
+            }
+            drop(place);
+            let paths = SegmentPaths::prepared(dir, unique);
+            Some((Tails::create(&paths, order.capacities), paths))
+        });
+        let Some((tails, paths)) = created else { return };
+        match tails {
             Ok(tails) => {
                 for tail in [&tails.log, &tails.index, &tails.time] {
                     tail.shared().lacks_all_pages();
@@ -294,7 +299,7 @@ mod tests {
         let dir = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&dir).unwrap();
         let capacities = Capacities { log: 1 << 20, index: 1 << 16, time: 1 << 16 };
-        let order = NextOrder { round: 0, dir: Arc::from(dir.as_path()), capacities };
+        let order = NextOrder { round: 0, home: Home::new(&dir), capacities };
         Job::Next(next.clone(), order).run();
         let mut tails = next.take(capacities).unwrap().tails;
         assert!(faults() > 0);
