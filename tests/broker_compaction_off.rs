@@ -13,6 +13,7 @@ const LOAD: &str = "log.cleaner.io.buffer.load.factor";
 
 #[test]
 fn a_start_without_memory_or_threads_is_refused() {
+    // What a start would say, and an end also where it would go on.
     let dir = TempDir::new();
     for (setting, part) in [
         ("log.cleaner.threads=0", "log.cleaner.threads must be at least 1"),
@@ -22,7 +23,7 @@ fn a_start_without_memory_or_threads_is_refused() {
         ("num.recovery.threads.per.data.dir=0", "Value must be at least 1"),
     ] {
         let data = format!("log.dirs={}", dir.path().display());
-        let run = command(&["--port", "0", "--set", &data, "--set", setting]).output().unwrap();
+        let run = command(&["config", "--set", &data, "--set", setting]).output().unwrap();
         let said = String::from_utf8_lossy(&run.stderr);
         assert!(!run.status.success() && said.contains(part), "{setting}: {said}");
     }
