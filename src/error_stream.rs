@@ -1,67 +1,115 @@
-//! Standard error, for the lines of the log. Whoever reads it may be slow, or have stopped reading for good: a
-//! worker that says something must not wait for that, nor a stop.
+//! Standard error, for the lines of the log. Whoever reads it may be slow, or have stopped reading for good (a pipe, a
+//! terminal whose session is gone): a worker that says something must not wait for that, nor a stop.
 //!
-//! A line that finds no room waits for [`PATIENCE`]. If there is none still, the stream is *stalled*: lines are
-//! dropped, without waiting, until there is room again. Then it is told how many were lost. A file has always room.
+//! A line goes into a queue, which a thread of its own writes out: nothing else can tell whether a write will wait. Where
+//! the queue is full a line is dropped, and how many were is told with the next one that is written. What is in the queue
+//! when the process ends is waited for, but not for long ([`Lines::settle`]).
 
-use barnabas::net;
 use std::io::{self, Write};
-use std::os::fd::AsFd;
-use std::time::Duration;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_millis(100);
-/// Where there is room at all, so many bytes have it (`PIPE_BUF`).
-const PIECE: usize = 4096;
+/// Bytes of lines that wait to be written.
+const MOST: usize = 1 << 20;
+/// How long the end of the process waits for them.
+const PATIENCE: Duration = Duration::from_millis(500);
 
-/// See the module's comment.
-pub(crate) struct ErrorStream<S> {
-    to: S,
-    /// The line that says how many were lost.
-    loss: fn(u64) -> String,
-    is_stalled: bool,
+/// The lines that are to be written, of the whole process.
+pub(crate) struct Lines {
+    state: Mutex<State>,
+    /// There is something to write.
+    more: Condvar,
+    /// All is written.
+    done: Condvar,
+}
+
+struct State {
+    waiting: Vec<u8>,
     lost: u64,
-    /// A line was cut off.
-    is_within: bool,
+    is_writing: bool,
+    /// There is a thread that writes.
+    is_served: bool,
 }
 
-impl<S: Write + AsFd> ErrorStream<S> {
-    pub(crate) fn new(to: S, loss: fn(u64) -> String) -> ErrorStream<S> {
-        ErrorStream { to, loss, is_stalled: false, lost: 0, is_within: false }
+static LINES: Lines = Lines {
+    state: Mutex::new(State { waiting: Vec::new(), lost: 0, is_writing: false, is_served: false }),
+    more: Condvar::new(),
+    done: Condvar::new(),
+};
+
+impl Lines {
+    /// Those of this process.
+    pub(crate) fn all() -> &'static Lines {
+        &LINES
     }
 
-    /// Writes all of a line; false if there was no room for some of it.
-    fn put(&mut self, line: &[u8]) -> io::Result<bool> {
-        for piece in line.chunks(PIECE) {
-            let patience = if self.is_stalled { Duration::ZERO } else { PATIENCE };
-            self.is_stalled = !net::has_room(self.to.as_fd(), patience)?;
-            if self.is_stalled {
-                return Ok(false);
+    /// Begins to write to `out`; `loss` is the line that says how many were lost.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(crate) fn serve(
+        &'static self,
+        mut out: impl Write + Send + 'static,
+        loss: fn(u64) -> String,
+    ) -> io::Result<()> {
+        let write = move || {
+            loop {
+                let (lost, bytes) = self.next();
+                // Nobody can be told that this fails.
+                let _ = out.write_all(&bytes);
+                if lost > 0 {
+                    let _ = out.write_all(loss(lost).as_bytes());
+                }
             }
-            self.to.write_all(piece)?;
-            self.is_within = !piece.ends_with(b"\n");
-        }
-        Ok(true)
+        };
+        std::thread::Builder::new().name("log-lines".to_owned()).spawn(write)?;
+        self.lock().is_served = true;
+        Ok(())
     }
 
-    fn tell_lost(&mut self) -> io::Result<bool> {
-        if self.lost == 0 {
-            return Ok(true);
+    /// Waits for lines and takes them, and how many were lost behind them.
+    fn next(&self) -> (u64, Vec<u8>) {
+        let mut state = self.lock();
+        state.is_writing = false;
+        if state.waiting.is_empty() {
+            self.done.notify_all();
         }
-        let end = if self.is_within { "\n" } else { "" };
-        let told = self.put(format!("{end}{}", (self.loss)(self.lost)).as_bytes())?;
-        if told {
-            self.lost = 0;
+        while state.waiting.is_empty() {
+            state = self.more.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        Ok(told)
+        state.is_writing = true;
+        let State { waiting, lost, .. } = &mut *state;
+        (std::mem::take(lost), std::mem::take(waiting))
+    }
+
+    /// Waits until all is written, or nobody reads.
+    pub(crate) fn settle(&self) {
+        let until = Instant::now() + PATIENCE;
+        let mut state = self.lock();
+        while state.is_served && (state.is_writing || !state.waiting.is_empty()) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            let waited = self.done.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<S: Write + AsFd> Write for ErrorStream<S> {
-    /// Takes a line, whether or not it is written.
+impl Write for &'static Lines {
+    /// Takes a line, whether or not there is room for it.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if !(self.tell_lost()? && self.put(line)?) {
-            self.lost += 1;
+        let mut state = self.lock();
+        match state.waiting.len() + line.len() <= MOST {
+            true => state.waiting.extend_from_slice(line),
+            false => state.lost += 1,
         }
+        self.more.notify_one();
         Ok(line.len())
     }
 

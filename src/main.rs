@@ -1,8 +1,11 @@
 //! The `barnabas` binary: flags become a configuration, the configuration a running broker, and a
 //! signal ends it.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -21,7 +24,7 @@ use barnabas::http::{self, Facts, Http, HttpService};
 use barnabas::kafka::KafkaService;
 use barnabas::log::limits::OpenFiles;
 use barnabas::net;
-use error_stream::ErrorStream;
+use error_stream::Lines;
 use json_line::json_line;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
@@ -49,26 +52,40 @@ fn main() -> ExitCode {
         Ok(Command::ShowConfig(show)) => show_config(&show),
         Ok(Command::Healthcheck(config)) => healthcheck(&config),
         Ok(Command::Run(start)) => {
-            log_to_stderr(&start.config);
-            run(*start).unwrap_or_else(|line| unusable(&line))
+            let ended = log_to_stderr(&start.config).and_then(|()| run(*start));
+            Lines::all().settle();
+            ended.unwrap_or_else(|line| unusable(&line))
         }
     }
 }
 
-fn log_to_stderr(config: &Config) {
-    let line = if config.log_is_json() { in_json } else { text_line };
-    // Whoever stops reading must not stop a broker.
-    let loss = if config.log_is_json() {
-        |lost| loss(in_json, lost)
-    } else {
-        |lost| loss(text_line, lost)
-    };
-    let stream = ErrorStream::new(std::io::stderr(), loss);
+/// Lines of the log go to standard error, and what a thread says that panics.
+fn log_to_stderr(config: &Config) -> Result<(), String> {
+    let is_json = config.log_is_json();
+    let line = if is_json { in_json } else { text_line };
+    let loss = if is_json { |lost| loss(in_json, lost) } else { |lost| loss(text_line, lost) };
+    let no_stream = |why: std::io::Error| format!("cannot log to standard error: {why}");
+    // Not std's own, whose lock a write that waits would keep.
+    let stream = std::io::stderr().as_fd().try_clone_to_owned().map_err(no_stream)?;
+    Lines::all().serve(File::from(stream), loss).map_err(no_stream)?;
     env_logger::Builder::new()
         .filter_level(config.log_level())
         .format(move |out, record| out.write_all(line(record).as_bytes()))
-        .target(env_logger::Target::Pipe(Box::new(stream)))
+        .target(env_logger::Target::Pipe(Box::new(Lines::all())))
         .init();
+    std::panic::set_hook(Box::new(move |panic| {
+        let thread = std::thread::current();
+        let (name, trace) = (thread.name().unwrap_or("?"), Backtrace::capture());
+        let trace = match trace.status() {
+            BacktraceStatus::Captured => format!("\n{trace}"),
+            _ => String::new(),
+        };
+        let args = format_args!("thread {name} {panic}{trace}");
+        let _ =
+            Lines::all().write_all(line(&of_ours(log::Level::Error).args(args).build()).as_bytes());
+        Lines::all().settle();
+    }));
+    Ok(())
 }
 
 fn in_json(record: &log::Record<'_>) -> String {
@@ -77,13 +94,14 @@ fn in_json(record: &log::Record<'_>) -> String {
 
 /// Says how many lines of the log were lost.
 fn loss(line: fn(&log::Record<'_>) -> String, lost: u64) -> String {
+    let args = format_args!("{lost} lines are missing here: nobody had read those before");
+    line(&of_ours(log::Level::Warn).args(args).build())
+}
+
+fn of_ours<'a>(level: log::Level) -> log::RecordBuilder<'a> {
     let mut record = log::Record::builder();
-    record.level(log::Level::Warn).target("barnabas");
-    line(
-        &record
-            .args(format_args!("{lost} lines are missing here: nobody had read those before"))
-            .build(),
-    )
+    record.level(level).target("barnabas");
+    record
 }
 
 /// Prints the settings that would hold. What was set while a broker ran is read beside that broker.
@@ -231,12 +249,14 @@ fn watch(mut signals: Signals) -> (Receiver<i32>, Sender<()>) {
             log::warn!(
                 "signal {signal}: stopping before all logs are open; the next start recovers"
             );
+            Lines::all().settle();
             std::process::exit(0);
         }
         let _ = tell.send(signal);
         let asked = Instant::now();
         // Whoever asks again does not want to wait.
         if signals.forever().any(|_| asked.elapsed() > TOGETHER) {
+            Lines::all().settle();
             std::process::exit(130);
         }
     });

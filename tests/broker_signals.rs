@@ -5,28 +5,42 @@ mod broker_support;
 
 use barnabas::wire::error::ErrorCode;
 use broker_support::*;
-use std::io::{BufRead, BufReader, PipeReader, Read};
-use std::os::fd::AsRawFd;
+use std::io::{BufRead, BufReader, Read};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Child;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 
-/// A broker whose standard error is a pipe of one page.
+/// A broker whose standard error nobody reads.
 struct Unheard {
     child: Child,
     address: std::net::SocketAddr,
-    said: PipeReader,
     /// Is closed when the process has ended.
     out: mpsc::Receiver<()>,
 }
 
+/// A pipe of one page.
+fn pipe() -> (OwnedFd, OwnedFd) {
+    let (said, to) = std::io::pipe().unwrap();
+    // SAFETY: a plain system call on a descriptor of ours.
+    let size = unsafe { libc::fcntl(said.as_raw_fd(), libc::F_SETPIPE_SZ, 4096) };
+    assert_eq!(size, 4096);
+    (said.into(), to.into())
+}
+
+/// A terminal, which says that it has room when it has none.
+fn terminal() -> (OwnedFd, OwnedFd) {
+    let (mut master, mut slave) = (-1, -1);
+    let null = std::ptr::null_mut();
+    // SAFETY: it stores two descriptors, and asks for nothing else.
+    let opened = unsafe { libc::openpty(&mut master, &mut slave, null, null.cast(), null.cast()) };
+    assert_eq!(opened, 0);
+    // SAFETY: they were just opened, and nobody else has them.
+    unsafe { (OwnedFd::from_raw_fd(master), OwnedFd::from_raw_fd(slave)) }
+}
+
 impl Unheard {
-    fn start(dir: &TempDir, format: &str) -> Unheard {
-        let (said, to) = std::io::pipe().unwrap();
-        // SAFETY: a plain system call on a descriptor of ours.
-        let size = unsafe { libc::fcntl(said.as_raw_fd(), libc::F_SETPIPE_SZ, 4096) };
-        assert_eq!(size, 4096);
+    fn start(dir: &TempDir, to: OwnedFd, format: &str) -> Unheard {
         let data = dir.join("data");
         let data = ["--port", "0", "--data-dir", data.to_str().unwrap()];
         let how = ["--log-level", "debug", "--log-format", format];
@@ -40,7 +54,7 @@ impl Unheard {
             stdout.read_to_string(&mut String::new()).unwrap();
             drop(end);
         });
-        Unheard { address: address.parse().unwrap(), child, said, out }
+        Unheard { address: address.parse().unwrap(), child, out }
     }
 
     /// Ends it as a service manager does; its exit code.
@@ -64,27 +78,33 @@ fn read_until(said: &mut impl BufRead, words: &str) -> String {
     said.lines().map(Result::unwrap).find(|line| line.contains(words)).unwrap()
 }
 
+/// Requests, of which lines tell, more than are kept.
+fn overwhelm(client: &mut Client) {
+    for _ in 0..8_000 {
+        client.api_versions();
+    }
+}
+
 #[test]
 fn nobody_waits_for_who_does_not_read_the_log() {
+    for (said, to) in [pipe(), terminal()] {
+        let dir = TempDir::new();
+        let broker = Unheard::start(&dir, to, "text");
+        overwhelm(&mut Client::connect(broker.address));
+        assert_eq!(broker.stop(), Some(0));
+        drop(said);
+    }
+}
+
+#[test]
+fn who_reads_the_log_again_is_told_what_is_missing() {
     for format in ["text", "json"] {
         let dir = TempDir::new();
-        let broker = Unheard::start(&dir, format);
-        let mut client = Client::connect(broker.address);
-        for _ in 0..100 {
-            client.api_versions();
-        }
-        // Who reads again is told; the broker notices with the next line.
-        let mut said = BufReader::new(broker.said.try_clone().unwrap());
-        let is_told = Arc::new(AtomicBool::new(false));
-        let until = is_told.clone();
-        let asking = std::thread::spawn(move || {
-            while !until.load(Ordering::Relaxed) {
-                client.api_versions();
-            }
-        });
+        let (said, to) = pipe();
+        let broker = Unheard::start(&dir, to, format);
+        overwhelm(&mut Client::connect(broker.address));
+        let mut said = BufReader::new(std::fs::File::from(said));
         let lost = read_until(&mut said, "lines are missing here");
-        is_told.store(true, Ordering::Relaxed);
-        asking.join().unwrap();
         match format {
             "json" => {
                 let lost: serde_json::Value = serde_json::from_str(&lost).unwrap();
@@ -92,8 +112,9 @@ fn nobody_waits_for_who_does_not_read_the_log() {
             }
             _ => assert!(lost.starts_with("[WARN  barnabas] "), "{lost}"),
         }
-        // And the stop waits for nobody either.
+        let rest = std::thread::spawn(move || read_until(&mut said, "stopping"));
         assert_eq!(broker.stop(), Some(0));
+        rest.join().unwrap();
     }
 }
 

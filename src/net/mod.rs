@@ -62,5 +62,4 @@ pub use region::{FileRange, Region};
 pub use server::{Bound, Running, bind};
 pub use service::{ConnId, Flow, Framing, Part, Peer, Service, Slot};
 pub use stats::{Counter, Stats};
-pub use sys::has_room;
 pub use timers::TimerId;

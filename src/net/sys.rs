@@ -5,8 +5,6 @@ use memmap2::MmapMut;
 use mio::net::TcpStream;
 use socket2::SockRef;
 use std::io::{self, IoSlice};
-use std::os::fd::{AsRawFd, BorrowedFd};
-use std::time::{Duration, Instant};
 
 /// Sends slices in one call; with `more`, a small rest waits for what comes directly behind it.
 pub(crate) fn send(stream: &TcpStream, slices: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
@@ -31,6 +29,7 @@ fn flags(_more: bool) -> i32 {
 /// hold any more what was written to it.
 #[cfg(target_os = "linux")]
 pub(crate) fn send_file(stream: &TcpStream, range: &FileRange, len: usize) -> io::Result<usize> {
+    use std::os::fd::AsRawFd;
     if !range.region.is_intact() {
         return Ok(0);
     }
@@ -56,31 +55,6 @@ pub(crate) fn send_file(stream: &TcpStream, range: &FileRange, len: usize) -> io
     let mut bytes = vec![0; len.min(range.len as usize).min(64 * 1024)];
     let n = file.read_at(&mut bytes, range.start)?;
     if n == 0 { Ok(0) } else { SockRef::from(stream).send_with_flags(&bytes[..n], flags(false)) }
-}
-
-/// Waits until something can be written without waiting; false if it cannot within `patience`. Of a pipe
-/// that is as much as `PIPE_BUF`.
-///
-/// # Errors
-/// When it cannot be asked.
-pub fn has_room(to: BorrowedFd<'_>, patience: Duration) -> io::Result<bool> {
-    let end = Instant::now() + patience;
-    loop {
-        let left = end.saturating_duration_since(Instant::now()).as_millis();
-        let mut poll = libc::pollfd { fd: to.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
-        // SAFETY: one structure, which outlives the call, of a descriptor that is borrowed.
-        match unsafe { libc::poll(&raw mut poll, 1, i32::try_from(left).unwrap_or(i32::MAX)) } {
-            0 => return Ok(false),
-            // That it is broken, too, is told by the write.
-            1.. => return Ok(true),
-            _ => {
-                let error = io::Error::last_os_error();
-                if error.kind() != io::ErrorKind::Interrupted {
-                    return Err(error);
-                }
-            }
-        }
-    }
 }
 
 /// Gives the memory of a private anonymous mapping back; it reads as zeroes afterwards.
