@@ -2,8 +2,10 @@
 
 mod broker_support;
 
-use barnabas::wire::codec::Array;
+use barnabas::wire::codec::{Array, Root};
 use barnabas::wire::error::ErrorCode;
+use barnabas::wire::messages::create_acls::{AclCreation, CreateAclsRequest};
+use barnabas::wire::messages::delete_acls::{DeleteAclsFilter, DeleteAclsRequest};
 use barnabas::wire::messages::describe_configs::{
     DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResponse,
 };
@@ -16,6 +18,7 @@ use barnabas::wire::messages::describe_quorum::{
 use barnabas::wire::messages::describe_user_scram_credentials::{
     DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse, UserName,
 };
+use barnabas::wire::messages::list_transactions::ListTransactionsRequest;
 use barnabas::wire::messages::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
 use barnabas::wire::uuid::Uuid;
 use broker_support::*;
@@ -130,6 +133,52 @@ fn a_partition_that_is_asked_for_again_and_again_is_told_once() {
     let response: DescribeProducersResponse<'_> = answer.read();
     let partitions = response.topics.iter().next().unwrap().partitions;
     assert_eq!(partitions.iter().map(|row| row.partition_index).collect::<Vec<_>>(), [0, 1]);
+    broker.stop_cleanly();
+}
+
+/// What names so many is answered if that is few enough, else it ends the connection.
+fn expect<'a, M: Root<'a>>(broker: &Broker, version: i16, request: &M, is_answered: bool) {
+    let mut client = broker.client();
+    match is_answered {
+        true => _ = client.call(version, request),
+        false => {
+            client.send(version, request);
+            client.assert_closed();
+        }
+    }
+}
+
+#[test]
+fn whoever_lists_too_much_of_what_there_cannot_be_is_not_heard() {
+    let dir = TempDir::new();
+    let broker = Broker::start(dir.path(), &[]);
+    for (count, is_answered) in [(20_000, true), (20_001, false)] {
+        // Of types and operations that there are: ANY.
+        let creation = AclCreation {
+            resource_type: 2,
+            resource_pattern_type: 3,
+            operation: 2,
+            permission_type: 3,
+            ..Default::default()
+        };
+        let creations = vec![creation; count];
+        let create = CreateAclsRequest { creations: Array::from(&creations) };
+        expect(&broker, 3, &create, is_answered);
+        let filter = DeleteAclsFilter {
+            resource_type_filter: 1,
+            pattern_type_filter: 1,
+            operation: 1,
+            permission_type: 1,
+            ..Default::default()
+        };
+        let filters = vec![filter; count];
+        let delete = DeleteAclsRequest { filters: Array::from(&filters) };
+        expect(&broker, 3, &delete, is_answered);
+        let state_filters = vec!["Ongoing"; count];
+        let state_filters = Array::from(&state_filters);
+        let list = ListTransactionsRequest { state_filters, ..Default::default() };
+        expect(&broker, 1, &list, is_answered);
+    }
     broker.stop_cleanly();
 }
 

@@ -5,7 +5,7 @@
 //! as Kafka tells them only through its authorizer. A request with an UNKNOWN in it ends the
 //! connection, as Kafka's own classes refuse to be made of one.
 
-use super::call::{Call, decode, respond};
+use super::call::{Call, bounded, decode, respond};
 use crate::broker::Shared;
 use crate::wire::codec::{Array, DecodeError, Reader, Reason, Writer};
 use crate::wire::error::ErrorCode;
@@ -59,6 +59,7 @@ pub fn create(
     out: &mut Writer,
 ) -> Result<(), DecodeError> {
     let request: CreateAclsRequest<'_> = decode(call, body)?;
+    bounded(body, request.creations.len())?;
     for it in request.creations.iter() {
         check(
             body,
@@ -87,6 +88,7 @@ pub fn delete(
     out: &mut Writer,
 ) -> Result<(), DecodeError> {
     let request: DeleteAclsRequest<'_> = decode(call, body)?;
+    bounded(body, request.filters.len())?;
     for it in request.filters.iter() {
         check(
             body,

@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::broker::{Endpoint, Shared};
 use crate::net::push_ip;
 use crate::wire::api::ApiKey;
-use crate::wire::codec::{DecodeError, Message, Reader, Writer};
+use crate::wire::codec::{DecodeError, Message, Reader, Reason, Writer};
 use crate::wire::header::{RequestHeader, ResponseHeader};
 
 /// The request's circumstances.
@@ -66,6 +66,21 @@ pub fn decode<'a, M: Message<'a>>(
     body: &mut Reader<'a>,
 ) -> Result<M, DecodeError> {
     M::decode(body, call.version())
+}
+
+/// Names in one request each of which has a row, or a sentence, in the answer: beyond that nobody asks in earnest,
+/// and everybody else would wait.
+const MAX_NAMED: usize = 20_000;
+
+/// Whether a request names no more than that.
+///
+/// # Errors
+/// When it does.
+pub fn bounded(body: &Reader<'_>, count: usize) -> Result<(), DecodeError> {
+    match count > MAX_NAMED {
+        true => Err(body.error(Reason::TooManyElements { count, left: MAX_NAMED })),
+        false => Ok(()),
+    }
 }
 
 /// Writes a whole answer frame: size, header, body.

@@ -4,18 +4,14 @@
 //! A node's listeners are those of its controller, and none is opened here: the answer names none,
 //! not the address that the log keeps for a Kafka on this directory.
 
-use super::call::{Call, decode, respond};
+use super::call::{Call, bounded, decode, respond};
 use crate::broker::{Controller, now_ms};
 use crate::catalog::CLUSTER_METADATA;
-use crate::wire::codec::{Array, DecodeError, Reader, Reason, Writer};
+use crate::wire::codec::{Array, DecodeError, Reader, Writer};
 use crate::wire::error::ErrorCode;
 use crate::wire::messages::describe_quorum::{
     DescribeQuorumRequest, DescribeQuorumResponse, Node, PartitionData, ReplicaState, TopicData,
 };
-
-/// Topics and partitions that one request may name: one partition has a quorum, and each of the others
-/// has a sentence in the answer.
-const MAX_NAMED: usize = 20_000;
 
 /// Answers the request.
 ///
@@ -33,9 +29,7 @@ pub fn handle(
     let mut count = request.topics.len();
     for topic in request.topics.iter() {
         count += topic.partitions.len();
-        if count > MAX_NAMED {
-            return Err(body.error(Reason::TooManyElements { count, left: MAX_NAMED }));
-        }
+        bounded(body, count)?;
         let indexes = topic.partitions.iter().map(|partition| partition.partition_index);
         topics.push((topic.topic_name, indexes.collect()));
     }

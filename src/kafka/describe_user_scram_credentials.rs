@@ -3,18 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use super::call::{Call, decode, respond};
+use super::call::{Call, bounded, decode, respond};
 use crate::broker::Shared;
 use crate::catalog::Image;
-use crate::wire::codec::{Array, DecodeError, Reader, Reason, Writer};
+use crate::wire::codec::{Array, DecodeError, Reader, Writer};
 use crate::wire::error::ErrorCode;
 use crate::wire::messages::describe_user_scram_credentials::{
     CredentialInfo, DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse,
     DescribeUserScramCredentialsResult,
 };
-
-/// Users that one request may name: the answer has a sentence for each that there is not.
-const MAX_USERS: usize = 20_000;
 
 type Row<'a> = (&'a str, Result<Vec<CredentialInfo>, (ErrorCode, String)>);
 
@@ -30,10 +27,7 @@ pub fn handle(
 ) -> Result<(), DecodeError> {
     let request: DescribeUserScramCredentialsRequest<'_> = decode(call, body)?;
     let users = request.users.unwrap_or_default();
-    if users.len() > MAX_USERS {
-        let (count, left) = (users.len(), MAX_USERS);
-        return Err(body.error(Reason::TooManyElements { count, left }));
-    }
+    bounded(body, users.len())?;
     // How often each is named.
     let mut named: BTreeMap<&str, usize> = BTreeMap::new();
     users.iter().for_each(|user| *named.entry(user.name).or_default() += 1);

@@ -2,7 +2,7 @@
 //! here. What a Kafka has left of its transactions is not read: then nobody here can list them, and
 //! the answer is that there is no coordinator.
 
-use super::call::{Call, decode, respond};
+use super::call::{Call, bounded, decode, respond};
 use crate::broker::{Controller, Shared};
 use crate::coordinator::groups::is_regular_expression;
 use crate::wire::codec::{Array, DecodeError, Reader, Writer};
@@ -34,6 +34,7 @@ pub fn handle(
     out: &mut Writer,
 ) -> Result<(), DecodeError> {
     let request: ListTransactionsRequest<'_> = decode(call, body)?;
+    bounded(body, request.state_filters.len())?;
     let response = match check(controller.shared(), &request) {
         Err(error_code) => ListTransactionsResponse { error_code, ..Default::default() },
         Ok(()) => ListTransactionsResponse::default(),
