@@ -45,17 +45,30 @@ impl Log {
         new: &Finished,
         old: &[(Arc<Segment>, u64)],
     ) -> Result<(), CleanError> {
-        let _upkeep = self.upkeep.lock().unwrap_or_else(PoisonError::into_inner);
+        let _upkeep = self.lock_upkeep();
         let dir = self.dir();
         if !self.may_replace(&dir, new, old) {
             return Err(CleanError::Stopped);
         }
-        let segment = self.prepare(&dir, new, old).inspect_err(|_| {
+        match self.swap_at(&dir, new, old) {
+            // Where nothing is there any more, nothing can be brought to the disk.
+            Err(_) if self.dir() != dir => Err(CleanError::Stopped),
+            done => done,
+        }
+    }
+
+    fn swap_at(
+        &self,
+        dir: &Path,
+        new: &Finished,
+        old: &[(Arc<Segment>, u64)],
+    ) -> Result<(), CleanError> {
+        let segment = self.prepare(dir, new, old).inspect_err(|_| {
             old.iter().for_each(|(segment, _)| segment.let_go_of_files());
-            self.home.while_at(&dir, || forget_swap(&dir, new.segment.base));
+            self.home.while_at(dir, || forget_swap(dir, new.segment.base));
         })?;
         self.put_in_place(&segment, old);
-        steps::reached(&dir);
+        steps::reached(dir);
         let delay = self.delete_delay();
         // A snapshot that is still to be written must not come back after it was deleted.
         self.backlog.settle();
@@ -66,22 +79,22 @@ impl Log {
         let origins = old.iter().enumerate().filter(|(at, _)| is_origin(*at));
         for (at, (segment, _)) in others.chain(origins) {
             if is_origin(at) && old.len() > 1 {
-                sync::dir(&dir)?;
+                sync::dir(dir)?;
             }
             let rename = || {
-                let mut files = segment.rename_deleted(&dir)?;
+                let mut files = segment.rename_deleted(dir)?;
                 if segment.base != new.segment.base {
-                    files.extend(delete_snapshot(&dir, segment.base));
+                    files.extend(delete_snapshot(dir, segment.base));
                 }
                 Ok::<_, StorageError>(files)
             };
-            let files = self.home.while_at(&dir, rename).ok_or(CleanError::Stopped)??;
-            steps::reached(&dir);
+            let files = self.home.while_at(dir, rename).ok_or(CleanError::Stopped)??;
+            steps::reached(dir);
             self.keepers.janitor.remove(files, delay);
         }
-        sync::dir(&dir)?;
-        self.home.while_at(&dir, || segment.complete_swap(&dir)).ok_or(CleanError::Stopped)??;
-        Ok(sync::dir(&dir)?)
+        sync::dir(dir)?;
+        self.home.while_at(dir, || segment.complete_swap(dir)).ok_or(CleanError::Stopped)??;
+        Ok(sync::dir(dir)?)
     }
 
     /// Whether the log still has just these segments there, and is not written to in any of them.
