@@ -59,6 +59,39 @@ fn logs(dir: &Path) -> Vec<String> {
 }
 
 #[test]
+fn what_is_said_to_be_off_is_off_until_it_is_on_again() {
+    const LOAD: &str = "log.cleaner.io.buffer.load.factor";
+    const RATE: &str = "log.cleaner.io.max.bytes.per.second";
+    for (name, off, on) in [(LOAD, "0", "0.9"), (LOAD, "NaN", "0.9"), (RATE, "0", "1e9")] {
+        let dir = TempDir::new();
+        let (broker, mut client) = filled(&dir, &["--set", &format!("{name}={off}")]);
+        broker.logged(&["WARN", &format!("nothing is compacted while {name} is {off}")]);
+        // Many times what a look waits for.
+        pass(&client, std::time::Duration::from_millis(500));
+        let compacted = |line: &String| line.contains("compacted up to");
+        assert!(!broker.log().iter().any(compacted), "{name}={off}: {:#?}", broker.log());
+        assert_eq!(offsets(&mut client), [0, 1, 2, 3, 4, 5]);
+        client.alter_of((4, "1"), &[(name, on)]);
+        broker.logged(&["t-0: compacted up to offset 5"]);
+        assert_eq!(offsets(&mut client), [3, 4, 5]);
+        broker.stop_cleanly();
+    }
+}
+
+#[test]
+fn a_rate_that_is_raised_is_met_by_a_compaction_that_waits() {
+    const RATE: &str = "log.cleaner.io.max.bytes.per.second";
+    let dir = TempDir::new();
+    // Weeks for what there is.
+    let (broker, mut client) = filled(&dir, &["--set", &format!("{RATE}=1")]);
+    pass(&client, std::time::Duration::from_millis(500));
+    assert_eq!(offsets(&mut client), [0, 1, 2, 3, 4, 5]);
+    client.alter_of((4, "1"), &[(RATE, "1e9")]);
+    broker.logged(&["t-0: compacted up to offset 5"]);
+    broker.stop_cleanly();
+}
+
+#[test]
 fn a_compacted_topic_keeps_the_last_record_of_each_key() {
     let dir = TempDir::new();
     let broker = start(&dir, &["--set", "log.segment.delete.delay.ms=0"]);

@@ -73,3 +73,32 @@ fn threads_change_in_steps() {
     );
     broker.stop_cleanly();
 }
+
+#[test]
+fn a_stored_setting_that_contradicts_the_start_is_left_out_alone() {
+    let dir = TempDir::new();
+    let broker = Broker::start(dir.path(), &[]);
+    let stored = [("log.retention.ms", "-1"), ("log.cleaner.threads", "2")];
+    broker.client().alter_of((BROKER, "1"), &stored);
+    broker.stop_cleanly();
+    let (broker, address) =
+        start_pages(dir.path(), &["--set", "log.cleaner.dedupe.buffer.size=2000000"]);
+    let line = broker.logged(&["ERROR", "log.cleaner.threads=2", "is not in force"]);
+    assert!(line.contains("must be at least 1MB per cleaner thread"), "{line}");
+    let value = |name: &str| {
+        let all = page(address, "/v1/broker/configs");
+        let mut rows = all.as_array().unwrap().iter();
+        rows.find(|row| row["name"] == name).unwrap()["value"].clone()
+    };
+    assert_eq!(value("log.retention.ms"), json!("-1"));
+    assert_eq!(value("log.cleaner.threads"), json!("1"));
+    // A change is refused as long as it is there; without it all is well, and nothing is said again.
+    let set = |body| send(address, "PATCH", "/v1/broker/configs", &body);
+    assert_eq!(set(json!({"log.retention.ms": "5000"})).0, 400);
+    assert_eq!(set(json!({"log.cleaner.threads": null})).0, 200);
+    assert_eq!(set(json!({"log.retention.ms": "5000"})).0, 200);
+    assert_eq!(value("log.retention.ms"), json!("5000"));
+    let lines = broker.log();
+    assert_eq!(lines.iter().filter(|line| line.contains("is not in force")).count(), 1);
+    broker.stop_cleanly();
+}

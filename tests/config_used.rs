@@ -34,6 +34,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("consumer.session.timeout.ms", "session_timeout_ms"),
     ("controller.listener.names", "listeners"),
     ("listener.security.protocol.map", "listeners"),
+    ("log.cleaner.enable", "idle_cleaner"),
     ("log.dir", "data_dir"),
     ("log.dirs", "data_dir"),
 ];

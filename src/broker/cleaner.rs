@@ -114,8 +114,7 @@ impl Shared {
         let mut state = self.chores.cleaner.lock();
         // Also where nothing is cleaned now: that may be changed.
         state.next_look = None;
-        let config = self.config();
-        if !config.log_cleaner_enable() || config.log_cleaner_threads() < 1 {
+        if self.config().idle_cleaner().is_some() {
             return;
         }
         state.postponed.clear();
@@ -125,16 +124,24 @@ impl Shared {
         }
     }
 
-    /// Says once for which setting nothing is compacted, where there is one.
-    pub(super) fn tell_idle_cleaner(&self) {
-        let why = self.config().idle_cleaner();
+    /// Says once for which setting nothing is compacted, where there is one; where there is none any
+    /// more, what became due meanwhile has its turn. Who waits for the rate sees the present one.
+    pub(super) fn tell_idle_cleaner(self: &Arc<Self>) {
+        let config = self.config();
+        let why = config.idle_cleaner();
         let mut state = self.chores.cleaner.lock();
         if let Some(why) = why.as_ref().filter(|_| state.told != why) {
             ::log::warn!(
                 "nothing is compacted while {why}: logs of topics with cleanup.policy=compact only grow"
             );
         }
+        let resumes = why.is_none() && state.told.is_some();
         state.told = why;
+        drop(state);
+        self.chores.cleaner.budget.wake();
+        if resumes {
+            self.look_for_dirty_logs_in(config.log_cleaner_backoff_ms());
+        }
     }
 
     fn start_thread(self: &Arc<Self>, state: &mut State) {
@@ -164,7 +171,8 @@ impl Shared {
     fn grab_dirtiest(self: &Arc<Self>) -> Option<Due> {
         loop {
             self.chores.cleaner.lock().again = false;
-            let look = if self.is_stopping() { Look::default() } else { self.look() };
+            let ends = self.is_stopping() || self.config().idle_cleaner().is_some();
+            let look = if ends { Look::default() } else { self.look() };
             let mut state = self.chores.cleaner.lock();
             if let Some(due) = look.dirtiest {
                 if !state.cleaning.insert(due.key) {
@@ -282,7 +290,7 @@ impl Shared {
         };
         let began = Instant::now();
         let mut pace = |bytes: u64| {
-            let rate = self.config().log_cleaner_io_max_bytes_per_second();
+            let rate = || self.config().log_cleaner_io_max_bytes_per_second();
             self.chores.cleaner.budget.spend(bytes, rate, || self.is_stopping());
             match self.is_stopping() || partition.log_if_open().is_none() {
                 true => ControlFlow::Break(()),

@@ -2,7 +2,7 @@
 //!
 //! One budget for all threads: what was read and written in the present window may not be more than
 //! the rate allows for its age; who goes beyond sleeps until it does. The sleep ends early when the
-//! broker stops.
+//! broker stops or the rate is raised.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ const WINDOW: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(super) struct Budget {
     window: Mutex<Option<Window>>,
-    stopped: Condvar,
+    woken: Condvar,
 }
 
 #[derive(Clone, Copy)]
@@ -26,26 +26,33 @@ struct Window {
 }
 
 impl Budget {
-    /// Waits until `bytes` more may be read or written at `rate` bytes per second.
-    pub(super) fn spend(&self, bytes: u64, rate: f64, is_stopping: impl Fn() -> bool) {
-        // Kafka's throttle waits for less than no time then, or not at all.
-        if rate >= f64::MAX || rate.is_nan() || rate.is_sign_negative() {
-            return;
-        }
+    /// Waits until `bytes` more may be read or written at `rate` bytes per second, which may change meanwhile.
+    pub(super) fn spend(
+        &self,
+        mut bytes: u64,
+        rate: impl Fn() -> f64,
+        is_stopping: impl Fn() -> bool,
+    ) {
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        let mut wait = account(&mut window, bytes, rate, now);
-        while !wait.is_zero() && !is_stopping() {
-            let waited = self.stopped.wait_timeout(window, wait.min(LONGEST));
+        loop {
+            let rate = rate();
+            // Kafka's throttle waits for less than no time then, or not at all.
+            if rate >= f64::MAX || rate.is_nan() || rate.is_sign_negative() {
+                return;
+            }
+            let wait = account(&mut window, std::mem::take(&mut bytes), rate, Instant::now());
+            if wait.is_zero() || is_stopping() {
+                return;
+            }
+            let waited = self.woken.wait_timeout(window, wait.min(LONGEST));
             window = waited.unwrap_or_else(PoisonError::into_inner).0;
-            wait = account(&mut window, 0, rate, Instant::now());
         }
     }
 
-    /// Ends all sleeps, after the broker was told to stop.
+    /// Ends all sleeps that need not go on, after the broker was told to stop or the rate was changed.
     pub(super) fn wake(&self) {
         drop(self.window.lock());
-        self.stopped.notify_all();
+        self.woken.notify_all();
     }
 }
 
@@ -64,6 +71,7 @@ fn account(window: &mut Option<Window>, bytes: u64, rate: f64, now: Instant) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     #[test]
     fn the_rate_is_met_over_time() {
@@ -89,14 +97,28 @@ mod tests {
     fn without_a_rate_nothing_waits_and_a_stop_ends_the_wait() {
         let budget = Budget::default();
         for none in [f64::MAX, f64::INFINITY, f64::NAN, -5.0, f64::NEG_INFINITY] {
-            budget.spend(u64::MAX, none, || panic!("nobody asks"));
+            budget.spend(u64::MAX, || none, || panic!("nobody asks"));
         }
-        budget.spend(u64::MAX, 1.0, || true);
+        budget.spend(u64::MAX, || 1.0, || true);
     }
 
     #[test]
     fn a_rate_of_nothing_is_a_byte_a_second() {
         let wait = account(&mut None, 3, 0.0, Instant::now());
         assert_eq!(wait, Duration::from_secs(3));
+    }
+
+    #[test]
+    fn a_rate_that_is_raised_ends_the_wait() {
+        for raised in [1e9, f64::MAX] {
+            let (budget, asked) = (Budget::default(), AtomicU32::new(0));
+            let rate = || match asked.fetch_add(1, Ordering::Relaxed) {
+                0 => 0.0,
+                _ => raised,
+            };
+            // Twelve days, at a byte a second.
+            budget.spend(1_000_000, rate, || false);
+            assert_eq!(asked.load(Ordering::Relaxed), 2, "after one piece of the wait");
+        }
     }
 }

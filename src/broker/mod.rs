@@ -161,7 +161,7 @@ impl Broker {
         let recovery = if data_dir.was_clean() { Recovery::Clean } else { Recovery::Unclean };
         let checkpoints = Checkpoints::load(data_dir.path());
         let (metadata, image) = open_metadata(&data_dir, &config, &checkpoints, &keepers)?;
-        let effective = Arc::new(settings::dynamic(&image, &config));
+        let effective = Arc::new(settings::at_start(&image, &config));
         metadata.set_flush(effective.topic_defaults().flush_messages);
         let node = NodeView {
             node_id: data_dir.meta().node_id,

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use super::shared::Shared;
 use super::{groups, load};
 use crate::catalog::{Image, ResourceKind};
-use crate::config::{Config, TopicConfig};
+use crate::config::{Config, LeftOut, TopicConfig};
 
 impl Shared {
     /// The effective settings of a topic.
@@ -15,8 +15,8 @@ impl Shared {
     }
 
     /// Puts the dynamic broker settings of the image in force, in all topics too.
-    pub(crate) fn apply_dynamic_config(&self) {
-        let effective = Arc::new(dynamic(&self.image(), &self.static_config));
+    pub(crate) fn apply_dynamic_config(self: &Arc<Self>) {
+        let effective = Arc::new(dynamic(&self.image(), &self.static_config).0);
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = effective;
         self.tell_idle_cleaner();
         for topic in self.topics.all() {
@@ -47,8 +47,17 @@ impl Shared {
 }
 
 /// The settings of this broker with the dynamic ones of the image.
-pub(super) fn dynamic(image: &Image, fixed: &Config) -> Config {
+fn dynamic(image: &Image, fixed: &Config) -> (Config, Vec<LeftOut>) {
     let default = image.configs(ResourceKind::Broker, "");
     let node = image.configs(ResourceKind::Broker, &fixed.node_id().to_string());
-    fixed.with_dynamic(default, node)
+    fixed.with_stored(default, node)
+}
+
+/// The same at start: says which of the image's settings are not in force.
+pub(super) fn at_start(image: &Image, fixed: &Config) -> Config {
+    let (config, left_out) = dynamic(image, fixed);
+    for one in left_out {
+        ::log::error!("{one}");
+    }
+    config
 }

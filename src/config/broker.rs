@@ -119,21 +119,15 @@ impl Config {
         self.layers.value(name)?.as_i64()
     }
 
-    /// The same broker with these dynamic values: the cluster's defaults and this node's own. Values that
-    /// the table does not allow are left out: what was stored once must never stop a broker.
+    /// The same broker with these dynamic values: the cluster's defaults and this node's own. What
+    /// [`Config::with_stored`] names is left out.
     #[must_use]
     pub fn with_dynamic(
         &self,
         cluster: &BTreeMap<String, String>,
         node: &BTreeMap<String, String>,
     ) -> Config {
-        let keep = |(name, text): &(&String, &String)| {
-            table::broker_setting(name).is_none_or(|row| value::parse(row, text).is_ok())
-        };
-        let valid = |map: &BTreeMap<String, String>| {
-            map.iter().filter(keep).map(|(n, t)| (n.clone(), t.clone())).collect()
-        };
-        self.try_dynamic(valid(cluster), valid(node)).unwrap_or_else(|_| self.clone())
+        self.with_stored(cluster, node).0
     }
 
     /// Like [`Config::with_dynamic`], but refuses contradictions.

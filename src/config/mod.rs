@@ -24,6 +24,7 @@ mod reset;
 mod scalar;
 mod setting;
 mod sources;
+mod stored;
 mod support;
 mod synonyms;
 mod table;
@@ -45,6 +46,7 @@ pub use listeners::Endpoint;
 pub use nearest::nearest;
 pub use setting::{Check, Kind, Mode, Setting, Standing};
 pub use sources::{FlagValues, Sourced, Sources, from_sources};
+pub use stored::LeftOut;
 pub use support::without_effect;
 pub use synonyms::{group_default_name, topic_default_names};
 pub use table::{

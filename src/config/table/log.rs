@@ -53,7 +53,7 @@ pub(super) static ROWS: &[Setting] = &[
     long("log.cleaner.min.compaction.lag.ms").default("0").at_least(0).cluster_wide().used()
         .doc("Broker default of min.compaction.lag.ms."),
     int("log.cleaner.threads").default("1").at_least(0).cluster_wide().used()
-        .doc("Compaction threads."),
+        .doc("Compaction threads; 0 is refused, as Kafka divides by it."),
     list("log.cleanup.policy").default("delete").items(&["compact", "delete"]).cluster_wide().used()
         .doc("Broker default of cleanup.policy."),
     list("log.dir").default("/tmp/kafka-logs").any_items().not_empty().used()
