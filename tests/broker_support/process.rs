@@ -38,6 +38,7 @@ pub fn command(arguments: &[&str]) -> Command {
     // Which driver is to be tested, unless a test says it.
     match std::env::var("TEST_IO").as_deref() {
         _ if arguments.contains(&"--io") => &mut command,
+        _ if matches!(arguments.first(), Some(&"config" | &"healthcheck")) => &mut command,
         // It needs a core for each worker and as many again.
         Ok("sqpoll") if arguments.contains(&"--workers") => command.args(["--io", "uring"]),
         Ok("sqpoll") => command.args(["--io", "uring", "--sqpoll", "--workers", "1"]),
