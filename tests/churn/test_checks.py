@@ -248,6 +248,14 @@ def test_a_commit_of_one_that_was_replaced() -> None:
     assert violations(h) == []
 
 
+def test_a_commit_of_one_that_was_refused_and_commits_as_nobody() -> None:
+    h = good()
+    h.members[0].events += [commit(4.2, 0, 14)[0], {"t": 4.3, "e": "refused", "o": {"0": 14}}, *commit(4.5, 0, 15)]
+    assert found(h) == {"fenced_out"}
+    h.commits_as_nobody = True
+    assert violations(h) == []
+
+
 def test_a_commit_of_one_that_was_replaced_is_told() -> None:
     h = good()
     h.members[0].events += [commit(4.5, 0, 15)[0]]

@@ -35,6 +35,8 @@ def _attempts(history: History, claims: Claims, member: MemberHistory) -> list[A
         if event["e"] == "assigned":
             gen, member_id, since = event["gen"], event["member"], event["t"]
             gen = -1 if i in late else gen
+        elif event["e"] == "refused" and history.commits_as_nobody:
+            gen = -1
         elif event["e"] == "commit":
             mine = Claim(event["t"], gen, member_id, member.name)
             later = (e for e in member.events[i + 1:] if e["e"] in ("commit", "committed", "refused"))

@@ -74,5 +74,7 @@ class History:
     # Members of both protocols: a group that is empty for a moment may go to the other protocol, and its
     # generations then begin anew. Only time orders what was said.
     mixed: bool = False
+    # A member whose commit was refused commits as nobody, without a generation, until it is in the group again.
+    commits_as_nobody: bool = False
     # What the conductor saw by itself: rebalances that took too long, processes that ended.
     problems: list[str] = field(default_factory=list)

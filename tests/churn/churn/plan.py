@@ -39,6 +39,8 @@ FENCED_ENDS = set(STATIC["classic"]) - {"aiokafka"}
 KEEPS_ITS_NAME = {("franz-go", "consumer")}
 # It joins a second time when it learns late how many partitions there are; a leader that does is a rebalance.
 JOINS_TWICE = {"kafka-python"}
+# It sends a commit also while it has no generation; a group that has no members takes it, as of anybody.
+COMMITS_AS_NOBODY = {"aiokafka"}
 # Of these, groups with members of both protocols, each with an assignor of its own.
 MIXED = ("java-4", "librdkafka", "franz-go")
 MIXED_ASSIGNORS = {"classic": "range", "consumer": "uniform"}
