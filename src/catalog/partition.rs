@@ -66,6 +66,8 @@ pub struct Partition {
     opening: Mutex<()>,
     /// Who opens it.
     opener: Option<Arc<dyn Opener>>,
+    /// What its directory told before it was opened. Until then nobody changes what is there.
+    seen: OnceLock<Box<Outline>>,
     /// Something has happened to its disk since.
     failed: AtomicBool,
     waiters: Waiters,
@@ -105,6 +107,7 @@ impl Partition {
             log: OnceLock::new(),
             opening: Mutex::default(),
             opener,
+            seen: OnceLock::new(),
             failed: AtomicBool::new(false),
             waiters: Waiters::default(),
             reported_ms: AtomicI64::new(i64::MIN),
@@ -218,9 +221,20 @@ impl Partition {
                 let (bytes, segments) = log.files();
                 Outline { ends: None, bytes, segments }
             }
-            (None, Some(opener)) => opener.outline(self),
+            (None, Some(opener)) => self.look_once(&**opener),
             (Some(None), _) | (None, None) => Outline::default(),
         }
+    }
+
+    fn look_once(&self, opener: &dyn Opener) -> Outline {
+        if let Some(seen) = self.seen.get() {
+            return **seen;
+        }
+        let outline = opener.outline(self);
+        if outline.ends.is_some() {
+            let _ = self.seen.set(Box::new(outline));
+        }
+        outline
     }
 
     /// [`Outline::ends`]. Opens the log only where nothing else says it. May block.
@@ -365,30 +379,5 @@ impl FlushListener for Partition {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::TopicConfig;
-    use crate::log::Keepers;
-    use std::sync::mpsc::channel;
-
-    #[test]
-    fn who_waits_for_a_partition_that_fails_before_it_is_asked_is_told() {
-        let name = format!("barnabas-partition-fails-{}", std::process::id());
-        let dir = std::env::temp_dir().join(name);
-        let keepers = Keepers::spawn().unwrap();
-        let (tell, told) = channel();
-        keepers.flusher.set_delivery(Box::new(move |_, keys| _ = tell.send(keys)));
-        let log = Log::create(dir.join("t-0"), Arc::new(TopicConfig::default()), keepers.clone());
-        let partition = Arc::new(Partition::new("t".into(), 0, 0, log.ok()));
-        let ticket = FlushTicket::new(0, 9);
-        partition.await_flush(1, Some(ticket.clone()));
-        assert!(!ticket.settle());
-        // Between a request and the end of its turn another one finds out.
-        partition.fail(&"its disk is gone");
-        partition.ask_flush();
-        keepers.stop();
-        assert_eq!(told.try_recv().ok(), Some(vec![9]));
-        drop(partition);
-        std::fs::remove_dir_all(dir).unwrap();
-    }
-}
+#[path = "partition_tests.rs"]
+mod tests;
