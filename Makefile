@@ -57,7 +57,8 @@ install:
 	install -D -m 755 $(TARGET)/release/barnabas $(DESTDIR)$(PREFIX)/bin/barnabas
 	install -d $(UNITS)
 	sed 's,@PREFIX@,$(PREFIX),' platform/systemd/barnabas.service >$(UNITS)/barnabas.service
-	install -D -m 644 -t $(DOC) README.md CHANGELOG.md LICENSE docs/CONFIGURATION.md docs/HTTP.md
+	install -D -m 644 -t $(DOC) README.md CHANGELOG.md LICENSE
+	install -D -m 644 -t $(DOC)/docs docs/*.md
 	test -e $(DESTDIR)/etc/barnabas/server.properties || \
 		install -D -m 644 platform/server.properties $(DESTDIR)/etc/barnabas/server.properties
 

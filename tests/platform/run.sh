@@ -75,10 +75,16 @@ diff - "$work/files" <<'END' || failed "the package has other files"
 ./usr/bin/barnabas
 ./usr/lib/systemd/system/barnabas.service
 ./usr/share/doc/barnabas/CHANGELOG.md
-./usr/share/doc/barnabas/CONFIGURATION.md
-./usr/share/doc/barnabas/HTTP.md
 ./usr/share/doc/barnabas/README.md
 ./usr/share/doc/barnabas/copyright
+./usr/share/doc/barnabas/docs/ARCHITECTURE.md
+./usr/share/doc/barnabas/docs/CONFIGURATION.md
+./usr/share/doc/barnabas/docs/DEPENDENCIES.md
+./usr/share/doc/barnabas/docs/DURABILITY.md
+./usr/share/doc/barnabas/docs/HTTP.md
+./usr/share/doc/barnabas/docs/METRICS.md
+./usr/share/doc/barnabas/docs/PERFORMANCE.md
+./usr/share/doc/barnabas/docs/TOOLS.md
 END
 [[ "$(cat "$work/control/conffiles")" == /etc/barnabas/server.properties ]] || failed "conffiles are wrong"
 for script in postinst prerm postrm; do
