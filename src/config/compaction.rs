@@ -11,20 +11,22 @@ impl Config {
     #[must_use]
     pub fn idle_cleaner(&self) -> Option<String> {
         const ENABLE: &str = "log.cleaner.enable";
-        const THREADS: &str = "log.cleaner.threads";
         const RATE: &str = "log.cleaner.io.max.bytes.per.second";
         const LOAD: &str = "log.cleaner.io.buffer.load.factor";
         let rate = self.log_cleaner_io_max_bytes_per_second();
-        let threads = f64::from(self.log_cleaner_threads().max(1));
+        // No threads at all are refused before.
+        let threads = f64::from(self.log_cleaner_threads());
         let keys = self.log_cleaner_dedupe_buffer_size() as f64 / threads / ENTRY
             * self.log_cleaner_io_buffer_load_factor();
-        let name = match () {
-            () if !self.log_cleaner_enable() => ENABLE,
-            () if self.log_cleaner_threads() < 1 => THREADS,
+        let name = if !self.log_cleaner_enable() {
+            ENABLE
+        } else if rate == 0.0 && rate.is_sign_positive() {
             // Less than nothing is no limit, in Kafka's arithmetic; nothing is one.
-            () if rate == 0.0 && rate.is_sign_positive() => RATE,
-            () if keys.is_nan() || keys < 1.0 => LOAD,
-            () => return None,
+            RATE
+        } else if keys.is_nan() || keys < 1.0 {
+            LOAD
+        } else {
+            return None;
         };
         Some(format!("{name} is {}", self.get(name).unwrap_or_default().trim()))
     }

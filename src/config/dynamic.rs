@@ -1,8 +1,8 @@
 //! Which changes of a running broker's settings are allowed, in Kafka's words.
 //!
-//! From `DynamicBrokerConfig.validateConfigs`, `DynamicThreadPool` and `LogCleaner.validateReconfiguration`. Beyond it, what Barnabas does not do is refused here as it is at
-//! start, and so is what it cannot change without a restart. Names that nobody knows are accepted, as Kafka
-//! accepts them. Pure.
+//! From `DynamicBrokerConfig.validateConfigs`, `DynamicThreadPool` and `LogCleaner.validateReconfiguration`.
+//! Beyond it, what Barnabas does not do is refused here as it is at start, and so is what it cannot change
+//! without a restart. Names that nobody knows are accepted, as Kafka accepts them. Pure.
 
 use std::collections::BTreeMap;
 

@@ -41,7 +41,7 @@ pub(super) struct Place {
 
 impl Place {
     /// A request is whole.
-    pub(super) fn is_busy(&self) {
+    pub(super) fn set_busy(&self) {
         self.word.store(BUSY, Ordering::Relaxed);
     }
 

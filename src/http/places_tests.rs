@@ -21,8 +21,8 @@ fn one_more(places: &Places, worker: usize) -> ([Option<u64>; 2], bool) {
 fn who_waits_longest_goes_first() {
     let places = Places::new();
     let all = full(&places);
-    all[0].is_busy();
-    all[1].is_busy();
+    all[0].set_busy();
+    all[1].set_busy();
     all[1].waits(2000);
     for key in [2, 3, 4] {
         assert_eq!(one_more(&places, 1), ([Some(key), None], true));
@@ -39,7 +39,7 @@ fn a_request_that_came_whole_in_this_moment_is_served() {
     let places = Places::new();
     let all = full(&places);
     assert_eq!(one_more(&places, 1), ([Some(0), None], true));
-    all[0].is_busy();
+    all[0].set_busy();
     assert!(!all[0].is_leaving() && !all[0].is_cut());
     // One more is open than there should be: the next ones do not make it worse.
     for key in 1..100 {
@@ -52,7 +52,7 @@ fn a_request_that_came_whole_in_this_moment_is_served() {
 #[test]
 fn what_is_under_way_stays_and_one_more_is_refused() {
     let places = Places::new();
-    full(&places).iter().for_each(|place| place.is_busy());
+    full(&places).iter().for_each(|place| place.set_busy());
     assert_eq!(one_more(&places, 0), ([None, None], false));
     assert_eq!(places.lock().len(), MAX_CONNECTIONS);
 }
@@ -76,7 +76,7 @@ fn there_is_an_end_to_it_when_another_worker_does_not_hear() {
     let mut admitted = 0;
     // None of its own ever waits, so all who go are the other one's.
     while let Some(place) = places.admit(1, u64::MAX, 1000).place {
-        place.is_busy();
+        place.set_busy();
         admitted += 1;
         assert!(admitted <= MOST, "no limit");
     }

@@ -124,7 +124,7 @@ impl HttpService {
         slot: Slot,
         frame: &[u8],
     ) -> Flow {
-        session.progress.place.is_busy();
+        session.progress.place.set_busy();
         let flow = self.serve(cx, session, slot, frame);
         let now = self.http.places.time(cx.now());
         match flow {

@@ -6,8 +6,8 @@
 //! nothing is done with what was read.
 //!
 //! It comes after the upkeep's and the writer's lock and before that of a segment's files, and nobody
-//! takes it twice. What takes long, a sync above all, comes before or after: a deletion that waits makes
-//! readers wait who must open files.
+//! takes it twice. What takes long, a sync above all, comes before or after, but where a failed swap is taken
+//! back: a deletion that waits makes readers wait who must open files.
 
 use super::error::StorageError;
 use std::fs;

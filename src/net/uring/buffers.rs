@@ -164,7 +164,8 @@ impl Buffers {
         Ok(())
     }
 
-    /// Gives the memory of all buffers back. Nothing must be full, and no receive running.
+    /// Gives the memory of all buffers back. Nothing must be full, and nothing untold; receives may be armed,
+    /// for they take a buffer only within an enter.
     pub(super) fn trim(&mut self) {
         // SAFETY: the mapping is anonymous and borrowed mutably, and by the caller's word nobody relies
         // on what is in it: it reads as zeroes from now on.
