@@ -111,6 +111,15 @@ def test_no_eviction() -> None:
     assert violations(h) == []
 
 
+def test_what_is_lost_by_leaving_is_no_eviction() -> None:
+    h = good()
+    h.members[0].events[-1]["e"] = "lost"
+    h.members[0].asked = 3.5
+    assert found(h) == {"no_eviction"}
+    h.members[0].asked = 2.5
+    assert violations(h) == []
+
+
 def test_another_member_id_is_an_eviction() -> None:
     h = good()
     h.members[1].events += [gone(7, "revoked", [0, 1]), assigned(8, 3, "c", [0, 1])]
@@ -174,6 +183,23 @@ def test_a_start_before_the_commit() -> None:
     h = good()
     h.members[1].events[1] = read(5, 0, 0, 19)
     assert found(h) == {"starts_at_commit"}
+
+
+def test_one_that_was_silent_and_goes_on_where_it_was_itself() -> None:
+    h = good()
+    again = [assigned(7000, 3, "c", [0, 1]), read(7001, 0, 10, 29)]
+    h.members[0].events += again
+    h.members[0].silences.append(Silence(4.5, 6900))
+    h.members[1].killed = 6500
+    h.produced[0] = 30
+    assert found(h) == {"starts_at_commit"}
+    h.keeps_positions = True
+    assert violations(h) == []
+    again[1] |= read(7001, 0, 9, 29)
+    assert found(h) == {"starts_at_commit"}
+    again[1] |= read(7001, 0, 10, 29)
+    h.members[0].silences.clear()
+    assert "starts_at_commit" in found(h)
 
 
 def test_a_commit_of_the_meantime_is_a_good_start() -> None:
@@ -248,11 +274,11 @@ def test_a_commit_of_one_that_was_replaced() -> None:
     assert violations(h) == []
 
 
-def test_a_commit_of_one_that_was_refused_and_commits_as_nobody() -> None:
+def test_a_commit_of_one_that_was_refused_and_commits_as_another() -> None:
     h = good()
     h.members[0].events += [commit(4.2, 0, 14)[0], {"t": 4.3, "e": "refused", "o": {"0": 14}}, *commit(4.5, 0, 15)]
     assert found(h) == {"fenced_out"}
-    h.commits_as_nobody = True
+    h.commits_as_another = True
     assert violations(h) == []
 
 

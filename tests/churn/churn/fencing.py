@@ -35,7 +35,7 @@ def _attempts(history: History, claims: Claims, member: MemberHistory) -> list[A
         if event["e"] == "assigned":
             gen, member_id, since = event["gen"], event["member"], event["t"]
             gen = -1 if i in late else gen
-        elif event["e"] == "refused" and history.commits_as_nobody:
+        elif event["e"] == "refused" and history.commits_as_another:
             gen = -1
         elif event["e"] == "commit":
             mine = Claim(event["t"], gen, member_id, member.name)

@@ -10,7 +10,7 @@ from pathlib import Path
 from churn import statics
 from churn.history import History, Silence
 from churn.member import DEAD, LEAVING, PAUSED, RUNNING, STALLED, Member, now
-from churn.plan import COMMITS_AS_NOBODY, MAX_POLL_MS, PARTITIONS, SESSION_MS, Config
+from churn.plan import COMMITS_AS_ANOTHER, KEEPS_POSITIONS, MAX_POLL_MS, PARTITIONS, SESSION_MS, Config
 from churn.processor import Watched
 
 # A slow machine: the start of a process, a scheduler with many of them.
@@ -42,7 +42,8 @@ class Group:
         self.changed = threading.Condition()
         self.history = History(
             PARTITIONS, SESSION_MS, mixed=config.protocol == "mixed",
-            commits_as_nobody=config.client in COMMITS_AS_NOBODY,
+            commits_as_another=config.client in COMMITS_AS_ANOTHER,
+            keeps_positions=config.client in KEEPS_POSITIONS,
         )
         self.members: list[Member] = []
         self.resumes: list[tuple[float, Member]] = []

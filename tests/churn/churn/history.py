@@ -32,6 +32,8 @@ class MemberHistory:
     events: list[Event] = field(default_factory=list)
     silences: list[Silence] = field(default_factory=list)
     killed: float | None = None
+    # When it was asked to leave.
+    asked: float | None = None
     # The group.instance.id, which its successors have too.
     instance: str | None = None
     # What its client's log says of offsets that it went back to by itself.
@@ -74,7 +76,9 @@ class History:
     # Members of both protocols: a group that is empty for a moment may go to the other protocol, and its
     # generations then begin anew. Only time orders what was said.
     mixed: bool = False
-    # A member whose commit was refused commits as nobody, without a generation, until it is in the group again.
-    commits_as_nobody: bool = False
+    # What a member commits after a refusal is not of the generation that it told last.
+    commits_as_another: bool = False
+    # A member that was silent for a session may go on where it was itself.
+    keeps_positions: bool = False
     # What the conductor saw by itself: rebalances that took too long, processes that ended.
     problems: list[str] = field(default_factory=list)

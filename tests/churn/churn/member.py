@@ -131,6 +131,7 @@ class Member:
     def leave(self) -> None:
         """Asks it to leave its group and to end."""
         self.state = LEAVING
+        self.history.asked = now()
         self._say("quit\n")
 
     def _say(self, text: str) -> None:

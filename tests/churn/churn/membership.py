@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from churn import ownership
-from churn.history import History, MemberHistory
+from churn.history import Event, History, MemberHistory
 from churn.ownership import Ownership, by_partition, long_silences
 
 # How long a member may take to find out that it was thrown out, after what made the group do so.
@@ -79,13 +79,18 @@ def no_eviction(history: History) -> list[str]:
     for member in history.members:
         known: str | None = None
         for i, event in enumerate(member.events):
-            out = event["e"] == "fatal" or event["e"] == "lost" and event["parts"]
+            out = event["e"] == "fatal" or event["e"] == "lost" and event["parts"] and not _leaves(member, event)
             if event["e"] == "assigned":
                 out = known not in (None, "", event["member"])
                 known = event["member"]
             if out and not _excuse(history, member, event["t"]) and not _switch(history, member, i):
                 found.append(f"{member.name} was thrown out at {event['t']:.0f}: {event['e']}")
     return found
+
+
+def _leaves(member: MemberHistory, lost: Event) -> bool:
+    """Whether it has nothing to lose: Java's consumer says so where it leaves amidst a rebalance (onLeavePrepare)."""
+    return member.asked is not None and member.asked < lost["t"]
 
 
 def _switch(history: History, member: MemberHistory, i: int) -> bool:

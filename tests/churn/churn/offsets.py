@@ -91,23 +91,30 @@ def commits_stay(history: History) -> list[str]:
 def starts_at_commit(history: History) -> list[str]:
     """A new owner goes on from the committed offset: not before what was committed when it was given the
     partition, and not after what anybody had tried to commit when it began to read. One that tells late of
-    an assignment that has been followed by another is not asked."""
+    an assignment that has been followed by another is not asked; of a client that keeps its positions, nor is one
+    that was silent and goes on where it was itself."""
     found = []
     acknowledged, attempted = _commits(history, "committed"), _commits(history, "commit")
     claims = claims_of(history)
     for member in history.members:
         given: dict[int, float] = {}
+        kept: dict[int, int] = {}
+        own: dict[int, int] = {}
         late = late_claims(history, member)
         for i, event in enumerate(member.events):
             if event["e"] == "assigned":
                 given |= {p: event["t"] for p in event["added"]}
+                kept = dict(own) if i in late and history.keeps_positions else {}
                 if i in late:
                     mine = Claim(event["t"], event["gen"], event["member"], member.name)
                     heirs = {p: successor(history, claims[p], mine, late[i]) for p in given}
                     given = {p: t for p, t in given.items() if heirs[p] is None}
-            elif event["e"] == "read" and event["p"] in given:
+            elif event["e"] == "read":
                 p, first = event["p"], event["from"]
-                at = given.pop(p)
+                own[p] = event["to"] + 1
+                at = given.pop(p, None)
+                if at is None or kept.get(p) == first:
+                    continue
                 least = max((o for t, o in acknowledged[p] if t + ownership.GRAIN_MS < at), default=0)
                 most = max((o for t, o in attempted[p] if t < event["t"] + ownership.GRAIN_MS), default=0)
                 if not least <= first <= most:

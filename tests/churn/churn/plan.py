@@ -39,8 +39,13 @@ FENCED_ENDS = set(STATIC["classic"]) - {"aiokafka"}
 KEEPS_ITS_NAME = {("franz-go", "consumer")}
 # It joins a second time when it learns late how many partitions there are; a leader that does is a rebalance.
 JOINS_TWICE = {"kafka-python"}
-# It sends a commit also while it has no generation; a group that has no members takes it, as of anybody.
-COMMITS_AS_NOBODY = {"aiokafka"}
+# What these commit after a refusal is not of the generation that they told last: aiokafka sends a commit also while
+# it has no generation, which a group without members takes, as of anybody; franz-go joins again behind its
+# application, lets a commit wait for that (noCommitDuringJoinAndSync), and sends it as the member that it is then.
+COMMITS_AS_ANOTHER = {"aiokafka", "franz-go"}
+# A member that was thrown out while it waited for its group goes on, with what it gets again, where it was itself
+# (3.0.12: one _on_join_prepare for all attempts to join, and assign_from_subscribed keeps positions).
+KEEPS_POSITIONS = {"kafka-python"}
 # Of these, groups with members of both protocols, each with an assignor of its own.
 MIXED = ("java-4", "librdkafka", "franz-go")
 MIXED_ASSIGNORS = {"classic": "range", "consumer": "uniform"}

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 
 from churn.history import Event, MemberHistory, Silence
 from churn.member import DEAD, LEAVING, RUNNING, Member, now
-from churn.plan import FENCED_ENDS, JOINS_TWICE, KEEPS_ITS_NAME, SESSION_MS
+from churn.plan import FENCED_ENDS, HEARTBEAT_MS, JOINS_TWICE, KEEPS_ITS_NAME, SESSION_MS
 
 if TYPE_CHECKING:
     from churn.group import Group
 
 GONE_MS = 20_000
+# In the consumer protocol all may own what they shall have by an assignment that another follows at once: it is made
+# once a second (group.consumer.assignment.interval.ms) and told with the next heartbeats.
+CALM_MS = 2 * HEARTBEAT_MS + 1000
 TOLD = ("assigned", "revoked", "lost", "fatal")
 
 
@@ -35,7 +38,7 @@ def _calm_members(group: Group) -> list[Member]:
     silences = [s for m in alive for s in m.history.silences] + group.history.outages
     over = max((s.end for s in silences), default=0.0)
     # What a silence leads to is not over when all is at rest for a moment.
-    quiet = over + SESSION_MS < now()
+    quiet = over + SESSION_MS < now() and not told([m.history for m in alive], now() - CALM_MS, now())
     calm = quiet and group.at_rest() and not group.disturbed and all(m.state == RUNNING for m in alive)
     return alive if calm else []
 
