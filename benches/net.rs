@@ -6,7 +6,7 @@
 //! thread per GB, microseconds and system calls per request. Throughput on a shared machine says
 //! little and is given for orientation only. On loopback the sender pays for the receiver's TCP.
 //!
-//! `cargo bench --bench net [-- filter]`
+//! `cargo bench --bench net [-- filter]`; `-- ways` compares ways to send a range of a file (`net/ways.rs`).
 
 use barnabas::net::{
     self, ConnId, Context, FileRange, Flow, Framing, Options, Part, Peer, Region, Service, Slot,
@@ -23,6 +23,9 @@ use std::time::{Duration, Instant};
 mod floor;
 #[path = "net/load.rs"]
 mod load;
+#[cfg(target_os = "linux")]
+#[path = "net/ways.rs"]
+mod ways;
 
 const RUNS: usize = 3;
 const FILE: usize = 256 << 20;
@@ -68,6 +71,10 @@ fn main() {
     let filters: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let congestion = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control");
     println!("congestion control: {}", congestion.unwrap_or_default().trim());
+    #[cfg(target_os = "linux")]
+    if filters.iter().any(|filter| filter == "ways") {
+        return ways::run(&bench_file());
+    }
     println!(
         "{:<28} {:>6} {:>9} {:>9} {:>8} {:>9} {:>6}",
         "case", "", "s/GB", "us/req", "calls", "req/s", "ratio"
