@@ -54,17 +54,14 @@ impl StorageError {
     /// The disk fails, or a file does not hold any more what was written to it: trying again does
     /// not help, and nothing more may be believed of the log. Its partition goes offline.
     pub fn is_permanent(&self) -> bool {
-        const LOST: [i32; 7] = [
-            libc::EIO,
-            libc::EROFS,
-            libc::ENXIO,
-            libc::ENODEV,
-            libc::ESTALE,
-            // What file systems say of their own damage (EFSCORRUPTED, EFSBADCRC).
-            libc::EUCLEAN,
-            libc::EBADMSG,
-        ];
-        let of_system = self.source.raw_os_error().is_some_and(|code| LOST.contains(&code));
+        // What Linux's file systems say of their own damage: EFSCORRUPTED, EFSBADCRC.
+        #[cfg(target_os = "linux")]
+        const DAMAGED: [i32; 2] = [libc::EUCLEAN, libc::EBADMSG];
+        #[cfg(not(target_os = "linux"))]
+        const DAMAGED: [i32; 1] = [libc::EBADMSG];
+        const LOST: [i32; 5] = [libc::EIO, libc::EROFS, libc::ENXIO, libc::ENODEV, libc::ESTALE];
+        let is_lost = |code| LOST.contains(&code) || DAMAGED.contains(&code);
+        let of_system = self.source.raw_os_error().is_some_and(is_lost);
         let source = self.source.get_ref();
         of_system || source.is_some_and(|source| source.is::<Faulted>() || source.is::<Short>())
     }

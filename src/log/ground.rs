@@ -117,7 +117,7 @@ impl Ground {
     /// Flushes the whole volume; false if that cannot be done or relied on.
     pub(super) fn sync_volume(&self) -> bool {
         let Some(data_dir) = self.data_dir.get() else { return false };
-        if self.volume_failed.load(Ordering::Relaxed) {
+        if !sync::KNOWS_VOLUMES || self.volume_failed.load(Ordering::Relaxed) {
             return false;
         }
         let made = self.made.load(Ordering::Acquire);

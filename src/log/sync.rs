@@ -13,7 +13,6 @@ use super::file::GrowingFile;
 use super::whole_file::open_regular;
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -127,13 +126,28 @@ impl<'p> Directory<'p> {
     }
 }
 
+/// Whether there is such a call as [`volume`] makes.
+pub(crate) const KNOWS_VOLUMES: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
 /// Brings everything on the volume of an open directory to the disk: for many files one call.
 pub(crate) fn volume(opened: &File, path: &Path) -> io::Result<()> {
+    observed(Synced::Volume(path), || sync_volume(opened))
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn sync_volume(opened: &File) -> io::Result<()> {
+    use std::os::fd::AsRawFd;
     // SAFETY: the descriptor is open as long as `opened` is borrowed; the call touches no memory.
-    observed(Synced::Volume(path), || match unsafe { libc::syncfs(opened.as_raw_fd()) } {
+    match unsafe { libc::syncfs(opened.as_raw_fd()) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
-    })
+    }
+}
+
+/// Elsewhere `sync` only begins, and waits for nothing.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn sync_volume(_opened: &File) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 fn observed(what: Synced<'_>, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {

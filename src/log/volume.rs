@@ -24,9 +24,12 @@ pub fn bytes(path: &Path) -> io::Result<(i64, i64)> {
     // SAFETY: the call succeeded, so it has written the whole structure.
     let stat = unsafe { stat.assume_init() };
     let bytes =
-        |blocks: u64| i64::try_from(blocks.saturating_mul(stat.f_frsize)).unwrap_or(i64::MAX);
-    Ok((bytes(stat.f_blocks), bytes(stat.f_bavail)))
+        |blocks: i128| i64::try_from(blocks * i128::from(stat.f_frsize)).unwrap_or(i64::MAX);
+    Ok((bytes(i128::from(stat.f_blocks)), bytes(i128::from(stat.f_bavail))))
 }
+
+/// Whether [`sync`] can be had on this system.
+pub const CAN_SYNC: bool = super::sync::KNOWS_VOLUMES;
 
 /// Brings everything that was written to the volume of `path` to the disk: for thousands of files
 /// one call instead of thousands. Blocks.

@@ -5,7 +5,7 @@
 
 use super::PAGE;
 use super::fault::Guard;
-use memmap2::{Advice, MmapOptions, MmapRaw};
+use memmap2::{MmapOptions, MmapRaw};
 use std::fs::File;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -55,12 +55,21 @@ impl Mapping {
             return;
         }
         let (from, to) = (from / PAGE * PAGE, to.next_multiple_of(PAGE));
-        let (from, len) = (from as usize, (to - from) as usize);
-        if let Err(error) = self.raw.advise_range(Advice::PopulateWrite, from, len)
+        if let Err(error) = self.make_writable(from as usize, (to - from) as usize)
             && error.raw_os_error() == Some(libc::EINVAL)
         {
             NO_POPULATE.store(true, Ordering::Relaxed);
         }
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn make_writable(&self, from: usize, len: usize) -> io::Result<()> {
+        self.raw.advise_range(memmap2::Advice::PopulateWrite, from, len)
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    fn make_writable(&self, _from: usize, _len: usize) -> io::Result<()> {
+        Err(io::Error::from_raw_os_error(libc::EINVAL))
     }
 
     /// Whether [`Mapping::sync`] does anything: for the mapping of a file that was opened for reading

@@ -5,9 +5,11 @@
 
 use std::fs::File;
 use std::io;
+#[cfg(any(target_os = "linux", target_os = "android"))]
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
 use super::PAGE;
 use super::growing::GrowingFile;
 

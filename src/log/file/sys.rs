@@ -6,6 +6,7 @@
 use super::FOLIO;
 use std::fs::File;
 use std::io;
+#[cfg(any(target_os = "linux", target_os = "android"))]
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 
