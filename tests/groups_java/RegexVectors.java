@@ -25,6 +25,13 @@ public class RegexVectors {
         "*", "+", "?", "*?", "+?", "??", "{2}", "{1,}", "{0,2}", "{2,1}", "{,2}", "{", "}", "{1001}", "**", "\\a", "\\n",
         "\\q", "\\", "]", "/", "#", " ", "~", "\u00e9", "\\u0061", "\\e", "\\<"
     };
+    static final String[] ODD_PARTS = {
+        "\\p{IsGreek}", "\\p{letter}", "\\p{lu}", "\\pl", "\\p{Letter}", "\\p{Any}", "\\p{any}", "\\p{L_}", "\\p{Grek}",
+        "\\p{Latin}", "\\P{Latin}", "\\p{Common}", "\\p{^Common}", "\\p{Pd}", "\\p{Po}", "\\pN", "\\pP", "\\PP", "\\p{Zs}", "\\pC",
+        "[\\pN_]", "[^\\pL]", "[\\p{Latin}-]", "[\\P{Pd}]", "[^\\p{Greek}]", "[\\p{Han}a]", "[\u00e9]", "[^\u00e9]", "(?ii)", "(?i-i)", "(?i-s)",
+        "(?)", "(?:)", "(?-)", "(?--i)", "(?i-)", "(?sU)", "(?P<1a>", "(?<1>", "(?P<>", "(?<>", "(?<a-b>", "\\x{D800}", "[\\x{D800}a]",
+        "[a-\\x{DFFF}]", "[a-\\x{10FFFF}]", ".{1,20}", "[^.]{1,126}", "\\p{L}{4}"
+    };
 
     public static void main(String[] args) {
         PrintStream out = new PrintStream(System.out, false, StandardCharsets.UTF_8);
@@ -35,6 +42,15 @@ public class RegexVectors {
             StringBuilder pattern = new StringBuilder();
             int parts = 1 + random.nextInt(5);
             for (int i = 0; i < parts; i++) pattern.append(PARTS[random.nextInt(PARTS.length)]);
+            patterns.add(pattern.toString());
+        }
+        while (patterns.size() < 6000) {
+            StringBuilder pattern = new StringBuilder();
+            int parts = 1 + random.nextInt(4);
+            for (int i = 0; i < parts; i++) {
+                String[] from = random.nextInt(2) == 0 ? PARTS : ODD_PARTS;
+                pattern.append(from[random.nextInt(from.length)]);
+            }
             patterns.add(pattern.toString());
         }
         for (String text : patterns) {

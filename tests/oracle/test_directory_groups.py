@@ -166,6 +166,29 @@ def test_groups_of_the_consumer_protocol_survive(turns):
             before = {group: modern(b, group) for group in groups}
 
 
+def test_an_expression_that_is_too_large_keeps_its_topics(turns):
+    """Kafka takes expressions of any size. One that Barnabas cannot compile goes on with what it stood for; a line
+    says so, and Kafka finds all as it was."""
+    wishes = {"subscribedTopicRegex": "t|(.{0,1000}){30}"}
+    with turns.of(ApacheKafka) as b:
+        b.create("t", 3)
+        b.until("FindCoordinator", 4, {"keyType": 0, "coordinatorKeys": ["large"]}, found, compare=False)
+        epoch = joined(b, "large", "one", **wishes)
+        before = modern(b, "large")
+    with turns.of(Barnabas) as b:
+        assert modern(b, "large") == before
+        b.create("t2", 1)
+        deadline = time.monotonic() + 30
+        while "stands for the topics that it stood for" not in (turns.folder / "broker.log").read_text():
+            assert time.monotonic() < deadline
+            answer = beat(b, "large", "one", epoch)
+            assert (answer["errorCode"], answer["memberEpoch"], answer["assignment"]) == (0, epoch, None)
+            time.sleep(0.1)
+        assert modern(b, "large") == before
+    with turns.of(ApacheKafka) as b:
+        assert modern(b, "large")["members"] == before["members"]
+
+
 class Transaction:
     """A producer of Kafka's that commits offsets of a group in a transaction."""
 

@@ -46,6 +46,7 @@ CLASSIC = {
 }
 CONSUMER = {
     "java-4": ("uniform", "range"),
+    "java-3.9": ("uniform", "range"),
     "librdkafka": ("uniform", "range"),
     "franz-go": ("uniform", "range"),
 }

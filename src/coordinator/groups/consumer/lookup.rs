@@ -7,7 +7,8 @@
 use super::super::shard::{Group, Shard};
 use super::super::{Effects, TopicsView, World};
 use super::plan::Plan;
-use super::{Consumer, Resolved, hash, records, regex};
+use super::regex::{self, Names};
+use super::{Consumer, Resolved, hash, records};
 use std::sync::Arc;
 
 /// What is to be looked up.
@@ -21,9 +22,11 @@ pub struct Lookup {
 #[derive(Debug)]
 pub struct Found {
     group: Arc<str>,
-    regexes: Vec<(Arc<str>, Resolved)>,
+    /// Or why nothing can be.
+    regexes: Vec<(Arc<str>, Result<Names, String>)>,
     /// In this catalog.
     version: u64,
+    time: i64,
 }
 
 impl Lookup {
@@ -41,15 +44,13 @@ impl Lookup {
     ) -> Option<Found> {
         // Before the names, so that one that comes in between is looked for again.
         let version = topics.version();
-        let found = regex::resolve(&self.patterns, topics, give_up)?;
-        let as_number = i64::try_from(version).unwrap_or(i64::MAX);
-        let resolved = |topics| Resolved { topics, version: as_number, time: now_ms };
-        let found = found.into_iter().map(resolved);
-        Some(Found {
-            group: self.group,
-            regexes: self.patterns.into_iter().zip(found).collect(),
-            version,
-        })
+        let mut regexes = Vec::with_capacity(self.patterns.len());
+        // One after the other: together they may take more memory than there is.
+        for pattern in self.patterns {
+            let found = regex::resolve(&pattern, topics, give_up)?;
+            regexes.push((pattern, found));
+        }
+        Some(Found { group: self.group, regexes, version, time: now_ms })
     }
 }
 
@@ -69,11 +70,14 @@ impl Consumer {
         plan.resolved_at = Some(found.version);
         let mut wishes = self.wishes.clone();
         let mut bump = false;
-        for (pattern, new) in found.regexes {
+        let version = i64::try_from(found.version).unwrap_or(i64::MAX);
+        for (pattern, topics) in found.regexes {
             if self.wishes.members_with(&pattern) == 0 {
                 continue;
             }
             let old = self.regexes.get(&pattern);
+            let topics = topics.unwrap_or_else(|why| self.kept(&pattern, old, &why));
+            let new = Resolved { topics, version, time: found.time };
             if old.map_or(!new.topics.is_empty(), |old| old.topics != new.topics) {
                 bump = true;
                 wishes.resolve(old, Some(&new));
@@ -90,6 +94,15 @@ impl Consumer {
             plan.looked = Some(world.topics.version());
         }
         plan
+    }
+
+    /// What an expression of another broker's, which cannot be compiled here, goes on to stand for.
+    fn kept(&self, pattern: &str, old: Option<&Resolved>, why: &str) -> Names {
+        ::log::warn!(
+            "group {}: its regular expression {pattern:.100} stands for the topics that it stood for, and for no new ones: {why}",
+            self.id
+        );
+        old.map(|old| old.topics.clone()).unwrap_or_default()
     }
 
     /// Whether a member with an expression has topics in its target that it does not want any more.

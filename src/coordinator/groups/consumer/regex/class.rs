@@ -1,5 +1,10 @@
 //! Classes of characters, and escapes: in RE2/J `[` and `&&` mean nothing inside a class, and `\d`,
 //! `\s`, `\w` are of ASCII.
+//!
+//! So are the names of topics: what else a class holds is cut off, or it would be most of what an expression
+//! becomes.
+
+use super::names;
 
 /// The characters of an expression, with a place.
 pub(super) struct Chars {
@@ -40,8 +45,20 @@ impl Chars {
 
 const NO_END: &str = "missing closing ]";
 
+/// What is of ASCII in a class that stands in brackets.
+pub(super) fn of_ascii(class: &str) -> String {
+    format!(r"[{class}&&[\x00-\x7F]]")
+}
+
 /// A class whose `[` has been read.
 pub(super) fn translate(chars: &mut Chars, out: &mut String) -> Result<(), String> {
+    let mut class = String::new();
+    content(chars, &mut class)?;
+    out.push_str(&of_ascii(&class));
+    Ok(())
+}
+
+fn content(chars: &mut Chars, out: &mut String) -> Result<(), String> {
     out.push('[');
     if chars.eat('^') {
         out.push('^');
@@ -60,7 +77,7 @@ pub(super) fn translate(chars: &mut Chars, out: &mut String) -> Result<(), Strin
             }
             (Some('\\'), Some(c @ ('p' | 'P'))) => {
                 chars.skip(2);
-                unicode(c, chars, out)?;
+                out.push_str(&unicode(c, chars)?);
             }
             _ => range(chars, out)?,
         }
@@ -129,8 +146,8 @@ pub(super) fn perl(name: char) -> &'static str {
     }
 }
 
-/// `\pL`, `\p{Greek}`, `\p{^Greek}`, and what is not in them.
-pub(super) fn unicode(kind: char, chars: &mut Chars, out: &mut String) -> Result<(), String> {
+/// `\pL`, `\p{Greek}`, `\p{^Greek}`, and what is not in them: a class in brackets.
+pub(super) fn unicode(kind: char, chars: &mut Chars) -> Result<String, String> {
     let invalid = || "invalid character class range".to_owned();
     let mut name = String::new();
     match chars.next().ok_or_else(invalid)? {
@@ -146,11 +163,8 @@ pub(super) fn unicode(kind: char, chars: &mut Chars, out: &mut String) -> Result
         Some(name) => (name, kind == 'p'),
         None => (name.as_str(), kind == 'P'),
     };
-    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_') {
-        return Err(invalid());
-    }
-    out.push_str(&format!(r"\{}{{{name}}}", if is_not { 'P' } else { 'p' }));
-    Ok(())
+    let class = names::ascii_of(name).ok_or_else(invalid)?;
+    Ok(format!("[{}{class}]", if is_not { "^" } else { "" }))
 }
 
 /// The one character that an escape stands for.
@@ -178,7 +192,11 @@ pub(super) fn escaped(c: char, chars: &mut Chars) -> Result<char, String> {
         c if c.is_ascii_alphanumeric() || !c.is_ascii() => return Err(invalid()),
         c => u32::from(c),
     };
-    char::from_u32(code).ok_or_else(invalid)
+    match code {
+        // To RE2/J they are characters; no name has any.
+        0xD800..=0xDFFF => Ok('\u{E000}'),
+        code => char::from_u32(code).ok_or_else(invalid),
+    }
 }
 
 fn hexadecimal(chars: &mut Chars) -> Option<u32> {

@@ -3,8 +3,11 @@
 //! Kafka's are RE2/J's. They are put into the words of the crate `regex`, whose matching takes time in
 //! proportion to the text too, and bounded in size; what cannot be said there is refused as
 //! invalid. An expression must match a name from its beginning to its end.
+//!
+//! One that is in the log all the same, for it was written by Kafka, keeps the topics that it had.
 
 mod class;
+mod names;
 mod translate;
 
 use super::super::TopicsView;
@@ -14,15 +17,10 @@ use ::regex::{Regex, RegexBuilder};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// The longest expression, in bytes: all of a group's are looked up at once, by whom others wait for.
-const LONGEST: usize = 4096;
-/// The largest that an expression may become when it is compiled, in bytes.
-const LARGEST: usize = 128 * 1024;
+/// The largest that an expression may become when it is compiled, in bytes: it is compiled by whom others wait for.
+const LARGEST: usize = 2 << 20;
 
 fn compile(pattern: &str) -> Result<Regex, String> {
-    if pattern.len() > LONGEST {
-        return Err(format!("it is longer than {LONGEST} bytes"));
-    }
     let translated = translate::translate(pattern)?;
     let build = |text: &str| RegexBuilder::new(text).size_limit(LARGEST).build();
     // First without the anchors: they must not make a whole of what is none.
@@ -62,24 +60,29 @@ pub fn is_regular_expression(pattern: &str) -> bool {
     compile(pattern).is_ok()
 }
 
-/// The topics that each of some expressions stands for now; `None` if it was given up.
+/// What an expression stands for.
+pub(super) type Names = Arc<BTreeSet<Arc<str>>>;
+
+/// The topics that an expression stands for now; `None` if it was given up.
+///
+/// # Errors
+/// Why it cannot be compiled.
 pub(super) fn resolve(
-    patterns: &[Arc<str>],
+    pattern: &str,
     topics: &dyn TopicsView,
     give_up: &dyn Fn() -> bool,
-) -> Option<Vec<Arc<BTreeSet<Arc<str>>>>> {
-    let mut found = Vec::with_capacity(patterns.len());
-    for pattern in patterns.iter().take_while(|_| !give_up()) {
-        found.push((compile(pattern).ok(), BTreeSet::new()));
-    }
+) -> Option<Result<Names, String>> {
+    let regex = match compile(pattern) {
+        Ok(regex) => regex,
+        Err(why) => return Some(Err(why)),
+    };
+    let mut found = BTreeSet::new();
     topics.each_name(&mut |name| {
-        for (regex, topics) in found.iter_mut().take_while(|_| !give_up()) {
-            if regex.as_ref().is_some_and(|regex| regex.is_match(name)) {
-                topics.insert(name.clone());
-            }
+        if !give_up() && regex.is_match(name) {
+            found.insert(name.clone());
         }
     });
-    (!give_up()).then(|| found.into_iter().map(|(_, topics)| Arc::new(topics)).collect())
+    (!give_up()).then(|| Ok(Arc::new(found)))
 }
 
 #[cfg(test)]

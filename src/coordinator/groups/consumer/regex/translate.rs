@@ -33,7 +33,9 @@ pub(super) fn translate(pattern: &str) -> Result<String, String> {
                     repeated = true;
                 }
             },
-            ')' | '|' | '.' | '^' | '$' => out.push(c),
+            // No name has a line's end.
+            '.' => out.push_str(r"[\x00-\x7F]"),
+            ')' | '|' | '^' | '$' => out.push(c),
             c => literal(&mut out, c),
         }
     }
@@ -85,8 +87,9 @@ fn escape(chars: &mut Chars, out: &mut String) -> Result<(), String> {
         'Q' => quoted(chars, out),
         'A' | 'z' => out.extend(['\\', c]),
         'b' | 'B' => out.push_str(&format!(r"(?-u:\{c})")),
-        'd' | 'D' | 's' | 'S' | 'w' | 'W' => out.push_str(class::perl(c)),
-        'p' | 'P' => class::unicode(c, chars, out)?,
+        'd' | 's' | 'w' => out.push_str(class::perl(c)),
+        'D' | 'S' | 'W' => out.push_str(&class::of_ascii(class::perl(c))),
+        'p' | 'P' => out.push_str(&class::of_ascii(&class::unicode(c, chars)?)),
         _ => literal(out, class::escaped(c, chars)?),
     }
     Ok(())
@@ -104,36 +107,63 @@ fn quoted(chars: &mut Chars, out: &mut String) {
 
 /// What is behind a `(`: nothing special, a name, or flags.
 fn group(chars: &mut Chars, out: &mut String) -> Result<(), String> {
-    out.push('(');
     if !chars.eat('?') {
+        out.push('(');
         return Ok(());
     }
-    out.push('?');
     let rest: String = chars.rest().iter().take(2).collect();
     if rest.starts_with("P<") || rest.starts_with('<') {
         if rest.starts_with('P') {
             chars.skip(1);
         }
-        // Names are of letters, digits and underscores; behind `<` that also excludes lookbehind.
-        while let Some(c) = chars.next() {
-            out.push(c);
-            match c {
-                '>' => return Ok(()),
-                '<' | '_' | 'a'..='z' | 'A'..='Z' | '0'..='9' => {}
-                _ => break,
+        chars.skip(1);
+        return name(chars, out).ok_or_else(|| "invalid named capture".into());
+    }
+    flags(chars, out).ok_or_else(|| "invalid or unsupported Perl syntax".into())
+}
+
+/// Names are of letters, digits and underscores; behind `<` that also excludes lookbehind. One may begin with a
+/// digit, which the crate's may not.
+fn name(chars: &mut Chars, out: &mut String) -> Option<()> {
+    let mut name = String::new();
+    loop {
+        match chars.next()? {
+            '>' if !name.is_empty() => break,
+            c @ ('_' | 'a'..='z' | 'A'..='Z' | '0'..='9') => name.push(c),
+            _ => return None,
+        }
+    }
+    out.push_str(&format!("(?P<_{name}>"));
+    Some(())
+}
+
+/// Flags may be named twice, and what is switched off stays off.
+fn flags(chars: &mut Chars, out: &mut String) -> Option<()> {
+    let (mut on, mut off) = (String::new(), String::new());
+    let mut is_off = false;
+    let end = loop {
+        match chars.next()? {
+            c @ ('i' | 'm' | 's' | 'U') => {
+                let flags = if is_off { &mut off } else { &mut on };
+                if !flags.contains(c) {
+                    flags.push(c);
+                }
             }
+            '-' if !is_off => is_off = true,
+            c @ (':' | ')') => break c,
+            _ => return None,
         }
-        return Err("invalid named capture".into());
+    };
+    if is_off && off.is_empty() {
+        return None;
     }
-    while let Some(c) = chars.next() {
-        out.push(c);
-        match c {
-            ':' | ')' => return Ok(()),
-            'i' | 'm' | 's' | 'U' | '-' => {}
-            _ => break,
-        }
+    on.retain(|flag| !off.contains(flag));
+    let minus = if is_off { "-" } else { "" };
+    // `(?)` is nothing: what is repeated behind it stands before it.
+    if end == ':' || is_off || !on.is_empty() {
+        out.push_str(&format!("(?{on}{minus}{off}{end}"));
     }
-    Err("invalid or unsupported Perl syntax".into())
+    Some(())
 }
 
 fn literal(out: &mut String, c: char) {

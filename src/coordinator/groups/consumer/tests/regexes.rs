@@ -153,3 +153,32 @@ fn a_topic_that_goes_meanwhile_is_not_given_out() {
     assert_eq!((reply.code, reply.assignment.unwrap().len()), (ErrorCode::NONE, 1));
     bench.check_log();
 }
+
+#[test]
+fn an_expression_of_another_broker_that_is_too_large_here_keeps_its_topics() {
+    const LARGE: &str = "foo|(.{0,1000}){30}";
+    let mut bench = Bench::with(&[("foo", 2)]);
+    bench.beat(&join("a", "foo"));
+    bench.beat(&Beat::at("a", 1));
+    let mut member = bench.member("a").clone();
+    let resolved = bench.group().regexes["foo"].clone();
+    member.regex = LARGE.into();
+    bench.log.push(records::member(GROUP, &member));
+    bench.log.push(records::regex(GROUP, LARGE, &resolved));
+    bench.log.push(records::no_regex(GROUP, "foo"));
+    bench.shard = bench.reloaded();
+    let epoch = bench.group().epoch;
+    bench.topic("foo-2", 1);
+    bench.pass(20_000);
+    assert_eq!(bench.beat_alone(&Beat::at("a", 2)).len(), 1, "it is looked up");
+    bench.shard.not_looked_up(GROUP);
+    let reply = bench.beat(&Beat::at("a", 2));
+    assert!(reply.assignment.is_none(), "{reply:?}");
+    assert_eq!(bench.group().regexes[LARGE].topics, resolved.topics);
+    assert_eq!((bench.group().epoch, bench.group().state()), (epoch, State::Stable));
+    // Not at once again, and whoever would bring it anew is told.
+    assert!(bench.beat_alone(&Beat::at("a", 2)).is_empty());
+    let other = Beat { group: "other".into(), ..join("b", LARGE) };
+    assert_eq!(bench.beat(&other).code, ErrorCode::INVALID_REGULAR_EXPRESSION);
+    bench.check_log();
+}
