@@ -22,6 +22,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 const SEEDS: u64 = 50;
 const MIXED_SEEDS: u64 = 12;
+const CROWDS: u64 = 2;
 /// Mixed seeds that have failed: a group ended an hour after its last members that were in the log, while some that
 /// had joined since, and not synced, were forgotten by a restart.
 const FAILED: [u64; 1] = [10_001_115];
@@ -136,19 +137,59 @@ fn groups_never_lose_their_way() {
     println!("{steps} steps, {assigned} assignments");
 }
 
-#[test]
-fn two_thousand_members_find_together() {
-    let sim = run(Plan {
-        seed: 1,
-        groups: 1,
-        members: 2_000,
-        chaos: 20_000,
-        peace: 200_000,
-        lost: 0,
-        repeated: 1,
-        restarts: 1,
-        failures: 0,
+/// Thousands of members in a few groups, and everything that may happen to them.
+fn crowd(seed: u64) -> Plan {
+    let mut random = Random::new(seed ^ 0xc40d);
+    Plan {
+        seed,
+        groups: 1 + random.below(8),
+        members: 1_000 + random.below(2_000) as usize,
+        chaos: 20_000 + random.below(60_000) as i64,
+        peace: 12 * 60 * 1000,
+        lost: random.below(4),
+        repeated: random.below(4),
+        restarts: random.below(4),
+        failures: if random.chance(50) { 200 + random.below(2_000) } else { 0 },
         max_size: 0,
-    });
-    println!("{} steps, {} assignments", sim.steps, sim.assigned);
+    }
+}
+
+fn mixed_crowd(seed: u64) -> mixed::Plan {
+    let mut random = Random::new(seed ^ 0xc50d);
+    mixed::Plan {
+        groups: 1 + random.below(4),
+        modern: 500 + random.below(1_000) as usize,
+        classic: [0, 100 + random.below(400) as usize][random.below(2) as usize],
+        chaos: 10_000 + random.below(30_000) as i64,
+        lost: random.below(3),
+        repeated: random.below(3),
+        restarts: random.below(4),
+        failures: if random.chance(50) { 200 + random.below(2_000) } else { 0 },
+        crashes: if random.chance(50) { 1_000 + random.below(5_000) } else { 0 },
+        ..mixed_plan(seed)
+    }
+}
+
+#[test]
+fn thousands_of_members_find_together() {
+    let (mut members, mut steps, mut assigned) = (0, 0, 0);
+    for seed in seeds(CROWDS) {
+        let plan = crowd(seed);
+        members += plan.members;
+        let sim = run(plan);
+        (steps, assigned) = (steps + sim.steps, assigned + sim.assigned);
+    }
+    println!("{members} members, {steps} steps, {assigned} assignments");
+}
+
+#[test]
+fn thousands_of_members_of_both_protocols_come_to_rest() {
+    let (mut members, mut steps, mut assigned) = (0, 0, 0);
+    for seed in seeds(CROWDS) {
+        let plan = mixed_crowd(seed);
+        members += plan.modern + plan.classic;
+        let sim = run_mixed(plan);
+        (steps, assigned) = (steps + sim.steps, assigned + sim.assigned);
+    }
+    println!("{members} members, {steps} steps, {assigned} assignments");
 }

@@ -25,7 +25,12 @@ SETTINGS = {
 LEAVES_WHEN_STALLED = {"java-4", "java-3.9", "librdkafka", "kafka-python"}
 # kafka-python's leader believes what its members say that they own, and its members that were thrown out
 # say what they had before (3.0.12 never resets CooperativeStickyAssignor.member_assignment).
-LEFT_OUT = {("kafka-python", "cooperative-sticky")}
+# The new consumer of Java 3.9 begins with a partition that it is given while it asks for the offset of another where
+# auto.offset.reset says, and commits there: a group's offset goes back (KAFKA-17674, mended in 4.0).
+LEFT_OUT = {
+    ("classic", "kafka-python", "cooperative-sticky"), ("consumer", "java-3.9", "uniform"),
+    ("consumer", "java-3.9", "range"),
+}
 STATIC = {
     "classic": {
         "java-4": "range", "java-3.9": "sticky", "librdkafka": "range",
@@ -89,7 +94,8 @@ def _configs() -> list[Config]:
     tables = (("classic", CLASSIC), ("consumer", CONSUMER))
     found = [
         Config(client, assignor, protocol) for protocol, table in tables
-        for client, assignors in table.items() for assignor in assignors if (client, assignor) not in LEFT_OUT
+        for client, assignors in table.items() for assignor in assignors
+        if (protocol, client, assignor) not in LEFT_OUT
     ]
     found += [Config(c, a, protocol, True) for protocol, table in STATIC.items() for c, a in table.items()]
     return found + [Config(client, "", "mixed") for client in MIXED]
