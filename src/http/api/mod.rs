@@ -10,6 +10,7 @@ mod follow;
 mod given;
 mod groups;
 mod health;
+mod json_filter;
 mod json_path;
 mod message;
 mod messages;
