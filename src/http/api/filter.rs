@@ -30,9 +30,9 @@ pub(in super::super) const JSON: Param = Param {
             that: a text, or JSON.",
 };
 
-/// See the module's comment.
+/// Which messages are wanted. One that nothing was given to takes all.
 #[derive(Debug, Default)]
-pub(super) struct Filter {
+pub struct Filter {
     key: Option<Finder<'static>>,
     value: Option<Finder<'static>>,
     header: Option<(String, Option<Finder<'static>>)>,
@@ -53,7 +53,8 @@ impl Filter {
         })
     }
 
-    pub(super) fn fits(&self, record: &Record<'_>) -> bool {
+    /// Whether this one is.
+    pub fn fits(&self, record: &Record<'_>) -> bool {
         has(self.key.as_ref(), record.key)
             && has(self.value.as_ref(), record.value)
             && self.header.as_ref().is_none_or(|(name, text)| {

@@ -3,6 +3,7 @@
 
 mod admin;
 mod broker;
+mod check;
 mod clients;
 mod configs;
 mod filter;
@@ -68,6 +69,8 @@ pub(super) fn page_at_once(shared: &Shared, facts: &Facts, route: &Route) -> Opt
     Some(page)
 }
 
+pub use check::check;
+pub use filter::Filter;
 pub(super) use filter::{HEADER, JSON, KEY, VALUE};
 pub use follow::Follow;
 
