@@ -18,7 +18,7 @@ const BATCH: usize = 1_000_000;
 /// Bytes of values, and a name for them.
 const SIZES: [(usize, &str); 2] = [(1000, "1 KB"), (100, "100 B")];
 /// What is looked for, percent-encoded: only the last record has it.
-const FILTERS: [(&str, &str); 9] = [
+const FILTERS: [(&str, &str); 10] = [
     ("value", "value=Zaphod"),
     ("value, many near misses", "value=%22name%22:%22Zaphod%22"),
     ("key", "key=order-zaphod"),
@@ -28,6 +28,8 @@ const FILTERS: [(&str, &str); 9] = [
     ("JSON path, text", "json=$.user.name=Zaphod"),
     ("JSON path, number", "json=$.total=42424242"),
     ("JSON path alone", "json=$.user.president"),
+    // Both names are in all values, which so must be read.
+    ("JSON path, all read", "json=$.user.total"),
 ];
 
 /// Both ways, with each filter.
@@ -50,6 +52,8 @@ fn log_of(size: usize, name: &str) {
     let http = free_address();
     let mut command = process::broker_command_with_http(data.path(), http.port());
     command.args(["--port", "0", "--workers", "1"]);
+    // The records are from 2023.
+    command.args(["--set", "log.retention.ms=-1"]);
     let broker = Server::start(command);
     let bytes = fill(&broker, size);
     for (what, filter) in FILTERS {
@@ -107,7 +111,7 @@ fn batch(count: usize, size: usize, who: &str, key: &str) -> Vec<u8> {
     for i in 0..count {
         let number = i * 7919 % 100_003;
         let total = if is_wanted { 42_424_242 } else { number };
-        let president = if is_wanted { ",\"president\":true" } else { "" };
+        let president = if is_wanted { ",\"president\":true,\"total\":1" } else { "" };
         let head = format!(
             "{{\"id\":{number},\"user\":{{\"name\":\"{who}\"{president}}},\"total\":{total},\"note\":\""
         );
@@ -158,6 +162,7 @@ fn tail(http: SocketAddr, filter: &str) -> usize {
     while !line.starts_with("data: ") {
         line.clear();
         assert_ne!(stream.read_line(&mut line).expect("a line"), 0, "it goes on");
+        assert!(!line.starts_with("event: error"), "{line}");
     }
     1
 }
@@ -171,7 +176,11 @@ fn head(stream: &mut BufReader<TcpStream>) -> String {
     while !head.ends_with("\r\n\r\n") {
         assert_ne!(stream.read_line(&mut head).expect("a line"), 0, "a whole head");
     }
-    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    if !head.starts_with("HTTP/1.1 200 ") {
+        let mut body = vec![0; field(&head.to_ascii_lowercase(), "content-length:") as usize];
+        stream.read_exact(&mut body).expect("a whole body");
+        panic!("{head}{}", String::from_utf8_lossy(&body));
+    }
     head.to_ascii_lowercase()
 }
 
