@@ -141,7 +141,13 @@ impl Bench {
                 let body = self.random.bytes(len);
                 let (a, b) = body.split_at(self.random.below(body.len() + 1));
                 answer.extend_from_slice(&body);
-                self.conn.reply(slot, &[Part::Bytes(a), Part::Bytes(b)], &mut self.pool)
+                match self.random.below(2) {
+                    0 => self.conn.reply_with(slot, vec![a.into(), b.into()], &mut self.pool),
+                    _ => {
+                        let parts = [Part::Bytes(a), Part::Bytes(b)];
+                        self.conn.reply(slot, &parts, &mut self.pool)
+                    }
+                }
             }
         };
         assert!(filled, "an open slot can be answered");
@@ -335,6 +341,23 @@ fn a_parked_request_does_not_stop_those_behind_it() {
     assert!(bench.conn.reply(slots[0], &[Part::Bytes(b"one")], &mut bench.pool));
     bench.begin_write();
     assert_eq!(bench.offered.as_deref(), Some(&b"onetwo"[..]));
+}
+
+#[test]
+fn what_is_given_away_is_not_copied() {
+    let mut bench = Bench::new(1, small_limits());
+    let slot = bench.conn.open_slot();
+    let pieces = [vec![1; 10_000], Vec::new(), vec![2; 20_000]];
+    let places = [pieces[0].as_ptr(), pieces[2].as_ptr()];
+    assert!(bench.conn.reply_with(slot, pieces.into(), &mut bench.pool));
+    assert!(!bench.conn.reply_with(slot, Vec::new(), &mut bench.pool));
+    assert_eq!((bench.conn.outbox().unsent(), bench.conn.outbox().memory()), (30_000, 30_000));
+    let mut gather = Gather::new();
+    assert!(matches!(bench.conn.output(&mut gather), Output::Gathered { more: false }));
+    let offered: Vec<_> = gather.slices().iter().map(|slice| slice.as_ptr()).collect();
+    assert_eq!(offered, places);
+    bench.conn.written(30_000, &mut bench.pool);
+    assert!(bench.conn.outbox().is_empty());
 }
 
 #[test]

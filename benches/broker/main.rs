@@ -7,13 +7,14 @@
 //! same load in the same run, and ratios are printed: they survive a noisy machine, figures do not.
 //!
 //! `cargo bench --bench broker [-- SECTION ...]`, sections: ready, start, produce, fetch, small,
-//! footprint, many, scale, workers, groups, members; and outrun, only by its name.
+//! footprint, many, scale, workers, groups, members, filter; and outrun, only by its name.
 //! `BARNABAS_BIN` measures another binary, `BENCH_IO` names the driver, `BENCH_RUNS` sets the number of runs, `BENCH_CASE` is part of
 //! the names of the cases that are wanted.
 
 mod beats;
 mod bulk;
 mod counters;
+mod filter;
 mod floor;
 mod footprint;
 mod frames;
@@ -41,6 +42,7 @@ const SECTIONS: &[(&str, fn())] = &[
     ("workers", scale::workers),
     ("groups", groups::run),
     ("members", members::run),
+    ("filter", filter::run),
 ];
 /// What needs a disk of its own, see there.
 const OUTRUN: &str = "outrun";

@@ -188,12 +188,18 @@ impl Drop for Server {
 
 /// The broker's command line, but for its port. `BENCH_IO` says how sockets are driven.
 pub fn broker_command(data: &Path) -> Command {
+    broker_command_with_http(data, 0)
+}
+
+/// The same, and HTTP is served.
+pub fn broker_command_with_http(data: &Path, port: u16) -> Command {
     let mut command = Command::new(binary());
     if let Ok(io) = std::env::var("BENCH_IO") {
         command.args(["--io", &io]);
     }
     command
-        .args(["--http-port", "0", "--host", "127.0.0.1", "--log-level", "warn", "--data-dir"])
+        .args(["--http-port", &port.to_string()])
+        .args(["--host", "127.0.0.1", "--log-level", "warn", "--data-dir"])
         .arg(data);
     command
 }

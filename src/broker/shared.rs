@@ -95,14 +95,16 @@ pub enum Then {
 pub struct Page {
     /// Where it belongs.
     pub slot: Slot,
-    /// All of it.
-    pub bytes: Vec<u8>,
+    /// All of it, in pieces.
+    pub pieces: Vec<Vec<u8>>,
+    /// How many bytes that are.
+    pub size: usize,
     /// The connection goes on behind it.
     pub keep_alive: bool,
     /// What must be on the disk before it leaves.
     pub due: Vec<Unflushed>,
     /// What is said instead where that has failed.
-    pub otherwise: Vec<u8>,
+    pub otherwise: Vec<Vec<u8>>,
 }
 
 /// Where clients reach a listener.

@@ -178,7 +178,7 @@ impl Clerk {
                     true => page(shared, &self.facts, &request, slot),
                     false => written(problem::BUSY.response().into(), &request, slot),
                 };
-                self.held.fetch_add(page.bytes.len(), Ordering::Relaxed);
+                self.held.fetch_add(page.size, Ordering::Relaxed);
                 (worker, WorkerMessage::Page(page))
             }
             Job::Open { reader, request, worker, key } => {
@@ -200,13 +200,14 @@ fn page(shared: &Arc<Shared>, facts: &Facts, request: &Request, slot: Slot) -> P
 }
 
 fn written(Made { response, due }: Made, request: &Request, slot: Slot) -> Page {
-    let written = |response: &Response| response.write(request.manner, now_seconds());
+    let written = |response: &Response| response.pieces(request.manner, now_seconds());
     let otherwise = match due.is_empty() {
         true => Vec::new(),
         false => written(&Problem::from(ErrorCode::KAFKA_STORAGE_ERROR).response()),
     };
-    let (bytes, keep_alive) = (written(&response), request.manner.keep_alive);
-    Page { slot, bytes, keep_alive, due, otherwise }
+    let (pieces, keep_alive) = (written(&response), request.manner.keep_alive);
+    let size = pieces.iter().map(Vec::len).sum();
+    Page { slot, pieces, size, keep_alive, due, otherwise }
 }
 
 fn first_piece(shared: &Shared, reader: &Reader, request: &Request, key: u64) -> Piece {

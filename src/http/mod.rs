@@ -42,6 +42,7 @@ mod session;
 mod tail;
 mod target;
 
+pub use api::{Filter, check};
 pub use console::Asset;
 pub use desk::{Facts, Http};
 pub use guard::Guard;

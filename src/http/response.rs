@@ -39,6 +39,9 @@ impl Manner {
         Manner { without_body: false, keep_alive: false, is_old: false };
 }
 
+/// As many as one write takes are less than a worker writes to one connection in a turn.
+const PIECE: usize = 32 << 10;
+
 const INTERNAL: &[u8] = b"{\"error\":\"Internal\",\"code\":\"INTERNAL\"}";
 
 /// The client has it already.
@@ -68,6 +71,23 @@ impl Response {
 
     /// Writes it as of some seconds since 1970.
     pub fn write(&self, manner: Manner, now: u64) -> Vec<u8> {
+        let mut bytes = self.head(manner, now);
+        if !manner.without_body {
+            bytes.extend_from_slice(&self.body);
+        }
+        bytes
+    }
+
+    /// The same in pieces of about [`PIECE`] bytes.
+    pub(super) fn pieces(&self, manner: Manner, now: u64) -> Vec<Vec<u8>> {
+        let mut pieces = vec![self.head(manner, now)];
+        if !manner.without_body {
+            pieces.extend(self.body.chunks(PIECE).map(<[u8]>::to_vec));
+        }
+        pieces
+    }
+
+    fn head(&self, manner: Manner, now: u64) -> Vec<u8> {
         let mut head = self.line_and_fields(now);
         // What the client has already has a length, and this is not it.
         if self.status != NOT_MODIFIED {
@@ -79,11 +99,7 @@ impl Response {
             _ => {}
         }
         head.push_str("\r\n");
-        let mut bytes = head.into_bytes();
-        if !manner.without_body {
-            bytes.extend_from_slice(&self.body);
-        }
-        bytes
+        head.into_bytes()
     }
 
     /// Writes the head of one whose length nobody knows: its end is that of the connection.

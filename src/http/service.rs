@@ -181,7 +181,7 @@ impl HttpService {
     /// A page was made; it is given now, or when what it says is on the disk.
     pub fn answered(&mut self, cx: &mut Context<'_>, page: Page) {
         if page.due.is_empty() {
-            return self.give(cx, &page, &page.bytes);
+            return self.give(cx, page);
         }
         let key = self.key();
         let ticket = FlushTicket::new(self.worker, key);
@@ -190,11 +190,11 @@ impl HttpService {
             partition.ask_flush();
         }
         match ticket.settle() {
-            true => self.flushed(cx, &page),
+            true => self.flushed(cx, page),
             // As with a Produce request: it may be on the disk soon, but not while this worker lives.
             false if self.draining => {
                 cx.skip(page.slot);
-                self.http.held.fetch_sub(page.bytes.len(), Ordering::Relaxed);
+                self.http.held.fetch_sub(page.size, Ordering::Relaxed);
             }
             false => _ = self.unflushed.insert(key, page),
         }
@@ -204,23 +204,24 @@ impl HttpService {
     pub fn wake(&mut self, cx: &mut Context<'_>, keys: &[u64]) {
         for key in keys {
             match self.unflushed.remove(key) {
-                Some(page) => self.flushed(cx, &page),
+                Some(page) => self.flushed(cx, page),
                 None => self.wake_tail(cx, *key),
             }
         }
     }
 
     /// The flush is over. What is not on the disk then has failed.
-    fn flushed(&mut self, cx: &mut Context<'_>, page: &Page) {
-        let is_flushed = page.due.iter().all(Unflushed::is_flushed);
-        let bytes = if is_flushed { &page.bytes } else { &page.otherwise };
-        self.give(cx, page, bytes);
+    fn flushed(&mut self, cx: &mut Context<'_>, mut page: Page) {
+        if !page.due.iter().all(Unflushed::is_flushed) {
+            page.pieces = std::mem::take(&mut page.otherwise);
+        }
+        self.give(cx, page);
     }
 
     /// What the desk has counted for the page is its connection's from here on.
-    fn give(&mut self, cx: &mut Context<'_>, page: &Page, bytes: &[u8]) {
-        let (conn, keep_alive, size) = (page.slot.conn(), page.keep_alive, page.bytes.len());
-        let is_given = cx.reply(page.slot, &[Part::Bytes(bytes)]);
+    fn give(&mut self, cx: &mut Context<'_>, page: Page) {
+        let Page { slot, pieces, size, keep_alive, .. } = page;
+        let (conn, is_given) = (slot.conn(), cx.reply_with(slot, pieces));
         let watched = self.watched.values_mut().find(|watched| watched.conn == conn);
         let Some(watched) = watched.filter(|_| is_given) else {
             self.http.held.fetch_sub(size, Ordering::Relaxed);

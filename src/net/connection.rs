@@ -97,6 +97,11 @@ impl Connection {
         self.outbox.fill(slot, parts, pool)
     }
 
+    /// The same with bytes that are given away; they are written as the pieces that they are.
+    pub fn reply_with(&mut self, slot: u64, pieces: Vec<Vec<u8>>, pool: &mut Pool) -> bool {
+        self.outbox.fill_with(slot, pieces, pool)
+    }
+
     /// Leaves a slot without an answer; false if it is not open (any more).
     pub fn skip(&mut self, slot: u64, pool: &mut Pool) -> bool {
         self.outbox.skip(slot, pool)

@@ -24,6 +24,12 @@ impl Context<'_> {
         self.core.reply(slot, parts)
     }
 
+    /// The same with bytes that are given away, for what is large: it is not copied here, and leaves, and is
+    /// freed, piece by piece, so that it holds up no other connection.
+    pub fn reply_with(&mut self, slot: Slot, pieces: Vec<Vec<u8>>) -> bool {
+        self.core.reply_with(slot, pieces)
+    }
+
     /// This request gets no answer.
     pub fn skip(&mut self, slot: Slot) {
         self.core.skip(slot);

@@ -214,6 +214,11 @@ impl Core {
         self.answer(slot, |conn, pool| conn.reply(slot.seq, parts, pool))
     }
 
+    /// Answers a request with bytes that are given away.
+    pub(crate) fn reply_with(&mut self, slot: Slot, pieces: Vec<Vec<u8>>) -> bool {
+        self.answer(slot, |conn, pool| conn.reply_with(slot.seq, pieces, pool))
+    }
+
     /// Leaves a slot without an answer.
     pub(crate) fn skip(&mut self, slot: Slot) {
         self.answer(slot, |conn, pool| conn.skip(slot.seq, pool));

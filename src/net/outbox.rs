@@ -160,6 +160,17 @@ impl Outbox {
         true
     }
 
+    /// Answers a slot with bytes that are given away, piece by piece; false if it is not open.
+    pub(crate) fn fill_with(&mut self, slot: u64, pieces: Vec<Vec<u8>>, pool: &mut Pool) -> bool {
+        let Some(at) = self.take_place(slot) else { return false };
+        let pieces = pieces.into_iter().filter(|piece| !piece.is_empty());
+        let chunks: Vec<Chunk> = pieces.map(Chunk::Bytes).collect();
+        chunks.iter().for_each(|chunk| self.count(chunk));
+        self.places[at] = Place::Filled(chunks);
+        self.advance(pool);
+        true
+    }
+
     /// Leaves a slot without an answer; false if it is not open.
     pub(crate) fn skip(&mut self, slot: u64, pool: &mut Pool) -> bool {
         let Some(at) = self.take_place(slot) else { return false };

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+pub(super) struct Asked {
     name: String,
     /// None or −1: what the broker's settings say.
     #[serde(default)]

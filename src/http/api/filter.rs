@@ -3,13 +3,9 @@
 
 use super::super::problem::Problem;
 use super::super::query::{Kind, Param, Query};
-use super::json_path::JsonPath;
+use super::json_filter::JsonFilter;
 use crate::wire::records::Record;
-use regex::bytes::{Regex, RegexBuilder};
-use serde_json::Value;
-
-/// A text that is searched for takes no more memory than this.
-const MAX_SEARCHER: usize = 4 << 20;
+use memchr::memmem::Finder;
 
 /// What makes a filter.
 pub(in super::super) const KEY: Param =
@@ -34,83 +30,56 @@ pub(in super::super) const JSON: Param = Param {
             that: a text, or JSON.",
 };
 
-/// See the module's comment.
+/// Which messages are wanted. One that nothing was given to takes all.
 #[derive(Debug, Default)]
-pub(super) struct Filter {
-    key: Option<Regex>,
-    value: Option<Regex>,
-    header: Option<(String, Option<Regex>)>,
-    json: Option<(JsonPath, Option<Wanted>)>,
-}
-
-/// What must stand at a path.
-#[derive(Debug)]
-struct Wanted {
-    text: String,
-    json: Option<Value>,
+pub struct Filter {
+    key: Option<Finder<'static>>,
+    value: Option<Finder<'static>>,
+    header: Option<(String, Option<Finder<'static>>)>,
+    json: Option<JsonFilter>,
 }
 
 impl Filter {
     pub(super) fn of(query: &Query) -> Result<Filter, Problem> {
-        let header = match query.text("header") {
-            None => None,
-            Some(text) => Some(match text.split_once('=') {
-                Some((name, text)) => (name.to_owned(), Some(searcher(text)?)),
-                None => (text.to_owned(), None),
-            }),
-        };
+        let header = query.text("header").map(|text| match text.split_once('=') {
+            Some((name, text)) => (name.to_owned(), Some(finder(text))),
+            None => (text.to_owned(), None),
+        });
         Ok(Filter {
-            key: query.text("key").map(searcher).transpose()?,
-            value: query.text("value").map(searcher).transpose()?,
+            key: query.text("key").map(finder),
+            value: query.text("value").map(finder),
             header,
             json: query.text("json").map(json).transpose()?,
         })
     }
 
-    pub(super) fn fits(&self, record: &Record<'_>) -> bool {
-        let has = |wanted: &Option<Regex>, bytes: Option<&[u8]>| match (wanted, bytes) {
-            (None, _) => true,
-            (Some(_), None) => false,
-            (Some(text), Some(bytes)) => text.is_match(bytes),
-        };
-        has(&self.key, record.key)
-            && has(&self.value, record.value)
+    /// Whether this one is.
+    pub fn fits(&self, record: &Record<'_>) -> bool {
+        has(self.key.as_ref(), record.key)
+            && has(self.value.as_ref(), record.value)
             && self.header.as_ref().is_none_or(|(name, text)| {
                 let mut headers = record.headers.iter();
-                headers.any(|one| one.key == name.as_bytes() && has(text, one.value))
+                headers.any(|one| one.key == name.as_bytes() && has(text.as_ref(), one.value))
             })
-            && self.json.as_ref().is_none_or(|(path, wanted)| {
-                let value = record.value.and_then(|bytes| serde_json::from_slice(bytes).ok());
-                value.is_some_and(|value| path.any(&value, &|found| is(wanted.as_ref(), found)))
-            })
+            && self
+                .json
+                .as_ref()
+                .is_none_or(|json| record.value.is_some_and(|bytes| json.fits(bytes)))
     }
 }
 
-fn is(wanted: Option<&Wanted>, found: &Value) -> bool {
-    let Some(Wanted { text, json }) = wanted else { return true };
-    found.as_str() == Some(text) || json.as_ref() == Some(found)
+fn has(wanted: Option<&Finder<'_>>, bytes: Option<&[u8]>) -> bool {
+    wanted.is_none_or(|text| bytes.is_some_and(|bytes| text.find(bytes).is_some()))
 }
 
 /// What finds a text, as it is.
-fn searcher(text: &str) -> Result<Regex, Problem> {
-    let built = RegexBuilder::new(&regex::escape(text)).size_limit(MAX_SEARCHER).build();
-    built.map_err(|_| Problem::bad("A text to search for is too long"))
+fn finder(text: &str) -> Finder<'static> {
+    Finder::new(text.as_bytes()).into_owned()
 }
 
-fn json(text: &str) -> Result<(JsonPath, Option<Wanted>), Problem> {
-    // A name in quotes may have an equals sign in it: the path is the longest that there is before one.
-    let cuts = text.match_indices('=').map(|(at, _)| at).chain([text.len()]);
-    for at in cuts {
-        let (path, rest) = text.split_at(at);
-        if let Some(path) = JsonPath::parse(path) {
-            let wanted = rest.strip_prefix('=').map(|text| Wanted {
-                text: text.to_owned(),
-                json: serde_json::from_str(text).ok(),
-            });
-            return Ok((path, wanted));
-        }
-    }
-    Err(Problem::bad("json must be a path as $.a.b[0], or PATH=WHAT"))
+fn json(text: &str) -> Result<JsonFilter, Problem> {
+    let wrong = || Problem::bad("json must be a path as $.a.b[0], or PATH=WHAT");
+    JsonFilter::parse(text).ok_or_else(wrong)
 }
 
 #[cfg(test)]

@@ -33,6 +33,14 @@ impl JsonPath {
         Some(JsonPath(steps))
     }
 
+    /// The names that every value to which it leads stands below.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|step| match step {
+            Step::Name(name) => Some(name.as_str()),
+            Step::Index(_) | Step::All => None,
+        })
+    }
+
     /// Whether something that it leads to is as it should be.
     pub(super) fn any(&self, value: &Value, fits: &dyn Fn(&Value) -> bool) -> bool {
         lead(&self.0, value, fits)

@@ -3,6 +3,7 @@
 
 mod admin;
 mod broker;
+mod check;
 mod clients;
 mod configs;
 mod filter;
@@ -10,6 +11,7 @@ mod follow;
 mod given;
 mod groups;
 mod health;
+mod json_filter;
 mod json_path;
 mod message;
 mod messages;
@@ -67,6 +69,8 @@ pub(super) fn page_at_once(shared: &Shared, facts: &Facts, route: &Route) -> Opt
     Some(page)
 }
 
+pub use check::check;
+pub use filter::Filter;
 pub(super) use filter::{HEADER, JSON, KEY, VALUE};
 pub use follow::Follow;
 

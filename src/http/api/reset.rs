@@ -26,7 +26,7 @@ const SELF: Token = Token { worker: usize::MAX, key: 0 };
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Body {
+pub(super) struct Body {
     offsets: Vec<Object<Asked>>,
 }
 
@@ -66,11 +66,17 @@ struct Row<'d> {
 
 type Offsets = BTreeMap<String, BTreeMap<i32, i64>>;
 
-pub(super) fn reset(shared: &Arc<Shared>, group: &str, body: &[u8]) -> Result<Made, Problem> {
+/// Reads the body of a request.
+pub(super) fn read(body: &[u8]) -> Result<Body, Problem> {
     let body: Body = super::body(body)?;
     if body.offsets.is_empty() {
         return Err(Problem::bad("No offsets found in body"));
     }
+    Ok(body)
+}
+
+pub(super) fn reset(shared: &Arc<Shared>, group: &str, body: &[u8]) -> Result<Made, Problem> {
+    let body = read(body)?;
     let mut offsets = Offsets::new();
     for Object(asked) in &body.offsets {
         let offset = asked.resolve(shared)?;

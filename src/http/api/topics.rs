@@ -45,12 +45,6 @@ pub(super) fn unknown() -> Problem {
 }
 
 /// All topics, by name.
-pub(super) fn sorted(shared: &Shared) -> Vec<Arc<Topic>> {
-    let mut topics = shared.topics.all();
-    topics.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-    topics
-}
-
 pub(super) fn all(shared: &Shared) -> Vec<Listed> {
     let listed = |topic: &Arc<Topic>| {
         let outlines: Vec<Outline> = topic.partitions().iter().map(|one| one.outline()).collect();
@@ -68,7 +62,7 @@ pub(super) fn all(shared: &Shared) -> Vec<Listed> {
             internal: topic.internal,
         }
     };
-    sorted(shared).iter().map(listed).collect()
+    shared.topics.all().iter().map(listed).collect()
 }
 
 pub(super) fn one(shared: &Shared, name: &str) -> Result<Described, Problem> {

@@ -72,12 +72,8 @@ fn one(name: &'static str, help: &str, value: usize) -> String {
 }
 
 fn replicas(known: &Known) -> String {
-    let partitions = known.topics.iter().flat_map(|(topic, _)| topic.partitions());
-    let (mut all, mut offline) = (0, 0);
-    for partition in partitions {
-        all += 1;
-        offline += usize::from(partition.is_offline());
-    }
+    let all = known.rows.len();
+    let offline = known.rows.iter().filter(|row| row.is_offline).count();
     [
         one("kafka_server_replicamanager_partitioncount", "Partitions of this broker.", all),
         one("kafka_server_replicamanager_leadercount", "Partitions that it leads.", all - offline),

@@ -2,8 +2,8 @@
 
 use super::super::super::problem::Problem;
 use super::super::MAX_PAGE;
-use super::family::{Escaped, Family, text};
-use super::{Known, LOADING, TOO_LARGE};
+use super::family::{Escaped, Family, Rows, signed, text};
+use super::{Known, LOADING, Row, TOO_LARGE};
 use crate::broker::Shared;
 use crate::coordinator::groups::Shard;
 use crate::coordinator::groups::offsets::Fetched;
@@ -21,58 +21,58 @@ pub(super) fn broker(shared: &Shared) -> String {
     text([&brokers, &info])
 }
 
-pub(super) fn topics(shared: &Shared, known: &Known) -> Result<String, Problem> {
-    let mut partitions =
-        Family::new("kafka_topic_partitions", "Number of partitions for this Topic");
-    let family = |name, help| Family::new(name, help);
-    let mut current = family(
+/// Of a partition, on the node with this id.
+type OfPartition = fn(&Row, i32) -> Option<i64>;
+
+/// Name, meaning, and what is told if it is known. An offline partition has no leader.
+const PARTITIONS: &[(&str, &str, OfPartition)] = &[
+    (
         "kafka_topic_partition_current_offset",
         "Current Offset of a Broker at Topic/Partition",
-    );
-    let mut oldest = family(
+        |row, _| row.outline.ends.map(|(_, end)| end),
+    ),
+    (
         "kafka_topic_partition_oldest_offset",
         "Oldest Offset of a Broker at Topic/Partition",
-    );
-    let mut leader =
-        family("kafka_topic_partition_leader", "Leader Broker ID of this Topic/Partition");
-    let mut preferred = family(
+        |row, _| row.outline.ends.map(|(start, _)| start),
+    ),
+    ("kafka_topic_partition_leader", "Leader Broker ID of this Topic/Partition", |row, node| {
+        Some(if row.is_offline { -1 } else { node.into() })
+    }),
+    (
         "kafka_topic_partition_leader_is_preferred",
         "1 if Topic/Partition is using the Preferred Broker",
-    );
-    let mut replicas =
-        family("kafka_topic_partition_replicas", "Number of Replicas for this Topic/Partition");
-    let mut in_sync = family(
+        |row, _| Some((!row.is_offline).into()),
+    ),
+    ("kafka_topic_partition_replicas", "Number of Replicas for this Topic/Partition", |_, _| {
+        Some(1)
+    }),
+    (
         "kafka_topic_partition_in_sync_replica",
         "Number of In-Sync Replicas for this Topic/Partition",
-    );
-    let mut under = family(
+        |row, _| Some((!row.is_offline).into()),
+    ),
+    (
         "kafka_topic_partition_under_replicated_partition",
         "1 if Topic/Partition is under Replicated",
-    );
-    for (topic, _) in &known.topics {
-        let name = &Escaped(&topic.name);
-        partitions.add(&[("topic", name)], topic.partitions().len());
-        for partition in topic.partitions() {
-            let labels: [(&str, &dyn Display); 2] =
-                [("partition", &partition.index), ("topic", name)];
-            if let Some((start, end)) = known.ends(&topic.name, partition.index) {
-                current.add(&labels, end);
-                oldest.add(&labels, start);
+        |row, _| Some(row.is_offline.into()),
+    ),
+];
+
+pub(super) fn topics(shared: &Shared, known: &Known, page: &mut String) {
+    let help = "Number of partitions for this Topic";
+    let mut partitions = Rows::gauge(page, "kafka_topic_partitions", help);
+    for ((topic, _), labels) in known.topics.iter().zip(known.topic_labels.iter()) {
+        partitions.add(labels, signed(topic.partitions().len()));
+    }
+    for (name, help, read) in PARTITIONS {
+        let mut family = Rows::gauge(page, name, help);
+        for (labels, row) in known.rows() {
+            if let Some(value) = read(row, shared.node.node_id) {
+                family.add(labels, value);
             }
-            // An offline partition has no leader.
-            let is_led = !partition.is_offline();
-            leader.add(&labels, if is_led { shared.node.node_id } else { -1 });
-            preferred.add(&labels, u8::from(is_led));
-            replicas.add(&labels, 1);
-            in_sync.add(&labels, u8::from(is_led));
-            under.add(&labels, u8::from(!is_led));
-        }
-        if 8 * current.lines.len() > MAX_PAGE {
-            return Err(TOO_LARGE);
         }
     }
-    let all = [partitions, current, oldest, leader, preferred, replicas, in_sync, under];
-    Ok(text(&all))
 }
 
 /// The metrics of groups.

@@ -1,12 +1,9 @@
 //! What goes through topics and what their logs are, by the names that the JMX exporter gives Kafka's own metrics
 //! (`kafka.server:type=BrokerTopicMetrics`, `kafka.log:type=Log`).
 
-use super::super::super::problem::Problem;
-use super::super::MAX_PAGE;
-use super::family::{Escaped, Family, text};
-use super::{Known, TOO_LARGE};
+use super::family::{Rows, signed};
+use super::{Known, Row};
 use crate::catalog::Counts;
-use std::fmt::Display;
 
 type Read = fn(&Counts) -> u64;
 
@@ -46,43 +43,43 @@ const TRAFFIC: &[(&str, &str, Read)] = &[
 ];
 
 /// Without a topic: all of them, and those that are gone. A topic that nothing went through has no lines.
-pub(super) fn traffic(known: &Known) -> String {
-    let family = |(name, help, read): &(&'static str, &str, Read)| {
-        let mut family = Family::counter(name, help);
-        family.add(&[], read(&known.counts));
-        for (topic, counts) in &known.topics {
+pub(super) fn traffic(known: &Known, page: &mut String) {
+    for (name, help, read) in TRAFFIC {
+        let mut family = Rows::counter(page, name, help);
+        family.add("", signed(read(&known.counts)));
+        for ((_, counts), labels) in known.topics.iter().zip(known.topic_labels.iter()) {
             if let Some(counts) = counts {
-                family.add(&[("topic", &Escaped(&topic.name))], read(counts));
+                family.add(labels, signed(read(counts)));
             }
         }
-        family.lines
-    };
-    TRAFFIC.iter().map(family).collect()
+    }
 }
 
+/// Of a partition that is not offline: what there is of its log, and where it begins and ends.
+type OfLog = fn(&Row, (i64, i64)) -> i64;
+
+/// Name, meaning, and what is told.
+const LOGS: &[(&str, &str, OfLog)] = &[
+    ("kafka_log_log_size", "Bytes of records in the partition's segments.", |row, _| {
+        signed(row.outline.bytes)
+    }),
+    ("kafka_log_log_logstartoffset", "The first offset that can be read.", |_, (first, _)| first),
+    ("kafka_log_log_logendoffset", "The offset behind the last record.", |row, (_, visible)| {
+        row.log_end.unwrap_or(visible)
+    }),
+    ("kafka_log_log_numlogsegments", "Segments of the partition.", |row, _| {
+        signed(row.outline.segments)
+    }),
+];
+
 /// The logs of partitions that are not offline.
-pub(super) fn logs(known: &Known) -> Result<String, Problem> {
-    let mut size =
-        Family::new("kafka_log_log_size", "Bytes of records in the partition's segments.");
-    let mut start =
-        Family::new("kafka_log_log_logstartoffset", "The first offset that can be read.");
-    let mut end = Family::new("kafka_log_log_logendoffset", "The offset behind the last record.");
-    let mut segments = Family::new("kafka_log_log_numlogsegments", "Segments of the partition.");
-    for (topic, _) in &known.topics {
-        let name = &Escaped(&topic.name);
-        for partition in topic.partitions() {
-            let Some(outline) = known.outline(&topic.name, partition.index) else { continue };
-            let Some((first, visible)) = outline.ends else { continue };
-            let labels: [(&str, &dyn Display); 2] =
-                [("partition", &partition.index), ("topic", name)];
-            size.add(&labels, outline.bytes);
-            segments.add(&labels, outline.segments);
-            start.add(&labels, first);
-            end.add(&labels, partition.log_end_if_open().unwrap_or(visible));
-        }
-        if 8 * end.lines.len() > MAX_PAGE {
-            return Err(TOO_LARGE);
+pub(super) fn logs(known: &Known, page: &mut String) {
+    for (name, help, read) in LOGS {
+        let mut family = Rows::gauge(page, name, help);
+        for (labels, row) in known.rows() {
+            if let Some(ends) = row.outline.ends {
+                family.add(labels, read(row, ends));
+            }
         }
     }
-    Ok(text([&size, &start, &end, &segments]))
 }
