@@ -119,6 +119,7 @@ impl Sim {
         TOPICS.iter().for_each(|name| topics.put(name, 1 + random.below(6) as i32));
         let mut coordinator = Coordinator::new(settings(&plan, &mut random), topics);
         (coordinator.failures, coordinator.crashes) = (plan.failures, plan.crashes);
+        coordinator.check_each = 1 + (plan.modern + plan.classic) as u64 / 20;
         let mut clients = Vec::new();
         for at in 0..plan.modern + plan.classic + plan.simple {
             let group = format!("g{}", random.below(plan.groups));
