@@ -91,6 +91,6 @@ export function list({ query, signal }, what) {
   };
   filter.addEventListener("input", remember);
   choice?.box.addEventListener("change", remember);
-  watch(signal, place, look);
+  watch(signal, place, look, what.every);
   return { look, parts: [h("div.bar", filter, choice?.element), place, found, shown] };
 }

@@ -30,7 +30,7 @@ export function settings(context) {
   let known = new Map();
   const edit = ({ name }) => h("button.quiet", { "aria-label": `Change ${name}`, click: () => change(known.get(name), scopes, all.look) }, "Change");
   const all = list(context, {
-    address, title: "Settings", one: "setting", sort: "rank", mark: (one) => (isChanged(one) ? "changed" : ""),
+    address, title: "Settings", one: "setting", sort: "rank", every: 10_000, mark: (one) => (isChanged(one) ? "changed" : ""),
     columns: [
       ["Name", "", (one) => h("span", h("span.data", one.name), h("small", one.documentation)), "name"],
       ["Value", ".setting", value, "value"],
