@@ -35,7 +35,7 @@ const OFFSETS = [
 const MEMBERS = [
   ["Client", "", (one) => h("span", one.connection ? h("a.data", { href: to("clients", one.connection) }, one.client_id) : h("span.data", one.client_id), one.isLeader && h("span.tag", "leader"))],
   ["Member", ".data.long", (one) => one.member_id],
-  ["Host", ".data", (one) => one.host],
+  ["Host", ".host", (one) => one.host],
   ["Partitions", ".data", (one) => Object.entries(one.partitions).map(([topic, of]) => `${topic}: ${ranges(of)}`).join("; ") || "none"],
   ["Session timeout", ".number", (one) => duration(one.session_timeout_ms / 1000)],
   ["Rebalance timeout", ".number", (one) => duration(one.rebalance_timeout_ms / 1000)],
