@@ -65,8 +65,9 @@ fn pages_have_the_shapes_that_others_know() {
     });
     assert_eq!(page(address, "/v1/topics/a.b"), described);
     assert_eq!(page(address, "/v1/topics/__consumer_offsets")["internal"], true);
-    let group =
-        json!({"group_id": "g/\u{e9}", "state": "Empty", "generation_id": 0, "member_count": 0});
+    let group = json!({
+        "group_id": "g/\u{e9}", "state": "Empty", "generation_id": 0, "member_count": 0, "lag": 3,
+    });
     assert_eq!(page(address, "/v1/groups"), json!([group]));
     let described = json!({
         "group_id": "g/\u{e9}", "state": "Empty", "generation_id": 0, "protocol_type": "",
@@ -80,6 +81,19 @@ fn pages_have_the_shapes_that_others_know() {
     assert_eq!(described["leader_id"], json!(me.member));
     assert_eq!(described["members"][0]["member_id"], json!(me.member));
     assert!(described["members"][0]["session_timeout_ms"].is_number(), "{described}");
+    // Version 0, one topic "a.b", partitions 0 and 1, nothing more.
+    let given = b"\0\0\0\0\0\x01\0\x03a.b\0\0\0\x02\0\0\0\0\0\0\0\x01\xff\xff\xff\xff";
+    member.sync("members", &me, &[(&me.member, given)]).unwrap();
+    let described = page(address, "/v1/groups/members");
+    let first = &described["members"][0];
+    assert_eq!(
+        (&first["host"], &first["partitions"]),
+        (&json!("127.0.0.1"), &json!({"a.b": [0, 1]}))
+    );
+    let mut consumer = Consumer::new("modern", "me", "a.b");
+    member.beat_until(&mut consumer, 2);
+    let described = page(address, "/v1/groups/modern");
+    assert_eq!(described["members"][0]["partitions"], json!({"a.b": [0, 1]}));
     assert_eq!(
         error(address, "/v1/topics/none"),
         (404, json!({"error": "Topic not found", "code": "UNKNOWN_TOPIC_OR_PARTITION"}))

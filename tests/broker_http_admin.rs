@@ -93,6 +93,9 @@ fn settings_are_shown_and_changed_by_kafkas_rules() {
     );
     assert_eq!((&retention["type"], &retention["read_only"]), (&json!("LONG"), &json!(false)));
     assert!(!retention["documentation"].as_str().unwrap().is_empty());
+    assert_eq!(retention["values"], json!([]), "any number");
+    let policy = setting(&page(address, path), "cleanup.policy");
+    assert_eq!(policy["values"], json!(["compact", "delete"]));
     let patch = json!({"retention.ms": "7", "cleanup.policy": "compact"});
     let (status, after) = send(address, "PATCH", &format!("{path}?validate_only=true"), &patch);
     assert_eq!((status, &setting(&after, "retention.ms")["value"]), (200, &json!("604800000")));

@@ -22,6 +22,9 @@ const MAX_CHARS: usize = 255;
 const MAX_ERRORS: usize = 8;
 /// Groups of a client that are remembered.
 const MAX_GROUPS: usize = 4;
+/// What members of groups are told in the ordinary course of things: how they learn their ids, and that they are to join
+/// again. Nothing is wrong with who was told so.
+const ORDINARY: [ErrorCode; 2] = [ErrorCode::MEMBER_ID_REQUIRED, ErrorCode::REBALANCE_IN_PROGRESS];
 
 /// One client.
 #[derive(Debug)]
@@ -142,11 +145,14 @@ impl Client {
     fn failed(&self, api: ApiKey, now: Instant, errors: &[Told]) {
         let mut seen = self.seen.borrow_mut();
         let Some(seen) = &mut *seen else { return };
+        if errors.iter().all(|(code, _)| ORDINARY.contains(code)) {
+            return;
+        }
         seen.asked.errors += 1;
         if let Some((.., asked)) = seen.apis.iter_mut().find(|(known, ..)| *known == api) {
             asked.errors += 1;
         }
-        for (code, _) in errors {
+        for (code, _) in errors.iter().filter(|(code, _)| !ORDINARY.contains(code)) {
             if seen.failures.len() == MAX_ERRORS {
                 seen.failures.pop_front();
             }
@@ -284,6 +290,23 @@ mod tests {
         for text in [&info.client_id.unwrap(), &software.0, &software.1, &info.groups[0].group] {
             assert_eq!(text.chars().count(), MAX_CHARS);
         }
+    }
+
+    #[test]
+    fn what_is_ordinary_is_no_error() {
+        let client = client();
+        client.asks(&call(ApiKey::JoinGroup, 9, None));
+        for code in [ErrorCode::MEMBER_ID_REQUIRED, ErrorCode::REBALANCE_IN_PROGRESS] {
+            client.failed(ApiKey::JoinGroup, Instant::now(), &[(code, 1)]);
+        }
+        let info = client.info((Instant::now(), 0));
+        assert_eq!((info.asked.errors, info.apis[0].2.errors), (0, 0));
+        assert!(info.last_errors.is_empty());
+        let (ordinary, wrong) = (ErrorCode::REBALANCE_IN_PROGRESS, ErrorCode::UNKNOWN_MEMBER_ID);
+        client.failed(ApiKey::JoinGroup, Instant::now(), &[(ordinary, 1), (wrong, 1)]);
+        let info = client.info((Instant::now(), 0));
+        let codes: Vec<_> = info.last_errors.iter().map(|failure| failure.code).collect();
+        assert_eq!((info.asked.errors, codes), (1, vec![wrong]));
     }
 
     #[test]

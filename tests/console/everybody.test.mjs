@@ -6,6 +6,14 @@ import { aClient, openPage, picture, startBroker, startBrowser, tellClients, unt
 
 let [broker, browser] = [];
 
+const TOWNS = ["Praha", "Wien", "Brno", "Linz", "Plzeň"];
+const order = (at, start) => ({
+  key: `customer-${100 + (at * 7) % 23}`,
+  value: JSON.stringify({ order: 5000 + at, town: TOWNS[at % 5], items: [{ sku: `A-${at % 9}`, count: 1 + (at % 3) }], paid: at % 4 !== 0 }),
+  headers: [{ key: "trace-id", value: `7f3a${at}` }],
+  timestamp: start + at * 41_000,
+});
+
 /** A shop's topics: three days of orders, some of what people do by hand. */
 async function fill() {
   const start = Date.now() - 6_000_000;
@@ -13,17 +21,10 @@ async function fill() {
   await broker.send("/v1/topics", { name: "payments", partitions: 1, configs: { "cleanup.policy": "compact" } });
   await broker.send("/v1/topics", { name: "warehouse.stock-levels", partitions: 6 });
   await broker.send("/v1/topics", { name: "audit_log.of-everything.that-anybody.ever.did.in-any.of-our.systems", partitions: 1 });
-  const towns = ["Praha", "Wien", "Brno", "Linz", "Plzeň"];
-  const order = (at) => ({
-    key: `customer-${100 + (at * 7) % 23}`,
-    value: JSON.stringify({ order: 5000 + at, town: towns[at % 5], items: [{ sku: `A-${at % 9}`, count: 1 + (at % 3) }], paid: at % 4 !== 0 }),
-    headers: [{ key: "trace-id", value: `7f3a${at}` }],
-    timestamp: start + at * 41_000,
-  });
   const last = [{ key: "customer-104", value: null }, { value: "/wABAg==", value_encoding: "base64" }, { key: "customer-117", value: "plain text" }];
   const late = last.map((one, at) => ({ ...one, timestamp: start + 121 * 41_000 + at, partition: 1 }));
-  await broker.send("/v1/topics/orders/messages", { messages: [...Array.from({ length: 120 }, (_, at) => order(at)), ...late] });
-  await broker.send("/v1/topics/payments/messages", { messages: Array.from({ length: 40 }, (_, at) => order(at)) });
+  await broker.send("/v1/topics/orders/messages", { messages: [...Array.from({ length: 120 }, (_, at) => order(at, start)), ...late] });
+  await broker.send("/v1/topics/payments/messages", { messages: Array.from({ length: 40 }, (_, at) => order(at, start)) });
   const offsets = [["earliest", 0], ["latest", 1], ["latest", 2]].map(([to, partition]) => ({ topic: "orders", partition, to }));
   await broker.send("/v1/groups/billing/offsets", { offsets });
   await broker.send("/v1/groups/shipping/offsets", { offsets: offsets.slice(1) });
@@ -50,13 +51,18 @@ const VIEWS = [
     else await page.evaluate(() => scrollTo(0, 420));
   }],
   ["filter", "#/topics/orders/messages?at=newest&json=%24.town%3DPraha", (page) => page.locator(".toggle").first().waitFor()],
-  ["live", "#/topics/orders/live", (page) => page.getByText("Listening.").waitFor()],
-  ["produce", "#/topics/orders/produce?from=1:3", (page) => page.getByText("As it was at").waitFor()],
+  ["live", "#/topics/orders/live", async (page) => {
+    await page.getByText("Listening.").waitFor();
+    await broker.send("/v1/topics/orders/messages", { messages: [130, 131, 132, 133, 134].map((at) => ({ ...order(at), timestamp: undefined })) });
+    await page.getByText("5 messages came.").waitFor();
+    await page.locator(".toggle").nth(4).waitFor();
+  }],
+  ["produce", "#/topics/orders/produce?from=1:3", (page) => page.getByText("A copy of the message at").waitFor()],
   ["partitions", "#/topics/orders/partitions", (page) => page.getByRole("row").nth(2).waitFor()],
   ["settings", "#/topics/orders/settings", (page) => page.getByText("retention.ms").first().waitFor()],
   ["groups", "#/groups", (page) => page.getByText("billing").waitFor()],
   ["group", "#/groups/billing", (page) => page.locator(".behind").first().waitFor()],
-  ["broker", "#/broker", (page) => page.getByText("well").waitFor()],
+  ["broker", "#/broker", (page) => page.getByText("healthy").waitFor()],
   ["clients", "#/clients", (page) => page.getByRole("link", { name: "billing-1" }).waitFor()],
   ["client", "#/clients/12", (page) => page.getByText("UNKNOWN_TOPIC_OR_PARTITION").waitFor()],
   ["nothing", "#/nothing", (page) => page.getByRole("heading", { name: "Nothing here" }).waitFor()],
@@ -96,6 +102,63 @@ for (const [screen, options, checks] of SCREENS) {
   });
 }
 
+test("on a phone the lists say as much as elsewhere", async () => {
+  const tab = await openPage(browser, broker, { viewport: { width: 390, height: 844 } });
+  const { page } = tab;
+  await tellClients(page, [aClient()]);
+  await tab.go("#/clients");
+  for (const words of ["librdkafka 2.10.0", "127.0.0.1:51234", "billing"]) await page.getByRole("cell", { name: words }).waitFor();
+  await tab.go("#/topics");
+  const row = page.getByRole("row", { name: "warehouse.stock-levels" });
+  await row.getByText("6", { exact: true }).waitFor();
+  await row.getByText("/s").waitFor();
+  tab.calm();
+  await tab.context.close();
+});
+
+test("what matters stands where it is seen, whatever the names", async () => {
+  const tab = await openPage(browser, broker, { viewport: { width: 1280, height: 800 } });
+  const { page } = tab;
+  const box = (name) => page.getByRole("button", { name, exact: true }).boundingBox();
+  await tab.go("#/topics/orders/produce");
+  await page.getByRole("button", { name: "Produce", exact: true }).waitFor();
+  const { y, height } = await box("Produce");
+  assert.ok(y + height <= 800, `the button ends at ${y + height}`);
+  await tab.go(`#/topics/${"audit_log.of-everything.that-anybody.ever.did.in-any.of-our.systems"}`);
+  const heading = await page.locator("h1").boundingBox();
+  const end = await box("Delete");
+  assert.ok(end.y < heading.y + heading.height, "beside the name, not below it");
+  tab.calm();
+  await tab.context.close();
+});
+
+test("a filter and an order stand in the address", async () => {
+  const tab = await openPage(browser, broker);
+  const { page } = tab;
+  await tab.go("#/topics");
+  await page.getByRole("button", { name: "Messages" }).click();
+  await page.getByLabel("Filter by name").fill("r");
+  const names = () => page.locator("tbody th").allTextContents();
+  await until(page, () => document.querySelector("tbody th")?.textContent === "orders");
+  const before = await names();
+  await page.reload();
+  await until(page, () => document.querySelector("tbody th")?.textContent === "orders");
+  assert.deepEqual(await names(), before);
+  await page.goto("about:blank");
+  await tab.go("#/broker");
+  await page.getByLabel("Filter by name").fill("node.id");
+  // One that cannot be changed says what it means too.
+  await page.getByRole("row", { name: /^node\.id/ }).getByText("Unique id of this node.").waitFor();
+  await page.reload();
+  await page.getByText("1 setting", { exact: true }).waitFor();
+  // What a broker sets by itself to what it would be anyway is not painted as somebody's.
+  await page.getByLabel("Filter by name").fill("min.insync.replicas");
+  await page.getByRole("row", { name: /^min\.insync/ }).getByText("set for all brokers, to the default").waitFor();
+  assert.equal(await page.locator("tr.changed").count(), 0);
+  tab.calm();
+  await tab.context.close();
+});
+
 test("all of it is small, and is not loaded twice", async () => {
   const tab = await openPage(browser, broker);
   const sizes = [];
@@ -127,7 +190,7 @@ test("keys do what the help says, and can be turned off", async () => {
   await page.keyboard.press("/");
   assert.equal(await focused(), "Filter by name");
   await page.keyboard.type("pay/?");
-  await page.getByText("No topic has that in its name.").waitFor();
+  await page.getByText("No topic fits that filter.").waitFor();
   await page.keyboard.press("Escape");
   await page.keyboard.press("?");
   await page.getByRole("dialog", { name: "Help" }).waitFor();
@@ -137,20 +200,24 @@ test("keys do what the help says, and can be turned off", async () => {
   await page.keyboard.press("g");
   await page.getByRole("heading", { name: "Groups" }).waitFor();
   assert.equal(await focused(), "Groups", "the new view is told of");
+  await page.keyboard.press("g");
+  await page.keyboard.press("c");
+  await page.getByRole("heading", { name: "Clients" }).waitFor();
   await page.keyboard.press("?");
+  await page.getByRole("term").filter({ hasText: /^gc$/ }).waitFor();
   await page.getByLabel("Keys without Ctrl").uncheck();
   await page.keyboard.press("Escape");
   await page.keyboard.press("g");
   await page.keyboard.press("b");
   await page.keyboard.press("?");
   assert.equal(await page.getByRole("dialog").count(), 0);
-  assert.ok(page.url().endsWith("#/groups"));
+  assert.ok(page.url().endsWith("#/clients"));
   await page.reload();
   await page.keyboard.press("Tab");
   assert.equal(await focused(), "Skip to content");
   await page.keyboard.press("Enter");
   assert.equal(await page.evaluate(() => document.activeElement.id), "main");
-  assert.ok(page.url().endsWith("#/groups"));
+  assert.ok(page.url().endsWith("#/clients"));
   tab.calm();
   await tab.context.close();
 });

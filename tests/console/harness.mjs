@@ -14,7 +14,7 @@ const { chromium } = modules("playwright-core");
 const AXE = readFileSync(modules.resolve("axe-core/axe.min.js"), "utf8");
 
 /** The pictures that documents show. */
-const SHOWN = ["topics-light", "messages-light", "messages-dark", "messages-phone", "group-light", "change-dark"];
+const SHOWN = ["topics-light", "messages-light", "messages-dark", "messages-phone", "produce-light", "live-light", "group-light", "clients-phone", "change-dark"];
 
 /** How long anything may take that is waited for. */
 const GUARD = 20_000;

@@ -60,7 +60,7 @@ test("ends of lines are kept when a message is sent anew", async () => {
   const [value, header] = ["one\r\ntwo\rthree\n\u0000 \u00e9", "a\r\nb"];
   const { base_offset: at } = await broker.send("/v1/topics/t/messages", { messages: [{ key: "\r", value, headers: [{ key: "h", value: header }] }] });
   await tab.go(`#/topics/t/produce?from=0:${at}`);
-  await page.getByText(`at partition:offset 0:${at}`).waitFor();
+  await page.getByText(`A copy of the message at 0:${at}`).waitFor();
   await page.getByRole("button", { name: "Produce", exact: true }).click();
   await page.getByText(`Written to partition 0 at offset ${at + 1}.`).waitFor();
   const [one] = await (await fetch(`${broker.at}/v1/topics/t/messages?offset=${at + 1}`)).json();

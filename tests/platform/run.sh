@@ -79,6 +79,7 @@ diff - "$work/files" <<'END' || failed "the package has other files"
 ./usr/share/doc/barnabas/copyright
 ./usr/share/doc/barnabas/docs/ARCHITECTURE.md
 ./usr/share/doc/barnabas/docs/CONFIGURATION.md
+./usr/share/doc/barnabas/docs/CONSOLE.md
 ./usr/share/doc/barnabas/docs/DEPENDENCIES.md
 ./usr/share/doc/barnabas/docs/DURABILITY.md
 ./usr/share/doc/barnabas/docs/HTTP.md

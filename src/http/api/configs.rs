@@ -11,7 +11,9 @@ use super::controlled;
 use super::pairs::Pairs;
 use crate::broker::Shared;
 use crate::catalog::{ConfigChange, ConfigOp, ResourceKind, validate_topic_name};
-use crate::config::{self, Described, Source, describe_broker, describe_cluster, describe_topic};
+use crate::config::{
+    self, Check, Described, Source, describe_broker, describe_cluster, describe_topic,
+};
 use crate::wire::error::ErrorCode;
 use serde::Serialize;
 
@@ -25,6 +27,8 @@ struct Setting<'s> {
     read_only: bool,
     sensitive: bool,
     documentation: &'static str,
+    /// Those that it can have, where they are few.
+    values: &'static [&'static str],
     synonyms: Vec<Synonym<'s>>,
 }
 
@@ -41,7 +45,7 @@ pub(super) fn show(shared: &Shared, of: &Of) -> Result<Response, Problem> {
         Of::Broker => describe_broker(&shared.config(), None),
         Of::AllBrokers => describe_cluster(&shared.config(), None),
     };
-    let settings: Vec<Setting<'_>> = described.iter().map(setting).collect();
+    let settings: Vec<Setting<'_>> = described.iter().map(|one| setting(of, one)).collect();
     Ok(Response::json(200, &settings))
 }
 
@@ -87,7 +91,7 @@ fn of_topic(shared: &Shared, name: &str) -> Result<Vec<Described>, Problem> {
     Ok(describe_topic(image.configs(ResourceKind::Topic, name), &config, None))
 }
 
-fn setting(one: &Described) -> Setting<'_> {
+fn setting<'s>(of: &Of, one: &'s Described) -> Setting<'s> {
     Setting {
         name: &one.name,
         value: one.value.as_deref(),
@@ -96,7 +100,21 @@ fn setting(one: &Described) -> Setting<'_> {
         read_only: one.read_only,
         sensitive: one.sensitive,
         documentation: one.doc,
+        values: values(of, &one.name),
         synonyms: one.synonyms.iter().map(synonym).collect(),
+    }
+}
+
+/// The values that a setting allows, or, of a list, its items.
+fn values(of: &Of, name: &str) -> &'static [&'static str] {
+    let row = match of {
+        Of::Topic(_) => config::topic_setting(name),
+        Of::Broker | Of::AllBrokers => config::broker_setting(name),
+    };
+    match row.map(|row| row.check) {
+        Some(Check::OneOf(values) | Check::OneOfAnyCase(values)) => values,
+        Some(Check::Items { of, .. }) => of,
+        _ => &[],
     }
 }
 

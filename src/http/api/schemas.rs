@@ -67,8 +67,9 @@ fn pages() -> Value {
         "group_id": text(), "state": text(), "generation_id": integer(),
     });
     let member = object(json!({
-        "member_id": text(), "client_id": text(), "session_timeout_ms": integer(),
-        "rebalance_timeout_ms": integer(),
+        "member_id": text(), "client_id": text(), "host": text(),
+        "partitions": {"type": "object", "additionalProperties": list(integer())},
+        "session_timeout_ms": integer(), "rebalance_timeout_ms": integer(),
     }));
     let by_partition = json!({"type": "object", "additionalProperties": integer()});
     json!({
@@ -91,7 +92,9 @@ fn pages() -> Value {
         "Topic": object(json!({
             "name": text(), "internal": flag(), "size_bytes": integer(), "partitions": list(partition),
         })),
-        "Groups": list(object(with(group.clone(), json!({"member_count": integer()})))),
+        "Groups": list(object(with(group.clone(), json!({
+            "member_count": integer(), "lag": integer(),
+        })))),
         "Group": object(with(group, json!({
             "protocol_type": text(), "protocol_name": text(), "leader_id": text(),
             "members": list(member), "committed_offsets": by_partition, "lag": by_partition,
@@ -196,7 +199,7 @@ fn admin() -> Value {
         "Settings": list(object(json!({
             "name": text(), "value": bytes(), "source": text(), "type": bytes(),
             "read_only": {"type": "boolean"}, "sensitive": {"type": "boolean"},
-            "documentation": text(), "synonyms": list(synonym),
+            "documentation": text(), "values": list(text()), "synonyms": list(synonym),
         }))),
     })
 }

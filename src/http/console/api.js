@@ -1,13 +1,10 @@
-// The broker's REST endpoints, as the page asks them. What they refuse becomes a Problem with their own sentence.
+// The broker's REST endpoints, as the page asks them. What they refuse becomes an error with their own sentence.
 
-/** Why something was refused: the broker's sentence, its code and status. */
-export class Problem extends Error {
-  constructor(text, code, status) {
-    super(text);
-    this.code = code;
-    this.status = status;
-  }
-}
+import { complain } from "./dialog.js";
+import { fill } from "./dom.js";
+
+/** Why something was refused: the broker's sentence, and its code. */
+const refusal = (text, code) => Object.assign(new Error(text), { code });
 
 let tell = () => {};
 
@@ -36,7 +33,7 @@ async function send(at, { method = "GET", body, signal } = {}) {
   } catch (why) {
     if (why.name === "AbortError") throw why;
     tell(false);
-    throw new Problem("The broker does not answer.", "UNREACHABLE", 0);
+    throw refusal("The broker does not answer.", "UNREACHABLE");
   }
 }
 
@@ -44,9 +41,9 @@ async function problem(answer) {
   const text = await answer.text();
   try {
     const { error, code } = JSON.parse(text);
-    return new Problem(error, code, answer.status);
+    return refusal(error, code);
   } catch {
-    return new Problem(`The answer has status ${answer.status}.`, "UNREADABLE", answer.status);
+    return refusal(`The answer has status ${answer.status}.`, "UNREADABLE");
   }
 }
 
@@ -63,38 +60,34 @@ export async function health(signal) {
   return answer.json();
 }
 
-const number = (answer, name) => {
-  const text = answer.headers.get(name);
-  return text === null ? null : Number(text);
-};
-
 /** Messages of one partition, where to go on, and where it ends. One that cannot be shown stands there with the reason. */
 export async function messages(topic, values, signal) {
   const answer = await send(path("topics", topic, "messages") + query(values), { signal });
-  const [next, end] = [number(answer, "X-Next-Offset"), number(answer, "X-End-Offset")];
+  const [next, end] = ["X-Next-Offset", "X-End-Offset"].map((name) => (answer.headers.has(name) ? Number(answer.headers.get(name)) : null));
   if (answer.ok) return { messages: await answer.json(), next, end };
   const why = await problem(answer);
   if (why.code !== "TOO_LARGE_TO_SHOW" || next === null) throw why;
   return { messages: [{ offset: next - 1, timestamp: -1, key: null, value: null, unshown: why.message }], next, end };
 }
 
-/** Asks again and again while the page is seen, and never for more than a tenth of the time. */
-export function watch(signal, every, look, failed) {
+/** How often it is looked at what may change. */
+const EVERY = 2000;
+
+/** Looks again and again while the page is seen, and never for more than a tenth of the time. What goes wrong stands in `place`. */
+export function watch(signal, place, look, every = EVERY) {
   let timer;
-  const again = (took) => {
-    if (!signal.aborted) timer = setTimeout(go, Math.max(every, 10 * took));
-  };
   const go = async () => {
     clearTimeout(timer);
     if (document.hidden) return;
     const from = performance.now();
     try {
       await look();
+      fill(place);
     } catch (why) {
       if (signal.aborted || why.name === "AbortError") return;
-      failed(why);
+      complain(place, why);
     }
-    again(performance.now() - from);
+    if (!signal.aborted) timer = setTimeout(go, Math.max(every, 10 * (performance.now() - from)));
   };
   const seen = () => document.hidden || go();
   document.addEventListener("visibilitychange", seen, { signal });

@@ -5,22 +5,14 @@ import { copy, failure, open } from "./dialog.js";
 import { fill, h } from "./dom.js";
 import { quote } from "./format.js";
 
-/** The body of a request that produces this message. */
-export function body(message) {
-  const { key, value, key_encoding, value_encoding, headers = [] } = message;
-  const sent = headers.filter((one) => !one.key_encoding);
-  const said = { key, value, key_encoding, value_encoding, headers: sent.length ? sent : undefined };
-  return { messages: [said] };
-}
-
 async function commands(topic, message) {
   const { port } = await ask(path("broker"));
-  const { partition, offset } = message;
+  const { partition, offset, key, value, key_encoding, value_encoding, headers = [] } = message;
   const where = path("topics", topic, "messages");
   const at = `${location.origin}${where}${query({ partition, offset, limit: 1 })}`;
   const format = quote("%t [%p] at %o, %T ms: key %k, value %s, headers %h\\n");
   const json = quote("Content-Type: application/json");
-  const again = JSON.stringify({ messages: [{ ...body(message).messages[0], partition }] });
+  const again = JSON.stringify({ messages: [{ key, value, key_encoding, value_encoding, headers: headers.filter((one) => !one.key_encoding), partition }] });
   return [
     ["Read it with kcat", `kcat -b ${location.hostname}:${port} -C -t ${quote(topic)} -p ${partition} -o ${offset} -c 1 -f ${format}`],
     ["Read it with curl", `curl -s ${quote(at)}`],
@@ -35,7 +27,7 @@ export async function showCommands(topic, message) {
   try {
     const all = await commands(topic, message);
     fill(place, all.map(([what, text]) => {
-      const button = h("button", { type: "button", "aria-label": `Copy: ${what}`, click: () => copy(text) }, "Copy");
+      const button = h("button", { "aria-label": `Copy: ${what}`, click: () => copy(text) }, "Copy");
       return h("div.command", h("div.title", h("h3", what), button), h("pre", { tabindex: "0" }, text));
     }));
   } catch (why) {

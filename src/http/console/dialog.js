@@ -1,6 +1,6 @@
 // What stands in front of the page for a while: questions, and word of what was done.
 
-import { fill, h, id } from "./dom.js";
+import { field, fill, h, id } from "./dom.js";
 
 /** How long a word of what was done stays. */
 const STAYS = 8000;
@@ -21,7 +21,7 @@ export const problem = (why) =>
   h("p.problem", { role: "alert" }, why.message, why.code && h("code", why.code));
 
 /** The same, with a way to try again. */
-export const failure = (why, again) => h("div.failure", problem(why), again && h("button", { type: "button", click: again }, "Try again"));
+export const failure = (why, again) => h("div.failure", problem(why), again && h("button", { click: again }, "Try again"));
 
 /** Says what is wrong with something that is looked at again and again; once, not each time. */
 export function complain(place, why) {
@@ -31,7 +31,7 @@ export function complain(place, why) {
 /** Opens a dialog; it is gone when it closes, and the focus is back where it was. */
 export function open(title, ...parts) {
   const name = id();
-  const close = h("button.quiet", { type: "button", "aria-label": "Close", click: () => box.close() }, "✕");
+  const close = h("button.quiet", { "aria-label": "Close", click: () => box.close() }, "✕");
   const box = h("dialog", { "aria-labelledby": name }, h("header", h("h2", { id: name }, title), close), parts);
   box.addEventListener("close", () => {
     document.body.append(document.getElementById("toasts"));
@@ -49,14 +49,14 @@ export function open(title, ...parts) {
 export function ask({ title, body, action, danger = false, confirm, run, more }) {
   const wrong = h("div");
   const submit = h(danger ? "button.danger" : "button.primary", { type: "submit" }, action);
-  const cancel = h("button", { type: "button", click: () => box.close() }, "Cancel");
+  const cancel = h("button", { click: () => box.close() }, "Cancel");
   let typed = null;
   if (confirm !== undefined) {
-    typed = h("input", { type: "text", id: id(), autocomplete: "off", spellcheck: "false", autofocus: true });
+    typed = h("input", { autocomplete: "off", autofocus: true });
     typed.addEventListener("input", () => (submit.disabled = typed.value !== confirm));
     submit.disabled = true;
   }
-  const question = typed && h("div.field", h("label", { for: typed.id }, "Type ", h("code.data", confirm), " to confirm"), typed);
+  const question = typed && field(["Type ", h("code.data", confirm), " to confirm"], typed);
   const doing = (work) => async () => {
     submit.disabled = true;
     fill(wrong);
@@ -68,12 +68,8 @@ export function ask({ title, body, action, danger = false, confirm, run, more })
       submit.disabled = false;
     }
   };
-  const others = (more ?? []).map((one) => h("button", { type: "button", click: doing(one.run) }, one.action));
-  const form = h("form", body, question, wrong, h("div.actions", others, cancel, submit));
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    doing(run)();
-  });
+  const others = (more ?? []).map((one) => h("button", { click: doing(one.run) }, one.action));
+  const form = h("form", { submit: () => doing(run)() }, body, question, wrong, h("div.actions", others, cancel, submit));
   const box = open(title, form);
   return box;
 }

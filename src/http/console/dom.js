@@ -8,6 +8,9 @@ export function h(name, ...parts) {
   const [tag, ...classes] = name.split(".");
   const element = document.createElement(tag);
   if (classes.length) element.className = classes.join(" ");
+  if (tag === "button") element.type = tag;
+  if (tag === "th") element.scope = "col";
+  if (tag === "form") element.addEventListener("submit", (event) => event.preventDefault());
   parts.forEach((part) => add(element, part));
   const role = tag === "th" ? (element.scope === "row" ? "rowheader" : "columnheader") : ROLES[tag];
   if (role) element.setAttribute("role", role);
@@ -18,24 +21,23 @@ export function h(name, ...parts) {
 const ROLES = { table: "table", thead: "rowgroup", tbody: "rowgroup", tr: "row", td: "cell" };
 
 function add(element, part) {
-  if (part === null || part === undefined || part === false) return;
+  if ((part ?? false) === false) return;
   if (Array.isArray(part)) part.forEach((one) => add(element, one));
   else if (part instanceof Node) element.append(part);
   else if (typeof part === "object") set(element, part);
   else element.append(String(part));
 }
 
-const PROPERTIES = new Set(["value", "checked", "disabled", "hidden", "indeterminate", "open"]);
+const PROPERTIES = new Set(["value", "checked", "disabled", "hidden", "open"]);
 
 /** Sets attributes, properties and listeners. */
-export function set(element, attributes) {
+function set(element, attributes) {
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === "function") element.addEventListener(name, value);
     else if (PROPERTIES.has(name)) element[name] = value;
-    else if (value === null || value === undefined || value === false) element.removeAttribute(name);
+    else if ((value ?? false) === false) element.removeAttribute(name);
     else element.setAttribute(name, value === true ? "" : value);
   }
-  return element;
 }
 
 /** Puts these, and nothing else, into an element. */
@@ -99,7 +101,7 @@ export function tick(label, attributes) {
 /** Choices: texts, or pairs of a value and a text. */
 export function choices(attributes, options, chosen) {
   const option = (one) => {
-    const [value, text] = Array.isArray(one) ? one : [one, one];
+    const [value, text = value] = [one].flat();
     return h("option", { value }, text);
   };
   const select = h("select", attributes, options.map(option));
@@ -107,15 +109,16 @@ export function choices(attributes, options, chosen) {
   return select;
 }
 
-/** A table in a place of its own that can be scrolled where it is too wide. Heads: texts, or elements of a th. */
-export function table(caption, heads, body) {
-  const head = (one) => (one instanceof Node ? one : h("th", { scope: "col" }, one));
-  return h(
-    "div.scroll",
-    { tabindex: "0", role: "region", "aria-label": caption },
-    h("table", h("caption.unseen", caption), h("thead", h("tr", heads.map(head))), body),
-  );
-}
+/** A table in a place of its own that can be scrolled where it is too wide. */
+export const table = (caption, heads, body) =>
+  h("div.scroll", { tabindex: "0", role: "region", "aria-label": caption }, h("table", h("caption.unseen", caption), h("thead", h("tr", heads)), body));
 
-/** A head of a column with numbers, or with what can be left out on a small screen. */
-export const th = (classes, ...parts) => h(`th${classes}`, { scope: "col" }, ...parts);
+/** An address of this page, of these parts. */
+export const to = (...parts) => `#/${parts.map(encodeURIComponent).join("/")}`;
+
+/** A list of facts by their names. */
+export const facts = (all) => h("dl.facts", Object.entries(all).map(([name, part]) => h("div", h("dt", name), h("dd.data", part))));
+
+/** The way back to a list. */
+export const crumbs = (name) =>
+  h("nav.crumbs", { "aria-label": "Where this is" }, h("a", { href: to(name.toLowerCase()) }, name), h("span", { "aria-hidden": "true" }, "/"));

@@ -34,16 +34,11 @@ export function time(ms) {
 export const timeField = (ms) => time(ms).replace(" ", "T");
 
 export function duration(seconds) {
-  const parts = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
-  const at = parts.findIndex(([, size]) => seconds >= size);
-  if (at < 0) return "0 s";
-  let rest = Math.floor(seconds);
-  const words = parts.slice(at, at + 2).map(([unit, size]) => {
-    const whole = Math.floor(rest / size);
-    rest -= whole * size;
-    return whole ? `${whole} ${unit}` : "";
-  });
-  return words.filter(Boolean).join(" ");
+  const [s, min, h, d] = [1, 60, 3600, 86400].map((size) => Math.floor(seconds / size));
+  const parts = [[d, "d"], [h % 24, "h"], [min % 60, "min"], [s % 60, "s"]];
+  const first = parts.findIndex(([value]) => value > 0);
+  const shown = first < 0 ? parts.slice(-1) : parts.slice(first, first + 2).filter(([value]) => value > 0);
+  return shown.map(([value, unit]) => `${value} ${unit}`).join(" ");
 }
 
 export const ago = (ms, now) => (ms > 0 ? `${duration(Math.max(0, (now - ms) / 1000))} ago` : "never");

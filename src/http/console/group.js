@@ -1,12 +1,12 @@
 // One consumer group: its members, how far behind it is, and new offsets for it.
 
 import { ask, path, watch } from "./api.js";
-import { ask as question, complain, toast } from "./dialog.js";
-import { choices, field, fill, h, keyed, say, table, th, tick } from "./dom.js";
+import { ask as question, toast } from "./dialog.js";
+import { crumbs, fill, h, say, tick, to } from "./dom.js";
 import { count, duration, number } from "./format.js";
-import { badge } from "./groups.js";
-
-const EVERY = 2000;
+import { badge, behind } from "./groups.js";
+import { sheet } from "./list.js";
+import { seek } from "./messages.js";
 
 /** "a-b-3" is partition 3 of "a-b". */
 function places(group) {
@@ -16,110 +16,92 @@ function places(group) {
   }).sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1));
 }
 
+/** Numbers, with those that follow each other in short: 0–2, 5. */
+export function ranges(numbers) {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  const isFirst = (one, at) => sorted[at - 1] !== one - 1;
+  const ends = sorted.filter((one, at) => sorted[at + 1] !== one + 1);
+  return sorted.filter(isFirst).map((one, at) => (one === ends[at] ? one : `${one}–${ends[at]}`)).join(", ");
+}
+
+const OFFSETS = [
+  ["Topic", "", (one) => h("a.data", { href: `${to("topics", one.topic, "messages")}?partition=${one.partition}&at=offset:${one.committed}` }, one.topic)],
+  ["Partition", ".number", (one) => one.partition],
+  ["Committed", ".number", (one) => number(one.committed)],
+  ["End", ".number", (one) => (one.lag === undefined ? "–" : number(one.committed + one.lag))],
+  ["Lag", ".number", (one) => (one.lag === undefined ? "no such partition" : behind(one.lag))],
+];
+
+const MEMBERS = [
+  ["Client", "", (one) => h("span", one.connection ? h("a.data", { href: to("clients", one.connection) }, one.client_id) : h("span.data", one.client_id), one.isLeader && h("span.tag", "leader"))],
+  ["Member", ".data.long", (one) => one.member_id],
+  ["Host", ".host", (one) => one.host],
+  ["Partitions", ".data", (one) => Object.entries(one.partitions).map(([topic, of]) => `${topic}: ${ranges(of)}`).join("; ") || "none"],
+  ["Session timeout", ".number", (one) => duration(one.session_timeout_ms / 1000)],
+  ["Rebalance timeout", ".number", (one) => duration(one.rebalance_timeout_ms / 1000)],
+];
+
 export function group({ name, signal, title }) {
   title(name, "Groups");
-  const [place, about, offsets, members] = [h("div"), h("p.about", "…"), h("tbody"), h("tbody")];
-  const state = h("span");
-  const [none, nobody] = [h("p.empty", "No offset was committed."), h("p.empty", "Nobody is a member now.")];
-  const lags = table("Offsets", ["Topic", ...["Partition", "Committed", "End", "Lag"].map((text) => th(".number", text))], offsets);
-  const people = table("Members", ["Client", "Member", th(".number.wide", "Session timeout"), th(".number.wide", "Rebalance timeout")], members);
-  const hint = h("small.note");
-  const button = h("button", { type: "button", disabled: true, click: () => reset(name, places(now), look) }, "Set offsets");
-  let now = null;
+  const [place, about, state, hint] = [h("div"), h("p.about", "…"), h("span"), h("small.note")];
+  const offsets = sheet("Offsets", "No offset was committed.", (one) => one.name, OFFSETS);
+  const members = sheet("Members", "Nobody is a member now.", (one) => one.member_id, MEMBERS);
+  let all = [];
+  const button = h("button", { disabled: true, click: () => reset(name, all, look) }, "Set offsets");
 
   async function look() {
-    now = await ask(path("groups", name), { signal });
-    const all = places(now);
-    fill(place);
+    // A broker that does not tell of its clients has groups all the same.
+    const [now, clients] = await Promise.all([ask(path("groups", name), { signal }), ask(path("clients"), { signal }).catch(() => [])]);
+    all = places(now);
+    const connections = new Map(clients.flatMap((one) => one.groups.map((each) => [each.member, one.connection])));
     if (state.textContent !== now.state) fill(state, badge(now.state));
     const sum = all.reduce((total, one) => total + (one.lag ?? 0), 0);
     const kind = [now.protocol_type, now.protocol_name].filter(Boolean).join(", ");
     say(about, [count(now.members.length, "member"), `lag ${number(sum)}`, `generation ${number(now.generation_id)}`, kind].filter(Boolean).join(" · "));
-    keyed(offsets, all, (one) => one.name, lagRow);
-    keyed(members, now.members, (one) => one.member_id, memberRow);
-    [none.hidden, lags.hidden] = [all.length > 0, all.length === 0];
-    [nobody.hidden, people.hidden] = [now.members.length > 0, now.members.length === 0];
+    offsets.show(all);
+    members.show(now.members.map((one) => ({ ...one, connection: connections.get(one.member_id), isLeader: one.member_id === now.leader_id })));
     button.disabled = now.members.length > 0 || all.length === 0;
     say(hint, now.members.length > 0 ? "Offsets can be set when it has no members." : "");
   }
 
-  const memberRow = (one) => ({
-    element: h(
-      "tr",
-      h("th.data", { scope: "row" }, one.client_id, one.member_id === now.leader_id && h("span.tag", "leader")),
-      h("td.data.long", one.member_id),
-      h("td.number.wide", duration(one.session_timeout_ms / 1000)),
-      h("td.number.wide", duration(one.rebalance_timeout_ms / 1000)),
-    ),
-  });
-
-  watch(signal, EVERY, look, (why) => complain(place, why));
+  watch(signal, place, look);
   return h(
     "section",
-    h("nav.crumbs", { "aria-label": "Where this is" }, h("a", { href: "#/groups" }, "Groups"), h("span", { "aria-hidden": "true" }, "/")),
+    crumbs("Groups"),
     h("div.title", h("h1.data", name), state),
     about,
     place,
     h("div.title", h("h2", "Offsets"), h("div.actions", hint, button)),
-    none, lags,
+    offsets.parts,
     h("h2", "Members"),
-    nobody, people,
+    members.parts,
   );
 }
 
-function lagRow(one) {
-  const [committed, end, lag] = [h("td.number"), h("td.number"), h("td.number")];
-  const href = `#/topics/${encodeURIComponent(one.topic)}/messages?partition=${one.partition}&at=offset:${one.committed}`;
-  return {
-    element: h("tr", h("th.data", { scope: "row" }, h("a", { href }, one.topic)), h("td.number", one.partition), committed, end, lag),
-    update(fresh) {
-      say(committed, number(fresh.committed));
-      say(end, fresh.lag === undefined ? "–" : number(fresh.committed + fresh.lag));
-      say(lag, fresh.lag === undefined ? "no such partition" : number(fresh.lag));
-      lag.classList.toggle("behind", fresh.lag > 0);
-    },
-  };
+/** All partitions of the topics of which a group has offsets; those of a topic that is gone cannot be chosen. */
+async function choosable(all) {
+  const names = [...new Set(all.map((one) => one.topic))];
+  const told = await Promise.all(names.map((name) => ask(path("topics", name)).catch(() => null)));
+  return told.flatMap((topic) => topic?.partitions.map(({ partition }) => ({ topic: topic.name, partition })) ?? []);
 }
 
-const WAYS = [["earliest", "the earliest message"], ["latest", "the end"], ["timestamp", "a time…"], ["offset", "an offset…"]];
-
-function reset(group, all, look) {
-  const boxes = all.map((one) => ({ ...one, ...tick(`${one.topic}, partition ${one.partition}`, { checked: one.lag !== undefined, disabled: one.lag === undefined }) }));
-  const way = choices({ autofocus: true }, WAYS, "earliest");
-  const time = h("input", { type: "datetime-local", step: "0.001" });
-  const offset = h("input", { type: "number", min: "0" });
-  const [byTime, byOffset] = [field("Time", time), field("Offset", offset)];
-  const tell = () => {
-    byTime.hidden = way.value !== "timestamp";
-    byOffset.hidden = way.value !== "offset";
-  };
-  way.addEventListener("change", tell);
-  tell();
-  const to = () => {
-    if (way.value === "timestamp") {
-      if (!time.value) throw new Error("Say which time.");
-      return { timestamp: new Date(time.value).getTime() };
-    }
-    if (way.value === "offset") {
-      if (!offset.value) throw new Error("Say which offset.");
-      return { offset: Number(offset.value) };
-    }
-    return { to: way.value };
-  };
+async function reset(group, all, look) {
+  const has = (one) => all.some((other) => other.topic === one.topic && other.partition === one.partition);
+  const label = (one) => `${one.topic}, partition ${one.partition}${has(one) ? "" : " (no offset yet)"}`;
+  const boxes = (await choosable(all)).map((one) => ({ ...one, ...tick(label(one), { checked: has(one) }) }));
+  const goal = seek("To", [["earliest", "the earliest message"], ["latest", "the end"]], "earliest");
+  goal.way.autofocus = true;
+  const kinds = { offset: "offset", time: "timestamp" };
   question({
     title: "Set offsets",
-    body: [
-      h("p", "The consumers of this group go on from there."),
-      field("To", way),
-      byTime,
-      byOffset,
-      h("fieldset.many", h("legend", "Of"), boxes.map((one) => one.element)),
-    ],
+    body: [h("p", "The consumers of this group go on from there."), goal.parts, h("fieldset.many", h("legend", "Of"), boxes.map((one) => one.element))],
     action: "Set offsets",
     async run() {
       const chosen = boxes.filter((one) => one.box.checked);
       if (chosen.length === 0) throw new Error("No partition is chosen.");
-      const offsets = chosen.map(({ topic, partition }) => ({ topic, partition, ...to() }));
+      const way = goal.way.value;
+      const where = kinds[way] ? { [kinds[way]]: goal.number() } : { to: way };
+      const offsets = chosen.map(({ topic, partition }) => ({ topic, partition, ...where }));
       const done = await ask(path("groups", group, "offsets"), { method: "POST", body: { offsets } });
       toast(`${count(done.offsets.length, "offset")} set.`);
       await look();

@@ -2,7 +2,7 @@
 
 import { messages, path, query as search } from "./api.js";
 import { problem } from "./dialog.js";
-import { field, fill, h, say } from "./dom.js";
+import { field, fill, h, say, to } from "./dom.js";
 import { count } from "./format.js";
 import { heads, rows } from "./message.js";
 import { filters, partitionChoice } from "./messages.js";
@@ -14,11 +14,11 @@ export function live(context) {
   const { name, topic, query, signal } = context;
   const partition = partitionChoice(topic, query.get("partition"));
   const filter = filters(query);
-  const state = { held: false, waiting: [], dropped: 0, seen: 0, drawn: 0, words: "Connecting…" };
+  const state = { held: false, waiting: [], dropped: 0, seen: 0, drawn: 0, words: "Connecting…", isLost: false };
   const [status, counts, wrong, body] = [h("span", { role: "status" }), h("span"), h("div"), h("tbody")];
   const empty = h("p.empty", "Nothing yet. What is produced from now on comes here.");
-  const hold = h("button.primary", { type: "button", "aria-pressed": "false", click: () => toggle() }, "Pause");
-  const clear = h("button", { type: "button", click: () => empties() }, "Clear");
+  const hold = h("button.primary", { "aria-pressed": "false", click: () => toggle() }, "Pause");
+  const clear = h("button", { click: () => empties() }, "Clear");
   const list = h("table.messages", { hidden: true }, h("caption.unseen", "Messages as they come, the newest first"), h("thead", h("tr", heads(true))), body);
 
   function tell() {
@@ -55,7 +55,7 @@ export function live(context) {
   function toggle() {
     state.held = !state.held;
     hold.setAttribute("aria-pressed", String(state.held));
-    hold.textContent = state.held ? "Go on" : "Pause";
+    hold.textContent = state.held ? "Resume" : "Pause";
     soon();
   }
 
@@ -72,7 +72,7 @@ export function live(context) {
     state.words = text;
     tell();
   };
-  source.addEventListener("open", () => words("Listening."));
+  source.addEventListener("open", () => words(state.isLost ? "Listening again. What came while the connection was lost is missing here." : "Listening."));
   source.addEventListener("message", came);
   source.addEventListener("error", async (event) => {
     // The broker's own word for the end of it has data; a connection that is lost has not.
@@ -82,6 +82,7 @@ export function live(context) {
       const { error, code } = JSON.parse(event.data);
       fill(wrong, problem({ message: error, code }));
     } else if (source.readyState !== EventSource.CLOSED) {
+      state.isLost = true;
       words("The connection is lost and tried again; what comes meanwhile is missed.");
     } else {
       words("It was refused.");
@@ -95,12 +96,7 @@ export function live(context) {
     cancelAnimationFrame(state.drawn);
   });
 
-  const submit = (event) => {
-    event.preventDefault();
-    const kept = new URLSearchParams({ partition: partition.value, ...filter.values() });
-    const to = `#/topics/${encodeURIComponent(name)}/live?${kept}`;
-    if (location.hash !== to) location.hash = to;
-  };
+  const submit = () => (location.hash = to("topics", name, "live") + search({ partition: partition.value, ...filter.values() }));
   tell();
   return [
     h("form.seek", { submit, "aria-label": "Which messages" }, h("div.fields", field("Partition", partition), h("button", { type: "submit" }, "Show")), filter.element),

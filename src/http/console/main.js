@@ -77,22 +77,15 @@ function nowhere() {
 
 // --- the theme
 
-const kept = {
-  get(name) {
-    try {
-      return localStorage.getItem(name);
-    } catch {
-      return null;
-    }
-  },
-  set(name, value) {
-    try {
-      localStorage.setItem(name, value);
-    } catch {
-      // It holds as long as the page does.
-    }
-  },
-};
+/** What is kept here; where nothing can be, it holds as long as the page does. */
+function kept(name, value) {
+  try {
+    if (value) localStorage.setItem(name, value);
+    return localStorage.getItem(name);
+  } catch {
+    return null;
+  }
+}
 
 const THEMES = { auto: ["◐", "as the system"], light: ["☀", "light"], dark: ["☾", "dark"] };
 
@@ -110,7 +103,7 @@ function theme() {
     const next = names[(names.indexOf(now()) + 1) % names.length];
     if (next === "auto") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = next;
-    kept.set("theme", next);
+    kept("theme", next);
     tell();
   });
   tell();
@@ -118,19 +111,19 @@ function theme() {
 
 // --- keys
 
+const PLACES = { t: "topics", g: "groups", c: "clients", b: "broker" };
+
 const KEYS = [
   ["/", "go to the filter of this view"],
   ["?", "this help"],
-  ["g t", "topics"],
-  ["g g", "groups"],
-  ["g b", "broker"],
+  ...Object.entries(PLACES).map(([key, place]) => [`g ${key}`, place]),
   ["Esc", "close what is open, leave a field"],
 ];
 
 function help() {
   if (document.querySelector("dialog[open]")) return;
-  const single = tick("Keys without Ctrl or Alt do something", { checked: kept.get("keys") !== "off" });
-  single.box.addEventListener("change", () => kept.set("keys", single.box.checked ? "on" : "off"));
+  const single = tick("Keys without Ctrl or Alt do something", { checked: kept("keys") !== "off" });
+  single.box.addEventListener("change", () => kept("keys", single.box.checked ? "on" : "off"));
   const row = ([key, what]) => h("div", h("dt", key.split(" ").map((one) => h("kbd", one))), h("dd", what));
   const link = (href, text) => h("a", { href, target: "_blank", rel: "noopener" }, text);
   open(
@@ -147,9 +140,9 @@ function key(event) {
   const { target } = event;
   const isField = target.matches("input, select, textarea");
   if (event.key === "Escape" && isField && !target.closest("dialog")) return target.blur();
-  const isOurs = !event.ctrlKey && !event.altKey && !event.metaKey && !isField && kept.get("keys") !== "off";
+  const isOurs = !event.ctrlKey && !event.altKey && !event.metaKey && !isField && kept("keys") !== "off";
   if (!isOurs || document.querySelector("dialog[open]")) return undefined;
-  const to = begun === "g" && { t: "topics", g: "groups", b: "broker" }[event.key];
+  const to = begun === "g" && PLACES[event.key];
   begun = event.key === "g" && !to ? "g" : "";
   if (to) location.hash = `#/${to}`;
   else if (event.key === "?") help();

@@ -51,6 +51,7 @@ const FILES: &[File] = files![
     "group.js" is SCRIPT,
     "groups.js" is SCRIPT,
     "icon.svg" is IMAGE,
+    "list.js" is SCRIPT,
     "live.js" is SCRIPT,
     "main.js" is SCRIPT,
     "message.js" is SCRIPT,

@@ -77,15 +77,30 @@ function page(found, range, first, next, end) {
   return { messages: found.map((one) => ({ ...one, partition })), first, next, start, end };
 }
 
-/** The newest, the oldest or those since a time, of several partitions together, by their times. */
-export async function together(wanted, ranges, look, isNewest) {
-  const pages = [];
-  const waiting = ranges.slice(0, MOST_PARTITIONS);
+/**
+ * Pages of several partitions together, by time: of each partition the last of what was found, or the first, in its own order. So
+ * its part of the page ends somewhere, and the next page goes on there. A message whose time is out of order keeps nothing back.
+ */
+export async function together(wanted, ranges, look, isBack) {
+  const waiting = [...ranges.slice(0, MOST_PARTITIONS).entries()];
+  const [pages, found] = [[], []];
   const worker = async () => {
-    for (let range = waiting.shift(); range; range = waiting.shift()) pages.push(await look(wanted, range));
+    for (let next = waiting.shift(); next; next = waiting.shift()) pages[next[0]] = await look(next[1], next[0]);
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
-  const order = (a, b) => a.timestamp - b.timestamp || a.partition - b.partition || a.offset - b.offset;
-  const all = pages.flatMap((one) => one.messages).sort(order);
-  return { messages: isNewest ? all.slice(-wanted.limit) : all.slice(0, wanted.limit) };
+  const way = isBack ? 1 : -1;
+  const left = pages.map(({ messages }) => {
+    let rank = -Infinity;
+    return (isBack ? messages : messages.toReversed()).map((one) => ({ one, rank: (rank = Math.max(rank, way * one.timestamp)) }));
+  });
+  const rank = (rest) => rest.at(-1)?.rank ?? -Infinity;
+  while (found.length < wanted.limit && left.some((rest) => rest.length > 0)) {
+    found.push(left.reduce((best, rest) => (rank(rest) > rank(best) ? rest : best)).pop().one);
+  }
+  const cut = (page, rest) => {
+    if (rest.length === 0) return page;
+    const { offset } = rest.at(-1).one;
+    return isBack ? { ...page, first: offset + 1 } : { ...page, next: offset };
+  };
+  return { messages: isBack ? found.reverse() : found, pages: pages.map((page, nth) => cut(page, left[nth])) };
 }

@@ -1,76 +1,75 @@
 // Settings of a topic or a broker: what holds, where it comes from, and changes, which the broker checks.
 
 import { ask } from "./api.js";
-import { ask as question, complain, toast } from "./dialog.js";
-import { choices, field, fill, h, say, table, th, tick } from "./dom.js";
-import { count } from "./format.js";
+import { ask as question, toast } from "./dialog.js";
+import { choices, facts, field, h, tick } from "./dom.js";
+import { list } from "./list.js";
 
 const SOURCES = {
   DYNAMIC_TOPIC_CONFIG: "set for this topic",
   DYNAMIC_GROUP_CONFIG: "set for this group",
   DYNAMIC_BROKER_CONFIG: "set for this broker",
   DYNAMIC_DEFAULT_BROKER_CONFIG: "set for all brokers",
-  STATIC_BROKER_CONFIG: "set at the start",
+  STATIC_BROKER_CONFIG: "fixed at the start",
   DEFAULT_CONFIG: "default",
 };
 
+const value = (one) => (one.sensitive ? h("span.nothing", "hidden") : one.value ? h("span.data", one.value) : h("span.nothing", one.value === null ? "none" : "empty"));
+
+/** Whether it has another value than it would have anyway. */
+const isChanged = (one) => one.source !== "DEFAULT_CONFIG" && (one.sensitive || one.synonyms.find((other) => other.source === "DEFAULT_CONFIG")?.value !== one.value);
+
+const source = (one) => h(isChanged(one) ? "span.tag.strong" : "span", SOURCES[one.source] ?? one.source, one.source !== "DEFAULT_CONFIG" && !isChanged(one) && ", to the default");
+
 /**
- * A table of settings. The first of `scopes` is shown; a change can be made in any of them: { at, text, source } is where
- * its settings are, whose they are, and what the source of those is called.
+ * A table of settings, for the view at an `address`. The first of `scopes` is shown; a change can be made in any of them:
+ * { at, text, source } is where its settings are, whose they are, and what the source of those is called.
  */
-export function settings({ signal, scopes }) {
-  const body = h("tbody");
-  const [place, found] = [h("div"), h("p.note", { role: "status" })];
-  const filter = h("input", { type: "search", placeholder: "Filter by name", "aria-label": "Filter by name", "data-filter": "" });
-  const changed = tick("Only what is not default", {});
-  let all = [];
-  const draw = () => {
-    const text = filter.value.toLowerCase();
-    const fits = (one) => one.name.includes(text) && !(changed.box.checked && one.source === "DEFAULT_CONFIG");
-    const shown = all.filter(fits);
-    fill(body, shown.map((one) => row(one, scopes, load)));
-    say(found, `${count(shown.length, "setting")} of ${all.length}.`);
-  };
-  const load = async () => {
-    try {
-      all = await ask(scopes[0].at, { signal });
-      const first = (one) => (one.source === "DEFAULT_CONFIG" ? 1 : 0);
-      all.sort((a, b) => first(a) - first(b) || (a.name < b.name ? -1 : 1));
-      fill(place);
-      draw();
-    } catch (why) {
-      if (!signal.aborted) complain(place, why);
-    }
-  };
-  filter.addEventListener("input", draw);
-  changed.box.addEventListener("change", draw);
-  load();
-  return [h("div.bar", filter, changed.element), place, found, h("div.settings", table("Settings", ["Name", "Value", "From", th("", h("span.unseen", "Change"))], body))];
+export function settings(context) {
+  const { scopes, signal, address } = context;
+  let known = new Map();
+  const edit = ({ name }) => h("button.quiet", { "aria-label": `Change ${name}`, click: () => change(known.get(name), scopes, all.look) }, "Change");
+  const all = list(context, {
+    address, title: "Settings", one: "setting", sort: "rank", every: 10_000, mark: (one) => (isChanged(one) ? "changed" : ""),
+    columns: [
+      ["Name", "", (one) => h("span", h("span.data", one.name), h("small", one.documentation)), "name"],
+      ["Value", ".setting", value, "value"],
+      ["From", "", source, "source"],
+      [h("span.unseen", "Change"), ".number", (one) => (one.read_only ? "" : edit(one))],
+    ],
+    keyOf: (one) => one.name,
+    words: (one) => one.name,
+    box: { name: "changed", label: "Only what is not default", fits: (one, isSet) => !isSet || isChanged(one) },
+    none: () => "Nothing is set.",
+    async ask() {
+      const told = await ask(scopes[0].at, { signal });
+      known = new Map(told.map((one) => [one.name, one]));
+      return told.map((one) => ({ ...one, rank: (isChanged(one) ? "0" : "1") + one.name }));
+    },
+  });
+  return h("div.settings", all.parts);
 }
 
-const value = (one) => (one.sensitive ? h("span.nothing", "hidden") : one.value === null || one.value === "" ? h("span.nothing", one.value === null ? "none" : "empty") : h("span.data", one.value));
-
-function row(one, scopes, load) {
-  const isChanged = one.source !== "DEFAULT_CONFIG";
-  const edit = h("button.quiet", { type: "button", "aria-label": `Change ${one.name}`, click: () => change(one, scopes, load) }, "Change");
-  return h(
-    isChanged ? "tr.changed" : "tr",
-    h("th.data", { scope: "row" }, one.name),
-    h("td.setting", value(one)),
-    h("td", h(isChanged ? "span.tag.strong" : "span", SOURCES[one.source] ?? one.source)),
-    h("td.number", !one.read_only && edit),
-  );
-}
-
-function control(one) {
-  if (one.type !== "BOOLEAN") return h("input", { type: "text", value: one.value ?? "", spellcheck: "false", autocomplete: "off", autofocus: true });
-  return choices({ autofocus: true }, ["true", "false"], one.value ?? "true");
+/** What asks for a value: an element, and how it is read. */
+function control({ type, value, values }) {
+  const isIt = (text) => text.toLowerCase() === (value ?? "").toLowerCase();
+  if (type === "LIST" && values.length) {
+    const items = (value ?? "").split(",");
+    const ticks = values.map((text) => tick(text, { checked: items.includes(text) }));
+    const read = () => values.filter((_, at) => ticks[at].box.checked).join(",");
+    return { element: h("fieldset", h("legend", "Value"), ticks.map((one) => one.element)), read };
+  }
+  const options = type === "BOOLEAN" ? ["true", "false"] : values;
+  const input = options.length
+    ? choices({ autofocus: true }, options, options.find(isIt))
+    : h("input", { value: value ?? "", autocomplete: "off", autofocus: true });
+  return { element: field("Value", input), read: () => input.value };
 }
 
 function change(one, scopes, load) {
-  const input = control(one);
-  const whose = choices({}, scopes.map((scope, at) => [String(at), scope.text]), "0");
-  const scope = () => scopes[Number(whose.value)];
+  const { element, read } = control(one);
+  const whose = choices({}, scopes.map((scope, at) => [at, scope.text]));
+  const scope = () => scopes[whose.value];
   const send = async (to, words) => {
     await ask(scope().at, { method: "PATCH", body: { [one.name]: to } });
     toast(`${one.name} ${words} for ${scope().text}.`);
@@ -84,12 +83,12 @@ function change(one, scopes, load) {
     body: [
       h("p", one.documentation),
       h("p.note", `${one.type ? one.type.toLowerCase() : "unknown type"} · ${SOURCES[one.source] ?? one.source}`),
-      field("Value", input),
+      element,
       scopes.length > 1 && field("For", whose),
-      others.length > 0 && h("details", h("summary", "Where else it is set"), h("dl.facts", others.map((other) => h("div", h("dt", SOURCES[other.source] ?? other.source), h("dd.data", `${other.name} = ${other.value ?? "none"}`))))),
+      others.length > 0 && h("details", h("summary", "Where else it is set"), facts(Object.fromEntries(others.map((other) => [`${other.name}, ${SOURCES[other.source] ?? other.source}`, other.value ?? "none"])))),
     ],
     action: "Set",
-    run: () => send(input.value, `is ${input.value}`),
+    run: () => send(read(), `is ${read()}`),
     more: isOwn ? [{ action: "Unset", run: () => send(null, "is not set any more") }] : [],
   });
 }

@@ -1,15 +1,14 @@
 // One topic: its name, its parts as further views, and its end.
 
 import { ask, path, watch } from "./api.js";
-import { ask as question, complain, failure, toast } from "./dialog.js";
-import { fill, h, keyed, say, table, th } from "./dom.js";
+import { ask as question, failure, toast } from "./dialog.js";
+import { crumbs, fill, h, say, to } from "./dom.js";
 import { bytes, count, number } from "./format.js";
+import { sheet } from "./list.js";
 import { live } from "./live.js";
 import { messages } from "./messages.js";
 import { produce } from "./produce.js";
 import { settings } from "./settings.js";
-
-const EVERY = 2000;
 
 const PARTS = [
   ["messages", "Messages", messages],
@@ -23,18 +22,29 @@ export function topic(context) {
   const { name, rest: [part = "messages"], signal, title } = context;
   const [, label, view] = PARTS.find(([key]) => key === part) ?? PARTS[0];
   title(name, label);
-  const [about, place] = [h("p.about", "…"), h("div")];
-  const link = ([key, text]) =>
-    h("li", h("a", { href: `#/topics/${encodeURIComponent(name)}/${key}`, "aria-current": key === part && "page" }, text));
-  const end = h("button.danger.quiet", { type: "button", click: () => remove(name) }, "Delete");
+  const [about, place, wrong] = [h("p.about", "…"), h("div"), h("div")];
+  const link = ([key, text]) => h("li", h("a", { href: to("topics", name, key), "aria-current": key === part && "page" }, text));
+  const end = h("button.danger.quiet", { click: () => remove(name) }, "Delete");
+  let told = null;
+  const look = async () => {
+    const topic = await ask(path("topics", name), { signal });
+    const sum = topic.partitions.reduce((all, one) => all + one.end_offset - one.start_offset, 0);
+    const words = [count(topic.partitions.length, "partition"), count(sum, "message"), bytes(topic.size_bytes)];
+    say(about, words.concat(topic.internal ? "internal" : []).join(" · "));
+    if (told) return told(topic);
+    told = () => {};
+    const onChange = (tell) => {
+      told = tell;
+      tell(topic);
+    };
+    return fill(place, view({ ...context, topic, onChange }));
+  };
   const load = async () => {
     fill(place, h("p.note", "Loading…"));
+    told = null;
     try {
-      const topic = await ask(path("topics", name), { signal });
-      const sum = topic.partitions.reduce((all, one) => all + one.end_offset - one.start_offset, 0);
-      const words = [count(topic.partitions.length, "partition"), count(sum, "message"), bytes(topic.size_bytes)];
-      say(about, words.concat(topic.internal ? "internal" : []).join(" · "));
-      fill(place, view({ ...context, topic }));
+      await look();
+      setTimeout(watch, 2000, signal, wrong, look);
     } catch (why) {
       if (!signal.aborted) fill(place, failure(why, load));
     }
@@ -42,18 +52,25 @@ export function topic(context) {
   load();
   return h(
     "section",
-    h("nav.crumbs", { "aria-label": "Where this is" }, h("a", { href: "#/topics" }, "Topics"), h("span", { "aria-hidden": "true" }, "/")),
+    crumbs("Topics"),
     h("div.title", h("h1.data", name), end),
     about,
     h("nav.tabs", { "aria-label": "Parts of the topic" }, h("ul", PARTS.map(link))),
+    wrong,
     place,
   );
 }
 
+/** What else is lost with a topic of the broker's own. */
+const LOST = {
+  __consumer_offsets: "All consumer groups lose their offsets with it: each begins anew, at the first message or at the end, as its consumers have it.",
+  __transaction_state: "What is known of transactions is gone with it: those that are open cannot be ended.",
+};
+
 function remove(name) {
   question({
     title: "Delete this topic?",
-    body: h("p", "Its messages are gone then, for all its consumers. This cannot be undone."),
+    body: [LOST[name] && h("p.problem", LOST[name]), h("p", "Its messages are gone then, for all its consumers. This cannot be undone.")],
     action: "Delete the topic",
     danger: true,
     confirm: name,
@@ -65,32 +82,18 @@ function remove(name) {
   });
 }
 
-function partitions({ name, signal }) {
-  const body = h("tbody");
-  const place = h("div");
-  const row = ({ partition }) => {
-    const cells = Array.from({ length: 4 }, () => h("td.number"));
-    const link = h("a", { href: `#/topics/${encodeURIComponent(name)}/messages?partition=${partition}` }, partition);
-    return {
-      element: h("tr", h("th", { scope: "row" }, link), cells),
-      update(one) {
-        say(cells[0], number(one.start_offset));
-        say(cells[1], number(one.end_offset));
-        say(cells[2], number(one.end_offset - one.start_offset));
-        say(cells[3], bytes(one.size_bytes));
-      },
-    };
-  };
-  const look = async () => {
-    const topic = await ask(path("topics", name), { signal });
-    fill(place);
-    keyed(body, topic.partitions, (one) => one.partition, row);
-  };
-  watch(signal, EVERY, look, (why) => complain(place, why));
-  const heads = [th("", "Partition"), ...["First offset", "End", "Messages", "Size"].map((text) => th(".number", text))];
-  return [place, table("Partitions", heads, body)];
+function partitions({ name, onChange }) {
+  const all = sheet("Partitions", "", (one) => one.partition, [
+    ["Partition", "", ({ partition }) => h("a", { href: `${to("topics", name, "messages")}?partition=${partition}` }, partition)],
+    ["First offset", ".number", (one) => number(one.start_offset)],
+    ["End", ".number", (one) => number(one.end_offset)],
+    ["Messages", ".number", (one) => number(one.end_offset - one.start_offset)],
+    ["Size", ".number", (one) => bytes(one.size_bytes)],
+  ]);
+  onChange((topic) => all.show(topic.partitions));
+  return all.parts;
 }
 
-function configs({ name, signal }) {
-  return settings({ signal, scopes: [{ at: path("topics", name, "configs"), text: "this topic", source: "DYNAMIC_TOPIC_CONFIG" }] });
+function configs(context) {
+  return settings({ ...context, address: to("topics", context.name, "settings"), scopes: [{ at: path("topics", context.name, "configs"), text: "this topic", source: "DYNAMIC_TOPIC_CONFIG" }] });
 }

@@ -2,6 +2,7 @@
 
 use super::super::Settings;
 use super::super::shard::{Group, Shard};
+use super::super::world::TopicsView;
 use super::super::{classic, consumer};
 use std::sync::Arc;
 
@@ -38,12 +39,16 @@ pub struct Overview<'s> {
 }
 
 /// A member of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OverviewMember<'s> {
     /// Its id.
     pub id: &'s str,
     /// What its client calls itself.
     pub client_id: &'s str,
+    /// Its client's address as Kafka writes it: `/127.0.0.1`.
+    pub client_host: &'s str,
+    /// Its partitions by topic, as far as what it was given can be read.
+    pub assigned: Vec<(Arc<str>, Vec<i32>)>,
     /// After how long of silence it is out.
     pub session_timeout_ms: i32,
     /// How long it may take to give partitions back.
@@ -76,7 +81,12 @@ impl Shard {
     }
 
     /// One group, whatever its protocol.
-    pub fn overview(&self, id: &str, settings: &Settings) -> Option<Overview<'_>> {
+    pub fn overview(
+        &self,
+        id: &str,
+        settings: &Settings,
+        topics: &dyn TopicsView,
+    ) -> Option<Overview<'_>> {
         let (id, group) = self.groups.get_key_value(id)?;
         let (protocol, leader, members) = match group {
             Group::Classic(group) => {
@@ -86,7 +96,7 @@ impl Shard {
             }
             Group::Consumer(group) => {
                 let session = settings.consumer.session_timeout(id);
-                let member = |member| consumer_member(member, session);
+                let member = |member| consumer_member(member, session, topics);
                 let members = group.members.values().map(member).collect();
                 (group.assignor_name(settings), "", members)
             }
@@ -107,16 +117,27 @@ fn classic_member(member: &classic::Member) -> OverviewMember<'_> {
     OverviewMember {
         id: &member.id,
         client_id: &member.client_id,
+        client_host: &member.client_host,
+        assigned: consumer::named_assignment(&member.assignment).unwrap_or_default(),
         session_timeout_ms: member.session_timeout,
         rebalance_timeout_ms: member.rebalance_timeout,
     }
 }
 
-fn consumer_member(member: &consumer::Member, session: i32) -> OverviewMember<'_> {
+fn consumer_member<'s>(
+    member: &'s consumer::Member,
+    session: i32,
+    topics: &dyn TopicsView,
+) -> OverviewMember<'s> {
     let classic = member.classic.as_ref();
+    let owned = member.assigned.iter();
+    let named =
+        owned.filter_map(|(id, of)| Some((topics.name(*id)?, of.keys().copied().collect())));
     OverviewMember {
         id: &member.id,
         client_id: &member.client_id,
+        client_host: &member.client_host,
+        assigned: named.collect(),
         session_timeout_ms: classic.map_or(session, |side| side.session_timeout),
         rebalance_timeout_ms: member.rebalance_timeout,
     }

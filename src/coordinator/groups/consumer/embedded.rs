@@ -45,10 +45,19 @@ impl Subscription {
 /// there is more to it, which only the members' own assignor understands.
 pub(super) fn read_assignment(bytes: &[u8], world: &World<'_>) -> Option<(Partitions, bool)> {
     let mut r = Reader::new(bytes);
-    version(&mut r)?;
-    let assigned = list(&mut r, partitions)?;
+    let assigned = assigned(&mut r)?;
     let has_more = data(&mut r)? > 0;
     Some((by_id(&assigned, world), has_more))
+}
+
+/// The same by the topics' names, whether they are there or not.
+pub(in super::super) fn named_assignment(bytes: &[u8]) -> Option<Vec<(Arc<str>, Vec<i32>)>> {
+    assigned(&mut Reader::new(bytes))
+}
+
+fn assigned(r: &mut Reader<'_>) -> Option<Vec<(Arc<str>, Vec<i32>)>> {
+    version(r)?;
+    list(r, partitions)
 }
 
 /// An assignment for a member with this metadata; nothing if that is malformed.

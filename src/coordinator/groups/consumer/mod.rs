@@ -38,6 +38,7 @@ mod target;
 mod wishes;
 mod work;
 
+pub(super) use embedded::named_assignment;
 pub(super) use fence::loaded;
 pub use group::{Consumer, State};
 pub use lookup::{Found, Lookup};
