@@ -25,7 +25,9 @@ const WAYS: &[(&str, Way)] = &[
     ("sendfile", by_sendfile),
     ("write from the mapping", by_write),
     ("io_uring, send from the mapping", |pair, file, size| by_ring(pair, file, size, Kind::Send)),
-    ("io_uring, SEND_ZC from the mapping", |pair, file, size| by_ring(pair, file, size, Kind::Free)),
+    ("io_uring, SEND_ZC from the mapping", |pair, file, size| {
+        by_ring(pair, file, size, Kind::Free)
+    }),
     ("io_uring, SEND_ZC, registered memory", |pair, file, size| {
         by_ring(pair, file, size, Kind::Registered)
     }),
@@ -147,7 +149,8 @@ fn by_ring(pair: &Pair, file: &Mapped, size: usize, kind: Kind) -> Option<f64> {
         let start = next_start(&mut at, size);
         let from = file.map[start..start + size].as_ptr();
         let (len, whole) = (size as u32, libc::MSG_WAITALL);
-        let zero_copy = |from| opcode::SendZc::new(fd, from, len).flags(whole).zc_flags(REPORT_USAGE);
+        let zero_copy =
+            |from| opcode::SendZc::new(fd, from, len).flags(whole).zc_flags(REPORT_USAGE);
         let entry = match kind {
             Kind::Send => opcode::Send::new(fd, from, len).flags(whole).build(),
             Kind::Free => zero_copy(from).build(),

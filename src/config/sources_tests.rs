@@ -73,7 +73,8 @@ fn flags_win_over_set_over_variables_over_the_file_over_defaults() {
     let sets = sets(&["node.id=3", "num.partitions=3", "num.partitions=4"]);
     let flags = FlagValues { node_id: Some(5), ..FlagValues::default() };
     let variables = variables(&[("KAFKA_NUM_PARTITIONS", "7"), ("KAFKA_LOG_DIRS", "/three")]);
-    let sources = Sources { file: Some(&file.0), variables, sets: &sets, flags };
+    let sources =
+        Sources { file: Some(&file.0), variables, sets: &sets, flags, ..Sources::default() };
     let config = from_sources(&sources).expect("valid").config;
     assert_eq!((config.node_id(), config.num_partitions()), (5, 4));
     assert_eq!(config.data_dir(), Path::new("/three"));
@@ -295,6 +296,45 @@ fn everything_that_is_wrong_is_told_at_once() {
          FILE:3: log.dirs is not supported yet: more than one data directory\n  \
          FILE:1: Invalid value 0 for configuration num.partitions: Value must be at least 1"
     );
+}
+
+#[test]
+fn what_settings_say_together_is_told_with_what_each_says_alone() {
+    assert_eq!(
+        file("listeners=FOO://:9092\nnum.partitions=four\n").unwrap_err(),
+        "2 problems with the configuration:\n  \
+         FILE:2: Invalid value four for configuration num.partitions: Not a number of type INT\n  \
+         FILE:1: No security protocol defined for listener FOO"
+    );
+    assert_eq!(
+        file("listeners=FOO://:1,BAR://:2\nlog.roll.ms=0\nlog.retention.ms=0\nnode.id=1\nbroker.id=2\n")
+            .unwrap_err(),
+        "5 problems with the configuration:\n  \
+         FILE:4: You must set `node.id` to the same value as `broker.id`.\n  \
+         FILE:2: log.roll.ms must be greater than or equal to 1\n  \
+         FILE:3: log.retention.ms must be unlimited (-1) or, greater than or equal to 1\n  \
+         FILE:1: No security protocol defined for listener FOO\n  \
+         FILE:1: No security protocol defined for listener BAR"
+    );
+    let text = "log.retention.ms=0\nqueued.max.request.bytes=5\nbarnabas.http.listener=8080\n\
+                advertised.listeners=x\nbarnabas.io.sqpoll=true\nlog.cleaner.threads=1000\n\
+                group.consumer.session.timeout.ms=1\n";
+    assert!(file(text).unwrap_err().starts_with("8 problems"), "{}", file(text).unwrap_err());
+}
+
+/// Who mends the one may mean something else by the other.
+#[test]
+fn nothing_is_said_of_what_needs_a_value_that_is_wrong_by_itself() {
+    for text in [
+        "listners=FOO://:9092\ninter.broker.listener.name=FOO\n",
+        "barnabas.workers=many\nbarnabas.io=uring\nbarnabas.io.sqpoll=true\n",
+        "socket.request.max.bytes=large\nqueued.max.request.bytes=5\n",
+        "group.consumer.max.session.timeout.ms=long\ngroup.consumer.session.timeout.ms=900000\n",
+        "log.cleaner.max.compaction.lag.ms=x\nlog.cleaner.min.compaction.lag.ms=9223372036854775807\n",
+    ] {
+        let error = file(text).unwrap_err();
+        assert!(!error.contains('\n'), "{error}");
+    }
 }
 
 #[test]
