@@ -181,6 +181,7 @@ fn run(start: Start) -> Result<ExitCode, String> {
         (0..config.listeners().len()).map(|at| bound.addresses_of(at).collect()).collect();
     let endpoints = endpoints(&config, &addresses);
     broker.attach(bound.senders(), endpoints);
+    broker.shared().limit_connections(bound.doorkeeper());
     let shared = broker.shared().clone();
     let pages: Vec<SocketAddr> = bound.addresses_of(config.listeners().len()).collect();
     let running = bound.start(services(shared.clone(), &config, &addresses, &pages));

@@ -114,7 +114,7 @@ fn line(row: &Setting, owned: bool) -> String {
     let kind = row.kind.name().to_lowercase();
     let change = match row.mode {
         _ if owned => "",
-        Mode::ReadOnly => " at start |",
+        Mode::ReadOnly | Mode::AtStart => " at start |",
         Mode::PerBroker => " per broker |",
         Mode::ClusterWide => " cluster |",
     };

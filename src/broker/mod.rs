@@ -187,6 +187,7 @@ impl Broker {
             controller,
             workers: OnceLock::new(),
             endpoints: OnceLock::new(),
+            doorkeeper: OnceLock::new(),
             offloaded: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
             warmer: Default::default(),

@@ -101,6 +101,8 @@ pub enum Check {
 pub enum Mode {
     /// Nobody: it takes a restart.
     ReadOnly,
+    /// Nobody here, but in Kafka AlterConfigs on one broker.
+    AtStart,
     /// AlterConfigs on one broker.
     PerBroker,
     /// AlterConfigs on one broker, or on all by the cluster default.
@@ -164,7 +166,7 @@ impl Setting {
     /// Whether DescribeConfigs on a broker calls it read-only.
     #[must_use]
     pub fn read_only(&self) -> bool {
-        self.mode == Mode::ReadOnly
+        matches!(self.mode, Mode::ReadOnly | Mode::AtStart)
     }
 }
 
@@ -244,6 +246,11 @@ impl Setting {
 
     pub(super) const fn per_broker(mut self) -> Setting {
         self.mode = Mode::PerBroker;
+        self
+    }
+
+    pub(super) const fn at_start(mut self) -> Setting {
+        self.mode = Mode::AtStart;
         self
     }
 

@@ -50,6 +50,7 @@ mod watch;
 mod worker;
 
 pub use address::resolve;
+pub use admission::Doorkeeper;
 pub use connection::{Connection, Input};
 pub use context::Context;
 pub use inbox::{Next, Starved};
