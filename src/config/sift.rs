@@ -26,7 +26,7 @@ pub(super) fn readable<'a>(
                 _ => {
                     let may_be_command = at == 0 && command.is_empty();
                     let near = match argument.starts_with('-') {
-                        true => near_flag(argument, &info.flags),
+                        true => near_flag(argument, info.flags),
                         false if may_be_command => {
                             nearest_of(argument, commands.iter().copied()).map(str::to_owned)
                         }
