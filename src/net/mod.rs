@@ -63,4 +63,5 @@ pub use region::{FileRange, Region};
 pub use server::{Bound, Running, bind};
 pub use service::{ConnId, Flow, Framing, Part, Peer, Service, Slot};
 pub use stats::{Counter, Stats};
+pub use sys::host_name;
 pub use timers::TimerId;
