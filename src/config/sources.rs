@@ -149,7 +149,9 @@ impl Gathered {
         match family {
             // Whatever it is, it need not be meant for us.
             Family::Kafka if !is_known && support::per_listener(setting).is_none() => {
-                self.strange.push(name.clone());
+                let near = nearest(setting);
+                let near = near.map_or(String::new(), |near| format!(" (did you mean {near}?)"));
+                self.strange.push(format!("{name}{near}"));
             }
             Family::Own if !is_known && let Some(meant) = nearest_own(setting) => {
                 self.problems.push(ConfigError::Unknown(origin, setting.clone(), Some(meant)));

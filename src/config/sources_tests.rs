@@ -264,7 +264,8 @@ fn names_like_no_other_are_left_out_with_one_warning() {
         sourced.expect("valid").warnings,
         [
             "not in Kafka 4 any more, left out: KAFKA_ZOOKEEPER_CONNECT: zookeeper.connect",
-            "no settings of Kafka or of Barnabas, left out: KAFKA_BROKERS, KAFKA_NUM_PARTITION",
+            "no settings of Kafka or of Barnabas, left out: KAFKA_BROKERS, \
+             KAFKA_NUM_PARTITION (did you mean num.partitions?)",
         ]
     );
 }
@@ -296,45 +297,6 @@ fn everything_that_is_wrong_is_told_at_once() {
          FILE:3: log.dirs is not supported yet: more than one data directory\n  \
          FILE:1: Invalid value 0 for configuration num.partitions: Value must be at least 1"
     );
-}
-
-#[test]
-fn what_settings_say_together_is_told_with_what_each_says_alone() {
-    assert_eq!(
-        file("listeners=FOO://:9092\nnum.partitions=four\n").unwrap_err(),
-        "2 problems with the configuration:\n  \
-         FILE:2: Invalid value four for configuration num.partitions: Not a number of type INT\n  \
-         FILE:1: No security protocol defined for listener FOO"
-    );
-    assert_eq!(
-        file("listeners=FOO://:1,BAR://:2\nlog.roll.ms=0\nlog.retention.ms=0\nnode.id=1\nbroker.id=2\n")
-            .unwrap_err(),
-        "5 problems with the configuration:\n  \
-         FILE:4: You must set `node.id` to the same value as `broker.id`.\n  \
-         FILE:2: log.roll.ms must be greater than or equal to 1\n  \
-         FILE:3: log.retention.ms must be unlimited (-1) or, greater than or equal to 1\n  \
-         FILE:1: No security protocol defined for listener FOO\n  \
-         FILE:1: No security protocol defined for listener BAR"
-    );
-    let text = "log.retention.ms=0\nqueued.max.request.bytes=5\nbarnabas.http.listener=8080\n\
-                advertised.listeners=x\nbarnabas.io.sqpoll=true\nlog.cleaner.threads=1000\n\
-                group.consumer.session.timeout.ms=1\n";
-    assert!(file(text).unwrap_err().starts_with("8 problems"), "{}", file(text).unwrap_err());
-}
-
-/// Who mends the one may mean something else by the other.
-#[test]
-fn nothing_is_said_of_what_needs_a_value_that_is_wrong_by_itself() {
-    for text in [
-        "listners=FOO://:9092\ninter.broker.listener.name=FOO\n",
-        "barnabas.workers=many\nbarnabas.io=uring\nbarnabas.io.sqpoll=true\n",
-        "socket.request.max.bytes=large\nqueued.max.request.bytes=5\n",
-        "group.consumer.max.session.timeout.ms=long\ngroup.consumer.session.timeout.ms=900000\n",
-        "log.cleaner.max.compaction.lag.ms=x\nlog.cleaner.min.compaction.lag.ms=9223372036854775807\n",
-    ] {
-        let error = file(text).unwrap_err();
-        assert!(!error.contains('\n'), "{error}");
-    }
 }
 
 #[test]
@@ -391,6 +353,8 @@ fn what_was_set_while_it_ran_is_printed_above_what_it_is_started_with() {
         ("num.io.threads", "4"),
         ("log.cleaner.threads", "no number"),
         ("leader.replication.throttled.rate", "7"),
+        ("log.retentoin.ms", "8"),
+        ("my.plugin.password", "hunter2"),
     ]);
     let node = map(&[("message.max.bytes", "30")]);
     let sourced = set(&["message.max.bytes=10", "log.cleaner.threads=3"]).expect("valid");
@@ -400,9 +364,13 @@ fn what_was_set_while_it_ran_is_printed_above_what_it_is_started_with() {
         "# set while it ran, for all brokers\nnum.io.threads=4\n",
         "# set while it ran, for all brokers\nleader.replication.throttled.rate=7\n",
         "# --set\nlog.cleaner.threads=3\n",
+        "# set while it ran, for all brokers; unknown, did you mean log.retention.ms?\n\
+         #log.retentoin.ms=[hidden]\n",
+        "# set while it ran, for all brokers; unknown\n#my.plugin.password=[hidden]\n",
     ] {
         assert!(printed.contains(lines), "{lines}{printed}");
     }
+    assert!(!printed.contains("hunter2"));
 }
 
 #[cfg(feature = "toml")]
