@@ -30,7 +30,8 @@ fn printed(dir: &Path, sets: &[&str]) -> BTreeMap<String, (String, String)> {
     let mut lines = text.lines();
     let mut found = BTreeMap::new();
     while let (Some(origin), Some(setting)) = (lines.next(), lines.next()) {
-        let origin = origin.strip_prefix("# ").unwrap().to_owned();
+        let origin = origin.strip_prefix("# ").unwrap();
+        let origin = origin.split_once(" (").map_or(origin, |(origin, _)| origin).to_owned();
         if let Some((name, value)) = setting.split_once('=').filter(|_| !setting.starts_with('#')) {
             found.insert(name.to_owned(), (origin, value.to_owned()));
         }

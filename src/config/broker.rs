@@ -94,9 +94,9 @@ impl Config {
 
     /// A configuration of what was set at start, by name. Every name must be in the table.
     pub(super) fn from_static(mut set: BTreeMap<String, String>) -> Result<Config, InvalidConfig> {
-        same_id(&mut set)?;
+        together::same_id(&mut set)?;
         complete(&mut set);
-        same_id(&mut set)?;
+        together::same_id(&mut set)?;
         for (name, text) in &set {
             let Some(setting) = table::broker_setting(name) else {
                 return Err(InvalidConfig::because(name, format!("Unknown setting {name}")));
@@ -149,7 +149,7 @@ impl Config {
         is_bad: &dyn Fn(&str) -> bool,
     ) -> Vec<InvalidConfig> {
         set.retain(|name, _| !is_bad(name));
-        let differ = same_id(&mut set).err();
+        let differ = together::same_id(&mut set).err();
         complete(&mut set);
         let layers = Layers { fixed: set, ..Layers::default() };
         differ.into_iter().chain(together::problems(&layers, is_bad)).collect()
@@ -219,7 +219,7 @@ impl Config {
     /// How many worker threads to run: `barnabas.workers`, or one per core; at least 1.
     #[must_use]
     pub fn workers(&self) -> usize {
-        worker_count(self.value("barnabas.workers"))
+        together::worker_count(self.value("barnabas.workers"))
     }
 
     /// What is logged: `barnabas.log.level`.
@@ -240,6 +240,12 @@ impl Config {
     pub fn broker_rack(&self) -> Option<&str> {
         self.layers.text("broker.rack").map(|(text, _)| text)
     }
+
+    /// The id of the cluster for a data directory that has none: `barnabas.cluster.id`.
+    #[must_use]
+    pub fn cluster_id(&self) -> Option<&str> {
+        self.layers.text("barnabas.cluster.id").map(|(text, _)| text.trim())
+    }
 }
 
 impl Default for Config {
@@ -247,18 +253,6 @@ impl Default for Config {
     fn default() -> Config {
         // The table's own defaults are valid: a test holds them to that.
         Config::from_pairs(&[]).unwrap_or_else(|error| unreachable!("the defaults: {error}"))
-    }
-}
-
-pub(super) fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-}
-
-/// How many workers a value of `barnabas.workers` stands for.
-pub(super) fn worker_count(value: Option<Value>) -> usize {
-    match value.and_then(|value| value.as_i64()) {
-        Some(workers @ 1..) => usize::try_from(workers).unwrap_or(1),
-        _ => cores(),
     }
 }
 
@@ -272,21 +266,6 @@ fn complete(set: &mut BTreeMap<String, String>) {
     for (name, text) in BROUGHT {
         set.entry((*name).to_owned()).or_insert_with(|| (*text).to_owned());
     }
-}
-
-/// `broker.id` is the old name of `node.id`: each stands for the other.
-fn same_id(set: &mut BTreeMap<String, String>) -> Result<(), InvalidConfig> {
-    let (node, broker) = (set.get("node.id").cloned(), set.get("broker.id").cloned());
-    match (node, broker) {
-        (Some(node), Some(broker)) if node.trim() != broker.trim() => {
-            let message = "You must set `node.id` to the same value as `broker.id`.".to_owned();
-            return Err(InvalidConfig::because("node.id", message));
-        }
-        (Some(id), None) => set.insert("broker.id".to_owned(), id),
-        (None, Some(id)) => set.insert("node.id".to_owned(), id),
-        _ => None,
-    };
-    Ok(())
 }
 
 /// The value that a topic takes for a setting of which it has none of its own, as DescribeConfigs shows it.

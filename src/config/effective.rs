@@ -60,11 +60,12 @@ fn is_unknown(name: &str) -> bool {
     table::broker_setting(name).is_none() && support::per_listener(name).is_none()
 }
 
-/// `# where it comes from`, and the setting in a line of its own: a properties file has no comments behind
-/// values. What has no value, or none to be shown, is a comment itself.
+/// `# where it comes from`, what it counts where its name does not say that, and the setting in a line of its
+/// own: a properties file has no comments behind values. What has no value, or none to be shown, is a comment itself.
 fn line(sourced: &Sourced, config: &Config, setting: &Setting) -> String {
     let name = setting.name;
-    let origin = origin(sourced, config, name);
+    let unit = setting.unsaid_unit().map_or(String::new(), |unit| format!(" ({unit})"));
+    let origin = format!("{}{unit}", origin(sourced, config, name));
     match config.get(name) {
         Some(_) if setting.sensitive() => format!("# {origin}\n#{name}={HIDDEN}"),
         Some(text) => format!("# {origin}\n{name}={}", properties::escape(text)),

@@ -33,6 +33,7 @@ mod together;
 #[cfg(feature = "toml")]
 mod toml_file;
 mod topic;
+mod units;
 mod value;
 
 pub use broker::{Config, Source, topic_default};

@@ -84,6 +84,8 @@ pub enum Check {
     },
     /// A text that is not empty.
     NotEmpty,
+    /// An id: letters, digits, `-` and `_`.
+    Id,
     /// 1 to 9, or -1 for the codec's own default.
     GzipLevel,
     /// `*`, or `partition:broker` pairs.
@@ -216,6 +218,11 @@ impl Setting {
             Check::Items { of, .. } => Check::Items { of, may_be_empty: false },
             _ => Check::NotEmpty,
         };
+        self
+    }
+
+    pub(super) const fn id(mut self) -> Setting {
+        self.check = Check::Id;
         self
     }
 

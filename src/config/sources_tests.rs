@@ -332,6 +332,7 @@ fn what_is_printed_names_its_places_and_is_a_settings_file_itself() {
         ("brought by Barnabas".to_owned(), "node.id=1"),
         ("default".to_owned(), "log.retention.hours=168"),
         ("default".to_owned(), "#log.retention.ms="),
+        ("default (bytes)".to_owned(), "log.cleaner.io.buffer.size=524288"),
     ] {
         let lines = format!("# {origin}\n{line}\n");
         assert!(printed.contains(&lines), "{lines}{printed}");
@@ -362,7 +363,7 @@ fn what_was_set_while_it_ran_is_printed_above_what_it_is_started_with() {
     for lines in [
         "# set while it ran, for this broker; above --set\nmessage.max.bytes=30\n",
         "# set while it ran, for all brokers\nnum.io.threads=4\n",
-        "# set while it ran, for all brokers\nleader.replication.throttled.rate=7\n",
+        "# set while it ran, for all brokers (bytes/s)\nleader.replication.throttled.rate=7\n",
         "# --set\nlog.cleaner.threads=3\n",
         "# set while it ran, for all brokers; unknown, did you mean log.retention.ms?\n\
          #log.retentoin.ms=[hidden]\n",

@@ -4,7 +4,9 @@
 //! Where a value is needed that is wrong by itself, nothing is said: whoever mends that one may mean
 //! something else. Pure.
 
-use super::broker::{self, Layers};
+use std::collections::BTreeMap;
+
+use super::broker::Layers;
 use super::listeners::Endpoints;
 use super::topic::TopicConfig;
 use super::value::{InvalidConfig, Value};
@@ -79,6 +81,96 @@ fn polling(
         return;
     }
     let io = value("barnabas.io").map(|io| io.to_string()).unwrap_or_default();
-    let workers = broker::worker_count(layers.value("barnabas.workers"));
-    found.extend(cross::check_polling(&io, workers, broker::cores()).err());
+    let workers = worker_count(layers.value("barnabas.workers"));
+    found.extend(cross::check_polling(&io, workers, cores()).err());
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// How many workers a value of `barnabas.workers` stands for.
+pub(super) fn worker_count(value: Option<Value>) -> usize {
+    match value.and_then(|value| value.as_i64()) {
+        Some(workers @ 1..) => usize::try_from(workers).unwrap_or(1),
+        _ => cores(),
+    }
+}
+
+/// `broker.id` is the old name of `node.id`: each stands for the other.
+pub(super) fn same_id(set: &mut BTreeMap<String, String>) -> Result<(), InvalidConfig> {
+    let (node, broker) = (set.get("node.id").cloned(), set.get("broker.id").cloned());
+    match (node, broker) {
+        (Some(node), Some(broker)) if node.trim() != broker.trim() => {
+            let message = "You must set `node.id` to the same value as `broker.id`.".to_owned();
+            return Err(InvalidConfig::because("node.id", message));
+        }
+        (Some(id), None) => set.insert("broker.id".to_owned(), id),
+        (None, Some(id)) => set.insert("node.id".to_owned(), id),
+        _ => None,
+    };
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sources::{Sources, from_sources};
+
+    /// What is said of these settings, a line each.
+    fn said(sets: &[&str]) -> Vec<String> {
+        let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+        let refused = from_sources(&Sources { sets: &sets, ..Sources::default() });
+        let problems = refused.expect_err("refused").0;
+        problems.iter().map(|problem| problem.to_string().replacen("--set: ", "", 1)).collect()
+    }
+
+    #[test]
+    fn what_settings_say_together_is_told_with_what_each_says_alone() {
+        assert_eq!(
+            said(&["listeners=FOO://:9092", "num.partitions=four"]),
+            [
+                "Invalid value four for configuration num.partitions: Not a number of type INT",
+                "No security protocol defined for listener FOO",
+            ]
+        );
+        let two = "listeners=FOO://:1,BAR://:2";
+        assert_eq!(
+            said(&[two, "log.roll.ms=0", "log.retention.ms=0", "node.id=1", "broker.id=2"]),
+            [
+                "You must set `node.id` to the same value as `broker.id`.",
+                "log.roll.ms must be greater than or equal to 1",
+                "log.retention.ms must be unlimited (-1) or, greater than or equal to 1",
+                "No security protocol defined for listener FOO",
+                "No security protocol defined for listener BAR",
+            ]
+        );
+        let all = said(&[
+            "log.retention.ms=0",
+            "queued.max.request.bytes=5",
+            "barnabas.http.listener=8080",
+            "advertised.listeners=x",
+            "barnabas.io.sqpoll=true",
+            "log.cleaner.threads=1000",
+            "group.consumer.session.timeout.ms=1",
+        ]);
+        assert_eq!(all.len(), 8, "{all:#?}");
+    }
+
+    /// Who mends the one may mean something else by the other.
+    #[test]
+    fn nothing_is_said_of_what_needs_a_value_that_is_wrong_by_itself() {
+        let largest = "log.cleaner.min.compaction.lag.ms=9223372036854775807";
+        for sets in [
+            &["listners=FOO://:9092", "inter.broker.listener.name=FOO"][..],
+            &["barnabas.workers=many", "barnabas.io=uring", "barnabas.io.sqpoll=true"],
+            &["socket.request.max.bytes=large", "queued.max.request.bytes=5"],
+            &[
+                "group.consumer.max.session.timeout.ms=x",
+                "group.consumer.session.timeout.ms=900000",
+            ],
+            &["log.cleaner.max.compaction.lag.ms=x", largest],
+        ] {
+            assert_eq!(said(sets).len(), 1, "{sets:?}: {:?}", said(sets));
+        }
+    }
 }
