@@ -11,7 +11,6 @@ use argh::{ArgsInfo, FromArgs};
 use super::broker::Config;
 use super::environment::Variable;
 use super::error::ConfigError;
-use super::http;
 use super::sift;
 use super::sources::{self, FlagValues, Sourced, Sources};
 
@@ -161,11 +160,11 @@ pub fn parse(arguments: &[&str], variables: Vec<Variable>) -> Result<Command, St
 fn values(flags: &Flags, problems: &mut Vec<ConfigError>) -> FlagValues {
     FlagValues {
         host: flags.host.clone(),
-        port: number("--port", "listeners", flags.port.as_deref(), problems),
-        http_port: number("--http-port", http::LISTENER, flags.http_port.as_deref(), problems),
+        port: number("--port", None, flags.port.as_deref(), problems),
+        http_port: number("--http-port", None, flags.http_port.as_deref(), problems),
         data_dir: flags.data_dir.clone(),
-        node_id: number("--node-id", "node.id", flags.node_id.as_deref(), problems),
-        workers: number("--workers", "barnabas.workers", flags.workers.as_deref(), problems),
+        node_id: number("--node-id", Some("node.id"), flags.node_id.as_deref(), problems),
+        workers: number("--workers", Some("barnabas.workers"), flags.workers.as_deref(), problems),
         io: flags.io.clone(),
         sqpoll: flags.sqpoll,
         pin: flags.pin,
@@ -181,10 +180,10 @@ fn refusal(message: &str) -> String {
     format!("{} (barnabas --help lists the flags)", parts.join(" ").trim_end_matches('.'))
 }
 
-/// The number after a flag, which stands for a part of the setting.
+/// The number after a flag; `setting` is what is not known without it. (Of a listener the rest is.)
 fn number<T: FromStr + Bounded>(
     flag: &str,
-    setting: &'static str,
+    setting: Option<&'static str>,
     text: Option<&str>,
     problems: &mut Vec<ConfigError>,
 ) -> Option<T> {
@@ -193,7 +192,7 @@ fn number<T: FromStr + Bounded>(
     if number.is_none() {
         let what = format!("it must be a number from {}", T::RANGE);
         let what = refusal(&format!("Error parsing option '{flag}' with value '{text}': {what}"));
-        problems.push(ConfigError::Flag(Some(setting), what));
+        problems.push(ConfigError::Flag(setting, what));
     }
     number
 }
@@ -306,12 +305,21 @@ mod tests {
 
     #[test]
     fn all_flags_that_are_wrong_are_told_at_once() {
-        let arguments =
-            ["--nosuch", "4", "--port", "99999", "--http-port", "-1", "--set", "num.partitions=x"];
+        let arguments = [
+            "--nosuch",
+            "4",
+            "--port",
+            "99999",
+            "--http-port",
+            "-1",
+            "--set",
+            "listeners=FOO://:1",
+        ];
         let error = parse(&arguments, Vec::new()).map(drop).expect_err("refused");
         let lines: Vec<&str> = error.lines().map(str::trim).collect();
         assert_eq!(lines.len(), 5, "{error}");
-        let parts = ["4 problems", "--nosuch", "'--port' with", "'--http-port' with", "partitions"];
+        let parts =
+            ["4 problems", "--nosuch", "'--port' with", "'--http-port' with", "listener FOO"];
         for (line, part) in lines.iter().zip(parts) {
             assert!(line.contains(part), "{part}: {error}");
         }
