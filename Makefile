@@ -5,6 +5,7 @@
 # make deb     a Debian package, in target/debian
 # make image   a static binary (rustup target add x86_64-unknown-linux-musl, musl-tools) and a container's image of it, with
 #              DOCKER (docker); DOCKER= only makes what is needed, in target/image
+# make image-test  makes what is needed for it and runs the image (buildah, root); no part of make test, see tests/platform/image.sh
 # make console the console in a real browser, also part of make test (CONSOLE_SHOTS=docs/console: pictures for the documents)
 # make bench   measurements, see docs/PERFORMANCE.md (BENCH: only these; BENCH_ARGS: only these sections)
 # make churn   groups of every client under churn for CHURN_SECONDS (120) a round; CHURN_SEED repeats, CHURN_ARGS
@@ -43,7 +44,7 @@ DOC := $(DESTDIR)$(PREFIX)/share/doc/barnabas
 # Each step may need what the one before it made.
 .NOTPARALLEL:
 
-.PHONY: run build install uninstall deb image test kafka unit suites clients groups oracle platform rest console lint bench yardstick beside churn sim fuzz setup docs deny clean
+.PHONY: run build install uninstall deb image image-test test kafka unit suites clients groups oracle platform rest console lint bench yardstick beside churn sim fuzz setup docs deny clean
 
 run: build
 	exec $(TARGET)/release/barnabas $(ARGS)
@@ -59,6 +60,8 @@ install:
 	sed 's,@PREFIX@,$(PREFIX),' platform/systemd/barnabas.service >$(UNITS)/barnabas.service
 	install -D -m 644 -t $(DOC) README.md CHANGELOG.md LICENSE
 	install -D -m 644 -t $(DOC)/docs docs/*.md
+	install -D -m 644 -t $(DOC)/docs/console docs/console/*.png
+	install -D -m 644 -t $(DOC)/platform/grafana platform/grafana/*
 	test -e $(DESTDIR)/etc/barnabas/server.properties || \
 		install -D -m 644 platform/server.properties $(DESTDIR)/etc/barnabas/server.properties
 
@@ -80,6 +83,11 @@ image:
 	mkdir -p $(TARGET)/image/data $(TARGET)/image/tmp
 	cp platform/docker/Dockerfile $(TARGET)/$(STATIC)/release/barnabas $(TARGET)/image
 	$(if $(DOCKER),$(DOCKER) build --tag barnabas $(TARGET)/image)
+
+image-test:
+	tests/platform/image.sh --ready
+	$(MAKE) image DOCKER=
+	tests/platform/image.sh
 
 test: setup unit build suites platform rest console
 

@@ -120,6 +120,12 @@ fn show_config(show: &Show) -> ExitCode {
         }
     };
     let StoredSettings { cluster, node } = stored;
+    // What a start would say, where it does not come between the settings.
+    let (_, left_out) = config.with_stored(&cluster, &node);
+    let left_out = left_out.iter().map(ToString::to_string);
+    for warning in show.sourced.warnings.iter().cloned().chain(left_out) {
+        eprintln!("barnabas: {warning}");
+    }
     let printed = print(&config::effective(&show.sourced, &cluster, &node, show.ephemeral));
     if printed == ExitCode::SUCCESS { code } else { printed }
 }
@@ -181,6 +187,7 @@ fn run(start: Start) -> Result<ExitCode, String> {
         (0..config.listeners().len()).map(|at| bound.addresses_of(at).collect()).collect();
     let endpoints = endpoints(&config, &addresses);
     broker.attach(bound.senders(), endpoints);
+    broker.shared().limit_connections(bound.doorkeeper());
     let shared = broker.shared().clone();
     let pages: Vec<SocketAddr> = bound.addresses_of(config.listeners().len()).collect();
     let running = bound.start(services(shared.clone(), &config, &addresses, &pages));

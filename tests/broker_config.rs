@@ -30,7 +30,8 @@ fn printed(dir: &Path, sets: &[&str]) -> BTreeMap<String, (String, String)> {
     let mut lines = text.lines();
     let mut found = BTreeMap::new();
     while let (Some(origin), Some(setting)) = (lines.next(), lines.next()) {
-        let origin = origin.strip_prefix("# ").unwrap().to_owned();
+        let origin = origin.strip_prefix("# ").unwrap();
+        let origin = origin.split_once(" (").map_or(origin, |(origin, _)| origin).to_owned();
         if let Some((name, value)) = setting.split_once('=').filter(|_| !setting.starts_with('#')) {
             found.insert(name.to_owned(), (origin, value.to_owned()));
         }
@@ -129,6 +130,47 @@ fn what_was_set_while_it_ran_is_printed_while_it_runs_and_after_with_nothing_tou
         let said = not_shown(&data, &["--node-id", "7"]);
         assert!(said.contains("it belongs to node 1, but this is node 7"), "{said}");
     }
+}
+
+/// Whether the broker talks to a client that comes now.
+fn is_let_in(address: std::net::SocketAddr) -> bool {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    // ApiVersions, version 0; who is turned away may have been before it is written.
+    let request = [0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 7, 0xFF, 0xFF];
+    stream.write_all(&request).is_ok() && stream.read(&mut [0; 4]).is_ok_and(|bytes| bytes > 0)
+}
+
+#[test]
+fn limits_on_connections_change_while_it_runs() {
+    const ALL: &str = "max.connections";
+    const PER_IP: &str = "max.connections.per.ip";
+    let dir = TempDir::new();
+    let data = dir.join("data");
+    let broker = Broker::start(&data, &[]);
+    let address = broker.address;
+    let mut client = broker.client();
+    assert!(is_let_in(address));
+    for name in [ALL, PER_IP] {
+        client.alter_of((BROKER, ""), &[(name, "1")]);
+        assert!(!is_let_in(address), "{name}: this client is the one");
+        // This broker's own goes before that of all.
+        client.alter_of((BROKER, "1"), &[(name, "50")]);
+        assert!(is_let_in(address), "{name}");
+        client.alter_of((BROKER, ""), &[(name, "50")]);
+    }
+    client.alter_of((BROKER, "1"), &[(PER_IP, "1")]);
+    assert!(!is_let_in(address));
+    drop(client);
+    broker.stop_cleanly();
+    // It still holds with the next start.
+    let broker = Broker::start(&data, &[]);
+    let mut client = broker.client();
+    let told = described(&mut client);
+    assert_eq!(told[PER_IP], (2, "1".to_owned()));
+    assert!(!is_let_in(broker.address));
+    drop(client);
+    broker.stop_cleanly();
 }
 
 #[test]

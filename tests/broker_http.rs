@@ -243,7 +243,7 @@ fn requests_of_one_connection_are_answered_in_their_order() {
         format!("POST /livez HTTP/1.1\r\n{host}Content-Type: application/json\r\n\r\n"),
         format!("GET /livez HTTP/1.1\r\n{host}Expect: 100-continue\r\nContent-Length: 1\r\n\r\na"),
         format!("GET /healthz HTTP/1.1\r\n{host}\r\n"),
-        "GET /livez HTTP/1.1\r\nHost: evil.example\r\n\r\n".to_owned(),
+        "GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n".to_owned(),
         "nonsense\r\n\r\n".to_owned(),
         format!("GET /livez HTTP/1.1\r\n{host}\r\n"),
     ];
@@ -333,6 +333,24 @@ fn a_listener_is_there_by_default_unless_its_port_is_taken() {
 
     let broker = Broker::start(dir.path(), &["--http-port", "0"]);
     assert_eq!(pages_of(&broker), None, "{}", broker.line);
+    broker.stop_cleanly();
+}
+
+#[test]
+fn a_broker_is_known_by_its_machines_name_and_those_that_it_is_given() {
+    let dir = TempDir::new();
+    let (broker, address) = start_pages(dir.path(), &["--set", "barnabas.http.hosts=barnabas"]);
+    let of = |host: &str| {
+        let mut stream = connect(address);
+        write!(stream, "GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")
+            .unwrap();
+        let (status, _, body) = answer(&mut stream, false);
+        (status, String::from_utf8(body).unwrap())
+    };
+    let own = barnabas::net::host_name().expect("this machine has a name");
+    assert_eq!((of(&own).0, of("barnabas:8080").0), (200, 200), "{own}");
+    let (status, said) = of("someone.else");
+    assert!(status == 421 && said.contains("barnabas.http.hosts"), "{status} {said}");
     broker.stop_cleanly();
 }
 

@@ -56,15 +56,52 @@ fn a_connection_and_its_requests_can_be_followed_in_json() {
     assert_eq!(conn.len(), 2, "{conn:?}");
     assert!(conn[0].contains(&format!("local={address} listener=PLAINTEXT worker=")), "{conn:?}");
     let first: Vec<String> = about(&format!("req={number}.0 "));
-    assert_eq!(first.len(), 2, "{messages:?}");
+    assert_eq!(first.len(), 3, "{messages:?}");
     assert!(
         first[0].contains(" Metadata version=12 correlation=77 bytes=")
             && first[0].ends_with(" client=\"a \\\"b\\\"\\nERROR \u{e9}\""),
         "{first:?}"
     );
     assert!(first[1].ends_with(" is done"), "{first:?}");
+    assert!(first[2].contains(" Metadata error=NONE us="), "{first:?}");
+    assert!(word(&first[2], "us=").parse::<u64>().is_ok(), "{first:?}");
     let second: Vec<String> = about(&format!("req={number}.1 "));
-    assert!(second.len() == 2 && second[0].contains(" ApiVersions "), "{second:?}");
+    assert!(second.len() == 3 && second[0].contains(" ApiVersions "), "{second:?}");
+}
+
+#[test]
+fn what_is_refused_is_told_with_its_error() {
+    let dir = TempDir::new();
+    let broker = Broker::start(&dir.join("data"), &["--log-level", "debug"]);
+    let mut client = broker.client();
+    client.create("t", 1);
+    let again = client.send_create("t", 1, &[]);
+    assert!(client.created(again).is_err());
+    broker.logged(&[" CreateTopics error=NONE us="]);
+    broker.logged(&[" CreateTopics error=TOPIC_ALREADY_EXISTS us="]);
+}
+
+#[test]
+fn a_page_can_be_followed_too() {
+    let dir = TempDir::new();
+    let (broker, address) = start_pages(&dir.join("data"), &["--log-level", "debug"]);
+    for (path, status) in
+        [("/livez", 200), ("/v1/topics/t/messages?nosuch=secret", 400), ("/v1/groups/g", 404)]
+    {
+        let (found, _) = send(address, "GET", path, &serde_json::Value::Null);
+        assert_eq!(found, status, "{path}");
+        let bare = path.split('?').next().unwrap();
+        let asked = broker.logged(&[&format!(" method=GET path=\"{bare}\" bytes=")]);
+        let request = word(&asked, "req=").to_owned();
+        let conn = request.split('.').next().unwrap();
+        let opened = broker.logged(&[&format!("conn={conn} opened: remote=127.0.0.1:")]);
+        assert!(opened.contains(&format!(" local={address} listener=HTTP worker=")), "{opened}");
+        let done = broker
+            .logged(&[&format!("req={request} method=GET path=\"{bare}\" status={status} us=")]);
+        assert!(word(&done, "us=").parse::<u64>().is_ok(), "{done}");
+        broker.logged(&[&format!("req={request} is done")]);
+    }
+    assert!(broker.stop().log.iter().all(|line| !line.contains("secret")));
 }
 
 #[test]

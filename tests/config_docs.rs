@@ -92,8 +92,8 @@ fn section(text: &mut String, title: &str, rows: &[Setting], owned: bool) {
     let change = if owned { "" } else { " change |" };
     let rule = if owned { "" } else { " --- |" };
     let _ = writeln!(text, "\n## {title}\n");
-    let _ = writeln!(text, "| name | type | default | allowed |{change} here | meaning |");
-    let _ = writeln!(text, "| --- | --- | --- | --- |{rule} --- | --- |");
+    let _ = writeln!(text, "| name | type | unit | default | allowed |{change} here | meaning |");
+    let _ = writeln!(text, "| --- | --- | --- | --- | --- |{rule} --- | --- |");
     for row in rows {
         let _ = writeln!(text, "{}", line(row, owned));
     }
@@ -114,7 +114,7 @@ fn line(row: &Setting, owned: bool) -> String {
     let kind = row.kind.name().to_lowercase();
     let change = match row.mode {
         _ if owned => "",
-        Mode::ReadOnly => " at start |",
+        Mode::ReadOnly | Mode::AtStart => " at start |",
         Mode::PerBroker => " per broker |",
         Mode::ClusterWide => " cluster |",
     };
@@ -125,7 +125,8 @@ fn line(row: &Setting, owned: bool) -> String {
         Standing::Refused(what) => format!("refused: {what}"),
     };
     let (allowed, doc) = (allowed(row.check), row.doc.replace('|', "\\|"));
-    format!("| {name} | {kind} | {default} | {allowed} |{change} {here} | {doc} |")
+    let unit = row.unit().unwrap_or_default();
+    format!("| {name} | {kind} | {unit} | {default} | {allowed} |{change} {here} | {doc} |")
 }
 
 fn allowed(check: Check) -> String {
@@ -137,6 +138,7 @@ fn allowed(check: Check) -> String {
         Check::Items { of: [], may_be_empty: true } => String::new(),
         Check::Items { of: [], may_be_empty: false } | Check::NotEmpty => "not empty".to_owned(),
         Check::Items { of, .. } => format!("of {}", of.join(", ")),
+        Check::Id => "letters, digits, - and _".to_owned(),
         Check::GzipLevel => "1 to 9, or -1".to_owned(),
         Check::ThrottledReplicas => "\\*, or partition:broker pairs".to_owned(),
         Check::OffsetReset => "earliest, latest, by_duration:...".to_owned(),

@@ -75,6 +75,24 @@ fn a_variable_that_is_not_text_is_told_and_not_shown() {
 }
 
 #[test]
+fn what_is_printed_says_what_a_start_would_say() {
+    let place = Place::new("warnings");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_barnabas"));
+    command.args(["config", "--data-dir", "x", "--set", "zookeeper.connect=a"]);
+    command.envs([("KAFKA_NUM_PARTITON", "3"), ("BARNABAS_FOO", "1")]).current_dir(&place.0);
+    let output = command.output().expect("the binary runs");
+    let error = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(0), "{error}");
+    assert_eq!(
+        error,
+        "barnabas: not in Kafka 4 any more, left out: --set: zookeeper.connect\n\
+         barnabas: no settings of Kafka or of Barnabas, left out: \
+         KAFKA_NUM_PARTITON (did you mean num.partitions?), BARNABAS_FOO: foo\n"
+    );
+    assert!(place.is_untouched());
+}
+
+#[test]
 fn help_and_version_go_to_standard_output() {
     let place = Place::new("help");
     for (argument, part) in [

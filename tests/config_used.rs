@@ -15,6 +15,7 @@ use barnabas::config::{
 /// Settings that are read under another name, or inside `src/config` when it starts.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("advertised.listeners", "advertised_listeners"),
+    ("barnabas.cluster.id", "cluster_id"),
     ("barnabas.connection.max.requests", "connection_max_requests"),
     ("barnabas.connection.max.unsent.bytes", "connection_max_unsent_bytes"),
     ("barnabas.flush.bytes", "flush_bytes"),

@@ -1,11 +1,12 @@
-//! What the group coordinator's state costs: memory of committed offsets and processor time of their
-//! replay, without a broker around it. docs/PERFORMANCE.md explains the figures.
+//! What the group coordinator's state costs: memory of committed offsets and of members, and processor time of
+//! their replay, without a broker around it. docs/PERFORMANCE.md explains the figures.
 //!
-//! `cargo bench --bench groups [-- SHAPE | held]`. Each shape of a million offsets is replayed into one shard
+//! `cargo bench --bench groups [-- SHAPE | members | held]`. Each shape of a million offsets is replayed into one shard
 //! by a process of its own, whose resident memory is compared before and after. `held` is the time that
 //! single events take in a full shard.
 
 mod held;
+mod members;
 
 use barnabas::coordinator::groups::Shard;
 use barnabas::wire::group_records::{GroupKey, OffsetCommitKey, OffsetCommitValue};
@@ -22,6 +23,7 @@ const SHAPES: &[(&str, [i32; 3], bool)] = &[
     ("1000000 groups with one offset", [1_000_000, 1, 1], true),
 ];
 const FLAG: &str = "--replay";
+const MEMBERS_FLAG: &str = "--replay-members";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -31,8 +33,17 @@ fn main() {
         let (_, sizes, mixed) = SHAPES[index];
         return replay(sizes, mixed);
     }
+    if let Some((MEMBERS_FLAG, rest)) =
+        arguments.split_first().map(|(first, rest)| (first.as_str(), rest))
+    {
+        let number = |at: usize| rest[at].parse().expect("a number");
+        return members::replay(number(0), number(1));
+    }
     if arguments.iter().any(|argument| argument == "held") {
         return held::print();
+    }
+    if arguments.iter().any(|argument| argument == "members") {
+        return print_members();
     }
     println!("| a million offsets | bytes each | ns each |\n| --- | ---: | ---: |");
     for (index, (name, ..)) in SHAPES.iter().enumerate() {
@@ -40,10 +51,28 @@ fn main() {
         if !wanted.clone().all(|part| name.contains(part)) {
             continue;
         }
-        let own = std::env::current_exe().expect("this program");
-        let run = Command::new(own).args([FLAG, &index.to_string()]).output().expect("a child");
-        println!("| {name} | {}", String::from_utf8_lossy(&run.stdout).trim());
+        println!("| {name} | {}", child(&[FLAG, &index.to_string()]));
     }
+}
+
+fn print_members() {
+    println!("| groups with members | bytes by the group | by the member | of these counted |");
+    println!("| --- | ---: | ---: | ---: |");
+    for (at, protocol) in members::PROTOCOLS.iter().enumerate() {
+        for (shape, [groups, each]) in members::SHAPES.iter().enumerate() {
+            println!(
+                "| {protocol}, {groups} groups of {each} | {} |",
+                child(&[MEMBERS_FLAG, &at.to_string(), &shape.to_string()])
+            );
+        }
+    }
+}
+
+/// What this program says as a child of itself: it begins with fresh memory.
+fn child(arguments: &[&str]) -> String {
+    let own = std::env::current_exe().expect("this program");
+    let run = Command::new(own).args(arguments).output().expect("a child");
+    String::from_utf8_lossy(&run.stdout).trim().to_owned()
 }
 
 /// Replays a shape; prints the memory and the time that one offset takes.

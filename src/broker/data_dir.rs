@@ -11,8 +11,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::Place;
 use super::data_dir_error::DataDirError;
 use super::meta_properties::{META, Meta, read_meta, write_meta};
+use crate::config::Config;
 use crate::log::{lock_exclusively, sync, write_whole};
 use crate::wire::uuid::Uuid;
 
@@ -38,12 +40,24 @@ pub struct DataDir {
 }
 
 impl DataDir {
+    /// The one that a broker with this configuration is to have.
+    ///
+    /// # Errors
+    /// See [`DataDirError`].
+    pub fn of(config: &Config, place: Place) -> Result<Self, DataDirError> {
+        let (node, cluster) = (config.node_id(), config.cluster_id());
+        match place {
+            Place::Temporary => Self::temporary(&std::env::temp_dir(), node, cluster),
+            Place::Kept => Self::open(config.data_dir(), node, cluster),
+        }
+    }
+
     /// Opens or makes a data directory for a node. Nothing is changed when it is refused.
     ///
     /// # Errors
     /// See [`DataDirError`].
-    pub fn open(path: &Path, node_id: i32) -> Result<Self, DataDirError> {
-        Self::open_as(path, node_id, true)
+    pub fn open(path: &Path, node_id: i32, cluster_id: Option<&str>) -> Result<Self, DataDirError> {
+        Self::open_as(path, node_id, cluster_id, true)
     }
 
     /// Whether a node could open this directory, as far as can be told without touching it; whether it is
@@ -61,7 +75,12 @@ impl DataDir {
         }
     }
 
-    fn open_as(path: &Path, node_id: i32, keep: bool) -> Result<Self, DataDirError> {
+    fn open_as(
+        path: &Path,
+        node_id: i32,
+        cluster_id: Option<&str>,
+        keep: bool,
+    ) -> Result<Self, DataDirError> {
         let fail = |what| move |why| DataDirError::Io(path.to_owned(), what, why);
         Self::check(path, node_id)?;
         fs::create_dir_all(path).map_err(fail("create it"))?;
@@ -74,7 +93,7 @@ impl DataDir {
             }
             None => {
                 let meta = Meta {
-                    cluster_id: random_uuid().to_string(),
+                    cluster_id: cluster_id.map_or_else(|| random_uuid().to_string(), str::to_owned),
                     node_id,
                     directory_id: random_uuid(),
                 };
@@ -82,6 +101,14 @@ impl DataDir {
                 meta
             }
         };
+        if let Some(other) = cluster_id.filter(|id| *id != meta.cluster_id) {
+            // As Kafka's image, which formats what is not yet.
+            ::log::warn!(
+                "{}: its cluster.id is {}, which stays; barnabas.cluster.id (CLUSTER_ID) is {other}",
+                path.display(),
+                meta.cluster_id
+            );
+        }
         let clean = path.join(CLEAN).is_file();
         Ok(Self { path: path.to_owned(), meta, clean, temporary: false, _lock: lock })
     }
@@ -91,7 +118,11 @@ impl DataDir {
     ///
     /// # Errors
     /// See [`DataDirError`].
-    pub fn temporary(parent: &Path, node_id: i32) -> Result<Self, DataDirError> {
+    pub fn temporary(
+        parent: &Path,
+        node_id: i32,
+        cluster_id: Option<&str>,
+    ) -> Result<Self, DataDirError> {
         sweep(parent);
         let id = format!("{}-{}", std::process::id(), random_uuid());
         // A directory without a locked .lock looks like one that a killed broker left: it gets the
@@ -103,7 +134,7 @@ impl DataDir {
             move |why| DataDirError::Io(path, what, why)
         };
         fs::create_dir(&unlocked).map_err(fail("create it"))?;
-        let made = Self::open_as(&unlocked, node_id, false).and_then(|mut dir| {
+        let made = Self::open_as(&unlocked, node_id, cluster_id, false).and_then(|mut dir| {
             fs::rename(&unlocked, &path).map_err(fail("give it its name"))?;
             dir.path.clone_from(&path);
             dir.temporary = true;
@@ -285,25 +316,35 @@ mod tests {
     }
 
     #[test]
+    fn a_new_directory_has_the_cluster_that_it_is_given_and_keeps_it() {
+        let path = scratch("cluster");
+        for given in [Some("my-cluster_1"), None, Some("other")] {
+            let dir = DataDir::open(&path, 1, given).unwrap();
+            assert_eq!(dir.meta().cluster_id, "my-cluster_1");
+        }
+        fs::remove_dir_all(&path).unwrap();
+    }
+
+    #[test]
     fn ids_survive_and_belong_to_the_node() {
         let path = scratch("ids");
-        let first = DataDir::open(&path, 1).unwrap();
+        let first = DataDir::open(&path, 1, None).unwrap();
         let meta = first.meta().clone();
         assert!(!first.was_clean());
-        assert!(matches!(DataDir::open(&path, 1), Err(DataDirError::Locked(_))));
+        assert!(matches!(DataDir::open(&path, 1, None), Err(DataDirError::Locked(_))));
         first.mark_clean(7).unwrap();
         drop(first);
-        assert!(matches!(DataDir::open(&path, 2), Err(DataDirError::OtherNode(_, 1, 2))));
-        let second = DataDir::open(&path, 1).unwrap();
+        assert!(matches!(DataDir::open(&path, 2, None), Err(DataDirError::OtherNode(_, 1, 2))));
+        let second = DataDir::open(&path, 1, None).unwrap();
         assert_eq!(second.meta(), &meta);
         assert!(second.was_clean());
         drop(second);
-        let third = DataDir::open(&path, 1).unwrap();
+        let third = DataDir::open(&path, 1, None).unwrap();
         assert!(third.was_clean(), "nothing was written");
         third.mark_in_use().unwrap();
         third.mark_in_use().unwrap();
         drop(third);
-        assert!(!DataDir::open(&path, 1).unwrap().was_clean(), "the marker counts once");
+        assert!(!DataDir::open(&path, 1, None).unwrap().was_clean(), "the marker counts once");
         fs::remove_dir_all(&path).unwrap();
     }
 
@@ -313,7 +354,7 @@ mod tests {
         fs::create_dir_all(&path).unwrap();
         fs::write(path.join("thesis.txt"), "precious").unwrap();
         assert!(
-            matches!(DataDir::open(&path, 1), Err(DataDirError::NotOurs(_, name)) if name == "thesis.txt")
+            matches!(DataDir::open(&path, 1, None), Err(DataDirError::NotOurs(_, name)) if name == "thesis.txt")
         );
         assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
         fs::remove_dir_all(&path).unwrap();
@@ -332,7 +373,7 @@ mod tests {
             ),
         ] {
             fs::write(path.join(META), text).unwrap();
-            let error = DataDir::open(&path, 1).unwrap_err().to_string();
+            let error = DataDir::open(&path, 1, None).unwrap_err().to_string();
             assert!(error.contains(why), "{error}");
         }
         fs::remove_dir_all(&path).unwrap();
@@ -345,9 +386,9 @@ mod tests {
         let dead = parent.join("barnabas-ephemeral-1-x");
         fs::create_dir(&dead).unwrap();
         fs::write(dead.join(LOCK), "").unwrap();
-        let dir = DataDir::temporary(&parent, 1).unwrap();
+        let dir = DataDir::temporary(&parent, 1, None).unwrap();
         assert!(!dead.exists());
-        let alive = DataDir::temporary(&parent, 1).unwrap();
+        let alive = DataDir::temporary(&parent, 1, None).unwrap();
         assert!(dir.path().exists());
         drop(dir);
         drop(alive);

@@ -151,12 +151,7 @@ impl Broker {
     /// # Errors
     /// See [`StartError`]. A data directory that is refused is not touched.
     pub fn open(config: Arc<Config>, place: Place) -> Result<Self, StartError> {
-        let data_dir = if place == Place::Temporary {
-            DataDir::temporary(&std::env::temp_dir(), config.node_id())
-        } else {
-            DataDir::open(config.data_dir(), config.node_id())
-        };
-        let data_dir = data_dir.map_err(StartError::DataDir)?;
+        let data_dir = DataDir::of(&config, place).map_err(StartError::DataDir)?;
         let keepers = spawn_keepers(&data_dir, &config)?;
         let recovery = if data_dir.was_clean() { Recovery::Clean } else { Recovery::Unclean };
         let checkpoints = Checkpoints::load(data_dir.path());
@@ -187,6 +182,7 @@ impl Broker {
             controller,
             workers: OnceLock::new(),
             endpoints: OnceLock::new(),
+            doorkeeper: OnceLock::new(),
             offloaded: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
             warmer: Default::default(),

@@ -7,6 +7,7 @@ use super::shared::Shared;
 use super::{groups, load};
 use crate::catalog::{Image, ResourceKind};
 use crate::config::{Config, LeftOut, TopicConfig};
+use crate::net::Doorkeeper;
 
 impl Shared {
     /// The effective settings of a topic.
@@ -19,6 +20,7 @@ impl Shared {
         let effective = Arc::new(dynamic(&self.image(), &self.static_config).0);
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = effective;
         self.tell_idle_cleaner();
+        self.apply_connection_limits();
         for topic in self.topics.all() {
             topic.set_config(Arc::new(self.resolve(&topic.name)));
             let expiration = i64::from(self.config().producer_id_expiration_ms());
@@ -27,6 +29,22 @@ impl Shared {
             }
         }
         self.apply_group_settings();
+    }
+
+    /// Tells who lets connections in how many there may be, now and whenever that changes.
+    pub fn limit_connections(&self, doorkeeper: Doorkeeper) {
+        assert!(self.doorkeeper.set(doorkeeper).is_ok(), "there is one");
+        self.apply_connection_limits();
+    }
+
+    /// Puts the limits on connections in force, for who comes from now on.
+    fn apply_connection_limits(&self) {
+        let Some(doorkeeper) = self.doorkeeper.get() else { return };
+        // Held meanwhile: no older limits are put over newer ones.
+        let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
+        let limit = |value: i32| usize::try_from(value).unwrap_or(usize::MAX);
+        doorkeeper
+            .set_limits(limit(config.max_connections()), limit(config.max_connections_per_ip()));
     }
 
     /// Puts the settings of a topic in force.

@@ -25,7 +25,7 @@ use crate::config::Config;
 use crate::coordinator::groups::{Reply, Token};
 use crate::log::{Keepers, Recovery};
 use crate::net::mailbox::{SendError, Sender};
-use crate::net::{Slot, push_ip};
+use crate::net::{Doorkeeper, Slot, push_ip};
 use crate::wire::codec::{Told, Writer};
 use crate::wire::error::ErrorCode;
 
@@ -155,6 +155,7 @@ pub struct Shared {
     pub(super) controller: Sender<Job>,
     pub(super) workers: OnceLock<Vec<Sender<WorkerMessage>>>,
     pub(super) endpoints: OnceLock<Vec<Endpoint>>,
+    pub(super) doorkeeper: OnceLock<Doorkeeper>,
     pub(super) offloaded: AtomicUsize,
     pub(super) stopping: AtomicBool,
     pub(super) warmer: Warmer,

@@ -6,13 +6,13 @@
 
 use std::collections::BTreeMap;
 
-use super::listeners::{self, Endpoint, Endpoints};
+use super::listeners::{Endpoint, Endpoints};
 use super::scalar::Scalar;
 use super::setting::Setting;
 use super::table;
+use super::together;
 use super::topic::TopicConfig;
 use super::value::{self, InvalidConfig, Value};
-use super::{cross, http};
 
 /// Where a value comes from. The numbers are DescribeConfigs' `config_source`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,16 +94,9 @@ impl Config {
 
     /// A configuration of what was set at start, by name. Every name must be in the table.
     pub(super) fn from_static(mut set: BTreeMap<String, String>) -> Result<Config, InvalidConfig> {
-        same_id(&mut set)?;
-        // A single `log.dir` counts as `log.dirs`, which has no default.
-        if let (false, Some(dir)) = (set.contains_key("log.dirs"), set.get("log.dir")) {
-            let dir = dir.clone();
-            set.insert("log.dirs".to_owned(), dir);
-        }
-        for (name, text) in BROUGHT {
-            set.entry((*name).to_owned()).or_insert_with(|| (*text).to_owned());
-        }
-        same_id(&mut set)?;
+        together::same_id(&mut set)?;
+        complete(&mut set);
+        together::same_id(&mut set)?;
         for (name, text) in &set {
             let Some(setting) = table::broker_setting(name) else {
                 return Err(InvalidConfig::because(name, format!("Unknown setting {name}")));
@@ -142,19 +135,24 @@ impl Config {
     fn build(layers: Layers) -> Result<Config, InvalidConfig> {
         let typed = Typed::read(&layers)?;
         let topics = TopicConfig::inherit(&|name| layers.value(name))?;
-        cross::check_broker(&topics)?;
-        cross::check_cleaner(typed.log_cleaner_threads, typed.log_cleaner_dedupe_buffer_size)?;
-        cross::check_groups(&|name| layers.value(name))?;
-        cross::check_memory(typed.queued_max_request_bytes, typed.socket_request_max_bytes)?;
-        let is_set = |name: &str| layers.text(name).is_some();
-        http::parse(layers.text(http::LISTENER).map_or(http::OFF, |(text, _)| text))?;
-        let endpoints = listeners::endpoints(&|name| layers.value(name), &is_set)?;
-        let config = Config { layers, typed, topics, endpoints };
-        if config.io_sqpoll() {
-            let io = config.get("barnabas.io").unwrap_or_default().trim();
-            cross::check_polling(io, config.workers(), cores())?;
+        if let Some(first) = together::problems(&layers, &|_| false).into_iter().next() {
+            return Err(first);
         }
-        Ok(config)
+        let endpoints = together::endpoints(&layers).map_err(|mut all| all.swap_remove(0))?;
+        Ok(Config { layers, typed, topics, endpoints })
+    }
+
+    /// Everything that is wrong with what was set at start, beyond each value by itself; `is_bad` tells whose
+    /// values are wrong by themselves.
+    pub(super) fn problems(
+        mut set: BTreeMap<String, String>,
+        is_bad: &dyn Fn(&str) -> bool,
+    ) -> Vec<InvalidConfig> {
+        set.retain(|name, _| !is_bad(name));
+        let differ = together::same_id(&mut set).err();
+        complete(&mut set);
+        let layers = Layers { fixed: set, ..Layers::default() };
+        differ.into_iter().chain(together::problems(&layers, is_bad)).collect()
     }
 
     /// The text of a setting, as set or by default; `None` is Kafka's null.
@@ -221,10 +219,7 @@ impl Config {
     /// How many worker threads to run: `barnabas.workers`, or one per core; at least 1.
     #[must_use]
     pub fn workers(&self) -> usize {
-        match self.value("barnabas.workers").and_then(|value| value.as_i64()) {
-            Some(workers @ 1..) => usize::try_from(workers).unwrap_or(1),
-            _ => cores(),
-        }
+        together::worker_count(self.value("barnabas.workers"))
     }
 
     /// What is logged: `barnabas.log.level`.
@@ -245,6 +240,12 @@ impl Config {
     pub fn broker_rack(&self) -> Option<&str> {
         self.layers.text("broker.rack").map(|(text, _)| text)
     }
+
+    /// The id of the cluster for a data directory that has none: `barnabas.cluster.id`.
+    #[must_use]
+    pub fn cluster_id(&self) -> Option<&str> {
+        self.layers.text("barnabas.cluster.id").map(|(text, _)| text.trim())
+    }
 }
 
 impl Default for Config {
@@ -255,23 +256,16 @@ impl Default for Config {
     }
 }
 
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-}
-
-/// `broker.id` is the old name of `node.id`: each stands for the other.
-fn same_id(set: &mut BTreeMap<String, String>) -> Result<(), InvalidConfig> {
-    let (node, broker) = (set.get("node.id").cloned(), set.get("broker.id").cloned());
-    match (node, broker) {
-        (Some(node), Some(broker)) if node.trim() != broker.trim() => {
-            let message = "You must set `node.id` to the same value as `broker.id`.".to_owned();
-            return Err(InvalidConfig::because("node.id", message));
-        }
-        (Some(id), None) => set.insert("broker.id".to_owned(), id),
-        (None, Some(id)) => set.insert("node.id".to_owned(), id),
-        _ => None,
-    };
-    Ok(())
+/// Adds what Kafka demands and nobody has set.
+fn complete(set: &mut BTreeMap<String, String>) {
+    // A single `log.dir` counts as `log.dirs`, which has no default.
+    if let (false, Some(dir)) = (set.contains_key("log.dirs"), set.get("log.dir")) {
+        let dir = dir.clone();
+        set.insert("log.dirs".to_owned(), dir);
+    }
+    for (name, text) in BROUGHT {
+        set.entry((*name).to_owned()).or_insert_with(|| (*text).to_owned());
+    }
 }
 
 /// The value that a topic takes for a setting of which it has none of its own, as DescribeConfigs shows it.

@@ -45,6 +45,9 @@ pub(super) fn ensure(setting: &Setting, value: &Value) -> Result<(), InvalidConf
         (Check::NotEmpty, Value::Text(text)) if text.is_empty() => {
             invalid("String must be non-empty")
         }
+        (Check::Id, Value::Text(text)) if !is_id(text) => {
+            invalid("an id has 1 to 64 letters, digits, - and _")
+        }
         (Check::GzipLevel, Value::Int(level)) if *level != -1 && !(1..=9).contains(level) => {
             invalid("Value must be between 1 and 9 or equal to -1")
         }
@@ -61,6 +64,12 @@ pub(super) fn ensure(setting: &Setting, value: &Value) -> Result<(), InvalidConf
         (Check::BootstrapServers, Value::List(items)) => ensure_bootstrap(setting, items),
         _ => Ok(()),
     }
+}
+
+/// Whether it can be the id of a cluster. Kafka makes 22 such characters.
+pub(super) fn is_id(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    (1..=64).contains(&text.len()) && text.bytes().all(is_part)
 }
 
 const THROTTLED_FORM: &str = "must be the literal '*' or a list of replicas in the following format: \

@@ -50,73 +50,87 @@ fn check_local(unit: &str, all: i64, local: i64) -> Result<(), InvalidConfig> {
     Err(InvalidConfig::new(&format!("local.retention.{unit}"), &local.to_string(), &why))
 }
 
-/// What holds for a broker's log settings beyond their ranges, whatever unit they are given in.
-pub(super) fn check_broker(topics: &TopicConfig) -> Result<(), InvalidConfig> {
-    let refuse = |key: &str, message: &str| {
-        Err(InvalidConfig::because(key, format!("{key} must be {message}")))
-    };
-    if topics.segment_ms < 1 {
-        return refuse("log.roll.ms", "greater than or equal to 1");
-    }
-    if topics.segment_jitter_ms < 0 {
-        return refuse("log.roll.jitter.ms", "greater than or equal to 0");
-    }
-    if topics.retention_ms != -1 && topics.retention_ms < 1 {
-        return refuse("log.retention.ms", "unlimited (-1) or, greater than or equal to 1");
-    }
-    Ok(())
+/// A check of what all topics inherit.
+type Check = fn(&TopicConfig) -> Result<(), InvalidConfig>;
+
+/// What holds for a broker's log settings beyond their ranges, whatever unit they are given in: the name
+/// without the unit, and the check.
+pub(super) const TIMES: &[(&str, Check)] = &[
+    ("log.roll", |topics| match topics.segment_ms {
+        ..1 => refuse_time("log.roll.ms", "greater than or equal to 1"),
+        _ => Ok(()),
+    }),
+    ("log.roll.jitter", |topics| match topics.segment_jitter_ms {
+        ..0 => refuse_time("log.roll.jitter.ms", "greater than or equal to 0"),
+        _ => Ok(()),
+    }),
+    ("log.retention", |topics| match topics.retention_ms {
+        -1 | 1.. => Ok(()),
+        _ => refuse_time("log.retention.ms", "unlimited (-1) or, greater than or equal to 1"),
+    }),
+];
+
+fn refuse_time(key: &str, message: &str) -> Result<(), InvalidConfig> {
+    Err(InvalidConfig::because(key, format!("{key} must be {message}")))
 }
 
 /// Each thread that compacts needs memory for its keys. Kafka divides by their number to see that, so it does
 /// not start without any.
-pub(super) fn check_cleaner(threads: i32, memory: i64) -> Result<(), InvalidConfig> {
+pub(super) fn check_cleaner(threads: i64, memory: i64) -> Result<(), InvalidConfig> {
     const THREADS: &str = "log.cleaner.threads";
     const MEMORY: &str = "log.cleaner.dedupe.buffer.size";
     if threads < 1 {
         return Err(InvalidConfig::because(THREADS, format!("{THREADS} must be at least 1")));
     }
-    if memory / i64::from(threads) > 1 << 20 {
+    if memory / threads > 1 << 20 {
         return Ok(());
     }
     let message = format!("requirement failed: {MEMORY} must be at least 1MB per cleaner thread.");
     Err(InvalidConfig::because(MEMORY, message))
 }
 
-/// What holds between the settings of groups (Kafka's `GroupCoordinatorConfig` and `KafkaConfig`).
-pub(super) fn check_groups(value: &dyn Fn(&str) -> Option<Value>) -> Result<(), InvalidConfig> {
+/// What does not hold between the settings of groups (Kafka's `GroupCoordinatorConfig` and `KafkaConfig`). What
+/// has no value is compared with nothing.
+pub(super) fn group_problems(value: &dyn Fn(&str) -> Option<Value>) -> Vec<InvalidConfig> {
     let number = |name: &str| value(name).and_then(|value| value.as_i64());
-    let ordered =
-        |less: &str, more: &str, key: &str, message: String| match (number(less), number(more)) {
-            (Some(less), Some(more)) if less > more => Err(InvalidConfig::because(key, message)),
-            _ => Ok(()),
-        };
+    let mut found = Vec::new();
+    let mut ordered = |less: &str, more: &str, key: &str, message: String| {
+        if let (Some(less), Some(more)) = (number(less), number(more))
+            && less > more
+        {
+            found.push(InvalidConfig::because(key, message));
+        }
+    };
     for what in ["heartbeat.interval.ms", "session.timeout.ms", "assignment.interval.ms"] {
         let [own, min, max] = ["", "min.", "max."].map(|end| format!("group.consumer.{end}{what}"));
         let at_least =
             |name: &str, least: &str| format!("{name} must be greater than or equal to {least}");
-        ordered(&min, &max, &max, at_least(&max, &min))?;
-        ordered(&min, &own, &own, at_least(&own, &min))?;
-        ordered(&own, &max, &own, format!("{own} must be less than or equal to {max}"))?;
+        ordered(&min, &max, &max, at_least(&max, &min));
+        ordered(&min, &own, &own, at_least(&own, &min));
+        ordered(&own, &max, &own, format!("{own} must be less than or equal to {max}"));
     }
     let (heartbeat, session) =
         ("group.consumer.heartbeat.interval.ms", "group.consumer.session.timeout.ms");
-    if number(heartbeat) >= number(session) {
+    if let (Some(one), Some(other)) = (number(heartbeat), number(session))
+        && one >= other
+    {
         let message = format!("{heartbeat} must be less than {session}");
-        return Err(InvalidConfig::because(heartbeat, message));
+        found.push(InvalidConfig::because(heartbeat, message));
     }
     const PROTOCOLS: &str = "group.coordinator.rebalance.protocols";
     match value(PROTOCOLS) {
         Some(Value::List(names)) if !names.iter().any(|name| name == "classic") => {
             let message = "Disabling the 'classic' protocol is not supported.".to_owned();
-            Err(InvalidConfig::because(PROTOCOLS, message))
+            found.push(InvalidConfig::because(PROTOCOLS, message));
         }
-        _ => Ok(()),
+        _ => {}
     }
+    found
 }
 
 /// The memory of all requests must hold the largest one.
-pub(super) fn check_memory(all: i64, largest: i32) -> Result<(), InvalidConfig> {
-    if all <= 0 || all >= i64::from(largest) {
+pub(super) fn check_memory(all: i64, largest: i64) -> Result<(), InvalidConfig> {
+    if all <= 0 || all >= largest {
         return Ok(());
     }
     let message = "queued.max.request.bytes must be larger or equal to socket.request.max.bytes";

@@ -25,10 +25,6 @@ const PER_LISTENER: &[&str] = &[
     "ssl.truststore.type",
 ];
 
-/// What Kafka can change in a running broker and Barnabas cannot.
-const AT_START_ONLY: &[&str] =
-    &["listener.security.protocol.map", "listeners", "max.connections", "max.connections.per.ip"];
-
 /// Numbers of threads that Kafka changes in steps. Of several that are wrong it names the first here.
 const THREADS: [&str; 4] = [
     "num.recovery.threads.per.data.dir",
@@ -62,8 +58,8 @@ pub fn check_dynamic_broker(
         }
     }
     if cluster_wide {
-        let per_broker =
-            |name: &&str| *name != base_name(name) || mode(name) == Some(Mode::PerBroker);
+        let of_one = |name: &str| matches!(mode(name), Some(Mode::PerBroker | Mode::AtStart));
+        let per_broker = |name: &&str| *name != base_name(name) || of_one(name);
         none_of(
             "Cannot update these configs at default cluster level, broker id must be specified",
             names().filter(per_broker),
@@ -128,7 +124,8 @@ fn base_name(name: &str) -> &str {
 fn ensure_supported(name: &str, text: &str, config: &Config) -> Result<(), InvalidConfig> {
     let base = base_name(name);
     let unchanged = config.get(base).is_some_and(|now| now.trim() == text.trim());
-    if AT_START_ONLY.contains(&base) && !unchanged {
+    let at_start = table::broker_setting(base).is_some_and(|row| row.mode == Mode::AtStart);
+    if at_start && !unchanged {
         let message = format!("{base} cannot be changed while the broker runs: not supported yet");
         return Err(InvalidConfig::because(name, message));
     }
@@ -305,19 +302,21 @@ mod tests {
         "log.cleaner.io.buffer.load.factor",
         "log.cleaner.io.max.bytes.per.second",
         "log.cleaner.threads",
+        "max.connections",
+        "max.connections.per.ip",
         "num.recovery.threads.per.data.dir",
         "producer.id.expiration.ms",
     ];
 
     /// What is used and may change is a topic's default, read anew for each topic, or put in force by
-    /// the broker, or refused here.
+    /// the broker.
     #[test]
     fn nothing_that_is_used_changes_without_effect() {
         let topics = table::topic_settings().iter().flat_map(|row| topic_default_names(row.name));
         let topics: Vec<&str> = topics.collect();
         for row in table::broker_settings() {
-            if row.standing == Standing::Used && row.mode != Mode::ReadOnly {
-                let lists = [&topics[..], AT_START_ONLY, APPLIED];
+            if row.standing == Standing::Used && !row.read_only() {
+                let lists = [&topics[..], APPLIED];
                 assert!(lists.iter().any(|list| list.contains(&row.name)), "{}", row.name);
             }
         }

@@ -8,13 +8,17 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::broker::{Config, Source};
+use super::nearest::nearest;
 use super::properties;
 use super::setting::Setting;
 use super::sources::Sourced;
+use super::support;
 use super::table;
 
 /// Instead of what must never be shown.
 const HIDDEN: &str = "[hidden]";
+const FOR_ALL: &str = "set while it ran, for all brokers";
+const FOR_THIS: &str = "set while it ran, for this broker";
 /// Instead of where an ephemeral broker's data is: nobody knows yet.
 const TEMPORARY: &str = "--ephemeral: a temporary directory of its own, removed at exit";
 
@@ -40,14 +44,28 @@ pub fn effective(
         };
         let _ = writeln!(out, "{line}");
     }
+    for (dynamic, whose) in [(cluster, FOR_ALL), (node, FOR_THIS)] {
+        for name in dynamic.keys().filter(|name| is_unknown(name)) {
+            let near = nearest(name);
+            let near = near.map_or(String::new(), |near| format!(", did you mean {near}?"));
+            // As DescribeConfigs: it might be a secret of some plugin.
+            let _ = writeln!(out, "# {whose}; unknown{near}\n#{name}={HIDDEN}");
+        }
+    }
     out
 }
 
-/// `# where it comes from`, and the setting in a line of its own: a properties file has no comments behind
-/// values. What has no value, or none to be shown, is a comment itself.
+/// Kafka takes any name while a broker runs, and so it is taken here.
+fn is_unknown(name: &str) -> bool {
+    table::broker_setting(name).is_none() && support::per_listener(name).is_none()
+}
+
+/// `# where it comes from`, what it counts where its name does not say that, and the setting in a line of its
+/// own: a properties file has no comments behind values. What has no value, or none to be shown, is a comment itself.
 fn line(sourced: &Sourced, config: &Config, setting: &Setting) -> String {
     let name = setting.name;
-    let origin = origin(sourced, config, name);
+    let unit = setting.unsaid_unit().map_or(String::new(), |unit| format!(" ({unit})"));
+    let origin = format!("{}{unit}", origin(sourced, config, name));
     match config.get(name) {
         Some(_) if setting.sensitive() => format!("# {origin}\n#{name}={HIDDEN}"),
         Some(text) => format!("# {origin}\n{name}={}", properties::escape(text)),
@@ -59,8 +77,8 @@ fn origin(sourced: &Sourced, config: &Config, name: &str) -> String {
     let given = sourced.given.get(name);
     let given = given.map(|(_, origin)| origin.to_string().trim_end_matches(": ").to_owned());
     let dynamic = match config.source(name) {
-        Source::DynamicBroker => "set while it ran, for this broker",
-        Source::DynamicDefault => "set while it ran, for all brokers",
+        Source::DynamicBroker => FOR_THIS,
+        Source::DynamicDefault => FOR_ALL,
         _ if given.is_some() => return given.unwrap_or_default(),
         _ if sourced.config.is_brought(name) => return "brought by Barnabas".to_owned(),
         // `broker.id` from `node.id`, `log.dirs` from `log.dir`, or the other way round.

@@ -3,13 +3,14 @@
 //! `KAFKA_NUM_PARTITIONS` is `num.partitions`: what follows `KAFKA_` in lower case, `_` for a point,
 //! `__` for `_`, `___` for `-` (KafkaDockerWrapper.getServerConfigsFromEnv). `KAFKA_CFG_...`, as Bitnami's
 //! image has it, means the same. Likewise `BARNABAS_...`, where `barnabas.` may be left out too:
-//! `BARNABAS_WORKERS` is `barnabas.workers`. Many things call their variables `KAFKA_...` that are for
+//! `BARNABAS_WORKERS` is `barnabas.workers`. `CLUSTER_ID`, which Kafka's image formats its directory with, is
+//! `barnabas.cluster.id`. Many things call their variables `KAFKA_...` that are for
 //! others than a broker (clients' scripts, Kubernetes' links to a service of that name), so what is no
 //! setting is never an error there. Pure: who calls brings the variables.
 
 use std::ffi::OsString;
 
-use super::{support, table};
+use super::{check, support, table};
 
 /// Variables of Kafka's scripts and images: no settings of a broker, and of no interest to one without
 /// a Java machine.
@@ -68,7 +69,11 @@ fn variable(name: String, value: Option<String>) -> Option<Variable> {
     if OF_SCRIPTS.binary_search(&name.as_str()).is_ok() || is_link(&name) {
         return None;
     }
-    let (family, setting) = if let Some(rest) = name.strip_prefix("KAFKA_") {
+    let (family, setting) = if name == "CLUSTER_ID" {
+        let is_id = value.as_deref().is_some_and(|text| check::is_id(text.trim()));
+        // By that name it can be anything.
+        (Family::Kafka, if is_id { "barnabas.cluster.id" } else { "cluster.id" }.to_owned())
+    } else if let Some(rest) = name.strip_prefix("KAFKA_") {
         let plain = dotted(rest);
         let of_bitnami = rest.strip_prefix("CFG_").map(dotted).filter(|name| is_setting(name));
         (Family::Kafka, of_bitnami.unwrap_or(plain))
@@ -135,6 +140,16 @@ mod tests {
         ] {
             assert_eq!(read(name), Some((Family::Own, setting.to_owned())), "{name}");
         }
+    }
+
+    #[test]
+    fn the_id_of_kafkas_image_is_one_if_it_can_be() {
+        let read = |value: &str| {
+            let found = variables([("CLUSTER_ID".into(), value.into())].into_iter());
+            found.into_iter().next().map(|variable| variable.setting)
+        };
+        assert_eq!(read("5L6g3nShT-eMCtK--X86sw").as_deref(), Some("barnabas.cluster.id"));
+        assert_eq!(read("arn:aws:a/b").as_deref(), Some("cluster.id"), "somebody else's");
     }
 
     #[test]

@@ -50,6 +50,32 @@ pub enum ConfigError {
     Unsupported(Origin, String, String),
     /// Flags that exclude each other.
     Conflict(String),
+    /// A flag that cannot be read; the setting that it stands for, if it is one.
+    Flag(Option<&'static str>, String),
+}
+
+impl ConfigError {
+    /// The setting that is meant, whose value is not known therefore.
+    pub(super) fn setting(&self) -> Option<&str> {
+        match self {
+            ConfigError::Unknown(_, _, near) => *near,
+            ConfigError::TopicSetting(_, _, broker) => *broker,
+            ConfigError::Invalid(_, invalid) => Some(&invalid.key),
+            ConfigError::Flag(setting, _) => *setting,
+            // What is asked for there is known.
+            ConfigError::Unsupported(..) | ConfigError::Conflict(_) => None,
+            ConfigError::File(..) | ConfigError::Syntax(..) => None,
+        }
+    }
+
+    /// Whether nobody knows what was set, because the place where it stands cannot be read.
+    pub(super) fn hides_settings(&self) -> bool {
+        match self {
+            ConfigError::File(..) => true,
+            ConfigError::Syntax(origin, _) => *origin != Origin::Set,
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Display for ConfigError {
@@ -75,7 +101,7 @@ impl fmt::Display for ConfigError {
             ConfigError::Unsupported(origin, name, what) => {
                 write!(f, "{origin}{name} is not supported yet: {what}")
             }
-            ConfigError::Conflict(what) => f.write_str(what),
+            ConfigError::Conflict(what) | ConfigError::Flag(_, what) => f.write_str(what),
         }
     }
 }

@@ -6,10 +6,12 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 
 use super::broker::Config;
 use super::environment::Variable;
+use super::error::ConfigError;
+use super::sift;
 use super::sources::{self, FlagValues, Sourced, Sources};
 
 /// A message broker that speaks Apache Kafka's protocol.
@@ -18,8 +20,8 @@ use super::sources::{self, FlagValues, Sourced, Sources};
 /// file. `barnabas config`, with the same flags, prints what would hold and where it comes from, with
 /// what was set in the data directory while a broker ran on it, or runs. `barnabas healthcheck` asks the
 /// broker that runs with these flags how it is: one line, and exit code 0 if all is well, else 1.
-#[derive(FromArgs, Debug)]
-struct Flags {
+#[derive(FromArgs, ArgsInfo, Debug)]
+pub(super) struct Flags {
     /// settings file: Kafka's server.properties, or TOML with the same names (*.toml)
     #[argh(option, arg_name = "file")]
     config: Option<PathBuf>,
@@ -29,24 +31,24 @@ struct Flags {
     host: Option<String>,
 
     /// port to listen on (9092); 0 picks a free one and prints it
-    #[argh(option, from_str_fn(number), arg_name = "port")]
-    port: Option<u16>,
+    #[argh(option, arg_name = "port")]
+    port: Option<String>,
 
     /// port for metrics, health and REST (8080, on 127.0.0.1); 0 serves none
-    #[argh(option, from_str_fn(number), arg_name = "port")]
-    http_port: Option<u16>,
+    #[argh(option, arg_name = "port")]
+    http_port: Option<String>,
 
     /// directory of all data (./data)
     #[argh(option, arg_name = "dir")]
     data_dir: Option<String>,
 
     /// id of this broker (1)
-    #[argh(option, from_str_fn(number), arg_name = "n")]
-    node_id: Option<i32>,
+    #[argh(option, arg_name = "n")]
+    node_id: Option<String>,
 
     /// worker threads (one per core)
-    #[argh(option, from_str_fn(number), arg_name = "n")]
-    workers: Option<u16>,
+    #[argh(option, arg_name = "n")]
+    workers: Option<String>,
 
     /// how sockets are driven: mio, uring or auto (auto)
     #[argh(option, arg_name = "driver")]
@@ -126,36 +128,22 @@ pub fn parse(arguments: &[&str], variables: Vec<Variable>) -> Result<Command, St
         [command @ (CONFIG | HEALTHCHECK), rest @ ..] => (*command, rest),
         all => ("", all),
     };
-    let spelt: Vec<&str> = arguments
-        .iter()
-        .map(|&argument| if argument == "-h" { "--help" } else { argument })
-        .collect();
+    let (spelt, mut problems) = sift::readable(command, arguments, &[CONFIG, HEALTHCHECK]);
     let flags = match Flags::from_args(&["barnabas"], &spelt) {
         Ok(flags) => flags,
         Err(exit) if exit.status.is_ok() => return Ok(Command::Print(exit.output)),
         Err(exit) => return Err(refusal(&exit.output)),
     };
-    if flags.version {
+    if flags.version && problems.is_empty() {
         return Ok(Command::Print(format!("barnabas {}\n", env!("CARGO_PKG_VERSION"))));
     }
     if flags.ephemeral && flags.data_dir.is_some() {
-        return Err("--ephemeral and --data-dir exclude each other".to_owned());
+        let what = "--ephemeral and --data-dir exclude each other".to_owned();
+        problems.push(ConfigError::Conflict(what));
     }
+    let values = values(&flags, &mut problems);
     let Flags { config, set, ephemeral, .. } = &flags;
-    let values = FlagValues {
-        host: flags.host.clone(),
-        port: flags.port,
-        http_port: flags.http_port,
-        data_dir: flags.data_dir.clone(),
-        node_id: flags.node_id,
-        workers: flags.workers,
-        io: flags.io.clone(),
-        sqpoll: flags.sqpoll,
-        pin: flags.pin,
-        log_level: flags.log_level.clone(),
-        log_format: flags.log_format.clone(),
-    };
-    let given = Sources { file: config.as_deref(), variables, sets: set, flags: values };
+    let given = Sources { file: config.as_deref(), variables, sets: set, flags: values, problems };
     let sourced = sources::from_sources(&given).map_err(|error| error.to_string())?;
     match command {
         CONFIG => {
@@ -168,6 +156,23 @@ pub fn parse(arguments: &[&str], variables: Vec<Variable>) -> Result<Command, St
     Ok(Command::Run(Box::new(Start { config, ephemeral: *ephemeral, warnings })))
 }
 
+/// What the flags say about settings; adds what cannot be read.
+fn values(flags: &Flags, problems: &mut Vec<ConfigError>) -> FlagValues {
+    FlagValues {
+        host: flags.host.clone(),
+        port: number("--port", None, flags.port.as_deref(), problems),
+        http_port: number("--http-port", None, flags.http_port.as_deref(), problems),
+        data_dir: flags.data_dir.clone(),
+        node_id: number("--node-id", Some("node.id"), flags.node_id.as_deref(), problems),
+        workers: number("--workers", Some("barnabas.workers"), flags.workers.as_deref(), problems),
+        io: flags.io.clone(),
+        sqpoll: flags.sqpoll,
+        pin: flags.pin,
+        log_level: flags.log_level.clone(),
+        log_format: flags.log_format.clone(),
+    }
+}
+
 /// What is wrong with the flags, as one line: what a person gets to see must not depend on a terminal's
 /// width.
 fn refusal(message: &str) -> String {
@@ -175,9 +180,21 @@ fn refusal(message: &str) -> String {
     format!("{} (barnabas --help lists the flags)", parts.join(" ").trim_end_matches('.'))
 }
 
-/// The number after a flag.
-fn number<T: FromStr + Bounded>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|_| format!("it must be a number from {}", T::RANGE))
+/// The number after a flag; `setting` is what is not known without it. (Of a listener the rest is.)
+fn number<T: FromStr + Bounded>(
+    flag: &str,
+    setting: Option<&'static str>,
+    text: Option<&str>,
+    problems: &mut Vec<ConfigError>,
+) -> Option<T> {
+    let text = text?;
+    let number = text.parse().ok();
+    if number.is_none() {
+        let what = format!("it must be a number from {}", T::RANGE);
+        let what = refusal(&format!("Error parsing option '{flag}' with value '{text}': {what}"));
+        problems.push(ConfigError::Flag(setting, what));
+    }
+    number
 }
 
 /// A type of number that a flag may have.
@@ -257,7 +274,12 @@ mod tests {
     fn whatever_is_wrong_gives_one_line() {
         for (arguments, part) in [
             (&["--nosuch"][..], "Unrecognized argument: --nosuch"),
-            (&["stray"], "stray"),
+            (&["stray"], "Unrecognized argument: stray (barnabas --help lists the flags)"),
+            (&["confg"], "Unrecognized argument: confg; did you mean config?"),
+            (&["config", "healthchek"], "Unrecognized argument: healthchek (barnabas"),
+            (&["--prot", "1"], "Unrecognized argument: --prot; did you mean --port?"),
+            (&["--port=1"], "Unrecognized argument: --port=1; did you mean --port 1?"),
+            (&["--port", "1", "--port", "2"], "'--port' is given twice"),
             (&["--nosuch"], "(barnabas --help lists the flags)"),
             (
                 &["--port", "70000"],
@@ -278,6 +300,28 @@ mod tests {
         ] {
             let error = refused(arguments);
             assert!(error.contains(part), "{arguments:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn all_flags_that_are_wrong_are_told_at_once() {
+        let arguments = [
+            "--nosuch",
+            "4",
+            "--port",
+            "99999",
+            "--http-port",
+            "-1",
+            "--set",
+            "listeners=FOO://:1",
+        ];
+        let error = parse(&arguments, Vec::new()).map(drop).expect_err("refused");
+        let lines: Vec<&str> = error.lines().map(str::trim).collect();
+        assert_eq!(lines.len(), 5, "{error}");
+        let parts =
+            ["4 problems", "--nosuch", "'--port' with", "'--http-port' with", "listener FOO"];
+        for (line, part) in lines.iter().zip(parts) {
+            assert!(line.contains(part), "{part}: {error}");
         }
     }
 

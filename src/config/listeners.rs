@@ -75,12 +75,18 @@ const LISTENERS: &str = "listeners";
 const ADVERTISED: &str = "advertised.listeners";
 const CONTROLLERS: &str = "controller.listener.names";
 const INTER_BROKER: &str = "inter.broker.listener.name";
+const INTER_BROKER_PROTOCOL: &str = "security.inter.broker.protocol";
 
-/// What the settings with these values say together; `is_set` tells whether one was given at all.
+/// All settings that are looked at here.
+pub(super) const DECIDE: &[&str] =
+    &[LISTENERS, ADVERTISED, CONTROLLERS, INTER_BROKER, INTER_BROKER_PROTOCOL, protocols::MAP];
+
+/// What the settings with these values say together, or everything that is wrong with them; `is_set` tells
+/// whether one was given at all.
 pub(super) fn endpoints(
     value: &dyn Fn(&str) -> Option<Value>,
     is_set: &dyn Fn(&str) -> bool,
-) -> Result<Endpoints, InvalidConfig> {
+) -> Result<Endpoints, Vec<InvalidConfig>> {
     let list = |name: &str| match value(name) {
         Some(Value::List(items)) => Some(items),
         _ => None,
@@ -93,30 +99,31 @@ pub(super) fn endpoints(
         protocols_given: is_set(protocols::MAP),
         controllers: &list(CONTROLLERS).unwrap_or_default(),
         inter_broker: text(INTER_BROKER).as_deref(),
-        inter_broker_protocol_given: is_set("security.inter.broker.protocol"),
+        inter_broker_protocol_given: is_set(INTER_BROKER_PROTOCOL),
     })
 }
 
-fn resolve(texts: &Texts<'_>) -> Result<Endpoints, InvalidConfig> {
-    let protocols = Protocols::parse(texts.protocols)?;
+fn resolve(texts: &Texts<'_>) -> Result<Endpoints, Vec<InvalidConfig>> {
+    let protocols = Protocols::parse(texts.protocols);
+    let all = parse_all(LISTENERS, texts.listeners)
+        .and_then(|all| unique_ports(&all, texts.listeners).map(|()| all));
+    let given = texts.advertised.map_or(Ok(Vec::new()), |items| parse_all(ADVERTISED, items));
+    let (protocols, all, given) = match (protocols, all, given) {
+        (Ok(protocols), Ok(all), Ok(given)) => (protocols, all, given),
+        (protocols, all, given) => {
+            return Err([protocols.err(), all.err(), given.err()].into_iter().flatten().collect());
+        }
+    };
     let is_controller =
         |e: &Endpoint| texts.controllers.iter().any(|name| name.eq_ignore_ascii_case(&e.name));
-    let all = parse_all(LISTENERS, texts.listeners)?;
-    unique_ports(&all, texts.listeners)?;
-    let given = match texts.advertised {
-        None => Vec::new(),
-        Some(items) => parse_all(ADVERTISED, items)?,
-    };
-    for (key, endpoint) in
-        all.iter().map(|e| (LISTENERS, e)).chain(given.iter().map(|e| (ADVERTISED, e)))
-    {
-        // What is not opened may have any protocol, but a known one.
-        match is_controller(endpoint) {
-            false => protocols.ensure_served(key, &endpoint.name)?,
-            true if texts.protocols_given => protocols.ensure_known(key, &endpoint.name)?,
-            true => {}
-        }
-    }
+    let named = all.iter().map(|e| (LISTENERS, e)).chain(given.iter().map(|e| (ADVERTISED, e)));
+    // What is not opened may have any protocol, but a known one.
+    let unserved = named.filter_map(|(key, endpoint)| match is_controller(endpoint) {
+        false => protocols.ensure_served(key, &endpoint.name).err(),
+        true if texts.protocols_given => protocols.ensure_known(key, &endpoint.name).err(),
+        true => None,
+    });
+    some_or_none(unserved.collect())?;
     let all_names = names(&all);
     let (controllers, listeners): (Vec<_>, Vec<_>) = all.into_iter().partition(is_controller);
     let given: Vec<Endpoint> = given.into_iter().filter(|e| !is_controller(e)).collect();
@@ -126,12 +133,17 @@ fn resolve(texts: &Texts<'_>) -> Result<Endpoints, InvalidConfig> {
             "There must be at least one broker advertised listener. \
              Perhaps all listeners appear in {CONTROLLERS}?"
         );
-        return refuse(LISTENERS, message);
+        return Err(vec![InvalidConfig::because(LISTENERS, message)]);
     }
-    check_inter_broker(texts, &protocols, effective)?;
-    check_advertised(&given, &listeners, &all_names)?;
+    let inter_broker = check_inter_broker(texts, &protocols, effective).err();
+    let advertised = check_advertised(&given, &listeners, &all_names).err();
+    some_or_none(inter_broker.into_iter().chain(advertised).collect())?;
     let advertised = listeners.iter().map(|listener| advertise(listener, &given)).collect();
     Ok(Endpoints { listeners, advertised, controllers })
+}
+
+fn some_or_none(problems: Vec<InvalidConfig>) -> Result<(), Vec<InvalidConfig>> {
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
 fn refuse<T>(key: &str, message: impl Into<String>) -> Result<T, InvalidConfig> {

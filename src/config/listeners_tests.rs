@@ -28,7 +28,7 @@ fn endpoints(
         inter_broker,
         inter_broker_protocol_given,
     };
-    resolve(&texts).map_err(|e| e.message)
+    resolve(&texts).map_err(|mut all| all.swap_remove(0).message)
 }
 
 fn texts(list: &[Endpoint]) -> Vec<String> {

@@ -23,14 +23,17 @@ mod protocols;
 mod reset;
 mod scalar;
 mod setting;
+mod sift;
 mod sources;
 mod stored;
 mod support;
 mod synonyms;
 mod table;
+mod together;
 #[cfg(feature = "toml")]
 mod toml_file;
 mod topic;
+mod units;
 mod value;
 
 pub use broker::{Config, Source, topic_default};

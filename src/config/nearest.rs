@@ -24,6 +24,11 @@ pub(super) fn nearest_own(name: &str) -> Option<&'static str> {
     among(name, names.map(|name| (short(name), name)))
 }
 
+/// Of what may stand on the command line, what is nearest to `text`, if it is near enough.
+pub(super) fn nearest_of<'n>(text: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    among(text, known.map(|known| (known, known)))
+}
+
 /// Of pairs of a text to compare with and a name, the nearest name.
 fn among<'n>(name: &str, known: impl Iterator<Item = (&'n str, &'n str)>) -> Option<&'n str> {
     // Longer than every name: not worth the time.

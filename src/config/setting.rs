@@ -84,6 +84,8 @@ pub enum Check {
     },
     /// A text that is not empty.
     NotEmpty,
+    /// An id: letters, digits, `-` and `_`.
+    Id,
     /// 1 to 9, or -1 for the codec's own default.
     GzipLevel,
     /// `*`, or `partition:broker` pairs.
@@ -101,6 +103,8 @@ pub enum Check {
 pub enum Mode {
     /// Nobody: it takes a restart.
     ReadOnly,
+    /// Nobody here, but in Kafka AlterConfigs on one broker.
+    AtStart,
     /// AlterConfigs on one broker.
     PerBroker,
     /// AlterConfigs on one broker, or on all by the cluster default.
@@ -164,7 +168,7 @@ impl Setting {
     /// Whether DescribeConfigs on a broker calls it read-only.
     #[must_use]
     pub fn read_only(&self) -> bool {
-        self.mode == Mode::ReadOnly
+        matches!(self.mode, Mode::ReadOnly | Mode::AtStart)
     }
 }
 
@@ -217,6 +221,11 @@ impl Setting {
         self
     }
 
+    pub(super) const fn id(mut self) -> Setting {
+        self.check = Check::Id;
+        self
+    }
+
     pub(super) const fn gzip_level(mut self) -> Setting {
         self.check = Check::GzipLevel;
         self
@@ -244,6 +253,11 @@ impl Setting {
 
     pub(super) const fn per_broker(mut self) -> Setting {
         self.mode = Mode::PerBroker;
+        self
+    }
+
+    pub(super) const fn at_start(mut self) -> Setting {
+        self.mode = Mode::AtStart;
         self
     }
 

@@ -6,7 +6,7 @@
 //! that what was written for another version or vendor still starts a broker. Everything that is wrong
 //! is told at once. This is the only file of the room that reads from disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 use std::path::Path;
@@ -15,6 +15,7 @@ use super::broker::Config;
 use super::environment::{Family, Variable};
 use super::error::{ConfigError, ConfigErrors, Origin};
 use super::http;
+use super::listeners;
 use super::nearest::{nearest, nearest_own};
 use super::properties::{self, Entry};
 use super::support;
@@ -77,6 +78,8 @@ pub struct Sources<'s> {
     pub sets: &'s [String],
     /// Flags of their own.
     pub flags: FlagValues,
+    /// What is wrong with the command line itself.
+    pub problems: Vec<ConfigError>,
 }
 
 /// Reads all sources.
@@ -95,7 +98,9 @@ pub fn from_sources(sources: &Sources<'_>) -> Result<Sourced, ConfigErrors> {
         gathered.add_set(set);
     }
     gathered.add_flags(&sources.flags);
+    gathered.problems.extend(sources.problems.iter().cloned());
     gathered.check();
+    gathered.check_together();
     if !gathered.problems.is_empty() {
         return Err(ConfigErrors(gathered.problems));
     }
@@ -144,7 +149,9 @@ impl Gathered {
         match family {
             // Whatever it is, it need not be meant for us.
             Family::Kafka if !is_known && support::per_listener(setting).is_none() => {
-                self.strange.push(name.clone());
+                let near = nearest(setting);
+                let near = near.map_or(String::new(), |near| format!(" (did you mean {near}?)"));
+                self.strange.push(format!("{name}{near}"));
             }
             Family::Own if !is_known && let Some(meant) = nearest_own(setting) => {
                 self.problems.push(ConfigError::Unknown(origin, setting.clone(), Some(meant)));
@@ -192,6 +199,21 @@ impl Gathered {
         }
     }
 
+    /// Looks at what settings say together, as far as the values are known that they need for it.
+    fn check_together(&mut self) {
+        if self.problems.iter().any(ConfigError::hides_settings) {
+            return;
+        }
+        let bad: BTreeSet<&str> = self.problems.iter().filter_map(ConfigError::setting).collect();
+        let set = self.given.iter().map(|(name, (text, _))| (name.clone(), text.clone()));
+        let found = Config::problems(set.collect(), &|name| bad.contains(name));
+        for problem in found.into_iter().map(|invalid| together(&self.given, invalid)) {
+            if !self.problems.contains(&problem) {
+                self.problems.push(problem);
+            }
+        }
+    }
+
     /// At most one line of a kind.
     fn warnings(&self) -> Vec<String> {
         let lists = [
@@ -204,7 +226,7 @@ impl Gathered {
     }
 
     fn add_flags(&mut self, flags: &FlagValues) {
-        self.problems.extend(add_address(flags, &mut self.given).err());
+        self.problems.extend(add_address(flags, &mut self.given).err().into_iter().flatten());
         self.problems.extend(add_http_port(flags, &mut self.given).err());
         let texts = [
             ("--data-dir", "log.dirs", flags.data_dir.clone()),
@@ -280,18 +302,22 @@ fn ensure_valid(name: &str, text: &str, origin: &Origin) -> Result<(), ConfigErr
 }
 
 /// `--host` and `--port` replace their part of the listener; of several listeners they could mean any.
-fn add_address(flags: &FlagValues, given: &mut Given) -> Result<(), ConfigError> {
+fn add_address(flags: &FlagValues, given: &mut Given) -> Result<(), Vec<ConfigError>> {
     let flag = match (&flags.host, flags.port) {
         (None, None) => return Ok(()),
         (Some(_), _) => "--host",
         (None, Some(_)) => "--port",
     };
-    let now = Config::from_static(listener_settings(given))
-        .map_err(|invalid| together(given, invalid))?;
+    let set = listener_settings(given);
+    let now = Config::from_static(set.clone()).map_err(|first| {
+        let all = Config::problems(set, &|_| false);
+        let all = if all.is_empty() { vec![first] } else { all };
+        all.into_iter().map(|invalid| together(given, invalid)).collect::<Vec<_>>()
+    })?;
     let [listener] = now.listeners() else {
         let what =
             format!("{flag} is ambiguous: there are several listeners; set `listeners` instead");
-        return Err(ConfigError::Conflict(what));
+        return Err(vec![ConfigError::Conflict(what)]);
     };
     let mut listener = listener.clone();
     if let Some(host) = &flags.host {
@@ -315,9 +341,9 @@ fn add_http_port(flags: &FlagValues, given: &mut Given) -> Result<(), ConfigErro
 
 /// Only what decides on listeners, so that another setting's error is reported as such.
 fn listener_settings(given: &Given) -> BTreeMap<String, String> {
-    ["listeners", "listener.security.protocol.map", "controller.listener.names"]
-        .into_iter()
-        .filter_map(|name| Some((name.to_owned(), given.get(name)?.0.clone())))
+    listeners::DECIDE
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), given.get(*name)?.0.clone())))
         .collect()
 }
 

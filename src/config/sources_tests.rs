@@ -73,7 +73,8 @@ fn flags_win_over_set_over_variables_over_the_file_over_defaults() {
     let sets = sets(&["node.id=3", "num.partitions=3", "num.partitions=4"]);
     let flags = FlagValues { node_id: Some(5), ..FlagValues::default() };
     let variables = variables(&[("KAFKA_NUM_PARTITIONS", "7"), ("KAFKA_LOG_DIRS", "/three")]);
-    let sources = Sources { file: Some(&file.0), variables, sets: &sets, flags };
+    let sources =
+        Sources { file: Some(&file.0), variables, sets: &sets, flags, ..Sources::default() };
     let config = from_sources(&sources).expect("valid").config;
     assert_eq!((config.node_id(), config.num_partitions()), (5, 4));
     assert_eq!(config.data_dir(), Path::new("/three"));
@@ -263,7 +264,8 @@ fn names_like_no_other_are_left_out_with_one_warning() {
         sourced.expect("valid").warnings,
         [
             "not in Kafka 4 any more, left out: KAFKA_ZOOKEEPER_CONNECT: zookeeper.connect",
-            "no settings of Kafka or of Barnabas, left out: KAFKA_BROKERS, KAFKA_NUM_PARTITION",
+            "no settings of Kafka or of Barnabas, left out: KAFKA_BROKERS, \
+             KAFKA_NUM_PARTITION (did you mean num.partitions?)",
         ]
     );
 }
@@ -330,6 +332,7 @@ fn what_is_printed_names_its_places_and_is_a_settings_file_itself() {
         ("brought by Barnabas".to_owned(), "node.id=1"),
         ("default".to_owned(), "log.retention.hours=168"),
         ("default".to_owned(), "#log.retention.ms="),
+        ("default (bytes)".to_owned(), "log.cleaner.io.buffer.size=524288"),
     ] {
         let lines = format!("# {origin}\n{line}\n");
         assert!(printed.contains(&lines), "{lines}{printed}");
@@ -351,6 +354,8 @@ fn what_was_set_while_it_ran_is_printed_above_what_it_is_started_with() {
         ("num.io.threads", "4"),
         ("log.cleaner.threads", "no number"),
         ("leader.replication.throttled.rate", "7"),
+        ("log.retentoin.ms", "8"),
+        ("my.plugin.password", "hunter2"),
     ]);
     let node = map(&[("message.max.bytes", "30")]);
     let sourced = set(&["message.max.bytes=10", "log.cleaner.threads=3"]).expect("valid");
@@ -358,11 +363,15 @@ fn what_was_set_while_it_ran_is_printed_above_what_it_is_started_with() {
     for lines in [
         "# set while it ran, for this broker; above --set\nmessage.max.bytes=30\n",
         "# set while it ran, for all brokers\nnum.io.threads=4\n",
-        "# set while it ran, for all brokers\nleader.replication.throttled.rate=7\n",
+        "# set while it ran, for all brokers (bytes/s)\nleader.replication.throttled.rate=7\n",
         "# --set\nlog.cleaner.threads=3\n",
+        "# set while it ran, for all brokers; unknown, did you mean log.retention.ms?\n\
+         #log.retentoin.ms=[hidden]\n",
+        "# set while it ran, for all brokers; unknown\n#my.plugin.password=[hidden]\n",
     ] {
         assert!(printed.contains(lines), "{lines}{printed}");
     }
+    assert!(!printed.contains("hunter2"));
 }
 
 #[cfg(feature = "toml")]

@@ -15,7 +15,7 @@ use super::session::Request;
 use super::tail::Reader;
 use super::{MAX_HELD, MAX_JOBS};
 use crate::broker::{Page, Piece, Shared, Then, WorkerMessage, now_ms};
-use crate::net::Slot;
+use crate::net::{Slot, host_name};
 use crate::wire::error::ErrorCode;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -241,11 +241,11 @@ pub(super) fn now_seconds() -> u64 {
     u64::try_from(now_ms() / 1000).unwrap_or(0)
 }
 
-/// The names that the configuration says this broker has.
+/// The names that the configuration says this broker has, and its machine's.
 fn names(shared: &Shared) -> Vec<String> {
     let config = shared.config();
     let advertised = config.advertised_listeners().iter().map(|one| one.host.clone());
     let listener = config.http_listener().map(|one| one.host);
-    let all = advertised.chain(listener).chain(config.http_hosts());
+    let all = advertised.chain(listener).chain(config.http_hosts()).chain(host_name());
     all.filter(|name| name.parse::<IpAddr>().is_err()).collect()
 }

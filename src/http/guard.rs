@@ -1,6 +1,7 @@
 //! Browsers cannot be tricked: whoever may be asked, and by which page.
 //!
-//! *Host*: an address, a loopback name or a name that was configured. A page of another name that had its
+//! *Host*: an address, a loopback name, this machine's or a name that was configured; whatever it is where only
+//! the health is asked for. A page of another name that had its
 //! name lead here (DNS rebinding) asks for that name, and is refused with 421. *Origin*: a page may ask the
 //! host that it came from, no other; there is no CORS, so others could not read the answer anyway. *Changes*
 //! need a JSON type or a field of their own, which forms and links cannot send.
@@ -28,10 +29,11 @@ impl Guard {
             let Some(name) = host_of(host) else {
                 return Err(Problem::bad("The field Host is not a name or an address"));
             };
-            if !self.is_ours(name) {
+            if !self.is_ours(name) && !is_health(head) {
                 return Err(Problem::new(
                     421,
-                    "This broker is not known by that name; barnabas.http.hosts lists its names",
+                    "This broker is not known by that name; if it is meant, set barnabas.http.hosts \
+                     (BARNABAS_HTTP_HOSTS in a container) to it",
                 ));
             }
         }
@@ -62,6 +64,12 @@ impl Guard {
             || name.ends_with(".localhost")
             || self.names.iter().any(|own| own.eq_ignore_ascii_case(&name))
     }
+}
+
+/// Whether the broker is well tells nobody anything, and who asks calls it by whatever name it has there.
+fn is_health(head: &Head) -> bool {
+    let paths = ["livez", "readyz", "healthz"];
+    matches!(&head.target.parts[..], [path] if paths.contains(&path.as_str()))
 }
 
 /// Whether it may change something, if that is what it asks for.

@@ -41,6 +41,7 @@ mod service;
 mod session;
 mod tail;
 mod target;
+mod trace;
 
 pub use api::{Filter, check};
 pub use console::Asset;

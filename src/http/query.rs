@@ -12,8 +12,8 @@ use super::target::decode;
 pub(super) enum Kind {
     /// An integer in this range.
     Integer(i64, i64),
-    /// Any integer; what is out of the range is brought into it.
-    Clamped(i64, i64),
+    /// An integer from the first on; one beyond the second stands for that.
+    Capped(i64, i64),
     /// Text.
     Text,
     /// `true`, `false`, or nothing for the former.
@@ -105,9 +105,9 @@ impl Param {
                 Ok(number) if (least..=most).contains(&number) => Ok(Value::Integer(number)),
                 _ => Err(wrong(format!("an integer from {least} to {most}"))),
             },
-            Kind::Clamped(least, most) => match text.parse::<i64>() {
-                Ok(number) => Ok(Value::Integer(number.clamp(least, most))),
-                Err(_) => Err(wrong("an integer".to_owned())),
+            Kind::Capped(least, most) => match text.parse::<i64>() {
+                Ok(number) if number >= least => Ok(Value::Integer(number.min(most))),
+                _ => Err(wrong(format!("an integer from {least} on"))),
             },
         }
     }
@@ -132,7 +132,7 @@ mod tests {
 
     const PARAMS: &[Param] = &[
         Param { name: "offset", kind: Kind::Integer(0, 100), about: "" },
-        Param { name: "limit", kind: Kind::Clamped(1, 10), about: "" },
+        Param { name: "limit", kind: Kind::Capped(1, 10), about: "" },
         Param { name: "key", kind: Kind::Text, about: "" },
         Param { name: "dry", kind: Kind::Flag, about: "" },
     ];
@@ -143,7 +143,7 @@ mod tests {
             Query::read("offset=7&limit=99&dr%79&key=a+b%2B%C3%A9", PARAMS, true).expect("a query");
         assert_eq!((query.integer("offset"), query.index("limit")), (Some(7), Some(10)));
         assert_eq!((query.text("key"), query.flag("dry")), (Some("a b+\u{e9}"), true));
-        let query = Query::read("&limit=-3&&dry=false", PARAMS, false).expect("a query");
+        let query = Query::read("&limit=1&&dry=false", PARAMS, false).expect("a query");
         assert_eq!((query.integer("limit"), query.flag("dry")), (Some(1), false));
         assert_eq!(query.integer("offset"), None);
         assert_eq!(Query::read("what%ever", &[], true), Ok(Query::default()));
@@ -158,7 +158,9 @@ mod tests {
             ("offset=101", "offset must be an integer from 0 to 100"),
             ("offset=", "offset must be"),
             ("offset=1&offset=1", "offset is there twice"),
-            ("limit=1.5", "limit must be an integer"),
+            ("limit=1.5", "limit must be an integer from 1 on"),
+            ("limit=0", "limit must be an integer from 1 on"),
+            ("limit=-3", "limit must be an integer from 1 on"),
             ("dry=yes", "dry must be true or false"),
             ("keys=a", "other than offset, limit, key, dry"),
             ("dry=%ff", "not UTF-8"),

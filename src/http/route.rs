@@ -135,7 +135,7 @@ const MESSAGES: &[Param] = &[
     },
     Param {
         name: "limit",
-        kind: Kind::Clamped(1, 1000),
+        kind: Kind::Capped(1, 1000),
         about: "How many messages at most: 10 unless it is given, 1000 at most.",
     },
     KEY,
@@ -153,7 +153,7 @@ const PRODUCE: &[Param] = &[Param {
 const CLIENTS: &[Param] = &[
     Param {
         name: "limit",
-        kind: Kind::Clamped(1, MOST_CLIENTS as i64),
+        kind: Kind::Capped(1, MOST_CLIENTS as i64),
         about: "How many clients at most: 1000 unless it is given, 10000 at most.",
     },
     Param {

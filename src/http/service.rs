@@ -6,7 +6,7 @@ use super::response::{CONTINUE, Manner, Response};
 use super::route::Route;
 use super::session::{Progress, Session, Taken};
 use super::tail::Tail;
-use super::{api, problem};
+use super::{api, problem, trace};
 use crate::broker::{Page, Unflushed, WorkerMessage};
 use crate::log::FlushTicket;
 use crate::net::{ConnId, Context, Flow, Framing, Part, Slot, TimerId};
@@ -85,6 +85,7 @@ impl HttpService {
         let watched =
             Watched { conn, progress, timer, requests, had_begun: false, held: 0, unsent: 0 };
         self.watched.insert(key, watched);
+        trace::opened(cx, conn, self.worker);
         session
     }
 
@@ -146,19 +147,22 @@ impl HttpService {
             cx.skip(slot);
             return Flow::End("more was asked behind an answer that goes on".into());
         }
+        if !session.awaits_body() {
+            trace::request(cx, slot, &session.progress, frame);
+        }
         let request = match session.take(frame, &self.http.guard) {
             Taken::Continue => {
                 cx.reply(slot, &[Part::Bytes(CONTINUE)]);
                 return Flow::Next;
             }
-            Taken::Answer(response, manner) => return answer(cx, slot, &response, manner),
+            Taken::Answer(response, manner) => return answer(cx, session, slot, &response, manner),
             Taken::Page(request) => request,
         };
         let Http { shared, facts, .. } = &*self.http;
         if let Some(page) = api::page_at_once(shared, facts, &request.route) {
             let stops = self.http.is_stopping() && request.route == Route::Readyz;
             let page = if stops { problem::STOPPING.response() } else { page };
-            return answer(cx, slot, &page, request.manner);
+            return answer(cx, session, slot, &page, request.manner);
         }
         if let Route::Tail(..) = request.route {
             return self.follow(cx, session, slot, request);
@@ -167,12 +171,12 @@ impl HttpService {
         // Who asks how the broker is is not told that others wait.
         let under_way = self.http.places.under_way(false);
         if under_way.is_none() && !request.route.is_quick() {
-            return busy(cx, slot, manner);
+            return busy(cx, session, slot, manner);
         }
         self.release_taken(cx);
         let is_gone = session.is_gone.clone();
         if !self.http.ask(Job::Page { request, worker: self.worker, slot, is_gone }) {
-            return busy(cx, slot, manner);
+            return busy(cx, session, slot, manner);
         }
         session.progress.holds(under_way);
         Flow::Hold
@@ -221,8 +225,14 @@ impl HttpService {
     /// What the desk has counted for the page is its connection's from here on.
     fn give(&mut self, cx: &mut Context<'_>, page: Page) {
         let Page { slot, pieces, size, keep_alive, .. } = page;
-        let (conn, is_given) = (slot.conn(), cx.reply_with(slot, pieces));
+        let conn = slot.conn();
         let watched = self.watched.values_mut().find(|watched| watched.conn == conn);
+        if let Some(watched) = &watched {
+            // The first piece has the status.
+            let begin = pieces.first().map(Vec::as_slice).unwrap_or_default();
+            trace::answered(cx, slot, &watched.progress, begin);
+        }
+        let is_given = cx.reply_with(slot, pieces);
         let Some(watched) = watched.filter(|_| is_given) else {
             self.http.held.fetch_sub(size, Ordering::Relaxed);
             return;
@@ -323,20 +333,30 @@ impl HttpService {
             cx.cancel_timer(watched.timer);
         }
     }
+
+    /// The first piece of an answer that goes on.
+    pub(super) fn note_begun(&self, cx: &Context<'_>, key: u64, slot: Slot, bytes: &[u8]) {
+        if let Some(watched) = self.watched.get(&key) {
+            trace::answered(cx, slot, &watched.progress, bytes);
+        }
+    }
 }
 
 /// Says that too much waits at the desk.
-pub(super) fn busy(cx: &mut Context<'_>, slot: Slot, manner: Manner) -> Flow {
-    answer(cx, slot, &problem::BUSY.response(), manner)
+pub(super) fn busy(cx: &mut Context<'_>, session: &Session, slot: Slot, manner: Manner) -> Flow {
+    answer(cx, session, slot, &problem::BUSY.response(), manner)
 }
 
 pub(super) fn answer(
     cx: &mut Context<'_>,
+    session: &Session,
     slot: Slot,
     response: &Response,
     manner: Manner,
 ) -> Flow {
-    cx.reply(slot, &[Part::Bytes(&response.write(manner, now_seconds()))]);
+    let bytes = response.write(manner, now_seconds());
+    trace::answered(cx, slot, &session.progress, &bytes);
+    cx.reply(slot, &[Part::Bytes(&bytes)]);
     match manner.keep_alive {
         true => Flow::Next,
         false => Flow::End("its last answer is given".into()),

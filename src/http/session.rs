@@ -12,6 +12,7 @@ use super::problem::{self, Problem};
 use super::response::{Manner, Response};
 use super::route::Route;
 use super::scan::{Found, Scan};
+use super::trace::Asked;
 use crate::net::Framing;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -47,6 +48,8 @@ pub(super) struct Progress {
     pub(super) under_way: RefCell<Option<UnderWay>>,
     /// Its place among all connections.
     pub(super) place: Arc<Place>,
+    /// What is asked for, where it is traced.
+    pub(super) asked: RefCell<Option<Asked>>,
 }
 
 impl Progress {
@@ -106,6 +109,11 @@ impl Session {
                 Framing::Whole(input.len())
             }
         }
+    }
+
+    /// The next frame is the body of a request whose head has come.
+    pub(super) fn awaits_body(&self) -> bool {
+        self.awaited.is_some()
     }
 
     /// Takes a frame whose end was found.

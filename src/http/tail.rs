@@ -58,12 +58,12 @@ impl HttpService {
     ) -> Flow {
         let (manner, key) = (request.manner, session.key);
         let Some(under_way) = self.http.places.under_way(true) else {
-            return answer(cx, slot, &TOO_MANY_TAILS.response(), manner);
+            return answer(cx, session, slot, &TOO_MANY_TAILS.response(), manner);
         };
         let reader = Reader::default();
         let job = Job::Open { reader: reader.clone(), request, worker: self.worker, key };
         if !self.http.ask(job) {
-            return busy(cx, slot, manner);
+            return busy(cx, session, slot, manner);
         }
         session.progress.holds(Some(under_way));
         let (conn, state, left) = (slot.conn(), State::AtDesk, (0, cx.now()));
@@ -80,6 +80,8 @@ impl HttpService {
     /// A piece was read.
     pub fn piece(&mut self, cx: &mut Context<'_>, piece: Piece) {
         let Piece { key, bytes, then } = piece;
+        let begins = self.tails.get(&key).and_then(|tail| tail.slot);
+        begins.into_iter().for_each(|slot| self.note_begun(cx, key, slot, &bytes));
         let Some(tail) = self.tails.get_mut(&key) else { return };
         let (conn, own) = (tail.conn, tail.slot.take());
         let goes_on = matches!(then, Then::More | Then::Wait);

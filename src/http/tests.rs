@@ -264,7 +264,7 @@ fn a_body_is_asked_for_where_the_client_waits() {
 
 #[test]
 fn only_who_calls_the_broker_by_its_name_is_served() {
-    let of = |fields: &str| status("GET /livez HTTP/1.1", fields, "").0;
+    let of = |fields: &str| status("GET /v1/broker HTTP/1.1", fields, "").0;
     for host in [
         "localhost",
         "LOCALHOST.:80",
@@ -275,7 +275,7 @@ fn only_who_calls_the_broker_by_its_name_is_served() {
         "[::]",
         "Broker.Example:9",
     ] {
-        assert_eq!(of(&format!("Host: {host}\r\n")), "Livez", "{host}");
+        assert_eq!(of(&format!("Host: {host}\r\n")), "Broker", "{host}");
     }
     for host in ["evil.example", "localhost.evil.example", "1.2.3.4.evil.example", "[evil]", "evil"]
     {
@@ -284,17 +284,23 @@ fn only_who_calls_the_broker_by_its_name_is_served() {
     for host in ["", "a b", "localhost:x", "user@localhost", "[::1"] {
         assert_eq!(of(&format!("Host: {host}\r\n")), "400", "{host:?}");
     }
-    let absolute = status("GET http://evil.example/livez HTTP/1.1", HOST, "").0;
+    let absolute = status("GET http://evil.example/v1/broker HTTP/1.1", HOST, "").0;
     assert_eq!(absolute, "421", "what the target says goes before the field");
     for (origin, expected) in [
-        ("http://localhost:8080", "Livez"),
-        ("https://localhost:8080", "Livez"),
+        ("http://localhost:8080", "Broker"),
+        ("https://localhost:8080", "Broker"),
         ("http://localhost:3000", "403"),
         ("http://evil.example", "403"),
         ("null", "403"),
     ] {
         assert_eq!(of(&format!("{HOST}Origin: {origin}\r\n")), expected, "{origin}");
     }
+    for path in ["/livez", "/readyz", "/healthz"] {
+        let line = format!("GET {path} HTTP/1.1");
+        assert_ne!(status(&line, "Host: barnabas:8080\r\n", "").0, "421", "{path}");
+        assert_eq!(status(&line, "Host: a b\r\n", "").0, "400", "{path}");
+    }
+    assert_eq!(status("GET /metrics HTTP/1.1", "Host: barnabas:8080\r\n", "").0, "421");
 }
 
 #[test]

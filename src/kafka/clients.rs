@@ -83,6 +83,11 @@ impl Clients {
         }
     }
 
+    /// The number of its connection.
+    pub(super) fn number(&self, conn: ConnId) -> Option<u64> {
+        self.by_conn.get(&conn).map(|client| client.origin.conn)
+    }
+
     /// Says who is there.
     pub(super) fn answer(&self, asked: &WhoIsThere) {
         let is_asked = |one: &&Rc<Client>| asked.after.is_none_or(|after| one.origin.conn > after);

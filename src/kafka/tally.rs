@@ -6,6 +6,7 @@
 
 use super::call::Call;
 use super::service::KafkaService;
+use super::trace;
 use crate::broker::{Meter, Tag};
 use crate::net::Slot;
 use crate::wire::codec::Told;
@@ -57,6 +58,9 @@ impl KafkaService {
     #[inline]
     pub(super) fn note(&mut self, slot: Slot, tag: Tag) {
         self.tally.add(tag);
+        if ::log::log_enabled!(::log::Level::Debug) {
+            self.trace(slot, &tag, self.out.errors());
+        }
         if !self.out.errors().is_empty() {
             let errors = self.out.take_errors();
             self.note_errors(slot, &tag, &errors);
@@ -66,8 +70,18 @@ impl KafkaService {
     /// A request was answered with what was made elsewhere.
     pub(super) fn note_made(&mut self, slot: Slot, tag: Tag, errors: &[Told]) {
         self.tally.add(tag);
+        if ::log::log_enabled!(::log::Level::Debug) {
+            self.trace(slot, &tag, errors);
+        }
         if !errors.is_empty() {
             self.note_errors(slot, &tag, errors);
+        }
+    }
+
+    #[cold]
+    fn trace(&self, slot: Slot, tag: &Tag, errors: &[Told]) {
+        if let Some(conn) = self.clients.number(slot.conn()) {
+            trace::answered(conn, slot, tag, errors);
         }
     }
 

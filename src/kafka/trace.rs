@@ -5,8 +5,9 @@
 //! formatted. What a client has chosen is quoted and cut, so that it cannot make lines of its own.
 
 use super::call::{Call, Origin};
-use crate::broker::Shared;
+use crate::broker::{Shared, Tag};
 use crate::net::Slot;
+use crate::wire::codec::Told;
 
 /// Characters of a client's own words in a line.
 const MAX_CHARS: usize = 64;
@@ -34,6 +35,17 @@ pub(super) fn request(call: &Call<'_>, slot: Slot, bytes: usize) {
         call.version(),
         call.header.correlation_id,
         cut(call.header.client_id.unwrap_or_default(), MAX_CHARS)
+    );
+}
+
+/// It is answered: with which error, the first of several, and how long it took.
+pub(super) fn answered(conn: u64, slot: Slot, tag: &Tag, errors: &[Told]) {
+    let error = errors.first().map_or("NONE", |(code, _)| code.name());
+    ::log::debug!(
+        "req={conn}.{} {} error={error} us={}",
+        slot.number(),
+        tag.api.name(),
+        tag.received.elapsed().as_micros()
     );
 }
 

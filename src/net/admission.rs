@@ -15,8 +15,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The counts of connections.
 pub(crate) struct Admissions {
-    max: usize,
-    max_per_ip: usize,
+    max: AtomicUsize,
+    max_per_ip: AtomicUsize,
     max_open: usize,
     counts: Mutex<Counts>,
     /// Connections of each worker.
@@ -29,6 +29,22 @@ struct Counts {
     per_ip: HashMap<IpAddr, usize>,
     /// Who is told of the next place that is given back.
     waiting: Option<Sender<Order>>,
+}
+
+/// Changes how many connections there may be while the server runs.
+#[derive(Clone)]
+pub struct Doorkeeper(Arc<Admissions>);
+
+impl Doorkeeper {
+    pub(crate) fn new(admissions: Arc<Admissions>) -> Doorkeeper {
+        Doorkeeper(admissions)
+    }
+
+    /// From now on there may be so many, and so many from one address. Who is in already stays.
+    pub fn set_limits(&self, all: usize, per_ip: usize) {
+        self.0.max.store(all, Ordering::Relaxed);
+        self.0.max_per_ip.store(per_ip, Ordering::Relaxed);
+    }
 }
 
 /// Why a connection is turned away.
@@ -50,7 +66,8 @@ impl fmt::Display for Refusal {
 impl Admissions {
     pub(crate) fn new(limits: &Limits, workers: usize) -> Arc<Admissions> {
         let loads = (0..workers).map(|_| AtomicUsize::new(0)).collect();
-        let (max, max_per_ip) = (limits.max_connections, limits.max_connections_per_ip);
+        let max = AtomicUsize::new(limits.max_connections);
+        let max_per_ip = AtomicUsize::new(limits.max_connections_per_ip);
         let max_open = limits.max_open;
         Arc::new(Admissions { max, max_per_ip, max_open, counts: Mutex::default(), loads })
     }
@@ -70,11 +87,13 @@ impl Admissions {
     pub(crate) fn admit(self: &Arc<Admissions>, ip: IpAddr) -> Result<Admission, Refusal> {
         let ip = ip.to_canonical();
         let mut counts = self.counts();
-        if counts.total >= self.max {
-            return Err(Refusal::Total(self.max));
+        let max = self.max.load(Ordering::Relaxed);
+        if counts.total >= max {
+            return Err(Refusal::Total(max));
         }
-        if counts.per_ip.get(&ip).copied().unwrap_or(0) >= self.max_per_ip {
-            return Err(Refusal::PerIp(self.max_per_ip));
+        let max = self.max_per_ip.load(Ordering::Relaxed);
+        if counts.per_ip.get(&ip).copied().unwrap_or(0) >= max {
+            return Err(Refusal::PerIp(max));
         }
         counts.total += 1;
         *counts.per_ip.entry(ip).or_default() += 1;
@@ -163,6 +182,20 @@ mod tests {
         assert_eq!(admissions.admit(one).ok().map(|d| d.worker()), Some(worker));
         drop(b);
         assert!(admissions.counts().per_ip.is_empty(), "no address is remembered for ever");
+    }
+
+    #[test]
+    fn limits_that_change_hold_for_who_comes_then() {
+        let admissions = limited(9, 9, 1);
+        let ip = IpAddr::from([10, 0, 0, 1]);
+        let _kept = [admissions.admit(ip).expect("room"), admissions.admit(ip).expect("room")];
+        let doorkeeper = Doorkeeper::new(admissions.clone());
+        doorkeeper.set_limits(9, 1);
+        assert_eq!(admissions.admit(ip).err(), Some(Refusal::PerIp(1)));
+        doorkeeper.set_limits(1, 9);
+        assert_eq!(admissions.admit(ip).err(), Some(Refusal::Total(1)));
+        doorkeeper.set_limits(3, 3);
+        assert!(admissions.admit(ip).is_ok());
     }
 
     #[test]

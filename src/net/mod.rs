@@ -50,6 +50,7 @@ mod watch;
 mod worker;
 
 pub use address::resolve;
+pub use admission::Doorkeeper;
 pub use connection::{Connection, Input};
 pub use context::Context;
 pub use inbox::{Next, Starved};
@@ -62,4 +63,5 @@ pub use region::{FileRange, Region};
 pub use server::{Bound, Running, bind};
 pub use service::{ConnId, Flow, Framing, Part, Peer, Service, Slot};
 pub use stats::{Counter, Stats};
+pub use sys::host_name;
 pub use timers::TimerId;

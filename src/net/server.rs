@@ -1,7 +1,7 @@
 //! Binding, starting, and stopping: the threads of the net room.
 
 use super::acceptor::{self, Acceptor, Order};
-use super::admission::Admissions;
+use super::admission::{Admissions, Doorkeeper};
 use super::core::Core;
 use super::door::{self, Door};
 use super::epoll::{self, Epoll};
@@ -135,6 +135,11 @@ impl<M: Send + 'static> Bound<M> {
     /// The workers' mailboxes.
     pub fn senders(&self) -> Vec<Sender<M>> {
         self.workers.iter().map(|worker| worker.sender.clone()).collect()
+    }
+
+    /// Who decides how many may come in.
+    pub fn doorkeeper(&self) -> Doorkeeper {
+        Doorkeeper::new(self.admissions.clone())
     }
 
     /// The workers' counters.

@@ -25,6 +25,16 @@ fn flags(_more: bool) -> i32 {
     0
 }
 
+/// This machine's own name, if it has one that is text.
+#[must_use]
+pub fn host_name() -> Option<String> {
+    let mut bytes = [0_u8; 256];
+    // SAFETY: the buffer is ours for the call, and its length is one less than it has, so that it ends in 0.
+    let done = unsafe { libc::gethostname(bytes.as_mut_ptr().cast(), bytes.len() - 1) };
+    let name = std::ffi::CStr::from_bytes_until_nul(&bytes).ok()?.to_str().ok()?;
+    (done == 0 && !name.is_empty()).then(|| name.to_owned())
+}
+
 /// Sends up to `len` bytes of a range from the page cache; 0 where the file has ended, or does not
 /// hold any more what was written to it.
 #[cfg(target_os = "linux")]

@@ -137,6 +137,10 @@ ALLOWED = [
     Allowed("Produce", "*errorCode", IGNORED, "Kafka's size arithmetic overflows", step="length 2^31-1*"),
     # Configs.
     Allowed("DescribeConfigs", "results.configs.documentation", PRESENCE, "texts are our own"),
+    *(
+        Allowed("DescribeConfigs", f"results.configs<{name}>.readOnly", IGNORED, "Barnabas opens listeners at start only")
+        for name in ("listeners", "listener.security.protocol.map")
+    ),
     *_of_the_node(
         "process.roles",
         "listeners",

@@ -1,6 +1,10 @@
 #!/usr/bin/env bash
 # The container image: that it is built, starts as the user that it names, with the settings that it brings, is well
 # by its own health check, and has its data where it says. With buildah, which needs no daemon; run as root.
+#
+# `make image-test` makes the binary and calls this. It is no part of `make test`: the image holds a static binary, which
+# is a second release build, of minutes, with a target that not every machine has. tests/platform/run.sh says so.
+# --ready only looks whether all is there that it needs.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -8,7 +12,18 @@ failed() {
     echo "image: $*" >&2
     exit 1
 }
-command -v buildah >/dev/null || failed "there is no buildah: apt-get install buildah"
+lacking=()
+[[ "$(id -u)" == 0 ]] || lacking+=("root (sudo make image-test)")
+command -v buildah >/dev/null || lacking+=("buildah (apt-get install buildah)")
+command -v musl-gcc >/dev/null || lacking+=("musl-gcc (apt-get install musl-tools)")
+target="$(uname -m)-unknown-linux-musl"
+[[ -d "$(rustc --print sysroot)/lib/rustlib/$target" ]] || lacking+=("Rust's $target (rustup target add $target)")
+if ((${#lacking[@]})); then
+    printf 'image: cannot run here without %s\n' "${lacking[@]}" >&2
+    exit 1
+fi
+[[ "${1:-}" != --ready ]] || exit 0
+[[ -x "${CARGO_TARGET_DIR:-target}/image/barnabas" ]] || failed "there is nothing to make it of: make image DOCKER="
 
 work="$(mktemp -d)"
 buildah() { command buildah --storage-driver vfs --root "$work/root" --runroot "$work/runroot" "$@"; }

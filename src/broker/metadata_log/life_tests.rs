@@ -58,7 +58,7 @@ impl Life {
         sets: &[(&str, &str)],
     ) -> Result<Self, StartError> {
         let config = Config::from_pairs(sets).unwrap();
-        let data = DataDir::open(path, 1).map_err(StartError::DataDir)?;
+        let data = DataDir::open(path, 1, None).map_err(StartError::DataDir)?;
         let keepers = Keepers::spawn().unwrap();
         let left = Left { recovery, recovery_point: None };
         let opened = MetadataLog::open(&data, &config, left, keepers.clone());
@@ -330,7 +330,7 @@ fn topics_of(
     recovery: Recovery,
     recovery_point: Option<i64>,
 ) -> Result<usize, StartError> {
-    let data = DataDir::open(&scratch.0, 1).unwrap();
+    let data = DataDir::open(&scratch.0, 1, None).unwrap();
     let keepers = Keepers::spawn().unwrap();
     let left = Left { recovery, recovery_point };
     let opened = MetadataLog::open(&data, &Config::default(), left, keepers.clone());

@@ -6,6 +6,8 @@ use super::super::setting::{Setting, boolean, int, list, long, string};
 
 #[rustfmt::skip]
 pub(super) static ROWS: &[Setting] = &[
+    string("barnabas.cluster.id").id().used()
+        .doc("Id of the cluster for a data directory that has none yet; else one by chance. CLUSTER_ID in Kafka's image."),
     int("barnabas.connection.max.requests").default("1024").between(1, 65536).used()
         .doc("Unanswered requests of one connection beyond which it is not read."),
     int("barnabas.connection.max.unsent.bytes").default("4194304").at_least(65536).used()
@@ -17,7 +19,7 @@ pub(super) static ROWS: &[Setting] = &[
     long("barnabas.groups.max.bytes").default("536870912").at_least(1048576).used()
         .doc("Memory for the members of all consumer groups; nobody may take more than an eighth of what is left of it."),
     list("barnabas.http.hosts").default("").any_items().used()
-        .doc("Names that HTTP requests may call this broker by, beside addresses, localhost and the hosts of listeners."),
+        .doc("Names that HTTP requests may call this broker by, beside addresses, localhost, its machine's and listeners'."),
     string("barnabas.http.listener").default("127.0.0.1:8080").used()
         .doc("Where metrics, health and REST are served, as host:port, or off. The default is left out where its port is taken."),
     int("barnabas.http.timeout.ms").default("30000").between(100, 3600000).used()

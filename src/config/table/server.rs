@@ -33,9 +33,9 @@ pub(super) static ROWS: &[Setting] = &[
     list("kafka.metrics.reporters").default("").any_items().refused("plugin classes")
         .doc("Old-style metric reporter classes."),
     string("listener.security.protocol.map")
-        .default("SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT").per_broker().used()
+        .default("SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT").at_start().used()
         .doc("Security protocol of each listener name."),
-    list("listeners").default("PLAINTEXT://:9092").any_items().not_empty().per_broker().used()
+    list("listeners").default("PLAINTEXT://:9092").any_items().not_empty().at_start().used()
         .doc("Addresses to bind, NAME://host:port each."),
     int("max.connection.creation.rate")
         .default("2147483647").at_least(0).cluster_wide().refused("connection rate limits")

@@ -89,7 +89,7 @@ fn parameter(param: &Param) -> Value {
         Kind::Integer(least, most) => {
             json!({"type": "integer", "format": "int64", "minimum": least, "maximum": most})
         }
-        Kind::Clamped(..) => json!({"type": "integer", "format": "int64"}),
+        Kind::Capped(least, _) => json!({"type": "integer", "format": "int64", "minimum": least}),
         Kind::Text => json!({"type": "string"}),
         Kind::Flag => json!({"type": "boolean"}),
     };
