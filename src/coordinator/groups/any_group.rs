@@ -133,12 +133,12 @@ impl Group {
         }
     }
 
-    /// The records that end the group.
-    pub(super) fn tombstones(&self) -> Vec<Record> {
+    /// The records that end the group of this name.
+    pub(super) fn tombstones(&self, id: &str) -> Vec<Record> {
         match self {
             Group::Classic(group) => vec![group.tombstone()],
             Group::Consumer(group) => group.tombstones(),
-            Group::Foreign(group) => group.tombstones(),
+            Group::Foreign(group) => group.tombstones(id),
         }
     }
 

@@ -86,12 +86,12 @@ impl Foreign {
         }
     }
 
-    /// The records that end the group: last the group itself, as Kafka writes them.
-    pub(super) fn tombstones(&self) -> Vec<Record> {
-        let is_group = |key: &[u8]| matches!(GroupKey::decode(key), Ok(GroupKey::Foreign(key)) if key.is_group());
-        let (last, first): (Vec<_>, Vec<_>) = self.keys.iter().partition(|key| is_group(key));
-        let keys = first.into_iter().chain(last);
-        keys.map(|key| Record { key: key.to_vec(), value: None }).collect()
+    /// The records that end the group. What Kafka asks for before the group itself goes is there also if there is
+    /// nothing for it to end.
+    pub(super) fn tombstones(&self, id: &str) -> Vec<Record> {
+        let last = ForeignKey::last_of(self.kind, id).map(|key| GroupKey::Foreign(key).to_bytes());
+        let first = self.keys.iter().map(|key| key.to_vec()).filter(|key| !last.contains(key));
+        first.chain(last.clone()).map(|key| Record { key, value: None }).collect()
     }
 
     pub(super) fn weigh(&self) -> usize {

@@ -45,20 +45,22 @@ const FORM: Form = Form { version: 0, flexible: false, nullable: false, tagged: 
 const TYPES: [(i16, ForeignKind, bool); 12] = [
     (10, ForeignKind::Share, true),
     (SHARE_GROUP, ForeignKind::Share, false),
-    (12, ForeignKind::Share, false),
+    (SHARE_TARGETS, ForeignKind::Share, false),
     (13, ForeignKind::Share, true),
     (14, ForeignKind::Share, true),
     (15, ForeignKind::Share, false),
     (STREAMS_GROUP, ForeignKind::Streams, false),
     (STREAMS_MEMBER, ForeignKind::Streams, true),
-    (20, ForeignKind::Streams, false),
+    (STREAMS_TARGETS, ForeignKind::Streams, false),
     (21, ForeignKind::Streams, true),
     (22, ForeignKind::Streams, true),
     (23, ForeignKind::Streams, false),
 ];
 const SHARE_GROUP: i16 = 11;
+const SHARE_TARGETS: i16 = 12;
 const STREAMS_GROUP: i16 = 17;
 const STREAMS_MEMBER: i16 = 19;
+const STREAMS_TARGETS: i16 = 20;
 
 impl<'a> ForeignKey<'a> {
     /// Reads a key behind its type; none: the type is of another kind.
@@ -76,6 +78,15 @@ impl<'a> ForeignKey<'a> {
         w.write_i16(self.record);
         self.group_id.write(w, FORM);
         self.member_id.into_iter().for_each(|member| member.write(w, FORM));
+    }
+
+    /// The two records whose tombstones end a group, in this order: its targets' epoch, then the group itself.
+    pub fn last_of(kind: ForeignKind, group_id: &'a str) -> [ForeignKey<'a>; 2] {
+        let records = match kind {
+            ForeignKind::Share => [SHARE_TARGETS, SHARE_GROUP],
+            ForeignKind::Streams => [STREAMS_TARGETS, STREAMS_GROUP],
+        };
+        records.map(|record| ForeignKey { kind, record, group_id, member_id: None })
     }
 
     /// Whether the record is the group itself: its tombstone ends it.

@@ -147,7 +147,8 @@ impl Shard {
         };
         group.join(&join, &mut turn);
         if is_new_group && turn.effects.records.is_empty() {
-            let mut records = before.as_ref().map(|group| group.tombstones()).unwrap_or_default();
+            let mut records =
+                before.as_ref().map(|before| before.tombstones(&group.id)).unwrap_or_default();
             records.push(group.empty_record());
             let after = AfterAppend::Created(group.id.clone(), before);
             turn.effects.append(records, Then::Classic(after));

@@ -84,7 +84,7 @@ impl Shard {
                 Ok(Cow::Owned(convert::upgrade(group, world, plan)?))
             }
             Some(Group::Foreign(group)) if create && group.may_be_replaced() => {
-                plan.records.extend(group.tombstones());
+                plan.records.extend(group.tombstones(id));
                 Ok(Cow::Owned(Consumer::new(id.into())))
             }
             Some(Group::Classic(_) | Group::Foreign(_)) => {

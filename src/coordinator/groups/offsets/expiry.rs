@@ -194,7 +194,7 @@ impl Shard {
             }
             return Come::Through;
         }
-        if !group.is_empty() || in_one && batch.add(group.tombstones()) {
+        if !group.is_empty() || in_one && batch.add(group.tombstones(id)) {
             return Come::Through;
         }
         // What was seen is gone with the append; then it is to be seen whether something has come.
