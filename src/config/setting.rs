@@ -86,6 +86,8 @@ pub enum Check {
     NotEmpty,
     /// 1 to 9, or -1 for the codec's own default.
     GzipLevel,
+    /// The number of a codec.
+    Codec,
     /// `*`, or `partition:broker` pairs.
     ThrottledReplicas,
     /// `earliest`, `latest`, or `by_duration:` with an ISO 8601 duration.
@@ -214,6 +216,11 @@ impl Setting {
             Check::Items { of, .. } => Check::Items { of, may_be_empty: false },
             _ => Check::NotEmpty,
         };
+        self
+    }
+
+    pub(super) const fn codec(mut self) -> Setting {
+        self.check = Check::Codec;
         self
     }
 
