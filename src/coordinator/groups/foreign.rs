@@ -43,14 +43,9 @@ impl Foreign {
         self.kind
     }
 
-    /// Whether it is known to have nobody and nothing that is kept elsewhere.
+    /// Whether it is known to have nobody, and nothing that is kept elsewhere: then it may go.
     pub(super) fn is_empty(&self) -> bool {
         self.kind == ForeignKind::Streams && self.members.is_empty()
-    }
-
-    /// Whether a group of another kind may have its name.
-    pub(super) fn may_be_replaced(&self) -> bool {
-        self.is_empty()
     }
 
     /// Whether somebody may commit offsets.

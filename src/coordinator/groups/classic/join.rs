@@ -123,7 +123,7 @@ impl Shard {
             return self.classic_join(world, request.group_id, &join, effects);
         }
         if let Some(Group::Foreign(group)) = self.groups.get(request.group_id)
-            && !group.may_be_replaced()
+            && !group.is_empty()
         {
             let refused = join.refused(ErrorCode::INCONSISTENT_GROUP_PROTOCOL, &"".into());
             return effects.reply(token, Reply::Join(refused));

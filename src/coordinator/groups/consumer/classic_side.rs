@@ -20,7 +20,7 @@ impl Shard {
     pub(in super::super) fn take_empty(&mut self, id: &str, member: &str) -> Option<Group> {
         let gives_way = match self.groups.get(id)? {
             Group::Consumer(group) => group.is_empty(),
-            Group::Foreign(group) => group.may_be_replaced(),
+            Group::Foreign(group) => group.is_empty(),
             Group::Classic(_) => false,
         };
         if gives_way && member.is_empty() { self.groups.remove(id) } else { None }

@@ -83,7 +83,7 @@ impl Shard {
             Some(Group::Classic(group)) if create => {
                 Ok(Cow::Owned(convert::upgrade(group, world, plan)?))
             }
-            Some(Group::Foreign(group)) if create && group.may_be_replaced() => {
+            Some(Group::Foreign(group)) if create && group.is_empty() => {
                 plan.records.extend(group.tombstones(id));
                 Ok(Cow::Owned(Consumer::new(id.into())))
             }

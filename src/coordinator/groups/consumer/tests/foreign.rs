@@ -174,7 +174,7 @@ fn an_empty_streams_group_stays_until_it_is_deleted() {
     let expected = [STREAMS_TOPOLOGY, STREAMS_TARGETS, STREAMS].map(key);
     assert_eq!(keys, expected, "the group goes last");
     let bench = bench.again();
-    assert!(bench.shard.groups.is_empty() && bench.shard.offsets().len() == 0);
+    assert!(bench.shard.groups.is_empty() && bench.shard.offsets().is_empty());
     assert_eq!(bench.shard.member_bytes(), 0);
 }
 
