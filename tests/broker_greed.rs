@@ -18,6 +18,7 @@ use barnabas::wire::messages::describe_quorum::{
 use barnabas::wire::messages::describe_user_scram_credentials::{
     DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse, UserName,
 };
+use barnabas::wire::messages::list_config_resources::ListConfigResourcesRequest;
 use barnabas::wire::messages::list_transactions::ListTransactionsRequest;
 use barnabas::wire::messages::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
 use barnabas::wire::uuid::Uuid;
@@ -177,6 +178,9 @@ fn whoever_lists_too_much_of_what_there_cannot_be_is_not_heard() {
         let state_filters = vec!["Ongoing"; count];
         let state_filters = Array::from(&state_filters);
         let list = ListTransactionsRequest { state_filters, ..Default::default() };
+        expect(&broker, 1, &list, is_answered);
+        let types = vec![2; count];
+        let list = ListConfigResourcesRequest { resource_types: Array::from(&types) };
         expect(&broker, 1, &list, is_answered);
     }
     broker.stop_cleanly();

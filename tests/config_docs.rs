@@ -139,6 +139,7 @@ fn allowed(check: Check) -> String {
         Check::Items { of: [], may_be_empty: false } | Check::NotEmpty => "not empty".to_owned(),
         Check::Items { of, .. } => format!("of {}", of.join(", ")),
         Check::Id => "letters, digits, - and _".to_owned(),
+        Check::Codec => "0 to 4".to_owned(),
         Check::GzipLevel => "1 to 9, or -1".to_owned(),
         Check::ThrottledReplicas => "\\*, or partition:broker pairs".to_owned(),
         Check::OffsetReset => "earliest, latest, by_duration:...".to_owned(),

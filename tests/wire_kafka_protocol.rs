@@ -98,6 +98,8 @@ checks! {
     JoinGroupResponse,
     LeaveGroupRequest,
     LeaveGroupResponse,
+    ListConfigResourcesRequest,
+    ListConfigResourcesResponse,
     ListGroupsRequest,
     ListGroupsResponse,
     ListOffsetsRequest,

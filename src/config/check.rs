@@ -1,7 +1,7 @@
 //! Whether a parsed value is among those that its setting allows: Kafka's validators and their words.
 //!
 //! From `ConfigDef.Range`, `ValidString`, `CaseInsensitiveValidString`, `ValidList`, `NonEmptyString`,
-//! `CompressionType.levelValidator`, `ThrottledReplicaListValidator` and `QuorumConfig`. Pure.
+//! `CompressionType`, `ThrottledReplicaListValidator` and `QuorumConfig`. Pure.
 
 use super::reset;
 use super::setting::{Check, Kind, Setting};
@@ -51,6 +51,10 @@ pub(super) fn ensure(setting: &Setting, value: &Value) -> Result<(), InvalidConf
         (Check::GzipLevel, Value::Int(level)) if *level != -1 && !(1..=9).contains(level) => {
             invalid("Value must be between 1 and 9 or equal to -1")
         }
+        (Check::Codec, Value::Int(id)) if !(0..=4).contains(id) => Err(InvalidConfig::because(
+            setting.name,
+            format!("{}: Unknown compression type id: {id}", setting.name),
+        )),
         (Check::Items { of, may_be_empty }, Value::List(items)) => {
             ensure_items(setting, items, of, may_be_empty)
         }
@@ -229,6 +233,17 @@ mod tests {
             );
         }
         assert_eq!(accepted("group.consumer.migration.policy", "upgrade"), "upgrade");
+    }
+
+    #[test]
+    fn a_codec_has_a_number_that_kafka_knows() {
+        const NAME: &str = "offsets.topic.compression.codec";
+        for id in ["0", "1", "2", "3", "4"] {
+            assert_eq!(accepted(NAME, id), id);
+        }
+        for id in ["-2147483648", "-1", "5", "99"] {
+            assert_eq!(error(NAME, id), format!("{NAME}: Unknown compression type id: {id}"));
+        }
     }
 
     #[test]

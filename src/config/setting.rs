@@ -88,6 +88,8 @@ pub enum Check {
     Id,
     /// 1 to 9, or -1 for the codec's own default.
     GzipLevel,
+    /// The number of a codec.
+    Codec,
     /// `*`, or `partition:broker` pairs.
     ThrottledReplicas,
     /// `earliest`, `latest`, or `by_duration:` with an ISO 8601 duration.
@@ -223,6 +225,11 @@ impl Setting {
 
     pub(super) const fn id(mut self) -> Setting {
         self.check = Check::Id;
+        self
+    }
+
+    pub(super) const fn codec(mut self) -> Setting {
+        self.check = Check::Codec;
         self
     }
 

@@ -6,7 +6,7 @@ use super::{
     describe_client_quotas, describe_cluster, describe_configs, describe_log_dirs,
     describe_producers, describe_quorum, describe_topic_partitions,
     describe_user_scram_credentials, elect_leaders, find_coordinator, init_producer_id,
-    list_offsets, list_partition_reassignments, list_transactions, metadata,
+    list_config_resources, list_offsets, list_partition_reassignments, list_transactions, metadata,
     offset_for_leader_epoch,
 };
 use crate::broker::{Controller, Shared};
@@ -101,6 +101,7 @@ pub const SERVED: &[Api] = &[
     offloaded(ApiKey::ListTransactions, list_transactions::handle),
     service(ApiKey::ConsumerGroupHeartbeat),
     service(ApiKey::ConsumerGroupDescribe),
+    inline(ApiKey::ListConfigResources, list_config_resources::handle),
     inline(ApiKey::DescribeTopicPartitions, describe_topic_partitions::handle),
 ];
 

@@ -2,6 +2,7 @@
 //! the middle of an append.
 
 use super::epochs::Epochs;
+use super::names::Names;
 use super::random::Random;
 use super::replica::{check_same, compacted};
 use super::topics::Topics;
@@ -24,6 +25,7 @@ pub struct Coordinator {
     /// It knows what is in the log, and nothing else.
     pub replica: Shard,
     epochs: Epochs,
+    names: Names,
     /// Requests that wait: each is answered once, or its coordinator ends.
     pub waiting: BTreeSet<Token>,
     /// Expressions that are to be looked up.
@@ -57,6 +59,7 @@ impl Coordinator {
             log: Vec::new(),
             replica: Shard::new(),
             epochs: Epochs::default(),
+            names: Names::default(),
             waiting: BTreeSet::new(),
             lookups: Vec::new(),
             generations: BTreeMap::new(),
@@ -70,6 +73,13 @@ impl Coordinator {
             check_each: 1,
             events: 0,
         }
+    }
+
+    /// These are in the log already.
+    pub fn begin_with(&mut self, records: Vec<Record>) {
+        self.names.note(&records);
+        self.log = records;
+        (self.shard, self.replica) = (self.replayed(), self.replayed());
     }
 
     /// A token for a request that is about to be sent.
@@ -108,6 +118,7 @@ impl Coordinator {
             if matches!(fate, Fate::Goes(Ok(())) | Fate::DiesAfter) {
                 note(&mut self.generations, &mut self.lives, &effects.records);
                 self.epochs.note(&effects.records);
+                self.names.note(&effects.records);
                 for record in &effects.records {
                     self.replica.replay(&record.key, record.value.as_deref()).unwrap();
                 }

@@ -1,7 +1,8 @@
 //! The group coordinator under simulated consumers: seeds decide who joins, leaves, dies, sleeps too
 //! long and comes back, what the network loses and repeats, when the coordinator dies and takes over
 //! from its log, and which appends fail. `sim` has the classic protocol alone; `mixed` has both
-//! protocols in one group, committed offsets, topics that change, and days that pass. A seed that
+//! protocols in one group, committed offsets, topics that change, days that pass, and groups of kinds that are
+//! not served. A seed that
 //! fails is printed and replays: `SIM_SEED=17 cargo test --test groups_sim`; `SIM_SEEDS=5000` runs
 //! more, `SIM_FROM=10000` others; `SIM_TRACE=1` tells of each event of a mixed one.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
@@ -10,6 +11,7 @@ mod coordinator;
 mod epochs;
 mod member;
 mod mixed;
+mod names;
 mod random;
 mod replica;
 mod request;
@@ -111,6 +113,8 @@ fn mixed_plan(seed: u64) -> mixed::Plan {
         crashes: if random.chance(40) { 20 + random.below(100) } else { 0 },
         restless: random.chance(60),
         retention: [2, 60, 24 * 60, 7 * 24 * 60][random.below(4) as usize] * MINUTE,
+        // (What has failed stays as it was.)
+        foreign: seed.is_multiple_of(2),
         check_interval: [10_000, 10 * MINUTE][random.below(2) as usize],
     }
 }

@@ -5,6 +5,7 @@ use barnabas::coordinator::groups::admin::ListFilter;
 use barnabas::coordinator::groups::classic::{Classic, State};
 use barnabas::coordinator::groups::consumer::Consumer;
 use barnabas::coordinator::groups::{Kind, Record, Shard};
+use barnabas::wire::group_records::ForeignKind;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The groups of a kind.
@@ -16,6 +17,15 @@ pub fn groups(shard: &Shard, kind: Kind) -> BTreeSet<String> {
         }
     });
     ids
+}
+
+/// The groups of kinds that are not served.
+pub fn foreign(shard: &Shard) -> BTreeMap<String, ForeignKind> {
+    let mut found = BTreeMap::new();
+    shard.each_foreign(&mut |id, kind| {
+        found.insert(id.to_string(), kind);
+    });
+    found
 }
 
 /// Panics where they differ.
@@ -39,6 +49,7 @@ pub fn check_same(live: &Shard, replica: &Shard) {
     for id in groups(replica, Kind::Classic).iter().filter(|id| !is_simple(id)) {
         assert!(live.classic(id).is_some(), "{id} is in the log, and nowhere else");
     }
+    assert_eq!(foreign(live), foreign(replica), "what is not served is what the log has");
     check_offsets(live, replica);
 }
 

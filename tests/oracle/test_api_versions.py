@@ -28,7 +28,6 @@ LATER = {
     "AlterPartitionReassignments",
     "UpdateFeatures",
     "UnregisterBroker",
-    "ListConfigResources",
     "AddRaftVoter",
     "RemoveRaftVoter",
     "ShareGroupHeartbeat",

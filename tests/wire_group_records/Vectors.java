@@ -131,11 +131,25 @@ public class Vectors {
         print("regex-tombstone", GroupCoordinatorRecordHelpers.newConsumerGroupRegularExpressionTombstone("group", "t.*"));
     }
 
+    static void foreign() {
+        print("share-10", CoordinatorRecord.tombstone(new ShareGroupMemberMetadataKey().setGroupId("group").setMemberId("member")));
+        print("share-12", CoordinatorRecord.tombstone(new ShareGroupTargetAssignmentMetadataKey().setGroupId("group")));
+        print("share-13", CoordinatorRecord.tombstone(new ShareGroupTargetAssignmentMemberKey().setGroupId("group").setMemberId("member")));
+        print("share-14", CoordinatorRecord.tombstone(new ShareGroupCurrentMemberAssignmentKey().setGroupId("group").setMemberId("member")));
+        print("share-15", CoordinatorRecord.tombstone(new ShareGroupStatePartitionMetadataKey().setGroupId("group")));
+        print("streams-19", CoordinatorRecord.tombstone(new StreamsGroupMemberMetadataKey().setGroupId("group").setMemberId("member")));
+        print("streams-20", CoordinatorRecord.tombstone(new StreamsGroupTargetAssignmentMetadataKey().setGroupId("group")));
+        print("streams-21", CoordinatorRecord.tombstone(new StreamsGroupTargetAssignmentMemberKey().setGroupId("group").setMemberId("member")));
+        print("streams-22", CoordinatorRecord.tombstone(new StreamsGroupCurrentMemberAssignmentKey().setGroupId("group").setMemberId("member")));
+        print("streams-23", CoordinatorRecord.tombstone(new StreamsGroupTopologyKey().setGroupId("group")));
+    }
+
     public static void main(String[] args) {
         System.out.println("# Made by Vectors.java beside this file, with Apache Kafka 4.3.1.");
         offsets();
         classic();
         consumer();
+        foreign();
         print("share-group", GroupCoordinatorRecordHelpers.newShareGroupEpochRecord("group", 5, 0));
         print("streams-group", new StreamsGroupMetadataKey().setGroupId("group"), new StreamsGroupMetadataValue(), 0);
     }

@@ -33,6 +33,7 @@ macro_rules! values {
         pub fn reread(key: &GroupKey<'_>, bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
             match key {
                 $(GroupKey::$name(_) => $value::from_bytes(bytes).map(|value| value.to_bytes()),)+
+                GroupKey::Foreign(key) => panic!("a value of {key:?}"),
                 GroupKey::Other(kind) => panic!("a value of type {kind}"),
             }
         }

@@ -8,14 +8,14 @@ use super::slot::{Ran, Slot};
 use crate::broker::{Shared, WorkerMessage};
 use crate::catalog::Waiter;
 use crate::coordinator::groups::consumer::Lookup;
-use crate::coordinator::groups::{Effects, Shard, World};
+use crate::coordinator::groups::{Effects, OFFSETS_TOPIC, Shard, World};
 use crate::net::mailbox::{Mailbox, Received, Receiver, Sender};
 use crate::wire::uuid::Uuid;
 use std::collections::BTreeMap;
 use std::io;
 use std::num::NonZero;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -170,12 +170,14 @@ fn load_all(shared: &Shared) {
         _ => thread::available_parallelism().map_or(1, NonZero::get),
     };
     let next = AtomicUsize::new(0);
+    let foreign = Mutex::new(Vec::new());
     let work = || {
         while let Some(slot) = waiting.get(next.fetch_add(1, Ordering::Relaxed)) {
             if shared.is_stopping() {
                 return;
             }
-            load_one(shared, slot);
+            let names = load_one(shared, slot);
+            foreign.lock().unwrap_or_else(PoisonError::into_inner).extend(names);
         }
     };
     thread::scope(|scope| {
@@ -185,12 +187,36 @@ fn load_all(shared: &Shared) {
         }
         work();
     });
+    say_foreign(foreign.into_inner().unwrap_or_else(PoisonError::into_inner));
 }
 
-fn load_one(shared: &Shared, slot: &Slot) {
+/// So many groups are named.
+const NAMED: usize = 20;
+
+/// Says which groups there are of kinds that are not served.
+fn say_foreign(mut groups: Vec<String>) {
+    if groups.is_empty() {
+        return;
+    }
+    groups.sort_unstable();
+    let more = groups.len().saturating_sub(NAMED);
+    groups.truncate(NAMED);
+    let names = groups.join(", ");
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    ::log::warn!(
+        "{OFFSETS_TOPIC} has groups of kinds that are not served here, of an Apache Kafka that had this directory: \
+         {names}{more}. They stay as they are, and no other group can have their names"
+    );
+}
+
+/// The groups that it has of kinds that are not served, for people.
+fn load_one(shared: &Shared, slot: &Slot) -> Vec<String> {
     match load::load(&slot.partition) {
         Ok(shard) => {
+            let mut foreign = Vec::new();
+            shard.each_foreign(&mut |id, kind| foreign.push(format!("{id} ({})", kind.name())));
             waking(shared, |wake| slot.activate(shared, shard, wake));
+            foreign
         }
         Err(why) => {
             let (topic, index) = (&slot.partition.topic, slot.partition.index);
@@ -201,6 +227,7 @@ fn load_one(shared: &Shared, slot: &Slot) {
                  without their offsets"
             );
             slot.close(&shared.groups);
+            Vec::new()
         }
     }
 }

@@ -1,8 +1,9 @@
 //! A shard out of its log (Kafka's `CoordinatorLoaderImpl`).
 //!
 //! Everything is replayed from the log's start, markers of transactions too: Kafka's producers commit offsets in
-//! transactions, and one may be open still. A record of a kind that has no meaning here stays in the log and
-//! changes nothing; one of a known kind that cannot be read is damage.
+//! transactions, and one may be open still. Groups of kinds that are not served here are known by name, and stay as
+//! they are. A record of a type that has no meaning here stays in the log and changes nothing; one of a known type
+//! that cannot be read is damage.
 
 use crate::catalog::Partition;
 use crate::coordinator::groups::Shard;

@@ -131,8 +131,8 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Pause between offset expiry runs."),
     int("offsets.retention.minutes").default("10080").at_least(1).used()
         .doc("How long offsets live after the group became empty."),
-    int("offsets.topic.compression.codec").default("0").used()
-        .doc("Codec id for coordinator records (0 none)."),
+    int("offsets.topic.compression.codec").default("0").codec().used()
+        .doc("Codec of coordinator records: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd."),
     int("offsets.topic.num.partitions").default("50").at_least(1).used()
         .doc("Partition count of __consumer_offsets; must never change."),
     short("offsets.topic.replication.factor").default("3").at_least(1).later()

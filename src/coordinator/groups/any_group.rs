@@ -38,7 +38,7 @@ pub enum Kind {
     Classic,
     /// The coordinator assigns (KIP-848).
     Consumer,
-    /// Kafka's other kinds, and whatever else a filter may name: no group here is one.
+    /// Kafka's other kinds, and whatever else a filter may name. Groups of these kinds are kept, and not shown.
     Other,
 }
 
@@ -69,6 +69,7 @@ impl Group {
         match self {
             Group::Classic(group) => group.check_commit(by, turn),
             Group::Consumer(group) => group.check_commit(by),
+            Group::Foreign(group) => group.check_commit(by),
         }
     }
 
@@ -81,7 +82,7 @@ impl Group {
     ) -> Result<(), ErrorCode> {
         match self {
             // Who assigns what is the members' own affair.
-            Group::Classic(_) => Ok(()),
+            Group::Classic(_) | Group::Foreign(_) => Ok(()),
             Group::Consumer(group) => group.check_committed_partition(by, topic, partition),
         }
     }
@@ -91,6 +92,7 @@ impl Group {
         match self {
             Group::Classic(_) => Ok(()),
             Group::Consumer(group) => group.check_fetch(member, epoch),
+            Group::Foreign(group) => group.check_fetch(member, epoch),
         }
     }
 
@@ -99,6 +101,7 @@ impl Group {
         match self {
             Group::Classic(group) => group.check_offset_delete(),
             Group::Consumer(_) => Ok(()),
+            Group::Foreign(group) => group.check_offset_delete(),
         }
     }
 
@@ -107,6 +110,7 @@ impl Group {
         match self {
             Group::Classic(group) => group.is_empty(),
             Group::Consumer(group) => group.is_empty(),
+            Group::Foreign(group) => group.is_empty(),
         }
     }
 
@@ -115,6 +119,8 @@ impl Group {
         match self {
             Group::Classic(group) => group.is_subscribed(topic),
             Group::Consumer(group) => group.is_subscribed_to(topic),
+            // What its members consume is not known here.
+            Group::Foreign(group) => !group.is_empty(),
         }
     }
 
@@ -123,14 +129,16 @@ impl Group {
         match self {
             Group::Classic(group) => group.idle_since(),
             Group::Consumer(_) => Some(Since::Commit),
+            Group::Foreign(_) => None,
         }
     }
 
-    /// The records that end the group.
-    pub(super) fn tombstones(&self) -> Vec<Record> {
+    /// The records that end the group of this name.
+    pub(super) fn tombstones(&self, id: &str) -> Vec<Record> {
         match self {
             Group::Classic(group) => vec![group.tombstone()],
             Group::Consumer(group) => group.tombstones(),
+            Group::Foreign(group) => group.tombstones(id),
         }
     }
 
@@ -139,6 +147,7 @@ impl Group {
         match self {
             Group::Classic(group) => group.cancel_timers(timers),
             Group::Consumer(group) => group.cancel_timers(timers),
+            Group::Foreign(_) => {}
         }
     }
 
@@ -147,6 +156,15 @@ impl Group {
         match self {
             Group::Classic(_) => Kind::Classic,
             Group::Consumer(_) => Kind::Consumer,
+            Group::Foreign(_) => Kind::Other,
+        }
+    }
+
+    /// Its kind, for people.
+    pub(super) fn kind_name(&self) -> &'static str {
+        match self {
+            Group::Foreign(group) => group.kind().name(),
+            known => known.kind().name(),
         }
     }
 
@@ -155,6 +173,7 @@ impl Group {
         match self {
             Group::Classic(group) => group.state.name(),
             Group::Consumer(group) => group.state().name(),
+            Group::Foreign(_) => "Unknown",
         }
     }
 
@@ -163,6 +182,7 @@ impl Group {
         match self {
             Group::Classic(group) => group.protocol_type.as_deref().unwrap_or_default(),
             Group::Consumer(_) => "consumer",
+            Group::Foreign(group) => group.kind().name(),
         }
     }
 }

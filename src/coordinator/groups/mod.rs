@@ -17,6 +17,8 @@
 //! partition has one owner per generation, every parked request is answered, every timer belongs
 //! to something that is there, a replay of the log gives the same persistent state.
 //!
+//! Groups of kinds that are not served (share, streams) are kept as they are: see [`Foreign`].
+//!
 //! Rules: `GroupMetadataManager`, `OffsetMetadataManager` and `GroupCoordinatorShard` of Kafka 4.3.1.
 
 pub mod admin;
@@ -26,6 +28,7 @@ pub mod consumer;
 #[cfg(test)]
 mod delay_tests;
 mod effects;
+mod foreign;
 pub mod java;
 #[cfg(test)]
 mod offer_tests;
@@ -44,6 +47,7 @@ pub use effects::{
     AppendOutcome, Effects, JoinMember, JoinReply, LeaveReply, LeftMember, Record, Reply,
     SyncReply, Token,
 };
+pub use foreign::Foreign;
 pub use room::NoRoom;
 pub use settings::{ConsumerSettings, Settings};
 pub use shard::Shard;

@@ -7,7 +7,7 @@
 //! Members that are there go on, and join again with what they have; nothing is ever taken from them.
 //!
 //! Counted are names, metadata, assignments and ids, and a lump for each thing that bears them. Offsets are
-//! not: they are as many as the log has.
+//! not: they are as many as the log has. Of groups of kinds that are not served the keys of their records are.
 
 use super::shard::Group;
 use super::{Shard, World};
@@ -100,6 +100,7 @@ impl Group {
         match self {
             Group::Classic(group) => &mut group.held,
             Group::Consumer(group) => &mut group.held,
+            Group::Foreign(group) => &mut group.held,
         }
     }
 
@@ -107,6 +108,7 @@ impl Group {
         match self {
             Group::Classic(group) => &group.held,
             Group::Consumer(group) => &group.held,
+            Group::Foreign(group) => &group.held,
         }
     }
 
@@ -114,6 +116,7 @@ impl Group {
         match self {
             Group::Classic(group) => group.weigh(),
             Group::Consumer(group) => group.weigh(),
+            Group::Foreign(group) => group.weigh(),
         }
     }
 }

@@ -6,6 +6,7 @@
 use super::classic::{self, Classic};
 use super::consumer::{self, Consumer};
 use super::effects::Then;
+use super::foreign::{self, Foreign};
 use super::offsets::Offsets;
 use super::{AppendOutcome, Effects, Record, Timer, Timers, World};
 use crate::wire::codec::DecodeError;
@@ -14,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-/// A group of either protocol.
+/// A group of either protocol, or of a kind that is not served.
 #[derive(Debug)]
 #[expect(
     clippy::large_enum_variant,
@@ -25,6 +26,8 @@ pub(super) enum Group {
     Classic(Classic),
     /// The coordinator assigns.
     Consumer(Box<Consumer>),
+    /// Others serve it; here it is kept.
+    Foreign(Box<Foreign>),
 }
 
 /// See the module's comment.
@@ -109,6 +112,10 @@ impl Shard {
                 self.replay_offset(key, value);
                 Ok(())
             }
+            GroupKey::Foreign(of) => {
+                foreign::replay(self, &of, key, value.is_some());
+                Ok(())
+            }
             key => consumer::replay(self, &key, value),
         }
     }
@@ -125,7 +132,7 @@ impl Shard {
     pub fn classic(&self, id: &str) -> Option<&Classic> {
         match self.groups.get(id)? {
             Group::Classic(group) => Some(group),
-            Group::Consumer(_) => None,
+            Group::Consumer(_) | Group::Foreign(_) => None,
         }
     }
 
@@ -135,6 +142,7 @@ impl Shard {
             match group {
                 Group::Classic(group) => group.check(&self.timers),
                 Group::Consumer(group) => group.check(&self.timers),
+                Group::Foreign(group) => group.check(),
             }
         }
         for timer in self.timers.each() {
@@ -148,7 +156,7 @@ impl Shard {
         match self.groups.get(group) {
             Some(Group::Classic(group)) => group.needs(timer),
             Some(Group::Consumer(group)) => group.needs(timer),
-            None => false,
+            Some(Group::Foreign(_)) | None => false,
         }
     }
 

@@ -2,18 +2,20 @@
 //!
 //! A key is an int16 type and a struct, a value an int16 version and a struct; a record without a
 //! value is a tombstone. Rule: `GroupCoordinatorRecordSerde.java`, `GroupCoordinatorRecordHelpers.java`.
-//! A type that is not known here (share groups, streams groups, what is to come) is no error: the
-//! record stays in the log, and the next Kafka finds it there.
+//! Of share groups and streams groups only the keys are read: whose record it is. A type that is not known
+//! here at all is no error: the record stays in the log, and the next Kafka finds it there.
 
 use super::codec::{DecodeError, Message, Reader, Root, Writer};
 use super::messages::Entry;
 
 mod classic;
 mod consumer;
+mod foreign;
 mod offset_commit;
 
 pub use classic::*;
 pub use consumer::*;
+pub use foreign::*;
 pub use offset_commit::*;
 
 /// The type under which offsets were committed long ago. It is read as type 1 is.
@@ -28,6 +30,8 @@ macro_rules! group_records {
         #[derive(Debug, Clone, Copy, PartialEq)]
         pub enum GroupKey<'a> {
             $($(#[$meta])* $name($key<'a>),)+
+            /// Of a group of a kind that is not served here.
+            Foreign(ForeignKey<'a>),
             /// Of a type that has no meaning here.
             Other(i16),
         }
@@ -46,7 +50,8 @@ macro_rules! group_records {
                 $(if kind == $key::KEY {
                     return $key::decode(&mut r, 0).map(Self::$name);
                 })+
-                Ok(Self::Other(kind))
+                let foreign = ForeignKey::decode(kind, &mut r)?;
+                Ok(foreign.map_or(Self::Other(kind), Self::Foreign))
             }
 
             /// The key with its type; of an unknown one only that.
@@ -57,6 +62,7 @@ macro_rules! group_records {
                         w.write_i16($key::KEY);
                         key.encode(&mut w, 0);
                     })+
+                    Self::Foreign(key) => key.encode(&mut w),
                     Self::Other(kind) => w.write_i16(*kind),
                 }
                 w.into_bytes()
@@ -152,6 +158,7 @@ impl<'a> GroupKey<'a> {
             GroupKey::ConsumerGroupTargetAssignmentMember(key) => key.group_id,
             GroupKey::ConsumerGroupCurrentMemberAssignment(key) => key.group_id,
             GroupKey::ConsumerGroupRegularExpression(key) => key.group_id,
+            GroupKey::Foreign(key) => key.group_id,
             GroupKey::Other(_) => return None,
         })
     }
@@ -170,7 +177,28 @@ mod tests {
         assert_eq!(GroupKey::decode(&bytes), Ok(key));
         let legacy = [&[0, 0], &bytes[2..]].concat();
         assert_eq!(GroupKey::decode(&legacy), Ok(key));
-        assert_eq!(GroupKey::decode(&[0, 17, 1, 2]), Ok(GroupKey::Other(17)));
+        assert_eq!(GroupKey::decode(&[0, 18, 1, 2]), Ok(GroupKey::Other(18)));
+    }
+
+    /// The types are those of Kafka 4.3's schemas: 16 is a regular expression, 18 was given up.
+    #[test]
+    fn keys_of_kinds_that_are_not_served_say_whose_they_are() {
+        let kinds = [(ForeignKind::Share, 10..=15_i16), (ForeignKind::Streams, 17..=23)];
+        for (kind, record) in kinds.into_iter().flat_map(|(kind, all)| all.map(move |r| (kind, r)))
+        {
+            let of_member = matches!(record, 10 | 13 | 14 | 19 | 21 | 22);
+            let member = if of_member { &b"\0\x01m"[..] } else { &[] };
+            let bytes = [&record.to_be_bytes(), &b"\0\x02sh"[..], member].concat();
+            let member_id = of_member.then_some("m");
+            let key = GroupKey::Foreign(ForeignKey { kind, record, group_id: "sh", member_id });
+            if record == 18 {
+                assert_eq!(GroupKey::decode(&bytes), Ok(GroupKey::Other(18)));
+                continue;
+            }
+            assert_eq!(GroupKey::decode(&bytes), Ok(key), "{record}");
+            assert_eq!((key.to_bytes(), key.group()), (bytes.clone(), Some("sh")), "{record}");
+            assert!(GroupKey::decode(&bytes[..bytes.len() - 1]).is_err(), "{record} is cut short");
+        }
     }
 
     /// The bytes are those of Kafka's `ConsumerGroupMemberMetadataValue`.

@@ -10,6 +10,7 @@ mod admin;
 mod classic;
 mod client;
 mod embedded;
+mod foreign;
 mod modern;
 mod offsets;
 mod owners;
@@ -53,6 +54,8 @@ pub struct Plan {
     pub crashes: u64,
     /// Topics come and go.
     pub restless: bool,
+    /// A Kafka has left groups of kinds that are not served.
+    pub foreign: bool,
     /// How long offsets are kept, and how often one looks; milliseconds.
     pub retention: i64,
     pub check_interval: i64,
@@ -68,6 +71,7 @@ enum Event {
     Tick,
     Restart,
     Admin,
+    Intrude,
 }
 
 /// See the module's comment.
@@ -120,6 +124,9 @@ impl Sim {
         let mut coordinator = Coordinator::new(settings(&plan, &mut random), topics);
         (coordinator.failures, coordinator.crashes) = (plan.failures, plan.crashes);
         coordinator.check_each = 1 + (plan.modern + plan.classic) as u64 / 20;
+        if plan.foreign {
+            coordinator.begin_with(foreign::left_by_kafka());
+        }
         let mut clients = Vec::new();
         for at in 0..plan.modern + plan.classic + plan.simple {
             let group = format!("g{}", random.below(plan.groups));
@@ -158,6 +165,9 @@ impl Sim {
             sim.at(when, Event::Restart);
         }
         sim.at(10_000, Event::Admin);
+        if sim.plan.foreign {
+            sim.at(1_000, Event::Intrude);
+        }
         sim
     }
 
@@ -214,6 +224,7 @@ impl Sim {
 
     /// All offsets are looked at where their number has changed, and now and then.
     fn check(&mut self) {
+        self.check_foreign();
         let shard = &self.coordinator.shard;
         if self.model.len() != Some(shard.offsets().len()) || self.steps.is_multiple_of(64) {
             self.model.check(shard, &self.coordinator.replica, wall(self.now));
@@ -244,6 +255,7 @@ impl Sim {
             }
             Event::Found(..) => {}
             Event::Admin => self.administer(),
+            Event::Intrude => self.intrude(),
         }
     }
 

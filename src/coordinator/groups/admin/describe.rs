@@ -42,7 +42,9 @@ impl Shard {
     pub fn describe(&self, id: &str) -> Result<DescribedGroup<'_>, String> {
         let group = match self.groups.get(id) {
             Some(Group::Classic(group)) => group,
-            Some(Group::Consumer(_)) => return Err(format!("Group {id} is not a classic group.")),
+            Some(Group::Consumer(_) | Group::Foreign(_)) => {
+                return Err(format!("Group {id} is not a classic group."));
+            }
             None => return Err(format!("Group {id} not found.")),
         };
         let protocol = match group.state {

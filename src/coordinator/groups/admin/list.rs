@@ -48,7 +48,9 @@ impl ListFilter {
     }
 
     fn takes(&self, group: &Group) -> bool {
-        self.states.as_ref().is_none_or(|states| states.contains(group.state_name()))
+        // What becomes of groups that others serve is not known here, nor is their state.
+        !matches!(group, Group::Foreign(_))
+            && self.states.as_ref().is_none_or(|states| states.contains(group.state_name()))
             && self.kinds.as_ref().is_none_or(|kinds| kinds.contains(&group.kind()))
     }
 }

@@ -60,6 +60,7 @@ impl Group {
         match self {
             Group::Classic(group) => group.generation,
             Group::Consumer(group) => group.epoch,
+            Group::Foreign(_) => -1,
         }
     }
 
@@ -67,6 +68,7 @@ impl Group {
         match self {
             Group::Classic(group) => group.members.len(),
             Group::Consumer(group) => group.members.len(),
+            Group::Foreign(_) => 0,
         }
     }
 }
@@ -74,7 +76,8 @@ impl Group {
 impl Shard {
     /// Calls for each group, in no particular order.
     pub fn each_group(&self, call: &mut dyn FnMut(Counted<'_>)) {
-        for (id, group) in &self.groups {
+        let served = self.groups.iter().filter(|(_, group)| !matches!(group, Group::Foreign(_)));
+        for (id, group) in served {
             let (generation, member_count) = (group.generation(), group.member_count());
             call(Counted { id, state: group.state_name(), generation, member_count });
         }
@@ -100,6 +103,7 @@ impl Shard {
                 let members = group.members.values().map(member).collect();
                 (group.assignor_name(settings), "", members)
             }
+            Group::Foreign(_) => return None,
         };
         Some(Overview {
             id,

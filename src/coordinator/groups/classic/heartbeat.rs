@@ -21,7 +21,7 @@ impl Shard {
             _ if request.group_id.is_empty() => ErrorCode::INVALID_GROUP_ID,
             Some(Group::Classic(group)) => group.heartbeat(request, &mut turn),
             Some(Group::Consumer(_)) => return self.classic_beat(world, request, token, effects),
-            None => ErrorCode::UNKNOWN_MEMBER_ID,
+            Some(Group::Foreign(_)) | None => ErrorCode::UNKNOWN_MEMBER_ID,
         };
         effects.reply(token, Reply::Heartbeat(code));
     }

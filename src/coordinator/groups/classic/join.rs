@@ -122,8 +122,14 @@ impl Shard {
         {
             return self.classic_join(world, request.group_id, &join, effects);
         }
-        // An empty consumer group becomes a classic one: it is written down with the new one.
-        let before = self.take_empty_consumer(request.group_id, &join.member_id);
+        if let Some(Group::Foreign(group)) = self.groups.get(request.group_id)
+            && !group.is_empty()
+        {
+            let refused = join.refused(ErrorCode::INCONSISTENT_GROUP_PROTOCOL, &"".into());
+            return effects.reply(token, Reply::Join(refused));
+        }
+        // An empty group of another kind becomes a classic one: its end is written down with the new one.
+        let before = self.take_empty(request.group_id, &join.member_id);
         let is_new_group = !self.groups.contains_key(request.group_id);
         if is_new_group {
             if !join.member_id.is_empty() {
@@ -141,7 +147,8 @@ impl Shard {
         };
         group.join(&join, &mut turn);
         if is_new_group && turn.effects.records.is_empty() {
-            let mut records = before.as_ref().map(|group| group.tombstones()).unwrap_or_default();
+            let mut records =
+                before.as_ref().map(|before| before.tombstones(&group.id)).unwrap_or_default();
             records.push(group.empty_record());
             let after = AfterAppend::Created(group.id.clone(), before);
             turn.effects.append(records, Then::Classic(after));
@@ -154,7 +161,7 @@ impl Shard {
         let growth = match self.groups.get(id) {
             Some(Group::Consumer(group)) => group.growth_by_join(join),
             Some(Group::Classic(group)) => Classic::growth_by(Some(group), join),
-            None => Classic::growth_by(None, join),
+            Some(Group::Foreign(_)) | None => Classic::growth_by(None, join),
         };
         if growth == 0 { Ok(()) } else { self.has_room(world, id, growth) }
     }

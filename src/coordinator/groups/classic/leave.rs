@@ -35,7 +35,9 @@ impl Shard {
             Some(Group::Consumer(_)) => {
                 return self.classic_leaves(world, request.group_id, &named, token, effects);
             }
-            None => named.iter().map(|one| left(one, ErrorCode::UNKNOWN_MEMBER_ID)).collect(),
+            Some(Group::Foreign(_)) | None => {
+                named.iter().map(|one| left(one, ErrorCode::UNKNOWN_MEMBER_ID)).collect()
+            }
         };
         let reply = Reply::Leave(LeaveReply { code: ErrorCode::NONE, members });
         Classic::answer_behind(effects, token, reply);

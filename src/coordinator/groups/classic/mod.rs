@@ -33,7 +33,7 @@ pub(super) use phase::{appended, converted, loaded};
 pub(super) use record::replay;
 pub use state::State;
 
-use super::consumer::Consumer;
+use super::shard::Group;
 use super::{Effects, JoinReply, Reply, SyncReply, Timer, Timers, Token, World};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -45,8 +45,8 @@ const NEW_MEMBER_TIMEOUT: i32 = 5 * 60 * 1000;
 /// What follows from an append of a group's record.
 #[derive(Debug)]
 pub(super) enum AfterAppend {
-    /// A group that was not there before, or was an empty consumer group.
-    Created(Arc<str>, Option<Box<Consumer>>),
+    /// A group that was not there before, or was an empty one of another kind.
+    Created(Arc<str>, Option<Group>),
     /// A group without members; the answer that waits for it.
     Emptied(Arc<str>, Option<(Token, Reply)>),
     /// What the leader has assigned.

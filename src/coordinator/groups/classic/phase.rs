@@ -295,7 +295,7 @@ pub(in super::super) fn appended(
                 groups.remove(&id);
             }
             if let Some(before) = before {
-                groups.insert(id, Group::Consumer(before));
+                groups.insert(id, before);
             }
         }
         (AfterAppend::Emptied(id, reply), outcome) => {

@@ -16,20 +16,14 @@ use crate::wire::messages::sync_group::SyncGroupRequest;
 use std::sync::Arc;
 
 impl Shard {
-    /// An empty consumer group, out of the shard: a member that joins makes a classic group of it.
-    pub(in super::super) fn take_empty_consumer(
-        &mut self,
-        id: &str,
-        member: &str,
-    ) -> Option<Box<Consumer>> {
-        match self.groups.get(id) {
-            Some(Group::Consumer(group)) if group.is_empty() && member.is_empty() => {}
-            _ => return None,
-        }
-        match self.groups.remove(id) {
-            Some(Group::Consumer(group)) => Some(group),
-            _ => None,
-        }
+    /// An empty group of another kind, out of the shard: a member that joins makes a classic group of it.
+    pub(in super::super) fn take_empty(&mut self, id: &str, member: &str) -> Option<Group> {
+        let gives_way = match self.groups.get(id)? {
+            Group::Consumer(group) => group.is_empty(),
+            Group::Foreign(group) => group.is_empty(),
+            Group::Classic(_) => false,
+        };
+        if gives_way && member.is_empty() { self.groups.remove(id) } else { None }
     }
 
     pub(in super::super) fn classic_beat(

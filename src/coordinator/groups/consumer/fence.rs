@@ -155,7 +155,7 @@ pub(in super::super) fn loaded(shard: &mut Shard, world: &World<'_>) {
         .values()
         .filter_map(|group| match group {
             super::super::shard::Group::Consumer(group) => Some(group.sessions(world.settings)),
-            super::super::shard::Group::Classic(_) => None,
+            super::super::shard::Group::Classic(_) | super::super::shard::Group::Foreign(_) => None,
         })
         .collect();
     for (timer, after) in groups.into_iter().flatten() {

@@ -83,7 +83,11 @@ impl Shard {
             Some(Group::Classic(group)) if create => {
                 Ok(Cow::Owned(convert::upgrade(group, world, plan)?))
             }
-            Some(Group::Classic(_)) => {
+            Some(Group::Foreign(group)) if create && group.is_empty() => {
+                plan.records.extend(group.tombstones(id));
+                Ok(Cow::Owned(Consumer::new(id.into())))
+            }
+            Some(Group::Classic(_) | Group::Foreign(_)) => {
                 let message = format!("Group {id} is not a consumer group.");
                 Err(Refusal::new(ErrorCode::GROUP_ID_NOT_FOUND, message))
             }

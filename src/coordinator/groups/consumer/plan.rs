@@ -83,7 +83,7 @@ impl Shard {
     pub(super) fn consumer(&self, id: &str) -> Option<&Consumer> {
         match self.groups.get(id)? {
             Group::Consumer(group) => Some(group),
-            Group::Classic(_) => None,
+            Group::Classic(_) | Group::Foreign(_) => None,
         }
     }
 }

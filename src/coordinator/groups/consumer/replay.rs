@@ -60,7 +60,10 @@ pub(in super::super) fn replay(
                 group.set_regex(key.regular_expression, value.map(|value| resolved(&value)));
             }
         }
-        GroupKey::OffsetCommit(_) | GroupKey::GroupMetadata(_) | GroupKey::Other(_) => {}
+        GroupKey::OffsetCommit(_)
+        | GroupKey::GroupMetadata(_)
+        | GroupKey::Foreign(_)
+        | GroupKey::Other(_) => {}
     }
     Ok(())
 }
@@ -72,7 +75,7 @@ impl Shard {
             None => true,
             // It is in no record: it was made for committed offsets.
             Some(Group::Classic(group)) => group.is_simple(),
-            Some(Group::Consumer(_)) => false,
+            Some(Group::Consumer(_) | Group::Foreign(_)) => false,
         };
         if is_free && create {
             let id: Arc<str> = id.into();
@@ -80,9 +83,12 @@ impl Shard {
         }
         match self.groups.get_mut(id)? {
             Group::Consumer(group) => Some(group),
-            Group::Classic(_) => {
+            other => {
                 if create {
-                    ::log::warn!("group {id}: a record of a consumer group, but it is classic");
+                    let kind = other.kind_name();
+                    ::log::warn!(
+                        "group {id}: a record of a consumer group, but it is a {kind} group"
+                    );
                 }
                 None
             }

@@ -120,7 +120,7 @@ impl Shard {
         let alone = pending.filter(|(topic, index, _)| !is_there(topic, *index));
         let alone = alone.map(|(topic, index, _)| records::tombstone(group, topic, index));
         let fits = each.chain(alone).all(|gone| batch.add(vec![gone]))
-            && self.groups.get(group).is_none_or(|known| batch.add(known.tombstones()));
+            && self.groups.get(group).is_none_or(|known| batch.add(known.tombstones(group)));
         let then = match fits {
             true => Then::Answer(token, Reply::DeleteGroup(ErrorCode::NONE)),
             false => Then::Offsets(AfterAppend::Deleting { token }),

@@ -2,7 +2,8 @@
 //! offsets is cheap: who asks for a million takes it and lets others come to the shard while it writes.
 
 use super::pending::OfGroup;
-use super::{Committed, ErrorCode, GroupOffsets, Shard, Uuid};
+use super::{Committed, ErrorCode, Group, GroupOffsets, Shard, Uuid};
+use crate::wire::group_records::ForeignKind;
 use std::borrow::Cow;
 
 /// What a group answers a fetch with.
@@ -26,6 +27,8 @@ impl Shard {
     ) -> Result<Fetched<'s>, ErrorCode> {
         let known = self.groups.get(group);
         let of = match known {
+            // It commits nothing, and says of nobody that it is not a member.
+            Some(Group::Foreign(group)) if group.kind() == ForeignKind::Share => None,
             Some(known) => {
                 known.check_fetch(member.0, member.1)?;
                 self.offsets.store.group(group)

@@ -246,6 +246,7 @@ impl Mixed {
                 assert_eq!(group.state(), expected, "{:?}", self.clients);
                 assert!(living.is_empty() || group.classic_members < living.len());
             }
+            Some(Group::Foreign(_)) => panic!("nobody makes such a group"),
         }
         let all: Vec<i32> = living.iter().flat_map(|at| self.clients[*at].owned.clone()).collect();
         let once: BTreeSet<i32> = all.iter().copied().collect();

@@ -3,6 +3,7 @@
 mod commits;
 mod conversions;
 mod epochs;
+mod foreign;
 mod hashes;
 mod mixed;
 mod random;
