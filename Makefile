@@ -14,6 +14,7 @@
 # make sim     the simulation of consumer groups with SIM_SEEDS seeds (2000)
 # make fuzz    every fuzz target for FUZZ_SECONDS, or those in FUZZ
 # make setup   only install what the tests need (make kafka: only Apache Kafka)
+# make check-macos  whether the compiler takes the code for macOS, where nothing has been run (rustup target add aarch64-apple-darwin)
 # make docs    make generated documents again
 # make deny    licences and sources of all dependencies
 # make clean   remove all that can be made again
@@ -44,7 +45,7 @@ DOC := $(DESTDIR)$(PREFIX)/share/doc/barnabas
 # Each step may need what the one before it made.
 .NOTPARALLEL:
 
-.PHONY: run build install uninstall deb image image-test test kafka unit suites clients groups oracle platform rest console lint bench yardstick beside churn sim fuzz setup docs deny clean
+.PHONY: run build install uninstall deb image image-test test kafka unit suites clients groups oracle platform rest console lint bench yardstick beside churn sim fuzz setup check-macos docs deny clean
 
 run: build
 	exec $(TARGET)/release/barnabas $(ARGS)
@@ -160,6 +161,10 @@ fuzz: $(TOOLS)/bin/cargo-fuzz
 		echo "== $$target"; \
 		$(CARGO) fuzz run "$$target" -- -max_total_time=$(FUZZ_SECONDS); \
 	done
+
+# zstd's and others' C code would need a compiler for it.
+check-macos:
+	$(CARGO) check --locked --no-default-features --target aarch64-apple-darwin --lib --bins
 
 docs:
 	UPDATE_DOCS=1 $(CARGO) test --quiet --locked --test config_docs --test readme

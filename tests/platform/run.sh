@@ -47,6 +47,10 @@ systemd-analyze security --offline=true --threshold=20 "$work/barnabas.service" 
 }
 ok "the unit: $(tail -n 1 "$work/rating" | grep -o 'Overall.*[0-9.]\+')"
 
+python3 -c 'import plistlib, sys; plistlib.load(open(sys.argv[1], "rb"))["ProgramArguments"]' platform/launchd/barnabas.plist ||
+    failed "platform/launchd/barnabas.plist is no property list"
+ok "the property list of launchd can be read"
+
 # The settings as they are installed, but for where the data is and which ports are free.
 sed -e "s,^log.dirs=.*,log.dirs=$work/data," -e 's,:9092$,:0,' -e 's,:8080$,:0,' "$settings" >"$work/settings"
 env -i "$work/image/usr/bin/barnabas" --config "$work/settings" >"$work/line" 2>"$work/log" &
@@ -87,10 +91,13 @@ diff - "$work/files" <<'END' || failed "the package has other files"
 ./usr/share/doc/barnabas/docs/PERFORMANCE.md
 ./usr/share/doc/barnabas/docs/TOOLS.md
 ./usr/share/doc/barnabas/docs/console/change-dark.png
+./usr/share/doc/barnabas/docs/console/clients-phone.png
 ./usr/share/doc/barnabas/docs/console/group-light.png
+./usr/share/doc/barnabas/docs/console/live-light.png
 ./usr/share/doc/barnabas/docs/console/messages-dark.png
 ./usr/share/doc/barnabas/docs/console/messages-light.png
 ./usr/share/doc/barnabas/docs/console/messages-phone.png
+./usr/share/doc/barnabas/docs/console/produce-light.png
 ./usr/share/doc/barnabas/docs/console/topics-light.png
 ./usr/share/doc/barnabas/platform/grafana/README.md
 ./usr/share/doc/barnabas/platform/grafana/alerts.yml
