@@ -4,7 +4,10 @@ from classic import coordinator
 from modern import MODERN, Consumer, describe
 from test_configs import APPEND, DELETE, GROUP, SET, _change, _describe, _overrides
 
+import pytest
+
 from harness import scenario
+from kafka import ApacheKafka, Barnabas, BrokerFailed
 
 # All of Kafka's; those of share and streams groups have no effect in Barnabas, but are kept like the others.
 GOOD = {
@@ -179,3 +182,19 @@ def test_tool(b):
     configs(*entity, "--alter", "--add-config", "consumer.session.timeout.ms=5")
     configs(*entity, "--alter", "--delete-config", "share.isolation.level")
     configs(*entity, "--alter", "--delete-config", "nope")
+
+
+@pytest.mark.parametrize("codec", ["-1", "4", "5", "99"])
+def test_codec_of_the_offsets_topic(codec):
+    """A broker starts with a codec that there is; -1 is none."""
+    for kind in (ApacheKafka, Barnabas):
+        broker = kind({"offsets.topic.compression.codec": codec})
+        try:
+            broker.start()
+            said = None
+        except BrokerFailed as why:
+            said, broker.process = str(why), None  # It has ended by itself.
+        finally:
+            broker.close()
+        refusal = f"Unknown compression type id: {codec}"
+        assert said is None if codec == "4" else refusal in said, (kind.name, said)
