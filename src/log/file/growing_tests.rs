@@ -118,6 +118,41 @@ fn what_is_written_back_and_synced_behind_the_tail_is_not_what_it_writes_to() {
     assert_eq!(faulted, 0);
 }
 
+/// Pages of the first `len` bytes that are in the page table of this process.
+#[cfg(target_os = "linux")]
+fn mapped(tail: &Tail, len: u64) -> usize {
+    const PRESENT: u64 = 1 << 63;
+    let pages = (len / PAGE) as usize;
+    let at = tail.shared.map().unwrap().as_ptr() as u64 / PAGE * 8;
+    let mut entries = vec![0; pages * 8];
+    File::open("/proc/self/pagemap").unwrap().read_exact_at(&mut entries, at).unwrap();
+    let entries = entries.as_chunks::<8>().0;
+    entries.iter().filter(|entry| u64::from_ne_bytes(**entry) & PRESENT != 0).count()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_is_written_to_the_disk_is_not_mapped_and_is_still_there() {
+    let mut tail = tail();
+    let len = 3 * FOLIO + 5_000;
+    let append = |tail: &mut Tail, len: u64| {
+        let bytes: Vec<u8> = (tail.len()..tail.len() + len).map(|at| (at % 251) as u8).collect();
+        tail.make_room(len).unwrap();
+        tail.stage(&bytes);
+        tail.publish(len).unwrap();
+    };
+    append(&mut tail, len);
+    assert_eq!(mapped(&tail, 3 * FOLIO), 3 * (FOLIO / PAGE) as usize);
+    tail.shared.write_out(len, |_| {}).unwrap();
+    assert_eq!(mapped(&tail, 3 * FOLIO), 0);
+    assert_ne!(mapped(&tail, 3 * FOLIO + PAGE), 0, "the tail goes on there");
+    append(&mut tail, FOLIO);
+    tail.shared.start_write_back().unwrap();
+    assert_eq!(mapped(&tail, 4 * FOLIO), 0);
+    let all = tail.shared.slice(0, tail.len()).unwrap();
+    assert!(all.iter().enumerate().all(|(at, byte)| *byte == (at % 251) as u8));
+}
+
 #[test]
 fn what_others_write_to_a_settled_file_is_not_made_zero() {
     for _ in 0..50 {

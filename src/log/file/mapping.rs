@@ -72,6 +72,20 @@ impl Mapping {
         Err(io::Error::from_raw_os_error(libc::EINVAL))
     }
 
+    /// Takes pages out of the mapping that are about to be written to the disk. The kernel protects each from further
+    /// stores before that, and lets every processor that runs a thread of ours forget it, one page after the
+    /// other; of what is not mapped it knows that nobody stores to it. What is taken out is taken by thousands at a
+    /// time. Whoever reads there again finds the same bytes and maps them anew.
+    pub(super) fn let_go(&self, from: u64, to: u64) {
+        debug_assert!(from.is_multiple_of(PAGE) && from <= to, "pages of {from} to {to}");
+        let (from, len) = (from as usize, (to - from) as usize);
+        // SAFETY: the mapping is shared and of a file: only entries of the page table go, no byte. The range lies in
+        // it. What cannot be taken out stays, and costs more.
+        let _ = unsafe {
+            self.raw.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, from, len)
+        };
+    }
+
     /// Whether [`Mapping::sync`] does anything: for the mapping of a file that was opened for reading
     /// the kernel does nothing and reports success.
     pub(super) fn can_sync(&self) -> bool {

@@ -66,7 +66,21 @@ impl GrowingFile {
     pub(crate) fn start_write_back(&self) -> io::Result<()> {
         let to = self.len() / FOLIO * FOLIO;
         let from = self.written_back.fetch_max(to, Ordering::Relaxed);
-        if to > from { sys::start_write_back(&self.file, from, to) } else { Ok(()) }
+        if to <= from {
+            return Ok(());
+        }
+        self.let_go(from, to);
+        sys::start_write_back(&self.file, from, to)
+    }
+
+    /// Takes the whole folios of a range out of the mapping that the tail does not write to any more: what is left to
+    /// be done for each page when it is written would cost a fifth of an append, see docs/PERFORMANCE.md.
+    fn let_go(&self, from: u64, to: u64) {
+        let from = from / FOLIO * FOLIO;
+        let to = to.min(self.len()) / FOLIO * FOLIO;
+        if let Some(map) = self.map.get().filter(|_| from < to) {
+            map.let_go(from, to);
+        }
     }
 
     /// Writes what the last flush has left, up to `to`, in pieces, and tells of each: so it is seen how a long
@@ -77,6 +91,7 @@ impl GrowingFile {
     pub(crate) fn write_out(&self, to: u64, mut tell: impl FnMut(u64)) -> io::Result<()> {
         let mut from = self.flushed_len.load(Ordering::Relaxed);
         let to = to.min(self.len());
+        self.let_go(from, to);
         while to.saturating_sub(from) > PIECE {
             sys::write_out(&self.file, from, from + PIECE)?;
             from += PIECE;
