@@ -62,6 +62,7 @@ install:
 	install -D -m 644 -t $(DOC) README.md CHANGELOG.md LICENSE
 	install -D -m 644 -t $(DOC)/docs docs/*.md
 	install -D -m 644 -t $(DOC)/docs/console docs/console/*.png
+	install -D -m 644 -t $(DOC)/docs/flame docs/flame/*.png
 	install -D -m 644 -t $(DOC)/platform/grafana platform/grafana/*
 	test -e $(DESTDIR)/etc/barnabas/server.properties || \
 		install -D -m 644 platform/server.properties $(DESTDIR)/etc/barnabas/server.properties

@@ -99,6 +99,8 @@ diff - "$work/files" <<'END' || failed "the package has other files"
 ./usr/share/doc/barnabas/docs/console/messages-phone.png
 ./usr/share/doc/barnabas/docs/console/produce-light.png
 ./usr/share/doc/barnabas/docs/console/topics-light.png
+./usr/share/doc/barnabas/docs/flame/fetch.png
+./usr/share/doc/barnabas/docs/flame/produce.png
 ./usr/share/doc/barnabas/platform/grafana/README.md
 ./usr/share/doc/barnabas/platform/grafana/alerts.yml
 ./usr/share/doc/barnabas/platform/grafana/barnabas.json
