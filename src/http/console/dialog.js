@@ -32,7 +32,7 @@ export function complain(place, why) {
 export function open(title, ...parts) {
   const name = id();
   const close = h("button.quiet", { "aria-label": "Close", click: () => box.close() }, "✕");
-  const box = h("dialog", { "aria-labelledby": name }, h("header", h("h2", { id: name }, title), close), parts);
+  const box = h("dialog", { "aria-labelledby": name }, h("header.title", h("h2", { id: name }, title), close), parts);
   box.addEventListener("close", () => {
     document.body.append(document.getElementById("toasts"));
     box.remove();
@@ -50,12 +50,8 @@ export function ask({ title, body, action, danger = false, confirm, run, more })
   const wrong = h("div");
   const submit = h(danger ? "button.danger" : "button.primary", { type: "submit" }, action);
   const cancel = h("button", { click: () => box.close() }, "Cancel");
-  let typed = null;
-  if (confirm !== undefined) {
-    typed = h("input", { autocomplete: "off", autofocus: true });
-    typed.addEventListener("input", () => (submit.disabled = typed.value !== confirm));
-    submit.disabled = true;
-  }
+  const typed = confirm !== undefined && h("input", { autocomplete: "off", autofocus: true, input: () => (submit.disabled = typed.value !== confirm) });
+  submit.disabled = Boolean(typed);
   const question = typed && field(["Type ", h("code.data", confirm), " to confirm"], typed);
   const doing = (work) => async () => {
     submit.disabled = true;

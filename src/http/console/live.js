@@ -17,12 +17,12 @@ export function live(context) {
   const state = { held: false, waiting: [], dropped: 0, seen: 0, drawn: 0, words: "Connecting…", isLost: false };
   const [status, counts, wrong, body] = [h("span", { role: "status" }), h("span"), h("div"), h("tbody")];
   const empty = h("p.empty", "Nothing yet. What is produced from now on comes here.");
-  const hold = h("button.primary", { "aria-pressed": "false", click: () => toggle() }, "Pause");
+  const hold = h("button.primary", { click: () => toggle() }, "Pause");
   const clear = h("button", { click: () => empties() }, "Clear");
   const list = h("table.messages", { hidden: true }, h("caption.unseen", "Messages as they come, the newest first"), h("thead", h("tr", heads(true))), body);
 
   function tell() {
-    const waits = state.held && state.waiting.length > 0 ? ` ${count(state.waiting.length, "message")} wait${state.waiting.length === 1 ? "s" : ""}.` : "";
+    const waits = state.held && state.waiting.length > 0 ? ` ${count(state.waiting.length, "message waits", "messages wait")}.` : "";
     const lost = state.dropped > 0 ? ` ${count(state.dropped, "message")} came too fast to be shown.` : "";
     say(status, state.held ? "Paused." : state.words);
     say(counts, ` ${count(state.seen, "message")} came.${waits}${lost}`);
@@ -54,7 +54,6 @@ export function live(context) {
 
   function toggle() {
     state.held = !state.held;
-    hold.setAttribute("aria-pressed", String(state.held));
     hold.textContent = state.held ? "Resume" : "Pause";
     soon();
   }
