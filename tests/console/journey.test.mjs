@@ -401,7 +401,13 @@ test("a group shows who is in it and how far it is behind, and gets other offset
   await dialog().getByRole("button", { name: "Set offsets" }).click();
   await text("1 offset set.").waitFor();
   assert.deepEqual(await cells(), ["read-me", "0", "0", "5", "5"]);
+  // What cannot be read now is not a topic that is gone.
+  await page.route("**/v1/topics/read-me", (route) => route.fulfill({ status: 503, json: { error: "Too many requests wait", code: "UNAVAILABLE" } }), { times: 1 });
+  tab.expect(/503 .*\/v1\/topics\/read-me$/);
   await button("Set offsets").click();
+  await dialog().getByRole("alert").getByText("Too many requests wait").waitFor();
+  await dialog().getByRole("button", { name: "Try again" }).click();
+  await dialog().getByLabel("read-me, partition 0").waitFor();
   await dialog().getByLabel("To").selectOption("time");
   await dialog().getByLabel("Time", { exact: true }).fill("2061-01-01T00:00:00.000");
   await dialog().getByRole("button", { name: "Set offsets" }).click();

@@ -46,7 +46,7 @@ export function open(title, ...parts) {
  * Asks for something and has it done. `run` does it; what it throws is shown, and the dialog stays.
  * `confirm` is a text that must be typed first.
  */
-export function ask({ title, body, action, danger = false, confirm, run, more }) {
+export function ask({ title, body, action, danger, confirm, run, more = [] }) {
   const wrong = h("div");
   const submit = h(danger ? "button.danger" : "button.primary", { type: "submit" }, action);
   const cancel = h("button", { click: () => box.close() }, "Cancel");
@@ -64,10 +64,9 @@ export function ask({ title, body, action, danger = false, confirm, run, more })
       submit.disabled = false;
     }
   };
-  const others = (more ?? []).map((one) => h("button", { click: doing(one.run) }, one.action));
+  const others = more.map((one) => h("button", { click: doing(one.run) }, one.action));
   const form = h("form", { submit: () => doing(run)() }, body, question, wrong, h("div.actions", others, cancel, submit));
   const box = open(title, form);
-  return box;
 }
 
 /** Copies a text; where the browser does not let a page do that, it is there to be taken. */

@@ -120,7 +120,6 @@ const KEYS = [
 ];
 
 function help() {
-  if (document.querySelector("dialog[open]")) return;
   const change = ({ target }) => kept("keys", target.checked ? "on" : "off");
   const single = tick("Keys without Ctrl or Alt do something", { checked: kept("keys") !== "off", change });
   const row = ([key, what]) => h("div", h("dt", key.split(" ").map((one) => h("kbd", one))), h("dd", what));

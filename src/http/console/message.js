@@ -51,9 +51,11 @@ export function rows(topic, message, withPartition, turned) {
   return { parts: [row, whole], turn };
 }
 
-/** The heads of such a table. */
-export const heads = (withPartition) =>
-  [h("th", "Offset"), withPartition && h("th", "Partition"), h("th.when", "Time"), h("th.key", "Key"), h("th", "Value")];
+/** A table of such rows. */
+export function sheetOf(caption, withPartition, body) {
+  const heads = [h("th", "Offset"), withPartition && h("th", "Partition"), h("th.when", "Time"), h("th.key", "Key"), h("th", "Value")];
+  return h("table.messages", h("caption.unseen", caption), h("thead", h("tr", heads)), body);
+}
 
 function detail(topic, message) {
   const { partition, offset, timestamp, key, value, headers = [] } = message;

@@ -5,7 +5,7 @@ import { ask, path, query as search } from "./api.js";
 import { failure } from "./dialog.js";
 import { choices, field, fill, h, to } from "./dom.js";
 import { count, number, timeField } from "./format.js";
-import { heads, rows } from "./message.js";
+import { rows, sheetOf } from "./message.js";
 import { MOST_PARTITIONS, together } from "./reader.js";
 
 const SIZES = ["10", "25", "50", "100", "500"];
@@ -152,5 +152,5 @@ function list(name, found, isAll, isDown, query) {
     if (found.length === 1 || open === at) row.turn(true);
     return row.parts;
   });
-  return h("table.messages", h("caption.unseen", `Messages, the ${isDown ? "newest" : "oldest"} first`), h("thead", h("tr", heads(isAll))), h("tbody", all));
+  return sheetOf(`Messages, the ${isDown ? "newest" : "oldest"} first`, isAll, h("tbody", all));
 }
