@@ -80,7 +80,7 @@ export function list({ query, signal }, what) {
     shown.hidden = rows.length === 0;
   }
 
-  // Browsers let a page do that only so often, and not at each key.
+  // Browsers let an address be written only so often: not at each key.
   function remember() {
     const kept = { filter: filter.value, sort: sort === what.sort ? "" : sort, [box?.name]: choice?.box.checked ? "1" : "" };
     draw();
