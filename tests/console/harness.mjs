@@ -87,7 +87,7 @@ export async function openPage(browser, broker, options = {}) {
 /** Has a page believe that its broker tells of these clients. */
 export async function tellClients(page, clients) {
   await page.route("**/v1/openapi.json", (route) => route.fulfill({ json: { paths: { "/v1/clients": {} } } }));
-  await page.route("**/v1/clients", (route) => route.fulfill({ json: clients }));
+  await page.route("**/v1/clients*", (route) => route.fulfill({ json: clients }));
 }
 
 /** One of them. */

@@ -224,6 +224,112 @@ test("all partitions are paged together, and none that is not there is shown", a
   tab.calm();
 });
 
+/** Until a page of messages is there, its first one other than this. */
+const turned = (first) => until(page, (old) => {
+  const value = document.querySelector(".page[aria-busy=false] .message .value")?.textContent;
+  return value && value !== old;
+}, first);
+
+test("all partitions together are in the order of time, whatever time one has", async () => {
+  const configs = { "message.timestamp.after.max.ms": "9223372036854775807" };
+  await broker.send("/v1/topics", { name: "timed", partitions: 2, configs });
+  const start = Date.now() - 1_000_000;
+  // One comes from the future, and one has no time: their neighbours stay where they are.
+  const time = (at) => (at === 25 ? Date.UTC(2061, 0) : start + at * 1000);
+  await broker.send("/v1/topics/timed/messages", { messages: Array.from({ length: 60 }, (_, at) => ({ value: `m${at}`, partition: at % 2, timestamp: time(at) })) });
+  await page.route("**/timed/messages*", async (route) => {
+    const response = await route.fetch();
+    const json = (await response.json()).map((one) => (one.value === "m34" ? { ...one, timestamp: -1 } : one));
+    await route.fulfill({ response, json });
+  });
+  const by = (way) => (one, other) => way * (Number(one.slice(1)) - Number(other.slice(1)));
+  const all = Array.from({ length: 60 }, (_, at) => `m${at}`);
+  for (const [way, button, from] of [[-1, "Older", "newest"], [1, "Newer", "oldest"]]) {
+    const wanted = all.toSorted(by(way));
+    await tab.go(`#/topics/timed/messages?at=${from}&limit=10`);
+    let first = "";
+    for (let at = 0; at < 60; at += 10) {
+      await turned(first);
+      const found = await page.locator(".message .value").allTextContents();
+      const isWrong = found.some((one) => ["m25", "m34"].includes(one));
+      assert.deepEqual(isWrong ? found.toSorted(by(way)) : found, wanted.slice(at, at + 10), button);
+      first = found[0];
+      if (at < 50) await page.getByRole("button", { name: button }).first().click();
+    }
+  }
+  await page.unroute("**/timed/messages*");
+  tab.calm();
+});
+
+test("an offset of all partitions is one of each, as far as it has one", async () => {
+  await broker.send("/v1/topics", { name: "uneven", partitions: 3 });
+  const lengths = [20, 3, 0];
+  const messages = lengths.flatMap((length, partition) => Array.from({ length }, (_, at) => ({ value: `${partition}:${at}`, partition })));
+  await broker.send("/v1/topics/uneven/messages", { messages });
+  const values = async () => (await page.locator(".message .value").allTextContents()).toSorted();
+  const wanted = (...ranges) => ranges.flatMap(([partition, from, to]) => Array.from({ length: to - from }, (_, at) => `${partition}:${from + at}`)).toSorted();
+  for (const [at, ranges] of [["offset:5", [[0, 5, 20]]], ["offset:18", [[0, 18, 20]]], ["offset:18,1,7", [[0, 18, 20], [1, 1, 3]]], ["offset:19", [[0, 19, 20]]], ["offset:19,3", [[0, 19, 20]]], ["before:2,99,99", [[0, 0, 2], [1, 0, 3]]], ["before:1,1", [[0, 0, 1], [1, 0, 1]]]]) {
+    await page.goto("about:blank");
+    await tab.go(`#/topics/uneven/messages?at=${at}`);
+    await turned("");
+    assert.deepEqual(await values(), wanted(...ranges), at);
+  }
+  tab.calm();
+});
+
+test("pages go on as the address has it, not as the form has it meanwhile", async () => {
+  await tab.go("#/topics/both/messages?partition=all&limit=10");
+  await turned("");
+  const first = await page.locator(".message .value").first().textContent();
+  await page.getByLabel("Partition").selectOption("2");
+  await page.getByLabel("Messages", { exact: true }).selectOption("50");
+  await button("Older").first().click();
+  await turned(first);
+  assert.match(page.url(), /partition=all&limit=10&at=before%3A\d+%2C\d+%2C0&order=down$/);
+  assert.equal(await page.locator(".message").count(), 10);
+  assert.equal(await page.getByLabel("Partition").inputValue(), "all");
+  await page.getByLabel("Partition").selectOption("1");
+  await button("Refresh").first().press("Enter");
+  await until(page, () => document.querySelector(".page[aria-busy=false]") && document.activeElement.textContent === "Refresh");
+  await text("10 messages of all partitions").waitFor();
+  // The address has the row that was opened last, until that one is closed.
+  const row = (nth) => page.locator(".toggle").nth(nth);
+  await row(0).click();
+  assert.match(page.url(), /&open=/);
+  await row(1).click();
+  const url = page.url();
+  await row(0).click();
+  assert.equal(page.url(), url);
+  await row(1).click();
+  assert.ok(!page.url().includes("open="));
+  // Who goes to the last page by keys is not lost.
+  await tab.go("#/topics/both/messages?partition=0&at=before:12&limit=10");
+  await turned("");
+  await button("Older").first().press("Enter");
+  await until(page, () => document.activeElement.matches(".page[aria-busy=false] .note"));
+  await page.goto("about:blank");
+  await tab.go("#/topics/both/messages?partition=0&at=before:1&limit=10");
+  await page.getByRole("group", { name: "Value" }).waitFor();
+  assert.ok(!page.url().includes("open="), "one alone is open by itself");
+  tab.calm();
+});
+
+test("messages that are too large for one page together are not all read", async () => {
+  await broker.send("/v1/topics", { name: "large", partitions: 8 });
+  await broker.send("/v1/topics/large/messages", { messages: Array.from({ length: 8 }, (_, partition) => ({ value: "v", partition })) });
+  let asked = 0;
+  await page.route("**/large/messages*", async (route) => {
+    asked += 1;
+    const response = await route.fetch();
+    await route.fulfill({ response, json: [{ offset: 0, timestamp: asked, key: null, value: "v".repeat(17 << 20) }] });
+  });
+  await tab.go("#/topics/large/messages");
+  await text("not all partitions were looked at").waitFor();
+  assert.ok(asked < 8, `${asked} were asked for`);
+  await page.unroute("**/large/messages*");
+  tab.calm();
+});
+
 test("messages come as they are produced, and wait while it is paused", async () => {
   await tab.go("#/topics/orders/live");
   await text("Listening.").waitFor();
@@ -295,7 +401,13 @@ test("a group shows who is in it and how far it is behind, and gets other offset
   await dialog().getByRole("button", { name: "Set offsets" }).click();
   await text("1 offset set.").waitFor();
   assert.deepEqual(await cells(), ["read-me", "0", "0", "5", "5"]);
+  // What cannot be read now is not a topic that is gone.
+  await page.route("**/v1/topics/read-me", (route) => route.fulfill({ status: 503, json: { error: "Too many requests wait", code: "UNAVAILABLE" } }), { times: 1 });
+  tab.expect(/503 .*\/v1\/topics\/read-me$/);
   await button("Set offsets").click();
+  await dialog().getByRole("alert").getByText("Too many requests wait").waitFor();
+  await dialog().getByRole("button", { name: "Try again" }).click();
+  await dialog().getByLabel("read-me, partition 0").waitFor();
   await dialog().getByLabel("To").selectOption("time");
   await dialog().getByLabel("Time", { exact: true }).fill("2061-01-01T00:00:00.000");
   await dialog().getByRole("button", { name: "Set offsets" }).click();
@@ -370,6 +482,12 @@ test("settings are changed, and what the broker says against it is shown", async
 });
 
 test("who would delete the groups' offsets is told so", async () => {
+  await broker.send("/v1/topics", { name: "constructor", partitions: 1 });
+  await tab.go("#/topics/constructor");
+  await button("Delete").click();
+  await dialog().getByText("Its messages are gone then").waitFor();
+  assert.equal(await dialog().locator(".problem").count(), 0);
+  await page.keyboard.press("Escape");
   await tab.go("#/topics/__consumer_offsets");
   await button("Delete").click();
   await dialog().getByText("All consumer groups lose their offsets").waitFor();

@@ -64,10 +64,13 @@ export async function health(signal) {
 export async function messages(topic, values, signal) {
   const answer = await send(path("topics", topic, "messages") + query(values), { signal });
   const [next, end] = ["X-Next-Offset", "X-End-Offset"].map((name) => (answer.headers.has(name) ? Number(answer.headers.get(name)) : null));
-  if (answer.ok) return { messages: await answer.json(), next, end };
+  if (answer.ok) {
+    const text = await answer.text();
+    return { messages: JSON.parse(text), next, end, size: text.length };
+  }
   const why = await problem(answer);
   if (why.code !== "TOO_LARGE_TO_SHOW" || next === null) throw why;
-  return { messages: [{ offset: next - 1, timestamp: -1, key: null, value: null, unshown: why.message }], next, end };
+  return { messages: [{ offset: next - 1, timestamp: -1, key: null, value: null, unshown: why.message }], next, end, size: 0 };
 }
 
 /** How often it is looked at what may change. */

@@ -1,6 +1,6 @@
 // One connection: what it asked for, what went wrong, and the groups that it is in.
 
-import { ask, path, watch } from "./api.js";
+import { ask, path, query, watch } from "./api.js";
 import { software } from "./clients.js";
 import { crumbs, facts, fill, h, to } from "./dom.js";
 import { ago, number, time } from "./format.js";
@@ -29,9 +29,8 @@ export function client({ name, signal, title }) {
   ]);
   const body = h("div", { hidden: true }, about, h("h2", "Requests"), apis.parts, h("h2", "Last errors"), errors.parts, h("h2", "Groups"), groups.parts);
   const look = async () => {
-    const all = await ask(path("clients"), { signal });
-    const one = all.find((each) => String(each.connection) === name);
-    if (!one) throw new Error("This connection is closed.");
+    const [one] = await ask(path("clients") + query({ after: name > 0 ? name - 1 : "", limit: 1 }), { signal });
+    if (String(one?.connection) !== name) throw new Error("This connection is closed.");
     if (one.client_id) heading.textContent = one.client_id;
     fill(about, facts({
       Connection: one.connection,

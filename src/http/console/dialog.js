@@ -32,7 +32,7 @@ export function complain(place, why) {
 export function open(title, ...parts) {
   const name = id();
   const close = h("button.quiet", { "aria-label": "Close", click: () => box.close() }, "✕");
-  const box = h("dialog", { "aria-labelledby": name }, h("header", h("h2", { id: name }, title), close), parts);
+  const box = h("dialog", { "aria-labelledby": name }, h("header.title", h("h2", { id: name }, title), close), parts);
   box.addEventListener("close", () => {
     document.body.append(document.getElementById("toasts"));
     box.remove();
@@ -46,16 +46,12 @@ export function open(title, ...parts) {
  * Asks for something and has it done. `run` does it; what it throws is shown, and the dialog stays.
  * `confirm` is a text that must be typed first.
  */
-export function ask({ title, body, action, danger = false, confirm, run, more }) {
+export function ask({ title, body, action, danger, confirm, run, more = [] }) {
   const wrong = h("div");
   const submit = h(danger ? "button.danger" : "button.primary", { type: "submit" }, action);
   const cancel = h("button", { click: () => box.close() }, "Cancel");
-  let typed = null;
-  if (confirm !== undefined) {
-    typed = h("input", { autocomplete: "off", autofocus: true });
-    typed.addEventListener("input", () => (submit.disabled = typed.value !== confirm));
-    submit.disabled = true;
-  }
+  const typed = confirm !== undefined && h("input", { autocomplete: "off", autofocus: true, input: () => (submit.disabled = typed.value !== confirm) });
+  submit.disabled = Boolean(typed);
   const question = typed && field(["Type ", h("code.data", confirm), " to confirm"], typed);
   const doing = (work) => async () => {
     submit.disabled = true;
@@ -68,10 +64,9 @@ export function ask({ title, body, action, danger = false, confirm, run, more })
       submit.disabled = false;
     }
   };
-  const others = (more ?? []).map((one) => h("button", { click: doing(one.run) }, one.action));
+  const others = more.map((one) => h("button", { click: doing(one.run) }, one.action));
   const form = h("form", { submit: () => doing(run)() }, body, question, wrong, h("div.actions", others, cancel, submit));
   const box = open(title, form);
-  return box;
 }
 
 /** Copies a text; where the browser does not let a page do that, it is there to be taken. */

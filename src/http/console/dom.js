@@ -31,7 +31,7 @@ function add(element, part) {
 const PROPERTIES = new Set(["value", "checked", "disabled", "hidden", "open"]);
 
 /** Sets attributes, properties and listeners. */
-function set(element, attributes) {
+export function set(element, attributes) {
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === "function") element.addEventListener(name, value);
     else if (PROPERTIES.has(name)) element[name] = value;
@@ -69,20 +69,20 @@ export function keyed(parent, items, keyOf, make) {
   }
   for (const [key, entry] of before) if (!now.has(key)) entry.element.remove();
   let place = parent.firstElementChild;
+  const focused = parent.contains(document.activeElement) && document.activeElement;
   for (const { element } of now.values()) {
     if (element === place) place = place.nextElementSibling;
     else parent.insertBefore(element, place);
   }
+  // Whoever is moved loses it.
+  if (focused && parent.contains(focused)) focused.focus({ preventScroll: true });
   KEPT.set(parent, now);
 }
 
 let ids = 0;
 
 /** A name that no other element has. */
-export function id() {
-  ids += 1;
-  return `e${ids}`;
-}
+export const id = () => `e${(ids += 1)}`;
 
 /** A control with its label, and a hint below it. */
 export function field(label, control, hint) {
@@ -115,6 +115,9 @@ export const table = (caption, heads, body) =>
 
 /** An address of this page, of these parts. */
 export const to = (...parts) => `#/${parts.map(encodeURIComponent).join("/")}`;
+
+/** The address of one message. */
+export const toMessage = (topic, partition, offset) => `${to("topics", topic, "messages")}?partition=${partition}&at=offset:${offset}&open=${partition}:${offset}`;
 
 /** A list of facts by their names. */
 export const facts = (all) => h("dl.facts", Object.entries(all).map(([name, part]) => h("div", h("dt", name), h("dd.data", part))));

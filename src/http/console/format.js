@@ -18,16 +18,11 @@ export function bytes(value) {
 /** So many in a second. */
 export const rate = (value) => `${value >= 100 ? number(Math.round(value)) : SHORT.format(value)}/s`;
 
-const two = (value) => String(value).padStart(2, "0");
-
 /** A time on this machine's clock; none is told where a message has none. */
 export function time(ms) {
   if (!(ms >= 0)) return "no time";
-  const at = new Date(ms);
-  if (Number.isNaN(at.getTime())) return `${ms} ms`;
-  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
-  const clock = [at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(":");
-  return `${day} ${clock}.${String(at.getMilliseconds()).padStart(3, "0")}`;
+  const local = new Date(ms - new Date(ms).getTimezoneOffset() * 60_000);
+  return Number.isNaN(local.getTime()) ? `${ms} ms` : local.toISOString().replace("T", " ").replace("Z", "");
 }
 
 /** The same as a field for a time wants it. */
@@ -58,11 +53,11 @@ export function pretty(text) {
   const line = () => `\n${"  ".repeat(depth)}`;
   const set = (token) => {
     if (/^[{[]\s*[}\]]$/.test(token)) return token[0] + token.at(-1);
-    if (token === "{" || token === "[") {
+    if ("{[".includes(token)) {
       depth += 1;
       return token + line();
     }
-    if (token === "}" || token === "]") {
+    if ("}]".includes(token)) {
       depth -= 1;
       return line() + token;
     }
@@ -76,7 +71,6 @@ export function pretty(text) {
 /** The beginning of a text on one line, with signs for what would not be seen. */
 export function glimpse(text, most = 300) {
   const begin = text.length > most ? `${text.slice(0, most)}…` : text;
-  // eslint-disable-next-line no-control-regex
   return begin.replace(/\s+/g, " ").replace(/[\u0000-\u001f]/g, (char) => String.fromCharCode(0x2400 + char.charCodeAt(0)));
 }
 

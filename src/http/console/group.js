@@ -1,8 +1,9 @@
 // One consumer group: its members, how far behind it is, and new offsets for it.
 
 import { ask, path, watch } from "./api.js";
-import { ask as question, toast } from "./dialog.js";
-import { crumbs, fill, h, say, tick, to } from "./dom.js";
+import { connections } from "./clients.js";
+import { ask as question, failure, toast } from "./dialog.js";
+import { crumbs, fill, h, say, tick, to, toMessage } from "./dom.js";
 import { count, duration, number } from "./format.js";
 import { badge, behind } from "./groups.js";
 import { sheet } from "./list.js";
@@ -25,7 +26,7 @@ export function ranges(numbers) {
 }
 
 const OFFSETS = [
-  ["Topic", "", (one) => h("a.data", { href: `${to("topics", one.topic, "messages")}?partition=${one.partition}&at=offset:${one.committed}` }, one.topic)],
+  ["Topic", "", (one) => h("a.data", { href: toMessage(one.topic, one.partition, one.committed) }, one.topic)],
   ["Partition", ".number", (one) => one.partition],
   ["Committed", ".number", (one) => number(one.committed)],
   ["End", ".number", (one) => (one.lag === undefined ? "–" : number(one.committed + one.lag))],
@@ -47,21 +48,23 @@ export function group({ name, signal, title }) {
   const offsets = sheet("Offsets", "No offset was committed.", (one) => one.name, OFFSETS);
   const members = sheet("Members", "Nobody is a member now.", (one) => one.member_id, MEMBERS);
   let all = [];
-  const button = h("button", { disabled: true, click: () => reset(name, all, look) }, "Set offsets");
+  const button = h("button", { disabled: true, click: () => reset(name, all, look, signal) }, "Set offsets");
 
   async function look() {
+    const now = await ask(path("groups", name), { signal });
     // A broker that does not tell of its clients has groups all the same.
-    const [now, clients] = await Promise.all([ask(path("groups", name), { signal }), ask(path("clients"), { signal }).catch(() => [])]);
+    const clients = now.members.length > 0 ? await connections({ signal }).catch(() => []) : [];
     all = places(now);
-    const connections = new Map(clients.flatMap((one) => one.groups.map((each) => [each.member, one.connection])));
+    const where = new Map(clients.flatMap((one) => one.groups.map((each) => [each.member, one.connection])));
     if (state.textContent !== now.state) fill(state, badge(now.state));
     const sum = all.reduce((total, one) => total + (one.lag ?? 0), 0);
     const kind = [now.protocol_type, now.protocol_name].filter(Boolean).join(", ");
     say(about, [count(now.members.length, "member"), `lag ${number(sum)}`, `generation ${number(now.generation_id)}`, kind].filter(Boolean).join(" · "));
     offsets.show(all);
-    members.show(now.members.map((one) => ({ ...one, connection: connections.get(one.member_id), isLeader: one.member_id === now.leader_id })));
-    button.disabled = now.members.length > 0 || all.length === 0;
-    say(hint, now.members.length > 0 ? "Offsets can be set when it has no members." : "");
+    members.show(now.members.map((one) => ({ ...one, connection: where.get(one.member_id), isLeader: one.member_id === now.leader_id })));
+    const why = now.members.length > 0 ? "Offsets can be set when it has no members." : all.length > 0 ? "" : "There is no offset to set anew.";
+    say(hint, why);
+    button.disabled = why !== "";
   }
 
   watch(signal, place, look);
@@ -79,25 +82,40 @@ export function group({ name, signal, title }) {
 }
 
 /** All partitions of the topics of which a group has offsets; those of a topic that is gone cannot be chosen. */
-async function choosable(all) {
+async function choosable(all, signal) {
   const names = [...new Set(all.map((one) => one.topic))];
-  const told = await Promise.all(names.map((name) => ask(path("topics", name)).catch(() => null)));
+  const gone = (why) => {
+    if (why.code !== "UNKNOWN_TOPIC_OR_PARTITION") throw why;
+  };
+  const told = await Promise.all(names.map((name) => ask(path("topics", name), { signal }).catch(gone)));
   return told.flatMap((topic) => topic?.partitions.map(({ partition }) => ({ topic: topic.name, partition })) ?? []);
 }
 
-async function reset(group, all, look) {
+function reset(group, all, look, signal) {
   const has = (one) => all.some((other) => other.topic === one.topic && other.partition === one.partition);
   const label = (one) => `${one.topic}, partition ${one.partition}${has(one) ? "" : " (no offset yet)"}`;
-  const boxes = (await choosable(all)).map((one) => ({ ...one, ...tick(label(one), { checked: has(one) }) }));
   const goal = seek("To", [["earliest", "the earliest message"], ["latest", "the end"]], "earliest");
   goal.way.autofocus = true;
+  const place = h("div");
+  const load = async () => {
+    fill(place, h("p.note", { role: "status" }, "Reading…"));
+    try {
+      const boxes = (await choosable(all, signal)).map((one) => ({ ...one, ...tick(label(one), { checked: has(one) }) }));
+      fill(place, h("fieldset.many", h("legend", "Of"), boxes.map((one) => one.element)));
+      return boxes;
+    } catch (why) {
+      fill(place, failure(why, () => (loaded = load())));
+      return [];
+    }
+  };
+  let loaded = load();
   const kinds = { offset: "offset", time: "timestamp" };
   question({
     title: "Set offsets",
-    body: [h("p", "The consumers of this group go on from there."), goal.parts, h("fieldset.many", h("legend", "Of"), boxes.map((one) => one.element))],
+    body: [h("p", "The consumers of this group go on from there."), goal.parts, place],
     action: "Set offsets",
     async run() {
-      const chosen = boxes.filter((one) => one.box.checked);
+      const chosen = (await loaded).filter((one) => one.box.checked);
       if (chosen.length === 0) throw new Error("No partition is chosen.");
       const way = goal.way.value;
       const where = kinds[way] ? { [kinds[way]]: goal.number() } : { to: way };

@@ -5,8 +5,8 @@ import { h, to } from "./dom.js";
 import { number } from "./format.js";
 import { list } from "./list.js";
 
-/** How many messages it is behind. */
-export const behind = (lag) => (lag > 0 ? h("span.behind", number(lag)) : number(lag));
+/** How many messages it is behind; null where that is not known. */
+export const behind = (lag) => (lag === null ? "–" : lag > 0 ? h("span.behind", number(lag)) : number(lag));
 
 /** What a state is, in a word and a colour. */
 export const badge = (state) => h(`span.badge.${/^Stable$/.test(state) ? "good" : /^(Empty|Dead)$/.test(state) ? "idle" : "busy"}`, state);
@@ -22,9 +22,8 @@ const COLUMNS = [
 export function groups(context) {
   context.title("Groups");
   const { parts } = list(context, {
-    address: "#/groups", title: "Groups", one: "group", sort: "group_id", columns: COLUMNS,
+    title: "Groups", one: "group", sort: "group_id", columns: COLUMNS,
     keyOf: (one) => one.group_id,
-    words: (one) => one.group_id,
     ask: () => ask(path("groups"), context),
     none: () => "No consumer groups yet: one is there when its first consumer has asked for it.",
   });

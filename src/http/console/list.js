@@ -2,7 +2,7 @@
 // order stand in the address.
 
 import { query as search, watch } from "./api.js";
-import { fill, h, keyed, say, table, tick } from "./dom.js";
+import { fill, h, keyed, say, table, tick, to } from "./dom.js";
 import { count } from "./format.js";
 
 /** Rows that are shown; a filter finds the others. */
@@ -40,17 +40,17 @@ export function sheet(title, none, keyOf, columns) {
 }
 
 /**
- * `what`: the `address` of the view, the `title` of the table, `one` of it in a word, `columns`, `keyOf` and `words` of one (what
+ * `what`: the `title` of the table, the `address` of the view, `one` of it in a word, `columns`, `keyOf` and `words` of one (what
  * the filter looks at), `ask` for all of them, `sort` that is usual, `none` says that there are none, `box` is a further choice:
  * { name, label, fits(one) }, of what is shown without it, or only with it.
  */
 export function list({ query, signal }, what) {
-  const { address, title, one: word, columns, keyOf, words, ask, none, box, hint = "Filter by name" } = what;
+  const { title, address = to(title.toLowerCase()), one: word, columns, keyOf, words = keyOf, ask, none, box, hint = "Filter by name" } = what;
   const body = h("tbody");
   const [place, found] = [h("div"), h("p.note", { role: "status" })];
-  const filter = h("input", { type: "search", placeholder: hint, "aria-label": hint, "data-filter": "", value: query.get("filter") ?? "" });
-  const choice = box && tick(box.label, { checked: query.get(box.name) === "1" });
-  let [all, sort] = [[], query.get("sort") ?? what.sort];
+  const filter = h("input", { type: "search", placeholder: hint, "aria-label": hint, "data-filter": "", value: query.get("filter") ?? "", input: remember });
+  const choice = box && tick(box.label, { checked: query.get(box.name) === "1", change: remember });
+  let [all, sort, written] = [[], query.get("sort") ?? what.sort];
   const heads = columns.map(([text, classes, , name]) =>
     h(headOf(classes), { "data-name": name }, name ? h("button.sort", { click: () => order(name, classes) }, text) : text));
   const shown = table(title, heads, body);
@@ -72,25 +72,27 @@ export function list({ query, signal }, what) {
     const rows = all
       .filter((one) => words(one).toLowerCase().includes(text) && (!box || box.fits(one, choice.box.checked)))
       .sort((a, b) => (value(a) < value(b) ? -way : value(a) > value(b) ? way : 0));
-    keyed(body, rows.slice(0, MOST), keyOf, row);
-    for (const [at, one] of rows.slice(0, MOST).entries()) body.children[at].className = what.mark?.(one) ?? "";
+    const seen = rows.slice(0, MOST);
+    keyed(body, seen, keyOf, row);
+    for (const [at, one] of seen.entries()) body.children[at].className = what.mark?.(one) ?? "";
     const many = count(rows.length, word);
     say(found, rows.length > MOST ? `The first ${MOST} of ${many}: filter to find others.` : rows.length ? many : text ? `No ${word} fits that filter.` : none(all));
     shown.hidden = rows.length === 0;
   }
 
+  // Browsers let an address be written only so often: not at each key.
   function remember() {
     const kept = { filter: filter.value, sort: sort === what.sort ? "" : sort, [box?.name]: choice?.box.checked ? "1" : "" };
-    history.replaceState(null, "", address + search(kept));
     draw();
+    clearTimeout(written);
+    written = setTimeout(() => history.replaceState(null, "", address + search(kept)), 300);
   }
 
   const look = async () => {
     all = await ask();
     draw();
   };
-  filter.addEventListener("input", remember);
-  choice?.box.addEventListener("change", remember);
+  signal.addEventListener("abort", () => clearTimeout(written));
   watch(signal, place, look, what.every);
   return { look, parts: [h("div.bar", filter, choice?.element), place, found, shown] };
 }

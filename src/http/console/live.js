@@ -4,88 +4,88 @@ import { messages, path, query as search } from "./api.js";
 import { problem } from "./dialog.js";
 import { field, fill, h, say, to } from "./dom.js";
 import { count } from "./format.js";
-import { heads, rows } from "./message.js";
+import { rows, sheetOf } from "./message.js";
 import { filters, partitionChoice } from "./messages.js";
 
 /** Messages in the list, and such as wait. */
 const MOST = 200;
 
-export function live(context) {
-  const { name, topic, query, signal } = context;
-  const partition = partitionChoice(topic, query.get("partition"));
-  const filter = filters(query);
-  const state = { held: false, waiting: [], dropped: 0, seen: 0, drawn: 0, words: "Connecting…", isLost: false };
-  const [status, counts, wrong, body] = [h("span", { role: "status" }), h("span"), h("div"), h("tbody")];
+/** The list of what came, the newest first, and what waits while it is held. */
+function board(name) {
+  let [waiting, isHeld, words, dropped, seen, drawn] = [[], false, "Connecting…", 0, 0, 0];
+  const [status, counts, body] = [h("span", { role: "status" }), h("span"), h("tbody")];
   const empty = h("p.empty", "Nothing yet. What is produced from now on comes here.");
-  const hold = h("button.primary", { "aria-pressed": "false", click: () => toggle() }, "Pause");
-  const clear = h("button", { click: () => empties() }, "Clear");
-  const list = h("table.messages", { hidden: true }, h("caption.unseen", "Messages as they come, the newest first"), h("thead", h("tr", heads(true))), body);
+  const list = sheetOf("Messages as they come, the newest first", true, body);
 
-  function tell() {
-    const waits = state.held && state.waiting.length > 0 ? ` ${count(state.waiting.length, "message")} wait${state.waiting.length === 1 ? "s" : ""}.` : "";
-    const lost = state.dropped > 0 ? ` ${count(state.dropped, "message")} came too fast to be shown.` : "";
-    say(status, state.held ? "Paused." : state.words);
-    say(counts, ` ${count(state.seen, "message")} came.${waits}${lost}`);
+  function tell(text = words) {
+    words = text;
+    const waits = isHeld && waiting.length > 0 ? ` ${count(waiting.length, "message waits", "messages wait")}.` : "";
+    const lost = dropped > 0 ? ` ${count(dropped, "message")} came too fast to be shown.` : "";
+    say(status, isHeld ? "Paused." : words);
+    say(counts, ` ${count(seen, "message")} came.${waits}${lost}`);
   }
 
   function draw() {
-    state.drawn = 0;
-    if (!state.held && state.waiting.length > 0) {
-      const fresh = state.waiting.splice(0).map((one) => rows(name, one, true).parts).reverse();
+    drawn = 0;
+    if (!isHeld && waiting.length > 0) {
+      const fresh = waiting.splice(0).map((one) => rows(name, one, true).parts).reverse();
       body.prepend(...fresh.flat());
       while (body.childElementCount > 2 * MOST) body.lastElementChild.remove();
-      [empty.hidden, list.hidden] = [true, false];
     }
+    empty.hidden = body.hasChildNodes();
+    list.hidden = !empty.hidden;
     tell();
   }
 
   // One drawing for all that came meanwhile; a page that is not seen draws nothing.
-  const soon = () => (state.drawn ||= requestAnimationFrame(draw));
+  const soon = () => (drawn ||= requestAnimationFrame(draw));
 
-  function came(event) {
-    state.seen += 1;
-    state.waiting.push(JSON.parse(event.data));
-    if (state.waiting.length > MOST) {
-      state.waiting.shift();
-      state.dropped += 1;
+  function came(message) {
+    seen += 1;
+    waiting.push(message);
+    if (waiting.length > MOST) {
+      waiting.shift();
+      dropped += 1;
     }
     soon();
   }
 
-  function toggle() {
-    state.held = !state.held;
-    hold.setAttribute("aria-pressed", String(state.held));
-    hold.textContent = state.held ? "Resume" : "Pause";
+  function clear() {
+    fill(body);
+    [waiting, dropped, seen] = [[], 0, 0];
+    draw();
+  }
+
+  function turn() {
+    isHeld = !isHeld;
+    hold.textContent = isHeld ? "Resume" : "Pause";
     soon();
   }
 
-  function empties() {
-    fill(body);
-    Object.assign(state, { waiting: [], dropped: 0, seen: 0 });
-    [empty.hidden, list.hidden] = [false, true];
-    tell();
-  }
+  const hold = h("button.primary", { click: turn }, "Pause");
+  const bar = h("div.pager", h("p.note", status, counts), h("div.actions", h("button", { click: clear }, "Clear"), hold));
+  draw();
+  return { bar, parts: [empty, list], tell, came, end: () => cancelAnimationFrame(drawn) };
+}
 
-  const values = { ...filter.values(), partition: partition.value === "all" ? "" : partition.value };
+/** Listens until the view is left; what is wrong stands in `wrong`. */
+function listen(name, values, signal, { tell, came, end }, wrong) {
   const source = new EventSource(path("topics", name, "tail") + search(values));
-  const words = (text) => {
-    state.words = text;
-    tell();
-  };
-  source.addEventListener("open", () => words(state.isLost ? "Listening again. What came while the connection was lost is missing here." : "Listening."));
-  source.addEventListener("message", came);
+  let isLost = false;
+  source.addEventListener("open", () => tell(isLost ? "Listening again. What came while the connection was lost is missing here." : "Listening."));
+  source.addEventListener("message", (event) => came(JSON.parse(event.data)));
   source.addEventListener("error", async (event) => {
     // The broker's own word for the end of it has data; a connection that is lost has not.
     if (event.data !== undefined) {
       source.close();
-      words("It has ended.");
+      tell("It has ended.");
       const { error, code } = JSON.parse(event.data);
       fill(wrong, problem({ message: error, code }));
     } else if (source.readyState !== EventSource.CLOSED) {
-      state.isLost = true;
-      words("The connection is lost and tried again; what comes meanwhile is missed.");
+      isLost = true;
+      tell("The connection is lost and tried again; what comes meanwhile is missed.");
     } else {
-      words("It was refused.");
+      tell("It was refused.");
       // An event source does not say why; who reads with the same filter is told.
       const why = await messages(name, { ...values, limit: 1 }, signal).then(() => null, (reason) => reason);
       if (why && !signal.aborted) fill(wrong, problem(why));
@@ -93,14 +93,19 @@ export function live(context) {
   });
   signal.addEventListener("abort", () => {
     source.close();
-    cancelAnimationFrame(state.drawn);
+    end();
   });
+}
 
-  const submit = () => (location.hash = to("topics", name, "live") + search({ partition: partition.value, ...filter.values() }));
-  tell();
+export function live({ name, topic, query, signal }) {
+  const partition = partitionChoice(topic, query.get("partition"));
+  const filter = filters(query);
+  const values = () => ({ partition: partition.value, ...filter.values() });
+  const [wrong, shown] = [h("div"), board(name)];
+  listen(name, { ...values(), partition: partition.value === "all" ? "" : partition.value }, signal, shown, wrong);
+  const submit = () => (location.hash = to("topics", name, "live") + search(values()));
   return [
     h("form.seek", { submit, "aria-label": "Which messages" }, h("div.fields", field("Partition", partition), h("button", { type: "submit" }, "Show")), filter.element),
-    h("div.pager", h("p.note", status, counts), h("div.actions", clear, hold)),
-    wrong, empty, list,
+    shown.bar, wrong, shown.parts,
   ];
 }

@@ -5,13 +5,14 @@ import { broker } from "./broker.js";
 import { client } from "./client.js";
 import { clients } from "./clients.js";
 import { failure, open } from "./dialog.js";
-import { fill, h, tick } from "./dom.js";
+import { fill, h, say, set, tick } from "./dom.js";
 import { group } from "./group.js";
 import { groups } from "./groups.js";
 import { topic } from "./topic.js";
 import { topics } from "./topics.js";
 
-const main = document.getElementById("main");
+const byId = (name) => document.getElementById(name);
+const main = byId("main");
 
 /** By the first part of the address: the list, and one of it. */
 const VIEWS = {
@@ -52,9 +53,7 @@ function show() {
   }
   scrollTo(0, 0);
   for (const link of document.querySelectorAll("#nav a")) {
-    const isHere = link.getAttribute("href") === `#/${place}`;
-    if (isHere) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+    set(link, { "aria-current": link.hash === `#/${place}` && "page" });
   }
   // Who reads with the ears is told of the new view by its heading.
   const heading = main.querySelector("h1");
@@ -90,8 +89,8 @@ function kept(name, value) {
 const THEMES = { auto: ["◐", "as the system"], light: ["☀", "light"], dark: ["☾", "dark"] };
 
 function theme() {
-  const button = document.getElementById("theme");
-  const now = () => document.documentElement.dataset.theme ?? "auto";
+  const [button, { dataset }] = [byId("theme"), document.documentElement];
+  const now = () => dataset.theme ?? "auto";
   const tell = () => {
     const [sign, words] = THEMES[now()];
     button.textContent = sign;
@@ -101,8 +100,8 @@ function theme() {
   button.addEventListener("click", () => {
     const names = Object.keys(THEMES);
     const next = names[(names.indexOf(now()) + 1) % names.length];
-    if (next === "auto") delete document.documentElement.dataset.theme;
-    else document.documentElement.dataset.theme = next;
+    if (next === "auto") delete dataset.theme;
+    else dataset.theme = next;
     kept("theme", next);
     tell();
   });
@@ -121,9 +120,8 @@ const KEYS = [
 ];
 
 function help() {
-  if (document.querySelector("dialog[open]")) return;
-  const single = tick("Keys without Ctrl or Alt do something", { checked: kept("keys") !== "off" });
-  single.box.addEventListener("change", () => kept("keys", single.box.checked ? "on" : "off"));
+  const change = ({ target }) => kept("keys", target.checked ? "on" : "off");
+  const single = tick("Keys without Ctrl or Alt do something", { checked: kept("keys") !== "off", change });
   const row = ([key, what]) => h("div", h("dt", key.split(" ").map((one) => h("kbd", one))), h("dd", what));
   const link = (href, text) => h("a", { href, target: "_blank", rel: "noopener" }, text);
   open(
@@ -139,9 +137,9 @@ let begun = "";
 function key(event) {
   const { target } = event;
   const isField = target.matches("input, select, textarea");
-  if (event.key === "Escape" && isField && !target.closest("dialog")) return target.blur();
+  if (event.key === "Escape" && isField && !target.closest("dialog")) target.blur();
   const isOurs = !event.ctrlKey && !event.altKey && !event.metaKey && !isField && kept("keys") !== "off";
-  if (!isOurs || document.querySelector("dialog[open]")) return undefined;
+  if (!isOurs || document.querySelector("dialog[open]")) return;
   const to = begun === "g" && PLACES[event.key];
   begun = event.key === "g" && !to ? "g" : "";
   if (to) location.hash = `#/${to}`;
@@ -152,18 +150,11 @@ function key(event) {
     filter?.focus();
     event.preventDefault();
   }
-  return undefined;
 }
 
 // --- the rest
 
-function reach() {
-  const banner = document.getElementById("banner");
-  onReach((answers) => {
-    const text = answers ? "" : "The broker does not answer. What is shown may be old.";
-    if (banner.textContent !== text) banner.textContent = text;
-  });
-}
+onReach((answers) => say(byId("banner"), answers ? "" : "The broker does not answer. What is shown may be old."));
 
 /** Clients are shown where the broker can tell of them. */
 async function extras() {
@@ -173,14 +164,13 @@ async function extras() {
   document.querySelector('#nav a[href="#/clients"]').parentElement.hidden = false;
 }
 
-document.getElementById("skip").addEventListener("click", (event) => {
+byId("skip").addEventListener("click", (event) => {
   event.preventDefault();
   main.focus();
 });
-document.getElementById("help").addEventListener("click", help);
+byId("help").addEventListener("click", help);
 document.addEventListener("keydown", key);
 window.addEventListener("hashchange", show);
-reach();
 theme();
 show();
 extras().catch(() => {});

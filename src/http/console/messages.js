@@ -5,8 +5,8 @@ import { ask, path, query as search } from "./api.js";
 import { failure } from "./dialog.js";
 import { choices, field, fill, h, to } from "./dom.js";
 import { count, number, timeField } from "./format.js";
-import { heads, rows } from "./message.js";
-import { MOST_PARTITIONS, backward, forward, since, together } from "./reader.js";
+import { rows, sheetOf } from "./message.js";
+import { MOST_PARTITIONS, together } from "./reader.js";
 
 const SIZES = ["10", "25", "50", "100", "500"];
 const FILTERS = [
@@ -16,16 +16,15 @@ const FILTERS = [
   ["json", "JSON path", "$.user.id, or $.user.id=7"],
 ];
 
-/** The fields of a filter, as the broker knows them; `values()` are those that say something. */
+/** The fields of a filter, as the broker knows them, and their `values()`. */
 export function filters(query) {
   const all = FILTERS.map(([name, label, placeholder]) => {
     const input = h("input", { placeholder, autocomplete: "off", value: query.get(name) ?? "" });
     if (name === "value") input.dataset.filter = "";
     return { name, input, element: field(label, input) };
   });
-  const values = () => Object.fromEntries(all.map(({ name, input }) => [name, input.value]).filter(([, text]) => text !== ""));
-  const isUsed = Object.keys(values()).length > 0;
-  return { values, element: h("details.filters", { open: isUsed }, h("summary", "Filter"), h("div.fields", all.map((one) => one.element))) };
+  const values = () => Object.fromEntries(all.map(({ name, input }) => [name, input.value]));
+  return { values, element: h("details.filters", { open: all.some(({ input }) => input.value) }, h("summary", "Filter"), h("div.fields", all.map((one) => one.element))) };
 }
 
 /** The partitions to choose from. */
@@ -38,7 +37,7 @@ export function partitionChoice(topic, chosen) {
 
 /** Where to go: one of the ways, and which offset or time. */
 export function seek(label, ways, chosen, value) {
-  const way = choices({}, [...ways, ["offset", "an offset…"], ["time", "a time…"]], chosen);
+  const way = choices({ change: () => tell() }, [...ways, ["offset", "an offset…"], ["time", "a time…"]], chosen);
   const offset = h("input", { type: "number", min: "0", value: chosen === "offset" ? value : "" });
   const time = h("input", { type: "datetime-local", step: "0.001", value: chosen === "time" ? timeField(Number(value)) : "" });
   const parts = [field(label, way), field("Offset", offset), field("Time", time)];
@@ -46,7 +45,6 @@ export function seek(label, ways, chosen, value) {
     input.required = way.value === ["offset", "time"][at];
     parts[at + 1].hidden = !input.required;
   });
-  way.addEventListener("change", tell);
   tell();
   const number = () => ({ offset: Number(offset.value), time: new Date(time.value).getTime() })[way.value];
   return { parts, way, number };
@@ -64,105 +62,95 @@ export function messages(context) {
   const filter = filters(query);
   const limit = choices({}, SIZES, SIZES.includes(query.get("limit")) ? query.get("limit") : "25");
   const place = h("div.page", { "aria-busy": "true" }, h("p.note", { role: "status" }, "Reading…"));
-  const go = (at, order) => {
-    const there = to("topics", name, "messages") + search({ partition: partition.value, at, order, limit: limit.value, ...filter.values() });
+  const form = () => ({ partition: partition.value, limit: limit.value, ...filter.values() });
+  // Pages go on as the address has it, whatever stands in the form meanwhile.
+  const asked = form();
+  const go = (values, at, order, way) => {
+    const there = to("topics", name, "messages") + search({ ...values, at, order });
     // The same again is asked again.
-    if (location.hash === there) read();
-    else location.hash = there;
+    if (location.hash === there) return read(way);
+    taken = { way, there };
+    location.hash = there;
   };
-  const read = async () => {
+  const read = async (way) => {
     place.setAttribute("aria-busy", "true");
-    const wanted = { topic: name, limit: Number(limit.value), filter: filter.values(), signal };
-    const isAll = partition.value === "all";
+    const { partition: of, limit, ...filter } = asked;
+    const wanted = { topic: name, limit: Number(limit), filter, signal };
+    const isAll = of === "all";
     try {
       // It may have grown since.
       const { partitions } = await ask(path("topics", name), { signal });
-      const ranges = partitions.filter((one) => isAll || String(one.partition) === partition.value);
-      const at = value.split(",").map(Number);
-      const page = await together(wanted, ranges, (range, nth) => look(wanted, range, kind, at[nth] ?? at[0]), isBack);
-      const ways = () => pager(page, isDown ? "down" : "up", go, read);
-      const note = h("p.note", { role: "status" }, told(page, isAll, ranges));
-      fill(place, h("div.pager", note, ways()), list(name, page.messages, isAll, isDown), page.messages.length > 10 && h("div.pager", ways()));
-      if (taken) place.querySelector(`[data-way="${taken}"]`).focus();
-      taken = "";
+      const ranges = partitions.filter((one) => isAll || String(one.partition) === of);
+      const page = await together(wanted, ranges, kind, value.split(",").map(Number), isBack);
+      const ways = () => pager(page, isDown ? "down" : "up", (...where) => go(asked, ...where), read);
+      const note = h("p.note", { role: "status", tabindex: "-1" }, told(page, isAll, ranges));
+      fill(place, h("div.pager", note, ways()), list(name, page.messages, isAll, isDown, query), page.messages.length > 10 && h("div.pager", ways()));
+      // Who comes to an end by keys is told where that is.
+      if (way) (place.querySelector(`[data-way="${way}"]:enabled`) ?? place.querySelector(".note")).focus();
     } catch (why) {
       if (signal.aborted) return;
-      fill(place, failure(why, read));
+      fill(place, failure(why, () => read(way)));
     }
     place.setAttribute("aria-busy", "false");
   };
   const submit = () => {
     const number = from.number();
-    go(number === undefined ? from.way.value : `${from.way.value}:${number}`);
+    go(form(), number === undefined ? from.way.value : `${from.way.value}:${number}`);
   };
-  const form = h(
+  const fields = h(
     "form.seek",
     { submit, "aria-label": "Which messages" },
     h("div.fields", field("Partition", partition), from.parts, field("Messages", limit), h("button.primary", { type: "submit" }, "Show")),
     filter.element,
   );
-  read();
-  return [form, place];
-}
-
-function look(wanted, range, kind, at) {
-  if (kind === "oldest") return forward(wanted, range, range.start_offset);
-  if (kind === "offset") return forward(wanted, range, at);
-  if (kind === "before") return backward(wanted, range, at);
-  if (kind === "time") return since(wanted, range, at);
-  return backward(wanted, range, range.end_offset);
+  read(taken.there === location.hash && taken.way);
+  taken = {};
+  return [fields, place];
 }
 
 /** What is shown of what there is. */
-function told({ messages: found, pages }, isAll, ranges) {
+function told({ messages: found, pages, isCut }, isAll, ranges) {
   if (pages.every((one) => one.start === one.end)) return isAll ? "There are no messages." : "The partition is empty.";
   if (isAll) {
     const many = ranges.length > MOST_PARTITIONS ? ` Of the first ${MOST_PARTITIONS} partitions only.` : "";
-    return `${count(found.length, "message")} of all partitions, by time.${many}`;
+    const large = isCut ? " They are large, and not all partitions were looked at: choose one, or fewer messages." : "";
+    return `${count(found.length, "message")} of all partitions, by time.${many}${large}`;
   }
   const [{ first, next, start, end }] = pages;
   const range = (from, to) => `${number(from)} to ${number(Math.max(from, to - 1))}`;
   return `${count(found.length, "message")} in offsets ${range(first, next)}; the partition has ${range(start, end)}.`;
 }
 
-/** The way that was taken last: whoever goes on by keys finds its button again. */
-let taken = "";
+/** The way that was taken last, and to where: whoever goes on by keys finds its button again. */
+let taken = {};
 
 /** The ways on. */
 function pager({ pages }, order, go, read) {
-  const button = (text, isOn, at, ...same) => {
-    const click = () => {
-      taken = text;
-      go(at, ...same);
-    };
-    return h("button", { disabled: !isOn, "data-way": text, click }, text);
-  };
+  const button = (way, click, isOn = true) => h("button", { disabled: !isOn, "data-way": way, click: () => click(way) }, way);
+  const on = (at, same) => (way) => go(at, same, way);
   return h(
     "div.actions",
-    button("Newest", true, "newest"),
-    button("Newer", pages.some((one) => one.next < one.end), `offset:${pages.map((one) => one.next)}`, order),
-    button("Older", pages.some((one) => one.first > one.start), `before:${pages.map((one) => one.first)}`, order),
-    button("Oldest", true, "oldest"),
-    h("button", { click: read }, "Refresh"),
+    button("Newest", on("newest")),
+    button("Newer", on(`offset:${pages.map((one) => one.next)}`, order), pages.some((one) => one.next < one.end)),
+    button("Older", on(`before:${pages.map((one) => one.first)}`, order), pages.some((one) => one.first > one.start)),
+    button("Oldest", on("oldest")),
+    button("Refresh", read),
   );
 }
 
-/** Those that are open stand in the address: the last that was opened. */
-function turned(is, { partition, offset }) {
-  const [way, query] = location.hash.split("?");
-  const kept = new URLSearchParams(query);
-  if (is) kept.set("open", `${partition}:${offset}`);
-  else kept.delete("open");
-  history.replaceState(null, "", way + search(Object.fromEntries(kept)));
-}
-
-function list(name, found, isAll, isDown) {
+function list(name, found, isAll, isDown, query) {
   if (found.length === 0) return h("p.empty", "No messages here.");
-  const open = new URLSearchParams(location.hash.split("?")[1]).get("open");
+  const open = query.get("open");
   const all = (isDown ? found.toReversed() : found).map((one) => {
-    const row = rows(name, one, isAll, turned);
-    if (found.length === 1 || open === `${one.partition}:${one.offset}`) row.turn(true);
+    const at = `${one.partition}:${one.offset}`;
+    // The last that was opened stands in the address, until it is closed.
+    const row = rows(name, one, isAll, (is) => {
+      if (is) query.set("open", at);
+      else if (query.get("open") === at) query.delete("open");
+      history.replaceState(null, "", to("topics", name, "messages") + search(Object.fromEntries(query)));
+    });
+    if (found.length === 1 || open === at) row.turn(true);
     return row.parts;
   });
-  return h("table.messages", h("caption.unseen", `Messages, the ${isDown ? "newest" : "oldest"} first`), h("thead", h("tr", heads(isAll))), h("tbody", all));
+  return sheetOf(`Messages, the ${isDown ? "newest" : "oldest"} first`, isAll, h("tbody", all));
 }

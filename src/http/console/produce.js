@@ -2,7 +2,7 @@
 
 import { ask, messages, path } from "./api.js";
 import { failure, problem } from "./dialog.js";
-import { choices, field, fill, h, say, tick, to } from "./dom.js";
+import { choices, field, fill, h, id, say, tick, toMessage } from "./dom.js";
 import { base64, number, pretty } from "./format.js";
 
 const ENCODINGS = [["text", "text"], ["base64", "base64"]];
@@ -33,15 +33,16 @@ async function original({ name, signal }, from) {
 /** Fields of a page change ends of lines: a text that they would change is told in bytes. */
 const kept = (text, encoding = "text", changed = /\r/) => (encoding === "text" && changed.test(text ?? "") ? [base64(text), "base64"] : [text, encoding]);
 
+const coded = (choice) => (choice.value === "base64" ? "base64" : undefined);
+
 /** A text that may be null, or bytes in base64. */
 function part(label, nothing, given, givenEncoding, rows) {
   const [text, encoding] = kept(given, givenEncoding);
-  const area = h("textarea", { value: text ?? "", rows });
+  // Whoever writes something means it.
+  const area = h("textarea", { value: text ?? "", rows, input: () => (none.box.checked = false) });
   const none = tick(nothing, { checked: text === null });
   const coding = choices({ "aria-label": `${label} is` }, ENCODINGS, encoding);
-  // Whoever writes something means it.
-  area.addEventListener("input", () => (none.box.checked = false));
-  const read = (name) => (none.box.checked ? { [name]: null } : { [name]: area.value, [`${name}_encoding`]: coding.value === "base64" ? "base64" : undefined });
+  const read = (name) => (none.box.checked ? { [name]: null } : { [name]: area.value, [`${name}_encoding`]: coded(coding) });
   const element = h("div.part", field(label, area), h("div.bar", none.element, coding));
   return { area, read, coding, element };
 }
@@ -52,15 +53,11 @@ function headerRows(given) {
     const [value, encoding] = kept(given, value_encoding, /[\r\n]/);
     const name = h("input", { value: key, "aria-label": "Header's name", placeholder: "name" });
     const text = h("input", { value: value ?? "", "aria-label": "Header's value", placeholder: "value" });
-    const kind = choices({ "aria-label": "Header's value is" }, [...ENCODINGS, ["null", "null"]], value === null ? "null" : encoding);
+    const kind = choices({ "aria-label": "Header's value is", change: () => follow() }, [...ENCODINGS, ["null", "null"]], value === null ? "null" : encoding);
     const follow = () => (text.disabled = kind.value === "null");
-    kind.addEventListener("change", follow);
     follow();
     const row = h("div.header", name, text, kind, h("button.quiet", { "aria-label": "Remove this header", click: () => row.remove() }, "✕"));
-    row.read = () => {
-      const said = { key: name.value, value: kind.value === "null" ? null : text.value };
-      return kind.value === "base64" ? { ...said, value_encoding: "base64" } : said;
-    };
+    row.read = () => ({ key: name.value, value: kind.value === "null" ? null : text.value, value_encoding: coded(kind) });
     place.append(row);
     return name;
   };
@@ -80,8 +77,9 @@ function form(context, message, from) {
   const partition = choices({}, options, message.partition ?? "");
   const when = h("input", { type: "datetime-local", step: "0.001" });
   let isMeant = Boolean(from);
-  const [done, hint] = [h("div", { role: "status" }), h("small.note")];
+  const [done, wrong, hint] = [h("div", { role: "status" }), h("div"), h("small.note", { id: id(), role: "status" })];
   const look = () => say(hint, value.area.value.trim() === "" || value.coding.value !== "text" ? "" : kind(value.area.value));
+  value.area.setAttribute("aria-describedby", hint.id);
   value.area.addEventListener("input", look);
   value.coding.addEventListener("change", look);
   look();
@@ -89,29 +87,27 @@ function form(context, message, from) {
   const submit = async () => {
     if (value.read("value").value === "" && !isMeant) {
       isMeant = true;
-      fill(done, problem(new Error("The value is empty. If that is meant, produce it once more.")));
+      fill(wrong, problem(new Error("The value is empty. If that is meant, produce it once more.")));
       return;
     }
     send.disabled = true;
-    fill(done);
+    [done, wrong].forEach((place) => fill(place));
     try {
       const made = await ask(path("topics", name, "messages"), { method: "POST", body: { messages: [said()] } });
       isMeant = Boolean(from);
-      const at = `${made.partition}:${made.base_offset}`;
-      const href = `${to("topics", name, "messages")}?partition=${made.partition}&at=offset:${made.base_offset}&open=${at}`;
-      const words = `Written to partition ${made.partition} at offset ${number(made.base_offset)}.`;
-      fill(done, h("p.done", words, " ", h("a", { href }, "Show it")));
+      const { partition, base_offset: offset } = made;
+      const link = h("a", { href: toMessage(name, partition, offset) }, "Show it");
+      fill(done, h("p.done", `Written to partition ${partition} at offset ${number(offset)}. `, link));
     } catch (why) {
-      fill(done, problem(why));
+      fill(wrong, problem(why));
     }
     send.disabled = false;
   };
-  const said = () => {
-    const all = { ...key.read("key"), ...value.read("value"), headers: headers.values() };
-    if (partition.value !== "") all.partition = Number(partition.value);
-    if (when.value) all.timestamp = new Date(when.value).getTime();
-    return all;
-  };
+  const said = () => ({
+    ...key.read("key"), ...value.read("value"), headers: headers.values(),
+    partition: partition.value ? Number(partition.value) : undefined,
+    timestamp: when.value ? new Date(when.value).getTime() : undefined,
+  });
   const left = (message.headers ?? []).length - texts.length;
   return h(
     "form.produce",
@@ -120,6 +116,7 @@ function form(context, message, from) {
     h("div.halves", h("div", key.element, value.element, hint), h("div", headers.element, field("Partition", partition), field("Time", when, "Now, unless it is given."))),
     h("div.actions.begin", send),
     done,
+    wrong,
   );
 }
 

@@ -13,17 +13,28 @@ const WIDEST = 50_000;
 export const MOST_PARTITIONS = 64;
 /** And of those at a time. */
 const AT_ONCE = 4;
+/** How far clocks may differ: as far as brokers usually take messages from the future. */
+const HOUR = 3_600_000;
 
-/** What is looked for: { topic, limit, filter, signal }. A range is a partition with its first offset and end. */
+/** Characters of one look, of all partitions: a page that takes in much more is too large for its browser. */
+const ROOM = 64 << 20;
+
+/** What is looked for: { topic, limit, filter, signal, room }. A range is a partition with its first offset and end. */
+
+/** One piece from an offset on; there is so much less room for others. */
+async function piece(wanted, { partition }, offset, most) {
+  const part = await messages(wanted.topic, { partition, offset, limit: Math.min(PIECE, most), ...wanted.filter }, wanted.signal);
+  wanted.room -= part.size;
+  return part;
+}
 
 /** The first messages from an offset on. */
-export async function forward(wanted, range, from) {
-  const { topic, limit, filter, signal } = wanted;
+async function forward(wanted, range, from) {
+  const { limit } = wanted;
   const found = [];
   let [at, end] = [from, range.end_offset];
-  for (let pieces = 0; pieces < PIECES && found.length < limit; pieces += 1) {
-    const values = { partition: range.partition, offset: at, limit: Math.min(PIECE, limit - found.length), ...filter };
-    const part = await messages(topic, values, signal);
+  for (let pieces = 0; pieces < PIECES && found.length < limit && wanted.room > 0; pieces += 1) {
+    const part = await piece(wanted, range, at, limit - found.length);
     found.push(...part.messages);
     end = part.end ?? end;
     if (part.next <= at) break;
@@ -34,17 +45,17 @@ export async function forward(wanted, range, from) {
 }
 
 /** The last messages before an offset. */
-export async function backward(wanted, range, before) {
+async function backward(wanted, range, before) {
   const { limit } = wanted;
-  let [found, to, width, pieces, end] = [[], Math.max(before, range.start_offset), limit, 0, range.end_offset];
+  let [found, to, width, pieces, end] = [[], before, limit, 0, range.end_offset];
   let next = to;
-  while (found.length < limit && to > range.start_offset && pieces < PIECES) {
+  const isOn = () => pieces < PIECES && wanted.room > 0;
+  while (found.length < limit && to > range.start_offset && isOn()) {
     const from = Math.max(range.start_offset, to - width);
     const all = [];
     let at = from;
-    for (; at < to && pieces < PIECES; pieces += 1) {
-      const values = { partition: range.partition, offset: at, limit: Math.min(PIECE, to - at), ...wanted.filter };
-      const part = await messages(wanted.topic, values, wanted.signal);
+    for (; at < to && isOn(); pieces += 1) {
+      const part = await piece(wanted, range, at, to - at);
       all.push(...part.messages.filter((one) => one.offset < to));
       end = part.end ?? end;
       at = part.next > at ? part.next : to;
@@ -64,11 +75,20 @@ export async function backward(wanted, range, before) {
 }
 
 /** From the first message that is not older than a time. */
-export async function since(wanted, range, time) {
-  const { topic, filter, signal } = wanted;
-  const values = { partition: range.partition, timestamp: time, limit: 1 };
-  const { messages: [one], next } = await messages(topic, values, signal);
+async function since(wanted, range, timestamp) {
+  const { messages: [one], next } = await messages(wanted.topic, { partition: range.partition, timestamp, limit: 1 }, wanted.signal);
   return forward(wanted, range, one ? one.offset : next);
+}
+
+/** A partition that an address does not know begins where it begins; one that has lost that offset since, at the nearest. */
+function look(wanted, range, kind, at) {
+  const { start_offset: start, end_offset: end } = range;
+  const near = (usual) => Math.min(Math.max(at ?? usual, start), end);
+  if (kind === "oldest") return forward(wanted, range, start);
+  if (kind === "offset") return forward(wanted, range, near(start));
+  if (kind === "before") return backward(wanted, range, near(end));
+  if (kind === "time") return since(wanted, range, at);
+  return backward(wanted, range, end);
 }
 
 /** `first` to `next` was looked at. */
@@ -81,17 +101,22 @@ function page(found, range, first, next, end) {
  * Pages of several partitions together, by time: of each partition the last of what was found, or the first, in its own order. So
  * its part of the page ends somewhere, and the next page goes on there. A message whose time is out of order keeps nothing back.
  */
-export async function together(wanted, ranges, look, isBack) {
+export async function together(asked, ranges, kind, at, isBack) {
+  const wanted = { ...asked, room: ROOM };
   const waiting = [...ranges.slice(0, MOST_PARTITIONS).entries()];
   const [pages, found] = [[], []];
   const worker = async () => {
-    for (let next = waiting.shift(); next; next = waiting.shift()) pages[next[0]] = await look(next[1], next[0]);
+    for (let next = waiting.shift(); next; next = waiting.shift()) pages[next[0]] = await look(wanted, next[1], kind, at.length === 1 ? at[0] : at[next[0]]);
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
   const way = isBack ? 1 : -1;
+  const now = Date.now() + HOUR;
   const left = pages.map(({ messages }) => {
-    let rank = -Infinity;
-    return (isBack ? messages : messages.toReversed()).map((one) => ({ one, rank: (rank = Math.max(rank, way * one.timestamp)) }));
+    const all = isBack ? messages : messages.toReversed();
+    // What has no time, or one that cannot be, is as old as its neighbour.
+    const isTime = ({ timestamp: at }) => at >= 0 && at <= now;
+    let rank = way * (all.find(isTime)?.timestamp ?? 0);
+    return all.map((one) => ({ one, rank: (rank = isTime(one) ? Math.max(rank, way * one.timestamp) : rank) }));
   });
   const rank = (rest) => rest.at(-1)?.rank ?? -Infinity;
   while (found.length < wanted.limit && left.some((rest) => rest.length > 0)) {
@@ -102,5 +127,5 @@ export async function together(wanted, ranges, look, isBack) {
     const { offset } = rest.at(-1).one;
     return isBack ? { ...page, first: offset + 1 } : { ...page, next: offset };
   };
-  return { messages: isBack ? found.reverse() : found, pages: pages.map((page, nth) => cut(page, left[nth])) };
+  return { isCut: wanted.room <= 0, messages: isBack ? found.reverse() : found, pages: pages.map((page, nth) => cut(page, left[nth])) };
 }

@@ -10,16 +10,18 @@ const SOURCES = {
   DYNAMIC_GROUP_CONFIG: "set for this group",
   DYNAMIC_BROKER_CONFIG: "set for this broker",
   DYNAMIC_DEFAULT_BROKER_CONFIG: "set for all brokers",
-  STATIC_BROKER_CONFIG: "fixed at the start",
+  STATIC_BROKER_CONFIG: "set at the start",
   DEFAULT_CONFIG: "default",
 };
+
+const named = (source) => SOURCES[source] ?? source;
 
 const value = (one) => (one.sensitive ? h("span.nothing", "hidden") : one.value ? h("span.data", one.value) : h("span.nothing", one.value === null ? "none" : "empty"));
 
 /** Whether it has another value than it would have anyway. */
 const isChanged = (one) => one.source !== "DEFAULT_CONFIG" && (one.sensitive || one.synonyms.find((other) => other.source === "DEFAULT_CONFIG")?.value !== one.value);
 
-const source = (one) => h(isChanged(one) ? "span.tag.strong" : "span", SOURCES[one.source] ?? one.source, one.source !== "DEFAULT_CONFIG" && !isChanged(one) && ", to the default");
+const source = (one) => h(isChanged(one) ? "span.tag.strong" : "span", named(one.source), one.source !== "DEFAULT_CONFIG" && !isChanged(one) && ", to the default");
 
 /**
  * A table of settings, for the view at an `address`. The first of `scopes` is shown; a change can be made in any of them:
@@ -38,7 +40,6 @@ export function settings(context) {
       [h("span.unseen", "Change"), ".number", (one) => (one.read_only ? "" : edit(one))],
     ],
     keyOf: (one) => one.name,
-    words: (one) => one.name,
     box: { name: "changed", label: "Only what is not default", fits: (one, isSet) => !isSet || isChanged(one) },
     none: () => "Nothing is set.",
     async ask() {
@@ -82,10 +83,10 @@ function change(one, scopes, load) {
     title: one.name,
     body: [
       h("p", one.documentation),
-      h("p.note", `${one.type ? one.type.toLowerCase() : "unknown type"} · ${SOURCES[one.source] ?? one.source}`),
+      h("p.note", `${one.type ? one.type.toLowerCase() : "unknown type"} · ${named(one.source)}`),
       element,
       scopes.length > 1 && field("For", whose),
-      others.length > 0 && h("details", h("summary", "Where else it is set"), facts(Object.fromEntries(others.map((other) => [`${other.name}, ${SOURCES[other.source] ?? other.source}`, other.value ?? "none"])))),
+      others.length > 0 && h("details", h("summary", "Where else it is set"), facts(Object.fromEntries(others.map((other) => [`${other.name}, ${named(other.source)}`, other.value ?? "none"])))),
     ],
     action: "Set",
     run: () => send(read(), `is ${read()}`),

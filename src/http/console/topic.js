@@ -62,15 +62,15 @@ export function topic(context) {
 }
 
 /** What else is lost with a topic of the broker's own. */
-const LOST = {
+const LOST = new Map(Object.entries({
   __consumer_offsets: "All consumer groups lose their offsets with it: each begins anew, at the first message or at the end, as its consumers have it.",
   __transaction_state: "What is known of transactions is gone with it: those that are open cannot be ended.",
-};
+}));
 
 function remove(name) {
   question({
     title: "Delete this topic?",
-    body: [LOST[name] && h("p.problem", LOST[name]), h("p", "Its messages are gone then, for all its consumers. This cannot be undone.")],
+    body: [LOST.has(name) && h("p.problem", LOST.get(name)), h("p", "Its messages are gone then, for all its consumers. This cannot be undone.")],
     action: "Delete the topic",
     danger: true,
     confirm: name,

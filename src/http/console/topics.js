@@ -18,9 +18,8 @@ export function topics(context) {
   context.title("Topics");
   let before = new Map();
   const { parts } = list(context, {
-    address: "#/topics", title: "Topics", one: "topic", sort: "name", columns: COLUMNS,
+    title: "Topics", one: "topic", sort: "name", columns: COLUMNS,
     keyOf: (one) => one.name,
-    words: (one) => one.name,
     box: { name: "internal", label: "Internal topics", fits: (one, isSet) => isSet || !one.internal },
     none: (all) => (all.length ? "No topics but internal ones." : "No topics yet: make one here, or produce to one with any Kafka client."),
     async ask() {
