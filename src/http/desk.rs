@@ -174,7 +174,7 @@ impl Clerk {
             Job::Page { request, worker, slot, .. } => {
                 // Who does not read his pages must not make the broker look ill to others.
                 let has_room = self.held.load(Ordering::Relaxed) < MAX_HELD;
-                let page = match has_room || request.route == Route::Healthz {
+                let page = match has_room || matches!(request.route, Route::Healthz { .. }) {
                     true => page(shared, &self.facts, &request, slot),
                     false => written(problem::BUSY.response().into(), &request, slot),
                 };

@@ -64,7 +64,7 @@ fn pages_have_their_paths() {
     for (path, route) in [
         ("/livez", "Livez"),
         ("/readyz", "Readyz"),
-        ("/healthz?verbose", "Healthz"),
+        ("/healthz?verbose", "Healthz { in_full: true }"),
         ("/metrics", "Metrics"),
         ("/v1/broker/", "Broker"),
         ("/v1/topics", "Topics"),
@@ -301,6 +301,10 @@ fn only_who_calls_the_broker_by_its_name_is_served() {
         assert_eq!(status(&line, "Host: a b\r\n", "").0, "400", "{path}");
     }
     assert_eq!(status("GET /metrics HTTP/1.1", "Host: barnabas:8080\r\n", "").0, "421");
+    for (host, in_full) in [("evil.example", false), ("localhost", true), ("[::1]", true)] {
+        let said = whole(&format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        assert_eq!(said, [format!("Healthz {{ in_full: {in_full} }} \"\"")], "{host}");
+    }
 }
 
 #[test]

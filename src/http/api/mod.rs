@@ -94,7 +94,7 @@ pub(super) fn page(shared: &Arc<Shared>, facts: &Facts, request: &Request) -> Ma
             configs::change(shared, of, query, &request.body).map(Made::from)
         }
         Route::ResetOffsets(group) => reset::reset(shared, group, &request.body),
-        Route::Healthz => Ok(health::health(shared).into()),
+        Route::Healthz { in_full } => Ok(health::health(shared, *in_full).into()),
         Route::Topics => ok(&topics::all(shared)),
         Route::Topic(name) => topics::one(shared, name).and_then(|topic| ok(&topic)),
         Route::Groups => groups::all(shared).and_then(|groups| ok(&groups)),
