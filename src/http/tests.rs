@@ -326,6 +326,20 @@ fn answers_are_written_as_they_were_asked_for() {
     assert_eq!(CONTINUE, b"HTTP/1.1 100 Continue\r\n\r\n");
 }
 
+#[test]
+fn pieces_are_the_answer() {
+    for len in [0, 1, 32 << 10, (32 << 10) + 1, (9 << 20) + 5] {
+        let body: Vec<u8> = (0..len).map(|at| (at % 251) as u8).collect();
+        let response = Response::text(200, "text/plain", body);
+        for without_body in [false, true] {
+            let manner = Manner { without_body, ..Manner::LAST };
+            let pieces = response.clone().pieces(manner, 0);
+            assert!(pieces.iter().all(|piece| (1..=32 << 10).contains(&piece.len())), "{len}");
+            assert_eq!(pieces.concat(), response.write(manner, 0), "{len}");
+        }
+    }
+}
+
 /// Parts of which requests, and what only looks like some, are made.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     let parts = [
