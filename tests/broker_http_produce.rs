@@ -7,6 +7,7 @@ mod broker_support;
 use barnabas::wire::records::RecordIter;
 use broker_support::*;
 use serde_json::{Value, json};
+use std::io::Write;
 use std::net::SocketAddr;
 
 fn produce(address: SocketAddr, path: &str, messages: &Value) -> (u16, Value) {
@@ -268,13 +269,17 @@ fn nobody_is_told_that_it_was_done_where_the_disk_has_failed() {
     let (status, health) = error(address, "/healthz");
     let offline = json!({"status": "offline", "offline": ["t-0"]});
     assert_eq!((status, health), (503, offline));
+    // A page whose name leads here (DNS rebinding) learns no topic's name.
+    let mut foreign = connect(address);
+    foreign.write_all(b"GET /healthz HTTP/1.1\r\nHost: evil.example\r\n\r\n").unwrap();
+    let (status, _, body) = answer(&mut foreign, false);
+    assert_eq!((status, &*body), (503, &br#"{"status":"offline"}"#[..]));
     assert_eq!(get(address, "/readyz").0, 200);
     broker.stop();
 }
 
 #[test]
 fn browsers_cannot_be_tricked_into_it() {
-    use std::io::Write;
     let dir = TempDir::new();
     let (broker, address) = start_pages(dir.path(), &[]);
     let mut client = broker.client();

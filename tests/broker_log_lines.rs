@@ -7,6 +7,7 @@ use barnabas::wire::codec::{Message, Root, Writer};
 use barnabas::wire::header::RequestHeader;
 use barnabas::wire::messages::metadata::MetadataRequest;
 use broker_support::*;
+use std::io::Write;
 
 /// The word behind `key=` in a line.
 fn word<'l>(line: &'l str, key: &str) -> &'l str {
@@ -102,6 +103,31 @@ fn a_page_can_be_followed_too() {
         broker.logged(&[&format!("req={request} is done")]);
     }
     assert!(broker.stop().log.iter().all(|line| !line.contains("secret")));
+}
+
+#[test]
+fn a_request_whose_body_is_asked_for_has_one_number() {
+    let dir = TempDir::new();
+    let patience = ["--set", "barnabas.http.timeout.ms=1000"];
+    let more = [&["--log-level", "debug"][..], &patience].concat();
+    let (broker, address) = start_pages(&dir.join("data"), &more);
+    for (path, body, status) in [("/v1/groups/g", "abc", 404), ("/v1/groups/h", "", 408)] {
+        let mut stream = connect(address);
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
+        )
+        .unwrap();
+        assert_eq!(answer(&mut stream, false).0, 100);
+        // Without it: the body never comes.
+        stream.write_all(body.as_bytes()).unwrap();
+        assert_eq!(answer(&mut stream, false).0, status, "{path}");
+        let asked = broker.logged(&[&format!(" method=GET path=\"{path}\" bytes=")]);
+        let request = word(&asked, "req=");
+        assert!(request.ends_with(".0"), "{asked}");
+        broker.logged(&[&format!("req={request} method=GET path=\"{path}\" status={status} us=")]);
+    }
+    broker.stop();
 }
 
 #[test]

@@ -174,7 +174,7 @@ impl Clerk {
             Job::Page { request, worker, slot, .. } => {
                 // Who does not read his pages must not make the broker look ill to others.
                 let has_room = self.held.load(Ordering::Relaxed) < MAX_HELD;
-                let page = match has_room || request.route == Route::Healthz {
+                let page = match has_room || matches!(request.route, Route::Healthz { .. }) {
                     true => page(shared, &self.facts, &request, slot),
                     false => written(problem::BUSY.response().into(), &request, slot),
                 };
@@ -200,12 +200,12 @@ fn page(shared: &Arc<Shared>, facts: &Facts, request: &Request, slot: Slot) -> P
 }
 
 fn written(Made { response, due }: Made, request: &Request, slot: Slot) -> Page {
-    let written = |response: &Response| response.pieces(request.manner, now_seconds());
+    let written = |response: Response| response.pieces(request.manner, now_seconds());
     let otherwise = match due.is_empty() {
         true => Vec::new(),
-        false => written(&Problem::from(ErrorCode::KAFKA_STORAGE_ERROR).response()),
+        false => written(Problem::from(ErrorCode::KAFKA_STORAGE_ERROR).response()),
     };
-    let (pieces, keep_alive) = (written(&response), request.manner.keep_alive);
+    let (pieces, keep_alive) = (written(response), request.manner.keep_alive);
     let size = pieces.iter().map(Vec::len).sum();
     Page { slot, pieces, size, keep_alive, due, otherwise }
 }

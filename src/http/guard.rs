@@ -1,10 +1,10 @@
 //! Browsers cannot be tricked: whoever may be asked, and by which page.
 //!
 //! *Host*: an address, a loopback name, this machine's or a name that was configured; whatever it is where only
-//! the health is asked for. A page of another name that had its
-//! name lead here (DNS rebinding) asks for that name, and is refused with 421. *Origin*: a page may ask the
-//! host that it came from, no other; there is no CORS, so others could not read the answer anyway. *Changes*
-//! need a JSON type or a field of their own, which forms and links cannot send.
+//! the health is asked for, which then names nothing. A page of another name that had its name lead here (DNS
+//! rebinding) asks for that name, and is refused with 421. *Origin*: a page may ask the host that it came from,
+//! no other; there is no CORS, so others could not read the answer anyway. *Changes* need a JSON type or a field
+//! of their own, which forms and links cannot send.
 
 use super::head::{Head, Method};
 use super::problem::Problem;
@@ -26,10 +26,10 @@ impl Guard {
     pub(super) fn check(&self, head: &Head) -> Result<(), Problem> {
         let host = head.host.as_deref();
         if let Some(host) = host {
-            let Some(name) = host_of(host) else {
+            if host_of(host).is_none() {
                 return Err(Problem::bad("The field Host is not a name or an address"));
-            };
-            if !self.is_ours(name) && !is_health(head) {
+            }
+            if !self.is_called_by_name(head) && !is_health(head) {
                 return Err(Problem::new(
                     421,
                     "This broker is not known by that name; if it is meant, set barnabas.http.hosts \
@@ -44,13 +44,20 @@ impl Guard {
                 return Err(Problem::new(403, "Pages of other origins are not served"));
             }
         }
-        // An image or a form of another page sends no Origin; and what is asked for is made, even if it is not shown. A link to the
-        // console leads there: that page tells nothing before it has asked by itself, and nobody can frame it.
+        // An image or a form of another page sends no Origin; and what is asked for is made, even if it is not
+        // shown. A link to the console leads there: that page tells nothing before it has asked by itself, and
+        // nobody can frame it.
         let is_visit = head.is_visit && head.method == Method::Get && head.target.parts == [""];
         if head.is_of_other_site && !is_visit {
             return Err(Problem::new(403, "Pages of other sites are not served"));
         }
         Ok(())
+    }
+
+    /// Whether who asks calls the broker by a name that is its own, or by none.
+    pub(super) fn is_called_by_name(&self, head: &Head) -> bool {
+        let host = head.host.as_deref();
+        host.is_none_or(|host| host_of(host).is_some_and(|name| self.is_ours(name)))
     }
 
     fn is_ours(&self, name: &str) -> bool {
@@ -66,7 +73,8 @@ impl Guard {
     }
 }
 
-/// Whether the broker is well tells nobody anything, and who asks calls it by whatever name it has there.
+/// Whether the broker is well tells nobody anything, as long as it names no partitions; and who asks calls it by
+/// whatever name it has there.
 fn is_health(head: &Head) -> bool {
     let paths = ["livez", "readyz", "healthz"];
     matches!(&head.target.parts[..], [path] if paths.contains(&path.as_str()))

@@ -3,7 +3,8 @@
 //! ```text
 //! acceptor ─> worker: net::Connection ─> Session::framing   where does a request end?
 //!                                     ─> Session::take      head, body, guard, router
-//!                                         ├ answered here: /livez, /readyz, /v1/broker, the console's files, most errors
+//!                                         ├ answered here: /livez, /readyz, /v1/broker, the console's files,
+//!                                         │ most errors
 //!                                         └ a desk, a thread that may block: all that looks at or changes
 //!                                           topics, logs or groups; the connection holds until its page is
 //!                                           there, and, where that must be, on the disk
@@ -12,16 +13,18 @@
 //! HTTP connections are accepted by the same acceptor and served by the same workers as Kafka's; whose a
 //! session is, its listener says. *Pure*, bytes in and bytes out: [`Session`] (framing, parsing, routing) and
 //! [`Response`]. They do no I/O, ask no clock, and give the same answers however the bytes are cut. *Blocking*
-//! is what walks over all topics, reads a log or changes anything: it never runs on a worker. A request that is wrong
-//! gets `{"error": "...", "code": "..."}`; where its end cannot be known for certain, or what follows may be something else
-//! than it says, the connection ends with it. What can be read in two ways is refused (RFC 9112, 11.2).
+//! is what walks over all topics, reads a log or changes anything: it never runs on a worker. A request that is
+//! wrong gets `{"error": "...", "code": "..."}`; where its end cannot be known for certain, or what follows may be
+//! something else than it says, the connection ends with it. What can be read in two ways is refused (RFC 9112, 11.2).
 //!
 //! Everything has a limit: a head [`MAX_HEAD`] bytes and [`MAX_HEADERS`] fields, a body [`MAX_BODY`] bytes, a
 //! line of a chunk [`MAX_LINE`]; one request at a time of each connection at the desk, those behind it wait; open
 //! answers and unsent bytes as with Kafka; [`MAX_CONNECTIONS`] connections ([`places`]), [`MAX_TAILS`] and
 //! [`MAX_WAITS`] answers under way, [`MAX_JOBS`] pages that wait,
-//! [`MAX_PAGE`] bytes each, [`MAX_HELD`] bytes that were made and not taken; `barnabas.http.timeout.ms` for a request to come whole, and for a connection without
-//! one. The console ([`console`]) is files that are part of the binary. An answer that goes on ([`tail`]) is read in pieces. It must never change anything for a browser that was sent by another page.
+//! [`MAX_PAGE`] bytes each, [`MAX_HELD`] bytes that were made and not taken; `barnabas.http.timeout.ms` for a request
+//! to come whole, and for a connection without one. The console ([`console`]) is files that are part of the binary. An
+//! answer that goes on ([`tail`]) is read in pieces. It must never change anything for a browser that was sent by
+//! another page.
 
 mod api;
 mod chunks;

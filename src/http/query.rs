@@ -6,6 +6,7 @@
 
 use super::problem::Problem;
 use super::target::decode;
+use std::num::IntErrorKind;
 
 /// What a parameter's value must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +108,7 @@ impl Param {
             },
             Kind::Capped(least, most) => match text.parse::<i64>() {
                 Ok(number) if number >= least => Ok(Value::Integer(number.min(most))),
+                Err(why) if *why.kind() == IntErrorKind::PosOverflow => Ok(Value::Integer(most)),
                 _ => Err(wrong(format!("an integer from {least} on"))),
             },
         }
@@ -147,6 +149,10 @@ mod tests {
         assert_eq!((query.integer("limit"), query.flag("dry")), (Some(1), false));
         assert_eq!(query.integer("offset"), None);
         assert_eq!(Query::read("what%ever", &[], true), Ok(Query::default()));
+        for number in ["11", "9223372036854775808", "99999999999999999999"] {
+            let query = Query::read(&format!("limit={number}"), PARAMS, true);
+            assert_eq!(query.map(|query| query.integer("limit")), Ok(Some(10)), "{number}");
+        }
         assert_eq!(Query::read("&", &[], false), Ok(Query::default()));
         assert_eq!(Query::read("dry", &[], false).map_err(|why| why.status), Err(400));
     }
@@ -160,6 +166,7 @@ mod tests {
             ("offset=1&offset=1", "offset is there twice"),
             ("limit=1.5", "limit must be an integer from 1 on"),
             ("limit=0", "limit must be an integer from 1 on"),
+            ("limit=-99999999999999999999", "limit must be an integer from 1 on"),
             ("limit=-3", "limit must be an integer from 1 on"),
             ("dry=yes", "dry must be true or false"),
             ("keys=a", "other than offset, limit, key, dry"),

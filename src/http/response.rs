@@ -1,7 +1,8 @@
 //! An answer, and how it is written.
 //!
-//! Every answer says how long it is, whose it is, that it is not to be kept (the console's files may be, if they are asked for again
-//! each time), and that it is what it says it is (`nosniff`). There is no field that lets pages of other origins read it.
+//! Every answer says how long it is, whose it is, that it is not to be kept (the console's files may be, if they are
+//! asked for again each time), and that it is what it says it is (`nosniff`). There is no field that lets pages of
+//! other origins read it.
 
 use super::date::date;
 use serde::Serialize;
@@ -42,6 +43,9 @@ impl Manner {
 /// As many as one write takes are less than a worker writes to one connection in a turn.
 const PIECE: usize = 32 << 10;
 
+/// Bytes of a body that are given back at a time. Of so much memory the allocator unmaps the end, and copies nothing.
+const GIVEN_BACK: usize = 4 << 20;
+
 const INTERNAL: &[u8] = b"{\"error\":\"Internal\",\"code\":\"INTERNAL\"}";
 
 /// The client has it already.
@@ -78,12 +82,20 @@ impl Response {
         bytes
     }
 
-    /// The same in pieces of about [`PIECE`] bytes.
-    pub(super) fn pieces(&self, manner: Manner, now: u64) -> Vec<Vec<u8>> {
-        let mut pieces = vec![self.head(manner, now)];
-        if !manner.without_body {
-            pieces.extend(self.body.chunks(PIECE).map(<[u8]>::to_vec));
+    /// The same in pieces of about [`PIECE`] bytes. The body may be hundreds of megabytes: it is taken from its end, and
+    /// what was taken is given back, so that it is there once.
+    pub(super) fn pieces(mut self, manner: Manner, now: u64) -> Vec<Vec<u8>> {
+        let head = self.head(manner, now);
+        let mut pieces = Vec::with_capacity(1 + self.body.len() / PIECE + 1);
+        while !manner.without_body && !self.body.is_empty() {
+            let begin = (self.body.len() - 1) / PIECE * PIECE;
+            pieces.push(self.body.split_off(begin));
+            if self.body.capacity() - self.body.len() >= GIVEN_BACK {
+                self.body.shrink_to_fit();
+            }
         }
+        pieces.push(head);
+        pieces.reverse();
         pieces
     }
 

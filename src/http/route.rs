@@ -20,7 +20,10 @@ pub enum Route {
     /// Clients can be sent here.
     Readyz,
     /// Everything is as it should be.
-    Healthz,
+    Healthz {
+        /// What is not is named.
+        in_full: bool,
+    },
     /// For Prometheus.
     Metrics,
     /// The broker itself.
@@ -179,7 +182,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         answer: "Health",
         ..get("/healthz", "200 when it is ready and no partition is offline.", |_, _| {
-            Route::Healthz
+            Route::Healthz { in_full: true }
         })
     },
     Endpoint {

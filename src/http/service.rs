@@ -109,6 +109,7 @@ impl HttpService {
             && let Some(slot) = cx.open_slot(conn)
         {
             let bytes = problem::TOO_MANY.response().write(Manner::LAST, now_seconds());
+            trace::answered(cx, conn, &watched.progress, &bytes);
             cx.reply(slot, &[Part::Bytes(&bytes)]);
         }
         if cx.unsent(conn) == 0 {
@@ -230,7 +231,7 @@ impl HttpService {
         if let Some(watched) = &watched {
             // The first piece has the status.
             let begin = pieces.first().map(Vec::as_slice).unwrap_or_default();
-            trace::answered(cx, slot, &watched.progress, begin);
+            trace::answered(cx, conn, &watched.progress, begin);
         }
         let is_given = cx.reply_with(slot, pieces);
         let Some(watched) = watched.filter(|_| is_given) else {
@@ -318,6 +319,7 @@ impl HttpService {
         progress.place.leaves(self.http.places.time(cx.now()));
         if has_begun && let Some(slot) = cx.open_slot(conn) {
             let bytes = problem::TOO_SLOW.response().write(Manner::LAST, now_seconds());
+            trace::answered(cx, conn, progress, &bytes);
             cx.reply(slot, &[Part::Bytes(&bytes)]);
         }
         cx.end(conn, if has_begun { "its request is too slow" } else { "it asks for nothing" });
@@ -335,9 +337,9 @@ impl HttpService {
     }
 
     /// The first piece of an answer that goes on.
-    pub(super) fn note_begun(&self, cx: &Context<'_>, key: u64, slot: Slot, bytes: &[u8]) {
+    pub(super) fn note_begun(&self, cx: &Context<'_>, key: u64, bytes: &[u8]) {
         if let Some(watched) = self.watched.get(&key) {
-            trace::answered(cx, slot, &watched.progress, bytes);
+            trace::answered(cx, watched.conn, &watched.progress, bytes);
         }
     }
 }
@@ -355,7 +357,7 @@ pub(super) fn answer(
     manner: Manner,
 ) -> Flow {
     let bytes = response.write(manner, now_seconds());
-    trace::answered(cx, slot, &session.progress, &bytes);
+    trace::answered(cx, slot.conn(), &session.progress, &bytes);
     cx.reply(slot, &[Part::Bytes(&bytes)]);
     match manner.keep_alive {
         true => Flow::Next,

@@ -161,7 +161,10 @@ fn finish(head: &Head, body: &[u8], guard: &Guard) -> Taken {
 
 fn judge(head: &Head, guard: &Guard) -> Result<Route, Response> {
     guard.check(head).map_err(|problem| problem.response())?;
-    let route = Route::of(head)?;
+    let route = match Route::of(head)? {
+        Route::Healthz { .. } => Route::Healthz { in_full: guard.is_called_by_name(head) },
+        route => route,
+    };
     guard::check_change(head).map_err(|problem| problem.response())?;
     Ok(route)
 }

@@ -80,8 +80,9 @@ impl HttpService {
     /// A piece was read.
     pub fn piece(&mut self, cx: &mut Context<'_>, piece: Piece) {
         let Piece { key, bytes, then } = piece;
-        let begins = self.tails.get(&key).and_then(|tail| tail.slot);
-        begins.into_iter().for_each(|slot| self.note_begun(cx, key, slot, &bytes));
+        if self.tails.get(&key).is_some_and(|tail| tail.slot.is_some()) {
+            self.note_begun(cx, key, &bytes);
+        }
         let Some(tail) = self.tails.get_mut(&key) else { return };
         let (conn, own) = (tail.conn, tail.slot.take());
         let goes_on = matches!(then, Then::More | Then::Wait);

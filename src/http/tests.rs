@@ -64,7 +64,7 @@ fn pages_have_their_paths() {
     for (path, route) in [
         ("/livez", "Livez"),
         ("/readyz", "Readyz"),
-        ("/healthz?verbose", "Healthz"),
+        ("/healthz?verbose", "Healthz { in_full: true }"),
         ("/metrics", "Metrics"),
         ("/v1/broker/", "Broker"),
         ("/v1/topics", "Topics"),
@@ -301,6 +301,10 @@ fn only_who_calls_the_broker_by_its_name_is_served() {
         assert_eq!(status(&line, "Host: a b\r\n", "").0, "400", "{path}");
     }
     assert_eq!(status("GET /metrics HTTP/1.1", "Host: barnabas:8080\r\n", "").0, "421");
+    for (host, in_full) in [("evil.example", false), ("localhost", true), ("[::1]", true)] {
+        let said = whole(&format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        assert_eq!(said, [format!("Healthz {{ in_full: {in_full} }} \"\"")], "{host}");
+    }
 }
 
 #[test]
@@ -320,6 +324,20 @@ fn answers_are_written_as_they_were_asked_for() {
     assert!(of_head.ends_with("Connection: keep-alive\r\n\r\n"), "{of_head}");
     assert!(of_head.contains("Content-Length: 40\r\n"), "{of_head}");
     assert_eq!(CONTINUE, b"HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+#[test]
+fn pieces_are_the_answer() {
+    for len in [0, 1, 32 << 10, (32 << 10) + 1, (9 << 20) + 5] {
+        let body: Vec<u8> = (0..len).map(|at| (at % 251) as u8).collect();
+        let response = Response::text(200, "text/plain", body);
+        for without_body in [false, true] {
+            let manner = Manner { without_body, ..Manner::LAST };
+            let pieces = response.clone().pieces(manner, 0);
+            assert!(pieces.iter().all(|piece| (1..=32 << 10).contains(&piece.len())), "{len}");
+            assert_eq!(pieces.concat(), response.write(manner, 0), "{len}");
+        }
+    }
 }
 
 /// Parts of which requests, and what only looks like some, are made.

@@ -1,7 +1,7 @@
 //! Lines at debug level by which a connection and a request can be followed, as those of Kafka's face.
 //!
 //! `conn=17` is a connection, `req=17.4` its fifth request: every line about them has these words, those of the
-//! net room too. Where nobody listens at that level nothing is looked up, read or formatted. What a client has
+//! net room too; one whose body is asked for (`Expect`) takes two numbers there, and is called by the first here. Where nobody listens at that level nothing is looked up, read or formatted. What a client has
 //! chosen is quoted and cut, so that it cannot make lines of its own; what it asks for behind `?` is left out.
 
 use super::session::Progress;
@@ -14,6 +14,8 @@ const MAX_CHARS: usize = 128;
 /// What is remembered of a request until it is answered.
 #[derive(Debug)]
 pub(super) struct Asked {
+    /// The number of its slot, or of that of its head: by this one all lines call it.
+    number: u64,
     since: Instant,
     /// Its method and path, as they stand in the lines.
     what: String,
@@ -39,17 +41,17 @@ pub(super) fn request(cx: &Context<'_>, slot: Slot, progress: &Progress, frame: 
         let what = what(frame);
         let (number, bytes) = (slot.number(), frame.len());
         ::log::debug!("req={}.{number} {what} bytes={bytes}", peer.number);
-        *progress.asked.borrow_mut() = Some(Asked { since: Instant::now(), what });
+        *progress.asked.borrow_mut() = Some(Asked { number, since: Instant::now(), what });
     }
 }
 
 /// It is answered with this, or an answer that goes on begins with it.
-pub(super) fn answered(cx: &Context<'_>, slot: Slot, progress: &Progress, answer: &[u8]) {
+pub(super) fn answered(cx: &Context<'_>, conn: ConnId, progress: &Progress, answer: &[u8]) {
     // Also where nobody listens any more: nothing is kept for the next one.
-    let Some(Asked { since, what }) = progress.asked.take() else { return };
-    if let (true, Some(peer)) = (is_on(), cx.peer(slot.conn())) {
+    let Some(Asked { number, since, what }) = progress.asked.take() else { return };
+    if let (true, Some(peer)) = (is_on(), cx.peer(conn)) {
         let status = answer.get(9..12).map(String::from_utf8_lossy).unwrap_or_default();
-        let (number, us) = (slot.number(), since.elapsed().as_micros());
+        let us = since.elapsed().as_micros();
         ::log::debug!("req={}.{number} {what} status={status} us={us}", peer.number);
     }
 }

@@ -153,9 +153,7 @@ impl Outbox {
             parts.iter().for_each(|part| self.push_part(part, pool));
             self.advance(pool);
         } else {
-            let chunks = chunks_of(parts);
-            chunks.iter().for_each(|chunk| self.count(chunk));
-            self.places[at] = Place::Filled(chunks);
+            self.place(at, chunks_of(parts));
         }
         true
     }
@@ -164,9 +162,7 @@ impl Outbox {
     pub(crate) fn fill_with(&mut self, slot: u64, pieces: Vec<Vec<u8>>, pool: &mut Pool) -> bool {
         let Some(at) = self.take_place(slot) else { return false };
         let pieces = pieces.into_iter().filter(|piece| !piece.is_empty());
-        let chunks: Vec<Chunk> = pieces.map(Chunk::Bytes).collect();
-        chunks.iter().for_each(|chunk| self.count(chunk));
-        self.places[at] = Place::Filled(chunks);
+        self.place(at, pieces.map(Chunk::Bytes).collect());
         self.advance(pool);
         true
     }
@@ -188,6 +184,12 @@ impl Outbox {
         }
         self.open -= 1;
         Some(at)
+    }
+
+    /// What is to be sent when the turn of a place comes.
+    fn place(&mut self, at: usize, chunks: Vec<Chunk>) {
+        chunks.iter().for_each(|chunk| self.count(chunk));
+        self.places[at] = Place::Filled(chunks);
     }
 
     /// Makes output of all places before the first open one.

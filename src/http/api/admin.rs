@@ -41,8 +41,7 @@ struct Deleted<'t> {
     partitions_removed: usize,
 }
 
-pub(super) fn create(shared: &Shared, query: &Query, body: &[u8]) -> Result<Response, Problem> {
-    let asked: Asked = super::body(body)?;
+pub(super) fn create(shared: &Shared, query: &Query, asked: Asked) -> Result<Response, Problem> {
     let name = asked.name.clone();
     let validate_only = query.flag("validate_only");
     let created = controlled(shared, move |controller| asked.create(controller, validate_only))??;

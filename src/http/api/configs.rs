@@ -53,9 +53,8 @@ pub(super) fn change(
     shared: &Shared,
     of: &Of,
     query: &Query,
-    body: &[u8],
+    Pairs(patch): Pairs,
 ) -> Result<Response, Problem> {
-    let Pairs(patch) = super::body(body)?;
     let (kind, name) = match of {
         Of::Topic(name) => (ResourceKind::Topic, check_name(name)?.to_owned()),
         Of::Broker => (ResourceKind::Broker, shared.node.node_id.to_string()),

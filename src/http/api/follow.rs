@@ -37,9 +37,9 @@ impl Follow {
         shared: &Shared,
         name: &str,
         query: &Query,
+        filter: Filter,
     ) -> Result<Follow, Problem> {
         let topic = shared.topics.by_name(name).ok_or_else(super::topics::unknown)?;
-        let filter = Filter::of(query)?;
         let partitions = match query.index("partition") {
             Some(index) => vec![partition(shared, name, index)?],
             None => topic.partitions().to_vec(),

@@ -1,17 +1,18 @@
 //! `GET /v1/groups` and `GET /v1/groups/{id}`
 //!
 //! To StrikeMQ's shape comes `lag`: what consumers could still read of each partition with an offset, or, in the list, of
-//! all of them; and of each member its `host` and its `partitions`. Of a group of the consumer protocol the epoch stands
+//! all of them, null where that is not known; and of each member its `host` and its `partitions`. Of a group of the consumer protocol the epoch stands
 //! for the generation, and nobody leads it.
 
 use super::super::problem::Problem;
 use super::LOADING;
 use crate::broker::{RunningTopics, Shared};
 use crate::coordinator::groups::admin::{Overview, OverviewMember};
-use crate::coordinator::groups::offsets::Fetched;
+use crate::coordinator::groups::offsets::{Committed, Fetched};
 use crate::wire::error::ErrorCode;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 #[derive(Serialize)]
 pub(super) struct Listed {
@@ -19,7 +20,8 @@ pub(super) struct Listed {
     state: &'static str,
     generation_id: i32,
     member_count: usize,
-    lag: i64,
+    /// Nothing where its offsets cannot be read.
+    lag: Option<i64>,
 }
 
 #[derive(Serialize)]
@@ -45,38 +47,66 @@ struct Member {
     rebalance_timeout_ms: i32,
 }
 
-/// What the groups say is copied, so that their shards go on.
+/// Offsets of a group that are copied at once.
+const PIECE: usize = 4096;
+
+/// An offset of a group: topic, partition, what is read next.
+type Offset = (Arc<str>, i32, i64);
+
+/// What the groups say is copied, so that their shards go on; of their offsets, of which there may be millions, a piece
+/// at a time.
 pub(super) fn all(shared: &Shared) -> Result<Vec<Listed>, Problem> {
     let mut groups = Vec::new();
     let read = shared.read_all_groups(|shard| {
-        let first = groups.len();
         shard.each_group(&mut |group| {
-            let listed = Listed {
+            groups.push(Listed {
                 group_id: group.id.to_string(),
                 state: group.state,
                 generation_id: group.generation,
                 member_count: group.member_count,
-                lag: 0,
-            };
-            groups.push((listed, None));
+                lag: None,
+            });
         });
-        for (group, offsets) in &mut groups[first..] {
-            let fetched = shard.fetch(&group.group_id, (None, -1), false);
-            *offsets = fetched.ok().map(Fetched::into_owned);
-        }
     });
     read.map_err(|_| LOADING)?;
-    let with_lag = |(listed, offsets): (Listed, Option<Fetched<'_>>)| {
-        let group = offsets.as_ref().and_then(|fetched| fetched.all());
-        let topics = group.into_iter().flat_map(|group| group.topics());
-        let lags = topics.flat_map(|topic| {
-            topic.iter().filter_map(|(at, done)| lag(shared, topic.name(), at, done.offset))
-        });
-        Listed { lag: lags.fold(0, i64::saturating_add), ..listed }
-    };
-    let mut groups: Vec<Listed> = groups.into_iter().map(with_lag).collect();
+    for group in &mut groups {
+        let read = |place: Option<&_>| offsets_behind(shared, &group.group_id, place);
+        // The log may have to be opened for where it ends, so the shard must not wait for that.
+        group.lag = summed(read, |(topic, at, offset)| lag(shared, topic, *at, *offset)).ok();
+    }
     groups.sort_unstable_by(|one, other| one.group_id.cmp(&other.group_id));
     Ok(groups)
+}
+
+/// The next offsets of a group, behind a topic and a partition.
+fn offsets_behind(
+    shared: &Shared,
+    group: &str,
+    place: Option<&(Arc<str>, i32)>,
+) -> Result<Vec<Offset>, ErrorCode> {
+    shared.read_group(group, |shard| {
+        let fetched = shard.fetch(group, (None, -1), false)?;
+        let behind = fetched.all().into_iter().flat_map(|offsets| offsets.after(place));
+        let offset =
+            |(topic, at, done): (&Arc<str>, _, Committed<'_>)| (topic.clone(), at, done.offset);
+        Ok(behind.map(offset).take(PIECE).collect())
+    })?
+}
+
+/// The lag of all that is read, piece by piece.
+fn summed(
+    mut read: impl FnMut(Option<&(Arc<str>, i32)>) -> Result<Vec<Offset>, ErrorCode>,
+    lag: impl Fn(&Offset) -> Option<i64>,
+) -> Result<i64, ErrorCode> {
+    let (mut sum, mut place) = (0, None);
+    loop {
+        let piece = read(place.as_ref())?;
+        sum = piece.iter().filter_map(&lag).fold(sum, i64::saturating_add);
+        match piece.last() {
+            Some((topic, at, _)) if piece.len() == PIECE => place = Some((topic.clone(), *at)),
+            _ => return Ok(sum),
+        }
+    }
 }
 
 /// What a group says of itself is copied, so that its shard goes on.
@@ -137,5 +167,43 @@ fn described(group: &Overview<'_>) -> Described {
         members: group.members.iter().map(member).collect(),
         committed_offsets: BTreeMap::new(),
         lag: BTreeMap::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lag_is_summed_in_pieces_and_unknown_where_one_cannot_be_read() {
+        let offset = |at: i32| (Arc::from(if at < 5000 { "a" } else { "b" }), at, i64::from(at));
+        let all: Vec<Offset> = (0..10_000).map(offset).collect();
+        let mut reads = 0;
+        let mut read = |fails: usize| {
+            let (all, reads) = (&all, &mut reads);
+            *reads = 0;
+            let behind = move |place: Option<&(Arc<str>, i32)>| {
+                *reads += 1;
+                if *reads == fails {
+                    return Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
+                }
+                let seen =
+                    |one: &&Offset| place.is_some_and(|seen| (&one.0, one.1) <= (&seen.0, seen.1));
+                Ok(all.iter().skip_while(seen).take(PIECE).cloned().collect())
+            };
+            summed(behind, |(_, at, offset)| (*at != 7).then_some(*offset))
+        };
+        assert_eq!(read(0), Ok((0..10_000).sum::<i64>() - 7));
+        assert_eq!(read(2), Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS));
+        assert_eq!(reads, 2);
+        let unknown = Listed {
+            group_id: "g".to_owned(),
+            state: "Empty",
+            generation_id: 0,
+            member_count: 0,
+            lag: None,
+        };
+        let told = serde_json::to_value(&unknown).expect("JSON");
+        assert_eq!(told["lag"], serde_json::Value::Null);
     }
 }

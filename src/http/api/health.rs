@@ -39,15 +39,17 @@ fn ready_as(is_stopping: bool, groups: impl FnOnce() -> Result<(), ErrorCode>) -
     }
 }
 
-/// It is ready, and no partition is offline.
-pub(super) fn health(shared: &Shared) -> Response {
-    health_as(ready(shared), shared.offline_partitions(MAX_NAMED))
+/// It is ready, and no partition is offline. Those that are, are named to who may know what the topics are called.
+pub(super) fn health(shared: &Shared, in_full: bool) -> Response {
+    health_as(ready(shared), shared.offline_partitions(MAX_NAMED), in_full)
 }
 
-fn health_as(ready: Response, offline: Vec<String>) -> Response {
+fn health_as(ready: Response, offline: Vec<String>, in_full: bool) -> Response {
     match offline.is_empty() {
         true => ready,
-        false => Response::json(503, &Health { status: "offline", offline: Some(offline) }),
+        false => {
+            Response::json(503, &Health { status: "offline", offline: in_full.then_some(offline) })
+        }
     }
 }
 
@@ -61,8 +63,8 @@ mod tests {
         assert_eq!(ready_as(false, || Ok(())), said(200, "ok"));
         assert_eq!(ready_as(false, loading), said(503, "loading"));
         assert_eq!(ready_as(true, || Ok(())), said(503, "stopping"));
-        assert_eq!(health_as(said(503, "loading"), Vec::new()), said(503, "loading"));
-        let sick = health_as(said(200, "ok"), vec!["t-0".to_owned()]);
+        assert_eq!(health_as(said(503, "loading"), Vec::new(), true), said(503, "loading"));
+        let sick = health_as(said(200, "ok"), vec!["t-0".to_owned()], true);
         assert_eq!(
             (sick.status, &*sick.body),
             (503, &br#"{"status":"offline","offline":["t-0"]}"#[..])

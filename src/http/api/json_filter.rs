@@ -1,8 +1,8 @@
 //! What stands at a path of a value that is JSON.
 //!
-//! To read JSON costs far more than to find a text, so a value is read only if it may fit: what the path names,
-//! and what is wanted there, must stand in it as it is written, for JSON has one spelling of what needs no escape but that with
-//! `\u`. Where one of these is in a value, it is read whatever else it has.
+//! To read JSON costs far more than to find a text, so a value is read only if it may fit: what the path names, and
+//! what is wanted there, must stand in it as it is written, for JSON has one spelling of what needs no escape but that
+//! with `\u`. Where one of these is in a value, it is read whatever else it has.
 
 use super::json_path::JsonPath;
 use memchr::memmem::Finder;
@@ -13,7 +13,7 @@ use serde_json::Value;
 pub(super) struct JsonFilter {
     path: JsonPath,
     wanted: Option<Wanted>,
-    /// What must be there for it to fit, the rarest first.
+    /// What must be there for it to fit: first what is wanted, which is likely to be rarer than the names are.
     needles: Vec<Finder<'static>>,
     escape: Finder<'static>,
 }

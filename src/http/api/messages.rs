@@ -47,7 +47,12 @@ impl io::Write for Bounded<'_> {
     }
 }
 
-pub(super) fn messages(shared: &Shared, name: &str, query: &Query) -> Result<Response, Problem> {
+pub(super) fn messages(
+    shared: &Shared,
+    name: &str,
+    query: &Query,
+    filter: &Filter,
+) -> Result<Response, Problem> {
     let partition = partition(shared, name, query.index("partition").unwrap_or(0))?;
     let offsets = log_of(&partition)?.offsets();
     let from = match (query.integer("offset"), query.integer("timestamp")) {
@@ -59,7 +64,6 @@ pub(super) fn messages(shared: &Shared, name: &str, query: &Query) -> Result<Res
         (None, None) => offsets.log_start,
     };
     let limit = query.integer("limit").unwrap_or(LIMIT);
-    let filter = Filter::of(query)?;
     let (mut json, mut count, mut is_too_large) = (b"[".to_vec(), 0, false);
     let walked = walk(&partition, from, &mut |seen| {
         if count == limit || json.len() >= MAX_JSON {

@@ -3,7 +3,6 @@
 
 mod admin;
 mod broker;
-mod check;
 mod clients;
 mod configs;
 mod filter;
@@ -24,6 +23,7 @@ mod produce;
 mod records;
 mod reset;
 mod schemas;
+mod task;
 mod topics;
 
 pub(super) use self::clients::MOST as MOST_CLIENTS;
@@ -69,49 +69,62 @@ pub(super) fn page_at_once(shared: &Shared, facts: &Facts, route: &Route) -> Opt
     Some(page)
 }
 
-pub use check::check;
 pub use filter::Filter;
 pub(super) use filter::{HEADER, JSON, KEY, VALUE};
 pub use follow::Follow;
+use task::Task;
+pub use task::check;
 
 /// Begins an answer that goes on. May block.
 pub(super) fn follow(shared: &Shared, request: &Request) -> Result<Follow, Problem> {
-    match &request.route {
-        Route::Tail(name, query) => Follow::new(shared, name, query),
+    match Task::of(request)? {
+        Task::Tail(name, query, filter) => Follow::new(shared, name, query, filter),
         _ => Err(problem::NOT_FOUND),
     }
 }
 
 /// Makes a page, or a change. May block.
 pub(super) fn page(shared: &Arc<Shared>, facts: &Facts, request: &Request) -> Made {
-    let made = match &request.route {
-        Route::Messages(name, query) => messages::messages(shared, name, query).map(Made::from),
-        Route::Produce(name, query) => produce::produce(shared, name, query, &request.body),
-        Route::CreateTopic(query) => admin::create(shared, query, &request.body).map(Made::from),
+    bounded(Task::of(request).and_then(|task| done(shared, facts, task)), MAX_PAGE)
+}
+
+fn done(shared: &Arc<Shared>, facts: &Facts, task: Task<'_>) -> Result<Made, Problem> {
+    match task {
+        Task::Messages(name, query, filter) => {
+            messages::messages(shared, name, query, &filter).map(Made::from)
+        }
+        Task::Produce(name, query, messages) => produce::produce(shared, name, query, &messages),
+        Task::CreateTopic(query, topic) => admin::create(shared, query, topic).map(Made::from),
+        Task::Alter(of, query, patch) => configs::change(shared, of, query, patch).map(Made::from),
+        Task::ResetOffsets(group, offsets) => reset::reset(shared, group, &offsets),
+        Task::Tail(..) => Err(problem::NOT_FOUND),
+        Task::Plain(route) => plain(shared, facts, route),
+    }
+}
+
+fn plain(shared: &Shared, facts: &Facts, route: &Route) -> Result<Made, Problem> {
+    match route {
         Route::DeleteTopic(name) => admin::delete(shared, name).map(Made::from),
         Route::Configs(of) => configs::show(shared, of).map(Made::from),
-        Route::Alter(of, query) => {
-            configs::change(shared, of, query, &request.body).map(Made::from)
-        }
-        Route::ResetOffsets(group) => reset::reset(shared, group, &request.body),
-        Route::Healthz => Ok(health::health(shared).into()),
+        Route::Healthz { in_full } => Ok(health::health(shared, *in_full).into()),
         Route::Topics => ok(&topics::all(shared)),
         Route::Topic(name) => topics::one(shared, name).and_then(|topic| ok(&topic)),
         Route::Groups => groups::all(shared).and_then(|groups| ok(&groups)),
         Route::Group(id) => groups::one(shared, id).and_then(|group| ok(&group)),
         Route::Clients(query) => clients::clients(shared, query).and_then(|list| ok(&list)),
         Route::Metrics => metrics::metrics(shared).map(Made::from),
-        Route::Tail(..) => Err(problem::NOT_FOUND),
-        route @ (Route::Livez
-        | Route::Readyz
-        | Route::Broker
-        | Route::OpenApi
-        | Route::Console(_)) => {
+        Route::Livez | Route::Readyz | Route::Broker | Route::OpenApi | Route::Console(_) => {
             let page = page_at_once(shared, facts, route);
             page.map(Made::from).ok_or(problem::NOT_FOUND)
         }
-    };
-    bounded(made, MAX_PAGE)
+        // They have tasks of their own.
+        Route::Messages(..)
+        | Route::Tail(..)
+        | Route::Produce(..)
+        | Route::CreateTopic(_)
+        | Route::Alter(..)
+        | Route::ResetOffsets(_) => Err(problem::NOT_FOUND),
+    }
 }
 
 /// What is said of it, if it is no larger than that.

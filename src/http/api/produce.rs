@@ -7,7 +7,7 @@
 use super::super::problem::Problem;
 use super::super::query::Query;
 use super::super::response::Response;
-use super::given::{self, New};
+use super::given::New;
 use super::messages::partition;
 use super::{Made, controlled, partitioner};
 use crate::broker::{Shared, Unflushed, WorkerMessage, now_ms};
@@ -64,15 +64,14 @@ pub(super) fn produce(
     shared: &Arc<Shared>,
     name: &str,
     query: &Query,
-    body: &[u8],
+    messages: &[New],
 ) -> Result<Made, Problem> {
-    let messages = given::read(body)?;
     let topic = find_or_create(shared, name)?;
     if topic.internal {
         let internal = ErrorCode::INVALID_TOPIC_EXCEPTION;
         return Err(Problem::kafka(internal, "Topics of the broker's own are not produced to"));
     }
-    let places = places(&topic, &messages, query.index("partition"))?;
+    let places = places(&topic, messages, query.index("partition"))?;
     let mut by_partition: BTreeMap<i32, Vec<&New>> = BTreeMap::new();
     for (message, index) in messages.iter().zip(&places) {
         by_partition.entry(*index).or_default().push(message);

@@ -75,8 +75,7 @@ pub(super) fn read(body: &[u8]) -> Result<Body, Problem> {
     Ok(body)
 }
 
-pub(super) fn reset(shared: &Arc<Shared>, group: &str, body: &[u8]) -> Result<Made, Problem> {
-    let body = read(body)?;
+pub(super) fn reset(shared: &Arc<Shared>, group: &str, body: &Body) -> Result<Made, Problem> {
     let mut offsets = Offsets::new();
     for Object(asked) in &body.offsets {
         let offset = asked.resolve(shared)?;

@@ -93,7 +93,7 @@ fn pages() -> Value {
             "name": text(), "internal": flag(), "size_bytes": integer(), "partitions": list(partition),
         })),
         "Groups": list(object(with(group.clone(), json!({
-            "member_count": integer(), "lag": integer(),
+            "member_count": integer(), "lag": {"type": ["integer", "null"], "format": "int64"},
         })))),
         "Group": object(with(group, json!({
             "protocol_type": text(), "protocol_name": text(), "leader_id": text(),

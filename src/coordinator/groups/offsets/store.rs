@@ -180,7 +180,7 @@ impl GroupOffsets {
     }
 
     /// Topic, partition and offset of all, or of all behind a place.
-    pub(super) fn after(
+    pub fn after(
         &self,
         place: Option<&(Arc<str>, i32)>,
     ) -> impl Iterator<Item = (&Arc<str>, i32, Committed<'_>)> {

@@ -59,16 +59,37 @@ const PARTITIONS: &[(&str, &str, OfPartition)] = &[
     ),
 ];
 
+const OF_TOPIC: &str = "kafka_topic_partitions";
+
+/// The names of the lines of a topic.
+pub(super) fn topic_names() -> impl Iterator<Item = &'static str> {
+    std::iter::once(OF_TOPIC)
+}
+
+/// The names of the lines of a partition.
+pub(super) fn partition_names(row: &Row) -> impl Iterator<Item = &'static str> {
+    let told = PARTITIONS.iter().filter(|(_, _, read)| read(row, 0).is_some());
+    told.map(|(name, ..)| *name)
+}
+
 pub(super) fn topics(shared: &Shared, known: &Known, page: &mut String) {
     let help = "Number of partitions for this Topic";
-    let mut partitions = Rows::gauge(page, "kafka_topic_partitions", help);
+    let mut partitions = Rows::gauge(page, OF_TOPIC, help);
     for ((topic, _), labels) in known.topics.iter().zip(known.topic_labels.iter()) {
         partitions.add(labels, signed(topic.partitions().len()));
     }
+    self::partitions(known.rows(), shared.node.node_id, page);
+}
+
+pub(super) fn partitions<'r>(
+    rows: impl Iterator<Item = (&'r str, &'r Row)> + Clone,
+    node: i32,
+    page: &mut String,
+) {
     for (name, help, read) in PARTITIONS {
         let mut family = Rows::gauge(page, name, help);
-        for (labels, row) in known.rows() {
-            if let Some(value) = read(row, shared.node.node_id) {
+        for (labels, row) in rows.clone() {
+            if let Some(value) = read(row, node) {
                 family.add(labels, value);
             }
         }

@@ -75,17 +75,15 @@ pub(super) struct Labels {
 }
 
 impl Labels {
-    pub(super) fn add(&mut self, labels: &[(&str, &dyn Display)]) {
+    /// Says how many bytes these have.
+    pub(super) fn add(&mut self, labels: &[(&str, &dyn Display)]) -> usize {
+        let before = self.text.len();
         write_labels(&mut self.text, labels);
         self.ends.push(self.text.len());
+        self.text.len() - before
     }
 
-    /// Bytes of them all.
-    pub(super) fn len(&self) -> usize {
-        self.text.len()
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> + Clone {
         let begins = std::iter::once(0).chain(self.ends.iter().copied());
         begins.zip(&self.ends).map(|(begin, end)| self.text.get(begin..*end).unwrap_or_default())
     }
@@ -175,12 +173,14 @@ mod tests {
     #[test]
     fn labels_are_kept_apart_and_escaped() {
         let mut labels = Labels::default();
-        labels.add(&[("a", &Escaped("x\\\"\ny\u{e9}\\")), ("b", &1)]);
-        labels.add(&[]);
-        labels.add(&[("c", &Escaped(""))]);
+        let lens = [
+            labels.add(&[("a", &Escaped("x\\\"\ny\u{e9}\\")), ("b", &1)]),
+            labels.add(&[]),
+            labels.add(&[("c", &Escaped(""))]),
+        ];
         let all: Vec<&str> = labels.iter().collect();
         assert_eq!(all, ["{a=\"x\\\\\\\"\\ny\u{e9}\\\\\",b=\"1\"}", "", "{c=\"\"}"]);
-        assert_eq!(labels.len(), all.concat().len());
+        assert_eq!(lens, [all[0].len(), all[1].len(), all[2].len()]);
         let mut page = String::new();
         Rows::gauge(&mut page, "n", "A help.").add(all[2], -5);
         assert_eq!(page, "# HELP n A help.\n# TYPE n gauge\nn{c=\"\"} -5\n");

@@ -26,18 +26,38 @@ pub(super) fn metrics(shared: &Shared) -> Result<Response, Problem> {
     page.push_str(&exporter::broker(shared));
     page.push_str(&broker::broker(shared, &known));
     topics::traffic(&known, &mut page);
-    topics::logs(&known, &mut page);
+    topics::logs(known.rows(), &mut page);
     exporter::topics(shared, &known, &mut page);
     page.push_str(&exporter::groups(shared, &known)?);
     page.push_str(&process::process());
     Ok(Response::text(200, TYPE, page.into_bytes()))
 }
 
-/// Lines of a partition, and about how long each is without its labels.
-const LINES: usize = 11;
-const LINE: usize = 48;
-/// Lines of a partition at least, whatever is known of it.
-const LEAST_LINES: usize = 5;
+/// Digits of a value, beyond the first, that there is room for before the page has to grow.
+const DIGITS: usize = 7;
+/// Bytes of what is said of the broker and the process, and of the groups where little is.
+const REST: usize = 64 << 10;
+
+/// How long lines are at least, with values of one digit. Counted before any is written, so that a page that would be too
+/// large is refused before it takes the memory.
+#[derive(Default)]
+struct Length {
+    lines: usize,
+    bytes: usize,
+}
+
+impl Length {
+    fn add<'n>(&mut self, names: impl Iterator<Item = &'n str>, labels: usize) {
+        for name in names {
+            self.lines += 1;
+            self.bytes += name.len() + labels + " 0\n".len();
+        }
+    }
+
+    fn check(&self) -> Result<(), Problem> {
+        if self.bytes > MAX_PAGE { Err(TOO_LARGE) } else { Ok(()) }
+    }
+}
 
 /// All topics, what went through them, and what their partitions hold, looked up once.
 struct Known {
@@ -50,6 +70,8 @@ struct Known {
     labels: Labels,
     /// Where the rows of each topic begin.
     begins: Vec<usize>,
+    /// Of the lines of all of them.
+    length: Length,
 }
 
 /// A partition.
@@ -65,31 +87,31 @@ impl Known {
         let (topics, counts) = shared.topics.counted();
         let (mut topic_labels, mut labels) = (Labels::default(), Labels::default());
         let (mut rows, mut begins) = (Vec::new(), Vec::with_capacity(topics.len()));
-        for (topic, _) in &topics {
+        let mut length = Length::default();
+        for (topic, counts) in &topics {
             let name = &Escaped(&topic.name);
             begins.push(rows.len());
-            topic_labels.add(&[("topic", name)]);
+            let len = topic_labels.add(&[("topic", name)]);
+            length.add(exporter::topic_names().chain(topics::traffic_names(counts.as_ref())), len);
             for partition in topic.partitions() {
-                labels.add(&[("partition", &partition.index), ("topic", name)]);
-                rows.push(Row::of(partition));
-            }
-            if LEAST_LINES * labels.len() > MAX_PAGE {
-                return Err(TOO_LARGE);
+                let len = labels.add(&[("partition", &partition.index), ("topic", name)]);
+                let row = Row::of(partition);
+                length.add(row.names(), len);
+                length.check()?;
+                rows.push(row);
             }
         }
-        Ok(Known { topics, counts, topic_labels, rows, labels, begins })
+        length.check()?;
+        Ok(Known { topics, counts, topic_labels, rows, labels, begins, length })
     }
 
     /// About how long the page will be, if little is told of groups.
     fn page_len(&self) -> usize {
-        let of_partitions = LINES * (self.labels.len() + LINE * self.rows.len());
-        // What nothing went through has one line, the others eight.
-        let of_topics = 8 * (self.topic_labels.len() + 2 * LINE * self.topics.len());
-        (of_partitions + of_topics + (64 << 10)).min(MAX_PAGE)
+        (self.length.bytes + DIGITS * self.length.lines + REST).min(MAX_PAGE)
     }
 
     /// The partitions, with their labels.
-    fn rows(&self) -> impl Iterator<Item = (&str, &Row)> {
+    fn rows(&self) -> impl Iterator<Item = (&str, &Row)> + Clone {
         self.labels.iter().zip(&self.rows)
     }
 
@@ -110,5 +132,59 @@ impl Row {
         let outline = partition.outline();
         let (log_end, is_offline) = (partition.log_end_if_open(), partition.is_offline());
         Row { outline, log_end, is_offline }
+    }
+
+    /// The names of its lines.
+    fn names(&self) -> impl Iterator<Item = &'static str> {
+        exporter::partition_names(self).chain(topics::log_names(self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::family::Labels;
+    use super::*;
+
+    fn row(ends: Option<(i64, i64)>) -> Row {
+        let outline = Outline { ends, bytes: 1, segments: 1 };
+        Row { outline, log_end: None, is_offline: ends.is_none() }
+    }
+
+    #[test]
+    fn a_page_is_as_long_as_was_counted_before() {
+        let mut labels = Labels::default();
+        let (mut rows, mut length) = (Vec::new(), Length::default());
+        for at in 0..100 {
+            let row = row((at % 3 > 0).then_some((1, 2)));
+            length.add(row.names(), labels.add(&[("partition", &at), ("topic", &"a topic")]));
+            rows.push(row);
+        }
+        let mut page = String::new();
+        let all = || labels.iter().zip(&rows);
+        exporter::partitions(all(), 1, &mut page);
+        topics::logs(all(), &mut page);
+        let lines: Vec<&str> = page.lines().filter(|line| !line.starts_with('#')).collect();
+        // Who has no leader has a number of two digits there.
+        let signs = page.matches(" -1\n").count();
+        assert_eq!(signs, 34);
+        let bytes: usize = lines.iter().map(|line| line.len() + 1).sum();
+        assert_eq!((length.lines, length.bytes), (lines.len(), bytes - signs));
+    }
+
+    #[test]
+    fn two_million_partitions_are_too_many_long_before_all_are_looked_at() {
+        let (mut length, row) = (Length::default(), row(Some((0, 0))));
+        let last = (0..2_000_000).find(|_| {
+            length.add(row.names(), 25);
+            length.check().is_err()
+        });
+        assert!(last.is_some_and(|last| last < 450_000), "{last:?}");
+        let mut length = Length::default();
+        let counts = Counts::default();
+        let last = (0..2_000_000).find(|_| {
+            length.add(topics::traffic_names(Some(&counts)), 25);
+            length.check().is_err()
+        });
+        assert!(last.is_some_and(|last| last < 450_000), "{last:?}");
     }
 }

@@ -55,6 +55,12 @@ pub(super) fn traffic(known: &Known, page: &mut String) {
     }
 }
 
+/// The names of a topic's lines.
+pub(super) fn traffic_names(counts: Option<&Counts>) -> impl Iterator<Item = &'static str> {
+    let told = if counts.is_some() { TRAFFIC } else { &[] };
+    told.iter().map(|(name, ..)| *name)
+}
+
 /// Of a partition that is not offline: what there is of its log, and where it begins and ends.
 type OfLog = fn(&Row, (i64, i64)) -> i64;
 
@@ -72,11 +78,17 @@ const LOGS: &[(&str, &str, OfLog)] = &[
     }),
 ];
 
+/// The names of the lines of a partition.
+pub(super) fn log_names(row: &Row) -> impl Iterator<Item = &'static str> {
+    let told = if row.outline.ends.is_some() { LOGS } else { &[] };
+    told.iter().map(|(name, ..)| *name)
+}
+
 /// The logs of partitions that are not offline.
-pub(super) fn logs(known: &Known, page: &mut String) {
+pub(super) fn logs<'r>(rows: impl Iterator<Item = (&'r str, &'r Row)> + Clone, page: &mut String) {
     for (name, help, read) in LOGS {
         let mut family = Rows::gauge(page, name, help);
-        for (labels, row) in known.rows() {
+        for (labels, row) in rows.clone() {
             if let Some(ends) = row.outline.ends {
                 family.add(labels, read(row, ends));
             }
