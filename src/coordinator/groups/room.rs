@@ -15,8 +15,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What is not counted byte for byte: of a member, with its timers.
-pub(super) const MEMBER: usize = 512;
+/// What is not counted byte for byte: of a member, with its timers and its share of the group. Few members share a
+/// group's several thousand bytes (`cargo bench --bench groups -- members`); many have more room than they need.
+pub(super) const MEMBER: usize = 1024;
 /// Of an id that was given out, with its timer; of an offset that waits for the end of its transaction.
 pub(super) const PENDING: usize = 256;
 /// Of a name in a set.

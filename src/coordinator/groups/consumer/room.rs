@@ -1,11 +1,14 @@
 //! What a consumer group's members take in memory, and what a request would add to it.
 
 use super::super::classic::join::Join;
-use super::super::room::{MEMBER, NAME, PARTITION, names};
+use super::super::room::{self, NAME, PARTITION, names};
 use super::super::{Caller, NoRoom, Shard, World};
 use super::{Consumer, Member, Refusal};
 use crate::wire::error::ErrorCode;
 use crate::wire::messages::consumer_group_heartbeat::ConsumerGroupHeartbeatRequest;
+
+/// The consumer protocol keeps what a member has, what it is to have, and who has each partition.
+const MEMBER: usize = room::MEMBER + 1536;
 
 impl Member {
     /// What it takes in memory, but for its partitions.
