@@ -1,5 +1,6 @@
 //! Members that bring too much are refused, those that are there go on, and nothing that has gone is counted.
 
+use super::room::MEMBER;
 use super::*;
 use crate::wire::codec::Array;
 use crate::wire::error::ErrorCode;
