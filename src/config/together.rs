@@ -28,6 +28,11 @@ pub(super) fn problems(layers: &Layers, is_bad: &dyn Fn(&str) -> bool) -> Vec<In
     {
         found.extend(cross::check_memory(all, largest).err());
     }
+    if let (Some(limit), Some(Value::Text(overrides))) =
+        (number(&value, "max.connections.per.ip"), value("max.connections.per.ip.overrides"))
+    {
+        found.extend(cross::check_per_ip(limit, &overrides).err());
+    }
     if !is_bad(http::LISTENER) {
         found.extend(http::parse(text(layers, http::LISTENER).unwrap_or(http::OFF)).err());
     }
