@@ -4,13 +4,14 @@
 //! `__` for `_`, `___` for `-` (KafkaDockerWrapper.getServerConfigsFromEnv). `KAFKA_CFG_...`, as Bitnami's
 //! image has it, means the same. Likewise `BARNABAS_...`, where `barnabas.` may be left out too:
 //! `BARNABAS_WORKERS` is `barnabas.workers`. `CLUSTER_ID`, which Kafka's image formats its directory with, is
-//! `barnabas.cluster.id`. Many things call their variables `KAFKA_...` that are for
+//! `barnabas.cluster.id` if it is an id as Kafka makes them. Many things call their variables `KAFKA_...` that are for
 //! others than a broker (clients' scripts, Kubernetes' links to a service of that name), so what is no
 //! setting is never an error there. Pure: who calls brings the variables.
 
 use std::ffi::OsString;
 
-use super::{check, support, table};
+use super::{support, table};
+use crate::wire::uuid::Uuid;
 
 /// Variables of Kafka's scripts and images: no settings of a broker, and of no interest to one without
 /// a Java machine.
@@ -70,8 +71,8 @@ fn variable(name: String, value: Option<String>) -> Option<Variable> {
         return None;
     }
     let (family, setting) = if name == "CLUSTER_ID" {
-        let is_id = value.as_deref().is_some_and(|text| check::is_id(text.trim()));
-        // By that name it can be anything.
+        // By that name it can be anything: the `prod` of somebody's deployment, which a directory would keep.
+        let is_id = value.as_deref().is_some_and(|text| is_uuid(text.trim()));
         (Family::Kafka, if is_id { "barnabas.cluster.id" } else { "cluster.id" }.to_owned())
     } else if let Some(rest) = name.strip_prefix("KAFKA_") {
         let plain = dotted(rest);
@@ -105,6 +106,11 @@ fn is_link(name: &str) -> bool {
             || rest.starts_with("SERVICE_PORT_")
             || rest.strip_prefix("PORT_").is_some_and(is_of_port)
     })
+}
+
+/// Whether it is 22 characters that stand for 16 bytes.
+fn is_uuid(text: &str) -> bool {
+    text.len() == 22 && text.parse::<Uuid>().is_ok()
 }
 
 #[cfg(test)]
@@ -149,7 +155,10 @@ mod tests {
             found.into_iter().next().map(|variable| variable.setting)
         };
         assert_eq!(read("5L6g3nShT-eMCtK--X86sw").as_deref(), Some("barnabas.cluster.id"));
-        assert_eq!(read("arn:aws:a/b").as_deref(), Some("cluster.id"), "somebody else's");
+        assert_eq!(read(" MkU3OEVBNTcwNTJENDM2Qk\n").as_deref(), Some("barnabas.cluster.id"));
+        for text in ["arn:aws:a/b", "prod", "", "5L6g3nShT-eMCtK--X86s", "5L6g3nShT+eMCtK//X86sw"] {
+            assert_eq!(read(text).as_deref(), Some("cluster.id"), "{text}: somebody else's");
+        }
     }
 
     #[test]
