@@ -49,6 +49,7 @@ pub fn effective(
             let near = nearest(name);
             let near = near.map_or(String::new(), |near| format!(", did you mean {near}?"));
             // As DescribeConfigs: it might be a secret of some plugin.
+            let name = properties::escape_key(name);
             let _ = writeln!(out, "# {whose}; unknown{near}\n#{name}={HIDDEN}");
         }
     }
