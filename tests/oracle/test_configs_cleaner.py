@@ -100,6 +100,7 @@ def test_steps(b):
         ({THREADS: "-1"}, False),
         ({THREADS: "1000"}, False),
         ({"log.cleaner.dedupe.buffer.size": "1048576"}, False),
+        ({"max.connections.per.ip": "0"}, False),
         ({"log.cleaner.enable": "false", "log.cleaner.dedupe.buffer.size": "1"}, False),
         (
             {
