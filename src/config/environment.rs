@@ -10,8 +10,7 @@
 
 use std::ffi::OsString;
 
-use super::{support, table};
-use crate::wire::uuid::Uuid;
+use super::{check, support, table};
 
 /// Variables of Kafka's scripts and images: no settings of a broker, and of no interest to one without
 /// a Java machine.
@@ -108,9 +107,9 @@ fn is_link(name: &str) -> bool {
     })
 }
 
-/// Whether it is 22 characters that stand for 16 bytes.
+/// Whether it is 22 characters of URL-safe base64, which stand for 16 bytes.
 fn is_uuid(text: &str) -> bool {
-    text.len() == 22 && text.parse::<Uuid>().is_ok()
+    text.len() == 22 && check::is_id(text)
 }
 
 #[cfg(test)]

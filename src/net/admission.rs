@@ -78,18 +78,17 @@ pub(crate) enum Lack {
 
 impl fmt::Display for Lack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (max, which, remedy) = match self {
-            Lack::Connections(max) => (max, "as many as max.connections allows", "max.connections"),
-            Lack::OpenFiles(max) => (
-                max,
-                "as many as the limit on open files leaves room for",
-                "the limit (ulimit -n, LimitNOFILE)",
+        let waits = "the next ones wait until one is closed";
+        match self {
+            Lack::Connections(max) => {
+                write!(f, "there are {max} connections, as many as max.connections allows: {waits}")
+            }
+            Lack::OpenFiles(max) => write!(
+                f,
+                "there are {max} connections, as many as the limit on open files leaves room for: \
+                 {waits}; raise it (ulimit -n, LimitNOFILE)"
             ),
-        };
-        write!(
-            f,
-            "there are {max} connections, {which}: the next ones wait until one is closed; raise {remedy}"
-        )
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use super::super::setting::{Setting, boolean, int, list, long, string};
 #[rustfmt::skip]
 pub(super) static ROWS: &[Setting] = &[
     string("barnabas.cluster.id").id().used()
-        .doc("Id of the cluster for a data directory that has none yet; else one by chance. CLUSTER_ID, as Kafka's image has it, if it is 22 characters of base64."),
+        .doc("Id of the cluster for a data directory that has none yet; else one by chance. CLUSTER_ID in Kafka's image."),
     int("barnabas.connection.max.requests").default("1024").between(1, 65536).used()
         .doc("Unanswered requests of one connection beyond which it is not read."),
     int("barnabas.connection.max.unsent.bytes").default("4194304").at_least(65536).used()
