@@ -5,12 +5,16 @@
 mod broker_support;
 
 use barnabas::wire::codec::Array;
+use barnabas::wire::error::ErrorCode;
 use barnabas::wire::messages::describe_configs::{
     DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResponse,
 };
 use broker_support::*;
 use std::collections::BTreeMap;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
+use std::time::Duration;
 
 const BROKER: i8 = 4;
 
@@ -132,13 +136,38 @@ fn what_was_set_while_it_ran_is_printed_while_it_runs_and_after_with_nothing_tou
     }
 }
 
-/// Whether the broker talks to a client that comes now.
-fn is_let_in(address: std::net::SocketAddr) -> bool {
-    use std::io::{Read, Write};
-    let mut stream = std::net::TcpStream::connect(address).unwrap();
+/// A client that comes now and asks for something.
+fn newcomer(address: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(address).unwrap();
     // ApiVersions, version 0; who is turned away may have been before it is written.
     let request = [0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 7, 0xFF, 0xFF];
-    stream.write_all(&request).is_ok() && stream.read(&mut [0; 4]).is_ok_and(|bytes| bytes > 0)
+    let _ = stream.write_all(&request);
+    stream
+}
+
+/// Whether the broker talks to it; it is not heard before somebody goes where it only waits.
+fn is_answered(mut stream: TcpStream) -> bool {
+    stream.set_read_timeout(Some(GUARD)).unwrap();
+    match stream.read(&mut [0; 4]) {
+        Ok(bytes) => bytes > 0,
+        Err(why) => {
+            assert_eq!(why.kind(), ErrorKind::ConnectionReset, "it waits in vain");
+            false
+        }
+    }
+}
+
+fn is_let_in(address: SocketAddr) -> bool {
+    is_answered(newcomer(address))
+}
+
+/// A client that comes now, which is neither answered nor turned away.
+fn waits(address: SocketAddr) -> TcpStream {
+    let stream = newcomer(address);
+    stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    let why = stream.peek(&mut [0]).unwrap_err();
+    assert!(matches!(why.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{why}");
+    stream
 }
 
 #[test]
@@ -151,26 +180,51 @@ fn limits_on_connections_change_while_it_runs() {
     let address = broker.address;
     let mut client = broker.client();
     assert!(is_let_in(address));
-    for name in [ALL, PER_IP] {
-        client.alter_of((BROKER, ""), &[(name, "1")]);
-        assert!(!is_let_in(address), "{name}: this client is the one");
-        // This broker's own goes before that of all.
-        client.alter_of((BROKER, "1"), &[(name, "50")]);
-        assert!(is_let_in(address), "{name}");
-        client.alter_of((BROKER, ""), &[(name, "50")]);
-    }
+    client.alter_of((BROKER, ""), &[(ALL, "1")]);
+    let late = waits(address);
+    broker.logged(&["WARN", "there are 1 connections, as many as max.connections allows"]);
+    // This broker's own goes before that of all.
+    client.alter_of((BROKER, "1"), &[(ALL, "50")]);
+    assert!(is_answered(late) && is_let_in(address), "there are places again");
+    client.alter_of((BROKER, ""), &[(PER_IP, "1")]);
+    assert!(!is_let_in(address), "this client is the one");
+    client.alter_of((BROKER, "1"), &[(PER_IP, "50")]);
+    assert!(is_let_in(address));
     client.alter_of((BROKER, "1"), &[(PER_IP, "1")]);
     assert!(!is_let_in(address));
+    client.alter_of((BROKER, "1"), &[(ALL, "1")]);
+    let late = waits(address);
     drop(client);
+    assert!(is_answered(late));
     broker.stop_cleanly();
     // It still holds with the next start.
     let broker = Broker::start(&data, &[]);
     let mut client = broker.client();
     let told = described(&mut client);
     assert_eq!(told[PER_IP], (2, "1".to_owned()));
-    assert!(!is_let_in(broker.address));
+    let late = waits(broker.address);
+    drop(client);
+    assert!(is_answered(late));
+    broker.stop_cleanly();
+}
+
+/// Nobody could undo it.
+#[test]
+fn nobody_shuts_everybody_out() {
+    let dir = TempDir::new();
+    let broker = Broker::start(&dir.join("data"), &[]);
+    let mut client = broker.client();
+    for name in ["max.connections", "max.connections.per.ip"] {
+        let refused = client.try_alter_of((BROKER, "1"), &[(name, "0")]).unwrap_err();
+        assert_eq!(refused.0, ErrorCode::INVALID_REQUEST, "{name}: {}", refused.1);
+        assert!(is_let_in(broker.address), "{name}");
+    }
     drop(client);
     broker.stop_cleanly();
+    let zero = ["--ephemeral", "--set", "max.connections.per.ip=0"];
+    let ended = refused(command(&zero));
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.stderr.contains("can be set to zero only if"), "{ended:?}");
 }
 
 #[test]

@@ -106,6 +106,20 @@ fn who_says_nothing_keeps_nobody_out() {
 }
 
 #[test]
+fn kafka_clients_that_have_all_their_places_leave_http_its_own() {
+    for limit in ["max.connections=2", "max.connections.per.ip=2"] {
+        let dir = TempDir::new();
+        let (broker, address) = start_pages(dir.path(), &["--set", limit]);
+        let mut clients = [broker.client(), broker.client()];
+        clients.iter_mut().for_each(|client| _ = client.api_versions());
+        let known = known(address, 3);
+        assert_well(&broker, address, dir.path());
+        drop((clients, known));
+        broker.stop_cleanly();
+    }
+}
+
+#[test]
 fn the_one_that_waits_longest_goes() {
     with_both(|_, address| {
         let mut old = known(address, CONNECTIONS);

@@ -118,7 +118,7 @@ fn idle_connections_and_unfinished_frames_are_closed_and_waiting_ones_are_not() 
 }
 
 #[test]
-fn limits_on_connections_turn_the_next_one_away() {
+fn an_address_with_all_its_connections_has_the_next_one_turned_away() {
     let server = serve(limits(|limits| limits.max_connections_per_ip = 2));
     let (mut one, mut two) = (server.connect(), server.connect());
     assert_eq!(one.call(ECHO, b"one"), b"one");
@@ -127,17 +127,16 @@ fn limits_on_connections_turn_the_next_one_away() {
     drop(one);
     until("its place is free", || server.places_taken() == 1);
     assert_eq!(server.connect().call(ECHO, b"three"), b"three");
-
-    let server = serve(limits(|limits| limits.max_connections = 1));
-    assert_eq!(server.connect().call(ECHO, b"one"), b"one");
-    until("its place is free", || server.places_taken() == 0);
-    let _kept = server.connect();
-    server.connect().assert_closed();
 }
 
 #[test]
 fn who_finds_no_place_waits_until_there_is_one() {
-    let server = serve(limits(|limits| limits.max_open = 2));
+    waits_until_there_is_a_place(limits(|limits| limits.max_open = 2));
+    waits_until_there_is_a_place(limits(|limits| limits.max_connections = 2));
+}
+
+fn waits_until_there_is_a_place(options: barnabas::net::Options) {
+    let server = serve(options);
     let (mut one, mut two) = (server.connect(), server.connect());
     assert_eq!(one.call(ECHO, b"one"), b"one");
     assert_eq!(two.call(ECHO, b"two"), b"two");
@@ -172,6 +171,30 @@ fn a_listener_finds_the_places_that_are_kept_for_it() {
     assert_eq!(server.places_taken(), 3);
     drop(one);
     drop(heard);
+    assert_eq!(late.receive(), b"late");
+}
+
+#[test]
+fn limits_on_connections_are_not_about_a_listener_that_places_are_kept_for() {
+    let mut options = limits(|limits| {
+        (limits.max_connections, limits.max_connections_per_ip) = (2, 2);
+    });
+    let kept = options.listeners[0].clone();
+    options.listeners.push(barnabas::net::Listen { keeps: 2, ..kept });
+    let server = serve(options);
+    let [crowded, keeping] = server.addresses[..] else { panic!("two listeners") };
+    let mut heard: Vec<_> = (0..4).map(|_| Client::connect(keeping)).collect();
+    heard.iter_mut().for_each(|client| assert_eq!(client.call(ECHO, b"heard"), b"heard"));
+    let (mut one, mut two) = (Client::connect(crowded), Client::connect(crowded));
+    assert_eq!(one.call(ECHO, b"one"), b"one");
+    assert_eq!(two.call(ECHO, b"two"), b"two");
+    let mut late = Client::connect(crowded);
+    late.stream.write_all(&frame(ECHO, b"late")).unwrap();
+    assert_eq!(Client::connect(keeping).call(ECHO, b"heard"), b"heard");
+    until("it has gone", || server.places_taken() == 6);
+    drop(heard);
+    until("they have gone", || server.places_taken() == 2);
+    drop(one);
     assert_eq!(late.receive(), b"late");
 }
 

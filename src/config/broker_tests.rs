@@ -78,6 +78,12 @@ fn contradictions_are_refused_at_start() {
             "queued.max.request.bytes must be larger or equal to socket.request.max.bytes",
         ),
         (
+            "max.connections.per.ip",
+            " 0",
+            "requirement failed: max.connections.per.ip can be set to zero only if \
+             max.connections.per.ip.overrides property is set.",
+        ),
+        (
             "log.retention.hours",
             "0",
             "log.retention.ms must be unlimited (-1) or, greater than or equal to 1",

@@ -137,6 +137,18 @@ pub(super) fn check_memory(all: i64, largest: i64) -> Result<(), InvalidConfig> 
     Err(InvalidConfig::because("queued.max.request.bytes", message.to_owned()))
 }
 
+/// Without exceptions for some addresses nobody could connect, and so nobody could set another limit.
+pub(super) fn check_per_ip(limit: i64, overrides: &str) -> Result<(), InvalidConfig> {
+    const NAME: &str = "max.connections.per.ip";
+    if limit != 0 || !overrides.trim().is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "requirement failed: {NAME} can be set to zero only if {NAME}.overrides property is set."
+    );
+    Err(InvalidConfig::because(NAME, message))
+}
+
 /// A thread that polls takes a core while there is something to do. Where it has to share it with a
 /// worker, requests wait for whole turns of the scheduler.
 pub(super) fn check_polling(io: &str, workers: usize, cores: usize) -> Result<(), InvalidConfig> {

@@ -34,6 +34,7 @@ const THREADS: [&str; 4] = [
 ];
 
 const CLEANER_THREADS: &str = "log.cleaner.threads";
+const CONNECTIONS: &str = "max.connections";
 
 /// Checks `target`, all the dynamic values that a broker is to have after a change: the cluster's
 /// defaults if `cluster_wide`, else this broker's own.
@@ -68,7 +69,11 @@ pub fn check_dynamic_broker(
     for (name, text) in target {
         ensure_supported(name, text, config)?;
     }
-    thread_counts(&contradictions(target, config, cluster_wide)?, config)
+    let target = contradictions(target, config, cluster_wide)?;
+    if target.max_connections() == 0 {
+        return Err(refused(CONNECTIONS, &format!("Invalid {CONNECTIONS} 0")));
+    }
+    thread_counts(&target, config)
 }
 
 /// Threads come and go while the broker runs: half as many or twice as many at once, and no more.
@@ -224,6 +229,20 @@ mod tests {
             "Invalid value org.apache.kafka.common.config.ConfigException: {why} for configuration \
              Invalid dynamic configuration"
         ))
+    }
+
+    /// Whoever shut everybody out could not undo it.
+    #[test]
+    fn a_broker_that_runs_keeps_letting_connections_in() {
+        let zero = "requirement failed: max.connections.per.ip can be set to zero only if \
+                    max.connections.per.ip.overrides property is set.";
+        for cluster_wide in [false, true] {
+            let set = |name: &str, text: &str| check(&[(name, text)], cluster_wide);
+            assert_eq!(set("max.connections", "0"), refusal("Invalid max.connections 0"));
+            assert_eq!(set("max.connections.per.ip", "0"), Err(zero.into()));
+            assert_eq!(set("max.connections", "1"), Ok(()));
+            assert_eq!(set("max.connections.per.ip", "1"), Ok(()));
+        }
     }
 
     #[test]

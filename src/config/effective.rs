@@ -49,6 +49,7 @@ pub fn effective(
             let near = nearest(name);
             let near = near.map_or(String::new(), |near| format!(", did you mean {near}?"));
             // As DescribeConfigs: it might be a secret of some plugin.
+            let name = properties::escape_key(name);
             let _ = writeln!(out, "# {whose}; unknown{near}\n#{name}={HIDDEN}");
         }
     }
@@ -88,5 +89,29 @@ fn origin(sourced: &Sourced, config: &Config, name: &str) -> String {
     match given {
         Some(given) => format!("{dynamic}; above {given}"),
         None => dynamic.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sources::{Sources, from_sources};
+    use super::*;
+
+    /// Any name can be set while a broker runs, as in Kafka.
+    #[test]
+    fn no_name_makes_a_line_of_its_own() {
+        let names = ["a\nnum.partitions", "b\rnum.partitions=8\r\n\\"];
+        let set = names.map(|name| (name.to_owned(), "7".to_owned())).into();
+        let sourced = from_sources(&Sources::default()).expect("valid");
+        for (cluster, node) in [(&set, &BTreeMap::new()), (&BTreeMap::new(), &set)] {
+            let printed = effective(&sourced, cluster, node, false);
+            for line in ["a\\nnum.partitions=", "b\\rnum.partitions\\=8\\r\\n\\\\="] {
+                assert!(printed.contains(&format!("\n#{line}[hidden]\n")), "{line}: {printed}");
+            }
+            let entries = properties::parse(&printed).expect("valid");
+            let read = entries.iter().filter(|entry| entry.key == "num.partitions");
+            let read: Vec<&str> = read.map(|entry| entry.value.as_str()).collect();
+            assert_eq!(read, ["1"], "{printed}");
+        }
     }
 }

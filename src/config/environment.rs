@@ -4,7 +4,7 @@
 //! `__` for `_`, `___` for `-` (KafkaDockerWrapper.getServerConfigsFromEnv). `KAFKA_CFG_...`, as Bitnami's
 //! image has it, means the same. Likewise `BARNABAS_...`, where `barnabas.` may be left out too:
 //! `BARNABAS_WORKERS` is `barnabas.workers`. `CLUSTER_ID`, which Kafka's image formats its directory with, is
-//! `barnabas.cluster.id`. Many things call their variables `KAFKA_...` that are for
+//! `barnabas.cluster.id` if it is an id as Kafka makes them. Many things call their variables `KAFKA_...` that are for
 //! others than a broker (clients' scripts, Kubernetes' links to a service of that name), so what is no
 //! setting is never an error there. Pure: who calls brings the variables.
 
@@ -70,8 +70,8 @@ fn variable(name: String, value: Option<String>) -> Option<Variable> {
         return None;
     }
     let (family, setting) = if name == "CLUSTER_ID" {
-        let is_id = value.as_deref().is_some_and(|text| check::is_id(text.trim()));
-        // By that name it can be anything.
+        // By that name it can be anything: the `prod` of somebody's deployment, which a directory would keep.
+        let is_id = value.as_deref().is_some_and(|text| is_uuid(text.trim()));
         (Family::Kafka, if is_id { "barnabas.cluster.id" } else { "cluster.id" }.to_owned())
     } else if let Some(rest) = name.strip_prefix("KAFKA_") {
         let plain = dotted(rest);
@@ -105,6 +105,11 @@ fn is_link(name: &str) -> bool {
             || rest.starts_with("SERVICE_PORT_")
             || rest.strip_prefix("PORT_").is_some_and(is_of_port)
     })
+}
+
+/// Whether it is 22 characters of URL-safe base64, which stand for 16 bytes.
+fn is_uuid(text: &str) -> bool {
+    text.len() == 22 && check::is_id(text)
 }
 
 #[cfg(test)]
@@ -149,7 +154,10 @@ mod tests {
             found.into_iter().next().map(|variable| variable.setting)
         };
         assert_eq!(read("5L6g3nShT-eMCtK--X86sw").as_deref(), Some("barnabas.cluster.id"));
-        assert_eq!(read("arn:aws:a/b").as_deref(), Some("cluster.id"), "somebody else's");
+        assert_eq!(read(" MkU3OEVBNTcwNTJENDM2Qk\n").as_deref(), Some("barnabas.cluster.id"));
+        for text in ["arn:aws:a/b", "prod", "", "5L6g3nShT-eMCtK--X86s", "5L6g3nShT+eMCtK//X86sw"] {
+            assert_eq!(read(text).as_deref(), Some("cluster.id"), "{text}: somebody else's");
+        }
     }
 
     #[test]

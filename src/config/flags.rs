@@ -301,6 +301,9 @@ mod tests {
             let error = refused(arguments);
             assert!(error.contains(part), "{arguments:?}: {error}");
         }
+        // A value that looks like a flag is none.
+        let error = refused(&["--config", "--host", "--host", "x"]);
+        assert!(error.starts_with("cannot read the settings file --host"), "{error}");
     }
 
     #[test]

@@ -56,16 +56,25 @@ pub fn parse(text: &str) -> Result<Vec<Entry>, BadEscape> {
 
 /// A value as it must be written to be read back.
 pub fn escape(value: &str) -> String {
-    let mut out = String::with_capacity(value.len());
-    for (at, c) in value.char_indices() {
+    // Blanks at the beginning would be dropped.
+    escaped(value, |at, c| at == 0 && c == ' ')
+}
+
+/// A key likewise, also where it stands in a comment: it ends no line.
+pub fn escape_key(key: &str) -> String {
+    escaped(key, |_, c| matches!(c, ' ' | '=' | ':' | '#' | '!'))
+}
+
+fn escaped(text: &str, is_special: impl Fn(usize, char) -> bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
         match c {
             '\\' => out.push_str("\\\\"),
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
             '\x0C' => out.push_str("\\f"),
-            // Blanks at the beginning would be dropped.
-            ' ' if at == 0 => out.push_str("\\ "),
+            c if is_special(at, c) => out.extend(['\\', c]),
             c => out.push(c),
         }
     }
@@ -197,6 +206,14 @@ mod tests {
         );
         let lines: Vec<usize> = parse(text).expect("valid").iter().map(|e| e.line).collect();
         assert_eq!(lines, [2, 6, 9, 10, 11]);
+    }
+
+    #[test]
+    fn what_is_escaped_is_read_back() {
+        for text in ["a", " a b ", "a=b:c", "#a", "!a", "a\r\nb=c\\", "\ta\x0C", "\u{e9}", "\\n"] {
+            let line = format!("{}={}", escape_key(text), escape(text));
+            assert_eq!(pair(&line), (text.to_owned(), text.to_owned()), "{line}");
+        }
     }
 
     #[test]

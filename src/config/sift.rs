@@ -3,6 +3,8 @@
 //! The parser of flags stops at the first mistake; who mends a command line wants to know them all. Which
 //! flags there are, it tells. Pure.
 
+use std::collections::BTreeSet;
+
 use argh::{ArgsInfo, FlagInfo, FlagInfoKind, Optionality};
 
 use super::error::ConfigError;
@@ -17,27 +19,19 @@ pub(super) fn readable<'a>(
     commands: &[&str],
 ) -> (Vec<&'a str>, Vec<ConfigError>) {
     let info = Flags::get_args_info();
-    let (mut readable, mut problems) = (Vec::new(), Vec::new());
+    let (mut readable, mut problems, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
     let mut rest = arguments.iter().copied().enumerate().peekable();
     while let Some((at, argument)) = rest.next() {
+        if matches!(argument, "-h" | "--help") {
+            readable.push("--help");
+            continue;
+        }
         let Some(flag) = info.flags.iter().find(|flag| flag.long == argument) else {
-            match argument {
-                "-h" | "--help" => readable.push("--help"),
-                _ => {
-                    let may_be_command = at == 0 && command.is_empty();
-                    let near = match argument.starts_with('-') {
-                        true => near_flag(argument, info.flags),
-                        false if may_be_command => {
-                            nearest_of(argument, commands.iter().copied()).map(str::to_owned)
-                        }
-                        false => None,
-                    };
-                    problems.push(unrecognized(argument, near));
-                    // Most likely it is the value of that flag.
-                    if argument.starts_with('-') {
-                        rest.next_if(|(_, next)| !next.starts_with('-'));
-                    }
-                }
+            let may_be = if at == 0 && command.is_empty() { commands } else { &[] };
+            problems.push(unrecognized(argument, near(argument, info.flags, may_be)));
+            // Most likely it is the value of that flag.
+            if argument.starts_with('-') {
+                rest.next_if(|(_, next)| !next.starts_with('-'));
             }
             continue;
         };
@@ -49,13 +43,21 @@ pub(super) fn readable<'a>(
             problems.push(problem(&format!("No value provided for option '{argument}'")));
             continue;
         };
-        if flag.optionality != Optionality::Repeating && readable.contains(&argument) {
+        if !seen.insert(argument) && flag.optionality != Optionality::Repeating {
             problems.push(problem(&format!("Option '{argument}' is given twice")));
             continue;
         }
         readable.extend([argument, value]);
     }
     (readable, problems)
+}
+
+/// What was meant by something that is no flag: one of those, or of these commands.
+fn near(argument: &str, flags: &[FlagInfo<'_>], commands: &[&str]) -> Option<String> {
+    if argument.starts_with('-') {
+        return near_flag(argument, flags);
+    }
+    nearest_of(argument, commands.iter().copied()).map(str::to_owned)
 }
 
 /// What was meant by something that begins like a flag.

@@ -225,8 +225,26 @@ impl Gathered {
         lines.chain(support::warnings(&self.given)).collect()
     }
 
+    /// Whether each setting that decides on listeners is right by itself.
+    fn knows_listeners(&self) -> bool {
+        let decides = |problem: &ConfigError| {
+            let setting = problem.setting();
+            problem.hides_settings()
+                || setting.is_some_and(|name| listeners::DECIDE.contains(&name))
+        };
+        let is_bad = |name: &&str| {
+            let given = self.given.get(*name);
+            given.is_some_and(|(text, origin)| ensure_valid(name, text, origin).is_err())
+        };
+        !self.problems.iter().any(decides) && !listeners::DECIDE.iter().any(is_bad)
+    }
+
     fn add_flags(&mut self, flags: &FlagValues) {
-        self.problems.extend(add_address(flags, &mut self.given).err().into_iter().flatten());
+        // Where it is not known what they replace, `check` tells why.
+        if self.knows_listeners() {
+            let problems = add_address(flags, &mut self.given).err();
+            self.problems.extend(problems.into_iter().flatten());
+        }
         self.problems.extend(add_http_port(flags, &mut self.given).err());
         let texts = [
             ("--data-dir", "log.dirs", flags.data_dir.clone()),

@@ -28,6 +28,11 @@ pub(super) fn problems(layers: &Layers, is_bad: &dyn Fn(&str) -> bool) -> Vec<In
     {
         found.extend(cross::check_memory(all, largest).err());
     }
+    if let (Some(limit), Some(Value::Text(overrides))) =
+        (number(&value, "max.connections.per.ip"), value("max.connections.per.ip.overrides"))
+    {
+        found.extend(cross::check_per_ip(limit, &overrides).err());
+    }
     if !is_bad(http::LISTENER) {
         found.extend(http::parse(text(layers, http::LISTENER).unwrap_or(http::OFF)).err());
     }
@@ -114,7 +119,7 @@ pub(super) fn same_id(set: &mut BTreeMap<String, String>) -> Result<(), InvalidC
 
 #[cfg(test)]
 mod tests {
-    use super::super::sources::{Sources, from_sources};
+    use super::super::sources::{FlagValues, Sources, from_sources};
 
     /// What is said of these settings, a line each.
     fn said(sets: &[&str]) -> Vec<String> {
@@ -171,6 +176,27 @@ mod tests {
             &["log.cleaner.max.compaction.lag.ms=x", largest],
         ] {
             assert_eq!(said(sets).len(), 1, "{sets:?}: {:?}", said(sets));
+        }
+    }
+
+    /// `--host` and `--port` replace a part of what is not known then.
+    #[test]
+    fn flags_add_nothing_to_listeners_that_are_wrong_by_themselves() {
+        let (host, port) = (Some("other".to_owned()), Some(8));
+        for flags in [
+            FlagValues { port, ..FlagValues::default() },
+            FlagValues { host, ..FlagValues::default() },
+        ] {
+            for wrong in
+                ["listeners=", "listeners= , ", "listners=A://:1", "inter.broker.listener.nam=A"]
+            {
+                let sets = [wrong.to_owned()];
+                let refused =
+                    |flags| from_sources(&Sources { sets: &sets, flags, ..Sources::default() });
+                let alone = refused(FlagValues::default()).expect_err("refused").0;
+                assert_eq!(alone.len(), 1, "{alone:?}");
+                assert_eq!(refused(flags.clone()).expect_err("refused").0, alone, "{wrong}");
+            }
         }
     }
 }

@@ -57,17 +57,13 @@ impl KafkaService {
     /// A request was answered with what is in `out`.
     #[inline]
     pub(super) fn note(&mut self, slot: Slot, tag: Tag) {
-        self.tally.add(tag);
-        if ::log::log_enabled!(::log::Level::Debug) {
-            self.trace(slot, &tag, self.out.errors());
-        }
-        if !self.out.errors().is_empty() {
-            let errors = self.out.take_errors();
-            self.note_errors(slot, &tag, &errors);
-        }
+        // What is empty costs nothing to take.
+        let errors = self.out.take_errors();
+        self.note_made(slot, tag, &errors);
     }
 
     /// A request was answered with what was made elsewhere.
+    #[inline]
     pub(super) fn note_made(&mut self, slot: Slot, tag: Tag, errors: &[Told]) {
         self.tally.add(tag);
         if ::log::log_enabled!(::log::Level::Debug) {

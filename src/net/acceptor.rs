@@ -2,12 +2,12 @@
 //!
 //! It accepts until nobody waits and hands each connection to the worker that has the fewest.
 //! It must never take the descriptors that the rest of the process needs, nor spin on a listener that
-//! stays readable. When [`super::Limits::max_open`] connections are open, the next ones stay in the
-//! kernel's queue, as with Kafka's `max.connections` (ConnectionQuotas waits for a place): to close them
-//! would only have them come again at once. A connection that ends wakes it. Where descriptors are
+//! stays readable. When [`super::Limits::max_open`] or [`super::Limits::max_connections`] are open, the next ones
+//! stay in the kernel's queue, as with Kafka's `max.connections` (ConnectionQuotas waits for a place): to close
+//! them would only have them come again at once. A connection that ends wakes it. Where descriptors are
 //! lacking all the same it says so and tries again a moment later.
 
-use super::admission::Admissions;
+use super::admission::{Admissions, Share};
 use super::door::Door;
 use super::mailbox::{Bell, Receiver, Sender};
 use super::options::Options;
@@ -41,8 +41,7 @@ struct Listener {
     index: usize,
     /// Somebody may be waiting.
     ready: bool,
-    /// Places that it leaves to other listeners.
-    spares: usize,
+    share: Share,
 }
 
 pub(crate) struct Acceptor {
@@ -59,7 +58,6 @@ pub(crate) struct Acceptor {
     reporter: Reporter,
     /// Accepting rests until then.
     paused: Option<Instant>,
-    max_open: usize,
     /// When it was said last that all places are taken.
     told: Option<Instant>,
     /// Connections handed over so far.
@@ -79,12 +77,7 @@ impl Acceptor {
         let mut listeners = Vec::new();
         for (at, Door { mut socket, listener: index, .. }) in doors.into_iter().enumerate() {
             poll.registry().register(&mut socket, Token(at), Interest::READABLE)?;
-            listeners.push(Listener {
-                socket,
-                index,
-                ready: false,
-                spares: spares(options, index),
-            });
+            listeners.push(Listener { socket, index, ready: false, share: share(options, index) });
         }
         Ok(Acceptor {
             poll,
@@ -98,7 +91,6 @@ impl Acceptor {
             receive_buffer: options.receive_buffer,
             reporter: Reporter::new(Instant::now()),
             paused: None,
-            max_open: options.limits.max_open,
             told: None,
             accepted: 0,
         })
@@ -163,8 +155,7 @@ impl Acceptor {
         while self.listeners[at].ready && self.paused.is_none() && self.has_place(at, now) {
             match self.listeners[at].socket.accept() {
                 Ok((socket, remote)) => {
-                    let listener = self.listeners[at].index;
-                    self.hand_over(socket, canonical(remote), listener, now);
+                    self.hand_over(socket, canonical(remote), at, now);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.listeners[at].ready = false;
@@ -182,23 +173,19 @@ impl Acceptor {
 
     /// Whether there is a place for one more. If not, this thread is woken when there is.
     fn has_place(&mut self, at: usize, now: Instant) -> bool {
-        let spares = self.listeners[at].spares;
-        let has_place = self.admissions.has_place(spares, &self.sender);
-        let is_told = self.told.is_some_and(|told| now.duration_since(told) < TELL_EVERY);
-        if !has_place && !is_told {
+        let Err(lack) = self.admissions.place(self.listeners[at].share, &self.sender) else {
+            return true;
+        };
+        if self.told.is_none_or(|told| now.duration_since(told) >= TELL_EVERY) {
             self.told = Some(now);
-            ::log::warn!(
-                target: "barnabas::net",
-                "there are {} connections, as many as the limit on open files leaves room for: the \
-                 next ones wait until one is closed; raise it (ulimit -n, LimitNOFILE)",
-                self.max_open - spares
-            );
+            ::log::warn!(target: "barnabas::net", "{lack}");
         }
-        has_place
+        false
     }
 
-    fn hand_over(&mut self, socket: TcpStream, remote: SocketAddr, listener: usize, now: Instant) {
-        let admission = match self.admissions.admit(remote.ip()) {
+    fn hand_over(&mut self, socket: TcpStream, remote: SocketAddr, at: usize, now: Instant) {
+        let Listener { index: listener, share, .. } = self.listeners[at];
+        let admission = match self.admissions.admit(remote.ip(), share) {
             Ok(admission) => admission,
             Err(refusal) => {
                 let line = format_args!("turned the connection from {remote} away: {refusal}");
@@ -238,11 +225,14 @@ impl Acceptor {
     }
 }
 
-/// The places that a listener leaves to others; never more than half of all.
-fn spares(options: &Options, index: usize) -> usize {
+/// What a listener may take; it leaves others never more than half of all places.
+fn share(options: &Options, index: usize) -> Share {
     let others = options.listeners.iter().enumerate().filter(|(other, _)| *other != index);
     let kept: usize = others.map(|(_, listen)| listen.keeps).sum();
-    kept.min(options.limits.max_open / 2)
+    Share {
+        spares: kept.min(options.limits.max_open / 2),
+        is_limited: options.listeners[index].keeps == 0,
+    }
 }
 
 /// An address as people and clients write it: who comes over IPv4 to a listener of both families has

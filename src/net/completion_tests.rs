@@ -5,7 +5,7 @@
 //! the worker moved, reused or freed memory that was lent, bytes would end up elsewhere: the
 //! answers of every connection are compared.
 
-use super::super::admission::Admissions;
+use super::super::admission::{Admissions, Share};
 use super::super::connection::Input;
 use super::super::context::Context;
 use super::super::driver::Host;
@@ -296,8 +296,9 @@ fn worker(seed: u64, world: &Rc<RefCell<World>>) -> (Worker<Later, Completion>, 
 fn connect(worker: &mut Worker<Later, Completion>, wire: Wire) -> ConnId {
     let address = SocketAddr::from(([127, 0, 0, 1], 1));
     let peer = Peer { remote: address, local: address, listener: 0, number: 1 };
-    let admission =
-        Admissions::new(&Limits::default(), 1).admit(address.ip()).expect("room for one");
+    let admission = Admissions::new(&Limits::default(), 1)
+        .admit(address.ip(), Share::ALL)
+        .expect("room for one");
     let id = worker.engine.open(peer, admission);
     worker.driver.0.borrow_mut().wires.insert(id, wire);
     id

@@ -21,7 +21,8 @@ pub struct Listen {
     pub addresses: Vec<SocketAddr>,
     /// Where it cannot be opened it is left out, with a line; else that is an error.
     pub optional: bool,
-    /// So many of [`Limits::max_open`] places are for its connections alone.
+    /// So many of [`Limits::max_open`] places are for its connections alone. If there are any,
+    /// [`Limits::max_connections`] and [`Limits::max_connections_per_ip`] are not about them.
     pub keeps: usize,
 }
 
@@ -85,12 +86,11 @@ pub struct Limits {
     /// beyond it is at most one receive window and one frame per worker and one answer per
     /// connection.
     pub max_memory: usize,
-    /// Connections at once.
+    /// Connections at once. Who comes beyond it waits in the kernel's queue until one of them is closed.
     pub max_connections: usize,
-    /// Connections at once from one address.
+    /// Connections at once from one address. Who comes beyond it is turned away.
     pub max_connections_per_ip: usize,
-    /// Connections at once for which there are descriptors. Who comes beyond it is not turned away as
-    /// above, but waits in the kernel's queue until one of them is closed.
+    /// Connections at once for which there are descriptors. Who comes beyond it waits too.
     pub max_open: usize,
     /// A connection on which nothing moves for so long is closed.
     pub idle_timeout: Duration,

@@ -1,6 +1,6 @@
 //! What a worker owes a driver at the edges of the seam: its wait, and its end.
 
-use super::super::admission::Admissions;
+use super::super::admission::{Admissions, Share};
 use super::super::connection::Input;
 use super::super::context::Context;
 use super::super::driver::Host;
@@ -105,8 +105,9 @@ fn worker(max_memory: usize, lets_go: bool) -> (Worker<Mute, Edge>, ConnId, Arc<
         Worker::new(core, Mute { _seen: seen.clone(), frames: 0, answer: 0 }, driver, mail);
     let address = SocketAddr::from(([127, 0, 0, 1], 1));
     let peer = Peer { remote: address, local: address, listener: 0, number: 1 };
-    let admission =
-        Admissions::new(&Limits::default(), 1).admit(address.ip()).expect("room for one");
+    let admission = Admissions::new(&Limits::default(), 1)
+        .admit(address.ip(), Share::ALL)
+        .expect("room for one");
     let id = worker.engine.open(peer, admission);
     (worker, id, seen)
 }

@@ -220,7 +220,16 @@ impl Client {
     }
 
     /// The same of any resource: its type (4 is a broker) and its name.
-    pub fn alter_of(&mut self, (kind, name): (i8, &str), configs: &[(&str, &str)]) {
+    pub fn alter_of(&mut self, resource: (i8, &str), configs: &[(&str, &str)]) {
+        assert_eq!(self.try_alter_of(resource, configs), Ok(()));
+    }
+
+    /// The same, or the error and its message.
+    pub fn try_alter_of(
+        &mut self,
+        (kind, name): (i8, &str),
+        configs: &[(&str, &str)],
+    ) -> Result<(), (ErrorCode, String)> {
         let mut changes = Vec::new();
         for &(name, value) in configs {
             changes.push(AlterableConfig { name, config_operation: 0, value: Some(value) });
@@ -235,7 +244,10 @@ impl Client {
         let answer = self.call(1, &request);
         let response: IncrementalAlterConfigsResponse<'_> = answer.read();
         let row = response.responses.iter().next().unwrap();
-        assert_eq!(row.error_code, ErrorCode::NONE, "{:?}", row.error_message);
+        match row.error_code {
+            ErrorCode::NONE => Ok(()),
+            code => Err((code, row.error_message.unwrap_or_default().to_owned())),
+        }
     }
 
     /// Moves the log start offset; returns the low watermark.

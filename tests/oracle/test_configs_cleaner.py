@@ -1,4 +1,4 @@
-"""Settings of the cleaner and numbers of threads: what a start takes, and which changes of a running broker are
+"""Settings of the cleaner, numbers of threads and of connections: what a start takes, and which changes of a running broker are
 allowed (Kafka: LogCleaner.validateReconfiguration, DynamicThreadPool, KafkaConfig.validateValues)."""
 
 import pytest
@@ -19,6 +19,9 @@ VALUES = {
     "background.threads": ["0", "4", "5", "20", "21"],
     "num.io.threads": ["3", "4", "16", "17"],
     "num.replica.fetchers": ["0", "2", "3"],
+    "max.connections": ["-1", "0", "1"],
+    "max.connections.per.ip": ["-1", "0", "1"],
+    "a\nb\r = #c": ["1"],
 }
 
 
@@ -97,6 +100,7 @@ def test_steps(b):
         ({THREADS: "-1"}, False),
         ({THREADS: "1000"}, False),
         ({"log.cleaner.dedupe.buffer.size": "1048576"}, False),
+        ({"max.connections.per.ip": "0"}, False),
         ({"log.cleaner.enable": "false", "log.cleaner.dedupe.buffer.size": "1"}, False),
         (
             {

@@ -41,9 +41,9 @@ pub(super) static ROWS: &[Setting] = &[
         .default("2147483647").at_least(0).cluster_wide().refused("connection rate limits")
         .doc("New connections per second allowed."),
     int("max.connections").default("2147483647").at_least(0).cluster_wide().used()
-        .doc("Connection limit of the broker or listener."),
+        .doc("Connections at once; the next ones wait. Those over HTTP are not counted."),
     int("max.connections.per.ip").default("2147483647").at_least(0).cluster_wide().used()
-        .doc("Connection limit per client address."),
+        .doc("Connections at once from one address; the next ones are closed. Those over HTTP are not counted."),
     string("max.connections.per.ip.overrides")
         .default("").cluster_wide().refused("limits per address")
         .doc("Per-address exceptions to max.connections.per.ip."),
