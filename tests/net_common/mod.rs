@@ -36,6 +36,8 @@ pub const CLOSE: u8 = b'c';
 pub const TIMER: u8 = b't';
 /// Like `HOLD`, but resumes within the call.
 pub const BOUNCE: u8 = b'b';
+/// Answers with so many pieces (u64) of so many bytes (u32), which are given away.
+pub const GIVE: u8 = b'g';
 /// The largest frame that framing does not refuse by itself.
 pub const FRAMING_LIMIT: usize = 1 << 30;
 
@@ -155,6 +157,13 @@ impl Service for Echo {
             FILE => {
                 let range = self.range(body);
                 self.answer(cx, slot, &[Part::File(range)]);
+            }
+            GIVE => {
+                let FileRange { start: count, len, .. } = self.range(body);
+                let piece = |at: u64| pattern(at as usize * len as usize, len as usize);
+                let mut pieces = vec![(count as u32 * len).to_be_bytes().to_vec()];
+                pieces.extend((0..count).map(piece));
+                cx.reply_with(slot, pieces);
             }
             HOLD => {
                 self.answer(cx, slot, &[Part::Bytes(body)]);
