@@ -2,7 +2,7 @@
 
 use super::super::effects::Then;
 use super::super::shard::{Group, Shard};
-use super::super::{Caller, Effects, JoinReply, NoRoom, Reply, Token, World};
+use super::super::{Caller, Effects, JoinReply, Kind, NoRoom, Reply, Token, World};
 use super::{
     AfterAppend, Classic, Member, NEW_MEMBER_TIMEOUT, Protocols, State, Turn, static_member,
 };
@@ -129,7 +129,13 @@ impl Shard {
             return effects.reply(token, Reply::Join(refused));
         }
         // An empty group of another kind becomes a classic one: its end is written down with the new one.
-        let before = self.take_empty(request.group_id, &join.member_id);
+        let gives_way = |group: &Group| group.gives_way_to(Kind::Classic);
+        let before = match join.member_id.is_empty() {
+            true if self.groups.get(request.group_id).is_some_and(gives_way) => {
+                self.groups.remove(request.group_id)
+            }
+            _ => None,
+        };
         let is_new_group = !self.groups.contains_key(request.group_id);
         if is_new_group {
             if !join.member_id.is_empty() {
