@@ -109,7 +109,8 @@ def described(b):
 def answers(b, group, joins=True):
     """What a broker says to whoever takes the group for another one; nothing of it changes a group with members.
 
-    Without `joins` no new member of the classic protocol joins, to whom an empty streams group gives way."""
+    Without `joins` no member of the classic protocol joins: an empty streams group gives way to a new one, and if one
+    comes with an id Kafka refuses it and forgets the group all the same, but does not write that down."""
     (topic,) = b.quiet("Metadata", 12, {"topics": [{"name": "t"}]})["topics"]
     partitions = [{"partitionIndex": 0, "committedOffset": 1, "committedMetadata": ""}]
     said = {}
@@ -120,7 +121,7 @@ def answers(b, group, joins=True):
     join = {"groupId": group, "sessionTimeoutMs": 6000, "rebalanceTimeoutMs": 500, "protocolType": "consumer"}
     join["protocols"] = [{"name": "range", "metadata": b"\0\0\0\0\0\0\0\0\0\0"}]
     for version, member in ((3, ""), (3, "m"), (9, ""), (9, "m"), (9, MEMBER)):
-        if joins or member:
+        if joins:
             ask("JoinGroup", version, **join, memberId=member)
     for member in ("m", MEMBER):
         as_member = {"groupId": group, "generationId": 1, "memberId": member}
