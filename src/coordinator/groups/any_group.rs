@@ -5,6 +5,7 @@ use super::classic::Turn;
 use super::shard::Group;
 use super::{Record, Timers};
 use crate::wire::error::ErrorCode;
+use crate::wire::group_records::ForeignKind;
 use crate::wire::uuid::Uuid;
 
 /// Who commits offsets.
@@ -127,6 +128,11 @@ impl Group {
     /// Whether it is served here; what becomes of others, and what state they are in, is not known.
     pub(super) fn is_served(&self) -> bool {
         !matches!(self, Group::Foreign(_))
+    }
+
+    /// Whether offsets are committed for groups of its kind: those of a share group are elsewhere.
+    pub(super) fn has_committed_offsets(&self) -> bool {
+        !matches!(self, Group::Foreign(group) if group.kind() == ForeignKind::Share)
     }
 
     /// Whether it ends by itself once it has neither members nor offsets.
