@@ -6,7 +6,6 @@ mod broker_support;
 
 use barnabas::wire::error::ErrorCode;
 use broker_support::*;
-use std::thread;
 use std::time::{Duration, Instant};
 
 const NONE: ErrorCode = ErrorCode::NONE;
@@ -128,7 +127,10 @@ fn a_stop_gives_up_what_is_looked_up() {
     (0..60).for_each(|number| assert_eq!(join(number), NONE));
     let made = begin.elapsed();
     // Not before are all of them looked up again, which takes as long.
-    thread::sleep(Duration::from_millis(10_500).saturating_sub(made) + made / 10);
+    let mut other = broker.client();
+    while begin.elapsed() < Duration::from_millis(10_500) + made / 10 {
+        other.await_coordinator("g");
+    }
     assert_eq!(join(60), NONE);
     let stop = Instant::now();
     broker.stop_cleanly();

@@ -129,13 +129,7 @@ impl Shard {
             return effects.reply(token, Reply::Join(refused));
         }
         // An empty group of another kind becomes a classic one: its end is written down with the new one.
-        let gives_way = |group: &Group| group.gives_way_to(Kind::Classic);
-        let before = match join.member_id.is_empty() {
-            true if self.groups.get(request.group_id).is_some_and(gives_way) => {
-                self.groups.remove(request.group_id)
-            }
-            _ => None,
-        };
+        let before = self.take_empty(request.group_id, &join.member_id);
         let is_new_group = !self.groups.contains_key(request.group_id);
         if is_new_group {
             if !join.member_id.is_empty() {
@@ -163,6 +157,12 @@ impl Shard {
 }
 
 impl Shard {
+    /// A group that gives way to a new member, out of the shard.
+    fn take_empty(&mut self, id: &str, member: &str) -> Option<Group> {
+        let gives_way = self.groups.get(id)?.gives_way_to(Kind::Classic);
+        if gives_way && member.is_empty() { self.groups.remove(id) } else { None }
+    }
+
     fn has_room_to_join(&self, world: &World<'_>, id: &str, join: &Join<'_>) -> Result<(), NoRoom> {
         let growth = match self.groups.get(id) {
             Some(Group::Consumer(group)) => group.growth_by_join(join),
