@@ -6,9 +6,11 @@ mod broker_support;
 
 use barnabas::wire::error::ErrorCode;
 use broker_support::*;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const NONE: ErrorCode = ErrorCode::NONE;
+
+const LONG_SESSIONS: [&str; 2] = ["--set", "group.consumer.session.timeout.ms=45000"];
 
 fn swift(dir: &TempDir, more: &[&str]) -> Broker {
     Broker::start(dir.path(), &[&SWIFT_CONSUMERS, more].concat())
@@ -111,20 +113,44 @@ fn topics_that_come_later_are_given_to_who_asked_for_their_like() {
 #[test]
 fn a_stop_gives_up_what_is_looked_up() {
     let dir = TempDir::new();
-    let broker = swift(&dir, &[]);
+    let broker = swift(&dir, &LONG_SESSIONS);
     let mut client = broker.client();
     client.create("t", 1);
     client.await_coordinator("g");
-    // As many expressions as a group may have, none of them cheap to make, and one more.
-    let mut code = NONE;
-    for number in 0..=1000 {
-        let regex = format!(r"{number}\p{{Greek}}{{2}}.*");
+    let mut join = |number: usize| {
+        // About as large as one may be: each takes its time to be made.
+        let regex = format!("{number}(x{{1000}}){{20}}");
         let name = format!("m{number}");
-        let mut one = Consumer { regex: Some(regex), ..Consumer::new("g", &name, "t") };
-        code = client.beat(&mut one).0;
-        assert!(number == 1000 || code == NONE, "{number}: {code:?}");
+        client.beat(&mut Consumer { regex: Some(regex), ..Consumer::new("g", &name, "t") }).0
+    };
+    let begin = Instant::now();
+    (0..60).for_each(|number| assert_eq!(join(number), NONE));
+    let made = begin.elapsed();
+    // Not before are all of them looked up again, which takes as long.
+    let mut other = broker.client();
+    while begin.elapsed() < Duration::from_millis(10_500) + made / 10 {
+        other.await_coordinator("g");
     }
-    assert_eq!(code, ErrorCode::INVALID_REGULAR_EXPRESSION, "more than a group may have");
+    assert_eq!(join(60), NONE);
+    let stop = Instant::now();
+    broker.stop_cleanly();
+    let stopped = stop.elapsed();
+    assert!(stopped < made / 2 + Duration::from_millis(500), "{stopped:?} after {made:?}");
+}
+
+#[test]
+fn a_group_has_so_many_expressions_and_no_more() {
+    let dir = TempDir::new();
+    let broker = swift(&dir, &LONG_SESSIONS);
+    let mut client = broker.client();
+    client.create("t", 1);
+    client.await_coordinator("g");
+    for number in 0..=1000 {
+        let regex = Some(format!("{number}.*"));
+        let mut one = Consumer { regex, ..Consumer::new("g", &format!("m{number}"), "t") };
+        let expected = if number == 1000 { ErrorCode::INVALID_REGULAR_EXPRESSION } else { NONE };
+        assert_eq!(client.beat(&mut one).0, expected, "{number}");
+    }
     broker.stop_cleanly();
 }
 

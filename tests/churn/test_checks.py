@@ -114,6 +114,9 @@ def test_no_eviction() -> None:
 def test_what_is_lost_by_leaving_is_no_eviction() -> None:
     h = good()
     h.members[0].events[-1]["e"] = "lost"
+    h.members[0].asked = 2.5
+    assert found(h) == {"no_eviction"}, "only some clients say so"
+    h.loses_when_leaving = True
     h.members[0].asked = 3.5
     assert found(h) == {"no_eviction"}
     h.members[0].asked = 2.5

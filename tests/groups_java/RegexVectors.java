@@ -33,6 +33,11 @@ public class RegexVectors {
         "[a-\\x{DFFF}]", "[a-\\x{10FFFF}]", ".{1,20}", "[^.]{1,126}", "\\p{L}{4}"
     };
 
+    // As they are: with the others they would make more of what takes RE2/J for ever.
+    static final String[] WHOLE = {
+        "a{01}", "a{1,02}", "a{00}", "a{0}", "a{0,1}", "a{01", "(ab){02,}", "[[:]", "[[::]]", "[[:a]", "[[:]a:]]", "[[:a:]]"
+    };
+
     public static void main(String[] args) {
         PrintStream out = new PrintStream(System.out, false, StandardCharsets.UTF_8);
         TreeSet<String> patterns = new TreeSet<>();
@@ -53,6 +58,7 @@ public class RegexVectors {
             }
             patterns.add(pattern.toString());
         }
+        for (String whole : WHOLE) patterns.add(whole);
         for (String text : patterns) {
             Pattern pattern;
             try {

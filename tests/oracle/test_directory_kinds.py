@@ -25,7 +25,7 @@ SETTINGS = {
     "log.cleaner.backoff.ms": "100",
 }
 MEMBER = "AAAAAAAAAAAAAAAAAAAAAA"
-GROUPS = ["share", "share-empty", "streams", "streams-empty"]
+GROUPS = ["share", "share-empty", "streams", "streams-empty", "streams-empty-too"]
 PASSING = (14, 15, 16)
 SUBTOPOLOGY = {
     "subtopologyId": "0",
@@ -45,6 +45,7 @@ NEW_TASKS = {
     "warmupTasks": [],
     "clientTags": [],
 }
+WISHES = {"rebalanceTimeoutMs": 1000, "topicPartitions": [], "subscribedTopicNames": ["t"]}
 NO_TASKS = dict.fromkeys(("activeTasks", "standbyTasks", "warmupTasks", "clientTags", "processId"))
 
 
@@ -80,11 +81,11 @@ def made(b):
         b.until("FindCoordinator", 4, asked, found, compare=False)
     for group in ("share", "share-empty", "gone"):
         share(b, group)
-    for group in ("streams", "streams-empty", "gone-too"):
+    for group in ("streams", "streams-empty", "streams-empty-too", "gone-too"):
         streams(b, group)
     for group in ("share-empty", "gone"):
         share(b, group, -1)
-    for group in ("streams-empty", "gone-too"):
+    for group in ("streams-empty", "streams-empty-too", "gone-too"):
         streams(b, group, -1)
     gone = b.quiet("DeleteGroups", 2, {"groupsNames": ["gone", "gone-too"]})["results"]
     assert [one["errorCode"] for one in gone] == [0, 0], gone
@@ -100,13 +101,16 @@ def described(b):
     """The groups as only Kafka shows them."""
     shown = [
         b.quiet("ShareGroupDescribe", 1, {"groupIds": ["share", "share-empty"]}),
-        b.quiet("StreamsGroupDescribe", 0, {"groupIds": ["streams", "streams-empty"]}),
+        b.quiet("StreamsGroupDescribe", 0, {"groupIds": [name for name in GROUPS if name.startswith("streams")]}),
     ]
     return [group for answer in shown for group in answer["groups"]]
 
 
-def answers(b, group, epochs=(0, 1, -1, -2)):
-    """What a broker says to whoever takes the group for another one; nothing of it changes a group with members."""
+def answers(b, group, joins=True):
+    """What a broker says to whoever takes the group for another one; nothing of it changes a group with members.
+
+    Without `joins` no member of the classic protocol joins: an empty streams group gives way to a new one, and if one
+    comes with an id Kafka refuses it and forgets the group all the same, but does not write that down."""
     (topic,) = b.quiet("Metadata", 12, {"topics": [{"name": "t"}]})["topics"]
     partitions = [{"partitionIndex": 0, "committedOffset": 1, "committedMetadata": ""}]
     said = {}
@@ -117,7 +121,7 @@ def answers(b, group, epochs=(0, 1, -1, -2)):
     join = {"groupId": group, "sessionTimeoutMs": 6000, "rebalanceTimeoutMs": 500, "protocolType": "consumer"}
     join["protocols"] = [{"name": "range", "metadata": b"\0\0\0\0\0\0\0\0\0\0"}]
     for version, member in ((3, ""), (3, "m"), (9, ""), (9, "m"), (9, MEMBER)):
-        if epochs:
+        if joins:
             ask("JoinGroup", version, **join, memberId=member)
     for member in ("m", MEMBER):
         as_member = {"groupId": group, "generationId": 1, "memberId": member}
@@ -126,9 +130,8 @@ def answers(b, group, epochs=(0, 1, -1, -2)):
         ask("Heartbeat", 4, **as_member)
         ask("LeaveGroup", 2, groupId=group, memberId=member)
         ask("LeaveGroup", 5, groupId=group, members=[{"memberId": member}])
-    for epoch in epochs:
-        joins = {"rebalanceTimeoutMs": 1000, "topicPartitions": [], "subscribedTopicNames": ["t"]}
-        said[f"report {epoch}"] = beat(b, group, "m", epoch, **({} if epoch else joins))
+    for epoch in (0, 1, -1, -2):
+        said[f"report {epoch}"] = beat(b, group, "m", epoch, **({} if epoch else WISHES))
     ask("ConsumerGroupDescribe", 1, groupIds=[group])
     for version in (4, 5, 6):
         ask("DescribeGroups", version, groups=[group])
@@ -155,8 +158,8 @@ def deleted(b, *groups):
 def asked(b):
     """All that is asked of both."""
     said = {group: answers(b, group) for group in ("share", "share-empty", "streams")}
-    # The group gives way to one of another kind, which the next test looks at.
-    said["streams-empty"] = answers(b, "streams-empty", epochs=())
+    # The group gives way to one that joins, which the next test looks at.
+    said["streams-empty"] = answers(b, "streams-empty", joins=False)
     said["deleted"] = deleted(b, "share", "streams")
     return said
 
@@ -184,6 +187,7 @@ def test_groups_of_other_kinds_are_kept(turns):
             ("share-empty", "share", True),
             ("streams", "streams", False),
             ("streams-empty", "streams", True),
+            ("streams-empty-too", "streams", True),
         ]
     with turns.of(Barnabas) as b:
         assert listed(b, 0) == []
@@ -192,7 +196,8 @@ def test_groups_of_other_kinds_are_kept(turns):
         rewrite(b, turns)
     lines = (turns.folder / "broker.log").read_text().splitlines()
     (line,) = [line for line in lines if "kinds that are not served" in line]
-    assert re.search(r"share \(share\), share-empty \(share\), streams \(streams\), streams-empty \(streams\)\. ", line)
+    streams_groups = r"streams \(streams\), streams-empty \(streams\), streams-empty-too \(streams\)"
+    assert re.search(rf"share \(share\), share-empty \(share\), {streams_groups}\. ", line)
     with turns.of(Barnabas) as b:
         assert listed(b, 0) == []
     with turns.of(ApacheKafka) as b:
@@ -228,29 +233,38 @@ def compacted(turns):
     return max((int(line.split()[2]) for line in lines if line.startswith("__consumer_offsets 0 ")), default=0)
 
 
+def taken(b, group, how):
+    """Somebody takes the name of an empty streams group; what the broker says to it."""
+    if how == "deleted":
+        return [deleted(b, group)[group]]
+    if how == "consumer":
+        said = beat(b, group, "m", 0, **WISHES)
+        return [said["errorCode"], (said["errorMessage"] or "").replace(group, "GROUP")]
+    body = {"groupId": group, "sessionTimeoutMs": 60000, "rebalanceTimeoutMs": 500, "memberId": ""}
+    body |= {"protocolType": "consumer", "protocols": [{"name": "range", "metadata": b"\0" * 10}]}
+    joined = b.quiet("JoinGroup", 3, body)
+    who = {"generationId": joined["generationId"], "memberId": joined["memberId"]}
+    synced = b.quiet("SyncGroup", 3, {"groupId": group, **who, "assignments": []})
+    return [joined["errorCode"], joined["generationId"], synced["errorCode"]]
+
+
 @pytest.mark.parametrize("how", ["classic", "consumer", "deleted", "new"])
-def test_an_empty_streams_group_gives_way(turns, how):
-    """As in Kafka: to a member of another kind, or to who deletes it. A name that is free again is free."""
+def test_who_takes_the_name_of_an_empty_streams_group(turns, how):
+    """It gives way to a member of the classic protocol and to who deletes it, not to one of the consumer protocol. A
+    name that is free again is free. Kafka is asked the same of another such group."""
     with turns.of(ApacheKafka) as b:
         made(b)
-        before = listed(b, len(GROUPS))
-    group = "gone" if how == "new" else "streams-empty"
+        before = {row[0]: row[1] for row in listed(b, len(GROUPS))}
+    mine, kafkas, asked = ("gone", "gone-too", "consumer") if how == "new" else (*GROUPS[-2:], how)
     with turns.of(Barnabas) as b:
         listed(b, 0)
-        if how == "deleted":
-            assert deleted(b, group) == {group: 0}
-        elif how == "classic":
-            body = {"groupId": group, "sessionTimeoutMs": 60000, "rebalanceTimeoutMs": 500, "memberId": ""}
-            body |= {"protocolType": "consumer", "protocols": [{"name": "range", "metadata": b"\0" * 10}]}
-            joined = b.quiet("JoinGroup", 3, body)
-            who = {"generationId": joined["generationId"], "memberId": joined["memberId"]}
-            assert b.quiet("SyncGroup", 3, {"groupId": group, **who, "assignments": []})["errorCode"] == 0
-        else:
-            wishes = {"rebalanceTimeoutMs": 1000, "topicPartitions": [], "subscribedTopicNames": ["t"]}
-            assert beat(b, group, "m", 0, **wishes)["errorCode"] == 0
+        said = taken(b, mine, asked)
+    becomes = {"classic": "classic", "consumer": "streams", "deleted": None, "new": "consumer"}[how]
     with turns.of(ApacheKafka) as b:
-        expected = {row[0]: row[1] for row in before} | {group: "classic" if how == "classic" else "consumer"}
-        if how == "deleted":
-            del expected[group]
-        assert {row[0]: row[1] for row in listed(b, len(expected))} == expected
+        for group in (mine, kafkas):
+            there = before | {group: becomes}
+            before = {name: kind for name, kind in there.items() if kind}
+            assert {row[0]: row[1] for row in listed(b, len(before))} == before
+            if group == mine:
+                assert taken(b, kafkas, asked) == said
     assert is_loaded(turns)

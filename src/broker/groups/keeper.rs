@@ -205,7 +205,7 @@ fn say_foreign(mut groups: Vec<String>) {
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     ::log::warn!(
         "{OFFSETS_TOPIC} has groups of kinds that are not served here, of an Apache Kafka that had this directory: \
-         {names}{more}. They stay as they are and keep their names; a streams group without members gives way to who takes its name"
+         {names}{more}. They stay as they are and keep their names; a streams group without members gives way to a classic group"
     );
 }
 

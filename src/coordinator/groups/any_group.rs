@@ -1,10 +1,11 @@
-//! What every group answers, whatever its protocol: the one place where commits, expiry, listing and
-//! deletion tell the kinds of groups apart.
+//! What every group answers, whatever its protocol: commits, expiry, listing and deletion tell the kinds of groups
+//! apart by what is here.
 
 use super::classic::Turn;
 use super::shard::Group;
 use super::{Record, Timers};
 use crate::wire::error::ErrorCode;
+use crate::wire::group_records::ForeignKind;
 use crate::wire::uuid::Uuid;
 
 /// Who commits offsets.
@@ -114,6 +115,31 @@ impl Group {
         }
     }
 
+    /// Whether a new member that joins a group of this kind may take its name.
+    pub(super) fn gives_way_to(&self, kind: Kind) -> bool {
+        match (self, kind) {
+            (Group::Classic(_), Kind::Consumer)
+            | (Group::Consumer(_) | Group::Foreign(_), Kind::Classic) => self.is_empty(),
+            // Of others' groups Kafka ends none for a member of the consumer protocol.
+            _ => false,
+        }
+    }
+
+    /// Whether it is served here; what becomes of others, and what state they are in, is not known.
+    pub(super) fn is_served(&self) -> bool {
+        !matches!(self, Group::Foreign(_))
+    }
+
+    /// Whether offsets are committed for groups of its kind: those of a share group are elsewhere.
+    pub(super) fn has_committed_offsets(&self) -> bool {
+        !matches!(self, Group::Foreign(group) if group.kind() == ForeignKind::Share)
+    }
+
+    /// Whether it ends by itself once it has neither members nor offsets.
+    pub(super) fn ends_by_itself(&self) -> bool {
+        self.is_served()
+    }
+
     /// Whether a member consumes this topic.
     pub(super) fn is_subscribed(&self, topic: &str) -> bool {
         match self {
@@ -129,7 +155,7 @@ impl Group {
         match self {
             Group::Classic(group) => group.idle_since(),
             Group::Consumer(_) => Some(Since::Commit),
-            Group::Foreign(_) => None,
+            Group::Foreign(group) => group.idle_since(),
         }
     }
 

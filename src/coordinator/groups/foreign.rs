@@ -1,16 +1,17 @@
 //! Groups of kinds that are not served here: share groups and streams groups of a Kafka that had this directory.
 //!
 //! They are known so that nothing is done to them: a group of another kind with the same name would keep the next
-//! Kafka from loading the partition. Their records stay as they are, and so do they: nobody joins, nothing ends by
+//! Kafka from loading the partition. Their records stay as they are, and so do they: nobody joins, none ends by
 //! itself. What Kafka allows for an empty streams group is allowed here too, for it takes no more than tombstones: it
-//! may be deleted, and gives way to a group of another kind. An empty share group has state elsewhere
-//! (`__share_group_state`), so it goes only where that is served.
+//! may be deleted, gives way to a classic group (to one of the consumer protocol only once it is deleted), and what
+//! is committed to it expires. An empty share group has state elsewhere (`__share_group_state`), so it goes only where
+//! that is served.
 //!
 //! Rules: the `getOrMaybeCreatePersisted…Group` and `replay` methods of `GroupMetadataManager`, `ShareGroup`,
 //! `StreamsGroup`.
 
 use super::Record;
-use super::any_group::Committer;
+use super::any_group::{Committer, Since};
 use super::room::{Held, NAME};
 use super::shard::{Group, Shard};
 use crate::wire::error::ErrorCode;
@@ -46,6 +47,11 @@ impl Foreign {
     /// Whether it is known to have nobody, and nothing that is kept elsewhere: then it may go.
     pub(super) fn is_empty(&self) -> bool {
         self.kind == ForeignKind::Streams && self.members.is_empty()
+    }
+
+    /// Since when its offsets are not needed any more; none: they are, for what members consume is not known here.
+    pub(super) fn idle_since(&self) -> Option<Since> {
+        self.is_empty().then_some(Since::Commit)
     }
 
     /// Whether somebody may commit offsets.

@@ -10,7 +10,9 @@ from pathlib import Path
 from churn import statics
 from churn.history import History, Silence
 from churn.member import DEAD, LEAVING, PAUSED, RUNNING, STALLED, Member, now
-from churn.plan import COMMITS_AS_ANOTHER, KEEPS_POSITIONS, MAX_POLL_MS, PARTITIONS, SESSION_MS, Config
+from churn.plan import (
+    COMMITS_AS_ANOTHER, KEEPS_POSITIONS, LOSES_WHEN_LEAVING, MAX_POLL_MS, PARTITIONS, SESSION_MS, Config,
+)
 from churn.processor import Watched
 
 # A slow machine: the start of a process, a scheduler with many of them.
@@ -44,6 +46,7 @@ class Group:
             PARTITIONS, SESSION_MS, mixed=config.protocol == "mixed",
             commits_as_another=config.client in COMMITS_AS_ANOTHER,
             keeps_positions=config.client in KEEPS_POSITIONS,
+            loses_when_leaving=config.client in LOSES_WHEN_LEAVING,
         )
         self.members: list[Member] = []
         self.resumes: list[tuple[float, Member]] = []

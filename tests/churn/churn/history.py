@@ -80,5 +80,7 @@ class History:
     commits_as_another: bool = False
     # A member that was silent for a session may go on where it was itself.
     keeps_positions: bool = False
+    # A member that leaves may say that it has lost what it has.
+    loses_when_leaving: bool = False
     # What the conductor saw by itself: rebalances that took too long, processes that ended.
     problems: list[str] = field(default_factory=list)

@@ -79,7 +79,8 @@ def no_eviction(history: History) -> list[str]:
     for member in history.members:
         known: str | None = None
         for i, event in enumerate(member.events):
-            out = event["e"] == "fatal" or event["e"] == "lost" and event["parts"] and not _leaves(member, event)
+            leaves = history.loses_when_leaving and _leaves(member, event)
+            out = event["e"] == "fatal" or event["e"] == "lost" and event["parts"] and not leaves
             if event["e"] == "assigned":
                 out = known not in (None, "", event["member"])
                 known = event["member"]
@@ -89,7 +90,7 @@ def no_eviction(history: History) -> list[str]:
 
 
 def _leaves(member: MemberHistory, lost: Event) -> bool:
-    """Whether it has nothing to lose: Java's consumer says so where it leaves amidst a rebalance (onLeavePrepare)."""
+    """Whether it had been asked to leave by then."""
     return member.asked is not None and member.asked < lost["t"]
 
 

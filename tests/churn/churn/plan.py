@@ -51,6 +51,8 @@ COMMITS_AS_ANOTHER = {"aiokafka", "franz-go"}
 # A member that was thrown out while it waited for its group goes on, with what it gets again, where it was itself
 # (3.0.12: one _on_join_prepare for all attempts to join, and assign_from_subscribed keeps positions).
 KEEPS_POSITIONS = {"kafka-python"}
+# They say that they have lost what they have where they leave amidst a rebalance (onLeavePrepare).
+LOSES_WHEN_LEAVING = {"java-4", "java-3.9"}
 # Of these, groups with members of both protocols, each with an assignor of its own.
 MIXED = ("java-4", "librdkafka", "franz-go")
 MIXED_ASSIGNORS = {"classic": "range", "consumer": "uniform"}

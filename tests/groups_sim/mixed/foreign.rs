@@ -52,10 +52,14 @@ impl Sim {
             Some(asked) => ask(&by, asked, token, (shard, world, effects)),
             None => shard.delete_group(world, name, token, effects),
         };
-        let (replies, _) = self.run_event(event);
+        let (replies, died) = self.run_event(event);
         let reply = replies.iter().find(|(to, _)| *to == token).map(|(_, reply)| reply.clone());
-        if name != EMPTY {
-            assert!(reply.as_ref().is_none_or(is_refusal), "{name}: {asked:?} is taken: {reply:?}");
+        if !died {
+            let stays = foreign(&self.coordinator.shard).contains_key(name);
+            assert!(
+                is_right(name, asked.as_ref(), reply.as_ref(), stays),
+                "{name}: {asked:?}: {reply:?}, stays: {stays}"
+            );
         }
         self.post(replies);
     }
@@ -110,6 +114,26 @@ impl Sim {
             assert!(found.get(EMPTY).is_none_or(|kind| *kind == ForeignKind::Streams));
             assert!(found.len() <= 3, "{found:?}");
         }
+    }
+}
+
+/// Whether an intrusion is answered as it must be, and the group has stayed where it must. (An append may fail, and there
+/// may be no room.)
+fn is_right(name: &str, asked: Option<&Ask>, reply: Option<&Reply>, stays: bool) -> bool {
+    match (asked, reply) {
+        // It is deleted, or gives way to a new member of the classic protocol, who waits for others or for its id.
+        (None, Some(Reply::DeleteGroup(code))) if name == EMPTY => {
+            stays == (*code != ErrorCode::NONE)
+        }
+        (Some(Ask::Join { .. }), None) if name == EMPTY => !stays,
+        (Some(Ask::Join { .. }), Some(Reply::Join(reply))) if name == EMPTY && !stays => {
+            reply.code == ErrorCode::MEMBER_ID_REQUIRED
+        }
+        (Some(Ask::Report { .. }), Some(Reply::Consumer(reply))) => {
+            let refusals = [ErrorCode::GROUP_ID_NOT_FOUND, ErrorCode::COORDINATOR_NOT_AVAILABLE];
+            stays && refusals.contains(&reply.code)
+        }
+        (_, reply) => stays && reply.is_some_and(is_refusal),
     }
 }
 

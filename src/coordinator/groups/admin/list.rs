@@ -48,8 +48,7 @@ impl ListFilter {
     }
 
     fn takes(&self, group: &Group) -> bool {
-        // What becomes of groups that others serve is not known here, nor is their state.
-        !matches!(group, Group::Foreign(_))
+        group.is_served()
             && self.states.as_ref().is_none_or(|states| states.contains(group.state_name()))
             && self.kinds.as_ref().is_none_or(|kinds| kinds.contains(&group.kind()))
     }

@@ -76,7 +76,7 @@ impl Group {
 impl Shard {
     /// Calls for each group, in no particular order.
     pub fn each_group(&self, call: &mut dyn FnMut(Counted<'_>)) {
-        let served = self.groups.iter().filter(|(_, group)| !matches!(group, Group::Foreign(_)));
+        let served = self.groups.iter().filter(|(_, group)| group.is_served());
         for (id, group) in served {
             let (generation, member_count) = (group.generation(), group.member_count());
             call(Counted { id, state: group.state_name(), generation, member_count });

@@ -2,7 +2,7 @@
 
 use super::super::effects::Then;
 use super::super::shard::{Group, Shard};
-use super::super::{Caller, Effects, JoinReply, NoRoom, Reply, Token, World};
+use super::super::{Caller, Effects, JoinReply, Kind, NoRoom, Reply, Token, World};
 use super::{
     AfterAppend, Classic, Member, NEW_MEMBER_TIMEOUT, Protocols, State, Turn, static_member,
 };
@@ -157,6 +157,12 @@ impl Shard {
 }
 
 impl Shard {
+    /// A group that gives way to a new member, out of the shard.
+    fn take_empty(&mut self, id: &str, member: &str) -> Option<Group> {
+        let gives_way = self.groups.get(id)?.gives_way_to(Kind::Classic);
+        if gives_way && member.is_empty() { self.groups.remove(id) } else { None }
+    }
+
     fn has_room_to_join(&self, world: &World<'_>, id: &str, join: &Join<'_>) -> Result<(), NoRoom> {
         let growth = match self.groups.get(id) {
             Some(Group::Consumer(group)) => group.growth_by_join(join),

@@ -295,7 +295,7 @@ pub(in super::super) fn appended(
                 groups.remove(&id);
             }
             if let Some(before) = before {
-                groups.insert(id, before);
+                shard.insert(id, before);
             }
         }
         (AfterAppend::Emptied(id, reply), outcome) => {

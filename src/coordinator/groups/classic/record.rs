@@ -108,6 +108,13 @@ impl Classic {
 
 /// Takes a group's record over at the start.
 pub(in super::super) fn replay(shard: &mut Shard, id: &str, value: Option<GroupMetadataValue<'_>>) {
+    if let Some(other @ Group::Foreign(_)) = shard.groups.get(id) {
+        if value.is_some() {
+            let kind = other.kind_name();
+            ::log::warn!("group {id}: a record of a classic group, but it is a {kind} group");
+        }
+        return;
+    }
     match value {
         None => {
             if let Some(group) = shard.groups.remove(id) {

@@ -2,7 +2,7 @@
 //! (`classicGroup{Heartbeat,Sync,Leave}ToConsumerGroup`).
 
 use super::super::classic::leave::left;
-use super::super::shard::{Group, Shard};
+use super::super::shard::Shard;
 use super::super::{Effects, LeaveReply, Reply, SyncReply, Timer, Token, World};
 use super::member::partitions;
 use super::plan::{Alarm, Plan};
@@ -16,16 +16,6 @@ use crate::wire::messages::sync_group::SyncGroupRequest;
 use std::sync::Arc;
 
 impl Shard {
-    /// An empty group of another kind, out of the shard: a member that joins makes a classic group of it.
-    pub(in super::super) fn take_empty(&mut self, id: &str, member: &str) -> Option<Group> {
-        let gives_way = match self.groups.get(id)? {
-            Group::Consumer(group) => group.is_empty(),
-            Group::Foreign(group) => group.is_empty(),
-            Group::Classic(_) => false,
-        };
-        if gives_way && member.is_empty() { self.groups.remove(id) } else { None }
-    }
-
     pub(in super::super) fn classic_beat(
         &mut self,
         world: &mut World<'_>,

@@ -1,7 +1,7 @@
 //! Members go: they leave, their time is up, or they do not give partitions back
 //! (`consumerGroupLeave`, `consumerGroupFenceMembers`).
 
-use super::super::shard::Shard;
+use super::super::shard::{Group, Shard};
 use super::super::{Effects, Reply, Settings, Timer, World};
 use super::member::{LEAVES_FOR_NOW, Owned};
 use super::plan::{Alarm, Plan};
@@ -154,8 +154,8 @@ pub(in super::super) fn loaded(shard: &mut Shard, world: &World<'_>) {
         .groups
         .values()
         .filter_map(|group| match group {
-            super::super::shard::Group::Consumer(group) => Some(group.sessions(world.settings)),
-            super::super::shard::Group::Classic(_) | super::super::shard::Group::Foreign(_) => None,
+            Group::Consumer(group) => Some(group.sessions(world.settings)),
+            Group::Classic(_) | Group::Foreign(_) => None,
         })
         .collect();
     for (timer, after) in groups.into_iter().flatten() {

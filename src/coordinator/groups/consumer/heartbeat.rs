@@ -1,7 +1,7 @@
 //! ConsumerGroupHeartbeat: the one request by which members join, report, are told and leave.
 
 use super::super::shard::{Group, Shard};
-use super::super::{Caller, Effects, Reply, Timer, Token, World};
+use super::super::{Caller, Effects, Kind, Reply, Timer, Token, World};
 use super::assign::Partitions;
 use super::fence::answered;
 use super::member::{LEAVES, LEAVES_FOR_NOW};
@@ -75,17 +75,13 @@ impl Shard {
         match self.groups.get(id) {
             Some(Group::Consumer(group)) => Ok(Cow::Borrowed(group)),
             None if create => Ok(Cow::Owned(Consumer::new(id.into()))),
-            Some(Group::Classic(group)) if create && group.is_empty() => {
+            Some(known @ Group::Classic(group)) if create && known.gives_way_to(Kind::Consumer) => {
                 plan.records.push(group.tombstone());
                 plan.alarms.extend(group.timers().into_iter().map(Alarm::Cancel));
                 Ok(Cow::Owned(Consumer::new(id.into())))
             }
             Some(Group::Classic(group)) if create => {
                 Ok(Cow::Owned(convert::upgrade(group, world, plan)?))
-            }
-            Some(Group::Foreign(group)) if create && group.is_empty() => {
-                plan.records.extend(group.tombstones(id));
-                Ok(Cow::Owned(Consumer::new(id.into())))
             }
             Some(Group::Classic(_) | Group::Foreign(_)) => {
                 let message = format!("Group {id} is not a consumer group.");

@@ -194,7 +194,8 @@ impl Shard {
             }
             return Come::Through;
         }
-        if !group.is_empty() || in_one && batch.add(group.tombstones(id)) {
+        let ends = group.is_empty() && group.ends_by_itself();
+        if !ends || in_one && batch.add(group.tombstones(id)) {
             return Come::Through;
         }
         // What was seen is gone with the append; then it is to be seen whether something has come.
@@ -204,12 +205,9 @@ impl Shard {
     /// The earliest time at which something of a group can have ended, by the wall clock.
     fn ends_at(&self, id: &str, world: &World<'_>) -> i64 {
         let Some(group) = self.groups.get(id) else { return NEVER };
-        // Nobody but who serves it lets it end.
-        if matches!(group, Group::Foreign(_)) {
-            return NEVER;
-        }
         let Some(offsets) = self.offsets.store.group(id) else {
-            let stays = !group.is_empty() || self.offsets.pending.has_group(id);
+            let ends = group.is_empty() && group.ends_by_itself();
+            let stays = !ends || self.offsets.pending.has_group(id);
             return if stays { NEVER } else { i64::MIN };
         };
         let (oldest, first_end) = offsets.bounds();

@@ -2,8 +2,7 @@
 //! offsets is cheap: who asks for a million takes it and lets others come to the shard while it writes.
 
 use super::pending::OfGroup;
-use super::{Committed, ErrorCode, Group, GroupOffsets, Shard, Uuid};
-use crate::wire::group_records::ForeignKind;
+use super::{Committed, ErrorCode, GroupOffsets, Shard, Uuid};
 use std::borrow::Cow;
 
 /// What a group answers a fetch with.
@@ -27,8 +26,8 @@ impl Shard {
     ) -> Result<Fetched<'s>, ErrorCode> {
         let known = self.groups.get(group);
         let of = match known {
-            // It commits nothing, and says of nobody that it is not a member.
-            Some(Group::Foreign(group)) if group.kind() == ForeignKind::Share => None,
+            // It says of nobody that it is not a member.
+            Some(known) if !known.has_committed_offsets() => None,
             Some(known) => {
                 known.check_fetch(member.0, member.1)?;
                 self.offsets.store.group(group)

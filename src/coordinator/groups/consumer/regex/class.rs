@@ -123,14 +123,15 @@ fn posix(chars: &mut Chars) -> Result<Option<String>, String> {
     if !rest.starts_with(&['[', ':']) {
         return Ok(None);
     }
-    let Some(end) = rest.windows(2).skip(2).position(|two| two == [':', ']']) else {
+    // RE2/J takes the colon behind the bracket for the one of the end, too.
+    let Some(end) = rest.windows(2).skip(1).position(|two| two == [':', ']']) else {
         return Ok(None);
     };
-    let name: String = rest.iter().skip(2).take(end).collect();
+    let name: String = rest.iter().skip(2).take(end.saturating_sub(1)).collect();
     if !NAMES.contains(&name.trim_start_matches('^')) || name.starts_with("^^") {
         return Err("invalid character class range".into());
     }
-    chars.skip(end + 4);
+    chars.skip(end + 3);
     Ok(Some(format!("[[:{name}:]]")))
 }
 

@@ -22,9 +22,12 @@ const LARGEST: usize = 2 << 20;
 
 fn compile(pattern: &str) -> Result<Regex, String> {
     let translated = translate::translate(pattern)?;
-    let build = |text: &str| RegexBuilder::new(text).size_limit(LARGEST).build();
-    // First without the anchors: they must not make a whole of what is none.
-    let whole = build(&translated).and_then(|_| build(&format!(r"\A(?:{translated})\z")));
+    let text = match translated.is_balanced {
+        true => format!(r"\A(?:{})\z", translated.text),
+        // The anchors must not make a whole of what is none.
+        false => translated.text,
+    };
+    let whole = RegexBuilder::new(&text).size_limit(LARGEST).build();
     whole.map_err(|error| in_words_of_re2(&error))
 }
 

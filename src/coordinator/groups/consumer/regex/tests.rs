@@ -19,7 +19,9 @@ fn a_name_is_matched_as_a_whole() {
 fn what_both_write_alike_means_what_it_means_in_re2() {
     assert!(matches("[[a]", "["), "a bracket in a class is itself");
     assert!(matches("[a&&b]", "&"));
-    assert!(matches(r"a{,2}", "a{,2}"), "not a repetition");
+    for text in ["a{,2}", "a{01}", "a{1,02}", "a{00}"] {
+        assert!(matches(text, text), "not a repetition");
+    }
     assert!(matches(r"\<a", "<a"));
     assert!(matches(r"a\b{start}", "a{start}"));
     assert!(matches(r"\Qa.b\E+", "a.bb"));
@@ -37,6 +39,8 @@ fn what_re2_does_not_know_is_invalid() {
         "(",
         ")",
         "a)|(b",
+        "a)(?:b",
+        "a)(?i)|(?P<x>b",
         "[",
         "[b-a]",
         "*a",
@@ -71,6 +75,8 @@ fn what_is_wrong_is_said_in_the_words_of_re2() {
         ("[]", "missing closing ]"),
         ("[z-a]", "invalid character class range"),
         ("[[:foo:]]", "invalid character class range"),
+        ("[[:]", "invalid character class range"),
+        ("[[::]]", "invalid character class range"),
         (r"\p{Foo}", "invalid character class range"),
         ("a**", "invalid nested repetition operator"),
         ("a{2}{3}", "invalid nested repetition operator"),

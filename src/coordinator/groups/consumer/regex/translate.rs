@@ -6,19 +6,27 @@ use super::class::{self, Chars};
 /// The most that `x{n}` may say.
 const MOST_REPEATS: u32 = 1000;
 
+/// An expression in the crate's words.
+pub(super) struct Translated {
+    pub(super) text: String,
+    /// Whether each parenthesis has its other; if not, the expression is none.
+    pub(super) is_balanced: bool,
+}
+
 /// # Errors
 /// What is wrong with it.
-pub(super) fn translate(pattern: &str) -> Result<String, String> {
+pub(super) fn translate(pattern: &str) -> Result<Translated, String> {
     let mut chars = Chars::of(pattern);
     let mut out = String::with_capacity(pattern.len() + 16);
     // Whether the last thing was a repetition: another one does not follow it.
     let mut repeated = false;
+    let (mut depth, mut is_closed_too_often) = (0usize, false);
     while let Some(c) = chars.next() {
         let was_repeated = std::mem::take(&mut repeated);
         match c {
             '\\' => escape(&mut chars, &mut out)?,
             '[' => class::translate(&mut chars, &mut out)?,
-            '(' => group(&mut chars, &mut out)?,
+            '(' => depth += usize::from(group(&mut chars, &mut out)?),
             '*' | '+' | '?' => {
                 repeated = repeat(&mut chars, &mut out, &c.to_string(), was_repeated)?;
             }
@@ -35,11 +43,16 @@ pub(super) fn translate(pattern: &str) -> Result<String, String> {
             },
             // No name has a line's end.
             '.' => out.push_str(r"[\x00-\x7F]"),
-            ')' | '|' | '^' | '$' => out.push(c),
+            ')' => {
+                is_closed_too_often |= depth == 0;
+                depth = depth.saturating_sub(1);
+                out.push(c);
+            }
+            '|' | '^' | '$' => out.push(c),
             c => literal(&mut out, c),
         }
     }
-    Ok(out)
+    Ok(Translated { text: out, is_balanced: depth == 0 && !is_closed_too_often })
 }
 
 fn repeat(
@@ -67,7 +80,10 @@ fn bounds(chars: &Chars) -> Result<Option<(String, usize)>, String> {
         None => (text.as_str(), text.as_str()),
         Some((least, most)) => (least, most),
     };
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let digits = |text: &str| {
+        let leads_with_zero = text.len() > 1 && text.starts_with('0');
+        !text.is_empty() && !leads_with_zero && text.bytes().all(|b| b.is_ascii_digit())
+    };
     if !digits(least) || !(most.is_empty() && text.contains(',') || digits(most)) {
         return Ok(None);
     }
@@ -105,11 +121,11 @@ fn quoted(chars: &mut Chars, out: &mut String) {
     }
 }
 
-/// What is behind a `(`: nothing special, a name, or flags.
-fn group(chars: &mut Chars, out: &mut String) -> Result<(), String> {
+/// What is behind a `(`: nothing special, a name, or flags. Whether it is to be closed.
+fn group(chars: &mut Chars, out: &mut String) -> Result<bool, String> {
     if !chars.eat('?') {
         out.push('(');
-        return Ok(());
+        return Ok(true);
     }
     let rest: String = chars.rest().iter().take(2).collect();
     if rest.starts_with("P<") || rest.starts_with('<') {
@@ -117,7 +133,8 @@ fn group(chars: &mut Chars, out: &mut String) -> Result<(), String> {
             chars.skip(1);
         }
         chars.skip(1);
-        return name(chars, out).ok_or_else(|| "invalid named capture".into());
+        name(chars, out).ok_or("invalid named capture")?;
+        return Ok(true);
     }
     flags(chars, out).ok_or_else(|| "invalid or unsupported Perl syntax".into())
 }
@@ -137,8 +154,8 @@ fn name(chars: &mut Chars, out: &mut String) -> Option<()> {
     Some(())
 }
 
-/// Flags may be named twice, and what is switched off stays off.
-fn flags(chars: &mut Chars, out: &mut String) -> Option<()> {
+/// Flags may be named twice, and what is switched off stays off. Whether they are those of a group.
+fn flags(chars: &mut Chars, out: &mut String) -> Option<bool> {
     let (mut on, mut off) = (String::new(), String::new());
     let mut is_off = false;
     let end = loop {
@@ -163,7 +180,7 @@ fn flags(chars: &mut Chars, out: &mut String) -> Option<()> {
     if end == ':' || is_off || !on.is_empty() {
         out.push_str(&format!("(?{on}{minus}{off}{end}"));
     }
-    Some(())
+    Some(end == ':')
 }
 
 fn literal(out: &mut String, c: char) {

@@ -1,4 +1,4 @@
-//! Groups of kinds that are not served: nobody takes their names, and they stay as they are.
+//! Groups of kinds that are not served: they stay as they are, and nobody takes their names but who may in Kafka too.
 
 use super::super::super::shard::Group;
 use super::super::super::{Kind, admin};
@@ -162,9 +162,12 @@ fn an_empty_streams_group_stays_until_it_is_deleted() {
     assert_eq!((bench.foreign(), bench.log.len()), (Some(ForeignKind::Streams), 4));
     assert_eq!(bench.commit("", -1, 9), ErrorCode::NONE);
     bench.pass(30 * 24 * 3_600_000);
+    assert!(bench.shard.offsets().get(GROUP, "t", 0).is_none(), "offsets end as those of others");
     let mut bench = bench.again();
     bench.pass(30 * 24 * 3_600_000);
-    assert!(bench.shard.offsets().get(GROUP, "t", 0).is_some(), "nobody but Kafka lets it end");
+    assert_eq!(bench.foreign(), Some(ForeignKind::Streams), "nobody but Kafka lets it end");
+    assert_eq!(bench.log.len(), 6);
+    assert_eq!(bench.commit("", -1, 9), ErrorCode::NONE);
     let before = bench.log.len();
     assert_eq!(bench.delete(), ErrorCode::NONE);
     let gone = &bench.log[before..];
@@ -179,31 +182,44 @@ fn an_empty_streams_group_stays_until_it_is_deleted() {
 }
 
 #[test]
-fn an_empty_streams_group_gives_way() {
+fn what_is_committed_before_members_come_does_not_expire() {
+    let mut bench = empty_streams();
+    assert_eq!(bench.commit("", -1, 9), ErrorCode::NONE);
+    bench.of_kafka_too(STREAMS_MEMBER, true);
+    let mut bench = bench.again();
+    bench.pass(30 * 24 * 3_600_000);
+    assert!(bench.shard.offsets().get(GROUP, "t", 0).is_some());
+}
+
+#[test]
+fn an_empty_streams_group_gives_way_to_a_classic_one_alone() {
+    let mut modern = empty_streams();
+    for beat in [Beat::at("a", 1), Beat::join("a", &["t"])] {
+        let refused = modern.beat(&beat);
+        let said = (refused.code, refused.message.as_deref());
+        let expected = (ErrorCode::GROUP_ID_NOT_FOUND, Some("Group g is not a consumer group."));
+        assert_eq!(said, expected);
+    }
+    assert_eq!((modern.foreign(), modern.log.len()), (Some(ForeignKind::Streams), 4));
+    assert_eq!(modern.delete(), ErrorCode::NONE);
+    assert_eq!(modern.beat(&Beat::join("a", &["t"])).code, ErrorCode::NONE, "the name is free");
     for outcome in [Ok(()), Err(ErrorCode::NOT_COORDINATOR)] {
         let mut classic = empty_streams();
         assert_eq!(classic.join_code("a"), ErrorCode::UNKNOWN_MEMBER_ID);
         assert_eq!(classic.foreign(), Some(ForeignKind::Streams));
         classic.outcome = outcome;
         assert_eq!(classic.join_code(""), outcome.err().unwrap_or(ErrorCode::NONE));
-        let mut modern = empty_streams();
-        assert_eq!(modern.beat(&Beat::at("a", 1)).code, ErrorCode::GROUP_ID_NOT_FOUND);
-        modern.outcome = outcome;
-        let code = modern.beat(&Beat::join("a", &["t"])).code;
-        assert_eq!(code, outcome.err().unwrap_or(ErrorCode::NONE));
-        for (bench, kind) in [(classic, Kind::Classic), (modern, Kind::Consumer)] {
-            let expected =
-                outcome.map_or((Some(ForeignKind::Streams), Vec::new()), |()| (None, vec![kind]));
-            assert_eq!((bench.foreign(), bench.shown()), expected);
-            let before = bench.shard.member_bytes();
-            let bench = bench.again();
-            assert_eq!((bench.foreign(), bench.shown()), expected, "so it is in the log");
-            assert!(before > 0);
-            if outcome.is_err() {
-                assert_eq!(bench.log.len(), 4);
-            } else {
-                assert!(bench.log[4..7].iter().all(|record| record.value.is_none()));
-            }
+        let gone = (None, vec![Kind::Classic]);
+        let expected = outcome.map_or((Some(ForeignKind::Streams), Vec::new()), |()| gone);
+        assert_eq!((classic.foreign(), classic.shown()), expected);
+        let before = classic.shard.member_bytes();
+        let classic = classic.again();
+        assert_eq!((classic.foreign(), classic.shown()), expected, "so it is in the log");
+        assert!(before > 0);
+        if outcome.is_err() {
+            assert_eq!(classic.log.len(), 4);
+        } else {
+            assert!(classic.log[4..7].iter().all(|record| record.value.is_none()));
         }
     }
 }
@@ -252,6 +268,14 @@ fn a_name_is_one_groups() {
     assert_eq!(share.foreign(), Some(ForeignKind::Share));
     share.of_kafka_too(STREAMS, true);
     share.of_kafka_too(STREAMS, false);
+    // Nor does it go for a classic one, with it or with its end.
+    let mut classic = Bench::with(&[("t", 1)]);
+    assert_eq!(classic.join_code(""), ErrorCode::NONE);
+    assert!(!classic.log.is_empty());
+    for record in &classic.log {
+        share.shard.replay(&record.key, record.value.as_deref()).unwrap();
+        share.shard.replay(&record.key, None).unwrap();
+    }
     assert_eq!(share.foreign(), Some(ForeignKind::Share));
     assert!(matches!(share.shard.groups.get(GROUP), Some(Group::Foreign(_))));
 }
