@@ -1,5 +1,6 @@
 # make run     build a release and start a broker on localhost:9092, its data in ./data (ARGS: more flags)
-# make test    everything: Rust's tests, real clients, Apache Kafka beside it; installs into .cache
+# make test    all tests that judge in minutes: Rust's, real clients, Apache Kafka beside it, a browser; installs into .cache. Groups under churn
+#              take longer: make groups, make churn
 # make lint    format, clippy with and without default features, the style of the house, shell syntax
 # make install  binary, settings, systemd unit, below PREFIX (/usr/local), DESTDIR before it; make uninstall
 # make deb     a Debian package, in target/debian
