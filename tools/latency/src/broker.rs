@@ -237,7 +237,34 @@ impl Broker {
         Ok((self.offset(topic, partition, EARLIEST)?, self.offset(topic, partition, LATEST)?))
     }
 
-    fn offset(&mut self, topic: &str, partition_index: i32, timestamp: i64) -> Result<i64, String> {
+    /// One of the two, as soon as the broker has learned that it leads the partition: metadata may tell of
+    /// it a moment sooner.
+    fn offset(&mut self, topic: &str, partition: i32, timestamp: i64) -> Result<i64, String> {
+        const NOT_YET: [ErrorCode; 2] =
+            [ErrorCode::NOT_LEADER_OR_FOLLOWER, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION];
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match self.ask_offset(topic, partition, timestamp)? {
+                Some((ErrorCode::NONE, offset)) => return Ok(offset),
+                Some((code, _)) if NOT_YET.contains(&code) && Instant::now() < until => {
+                    std::thread::sleep(PAUSE);
+                }
+                found => {
+                    let address = &self.address;
+                    return Err(format!(
+                        "{address} does not say where {topic}-{partition} ends: {found:?}"
+                    ));
+                }
+            }
+        }
+    }
+
+    fn ask_offset(
+        &mut self,
+        topic: &str,
+        partition_index: i32,
+        timestamp: i64,
+    ) -> Result<Option<(ErrorCode, i64)>, String> {
         let partitions =
             [ListOffsetsPartition { partition_index, timestamp, ..Default::default() }];
         let topics = [ListOffsetsTopic { name: topic, partitions: Array::from(&partitions) }];
@@ -250,13 +277,7 @@ impl Broker {
         let (_, response) =
             frames::answer::<ListOffsetsResponse<'_>>(&answer, ApiKey::ListOffsets, LIST_OFFSETS)?;
         let found = response.topics.iter().flat_map(|topic| topic.partitions.iter()).next();
-        match found.map(|one| (one.error_code, one.offset)) {
-            Some((ErrorCode::NONE, offset)) => Ok(offset),
-            found => Err(format!(
-                "{} does not say where {topic}-{partition_index} ends: {found:?}",
-                self.address
-            )),
-        }
+        Ok(found.map(|one| (one.error_code, one.offset)))
     }
 
     /// Stores a batch, and waits until that is done.
