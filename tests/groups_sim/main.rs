@@ -148,7 +148,7 @@ fn crowds() -> std::ops::Range<u64> {
     all.start..all.start + few(all.end - all.start)
 }
 
-/// Thousands of members in a few groups, and everything that may happen to them.
+/// A thousand members in a few groups, and everything that may happen to them.
 fn crowd(seed: u64) -> Plan {
     let mut random = Random::new(seed ^ 0xc40d);
     Plan {
@@ -184,7 +184,7 @@ fn mixed_crowd(seed: u64) -> mixed::Plan {
 }
 
 #[test]
-fn thousands_of_members_find_together() {
+fn a_thousand_members_find_together_through_losses() {
     let (mut members, mut steps, mut assigned) = (0, 0, 0);
     for seed in crowds() {
         let plan = crowd(seed);
@@ -205,4 +205,21 @@ fn dozens_of_members_of_both_protocols_come_to_rest() {
         (steps, assigned) = (steps + sim.steps, assigned + sim.assigned);
     }
     println!("{members} members, {steps} steps, {assigned} assignments");
+}
+
+#[test]
+fn two_thousand_members_find_together() {
+    let sim = run(Plan {
+        seed: 1,
+        groups: 1,
+        members: 2_000,
+        chaos: 20_000,
+        peace: 200_000,
+        lost: 0,
+        repeated: 1,
+        restarts: 1,
+        failures: 0,
+        max_size: 0,
+    });
+    println!("{} steps, {} assignments", sim.steps, sim.assigned);
 }
