@@ -7,6 +7,7 @@ assignments of others come a little later, so only the answer for which it held 
 The order of partitions and topics in an assignment means nothing.
 """
 
+import itertools
 import time
 
 from classic import coordinator
@@ -30,6 +31,7 @@ class Consumer:
 
     def __init__(self, b, group, name, version=1, **fields):
         coordinator(b)
+        known(b, group, fields.get("subscribedTopicNames") or [])
         self.b, self.group, self.name, self.version = b, group, name, version
         self.id, self.epoch, self.owned = "" if version == 0 else name, JOIN, []
         self.fields = {"rebalanceTimeoutMs": 30000, **fields}
@@ -81,6 +83,46 @@ class Consumer:
         self.epoch, self.owned = JOIN, []
         self.pending = {**self.fields, "topicPartitions": []}
         return answer
+
+
+def known(b, group, names):
+    """Waits until the group's coordinator knows the topics that there are. Kafka's coordinators learn of a topic
+    after its partitions serve, each shard in its own time: a member that joins in between is assigned nothing.
+    A group of the same shard joins until it is assigned them all, and goes without a trace."""
+    asked = {"topics": [{"name": name} for name in names], "allowAutoTopicCreation": False}
+    found = b.quiet("Metadata", 12, asked)["topics"] if names else []
+    partitions = sum(len(topic["partitions"]) for topic in found if topic["errorCode"] == 0)
+    if not partitions:
+        return
+    beside = _beside(group)
+    member = {"groupId": beside, "memberId": "one", "subscribedTopicNames": names, "topicPartitions": []}
+    deadline = time.monotonic() + 20
+    assigned = -1
+    while assigned < partitions:
+        if time.monotonic() > deadline:
+            raise Stopped(f"the coordinator of {group} does not know all of {names}: {assigned} of {partitions}")
+        joins = {**member, "memberEpoch": JOIN, "rebalanceTimeoutMs": 30000}
+        answer = b.quiet("ConsumerGroupHeartbeat", 1, joins)
+        if answer["errorCode"]:
+            return  # the scenario is about brokers where nobody can join
+        given = (answer["assignment"] or {"topicPartitions": []})["topicPartitions"]
+        assigned = sum(len(topic["partitions"]) for topic in given)
+        b.quiet("ConsumerGroupHeartbeat", 1, {**member, "memberEpoch": LEAVE})
+    b.quiet("DeleteGroups", 2, {"groupsNames": [beside]})
+
+
+def _beside(group):
+    """A group's name that falls into the same partition of `__consumer_offsets`, which have 1, 4 or 50 here."""
+    names = (f"beside-{number}" for number in itertools.count())
+    return next(name for name in names if (_java_hash(name) - _java_hash(group)) % 100 == 0)
+
+
+def _java_hash(text):
+    """`String.hashCode`, without its sign as Kafka takes it; of ASCII names."""
+    number = 0
+    for letter in text.encode():
+        number = (number * 31 + letter) & 0xFFFFFFFF
+    return number & 0x7FFFFFFF
 
 
 def balanced(counts, label="balanced"):

@@ -147,10 +147,10 @@ def test_groups_with_endless_names(b, length):
 @scenario(settings=BOTH)
 def test_heartbeats_with_endless_names(b, field, length):
     """Of the consumer protocol, whose requests are all flexible."""
-    group = f"endless-{field}-{length}"
+    group, endless = f"endless-{field}-{length}", "n" * length
     b.create(group)
-    one = Consumer(b, group, "one", **topics(group))
-    one.beat("joins", **{field: "n" * length})
+    one = Consumer(b, endless if field == "groupId" else group, "one", **topics(group))
+    one.beat("joins", **{field: endless})
     b.call("ConsumerGroupDescribe", 1, {"groupIds": [group]}, "after that")
 
 
