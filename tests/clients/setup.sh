@@ -84,22 +84,22 @@ node_clients() {
 
 go_clients() {
     # shellcheck disable=SC2046 # paths in this repository have no spaces
-    fresh go $(find "$drivers/go" -type f | sort) && [ -x "$cache/bin/saramamember" ] && return
+    fresh go $(find "$drivers/go" -type f | sort) && [ -x "$cache/bin/console" ] && return
     say "franz-go and sarama"
     (cd "$drivers/go" && GOPATH=$cache/go GOFLAGS=-modcacherw go build -o "$cache/bin/" \
-        ./franz ./sarama ./franzmember ./saramamember)
+        ./franz ./sarama ./franzmember ./saramamember ./console)
     done_with go
 }
 
 java_clients() {
-    fresh java "$drivers/java/pom.xml" "$drivers"/java/*.java && [ -d "$cache/java" ] && return
+    fresh java "$drivers/java/pom.xml" "$drivers"/java/*.java "$drivers"/java/uis/*.java && [ -d "$cache/java" ] && return
     rm -rf "$cache/java"
     for version in $java_versions; do
         say "Java client $version"
         mvn -q -B -f "$drivers/java/pom.xml" dependency:copy-dependencies -DincludeScope=runtime \
             "-Dkafka.version=$version" "-DoutputDirectory=$cache/java/$version/lib" >&2
         javac -Xlint:all -Werror -encoding UTF-8 -d "$cache/java/$version/classes" \
-            -cp "$cache/java/$version/lib/*" "$drivers"/java/*.java
+            -cp "$cache/java/$version/lib/*" "$drivers"/java/*.java "$drivers"/java/uis/*.java
     done
     done_with java
 }

@@ -4,7 +4,6 @@ import java.util.Arrays;
 import java.util.Map;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.ConfigEntry;
-import org.apache.kafka.common.errors.UnsupportedVersionException;
 
 /** One user interface: its pages, each with the calls that it makes and what it has to show. */
 abstract class Ui implements AutoCloseable {
@@ -13,7 +12,6 @@ abstract class Ui implements AutoCloseable {
 
     final Cluster cluster;
     private final String name = getClass().getSimpleName().toLowerCase(java.util.Locale.ROOT);
-    private boolean failed;
 
     Ui(Cluster cluster) {
         this.cluster = cluster;
@@ -25,28 +23,20 @@ abstract class Ui implements AutoCloseable {
     @Override
     public abstract void close();
 
-    /** One page, or one of its buttons: a line on stdout says how it went. A broker without the API is told apart. */
+    /** One page, or one of its buttons: a line on stdout says how it went. */
     void page(String title, Cluster.Look look) {
         long start = System.nanoTime();
         String result = "OK";
         String why = "";
         try {
             look.now();
-        } catch (UnsupportedVersionException e) {
-            result = "UNSUPPORTED";
-            why = e.getMessage();
         } catch (Exception | AssertionError e) {
             result = "ERROR";
             why = e + " at " + Arrays.stream(e.getStackTrace()).filter(each -> each.getClassName().startsWith("uis."))
                 .map(each -> each.getFileName() + ":" + each.getLineNumber()).toList();
-            failed = true;
         }
         long took = (System.nanoTime() - start) / 1_000_000;
         System.out.println(String.join("\t", result, name, title, took + " ms", why.replace('\n', ' ')));
-    }
-
-    boolean failed() {
-        return failed;
     }
 
     static ConfigEntry entry(Config config, String setting) {
