@@ -40,7 +40,7 @@ def replays(broker: Broker) -> Iterator[dict[str, Replay]]:
 @pytest.mark.parametrize("ui,client", [pytest.param(*each, id="-".join(each)) for each in UIS])
 def test_opens_every_page(broker: Broker, replays: dict[str, Replay], ui: str, client: str) -> None:
     """No page fails but those that Kafka has an API for and this broker has not; these fail as they are known to."""
-    lacks = {} if broker.line.startswith("kafka ") else LACKS
+    lacks = {} if broker.is_kafka else LACKS
     pages = replays[client].pages(ui)
     bad = []
     for page in pages:

@@ -10,15 +10,16 @@ from harness.clients import CACHE
 TIMEOUT_SECONDS = 180
 
 
-def _java(version: str) -> tuple[str, ...]:
+def _java(version: str, setting: str) -> tuple[str, ...]:
+    """A program, and the setting of the broker that it alone may change; no topic has it."""
     home = CACHE / "java" / version
     flags = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
-    return ("java", *flags, "-cp", f"{home}/classes:{home}/lib/*", "uis.Replay")
+    return ("java", *flags, "-cp", f"{home}/classes:{home}/lib/*", "uis.Replay", setting)
 
 
 COMMANDS = {
-    "java-4": _java("4.3.1"),
-    "java-3.9": _java("3.9.2"),
+    "java-4": _java("4.3.1", "producer.id.expiration.ms=86300000"),
+    "java-3.9": _java("3.9.2", "num.recovery.threads.per.data.dir=3"),
     "franz-go": (str(CACHE / "bin" / "console"),),
 }
 

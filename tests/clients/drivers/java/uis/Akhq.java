@@ -151,7 +151,7 @@ final class Akhq extends Ui {
     /** It repeats what a new cluster has set for all brokers, and Kafka takes that for none alone: nothing can be changed. */
     private void brokerConfig() throws Exception {
         try {
-            change(broker(), "log.cleaner.threads", "2");
+            change(broker(), cluster.setting, cluster.changed);
         } catch (InvalidConfigurationException e) {
             equal(e.getMessage(), "Broker-level min.insync.replicas cannot be altered while ELR is enabled.", "error");
             return;

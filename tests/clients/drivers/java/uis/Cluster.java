@@ -54,11 +54,16 @@ final class Cluster implements AutoCloseable {
     final String behind;
     final List<Member> members = new ArrayList<>();
     final Admin admin;
+    /** A setting of the broker that may be changed, and what to; it is back where it was at the end. */
+    final String setting;
+    final String changed;
     private final long start = System.currentTimeMillis() - HOUR;
 
-    Cluster(String address, String prefix) throws Exception {
+    Cluster(String address, String prefix, String[] change) throws Exception {
         this.address = address;
         this.prefix = prefix;
+        setting = change[0];
+        changed = change[1];
         mixed = prefix + "-mixed";
         compacted = prefix + "-compacted";
         empty = prefix + "-empty";

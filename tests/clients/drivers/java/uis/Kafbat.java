@@ -77,16 +77,19 @@ final class Kafbat extends KafbatTopics {
     private void brokerConfigs() throws Exception {
         Config config = get(admin.describeConfigs(List.of(broker())).all()).get(broker());
         setting(config, "log.retention.hours", "168", ConfigSource.DEFAULT_CONFIG);
-        check(entry(config, "node.id").isReadOnly() && !entry(config, "log.cleaner.threads").isReadOnly(), "flags");
-        change(broker(), "log.cleaner.threads", "2", AlterConfigOp.OpType.SET);
-        Cluster.again(() -> setting(get(admin.describeConfigs(List.of(broker())).all()).get(broker()),
-            "log.cleaner.threads", "2", ConfigSource.DYNAMIC_BROKER_CONFIG));
-        change(broker(), "log.cleaner.threads", "", AlterConfigOp.OpType.DELETE);
+        String before = entry(config, cluster.setting).value();
+        check(entry(config, "node.id").isReadOnly() && !entry(config, cluster.setting).isReadOnly(), "flags");
+        change(AlterConfigOp.OpType.SET);
+        Cluster.again(() -> setting(get(admin.describeConfigs(List.of(broker())).all()).get(broker()), cluster.setting,
+            cluster.changed, ConfigSource.DYNAMIC_BROKER_CONFIG));
+        change(AlterConfigOp.OpType.DELETE);
+        Cluster.again(() -> setting(get(admin.describeConfigs(List.of(broker())).all()).get(broker()), cluster.setting,
+            before, ConfigSource.DEFAULT_CONFIG));
     }
 
-    private void change(ConfigResource of, String setting, String value, AlterConfigOp.OpType how) throws Exception {
-        get(admin.incrementalAlterConfigs(Map.of(of,
-            List.of(new AlterConfigOp(new ConfigEntry(setting, value), how)))).all());
+    private void change(AlterConfigOp.OpType how) throws Exception {
+        AlterConfigOp wanted = new AlterConfigOp(new ConfigEntry(cluster.setting, cluster.changed), how);
+        get(admin.incrementalAlterConfigs(Map.of(broker(), List.of(wanted))).all());
     }
 
     private void move() throws Exception {
