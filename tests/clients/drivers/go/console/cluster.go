@@ -91,6 +91,11 @@ func (c *cluster) own(ctx context.Context, admin *kadm.Client, name string) stri
 	return topic
 }
 
+// stays says whether a topic is here to stay: those of other interfaces, opened at the same time, come and go.
+func (c *cluster) stays(topic string) bool {
+	return !strings.HasPrefix(topic, "ui-") || strings.HasPrefix(topic, c.prefix)
+}
+
 func (c *cluster) time(partition int32, offset int64) time.Time {
 	return c.start.Add(time.Duration(1000*offset+int64(partition)) * time.Millisecond)
 }

@@ -30,6 +30,9 @@ func (c *console) list(ctx context.Context) {
 	metadata := got(kmsg.NewPtrMetadataRequest().RequestWith(ctx, c.client))
 	var names []string
 	for _, topic := range metadata.Topics {
+		if !c.stays(*topic.Topic) {
+			continue
+		}
 		code(topic.ErrorCode)
 		names = append(names, *topic.Topic)
 		equal(topic.IsInternal, *topic.Topic == "__consumer_offsets", "internal: "+*topic.Topic)

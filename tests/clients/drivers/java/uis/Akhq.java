@@ -203,7 +203,7 @@ final class Akhq extends Ui {
 
     private void topics() throws Exception {
         List<String> names = get(admin.listTopics(new ListTopicsOptions().listInternal(true)).listings()).stream()
-            .map(TopicListing::name).toList();
+            .map(TopicListing::name).filter(cluster::stays).toList();
         check(names.containsAll(List.of(cluster.mixed, cluster.compacted, cluster.empty, "__consumer_offsets")),
             "topics " + names);
         Map<String, TopicDescription> described = get(admin.describeTopics(names).allTopicNames());
@@ -286,7 +286,8 @@ final class Akhq extends Ui {
     }
 
     private Map<String, ConsumerGroupDescription> described() throws Exception {
-        List<String> names = get(admin.listConsumerGroups().all()).stream().map(ConsumerGroupListing::groupId).toList();
+        List<String> names = get(admin.listConsumerGroups().all()).stream().map(ConsumerGroupListing::groupId)
+            .filter(cluster::stays).toList();
         return get(admin.describeConsumerGroups(names).all());
     }
 

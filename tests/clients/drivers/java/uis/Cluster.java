@@ -112,6 +112,11 @@ final class Cluster implements AutoCloseable {
         again(() -> get(admin.describeTopics(List.of(topic)).allTopicNames()));
     }
 
+    /** Whether a topic or group is here to stay: those of other interfaces, opened at the same time, come and go. */
+    boolean stays(String name) {
+        return !name.startsWith("ui-") || name.startsWith(prefix);
+    }
+
     /** A topic of the page's own, with ten records in each partition. */
     String own(String name) throws Exception {
         String topic = prefix + "-" + name;

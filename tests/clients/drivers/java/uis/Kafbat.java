@@ -51,7 +51,7 @@ final class Kafbat extends KafbatTopics {
         page("consumer: reset offsets", this::reset);
         page("consumer: delete", this::delete);
         page("acl", this::noAcls);
-        page("quotas", () -> equal(get(admin.describeClientQuotas(ClientQuotaFilter.all()).entities()), Map.of(), "quotas"));
+        page("quotas", () -> equal(quotas(), Map.of(), "quotas"));
         page("quotas: change", this::quota);
     }
 
@@ -103,7 +103,7 @@ final class Kafbat extends KafbatTopics {
             each.await();
         }
         Map<String, ConsumerGroupListing> listed = get(admin.listConsumerGroups().all()).stream()
-            .collect(Collectors.toMap(ConsumerGroupListing::groupId, Function.identity()));
+            .filter(each -> cluster.stays(each.groupId())).collect(Collectors.toMap(ConsumerGroupListing::groupId, Function.identity()));
         cluster.members.forEach(each ->
             equal(listed.get(each.group).state().orElseThrow().toString(), "Stable", "state of " + each.group));
         equal(listed.get(cluster.behind).state().orElseThrow().toString(), "Empty", "state");
@@ -128,7 +128,8 @@ final class Kafbat extends KafbatTopics {
         for (Cluster.Member each : cluster.members) {
             each.await();
         }
-        List<String> names = get(admin.listConsumerGroups().all()).stream().map(ConsumerGroupListing::groupId).toList();
+        List<String> names = get(admin.listConsumerGroups().all()).stream().map(ConsumerGroupListing::groupId)
+            .filter(cluster::stays).toList();
         var asked = new ListConsumerGroupOffsetsSpec().topicPartitions(partitions(cluster.compacted));
         var found = get(admin.listConsumerGroupOffsets(names.stream()
             .collect(Collectors.toMap(Function.identity(), each -> asked))).all());
@@ -187,11 +188,22 @@ final class Kafbat extends KafbatTopics {
         equal(get(admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata()), Map.of(), "offsets left");
     }
 
+    private Map<ClientQuotaEntity, Map<String, Double>> quotas() throws Exception {
+        var found = new HashMap<>(get(admin.describeClientQuotas(ClientQuotaFilter.all()).entities()));
+        found.keySet().removeIf(each -> !cluster.stays(String.valueOf(each.entries().get(ClientQuotaEntity.CLIENT_ID))));
+        return found;
+    }
+
     private void quota() throws Exception {
         ClientQuotaEntity entity = new ClientQuotaEntity(Map.of(ClientQuotaEntity.CLIENT_ID, cluster.prefix));
-        get(admin.alterClientQuotas(List.of(new ClientQuotaAlteration(entity,
-            List.of(new ClientQuotaAlteration.Op("producer_byte_rate", 1e9))))).all());
-        get(admin.alterClientQuotas(List.of(new ClientQuotaAlteration(entity,
-            List.of(new ClientQuotaAlteration.Op("producer_byte_rate", null))))).all());
+        alter(entity, 1e9);
+        Cluster.again(() -> equal(quotas(), Map.of(entity, Map.of("producer_byte_rate", 1e9)), "quotas"));
+        alter(entity, null);
+        Cluster.again(() -> equal(quotas(), Map.of(), "quotas"));
+    }
+
+    private void alter(ClientQuotaEntity entity, Double rate) throws Exception {
+        var wanted = new ClientQuotaAlteration(entity, List.of(new ClientQuotaAlteration.Op("producer_byte_rate", rate)));
+        get(admin.alterClientQuotas(List.of(wanted)).all());
     }
 }

@@ -11,6 +11,7 @@ import static uis.Cluster.partitions;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -123,7 +124,8 @@ abstract class KafbatTopics extends Ui {
     }
 
     void topics() throws Exception {
-        Set<String> names = get(admin.listTopics(new ListTopicsOptions().listInternal(true)).names());
+        Set<String> names = new HashSet<>(names());
+        names.removeIf(each -> !cluster.stays(each));
         check(names.containsAll(Set.of(cluster.mixed, cluster.compacted, cluster.empty, "__consumer_offsets")),
             "topics " + names);
         Map<String, TopicDescription> described = each(admin.describeTopics(names).topicNameValues());

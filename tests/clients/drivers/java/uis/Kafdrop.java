@@ -88,7 +88,8 @@ final class Kafdrop extends Ui {
 
     private void overview() throws Exception {
         broker();
-        Map<String, List<PartitionInfo>> topics = consumer.listTopics();
+        Map<String, List<PartitionInfo>> topics = new HashMap<>(consumer.listTopics());
+        topics.keySet().removeIf(each -> !cluster.stays(each));
         check(topics.keySet().containsAll(Set.of(cluster.mixed, cluster.compacted, cluster.empty)), "topics " + topics);
         for (List<PartitionInfo> partitions : topics.values()) {
             for (PartitionInfo each : partitions) {
@@ -122,8 +123,10 @@ final class Kafdrop extends Ui {
     private Map<String, Map<TopicPartition, OffsetAndMetadata>> offsets() throws Exception {
         Map<String, Map<TopicPartition, OffsetAndMetadata>> found = new HashMap<>();
         for (ConsumerGroupListing each : get(admin.listConsumerGroups().valid())) {
-            found.put(each.groupId(),
-                get(admin.listConsumerGroupOffsets(each.groupId()).partitionsToOffsetAndMetadata()));
+            if (cluster.stays(each.groupId())) {
+                found.put(each.groupId(),
+                    get(admin.listConsumerGroupOffsets(each.groupId()).partitionsToOffsetAndMetadata()));
+            }
         }
         return found;
     }
