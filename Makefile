@@ -129,6 +129,7 @@ console: build
 # What is installed, and what systemd and dpkg say of it.
 platform: build
 	tests/platform/run.sh
+	tests/platform/prometheus.sh
 
 lint:
 	$(CARGO) fmt --all --check
