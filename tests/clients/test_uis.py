@@ -13,7 +13,7 @@ from harness.broker import Broker
 from harness.uis import COMMANDS, Replay
 
 # How many pages each has, so that none is left out silently.
-PAGES = {"kafdrop": 9, "akhq": 23, "kafbat": 25, "console": 28}
+PAGES = {"kafdrop": 10, "akhq": 23, "kafbat": 26, "console": 29}
 UIS = [(ui, client) for client in ("java-4", "java-3.9") for ui in ("kafdrop", "akhq", "kafbat")] + [("console", "franz-go")]
 # What there is no API for; the page says so. docs/TOOLS.md lists the same.
 LACKS = {

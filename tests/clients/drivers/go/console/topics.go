@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -20,6 +22,12 @@ func (c *console) topics(ctx context.Context) {
 	c.page("topic: partitions", func() { c.watermarks(ctx, c.mixed, end); c.sizes(ctx, c.mixed) })
 	c.page("topic: configuration", func() { c.topicConfigs(ctx) })
 	c.page("topic: acls", func() { c.noACLs(ctx) })
+	c.page("topic: one that is not there", func() {
+		for range 2 { // looking does not make it
+			err := got(c.admin.Metadata(ctx, c.prefix+"-none")).Topics[c.prefix+"-none"].Err
+			check(errors.Is(err, kerr.UnknownTopicOrPartition), "error %v", err)
+		}
+	})
 	c.page("topics: create, edit configuration, delete", func() { c.created(ctx) })
 	c.page("topic: publish", func() { c.publish(ctx) })
 	c.page("topic: publish in a transaction", func() { c.transaction(ctx) })

@@ -42,6 +42,7 @@ import org.apache.kafka.common.acl.AclBindingFilter;
 import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.errors.SecurityDisabledException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /** Of Kafbat's kafka-ui: one admin client, a consumer without a group for each look at messages, and the topics' pages. */
 @SuppressWarnings({"deprecation", "removal"})
@@ -69,6 +70,7 @@ abstract class KafbatTopics extends Ui {
         page("topic: create, edit, add partitions, clone", this::create);
         page("topic: produce, purge", this::produce);
         page("topic: recreate", this::recreate);
+        page("topic: one that is not there", this::none);
         page("topic: change the replication factor", this::replication);
     }
 
@@ -293,6 +295,14 @@ abstract class KafbatTopics extends Ui {
         Cluster.again(() -> offsets(topic, 0));
         get(admin.deleteTopics(List.of(topic)).all());
         Cluster.again(() -> check(!names().contains(topic), "still there"));
+    }
+
+    /** Looking does not make it. */
+    private void none() throws Exception {
+        String topic = cluster.prefix + "-none";
+        Cluster.fails(admin.describeTopics(List.of(topic)).topicNameValues().get(topic),
+            UnknownTopicOrPartitionException.class, "This server does not host this topic-partition.");
+        check(!names().contains(topic), "it is there now");
     }
 
     private void produce() throws Exception {

@@ -26,6 +26,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
+import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.Node;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
@@ -59,6 +60,7 @@ final class Kafdrop extends Ui {
         page("topic messages", this::messages);
         page("topic messages of all partitions", this::allMessages);
         page("topic search", this::search);
+        page("topic: add a message", this::add);
         page("consumer group", this::group);
         page("acl", () -> Cluster.fails(admin.describeAcls(AclBindingFilter.ANY).values(),
             SecurityDisabledException.class, NO_AUTHORIZER));
@@ -195,6 +197,16 @@ final class Kafdrop extends Ui {
             .forEach(each -> each.stream().filter(record -> record.value() != null
                 && new String(record.value(), java.nio.charset.StandardCharsets.UTF_8).contains(words)).forEach(found::add));
         equal(found.stream().map(ConsumerRecord::offset).toList(), List.of(42L, 42L, 42L), "found");
+    }
+
+    private void add() throws Exception {
+        String topic = cluster.own("kafdrop-add");
+        try (var producer = cluster.producer(Map.of("client.id", "kafdrop-producer", "acks", "all", "retries", 0,
+                "linger.ms", 1))) {
+            equal(producer.send(new ProducerRecord<>(topic, 1, Cluster.bytes("k"), Cluster.bytes("v"))).get().offset(), 10L,
+                "offset");
+        }
+        get(admin.deleteTopics(List.of(topic), new DeleteTopicsOptions().timeoutMs(5000)).all());
     }
 
     private void create() throws Exception {
