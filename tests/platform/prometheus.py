@@ -32,6 +32,8 @@ EXPORTER = [
     'count by (job, instance) (kafka_consumergroup_current_offset)',
     'count by (topic) (kafka_topic_partition_current_offset{instance=~"$instance",topic!="__consumer_offsets",topic!="--kafka"})',
 ]
+# What these panels show of one broker that is well.
+WELL = {"Controller": 1, "Offline partitions": 0, "Under-replicated partitions": 0}
 CONFIG = """
 global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
 rule_files: ["{rules}"]
@@ -155,7 +157,10 @@ def watch(prometheus: str, grafana: Path, work: Path, kafka: str, http: str) -> 
             round_ += 1
             for panel in list(missing):
                 answer = get(ask + "query?" + urllib.parse.urlencode({"query": panel[1]}))
-                if any(value["value"][1] != "NaN" for value in answer["data"]["result"]):
+                shown = [value["value"][1] for value in answer["data"]["result"]]
+                if any(value != "NaN" for value in shown):
+                    wanted = WELL.get(panel[0])
+                    assert wanted is None or shown == [str(wanted)], f"{panel[0]} shows {shown}"
                     del missing[panel]
         if missing:
             raise SystemExit("prometheus: nothing to show:\n" + "\n".join(f"{title}: {asked}" for title, asked in missing))
