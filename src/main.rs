@@ -121,8 +121,8 @@ fn show_config(show: &Show) -> ExitCode {
     };
     let StoredSettings { cluster, node } = stored;
     // What a start would say, where it does not come between the settings.
-    let (_, left_out) = config.with_stored(&cluster, &node);
-    let left_out = left_out.iter().map(ToString::to_string);
+    let (in_force, left_out) = config.with_stored(&cluster, &node);
+    let left_out = left_out.iter().map(ToString::to_string).chain(in_force.outdone());
     for warning in show.sourced.warnings.iter().cloned().chain(left_out) {
         eprintln!("barnabas: {warning}");
     }

@@ -64,7 +64,8 @@ fn what_is_said_to_be_off_is_off_until_it_is_on_again() {
     const RATE: &str = "log.cleaner.io.max.bytes.per.second";
     for (name, off, on) in [(LOAD, "0", "0.9"), (LOAD, "NaN", "0.9"), (RATE, "0", "1e9")] {
         let dir = TempDir::new();
-        let (broker, mut client) = filled(&dir, &["--set", &format!("{name}={off}")]);
+        let (broker, mut client) =
+            filled(&dir, &dir.config(&format!("{name}={off}")).each_ref().map(String::as_str));
         broker.logged(&["WARN", &format!("nothing is compacted while {name} is {off}")]);
         // Many times what a look waits for.
         pass(&client, std::time::Duration::from_millis(500));
@@ -83,7 +84,8 @@ fn a_rate_that_is_raised_is_met_by_a_compaction_that_waits() {
     const RATE: &str = "log.cleaner.io.max.bytes.per.second";
     let dir = TempDir::new();
     // Weeks for what there is.
-    let (broker, mut client) = filled(&dir, &["--set", &format!("{RATE}=1")]);
+    let (broker, mut client) =
+        filled(&dir, &dir.config(&format!("{RATE}=1")).each_ref().map(String::as_str));
     pass(&client, std::time::Duration::from_millis(500));
     assert_eq!(offsets(&mut client), [0, 1, 2, 3, 4, 5]);
     client.alter_of((4, "1"), &[(RATE, "1e9")]);

@@ -32,7 +32,8 @@ fn a_start_without_memory_or_threads_is_refused() {
 #[test]
 fn what_nothing_is_compacted_with_is_named_once() {
     let dir = TempDir::new();
-    let broker = Broker::start(dir.path(), &["--set", &format!("{RATE}=0")]);
+    let file = dir.config(&format!("{RATE}=0"));
+    let broker = Broker::start(&dir.join("data"), &file.each_ref().map(String::as_str));
     broker.logged(&["WARN", &format!("nothing is compacted while {RATE} is 0")]);
     let mut client = broker.client();
     for (name, text) in [(RATE, "-5"), (LOAD, "0"), ("log.retention.ms", "77777"), (LOAD, "NaN")] {

@@ -111,7 +111,7 @@ fn what_was_set_while_it_ran_is_printed_while_it_runs_and_after_with_nothing_tou
         let dir = TempDir::new();
         let data = dir.join("data");
         let between = format!("metadata.log.max.record.bytes.between.snapshots={bytes}");
-        let sets = [between.as_str(), "message.max.bytes=1000", "num.partitions=3"];
+        let sets = [between.as_str(), "num.partitions=3", "log.retention.ms=5"];
         assert!(!data.exists() && printed(&data, &sets).len() > 100);
         assert!(!data.exists(), "nothing is made");
         let broker = Broker::start(&data, &flags(&sets));
@@ -124,7 +124,8 @@ fn what_was_set_while_it_ran_is_printed_while_it_runs_and_after_with_nothing_tou
         assert_eq!(told["num.io.threads"], (3, "4".to_owned()));
         assert_same(&data, &sets, &told);
         let own = printed(&data, &sets);
-        assert_eq!(own["message.max.bytes"].0, "set while it ran, for this broker; above --set");
+        let both = "set while it ran, for this broker; above set while it ran, for all brokers";
+        assert_eq!(own["message.max.bytes"].0, both);
         drop(client);
         broker.stop_cleanly();
         let before = picture(&data);

@@ -16,14 +16,21 @@ const HEAD: &str = "# Settings
 
 Barnabas knows every setting of Apache Kafka 4.3.1 by Kafka's own name, with Kafka's type, default and range.
 
-* **At start**: a flag (`barnabas --help`), else `--set key=value`, else an environment variable (`KAFKA_NUM_PARTITIONS` or
+* **At start**: a flag (`barnabas --help`), else `--set key=value`, else what was set while a broker ran, else an environment variable (`KAFKA_NUM_PARTITIONS` or
   `BARNABAS_NUM_PARTITIONS` is `num.partitions`, `BARNABAS_WORKERS` is `barnabas.workers`; `_` stands for a point, `__` for `_`,
   `___` for `-`; `KAFKA_CFG_...` means the same; `BARNABAS_...` wins), else a line of the file that `--config` names (Kafka's
   `server.properties`, or [TOML](#a-file-in-toml) if its name ends in `.toml`), else the default. A misspelt name or a bad value stops the
   start; all that is wrong is told at once. A name like none of these is left out with a warning. `barnabas config` prints what would hold,
-  and where it comes from; what was set while a broker ran stands above all of these, and is read from the data directory without
-  touching it, also while a broker runs there.
+  and where it comes from; what was set while a broker ran is read from the data directory without touching it, also while a broker
+  runs there.
 * **While it runs**: `kafka-configs` and the admin APIs, for settings of topics and groups and those marked *per broker* or *cluster* below.
+  In Kafka, which has no flags, that stands above all; here the command line has the last word. A change of a broker's or of the cluster's
+  settings that would have no effect because of a flag or a `--set` of the same setting (also in another unit: `log.retention.hours` for
+  `log.retention.ms`) is refused with INVALID_REQUEST, which names the flag; what was stored before stays, can be taken away, is told
+  in the log at a start with the flag, and is in force at one without it. DescribeConfigs shows the flag's value, as
+  STATIC_BROKER_CONFIG, and the stored ones behind it. (`kafka-configs` takes away only what is in force on a broker: take such a value
+  away with an admin API, or after a start without the flag.) So what is to be changed while the broker runs belongs in the file or in a
+  variable.
 * A topic or a group without a setting of its own takes the broker's; below the name stands the broker's that it follows.
 
 The column **here** says what Barnabas does with a setting today:

@@ -77,5 +77,8 @@ pub(super) fn at_start(image: &Image, fixed: &Config) -> Config {
     for one in left_out {
         ::log::error!("{one}");
     }
+    for one in config.outdone() {
+        ::log::warn!("{one}");
+    }
     config
 }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::layers::Layers;
 use super::listeners::{Endpoint, Endpoints};
 use super::scalar::Scalar;
 use super::setting::Setting;
@@ -49,33 +50,6 @@ pub struct Config {
     endpoints: Endpoints,
 }
 
-/// What was set, as text, by layer.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Layers {
-    pub(super) node: BTreeMap<String, String>,
-    pub(super) cluster: BTreeMap<String, String>,
-    pub(super) fixed: BTreeMap<String, String>,
-}
-
-impl Layers {
-    /// The strongest text set for a name, and where. `None` if only the table's default is left.
-    pub(super) fn text(&self, name: &str) -> Option<(&str, Source)> {
-        let layers = [
-            (&self.node, Source::DynamicBroker),
-            (&self.cluster, Source::DynamicDefault),
-            (&self.fixed, Source::StaticBroker),
-        ];
-        layers.into_iter().find_map(|(map, source)| Some((map.get(name)?.as_str(), source)))
-    }
-
-    /// The effective value: parsed text or parsed default. `None` is Kafka's null.
-    pub(super) fn value(&self, name: &str) -> Option<Value> {
-        let setting = table::broker_setting(name)?;
-        let text = self.text(name).map(|(text, _)| text).or(setting.default)?;
-        value::parse(setting, text).ok()
-    }
-}
-
 /// What Kafka demands and Barnabas brings along: the values of a single node that is its own controller.
 const BROUGHT: &[(&str, &str)] = &[
     ("controller.listener.names", "CONTROLLER"),
@@ -89,11 +63,15 @@ impl Config {
     /// A configuration of these settings at start, over the defaults. For tests and tools.
     pub fn from_pairs(pairs: &[(&str, &str)]) -> Result<Config, InvalidConfig> {
         let pairs = pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-        Config::from_static(pairs.collect())
+        Config::from_static(pairs.collect(), BTreeMap::new())
     }
 
-    /// A configuration of what was set at start, by name. Every name must be in the table.
-    pub(super) fn from_static(mut set: BTreeMap<String, String>) -> Result<Config, InvalidConfig> {
+    /// A configuration of what was set at start, by name. Every name must be in the table. `flags` says of
+    /// what the command line gave how it did.
+    pub(super) fn from_static(
+        mut set: BTreeMap<String, String>,
+        flags: BTreeMap<String, String>,
+    ) -> Result<Config, InvalidConfig> {
         together::same_id(&mut set)?;
         complete(&mut set);
         together::same_id(&mut set)?;
@@ -103,7 +81,7 @@ impl Config {
             };
             value::parse(setting, text)?;
         }
-        Config::build(Layers { fixed: set, ..Layers::default() })
+        Config::build(Layers { fixed: set, flags, ..Layers::default() })
     }
 
     /// The effective value of a setting that is a whole number.
@@ -129,7 +107,7 @@ impl Config {
         cluster: BTreeMap<String, String>,
         node: BTreeMap<String, String>,
     ) -> Result<Config, InvalidConfig> {
-        Config::build(Layers { node, cluster, fixed: self.layers.fixed.clone() })
+        Config::build(Layers { node, cluster, ..self.layers.clone() })
     }
 
     fn build(layers: Layers) -> Result<Config, InvalidConfig> {

@@ -1,8 +1,8 @@
 //! What DescribeConfigs says of each setting: its value, where that comes from, and all the other values
 //! that it stands above.
 //!
-//! The rules are those of Kafka's `ConfigHelper`: synonyms in the order topic, this broker's dynamic
-//! value, the cluster's, static, default; within one layer by the order of the synonyms' names. Names that come before
+//! The rules are those of Kafka's `ConfigHelper`: synonyms in the order topic, (a flag's, which Kafka has not,)
+//! this broker's dynamic value, the cluster's, static, default; within one layer by the order of the synonyms' names. Names that come before
 //! the asked one in that list are cut off, so `log.retention.ms` has no synonyms as long as only
 //! `log.retention.hours` has a value. A null value is not listed. Pure: plain data for the API's handler.
 
@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use super::broker::{Config, Source};
 use super::group;
+use super::layers::Layers;
 use super::setting::{Kind, Setting};
 use super::synonyms;
 use super::table;
@@ -93,21 +94,27 @@ pub fn describe_broker(config: &Config, wanted: Option<&[&str]>) -> Vec<Describe
     names.retain(|name| is_wanted(wanted, name));
     names.sort_unstable();
     names.dedup();
-    names.into_iter().map(|name| broker_entry(name, config, |_| true)).collect()
+    names
+        .into_iter()
+        .map(|name| broker_entry(name, config, broker_synonyms(name, is_hidden(name), config)))
+        .collect()
 }
 
 /// The entries of the cluster's dynamic defaults (the broker with an empty name): only what is set there.
 #[must_use]
 pub fn describe_cluster(config: &Config, wanted: Option<&[&str]>) -> Vec<Described> {
-    let names = config.layers().cluster.keys().map(String::as_str);
-    names
-        .filter(|name| is_wanted(wanted, name))
-        .map(|name| {
-            let entry = broker_entry(name, config, |source| source == Source::DynamicDefault);
-            // What the cluster has, whatever this broker has for itself.
-            Described { value: entry.synonyms.first().and_then(|own| own.value.clone()), ..entry }
-        })
-        .collect()
+    let cluster = &config.layers().cluster;
+    let names = cluster.keys().map(String::as_str).filter(|name| is_wanted(wanted, name));
+    let entry = |name| {
+        let set = synonyms::of_broker(name).into_iter().filter_map(|name| {
+            let text = cluster.get(name)?;
+            Some(synonym(name, text, Source::DynamicDefault, is_hidden(name)))
+        });
+        let entry = broker_entry(name, config, from_its_own(name, set.collect()));
+        // What the cluster has, whatever this broker has for itself.
+        Described { value: entry.synonyms.first().and_then(|own| own.value.clone()), ..entry }
+    };
+    names.map(entry).collect()
 }
 
 /// No keys asked for means all.
@@ -155,12 +162,9 @@ fn own_entry(
     }
 }
 
-fn broker_entry(name: &str, config: &Config, layer: impl Fn(Source) -> bool) -> Described {
+fn broker_entry(name: &str, config: &Config, synonyms: Vec<Synonym>) -> Described {
     let row = table::broker_setting(name);
-    // Kafka hides what it does not know: it might be a password of some plugin.
-    let sensitive = row.is_none_or(Setting::sensitive);
-    let mut synonyms = broker_synonyms(name, sensitive, config);
-    synonyms.retain(|synonym| layer(synonym.source));
+    let sensitive = is_hidden(name);
     let value = config.value(name).map(|value: Value| value.to_string()).filter(|_| !sensitive);
     Described {
         name: name.to_owned(),
@@ -174,26 +178,36 @@ fn broker_entry(name: &str, config: &Config, layer: impl Fn(Source) -> bool) -> 
     }
 }
 
+/// Kafka hides what it does not know, too: it might be a password of some plugin.
+fn is_hidden(name: &str) -> bool {
+    table::broker_setting(name).is_none_or(Setting::sensitive)
+}
+
+/// The values behind a setting of the broker, in the order of precedence. A dynamic one that a flag stands above
+/// comes behind that: it is stored, and will be in force at a start without the flag.
 fn broker_synonyms(name: &str, sensitive: bool, config: &Config) -> Vec<Synonym> {
     let names = synonyms::of_broker(name);
-    let layers = config.layers();
-    let default = |name: &str| table::broker_setting(name).and_then(|row| row.default);
+    let ranked: Vec<_> = names.iter().map(|name| (*name, config.layers().ranked(name))).collect();
     let mut found = Vec::new();
-    let mut add = |name: &str, text: Option<&str>, source: Source| {
-        let Some(text) = text else { return };
-        let value = (!sensitive).then(|| text.to_owned());
-        found.push(Synonym { name: name.to_owned(), value, source });
-    };
-    for (map, source) in [
-        (&layers.node, Source::DynamicBroker),
-        (&layers.cluster, Source::DynamicDefault),
-        (&layers.fixed, Source::StaticBroker),
-    ] {
-        names.iter().for_each(|name| add(name, map.get(*name).map(String::as_str), source));
+    for rank in 0..Layers::COUNT {
+        let of_rank = ranked.iter().filter_map(|(name, texts)| Some((*name, texts[rank]?)));
+        found.extend(of_rank.map(|(name, (text, source))| synonym(name, text, source, sensitive)));
     }
-    names.iter().for_each(|name| add(name, default(name), Source::Default));
+    for name in names {
+        let default = table::broker_setting(name).and_then(|row| row.default);
+        found.extend(default.map(|text| synonym(name, text, Source::Default, sensitive)));
+    }
+    from_its_own(name, found)
+}
+
+/// Names that come before the asked one are cut off.
+fn from_its_own(name: &str, mut found: Vec<Synonym>) -> Vec<Synonym> {
     let first = found.iter().position(|synonym| synonym.name == name).unwrap_or(found.len());
     found.split_off(first)
+}
+
+fn synonym(name: &str, text: &str, source: Source, sensitive: bool) -> Synonym {
+    Synonym { name: name.to_owned(), value: (!sensitive).then(|| text.to_owned()), source }
 }
 
 #[cfg(test)]

@@ -154,3 +154,24 @@ fn barnabas_own_settings_are_not_shown_to_kafka_clients() {
     assert_eq!(describe_broker(&config, None).len(), 340);
     assert!(describe_broker(&config, Some(&["barnabas.workers"])).is_empty());
 }
+
+/// What the flag hides is told behind it: nobody would find it otherwise, nor know what a start without it does.
+#[test]
+fn a_flags_value_comes_first_and_the_dynamic_ones_behind_it() {
+    use super::super::flags::{Command, parse};
+    let sets = ["--set", "message.max.bytes=10", "--set", "log.retention.hours=1"];
+    let Ok(Command::Run(start)) = parse(&sets, Vec::new()) else { panic!("valid") };
+    let cluster = map(&[("message.max.bytes", "20"), ("log.retention.ms", "5")]);
+    let config = start.config.with_dynamic(&cluster, &map(&[("message.max.bytes", "30")]));
+    let behind = "message.max.bytes=10(4), message.max.bytes=30(2), message.max.bytes=20(3), \
+                  message.max.bytes=1048588(5)";
+    assert_eq!(broker("message.max.bytes", &config), format!("10 | int | 4 | rw | {behind}"));
+    assert_eq!(topic("max.message.bytes", &[], &config), format!("10 | int | 4 | rw | {behind}"));
+    let own = format!("7 | int | 1 | rw | max.message.bytes=7(1), {behind}");
+    assert_eq!(topic("max.message.bytes", &[("max.message.bytes", "7")], &config), own);
+    assert_eq!(broker("log.retention.ms", &config), "null | long | 5 | rw | ");
+    let all: Vec<String> = describe_cluster(&config, None).iter().map(line).collect();
+    let [retention, size] = all.as_slice() else { panic!("{all:?}") };
+    assert_eq!(retention, "5 | long | 3 | rw | log.retention.ms=5(3)");
+    assert_eq!(size, "20 | int | 3 | rw | message.max.bytes=20(3)");
+}

@@ -1,8 +1,8 @@
 //! What a broker would start with, as `barnabas config` prints it: each setting, its value, and where that
 //! comes from. In the format of `server.properties`, so that it can be kept and used.
 //!
-//! What was set while a broker ran stands above what it is started with, in DescribeConfigs' order:
-//! this broker's own, then that of all brokers. Who calls brings it. Pure.
+//! What was set while a broker ran stands between the command line and what else it is started with, in
+//! DescribeConfigs' order: this broker's own, then that of all brokers. Who calls brings it. Pure.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -74,21 +74,22 @@ fn line(sourced: &Sourced, config: &Config, setting: &Setting) -> String {
     }
 }
 
+/// Where the value comes from, and the sources that this one stands above.
 fn origin(sourced: &Sourced, config: &Config, name: &str) -> String {
-    let given = sourced.given.get(name);
-    let given = given.map(|(_, origin)| origin.to_string().trim_end_matches(": ").to_owned());
-    let dynamic = match config.source(name) {
-        Source::DynamicBroker => FOR_THIS,
-        Source::DynamicDefault => FOR_ALL,
-        _ if given.is_some() => return given.unwrap_or_default(),
-        _ if sourced.config.is_brought(name) => return "brought by Barnabas".to_owned(),
-        // `broker.id` from `node.id`, `log.dirs` from `log.dir`, or the other way round.
-        Source::StaticBroker => return "from the setting that means the same".to_owned(),
-        _ => return "default".to_owned(),
-    };
-    match given {
-        Some(given) => format!("{dynamic}; above {given}"),
-        None => dynamic.to_owned(),
+    let ranked = config.layers().ranked(name).into_iter().flatten();
+    let origins: Vec<String> = ranked
+        .map(|(_, source)| match (source, sourced.given.get(name)) {
+            (Source::DynamicBroker, _) => FOR_THIS.to_owned(),
+            (Source::DynamicDefault, _) => FOR_ALL.to_owned(),
+            (_, Some((_, origin))) => origin.to_string().trim_end_matches(": ").to_owned(),
+            _ if sourced.config.is_brought(name) => "brought by Barnabas".to_owned(),
+            // `broker.id` from `node.id`, `log.dirs` from `log.dir`, or the other way round.
+            _ => "from the setting that means the same".to_owned(),
+        })
+        .collect();
+    match origins.is_empty() {
+        true => "default".to_owned(),
+        false => origins.join("; above "),
     }
 }
 

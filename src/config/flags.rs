@@ -16,9 +16,10 @@ use super::sources::{self, FlagValues, Sourced, Sources};
 
 /// A message broker that speaks Apache Kafka's protocol.
 ///
-/// Settings: flags, then --set, then variables (KAFKA_NUM_PARTITIONS, BARNABAS_WORKERS), then the
-/// file. `barnabas config`, with the same flags, prints what would hold and where it comes from, with
-/// what was set in the data directory while a broker ran on it, or runs. `barnabas healthcheck` asks the
+/// Settings: flags, then --set, then what was set while a broker ran (kafka-configs), then variables
+/// (KAFKA_NUM_PARTITIONS, BARNABAS_WORKERS), then the file. What flags and --set give cannot be changed
+/// while the broker runs. `barnabas config`, with the same flags, prints what would hold and where it comes
+/// from, with what was set in the data directory while a broker ran on it, or runs. `barnabas healthcheck` asks the
 /// broker that runs with these flags how it is: one line, and exit code 0 if all is well, else 1.
 #[derive(FromArgs, ArgsInfo, Debug)]
 pub(super) struct Flags {
@@ -74,7 +75,7 @@ pub(super) struct Flags {
     #[argh(switch)]
     ephemeral: bool,
 
-    /// any setting by Kafka's own name; may be given often
+    /// any setting by Kafka's own name; may be given often; stands above kafka-configs
     #[argh(option, arg_name = "key=value")]
     set: Vec<String>,
 

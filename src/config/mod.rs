@@ -16,6 +16,7 @@ mod error;
 pub mod flags;
 mod group;
 mod http;
+mod layers;
 mod listeners;
 mod nearest;
 mod properties;

@@ -1,6 +1,7 @@
 //! From flags, `--set`, the environment and a settings file to one configuration, or to what is wrong.
 //!
-//! Precedence: flags, then `--set`, then environment variables, then the file, then Kafka's defaults. A
+//! Precedence: flags, then `--set`, then (see `layers`) what was set while a broker ran, then environment
+//! variables, then the file, then Kafka's defaults. A
 //! mistyped name is refused, with the one that was meant: silently ignored it would be found only when the
 //! data is gone. A name like no other, and one that Kafka 4 has removed, is left out with a warning, so
 //! that what was written for another version or vendor still starts a broker. Everything that is wrong
@@ -18,6 +19,7 @@ use super::http;
 use super::listeners;
 use super::nearest::{nearest, nearest_own};
 use super::properties::{self, Entry};
+use super::setting::Setting;
 use super::support;
 use super::synonyms;
 use super::table;
@@ -107,9 +109,21 @@ pub fn from_sources(sources: &Sources<'_>) -> Result<Sourced, ConfigErrors> {
     let warnings = gathered.warnings();
     let given = gathered.given;
     let set = given.iter().map(|(name, (text, _))| (name.clone(), text.clone())).collect();
-    let config = Config::from_static(set);
+    let config = Config::from_static(set, from_command_line(&given));
     let config = config.map_err(|invalid| ConfigErrors(vec![together(&given, invalid)]))?;
     Ok(Sourced { config, warnings, given })
+}
+
+/// What the command line gave, and how it did.
+fn from_command_line(given: &Given) -> BTreeMap<String, String> {
+    let is_secret = |name: &str| table::broker_setting(name).is_none_or(Setting::sensitive);
+    let how = |name: &String, (text, origin): &(String, Origin)| match origin {
+        Origin::Set if is_secret(name) => Some(format!("--set {name}")),
+        Origin::Set => Some(format!("--set {name}={text}")),
+        Origin::Flag(flag) => Some((*flag).to_owned()),
+        Origin::File(..) | Origin::Variable(_) | Origin::Together => None,
+    };
+    given.iter().filter_map(|(name, one)| Some((name.clone(), how(name, one)?))).collect()
 }
 
 /// An error of settings that may each be right by themselves.
@@ -327,7 +341,7 @@ fn add_address(flags: &FlagValues, given: &mut Given) -> Result<(), Vec<ConfigEr
         (None, Some(_)) => "--port",
     };
     let set = listener_settings(given);
-    let now = Config::from_static(set.clone()).map_err(|first| {
+    let now = Config::from_static(set.clone(), BTreeMap::new()).map_err(|first| {
         let all = Config::problems(set, &|_| false);
         let all = if all.is_empty() { vec![first] } else { all };
         all.into_iter().map(|invalid| together(given, invalid)).collect::<Vec<_>>()

@@ -345,7 +345,7 @@ fn what_is_printed_names_its_places_and_is_a_settings_file_itself() {
 }
 
 #[test]
-fn what_was_set_while_it_ran_is_printed_above_what_it_is_started_with() {
+fn what_was_set_while_it_ran_is_printed_below_the_command_line() {
     let map = |pairs: &[(&str, &str)]| {
         pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
     };
@@ -361,7 +361,8 @@ fn what_was_set_while_it_ran_is_printed_above_what_it_is_started_with() {
     let sourced = set(&["message.max.bytes=10", "log.cleaner.threads=3"]).expect("valid");
     let printed = crate::config::effective(&sourced, &cluster, &node, false);
     for lines in [
-        "# set while it ran, for this broker; above --set\nmessage.max.bytes=30\n",
+        "# --set; above set while it ran, for this broker; above set while it ran, for all brokers\n\
+         message.max.bytes=10\n",
         "# set while it ran, for all brokers\nnum.io.threads=4\n",
         "# set while it ran, for all brokers (bytes/s)\nleader.replication.throttled.rate=7\n",
         "# --set\nlog.cleaner.threads=3\n",

@@ -78,20 +78,22 @@ pub fn group_default_name(name: &str) -> Option<&'static str> {
     super::table::broker_setting(&format!("group.{name}")).map(|row| row.name)
 }
 
-/// All broker settings that say the same as this one, itself included, the strongest first.
-pub(super) fn of_broker(name: &str) -> Vec<&str> {
+/// The broker settings of the same time as this one, in several units, the strongest first; none if it has
+/// only one.
+pub(super) fn in_units(name: &str) -> &'static [&'static str] {
     const RETENTION: &[&str] =
         &["log.retention.ms", "log.retention.minutes", "log.retention.hours"];
     const ROLL: &[&str] = &["log.roll.ms", "log.roll.hours"];
     const JITTER: &[&str] = &["log.roll.jitter.ms", "log.roll.jitter.hours"];
-    for group in [RETENTION, ROLL, JITTER] {
-        if group.contains(&name) {
-            return group.to_vec();
-        }
-    }
-    match name {
-        "log.flush.interval.ms" => vec!["log.flush.interval.ms", "log.flush.scheduler.interval.ms"],
-        _ => vec![name],
+    [RETENTION, ROLL, JITTER].into_iter().find(|group| group.contains(&name)).unwrap_or_default()
+}
+
+/// All broker settings that say the same as this one, itself included, the strongest first.
+pub(super) fn of_broker(name: &str) -> Vec<&str> {
+    match (in_units(name), name) {
+        ([], "log.flush.interval.ms") => vec![name, "log.flush.scheduler.interval.ms"],
+        ([], _) => vec![name],
+        (group, _) => group.to_vec(),
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::broker::Layers;
+use super::layers::Layers;
 use super::listeners::Endpoints;
 use super::topic::TopicConfig;
 use super::value::{InvalidConfig, Value};

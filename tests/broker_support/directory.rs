@@ -28,6 +28,14 @@ impl TempDir {
         self.0.join(name)
     }
 
+    /// The flag that names a settings file with this line: what a flag gives itself cannot be changed while a
+    /// broker runs.
+    pub fn config(&self, line: &str) -> [String; 2] {
+        let path = self.join("server.properties");
+        fs::write(&path, line).unwrap();
+        ["--config".to_owned(), path.to_str().unwrap().to_owned()]
+    }
+
     /// The names of what is directly in it.
     pub fn names(&self) -> Vec<String> {
         names(&self.0)

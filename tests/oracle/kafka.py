@@ -230,8 +230,11 @@ class Barnabas(Broker):
             "--node-id",
             str(NODE_ID),
         ]
-        for key, value in self.settings.items():
-            command += ["--set", f"{key}={value}"]
+        if self.settings:
+            # As Kafka has them: what a flag gives cannot be changed while the broker runs.
+            file = self.folder / "barnabas.properties"
+            file.write_text("".join(f"{k}={v}\n" for k, v in self.settings.items()))
+            command += ["--config", str(file)]
         try:
             with self.log.open("ab") as log:
                 self.process = subprocess.Popen(

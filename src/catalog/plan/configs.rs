@@ -196,6 +196,7 @@ fn check(
         }
         // Kafka's brokers check their own configs first, and as part of the request.
         ResourceKind::Broker => config::check_dynamic_broker(target, config, name.is_empty())
+            .and_then(|()| config.check_flags(image.configs(kind, name), target))
             .map_err(invalid(ErrorCode::INVALID_REQUEST)),
         // A group need not be there yet.
         ResourceKind::Group => {
