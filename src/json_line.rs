@@ -1,9 +1,12 @@
-//! A line of the log as a JSON object: `time` (UTC, RFC 3339), `level`, `target`, `message`.
+//! A line of the log as a JSON object: `time` (UTC, RFC 3339), `level`, `target`, `message`, and the values that
+//! belong to it by their names.
 //!
 //! Whatever a message holds, it is one line and valid JSON (RFC 8259). Pure: who calls brings the time.
 
 use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::log_fields::{Style, push_fields, push_quoted};
 
 /// A record as one line, its end included.
 pub(crate) fn json_line(record: &log::Record<'_>, now: SystemTime) -> String {
@@ -11,27 +14,12 @@ pub(crate) fn json_line(record: &log::Record<'_>, now: SystemTime) -> String {
     line.push_str("{\"time\":\"");
     push_time(&mut line, now);
     let _ = write!(line, "\",\"level\":\"{}\",\"target\":", record.level());
-    push_text(&mut line, record.target());
+    push_quoted(&mut line, record.target());
     line.push_str(",\"message\":");
-    push_text(&mut line, &record.args().to_string());
+    push_quoted(&mut line, &record.args().to_string());
+    push_fields(&mut line, record, Style::Json);
     line.push_str("}\n");
     line
-}
-
-fn push_text(line: &mut String, text: &str) {
-    line.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => line.push_str("\\\""),
-            '\\' => line.push_str("\\\\"),
-            '\n' => line.push_str("\\n"),
-            '\r' => line.push_str("\\r"),
-            '\t' => line.push_str("\\t"),
-            c if c.is_control() => _ = write!(line, "\\u{:04x}", u32::from(c)),
-            c => line.push(c),
-        }
-    }
-    line.push('"');
 }
 
 /// `2026-11-29T10:00:00.000Z`. A clock that stands before 1970 is taken to stand there.

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 mod error_stream;
 mod json_line;
+mod log_fields;
 mod service_manager;
 mod text_line;
 

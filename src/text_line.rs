@@ -1,9 +1,11 @@
-//! A line of the log as text: level, target, message.
+//! A line of the log as text: level, target, message, and the values that belong to it as `key=value`.
 //!
 //! Names in messages come from clients. A message's further lines are indented, so that none of them looks like
 //! a line of its own, and control characters are shown as escapes: a terminal must not obey them.
 
 use std::fmt::Write;
+
+use crate::log_fields::{Style, push_fields};
 
 /// A record as one line, its end included.
 pub(crate) fn text_line(record: &log::Record<'_>) -> String {
@@ -16,6 +18,7 @@ pub(crate) fn text_line(record: &log::Record<'_>) -> String {
             c => line.push(c),
         }
     }
+    push_fields(&mut line, record, Style::Text);
     line.push('\n');
     line
 }
