@@ -123,7 +123,7 @@ fn show_config(show: &Show) -> ExitCode {
     let StoredSettings { cluster, node } = stored;
     // What a start would say, where it does not come between the settings.
     let (in_force, left_out) = config.with_stored(&cluster, &node);
-    let left_out = left_out.iter().map(ToString::to_string).chain(in_force.outdone());
+    let left_out = left_out.into_iter().chain(in_force.outdone()).map(|one| one.to_string());
     for warning in show.sourced.warnings.iter().cloned().chain(left_out) {
         eprintln!("barnabas: {warning}");
     }
@@ -164,7 +164,7 @@ const KEPT_FOR_HTTP: usize = 8;
 
 /// Runs a broker until a signal ends it. An error is why it could not start.
 fn run(start: Start) -> Result<ExitCode, String> {
-    start.warnings.iter().for_each(|warning| log::warn!("{warning}"));
+    start.warnings.iter().for_each(|warning| log::warn!(about:% = warning; "configuration"));
     let config = Arc::new(start.config);
     // From here on a signal is kept until somebody looks, so that none falls between.
     let signals = Signals::new([SIGHUP, SIGINT, SIGTERM])
@@ -197,7 +197,7 @@ fn run(start: Start) -> Result<ExitCode, String> {
         Err(why) => {
             // What was open is left as it was found: closed cleanly.
             if let Err(also) = broker.close() {
-                log::error!("not everything could be closed: {also}");
+                log::error!(error:% = also; "not everything could be closed");
             }
             return Err(format!("cannot start the threads: {why}"));
         }
@@ -208,7 +208,7 @@ fn run(start: Start) -> Result<ExitCode, String> {
     let signal = signals.recv().ok();
     service_manager::stopping();
     match signal {
-        Some(signal) => log::info!("signal {signal}: stopping"),
+        Some(signal) => log::info!(signal; "stopping"),
         None => log::error!("a thread that serves connections has ended: stopping"),
     }
     running.stop(Instant::now() + DRAIN);
@@ -216,7 +216,10 @@ fn run(start: Start) -> Result<ExitCode, String> {
         Ok(()) if signal.is_some() => Ok(ExitCode::SUCCESS),
         Ok(()) => Ok(ExitCode::FAILURE),
         Err(why) => {
-            log::error!("not everything could be closed; the next start will recover: {why}");
+            log::error!(
+                error:% = why;
+                "not everything could be closed; the next start will recover"
+            );
             Ok(ExitCode::FAILURE)
         }
     }
@@ -254,9 +257,7 @@ fn watch(mut signals: Signals) -> (Receiver<i32>, Sender<()>) {
     std::thread::spawn(move || {
         let Some(signal) = signals.forever().next() else { return };
         if let Err(RecvTimeoutError::Timeout) = opened.recv_timeout(PATIENCE) {
-            log::warn!(
-                "signal {signal}: stopping before all logs are open; the next start recovers"
-            );
+            log::warn!(signal; "stopping before all logs are open; the next start recovers");
             Lines::all().settle();
             std::process::exit(0);
         }
@@ -277,7 +278,10 @@ fn tell_unopened(config: &Config) {
     if !unopened.is_empty() {
         let names: Vec<String> = unopened.iter().map(ToString::to_string).collect();
         let names = names.join(", ");
-        log::info!("not opened, because a node that is its own controller needs none: {names}");
+        log::info!(
+            listeners:% = names;
+            "not opened, because a node that is its own controller needs none"
+        );
     }
 }
 
@@ -303,7 +307,10 @@ fn tell_console(pages: &[SocketAddr]) {
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         ip => ip,
     };
-    log::info!("the console is at http://{}/", SocketAddr::new(ip, page.port()));
+    log::info!(
+        at:% = format_args!("http://{}/", SocketAddr::new(ip, page.port()));
+        "the console is there"
+    );
 }
 
 fn options(config: &Config) -> Result<net::Options, String> {

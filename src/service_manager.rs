@@ -18,7 +18,7 @@ pub fn ready(shared: &Arc<Shared>, line: &str) {
     let shared = shared.clone();
     let thread = std::thread::Builder::new().name("watchdog".into());
     if let Err(why) = thread.spawn(move || watch(&shared, patience / 2)) {
-        log::error!("no thread that tells the watchdog of the workers: {why}");
+        log::error!(error:% = why; "no thread that tells the watchdog of the workers");
     }
 }
 
@@ -29,7 +29,7 @@ pub fn stopping() {
 
 fn tell(states: &[NotifyState<'_>]) {
     if let Err(why) = sd_notify::notify(states) {
-        log::warn!("$NOTIFY_SOCKET cannot be told of it: {why}: {states:?}");
+        log::warn!(error:% = why, states:?; "$NOTIFY_SOCKET cannot be told");
     }
 }
 
@@ -41,7 +41,7 @@ fn watch(shared: &Shared, pause: Duration) {
         if beats {
             tell(&[NotifyState::Watchdog]);
         } else {
-            log::warn!("a worker has not answered for {pause:?} or longer");
+            log::warn!(pause:?; "a worker has not answered for so long");
         }
         // Nobody wakes it before. An answer that comes late, but in time, is not found too late.
         std::thread::park_timeout(if beats { pause } else { pause / 8 });

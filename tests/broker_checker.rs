@@ -43,7 +43,7 @@ fn begun(data: &Path) -> (Broker, Client) {
         let refused = client.produce(place, &batch(2, 2, 10)).code;
         assert_eq!(refused, ErrorCode::KAFKA_STORAGE_ERROR, "{place:?}");
         if place.0 == "long" {
-            broker.logged(&["WARN", "long-0 is not what a clean stop leaves"]);
+            broker.logged(&["WARN", "it is not what a clean stop leaves", "partition=long-0"]);
         }
     }
     (broker, client)

@@ -41,7 +41,7 @@ fn a_new_directory_has_the_id_of_the_environment_and_keeps_it() {
         let (told, log) = started(&data, (variable, OTHER));
         assert_eq!((told.as_str(), warnings(&log).len()), (ID, 1), "{log:#?}");
         let line = warnings(&log)[0];
-        assert!(line.contains(&format!("its cluster.id is {ID}, which stays")), "{line}");
+        assert!(line.contains(&format!("stays={ID} ")), "{line}");
         assert!(line.ends_with(&format!("is {OTHER}")), "{line}");
     }
 }
@@ -54,7 +54,7 @@ fn what_is_no_id_of_kafkas_is_not_taken_for_one() {
     assert_eq!(told.len(), 22, "one by chance: {told}");
     let (again, log) = started(&data, ("CLUSTER_ID", "staging"));
     assert_eq!(again, told);
-    let about_directory = warnings(&log).into_iter().filter(|line| line.contains("which stays"));
+    let about_directory = warnings(&log).into_iter().filter(|line| line.contains("stays="));
     assert_eq!(about_directory.count(), 0, "{log:#?}");
     // By the name that is Barnabas' own it is meant.
     let (told, _) = started(&dir.join("named"), ("BARNABAS_CLUSTER_ID", "prod"));

@@ -66,14 +66,14 @@ fn what_is_said_to_be_off_is_off_until_it_is_on_again() {
         let dir = TempDir::new();
         let (broker, mut client) =
             filled(&dir, &dir.config(&format!("{name}={off}")).each_ref().map(String::as_str));
-        broker.logged(&["WARN", &format!("nothing is compacted while {name} is {off}")]);
+        broker.logged(&["WARN", "nothing is compacted", &format!("reason=\"{name} is {off}\"")]);
         // Many times what a look waits for.
         pass(&client, std::time::Duration::from_millis(500));
-        let compacted = |line: &String| line.contains("compacted up to");
+        let compacted = |line: &String| line.contains("] compacted ");
         assert!(!broker.log().iter().any(compacted), "{name}={off}: {:#?}", broker.log());
         assert_eq!(offsets(&mut client), [0, 1, 2, 3, 4, 5]);
         client.alter_of((4, "1"), &[(name, on)]);
-        broker.logged(&["t-0: compacted up to offset 5"]);
+        broker.logged(&["compacted partition=t-0 up_to=5 "]);
         assert_eq!(offsets(&mut client), [3, 4, 5]);
         broker.stop_cleanly();
     }
@@ -89,7 +89,7 @@ fn a_rate_that_is_raised_is_met_by_a_compaction_that_waits() {
     pass(&client, std::time::Duration::from_millis(500));
     assert_eq!(offsets(&mut client), [0, 1, 2, 3, 4, 5]);
     client.alter_of((4, "1"), &[(RATE, "1e9")]);
-    broker.logged(&["t-0: compacted up to offset 5"]);
+    broker.logged(&["compacted partition=t-0 up_to=5 "]);
     broker.stop_cleanly();
 }
 
@@ -104,7 +104,7 @@ fn a_compacted_topic_keeps_the_last_record_of_each_key() {
         client.append(("other", 0), &keyed("same", seed));
     }
     fill(&mut client, 6);
-    broker.logged(&["t-0: compacted up to offset 5"]);
+    broker.logged(&["compacted partition=t-0 up_to=5 "]);
     assert_eq!(offsets(&mut client), [3, 4, 5]);
     assert_eq!((client.offset(AT, -2), client.offset(AT, -1)), (0, 6));
     assert_eq!(checkpoint(&dir), "0\n1\nt 0 5\n");
@@ -124,7 +124,7 @@ fn what_was_dirty_at_a_stop_is_compacted_after_the_start() {
     filled(&dir, &["--set", "log.cleaner.enable=false"]).0.stop_cleanly();
     let arguments = ["--set", "log.initial.task.delay.ms=0", "--set", "log.cleaner.backoff.ms=10"];
     let broker = Broker::start_with_retention(&dir.join("data"), &arguments);
-    broker.logged(&["t-0: compacted up to offset 5"]);
+    broker.logged(&["compacted partition=t-0 up_to=5 "]);
     assert_eq!(offsets(&mut broker.client()), [3, 4, 5]);
     broker.stop_cleanly();
 }
@@ -140,7 +140,7 @@ fn a_topic_whose_policy_changes_is_compacted_from_then_on() {
     fill(&mut client, 1);
     assert_eq!(offsets(&mut client).len(), 7, "as dirty as it can be is not dirtier than that");
     client.alter("t", &[("min.cleanable.dirty.ratio", "0.1")]);
-    broker.logged(&["t-0: compacted up to offset 6"]);
+    broker.logged(&["compacted partition=t-0 up_to=6 "]);
     assert_eq!(offsets(&mut client), [4, 5, 6]);
     broker.stop_cleanly();
 }
@@ -157,7 +157,7 @@ fn a_crash_after_the_policy_has_changed_does_not_take_gaps_for_losses() {
     let broker = start(&dir, &never);
     let mut client = broker.client();
     fill(&mut client, 5);
-    broker.logged(&["t-0: compacted up to offset 5"]);
+    broker.logged(&["compacted partition=t-0 up_to=5 "]);
     client.alter("t", &[("cleanup.policy", "delete"), ("retention.ms", "-1")]);
     broker.kill();
     let broker = start(&dir, &[]);
@@ -226,7 +226,7 @@ fn compaction_waits_for_the_rate_and_neither_a_deletion_nor_a_stop_waits_for_it(
     let broker = start(&dir, &[]);
     let mut client = broker.client();
     fill(&mut client, 2);
-    broker.logged(&["t-0: compacted up to offset 7"]);
+    broker.logged(&["compacted partition=t-0 up_to=7 "]);
     broker.stop_cleanly();
 }
 
@@ -241,7 +241,7 @@ fn a_corrupt_log_is_left_alone_with_a_line() {
     let broker = start(&dir, &[]);
     let mut client = broker.client();
     client.append(AT, &keyed("key-0", 9));
-    let line = broker.logged(&["t-0: it is not compacted any more", "byte 0", "CRC"]);
+    let line = broker.logged(&["it is not compacted any more partition=t-0 ", "byte 0", "CRC"]);
     assert!(line.contains("00000000000000000002.log"), "{line}");
     assert_eq!(std::fs::read(&path).unwrap(), bytes, "not a byte of it went");
     client.append(AT, &keyed("key-0", 10));
@@ -253,7 +253,7 @@ fn a_corrupt_log_is_left_alone_with_a_line() {
 fn it_says_nothing_and_does_nothing_where_nothing_is_written() {
     let dir = TempDir::new();
     let (broker, _client) = filled(&dir, &[]);
-    broker.logged(&["t-0: compacted up to offset 5"]);
+    broker.logged(&["compacted partition=t-0 up_to=5 "]);
     // Looks that what was written last has asked for come and go; then there are none.
     let end = std::time::Instant::now() + GUARD;
     let mut quiet = 0;
@@ -283,16 +283,16 @@ fn a_lack_passes_and_a_bad_disk_does_not() {
         client.create_with("t", 1, &[SMALL, COMPACT]);
         fill(&mut client, 2);
         if code == libc::EIO {
-            broker.logged(&["ERROR", "partition t-0 is offline", ".log.cleaned"]);
+            broker.logged(&["ERROR", "partition is offline", "partition=t-0", ".log.cleaned"]);
             let refused = client.produce(AT, &keyed("key-0", 9)).code;
             assert_eq!(refused, barnabas::wire::error::ErrorCode::KAFKA_STORAGE_ERROR);
             broker.stop();
             continue;
         }
-        broker.logged(&["WARN", "t-0: it was not compacted", "os error 24"]);
+        broker.logged(&["WARN", "it was not compacted partition=t-0 ", "os error 24"]);
         disk.heal();
         fill(&mut client, 4);
-        broker.logged(&["t-0: compacted up to offset 5"]);
+        broker.logged(&["compacted partition=t-0 up_to=5 "]);
         broker.stop_cleanly();
     }
 }

@@ -151,9 +151,9 @@ fn what_was_stored_waits_for_a_start_without_the_flag() {
     let broker = Broker::start(&data, &[&FLAGS[..], &hours].concat());
     let by = "is given by a flag of this broker (--set message.max.bytes=5000)";
     for (stored, by) in [
-        ("message.max.bytes=2000, which was set for all brokers", by),
-        ("message.max.bytes=3000, which was set for this broker", by),
-        ("log.retention.ms=77, which was set for all brokers", "log.retention.hours, the same"),
+        ("setting=message.max.bytes value=2000 of=\"all brokers\" ", by),
+        ("setting=message.max.bytes value=3000 of=\"this broker\" ", by),
+        ("setting=log.retention.ms value=77 of=\"all brokers\" ", "log.retention.hours, the same"),
     ] {
         let line = broker.logged(&["WARN", stored, by]);
         assert!(line.contains("is not in force"), "{line}");

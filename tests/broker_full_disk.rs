@@ -241,7 +241,7 @@ fn a_start_without_room_for_the_new_state_of_the_quorum_does_without() {
         disk.fail("write", full_at, libc::ENOSPC);
         let broker = Broker::spawn(disk.broker(&data, &PROMPT));
         full.assert_all_there(&mut broker.client(), "full");
-        let told = broker.log().iter().any(|line| line.contains("quorum-state: no room"));
+        let told = broker.log().iter().any(|line| line.contains("no room to write the epoch"));
         assert_eq!(told, !is_new, "{:#?}", broker.log());
         assert!(full.produce(&mut broker.client(), "full", 1_000));
         broker.kill();

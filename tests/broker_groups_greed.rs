@@ -172,7 +172,7 @@ fn what_the_offsets_topic_does_not_take_at_once_is_refused_with_a_line_or_goes_i
     let large = vec![0; 5_000];
     let synced = client.sync("g", &member, &[(&member.member, &large)]);
     assert_eq!(synced, Err(ErrorCode::UNKNOWN_SERVER_ERROR));
-    broker.logged(&["WARN", "group g", "max.message.bytes", "2000"]);
+    broker.logged(&["WARN", "group=g ", "max.message.bytes", "2000"]);
     for some in all.chunks(10) {
         assert_eq!(client.commit_offsets("other", "t", some), [NONE; 10]);
     }

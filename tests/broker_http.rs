@@ -118,7 +118,7 @@ fn get_with(address: std::net::SocketAddr, path: &str, field: &str) -> PageAnswe
 fn the_console_comes_whole_and_once() {
     let dir = TempDir::new();
     let (broker, address) = start_pages(dir.path(), &[]);
-    broker.logged(&[&format!("the console is at http://{address}/")]);
+    broker.logged(&[&format!("the console is there at=http://{address}/")]);
     let (status, head, body) = get(address, "/");
     let text = String::from_utf8(body).unwrap();
     assert!(status == 200 && text.starts_with("<!doctype html>"), "{head}{text}");
@@ -222,9 +222,13 @@ fn looking_at_topics_opens_no_logs() {
     let opened = |broker: &Broker, name: &str| {
         broker.log().iter().any(|line| line.contains(name) && line.contains("RecoveryReport"))
     };
-    assert!(!opened(&broker, "a.b-1: ") && !opened(&broker, "plain-0: "), "{:#?}", broker.log());
+    assert!(
+        !opened(&broker, "partition=a.b-1 ") && !opened(&broker, "partition=plain-0 "),
+        "{:#?}",
+        broker.log()
+    );
     broker.client().fetch_all(("plain", 0));
-    broker.logged(&["plain-0: ", "RecoveryReport"]);
+    broker.logged(&["partition=plain-0 ", "RecoveryReport"]);
     broker.stop_cleanly();
 }
 

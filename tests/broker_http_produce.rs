@@ -111,7 +111,7 @@ fn topics_are_made_as_for_a_producer() {
     let (status, produced) = produce(address, "/v1/topics/new/messages", &messages);
     assert_eq!((status, &produced["partition"]), (200, &json!(2)), "{produced}");
     assert_eq!(page(address, "/v1/topics/new")["partitions"].as_array().unwrap().len(), 3);
-    broker.logged(&["topic new was created because a client asked for it"]);
+    broker.logged(&["topic was created because a client asked for it topic=new"]);
     let refused = |name: &str, status: u16, code: &str| {
         let (found, problem) = produce(address, &format!("/v1/topics/{name}/messages"), &messages);
         assert_eq!((found, &problem["code"]), (status, &json!(code)), "{problem}");

@@ -75,7 +75,12 @@ fn space_that_cannot_be_reserved_is_a_full_disk_or_a_bad_one() {
             broker.logged(&["ERROR", "hit-0", "make room on that disk"]);
             assert_eq!((after.code, after.base_offset), (ErrorCode::NONE, taken as i64));
         } else {
-            broker.logged(&["ERROR", "partition hit-0 is offline", "00000000000000000000.log"]);
+            broker.logged(&[
+                "ERROR",
+                "partition is offline",
+                "partition=hit-0",
+                "00000000000000000000.log",
+            ]);
             assert_eq!(after.code, STORAGE);
         }
         assert_spared(&broker, 2);
@@ -162,8 +167,13 @@ fn what_was_deleted_stays_deleted_where_files_cannot_be_renamed() {
         } else {
             client.delete_records(("hit", 0), 2)
         };
-        broker.logged(&["ERROR", "hit-0: old segments stay for now", "cannot rename"]);
-        broker.logged(&["ERROR", "partition hit-0 is offline", "00000000000000000001.log"]);
+        broker.logged(&["ERROR", "old segments stay for now partition=hit-0 ", "cannot rename"]);
+        broker.logged(&[
+            "ERROR",
+            "partition is offline",
+            "partition=hit-0",
+            "00000000000000000001.log",
+        ]);
         assert_spared(&broker, 1);
         let ended = broker.stop();
         assert!(matches!(ended.code, Some(0 | 1)), "{ended:#?}");

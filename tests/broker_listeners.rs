@@ -128,7 +128,7 @@ fn localhost_is_served_where_there_is_no_ipv6() {
     let broker = Broker::spawn(command);
     let port = broker.address.port();
     assert!(broker.line.ends_with(&format!(": PLAINTEXT://127.0.0.1:{port}\n")), "{}", broker.line);
-    broker.logged(&["INFO", "listening on 127.0.0.1", "not on [::1]"]);
+    broker.logged(&["INFO", "listening on one address alone", "address=127.0.0.1", "absent=[::1]"]);
     assert_eq!(told(broker.address), own(broker.address));
     broker.stop_cleanly();
 }

@@ -12,7 +12,7 @@ use std::io::Write;
 /// The word behind `key=` in a line.
 fn word<'l>(line: &'l str, key: &str) -> &'l str {
     let (_, rest) = line.split_once(key).unwrap_or_else(|| panic!("no {key} in {line}"));
-    rest.split([' ', ':']).next().unwrap()
+    rest.split(' ').next().unwrap()
 }
 
 /// A Metadata request of a client that calls itself so.
@@ -37,37 +37,68 @@ fn a_connection_and_its_requests_can_be_followed_in_json() {
     one.receive().unwrap();
     let _ = (one.api_versions(), other.api_versions());
     drop(one);
-    let opened = broker.logged(&["opened", &format!("remote={name} ")]);
-    let number = word(&opened, "conn=").to_owned();
-    broker.logged(&[&format!("conn={number} closed the connection from {name}")]);
+    let opened = broker.logged(&["connection opened", &format!("\"remote\":\"{name}\"")]);
+    let opened: serde_json::Value = serde_json::from_str(&opened).unwrap();
+    let number = opened["conn"].as_u64().unwrap();
+    broker.logged(&["closed the connection", &format!("\"conn\":{number},\"remote\":\"{name}\"")]);
     let address = broker.address;
     drop(other);
     let ended = broker.stop();
     assert_eq!(ended.code, Some(0));
 
-    let mut messages = Vec::new();
-    for line in &ended.log {
-        let object: serde_json::Value = serde_json::from_str(line).expect(line);
-        let keys: Vec<&str> = object.as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(keys, ["level", "message", "target", "time"], "{line}");
-        messages.push(object["message"].as_str().unwrap().to_owned());
+    let parse = |line: &String| serde_json::from_str::<serde_json::Value>(line).expect(line);
+    let lines: Vec<serde_json::Value> = ended.log.iter().map(parse).collect();
+    for line in &lines {
+        for key in ["level", "message", "target", "time"] {
+            assert!(line[key].is_string(), "{key}: {line}");
+        }
+        assert!(!line["message"].as_str().unwrap().contains('='), "{line}");
     }
-    let about = |words: &str| messages.iter().filter(|m| m.contains(words)).cloned().collect();
-    let conn: Vec<String> = about(&format!("conn={number} "));
+    let with = |key: &str, value: serde_json::Value| -> Vec<serde_json::Value> {
+        lines.iter().filter(|line| line[key] == value).cloned().collect()
+    };
+    let conn = with("conn", number.into());
     assert_eq!(conn.len(), 2, "{conn:?}");
-    assert!(conn[0].contains(&format!("local={address} listener=PLAINTEXT worker=")), "{conn:?}");
-    let first: Vec<String> = about(&format!("req={number}.0 "));
-    assert_eq!(first.len(), 3, "{messages:?}");
-    assert!(
-        first[0].contains(" Metadata version=12 correlation=77 bytes=")
-            && first[0].ends_with(" client=\"a \\\"b\\\"\\nERROR \u{e9}\""),
-        "{first:?}"
-    );
-    assert!(first[1].ends_with(" is done"), "{first:?}");
-    assert!(first[2].contains(" Metadata error=NONE us="), "{first:?}");
-    assert!(word(&first[2], "us=").parse::<u64>().is_ok(), "{first:?}");
-    let second: Vec<String> = about(&format!("req={number}.1 "));
-    assert!(second.len() == 3 && second[0].contains(" ApiVersions "), "{second:?}");
+    assert_eq!(conn[0]["local"], address.to_string());
+    assert_eq!(conn[0]["listener"], "PLAINTEXT");
+    assert!(conn[0]["worker"].is_u64(), "{conn:?}");
+    let first = with("req", format!("{number}.0").into());
+    let messages: Vec<&str> = first.iter().map(|line| line["message"].as_str().unwrap()).collect();
+    assert_eq!(messages, ["request", "request is done", "answered"]);
+    let asked = &first[0];
+    assert_eq!((&asked["api"], &asked["version"]), (&"Metadata".into(), &12.into()));
+    assert_eq!(asked["correlation"], 77);
+    assert!(asked["bytes"].is_u64(), "{asked}");
+    assert_eq!(asked["client"], "a \"b\"\nERROR \u{e9}");
+    assert_eq!((&first[2]["api"], &first[2]["error"]), (&"Metadata".into(), &"NONE".into()));
+    assert!(first[2]["us"].is_u64(), "{first:?}");
+    let second = with("req", format!("{number}.1").into());
+    assert!(second.len() == 3 && second[0]["api"] == "ApiVersions", "{second:?}");
+}
+
+/// In text as in JSON: a short message that is always the same, and the values behind it.
+#[test]
+fn a_groups_life_can_be_found_by_its_name() {
+    for format in ["text", "json"] {
+        let dir = TempDir::new();
+        let quick = ["--set", "group.initial.rebalance.delay.ms=0", "--log-format", format];
+        let broker = Broker::start(&dir.join("data"), &quick);
+        let mut client = broker.client();
+        client.create("t", 1);
+        client.await_coordinator("a group");
+        let member = client.join(Joining::new("a group", ""));
+        let expected = match format {
+            "json" => {
+                "\"message\":\"group has a new generation\",\"group\":\"a group\",\"generation\":1,\"members\":1,"
+            }
+            _ => "group has a new generation group=\"a group\" generation=1 members=1 protocol=",
+        };
+        let line = broker.logged(&[expected]);
+        let target = "barnabas::coordinator::groups::classic::phase";
+        assert!(line.contains("INFO") && line.contains(target), "{line}");
+        assert_eq!((member.generation, member.members.len()), (1, 1));
+        broker.stop_cleanly();
+    }
 }
 
 #[test]
@@ -78,8 +109,8 @@ fn what_is_refused_is_told_with_its_error() {
     client.create("t", 1);
     let again = client.send_create("t", 1, &[]);
     assert!(client.created(again).is_err());
-    broker.logged(&[" CreateTopics error=NONE us="]);
-    broker.logged(&[" CreateTopics error=TOPIC_ALREADY_EXISTS us="]);
+    broker.logged(&[" api=CreateTopics error=NONE us="]);
+    broker.logged(&[" api=CreateTopics error=TOPIC_ALREADY_EXISTS us="]);
 }
 
 #[test]
@@ -92,15 +123,15 @@ fn a_page_can_be_followed_too() {
         let (found, _) = send(address, "GET", path, &serde_json::Value::Null);
         assert_eq!(found, status, "{path}");
         let bare = path.split('?').next().unwrap();
-        let asked = broker.logged(&[&format!(" method=GET path=\"{bare}\" bytes=")]);
+        let asked = broker.logged(&[&format!(" method=GET path={bare} bytes=")]);
         let request = word(&asked, "req=").to_owned();
         let conn = request.split('.').next().unwrap();
-        let opened = broker.logged(&[&format!("conn={conn} opened: remote=127.0.0.1:")]);
+        let opened = broker.logged(&[&format!("connection opened conn={conn} remote=127.0.0.1:")]);
         assert!(opened.contains(&format!(" local={address} listener=HTTP worker=")), "{opened}");
-        let done = broker
-            .logged(&[&format!("req={request} method=GET path=\"{bare}\" status={status} us=")]);
+        let done =
+            broker.logged(&[&format!("req={request} method=GET path={bare} status={status} us=")]);
         assert!(word(&done, "us=").parse::<u64>().is_ok(), "{done}");
-        broker.logged(&[&format!("req={request} is done")]);
+        broker.logged(&[&format!("request is done req={request}")]);
     }
     assert!(broker.stop().log.iter().all(|line| !line.contains("secret")));
 }
@@ -122,10 +153,10 @@ fn a_request_whose_body_is_asked_for_has_one_number() {
         // Without it: the body never comes.
         stream.write_all(body.as_bytes()).unwrap();
         assert_eq!(answer(&mut stream, false).0, status, "{path}");
-        let asked = broker.logged(&[&format!(" method=GET path=\"{path}\" bytes=")]);
+        let asked = broker.logged(&[&format!(" method=GET path={path} bytes=")]);
         let request = word(&asked, "req=");
         assert!(request.ends_with(".0"), "{asked}");
-        broker.logged(&[&format!("req={request} method=GET path=\"{path}\" status={status} us=")]);
+        broker.logged(&[&format!("req={request} method=GET path={path} status={status} us=")]);
     }
     broker.stop();
 }

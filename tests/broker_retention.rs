@@ -49,7 +49,7 @@ fn old_segments_go_and_consumers_see_it_at_once() {
     client.append(("kept", 0), &batch(1, 1, 10));
     assert_eq!((client.offset(AT, -2), client.offset(AT, -1)), (0, 3));
     client.alter("t", &[("retention.ms", "86400000"), ("file.delete.delay.ms", "0")]);
-    broker.logged(&["t-0: deleted 3 segments", "due to retention.ms=86400000"]);
+    broker.logged(&["partition=t-0 segments=3 ", "reason=retention.ms limit=86400000 "]);
     assert_eq!((client.offset(AT, -2), client.offset(AT, -1)), (3, 3));
     let fetched = client.fetch(AT, 0, Wait::NONE);
     assert_eq!(fetched.code, barnabas::wire::error::ErrorCode::OFFSET_OUT_OF_RANGE);
@@ -77,7 +77,7 @@ fn the_brokers_own_limits_hold_for_all_topics() {
         client.create_with("t", 1, &[SMALL]);
         fill(&mut client);
         broker.logged(&[
-            "t-0: deleted",
+            "old segments are deleted partition=t-0 ",
             if name.ends_with("bytes") { "bytes=700000" } else { "ms=" },
         ]);
         drop(broker);
@@ -94,9 +94,9 @@ fn deleted_records_free_their_segments_soon() {
     client.create_with("t", 1, &[SMALL]);
     fill(&mut client);
     assert_eq!(client.delete_records(AT, 1), 1);
-    broker.logged(&["t-0: deleted 1 segments", "due to log start offset 1"]);
+    broker.logged(&["partition=t-0 segments=1 ", "reason=\"log start offset\" limit=1 "]);
     assert_eq!(client.delete_records(AT, -1), 3);
-    broker.logged(&["t-0: deleted 1 segments", "due to log start offset 3"]);
+    broker.logged(&["partition=t-0 segments=1 ", "reason=\"log start offset\" limit=3 "]);
     assert_eq!(ending_in(&data.join("t-0"), ".log"), ["00000000000000000002.log"]);
     broker.kill();
     let broker = Broker::start(&data, &[]);
@@ -186,6 +186,6 @@ fn logs_that_nobody_has_opened_since_the_start_are_looked_at_too() {
     fill(&mut client);
     broker.stop_cleanly();
     let broker = start(&dir, &[]);
-    broker.logged(&["t-0: deleted 3 segments", "due to retention.ms=604800000"]);
+    broker.logged(&["partition=t-0 segments=3 ", "reason=retention.ms limit=604800000 "]);
     broker.stop_cleanly();
 }

@@ -153,7 +153,7 @@ fn after_a_kill_only_what_is_above_the_recovery_point_is_checked() {
     damage(&filled.logs(0)[0]);
     damage(&filled.logs(1)[1]);
     let broker = Broker::start(&filled.data, &["--log-level", "info"]);
-    broker.logged(&["recovered in", "3 of 3 partitions"]);
+    broker.logged(&["recovered done=3 partitions=3 bytes=", " ms="]);
     let mut client = broker.client();
     let ends = [0, 1, 2].map(|index| client.offset(("t", index), -1));
     assert_eq!(ends, [END, END + 5, END]);
@@ -165,7 +165,12 @@ fn after_a_kill_only_what_is_above_the_recovery_point_is_checked() {
     // The last one is not.
     damage(&filled.logs(0)[2]);
     let broker = Broker::start(&filled.data, &[]);
-    broker.logged(&["t-0: records were lost", "CRC", "were on the disk once and are missing"]);
+    broker.logged(&[
+        "records were lost",
+        "t-0 end=",
+        "CRC",
+        "were on the disk once and are missing",
+    ]);
     assert_eq!(broker.client().offset(("t", 1), -1), END + 5);
     broker.stop_cleanly();
 }
@@ -222,7 +227,11 @@ fn a_sign_of_an_earlier_clean_stop_is_not_believed() {
     let (first, appended) = patiently(&mut client, ("t", 1));
     assert_eq!(first, ErrorCode::KAFKA_STORAGE_ERROR, "no worker waits for a check");
     assert_eq!(appended, END, "what is not whole is not there");
-    broker.logged(&["WARN", "t-1 is not what a clean stop leaves", "checked before it is served"]);
+    broker.logged(&[
+        "WARN",
+        "it is not what a clean stop leaves",
+        "checked before it is served partition=t-1",
+    ]);
     assert_eq!(client.offset(("t", 1), -1), END + 5);
     assert_eq!(client.offset(("t", 0), -1), END);
     drop(client);
@@ -245,7 +254,12 @@ fn checkpoints_that_are_missing_or_damaged_cost_a_check_and_a_line() {
         let broker = Broker::start(&filled.data, &[]);
         if damaged {
             for name in CHECKPOINTS {
-                broker.logged(&["WARN", name, "it has 1 entries and says 3", "it is not used"]);
+                broker.logged(&[
+                    "WARN",
+                    name,
+                    "it has 1 entries and says 3",
+                    "a checkpoint is not used",
+                ]);
             }
         }
         let mut client = broker.client();
@@ -300,8 +314,15 @@ fn a_partition_that_cannot_be_opened_is_offline_and_the_others_serve() {
     let refused = client.produce(("t", 1), &batch(1, 2, 10));
     assert_eq!(refused.code, ErrorCode::KAFKA_STORAGE_ERROR);
     let name = log.file_name().unwrap().to_str().unwrap();
-    let reached = format!("had reached offset {END}");
-    broker.logged(&["ERROR", "partition t-1", &reached, "is offline", name, "start again"]);
+    let reached = format!("reached={END} ");
+    broker.logged(&[
+        "ERROR",
+        "partition is offline",
+        "partition=t-1 ",
+        &reached,
+        name,
+        "start again",
+    ]);
     assert_eq!(client.offset(("t", 0), -1), END);
     assert_eq!(client.append(("t", 2), &batch(1, 2, 10)), END);
     drop(client);
@@ -332,7 +353,7 @@ fn what_interrupted_deletions_left_goes_and_nothing_else() {
     for (name, ..) in unknown {
         broker.logged(&["WARN", name, "no topic of the catalog owns it", "remove that if"]);
     }
-    broker.logged(&["WARN", "1 directories", "t-1.abc-stray", "remove them"]);
+    broker.logged(&["WARN", "directories=1 ", "t-1.abc-stray", "remove them"]);
     broker.stop_cleanly();
     assert!(!gone.exists());
     let left = names(&filled.data);
@@ -350,7 +371,7 @@ fn a_partition_without_a_directory_starts_empty() {
     let filled = Filled::new();
     fs::remove_dir_all(filled.partition(2)).unwrap();
     let broker = Broker::start(&filled.data, &[]);
-    broker.logged(&["WARN", "1 partitions had no directory (t-2"]);
+    broker.logged(&["WARN", "partitions had no directory", "partitions=1 first=t-2"]);
     let mut client = broker.client();
     assert_eq!((client.offset(("t", 2), -2), client.offset(("t", 2), -1)), (0, 0));
     assert_eq!(client.append(("t", 2), &batch(1, 2, 10)), 0);
@@ -395,7 +416,7 @@ fn a_recovery_says_each_second_how_far_it_is_and_can_be_stopped() {
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
     // One thread, and it is at the first one.
     for _ in 0..2 {
-        lines.find(|line| line.contains("recovering: 0 of 3 partitions")).unwrap();
+        lines.find(|line| line.contains("recovering done=0 partitions=3 ")).unwrap();
     }
     let pid = i32::try_from(child.id()).unwrap();
     // SAFETY: it signals our own child, which has not been waited for.
@@ -418,7 +439,7 @@ fn partitions_are_recovered_beside_each_other() {
     let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
     // By default there are two threads: one is held up, the other does the rest.
-    lines.find(|line| line.contains("recovering: 2 of 3 partitions")).unwrap();
+    lines.find(|line| line.contains("recovering done=2 partitions=3 ")).unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
 }
@@ -509,7 +530,7 @@ fn many_deletions_of_records_share_a_write_and_outlive_a_kill() {
             });
         }
     });
-    let written = |line: &String| line.contains("log starts written for");
+    let written = |line: &String| line.contains("log starts are written");
     let count = broker.log().into_iter().filter(written).count() as i64;
     assert!(count < CLIENTS / 2, "{count} writes for {CLIENTS} requests");
     broker.kill();

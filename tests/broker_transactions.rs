@@ -130,7 +130,7 @@ fn offsets_that_transactions_have_committed_wait_for_their_markers() {
     let mut client = broker.client();
     client.await_coordinator("a");
     client.await_coordinator("b");
-    broker.logged(&["WARN", "__consumer_offsets-2", "1 transactions", "--delete-offsets"]);
+    broker.logged(&["WARN", "__consumer_offsets-2", "transactions=1", "--delete-offsets"]);
     assert_eq!(client.group_offset("a", ("t", 0)), Ok(8), "the later record");
     assert_eq!(client.stable_offset("a", ("t", 0)), Ok(8));
     assert_eq!(client.group_offset("b", ("t", 0)), Ok(1));

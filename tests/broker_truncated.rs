@@ -90,14 +90,17 @@ fn a_log_that_is_emptied_takes_its_partition_offline_and_nothing_else() {
     stage.assert_truth();
     let refused = stage.broker.client().produce(("hit", 0), &batch(1, 1, 10));
     assert_eq!(refused.code, STORAGE);
-    let line = stage.broker.logged(&["ERROR", "partition hit-0 is offline"]);
+    let line = stage.broker.logged(&["ERROR", "partition is offline", "partition=hit-0"]);
     for part in ["00000000000000000000.log", "byte ", "truncated", "start again"] {
         assert!(line.contains(part), "{part}: {line}");
     }
     stage.assert_truth();
     stage.assert_others_live();
     let lines = stage.broker.log();
-    let said = lines.iter().filter(|line| line.contains("hit-0 is offline")).count();
+    let said = lines
+        .iter()
+        .filter(|line| line.contains("is offline") && line.contains("partition=hit-0"))
+        .count();
     assert_eq!(said, 1, "{lines:#?}");
     let ended = stage.broker.stop();
     assert_eq!(ended.code, Some(0), "{:#?}", ended.log);
@@ -117,7 +120,7 @@ fn an_append_into_a_page_that_is_gone_is_not_acknowledged() {
     // Nobody has looked at it before this append: the copy itself meets the missing page.
     let refused = stage.broker.client().produce(("hit", 0), &batch(1, 1, 10));
     assert_eq!(refused.code, STORAGE);
-    stage.broker.logged(&["ERROR", "partition hit-0 is offline", "truncated"]);
+    stage.broker.logged(&["ERROR", "partition is offline", "partition=hit-0", "truncated"]);
     stage.assert_truth();
     stage.assert_others_live();
     stage.broker.kill();

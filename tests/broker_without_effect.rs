@@ -17,23 +17,23 @@ fn what_has_no_effect_is_named_when_it_is_set() {
     client.create_with("t", 1, &configs);
     let later = "accepted, but without effect yet";
     let none = "accepted, but there is nothing here that they govern";
-    broker.logged(&["WARN", &format!("configs of topic t: {later}: preallocate")]);
-    broker.logged(&["WARN", &format!("configs of topic t: {none}: local.retention.ms")]);
+    broker.logged(&["WARN", "of=\"topic t\" settings=preallocate ", later]);
+    broker.logged(&["WARN", "of=\"topic t\" settings=local.retention.ms ", none]);
 
     client.alter("t", &[("segment.jitter.ms", "7"), ("retention.ms", "8")]);
-    broker.logged(&["WARN", &format!("configs of topic t: {later}: segment.jitter.ms")]);
+    broker.logged(&["WARN", "of=\"topic t\" settings=segment.jitter.ms ", later]);
     let pair = [("log.preallocate", "true"), ("num.replica.fetchers", "2")];
     client.alter_of((BROKER, "1"), &pair);
-    broker.logged(&["WARN", &format!("configs of broker 1: {later}: log.preallocate")]);
-    broker.logged(&["WARN", &format!("configs of broker 1: {none}: num.replica.fetchers")]);
+    broker.logged(&["WARN", "of=\"broker 1\" settings=log.preallocate ", later]);
+    broker.logged(&["WARN", "of=\"broker 1\" settings=num.replica.fetchers ", none]);
     client.alter_of((BROKER, ""), &pair);
-    let default = "configs of the cluster's default";
-    broker.logged(&["WARN", &format!("{default}: {later}: log.preallocate")]);
-    broker.logged(&["WARN", &format!("{default}: {none}: num.replica.fetchers")]);
+    let default = "of=\"the cluster's default\"";
+    broker.logged(&["WARN", default, "settings=log.preallocate ", later]);
+    broker.logged(&["WARN", default, "settings=num.replica.fetchers ", none]);
 
     // At its default it is what happens anyway, and what has its effect is not named.
     client.alter_of((TOPIC, "t"), &[("preallocate", "false"), ("retention.ms", "9")]);
     client.alter_of((BROKER, "1"), &[("log.retention.ms", "9")]);
-    let said = broker.log().into_iter().filter(|line| line.contains("configs of"));
+    let said = broker.log().into_iter().filter(|line| line.contains("configs without effect"));
     assert_eq!(said.count(), 7, "{:#?}", broker.log());
 }

@@ -22,7 +22,7 @@ impl Log for Lines {
 
     fn log(&self, record: &Record<'_>) {
         if record.target().starts_with("barnabas") {
-            self.0.lock().unwrap().push((record.level(), record.args().to_string()));
+            self.0.lock().unwrap().push((record.level(), line_of(record)));
         }
     }
 
@@ -81,8 +81,10 @@ fn bad_peers_are_named_but_cannot_fill_the_log() {
         server.connect().assert_closed();
     }
     let periods = start.elapsed().as_secs() as usize + 1;
-    let away = taken(Level::Warn, &["turned the connection from 127.0.0.1:", "10 connections"]);
-    let closed = taken(Level::Warn, &["closed the connection from 127.0.0.1:", "without an op"]);
+    let away =
+        taken(Level::Warn, &["turned a connection away remote=127.0.0.1:", "10 connections"]);
+    let closed =
+        taken(Level::Warn, &["closed the connection", "remote=127.0.0.1:", "without an op"]);
     assert!(!away.is_empty() && away.len() <= 10 * (periods + 1), "{} lines", away.len());
     assert!(!closed.is_empty() && closed.len() <= 10 * (periods + 1), "{} lines", closed.len());
     drop(kept);

@@ -68,7 +68,7 @@ impl log::Log for Lines {
 
     fn log(&self, record: &log::Record<'_>) {
         if self.enabled(record.metadata()) {
-            LINES.lock().unwrap().push(record.args().to_string());
+            LINES.lock().unwrap().push(line_of(record));
         }
     }
 

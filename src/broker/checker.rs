@@ -130,7 +130,10 @@ fn run(shared: &Arc<Shared>) {
 /// Outside of the partition's lock: nobody waits.
 fn check(shared: &Arc<Shared>, topic: &Topic, partition: &Partition) -> Opened {
     let name = format!("{}-{}", partition.topic, partition.index);
-    ::log::warn!("{name} is not what a clean stop leaves: it is checked before it is served");
+    ::log::warn!(
+        partition:% = name;
+        "it is not what a clean stop leaves: it is checked before it is served"
+    );
     let opened = shared.open_log(topic, partition.index, Opening::from(shared.recovery));
     opened.map_or_else(|why| why.told(partition), |log| Opened::Ready(Box::new(log)))
 }

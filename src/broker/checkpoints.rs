@@ -98,7 +98,10 @@ impl Checkpoints {
             let path = dir.join(kind.file_name());
             let entries = read(&path).unwrap_or_else(|why| {
                 let consequence = kind.consequence();
-                ::log::warn!("{}: {why}; it is not used: {consequence}", path.display());
+                ::log::warn!(
+                    path:% = path.display(), error:% = why, consequence;
+                    "a checkpoint is not used"
+                );
                 None
             });
             let is_stale = entries.is_none();

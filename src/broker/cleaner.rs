@@ -132,7 +132,8 @@ impl Shared {
         let mut state = self.chores.cleaner.lock();
         if let Some(why) = why.as_ref().filter(|_| state.told != why) {
             ::log::warn!(
-                "nothing is compacted while {why}: logs of topics with cleanup.policy=compact only grow"
+                reason:% = why;
+                "nothing is compacted: logs of topics with cleanup.policy=compact only grow"
             );
         }
         let resumes = why.is_none() && state.told.is_some();
@@ -153,7 +154,9 @@ impl Shared {
                 state.running += 1;
                 state.threads.push(thread);
             }
-            Err(why) => ::log::error!("no thread for compaction: {why}; it is tried again later"),
+            Err(why) => {
+                ::log::error!(error:% = why; "no thread for compaction; it is tried again later")
+            }
         }
     }
 
@@ -268,12 +271,10 @@ impl Shared {
         // Where old segments are deleted too it is the rule that they pass the checkpoint.
         if beyond || !topic.config().cleanup_policy.delete {
             ::log::warn!(
-                "{}-{} was compacted up to offset {}, which it does not have (any more): from {} \
-                 on it counts as not compacted",
-                partition.topic,
-                partition.index,
-                checkpoint.unwrap_or(-1),
-                cleanable.first_dirty
+                partition:% = partition.name(), checkpoint = checkpoint.unwrap_or(-1),
+                from = cleanable.first_dirty;
+                "it does not have (any more) what it was compacted up to; it counts as not \
+                 compacted from there on"
             );
         }
         self.note_cleaned(partition, cleanable.first_dirty);
@@ -325,12 +326,12 @@ impl Shared {
         partition.fail_if_permanent(why.storage());
         let mut state = self.chores.cleaner.lock();
         if why.is_lasting() {
-            ::log::error!("{}: it is not compacted any more: {why}", log.name());
+            ::log::error!(partition = log.name(), error:% = why; "it is not compacted any more");
             state.uncleanable.insert(key);
             return;
         }
         if !matches!(why, CleanError::Stopped) {
-            ::log::warn!("{}: it was not compacted: {why}", log.name());
+            ::log::warn!(partition = log.name(), error:% = why; "it was not compacted");
         }
         state.postponed.insert(key);
     }
@@ -343,7 +344,10 @@ impl Shared {
             self.checkpoints.write_recovery_points(&self.topics).map_err(|why| why.to_string())
         });
         if let Err(why) = noted {
-            ::log::warn!("{}: cannot note that it is on the disk: {why}", log.name());
+            ::log::warn!(
+                partition = log.name(), error:% = why;
+                "cannot note that it is on the disk"
+            );
         }
     }
 
@@ -353,9 +357,9 @@ impl Shared {
         if let Err(why) = self.checkpoints.write(Kind::Cleaner, &self.topics) {
             let path = self.data_dir.join(Kind::Cleaner.file_name());
             ::log::warn!(
-                "cannot write {}: {why}; what was compacted may be looked at once more after the \
-                 next start",
-                path.display()
+                path:% = path.display(), error:% = why;
+                "cannot note what was compacted; it may be looked at once more after the next \
+                 start"
             );
         }
     }
@@ -366,17 +370,12 @@ fn tell(log: &Log, cleanable: &Cleanable, cleaned: &Cleaned, took: Duration) {
     let Cleaned { up_to, keys, bytes, records, segments, .. } = cleaned;
     let seconds = took.as_secs_f64().max(0.001);
     let read = (cleaned.map_bytes + bytes.0) as f64 / (1 << 20) as f64;
+    let (ms, mib_per_s) = (took.as_millis(), (read / seconds) as u64);
     ::log::info!(
-        "{}: compacted up to offset {up_to}, from {} on {keys} keys: {} records became {}, {} bytes {}, \
-         {} segments {}, in {seconds:.1} s ({:.0} MiB/s)",
-        log.name(),
-        cleanable.first_dirty,
-        records.0,
-        records.1,
-        bytes.0,
-        bytes.1,
-        segments.0,
-        segments.1,
-        read / seconds
+        partition = log.name(), up_to, from = cleanable.first_dirty, keys,
+        records_before = records.0, records_after = records.1, bytes_before = bytes.0,
+        bytes_after = bytes.1, segments_before = segments.0, segments_after = segments.1, ms,
+        mib_per_s;
+        "compacted"
     );
 }

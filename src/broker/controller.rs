@@ -141,8 +141,8 @@ impl Controller {
             }
         };
         match self.create_topic(&topic, false) {
-            Ok(_) => ::log::info!("topic {name} was created because a client asked for it"),
-            Err(why) => ::log::debug!("topic {name} is not created: {why}"),
+            Ok(_) => ::log::info!(topic = name; "topic was created because a client asked for it"),
+            Err(why) => ::log::debug!(topic = name, error:% = why; "topic is not created"),
         }
     }
 
@@ -303,7 +303,7 @@ impl Controller {
 }
 
 fn storage_error(why: AppendError) -> ApiError {
-    ::log::error!("metadata log: {why}");
+    ::log::error!(error:% = why; "the metadata log cannot be written");
     ApiError::new(ErrorCode::KAFKA_STORAGE_ERROR, why.to_string())
 }
 

@@ -104,9 +104,8 @@ impl DataDir {
         if let Some(other) = cluster_id.filter(|id| *id != meta.cluster_id) {
             // As Kafka's image, which formats what is not yet.
             ::log::warn!(
-                "{}: its cluster.id is {}, which stays; barnabas.cluster.id (CLUSTER_ID) is {other}",
-                path.display(),
-                meta.cluster_id
+                path:% = path.display(), stays:% = meta.cluster_id, given:% = other;
+                "cluster.id of the directory stays, whatever barnabas.cluster.id (CLUSTER_ID) is"
             );
         }
         let clean = path.join(CLEAN).is_file();
@@ -219,8 +218,8 @@ impl Drop for DataDir {
             && let Err(why) = fs::remove_dir_all(&self.path)
         {
             ::log::warn!(
-                "temporary data directory {}: cannot remove it: {why}",
-                self.path.display()
+                path:% = self.path.display(), error:% = why;
+                "cannot remove the temporary data directory"
             );
         }
     }

@@ -21,7 +21,7 @@ pub(super) fn tell<'s>(
         ResourceKind::Group => (group_setting as fn(&str) -> _, format!("group {name}")),
         _ => return,
     };
-    for line in without_effect(given.filter_map(|(key, text)| Some((row(key)?, text)))) {
-        ::log::warn!("configs of {owner}: {line}");
+    for (how, names) in without_effect(given.filter_map(|(key, text)| Some((row(key)?, text)))) {
+        ::log::warn!(of:% = owner, settings:% = names, how; "configs without effect");
     }
 }

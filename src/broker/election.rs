@@ -41,10 +41,16 @@ fn led(partition: &Arc<Partition>, epoch: i32) -> Arc<Partition> {
     let Err(why) = partition.lead(epoch) else { return partition.clone() };
     if matches!(&why, LogError::Storage(why) if why.is_out_of_space()) {
         // It can be read; the first append notes the epoch, when there is room for one.
-        ::log::warn!("partition {}-{}: {why}", partition.topic, partition.index);
+        ::log::warn!(
+            partition:% = partition.name(), error:% = why;
+            "the new epoch cannot be noted for now"
+        );
         return partition.clone();
     }
     let (topic, index) = (partition.topic.clone(), partition.index);
-    ::log::error!("partition {topic}-{index} is offline: {why}");
+    ::log::error!(
+        partition:% = format_args!("{}-{}", topic, index), error:% = why;
+        "partition is offline"
+    );
     Arc::new(Partition::new(topic, index, epoch, None))
 }

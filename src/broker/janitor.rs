@@ -84,7 +84,10 @@ impl Shared {
         self.keepers.janitor.take(change);
         if let Err(why) = self.checkpoints.write(kind, &self.topics) {
             let path = self.data_dir.join(kind.file_name());
-            ::log::error!("cannot write {}: {why}; it is tried again later", path.display());
+            ::log::error!(
+                path:% = path.display(), error:% = why;
+                "cannot write a checkpoint; it is tried again later"
+            );
             self.keepers.janitor.note(change);
         }
     }
@@ -154,7 +157,7 @@ impl Shared {
         }
         if deleted.segments > 0 {
             let Deleted { segments, bytes } = deleted;
-            ::log::info!("retention: {segments} segments of {bytes} bytes were deleted in all");
+            ::log::info!(segments, bytes; "retention is done: segments were deleted in all");
         }
         if !partitions.is_empty() {
             self.check_retention_in(millis(self.config().log_retention_check_interval_ms()));
@@ -179,7 +182,10 @@ impl Shared {
             }
             let expired = log.expire_producers(now_ms(), expiration_ms);
             if expired > 0 {
-                ::log::debug!("{}: {expired} idle producers were forgotten", log.name());
+                ::log::debug!(
+                    partition = log.name(), producers = expired;
+                    "idle producers were forgotten"
+                );
             }
         }
         if !partitions.is_empty() {
@@ -203,12 +209,15 @@ impl Shared {
     ) -> Deleted {
         let Some(log) = partition.log() else { return Deleted::default() };
         segments(log, now_ms()).unwrap_or_else(|why| {
-            ::log::error!("{}: old segments stay for now: {why}", log.name());
+            ::log::error!(partition = log.name(), error:% = why; "old segments stay for now");
             // While the log is asked still: what was deleted must not come back with the next start.
             if why.storage().is_some_and(StorageError::is_permanent)
                 && let Err(why) = self.checkpoints.write_log_starts_of([partition])
             {
-                ::log::error!("{}: cannot note where it begins: {why}", log.name());
+                ::log::error!(
+                    partition = log.name(), error:% = why;
+                    "cannot note where it begins"
+                );
             }
             partition.fail_if_permanent(why.storage());
             Deleted::default()

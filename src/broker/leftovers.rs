@@ -77,35 +77,39 @@ impl Found {
             if has_no_records(&dir).unwrap_or(false) {
                 match rename_deleted(&dir) {
                     Ok(renamed) => self.deleted.extend(renamed),
-                    Err(why) => ::log::error!("it is nobody's and has no records: {why}"),
+                    Err(why) => ::log::error!(
+                        error:% = why;
+                        "a directory that is nobody's and has no records stays"
+                    ),
                 }
                 continue;
             }
             count += 1;
             match (set_aside(&dir), dir.display()) {
                 (Ok(to), dir) if count <= TOLD => ::log::warn!(
-                    "{dir}: no topic of the catalog owns it; moved to {}, remove that if it is not \
-                     needed",
-                    to.display()
+                    dir:%, to:% = to.display();
+                    "no topic of the catalog owns it; it is moved, remove that if it is not needed"
                 ),
                 (Ok(_), _) => {}
                 (Err(why), dir) => {
-                    ::log::error!("{dir}: no topic owns it, and it cannot be moved: {why}");
+                    ::log::error!(
+                        dir:%, error:% = why;
+                        "no topic owns it, and it cannot be moved"
+                    );
                 }
             }
         }
         if count > TOLD {
             ::log::warn!(
-                "{} more directories that no topic owns were moved likewise",
-                count - TOLD
+                directories = count - TOLD;
+                "more directories that no topic owns were moved likewise"
             );
         }
         if let Some(first) = self.strays.first() {
             ::log::warn!(
-                "{} directories that no topic owns were set aside earlier ({} and the like); remove \
-                 them if they are not needed",
-                self.strays.len(),
-                first.to_string_lossy()
+                directories = self.strays.len(), first:% = first.to_string_lossy();
+                "directories that no topic owns were set aside earlier; remove them if they are \
+                 not needed"
             );
         }
     }
@@ -194,7 +198,7 @@ impl Removal {
                 }
                 if let Err(why) = fs::remove_dir_all(&dir) {
                     let dir = dir.display();
-                    ::log::warn!("{dir}: cannot remove what a deleted topic left: {why}");
+                    ::log::warn!(dir:%, error:% = why; "cannot remove what a deleted topic left");
                 }
             }
         };

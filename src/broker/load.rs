@@ -86,7 +86,8 @@ impl Missing {
         }
         made.inspect_err(|why| {
             ::log::error!(
-                "partition {name} is offline: it has no directory, and none can be made: {why}"
+                partition:% = name, error:% = why;
+                "partition is offline: it has no directory, and none can be made"
             );
         })
         .ok()
@@ -96,7 +97,8 @@ impl Missing {
         if self.count > 0 {
             let (count, first) = (self.count, &self.first);
             ::log::warn!(
-                "{count} partitions had no directory ({first} and the like): they start empty"
+                partitions = count, first:%;
+                "partitions had no directory: they start empty"
             );
         }
     }
@@ -127,7 +129,10 @@ pub fn resolve(image: &Image, config: &Config, topic: &str) -> TopicConfig {
         for (name, value) in overrides {
             usable.insert(name.clone(), value.clone());
             if let Err(why) = TopicConfig::resolve(&usable, config) {
-                ::log::error!("topic {topic}: {name} is ignored: {why}");
+                ::log::error!(
+                    topic, setting:% = name, error:% = why;
+                    "a setting of a topic is ignored"
+                );
                 usable.remove(name);
             }
         }

@@ -69,10 +69,13 @@ impl Controller {
             return;
         }
         let written = self.shared.checkpoints.write_log_starts_of(moved.iter().map(|one| &**one));
-        ::log::debug!("{} log starts written for {} answers", moved.len(), held.len());
+        ::log::debug!(logs = moved.len(), answers = held.len(); "log starts are written");
         if let Err(why) = &written {
             let dir = self.shared.data_dir.display();
-            ::log::error!("{dir}: log starts cannot be written, DeleteRecords is refused: {why}");
+            ::log::error!(
+                dir:%, error:% = why;
+                "log starts cannot be written, DeleteRecords is refused"
+            );
         }
         for Held { worker, slot, tag, answer, refusal } in held {
             let answer = refusal.filter(|_| written.is_err()).map_or(answer, Ok);

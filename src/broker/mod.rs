@@ -235,7 +235,10 @@ impl Broker {
     /// Brings the directory's own files to the disk, behind the start.
     pub fn settle(&self) {
         if let Err(why) = self.data_dir.sync() {
-            ::log::warn!("{}: cannot sync the directory: {why}", self.data_dir.path().display());
+            ::log::warn!(
+                dir:% = self.data_dir.path().display(), error:% = why;
+                "cannot sync the directory"
+            );
         }
     }
 
@@ -265,7 +268,7 @@ impl Broker {
         let broker_epoch = ended.and_then(|epoch| closed.map(|()| epoch))?;
         if let Some(offline) = self.shared.offline() {
             // Its files may need the recovery that a clean stop spares all of them.
-            ::log::warn!("partition {offline} is offline: the next start checks all logs");
+            ::log::warn!(partition:% = offline; "partition is offline: the next start checks all");
             return Ok(());
         }
         let path = self.data_dir.path().to_owned();

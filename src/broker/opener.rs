@@ -6,7 +6,7 @@
 //! that cannot be opened takes its partition offline, and nothing else; for want of room, descriptors or
 //! memory only until somebody asks again.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::{fmt, fs};
 
@@ -83,15 +83,23 @@ pub enum NotOpened {
     Slow,
     /// For want of something that may be there later.
     Lacking(String),
-    /// It cannot be used; the text says what to do.
-    Offline(String),
+    /// It cannot be used.
+    Offline {
+        /// What to mend.
+        why: String,
+        /// The offset that it had reached.
+        reached: i64,
+        /// Its directory.
+        dir: PathBuf,
+    },
 }
 
 impl fmt::Display for NotOpened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Slow => f.write_str("the log has to be checked"),
-            Self::Lacking(why) | Self::Offline(why) => f.write_str(why),
+            Self::Lacking(why) => write!(f, "it cannot be opened for now: {why}"),
+            Self::Offline { why, .. } => f.write_str(why),
         }
     }
 }
@@ -103,12 +111,19 @@ impl NotOpened {
             Self::Slow => Opened::Later,
             Self::Lacking(why) => {
                 if partition.may_report(now_ms()) {
-                    ::log::error!("{why}");
+                    ::log::error!(
+                        partition:% = partition.name(), error:% = why;
+                        "partition cannot be opened for now"
+                    );
                 }
                 Opened::Later
             }
-            Self::Offline(why) => {
-                ::log::error!("{why}");
+            Self::Offline { why, reached, dir } => {
+                ::log::error!(
+                    partition:% = partition.name(), reached, dir:% = dir.display(), error:% = why;
+                    "partition is offline: mend that and start again, or move its directory away to \
+                     begin it anew"
+                );
                 Opened::Offline
             }
         }
@@ -129,27 +144,20 @@ impl Shared {
     ) -> Result<Log, NotOpened> {
         let dir = partition_dir::path(&self.data_dir, &topic.name, index);
         let get = |kind| self.checkpoints.get(kind, &topic.name, index);
-        let offline = |why: String| {
-            let (name, dir) = (&topic.name, dir.display());
-            let reached = get(Kind::HighWatermark).or(get(Kind::RecoveryPoint)).unwrap_or(0);
-            NotOpened::Offline(format!(
-                "partition {name}-{index}, which had reached offset {reached}, is offline: {why}; \
-                 mend that and start again, or move {dir} away to begin the partition anew"
-            ))
+        let offline = |why: String| NotOpened::Offline {
+            why,
+            reached: get(Kind::HighWatermark).or(get(Kind::RecoveryPoint)).unwrap_or(0),
+            dir: dir.clone(),
         };
-        let lacking = |why: String| {
-            let name = &topic.name;
-            NotOpened::Lacking(format!("partition {name}-{index} cannot be opened for now: {why}"))
-        };
+        let lacking = NotOpened::Lacking;
         if is_of_another_topic(&dir, topic, &lacking, &offline)? {
             let to = leftovers::set_aside(&dir).map_err(|why| {
                 offline(format!("it is that of an earlier topic and cannot be moved: {why}"))
             })?;
             ::log::warn!(
-                "{}: it is that of an earlier topic with the same name; moved to {}, remove that if \
-                 it is not needed",
-                dir.display(),
-                to.display()
+                dir:% = dir.display(), to:% = to.display();
+                "it is that of an earlier topic with the same name; it is moved, remove that if \
+                 it is not needed"
             );
             return make_log(&dir, topic.id, &topic.config(), &self.config(), &self.keepers)
                 .map_err(offline);
@@ -166,7 +174,10 @@ impl Shared {
             LogError::Storage(error) if error.is_a_lack() => lacking(why.to_string()),
             why => offline(why.to_string()),
         })?;
-        ::log::debug!("{}-{index}: {report:?}", topic.name);
+        ::log::debug!(
+            partition:% = format_args!("{}-{}", topic.name, index), report:? = report;
+            "log opened"
+        );
         tell_losses(&dir, &report);
         log.set_producer_expiration(i64::from(self.config().producer_id_expiration_ms()));
         log.advance_high_watermark(log.offsets().log_end);
@@ -188,7 +199,7 @@ fn is_of_another_topic(
         Ok(Some(id)) => Ok(id != topic.id),
         Ok(None) => {
             if let Err(why) = partition_dir::write_metadata(dir, topic.id) {
-                ::log::debug!("{}: cannot write whose it is: {why}", dir.display());
+                ::log::debug!(dir:% = dir.display(), error:% = why; "cannot write whose it is");
             }
             Ok(false)
         }
@@ -211,7 +222,7 @@ fn is_of_another_topic(
 pub fn tell_losses(dir: &Path, report: &RecoveryReport) {
     if report.has_losses() {
         let (dir, end) = (dir.display(), report.log_end);
-        ::log::warn!("{dir}: records were lost, it ends at offset {end} now: {}", report.losses());
+        ::log::warn!(dir:%, end, losses:% = report.losses(); "records were lost");
     }
 }
 

@@ -24,12 +24,12 @@ impl Controller {
         config: &Arc<TopicConfig>,
     ) -> Result<Vec<Arc<Partition>>, ApiError> {
         self.metadata.be_there().map_err(|why| {
-            ::log::error!("cannot make partitions of {topic}: metadata log: {why}");
+            ::log::error!(topic:%, error:% = why; "cannot make partitions: metadata log");
             ApiError::new(ErrorCode::KAFKA_STORAGE_ERROR, why.to_string())
         })?;
         // What the checkpoints say is of an earlier topic with this name.
         self.shared.checkpoints.forget(topic, indexes.clone()).map_err(|why| {
-            ::log::error!("cannot make partitions of {topic}: checkpoints: {why}");
+            ::log::error!(topic:%, error:% = why; "cannot make partitions: checkpoints");
             ApiError::new(ErrorCode::KAFKA_STORAGE_ERROR, why.to_string())
         })?;
         let mut partitions = Vec::with_capacity(indexes.len());
@@ -57,7 +57,10 @@ impl Controller {
                     partitions.push(Arc::new(Partition::new(topic.clone(), index, 0, Some(log))))
                 }
                 Err(why) => {
-                    ::log::error!("cannot make partition {topic}-{index}: {why}");
+                    ::log::error!(
+                        partition:% = format_args!("{}-{}", topic, index), error:% = why;
+                        "cannot make a partition"
+                    );
                     self.remove_logs(&partitions);
                     if is_ours {
                         self.give_up_directory(&dir);
@@ -77,7 +80,7 @@ impl Controller {
                 let dirs = dir.into_iter().collect();
                 self.shared.keepers.janitor.remove(dirs, Duration::ZERO);
             }
-            Err(why) => ::log::error!("{why}"),
+            Err(why) => ::log::error!(error:% = why; "cannot take a directory out of the way"),
         }
     }
 
@@ -106,7 +109,10 @@ impl Controller {
             match renamed {
                 Ok(dir) => self.shared.keepers.janitor.remove(dir.into_iter().collect(), delay),
                 Err(why) => {
-                    ::log::error!("cannot remove {}-{}: {why}", partition.topic, partition.index);
+                    ::log::error!(
+                        partition:% = partition.name(), error:% = why;
+                        "cannot remove a partition"
+                    );
                 }
             }
         }

@@ -46,16 +46,20 @@ impl Work {
             done = waited.unwrap_or_else(PoisonError::into_inner).0;
             if told.elapsed() >= TELL_EVERY {
                 told = Instant::now();
-                self.line("recovering", *done);
+                self.line(*done, None);
             }
         }
         let (count, ms) = (*done, begin.elapsed().as_millis());
-        self.line(&format!("recovered in {ms} ms"), count);
+        self.line(count, Some(ms));
     }
 
-    fn line(&self, doing: &str, done: usize) {
-        let (all, bytes) = (self.jobs.len(), self.progress.bytes());
-        ::log::info!("{doing}: {done} of {all} partitions, {bytes} bytes checked");
+    /// `ms`: how long it has taken, once it is over.
+    fn line(&self, done: usize, ms: Option<u128>) {
+        let (partitions, bytes) = (self.jobs.len(), self.progress.bytes());
+        match ms {
+            None => ::log::info!(done, partitions, bytes; "recovering"),
+            Some(ms) => ::log::info!(done, partitions, bytes, ms; "recovered"),
+        }
     }
 }
 

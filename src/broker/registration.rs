@@ -26,7 +26,7 @@ impl Controller {
         let plan = self.registration(broker_epoch, endpoints);
         match self.commit(&plan) {
             Ok(()) => self.broker_epoch = Some(broker_epoch),
-            Err(why) => ::log::error!("this node is not registered: {why}"),
+            Err(why) => ::log::error!(error:% = why; "this node is not registered"),
         }
     }
 
@@ -75,7 +75,10 @@ impl Controller {
             ..Default::default()
         }));
         if let Err(why) = self.commit(&plan) {
-            ::log::warn!("a Kafka on this directory will wait for this node for a while: {why}");
+            ::log::warn!(
+                error:% = why;
+                "a Kafka on this directory will wait for this node for a while"
+            );
         }
         broker_epoch
     }

@@ -75,10 +75,18 @@ fn dynamic(image: &Image, fixed: &Config) -> (Config, Vec<LeftOut>) {
 pub(super) fn at_start(image: &Image, fixed: &Config) -> Config {
     let (config, left_out) = dynamic(image, fixed);
     for one in left_out {
-        ::log::error!("{one}");
+        ::log::error!(
+            setting:% = one.name, value:% = one.shown(), of:% = one.owner(),
+            error:% = one.why.message;
+            "a stored setting is not in force"
+        );
     }
     for one in config.outdone() {
-        ::log::warn!("{one}");
+        ::log::warn!(
+            setting:% = one.name, value:% = one.shown(), of:% = one.owner(),
+            reason:% = one.why.message;
+            "a stored setting is not in force"
+        );
     }
     config
 }

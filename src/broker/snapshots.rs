@@ -30,7 +30,7 @@ impl Controller {
         };
         match thread.spawn(write) {
             Ok(thread) => self.writing = Some(thread),
-            Err(why) => ::log::warn!("no snapshot of the metadata: {why}"),
+            Err(why) => ::log::warn!(error:% = why; "no snapshot of the metadata"),
         }
     }
 
@@ -57,7 +57,7 @@ impl Controller {
     fn conclude(&self, thread: Writing) {
         match thread.join() {
             Ok(Ok(())) => self.metadata.clean(now_ms()),
-            Ok(Err(why)) => ::log::warn!("a snapshot of the metadata failed: {why}"),
+            Ok(Err(why)) => ::log::warn!(error:% = why; "a snapshot of the metadata failed"),
             Err(_) => ::log::error!("the thread that wrote a snapshot of the metadata panicked"),
         }
     }

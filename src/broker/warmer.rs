@@ -68,7 +68,10 @@ impl Warmer {
         if let Err(why) = threads.start(shared)
             && !std::mem::replace(&mut threads.complained, true)
         {
-            ::log::error!("workers read from the disk by themselves: no thread to do it: {why}");
+            ::log::error!(
+                error:% = why;
+                "workers read from the disk by themselves: no thread to do it"
+            );
         }
         let turn = threads.turn;
         threads.turn = turn.wrapping_add(1);
@@ -114,7 +117,7 @@ fn work(shared: &std::sync::Weak<Shared>, mut queue: Receiver<Order>) {
             if !shared.is_stopping()
                 && let Some(Err(why)) = read.partition.log().map(warm)
             {
-                ::log::debug!("cannot read ahead of a fetch, which will say why: {why}");
+                ::log::debug!(error:% = why; "cannot read ahead of a fetch, which will say why");
             }
         }
         shared.tell_answer(worker, WorkerMessage::Wake(vec![key]));

@@ -251,8 +251,13 @@ impl Partition {
     /// again, for reads too, since nobody knows what the disk still has. The others go on.
     pub fn fail(&self, why: &dyn Display) {
         if !self.failed.swap(true, Ordering::AcqRel) {
-            ::log::error!("partition {}-{} is offline: {why}", self.topic, self.index);
+            ::log::error!(partition:% = self.name(), error:% = why; "partition is offline");
         }
+    }
+
+    /// As its directory is called.
+    pub fn name(&self) -> String {
+        format!("{}-{}", self.topic, self.index)
     }
 
     /// The epoch of this node's leadership.

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::broker::{Config, Source};
+use super::stored::LeftOut;
 use super::synonyms;
 use super::table;
 use super::value::{self, InvalidConfig, Value};
@@ -108,22 +109,17 @@ impl Config {
         Ok(())
     }
 
-    /// The dynamic values that are not in force because the command line says something else: a line for each.
+    /// The dynamic values that are not in force because the command line says something else.
     #[must_use]
-    pub fn outdone(&self) -> Vec<String> {
+    pub fn outdone(&self) -> Vec<LeftOut> {
         let layers = self.layers();
-        let all = [(&layers.cluster, "all brokers"), (&layers.node, "this broker")];
-        let all =
-            all.into_iter().flat_map(|(map, whose)| map.iter().map(move |(n, t)| (n, t, whose)));
-        all.filter_map(|(name, text, whose)| {
-            let why = layers.outdone(name)?;
-            let hidden = table::broker_setting(name).is_none_or(|row| row.sensitive());
-            let text = if hidden { "[hidden]" } else { text.trim() };
-            Some(format!(
-                "{name}={text}, which was set for {whose} while it ran, is not in force: {why}"
-            ))
-        })
-        .collect()
+        let all = [(true, &layers.cluster), (false, &layers.node)].into_iter();
+        all.flat_map(|(of_all, map)| map.iter().map(move |(name, text)| (of_all, name, text)))
+            .filter_map(|(of_all, name, text)| {
+                let why = InvalidConfig::because(name, layers.outdone(name)?);
+                Some(LeftOut { of_all, name: name.clone(), text: text.clone(), why })
+            })
+            .collect()
     }
 }
 
@@ -160,7 +156,7 @@ mod tests {
         let line = "message.max.bytes=20, which was set for all brokers while it ran, is not in force: \
                     message.max.bytes is given by a flag of this broker (--set message.max.bytes=10), \
                     which stands above dynamic settings";
-        assert_eq!(said, [line]);
+        assert_eq!(said.iter().map(LeftOut::to_string).collect::<Vec<_>>(), [line]);
     }
 
     #[test]
@@ -215,7 +211,7 @@ mod tests {
         let fixed = map(&[("ssl.keystore.password", "deep")]);
         let config = Config::from_static(fixed, flags).expect("valid");
         let set = map(&[("ssl.keystore.password", "secret")]);
-        let said = config.with_dynamic(&BTreeMap::new(), &set).outdone().join("");
+        let said = config.with_dynamic(&BTreeMap::new(), &set).outdone()[0].to_string();
         assert!(said.contains("(--set ssl.keystore.password)"), "{said}");
         assert!(!said.contains("deep") && !said.contains("secret"), "{said}");
     }

@@ -361,8 +361,7 @@ fn what_was_set_while_it_ran_is_printed_below_the_command_line() {
     let sourced = set(&["message.max.bytes=10", "log.cleaner.threads=3"]).expect("valid");
     let printed = crate::config::effective(&sourced, &cluster, &node, false);
     for lines in [
-        "# --set; above set while it ran, for this broker; above set while it ran, for all brokers\n\
-         message.max.bytes=10\n",
+        "above set while it ran, for this broker; above set while it ran, for all brokers\nmessage.max.bytes=10\n",
         "# set while it ran, for all brokers\nnum.io.threads=4\n",
         "# set while it ran, for all brokers (bytes/s)\nleader.replication.throttled.rate=7\n",
         "# --set\nlog.cleaner.threads=3\n",

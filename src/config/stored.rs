@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::broker::Config;
+use super::setting::Setting;
 use super::table;
 use super::value::{self, InvalidConfig};
 
@@ -28,12 +29,24 @@ pub struct LeftOut {
     pub why: InvalidConfig,
 }
 
+impl LeftOut {
+    /// Its stored value, as far as it may be shown: what nobody knows may be a secret.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        let hidden = table::broker_setting(&self.name).is_none_or(Setting::sensitive);
+        if hidden { HIDDEN } else { self.text.trim() }
+    }
+
+    /// Whom it was set for.
+    #[must_use]
+    pub fn owner(&self) -> &'static str {
+        if self.of_all { "all brokers" } else { "this broker" }
+    }
+}
+
 impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hidden = table::broker_setting(&self.name).is_some_and(|row| row.sensitive());
-        let text = if hidden { HIDDEN } else { self.text.trim() };
-        let whose = if self.of_all { "all brokers" } else { "this broker" };
-        let (name, why) = (&self.name, &self.why.message);
+        let (name, text, whose, why) = (&self.name, self.shown(), self.owner(), &self.why.message);
         write!(f, "{name}={text}, which was set for {whose} while it ran, is not in force: {why}")
     }
 }

@@ -64,12 +64,14 @@ pub(super) fn warnings(given: &Given) -> Vec<String> {
     let known = given
         .iter()
         .filter_map(|(name, (text, _))| Some((table::broker_setting(name)?, text.as_str())));
-    without_effect(known)
+    without_effect(known).map(|(way, names)| format!("{way}: {names}")).collect()
 }
 
 /// At most one line for each way in which settings have no effect, of those that a running broker or
 /// one of its topics is given. Kafka's protocol has no room to say so to the client.
-pub fn without_effect<'s>(given: impl Iterator<Item = (&'static Setting, &'s str)>) -> Vec<String> {
+pub fn without_effect<'s>(
+    given: impl Iterator<Item = (&'static Setting, &'s str)>,
+) -> impl Iterator<Item = (&'static str, String)> {
     let (mut later, mut none) = (Vec::new(), Vec::new());
     for (row, text) in given {
         match row.standing {
@@ -83,8 +85,8 @@ pub fn without_effect<'s>(given: impl Iterator<Item = (&'static Setting, &'s str
         ("accepted, but without effect yet", later),
         ("accepted, but there is nothing here that they govern", none),
     ];
-    let said = ways.iter().filter(|(_, names)| !names.is_empty());
-    said.map(|(way, names)| format!("{way}: {}", names.join(", "))).collect()
+    let said = ways.into_iter().filter(|(_, names)| !names.is_empty());
+    said.map(|(way, names)| (way, names.join(", ")))
 }
 
 /// Settings that Kafka had and Kafka 4 has removed.

@@ -116,7 +116,7 @@ impl Http {
         match thread.spawn(move || clerk.work(&queue)) {
             Ok(thread) => Some(Desk { jobs, thread }),
             Err(why) => {
-                ::log::warn!("no thread for HTTP pages: {why}");
+                ::log::warn!(error:% = why; "no thread for HTTP pages");
                 None
             }
         }

@@ -98,7 +98,7 @@ fn delete(
         return Err(ErrorCode::OFFSET_OUT_OF_RANGE);
     }
     log.delete_records_before(target).map_err(|why| {
-        ::log::error!("{}-{}: {why}", partition.topic, partition.index);
+        ::log::error!(partition:% = partition.name(), error:% = why; "cannot delete records");
         partition.fail_if_permanent(why.storage());
         why.code()
     })?;

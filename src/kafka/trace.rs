@@ -20,21 +20,16 @@ pub(super) fn opened(shared: &Shared, worker: usize, origin: &Origin) {
     let Origin { conn, local, remote, .. } = origin;
     let config = shared.config();
     let listener = config.listeners().get(origin.listener).map_or("?", |found| &found.name);
-    ::log::debug!(
-        "conn={conn} opened: remote={remote} local={local} listener={listener} worker={worker}"
-    );
+    ::log::debug!(conn, remote:%, local:%, listener:%, worker; "connection opened");
 }
 
 /// A request has come.
 pub(super) fn request(call: &Call<'_>, slot: Slot, bytes: usize) {
     ::log::debug!(
-        "req={}.{} {} version={} correlation={} bytes={bytes} client={:?}",
-        call.origin.conn,
-        slot.number(),
-        call.api.name(),
-        call.version(),
-        call.header.correlation_id,
-        cut(call.header.client_id.unwrap_or_default(), MAX_CHARS)
+        req:% = format_args!("{}.{}", call.origin.conn, slot.number()), api = call.api.name(),
+        version = call.version(), correlation = call.header.correlation_id, bytes,
+        client = cut(call.header.client_id.unwrap_or_default(), MAX_CHARS);
+        "request"
     );
 }
 
@@ -42,10 +37,9 @@ pub(super) fn request(call: &Call<'_>, slot: Slot, bytes: usize) {
 pub(super) fn answered(conn: u64, slot: Slot, tag: &Tag, errors: &[Told]) {
     let error = errors.first().map_or("NONE", |(code, _)| code.name());
     ::log::debug!(
-        "req={conn}.{} {} error={error} us={}",
-        slot.number(),
-        tag.api.name(),
-        tag.received.elapsed().as_micros()
+        req:% = format_args!("{conn}.{}", slot.number()), api = tag.api.name(), error,
+        us = tag.received.elapsed().as_micros();
+        "answered"
     );
 }
 

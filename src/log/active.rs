@@ -220,7 +220,10 @@ impl Log {
         if let Some(made) = self.next.take(capacities) {
             match made.paths.rename(&paths) {
                 Ok(()) => return Ok(made.tails),
-                Err(error) => ::log::warn!("cannot use {}: {error}", made.paths.log.display()),
+                Err(error) => ::log::warn!(
+                    path:% = made.paths.log.display(), error:%;
+                    "cannot use a segment that was made ahead of need"
+                ),
             }
         }
         // No segment begins here, so such files can only be what a failed roll left.

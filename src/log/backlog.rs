@@ -200,11 +200,14 @@ impl Rolled {
     fn finish(self) -> (Finished, Option<(PathBuf, String)>) {
         let Rolled { files, snapshot: (path, bytes) } = self;
         let uncut = files.trim().err().map(|error| {
-            ::log::warn!("cannot cut the segment before {}: {error}", path.display());
+            ::log::warn!(path:% = path.display(), error:%; "cannot cut the segment before");
             (path.clone(), error.to_string())
         });
         if let Err(error) = checkpoint::replace(&path, &bytes) {
-            ::log::debug!("cannot write {}: {error}", path.display());
+            ::log::debug!(
+                path:% = path.display(), error:%;
+                "cannot write a snapshot of producers"
+            );
         }
         (Finished { files: FinalFiles::Open(files), snapshot: path }, uncut)
     }

@@ -155,7 +155,10 @@ impl Log {
             // What goes makes room, so it must not need any. The next roll or a clean stop writes a
             // later one; after a crash before that, who has written nothing since is not known.
             Err(error) if error.is_out_of_space() => {
-                ::log::warn!("{}: deleted without a snapshot of producers: {error}", self.name());
+                ::log::warn!(
+                    partition = self.name(), error:%;
+                    "deleted without a snapshot of producers"
+                );
                 Ok(())
             }
             written => Ok(written?),

@@ -291,7 +291,7 @@ impl Begun<'_> {
             // Nothing was asked of the disk, or nothing of this log's is lost: the next flush is as
             // good. Requests are answered now.
             if passes(&error) {
-                ::log::warn!("{}: not flushed: {error}", log.name);
+                ::log::warn!(partition:% = log.name, error:%; "not flushed");
             }
             log.backlog.add_finished(finished);
             let tickets = std::mem::take(&mut waiting.tickets);
@@ -303,11 +303,10 @@ impl Begun<'_> {
             let _ = log.failed.set((error.path.clone(), error.source.to_string()));
             log.share.give_up();
             ::log::error!(
-                "{}: {error}. What was not on the disk may be lost, so this partition is offline: \
-                 once the disk is well, start the broker again; it checks the partition from \
-                 offset {} on",
-                log.name,
-                log.recovery_point()
+                partition:% = log.name, error:%, recovery_point = log.recovery_point();
+                "what was not on the disk may be lost, so this partition is offline: once the \
+                 disk is well, start the broker again; it checks the partition from its recovery \
+                 point on"
             );
         }
         drop(work);

@@ -228,7 +228,10 @@ impl Keeper {
             Job::Poke(log) => {
                 if let Err(why) = log.start_write_back() {
                     // The flush that follows says whether it matters.
-                    ::log::debug!("{}: cannot start write-back: {why}", log.name);
+                    ::log::debug!(
+                        partition:% = log.name, error:% = why;
+                        "cannot start write-back"
+                    );
                 }
                 if self.ground.is_full(&log) || self.ground.pressure.is_high() {
                     round.push(log);

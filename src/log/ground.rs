@@ -130,7 +130,10 @@ impl Ground {
             Ok(()) => _ = self.synced.fetch_max(made, Ordering::AcqRel),
             Err(why) => {
                 self.volume_failed.store(true, Ordering::Relaxed);
-                ::log::warn!("{}: cannot flush the volume: {why}", data_dir.display());
+                ::log::warn!(
+                    dir:% = data_dir.display(), error:% = why;
+                    "cannot flush the volume"
+                );
             }
         }
         !self.volume_failed.load(Ordering::Relaxed)

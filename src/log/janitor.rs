@@ -240,7 +240,10 @@ fn remove(path: &Path) {
     };
     match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            ::log::warn!("cannot remove {}: {error}; the next start tries again", path.display());
+            ::log::warn!(
+                path:% = path.display(), error:%;
+                "cannot remove a file; the next start tries again"
+            );
         }
         _ => {}
     }

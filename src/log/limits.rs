@@ -100,7 +100,7 @@ pub fn raise_open_files() -> io::Result<u64> {
         // SAFETY: a plain system call that reads the value it is given.
         if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } != 0 {
             let why = io::Error::last_os_error();
-            ::log::warn!("the limit on open files stays at {soft}: {why}");
+            ::log::warn!(limit = soft, error:% = why; "the limit on open files stays");
             return Ok(soft);
         }
     }

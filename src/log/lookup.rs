@@ -92,7 +92,10 @@ impl SegmentFiles {
             if found.as_ref().is_some_and(is_it) {
                 return Ok(found);
             }
-            ::log::warn!("the time index of segment {} has a wrong entry: {entry:?}", self.base());
+            ::log::warn!(
+                segment = self.base(), entry:?;
+                "the time index of a segment has a wrong entry"
+            );
         }
         self.locate(from, end)
     }
@@ -152,10 +155,10 @@ impl SegmentFiles {
     pub(super) fn index_has_lied(&self, entry: IndexEntry) {
         if self.verified.index_has_lied() {
             ::log::warn!(
-                "{:020}.index does not fit its log: {entry:?} points to no such batch; it is not \
-                 used any more. Reading is slower until the file is removed and the broker is \
-                 started again: it is made anew then",
-                self.base()
+                segment = self.base(), entry:?;
+                "an index does not fit its log and is not used any more: its entry points to no \
+                 such batch; reading is slower until the file is removed and the broker is \
+                 started again: it is made anew then"
             );
         }
     }

@@ -365,7 +365,10 @@ impl Log {
                 (Ok(None), Some(next)) => at = next,
                 (Ok(None), None) => return Position { offset, ..end },
                 (Err(error), _) => {
-                    ::log::error!("{}: cannot find offset {offset}: {error}", self.name);
+                    ::log::error!(
+                        partition:% = self.name, offset, error:%;
+                        "cannot find an offset"
+                    );
                     break;
                 }
             }

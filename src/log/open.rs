@@ -209,9 +209,8 @@ impl<'d> Loader<'d> {
     fn remove(&mut self, bases: &[i64]) -> Result<(), StorageError> {
         for &base in bases {
             ::log::warn!(
-                "{}: segment {base} does not follow offset {}; its files are renamed to *.aside",
-                self.dir.display(),
-                self.end
+                dir:% = self.dir.display(), segment = base, end = self.end;
+                "a segment does not follow the one before; its files are renamed to *.aside"
             );
             self.rename_aside(base)?;
         }

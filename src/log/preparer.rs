@@ -96,7 +96,7 @@ impl Job {
             Job::Grow(file) => {
                 if let Err(error) = file.grow_ahead() {
                     // The appender meets the same error when it needs the space, and reports it.
-                    ::log::debug!("cannot grow a segment ahead of need: {error}");
+                    ::log::debug!(error:%; "cannot grow a segment ahead of need");
                 }
             }
             Job::Next(next, order) => next.make(&order),
@@ -180,7 +180,7 @@ impl NextSegment {
                     false => made.discard(),
                 }
             }
-            Err(error) => ::log::debug!("cannot make the next segment ahead of need: {error}"),
+            Err(error) => ::log::debug!(error:%; "cannot make the next segment ahead of need"),
         }
     }
 

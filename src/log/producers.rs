@@ -349,9 +349,8 @@ impl Producers {
             idle.truncate(EVICT);
         }
         ::log::debug!(
-            "{} producers known, the limit; {} idle ones go",
-            self.by_id.len(),
-            idle.len()
+            known = self.by_id.len(), idle = idle.len();
+            "as many producers are known as may be; idle ones go"
         );
         for (_, id) in idle {
             self.by_id.remove(&id);

@@ -120,11 +120,10 @@ pub(super) fn keep_tail(dir: &Path, file: &File, bad: Place) -> Result<(), Stora
     })?;
     sync::dir(dir)?;
     ::log::warn!(
-        "{}: no crash leaves what is there from byte {} on; it was copied to {} before the file is cut \
-         there. Remove the copy if it is not needed",
-        names::log_file(dir, bad.segment).display(),
-        bad.position,
-        path.display()
+        path:% = names::log_file(dir, bad.segment).display(), position = bad.position,
+        copy:% = path.display();
+        "no crash leaves what is there from this position on; it was copied before the file is \
+         cut there; remove the copy if it is not needed"
     );
     Ok(())
 }

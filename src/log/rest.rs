@@ -125,7 +125,7 @@ impl Writer {
     fn rest(&mut self) -> bool {
         // The path is for messages only.
         if let Err(error) = self.active.finish_time_index(Path::new("")) {
-            ::log::debug!("a log cannot be put to rest: {error}");
+            ::log::debug!(error:%; "a log cannot be put to rest");
             return false;
         }
         let Some(tails) = self.active.tails.take() else { return false };
@@ -133,7 +133,7 @@ impl Writer {
         self.active.rested();
         // Uncut, they stay open, so that closing the log tries again.
         if let Err(error) = files.trim() {
-            ::log::warn!("a segment's reserve cannot be cut off: {error}");
+            ::log::warn!(error:%; "a segment's reserve cannot be cut off");
             return false;
         }
         self.active.segment.release_files();

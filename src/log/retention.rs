@@ -86,10 +86,9 @@ impl Log {
             let largest = self.largest_timestamp(segment)?;
             if largest > now_ms {
                 ::log::warn!(
-                    "{}: the segment from offset {} has records of the future, up to {largest}; it \
-                     and what follows is not deleted by age before that time",
-                    self.name(),
-                    segment.base
+                    partition = self.name(), segment = segment.base, largest;
+                    "a segment has records of the future; it and what follows is not deleted by \
+                     age before that time"
                 );
             }
             let is_old = |timestamp: i64| now_ms.saturating_sub(timestamp) > keep;
@@ -153,10 +152,9 @@ impl Log {
             return Ok(newest);
         }
         ::log::warn!(
-            "{}: byte {end} of {:020}.log is not the beginning of a batch: the segment is not deleted \
-             by age. Delete its records with kafka-delete-records, or restore the file",
-            self.name(),
-            segment.base
+            partition = self.name(), segment = segment.base, position = end;
+            "the segment is not deleted by age: its log does not end at the end of a batch. \
+             Delete its records with kafka-delete-records, or restore the file"
         );
         Ok(i64::MAX)
     }
@@ -178,18 +176,16 @@ impl Log {
 
     /// One line for the operator: what went and why.
     fn tell(&self, reason: Reason, Deleted { segments, bytes }: Deleted) {
-        let why = match reason {
-            Reason::LogStart(offset) => format!("log start offset {offset}"),
-            Reason::Size(limit) => format!("retention.bytes={limit}"),
-            Reason::Time(limit) => format!("retention.ms={limit}"),
+        let (reason, limit) = match reason {
+            Reason::LogStart(offset) => ("log start offset", offset),
+            Reason::Size(limit) => ("retention.bytes", limit),
+            Reason::Time(limit) => ("retention.ms", limit),
         };
         let offsets = self.offsets();
         ::log::info!(
-            "{}: deleted {segments} segments of {bytes} bytes due to {why}; the log goes from {} to \
-             {} now",
-            self.name(),
-            offsets.log_start,
-            offsets.log_end
+            partition = self.name(), segments, bytes, reason, limit, log_start = offsets.log_start,
+            log_end = offsets.log_end;
+            "old segments are deleted"
         );
     }
 }

@@ -57,7 +57,10 @@ impl Loader<'_> {
         let path = names::snapshot_file(self.dir, offset);
         let producers = producer_snapshot::decode(&read_whole(&path, MAX_SNAPSHOT).ok()?, offset);
         if producers.is_none() {
-            ::log::warn!("{} is damaged; it is not used", path.display());
+            ::log::warn!(
+                path:% = path.display();
+                "a snapshot of producers is damaged; it is not used"
+            );
         }
         producers
     }

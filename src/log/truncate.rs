@@ -71,7 +71,7 @@ impl Log {
         let end = plan.end;
         let done = self.carry_out(&mut writer, plan, copy);
         self.settle(&mut writer, done)?;
-        ::log::info!("{}: truncated to offset {end}", self.name());
+        ::log::info!(partition = self.name(), end; "truncated");
         Ok(end)
     }
 
@@ -89,7 +89,7 @@ impl Log {
         self.backlog.finish()?;
         let done = self.replace_all(writer, offset);
         self.settle(writer, done)?;
-        ::log::info!("{}: truncated fully, it begins at offset {offset} now", self.name());
+        ::log::info!(partition = self.name(), offset; "truncated fully; it begins there now");
         Ok(())
     }
 

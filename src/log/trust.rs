@@ -104,11 +104,10 @@ impl Loader<'_> {
             return log_start;
         }
         ::log::warn!(
-            "{}: log-start-offset-checkpoint says that it begins at offset {log_start}, which cannot be: it \
-             was closed and ends at {}. That is not used: it begins at {base}, with its first segment. If \
-             records were deleted there, delete them again (kafka-delete-records)",
-            self.dir.display(),
-            self.end
+            dir:% = self.dir.display(), noted = log_start, begin = base, end = self.end;
+            "log-start-offset-checkpoint says that it begins behind its end, which cannot be, \
+             since it was closed; that is not used: it begins with its first segment. If records \
+             were deleted there, delete them again (kafka-delete-records)"
         );
         base
     }

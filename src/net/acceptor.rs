@@ -17,6 +17,7 @@ use super::worker::Control;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use socket2::SockRef;
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -163,8 +164,12 @@ impl Acceptor {
                 // That peer has gone already, or a signal came: on to the next.
                 Err(error) if is_passing(error.kind()) => {}
                 Err(error) => {
-                    let line = format_args!("cannot accept connections for now: {error}");
-                    self.reporter.warn(now, line);
+                    self.reporter.warn(now, |suppressed| {
+                        ::log::warn!(
+                            target: "barnabas::net", error:%, suppressed;
+                            "cannot accept connections for now"
+                        );
+                    });
                     self.paused = Some(now + PAUSE);
                 }
             }
@@ -178,7 +183,10 @@ impl Acceptor {
         };
         if self.told.is_none_or(|told| now.duration_since(told) >= TELL_EVERY) {
             self.told = Some(now);
-            ::log::warn!(target: "barnabas::net", "{lack}");
+            ::log::warn!(
+                target: "barnabas::net", reason:% = lack;
+                "connections wait for a place"
+            );
         }
         false
     }
@@ -188,15 +196,14 @@ impl Acceptor {
         let admission = match self.admissions.admit(remote.ip(), share) {
             Ok(admission) => admission,
             Err(refusal) => {
-                let line = format_args!("turned the connection from {remote} away: {refusal}");
-                return self.reporter.warn(now, line);
+                return self.turned_away(remote, &refusal, now);
             }
         };
         let local = match self.prepare(&socket) {
             Ok(local) => local,
             // It can only have been reset already.
             Err(error) => {
-                ::log::debug!(target: "barnabas::net", "lost the connection from {remote}: {error}");
+                ::log::debug!(target: "barnabas::net", remote:%, error:%; "lost a connection");
                 return;
             }
         };
@@ -205,9 +212,17 @@ impl Acceptor {
         let peer = Peer { remote, local, listener, number: self.accepted };
         let newcomer = Control::Newcomer { socket, peer, admission };
         if let Err(error) = self.workers[worker].send(newcomer) {
-            let line = format_args!("turned the connection from {remote} away: {error}");
-            self.reporter.warn(now, line);
+            self.turned_away(remote, &error, now);
         }
+    }
+
+    fn turned_away(&mut self, remote: SocketAddr, reason: &dyn fmt::Display, now: Instant) {
+        self.reporter.warn(now, |suppressed| {
+            ::log::warn!(
+                target: "barnabas::net", remote:%, reason:%, suppressed;
+                "turned a connection away"
+            );
+        });
     }
 
     /// Sets the options of an accepted socket; returns our address as the peer knows it.

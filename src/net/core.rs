@@ -240,10 +240,13 @@ impl Core {
         // Within a turn too, or each of a thousand connections could fill its own limit in one.
         self.pool.note_large_output(self.unsent);
         if !filled {
-            ::log::error!(target: "barnabas::net", "a slot was answered twice: {slot:?}");
+            ::log::error!(target: "barnabas::net", slot:?; "a slot was answered twice");
             return false;
         }
-        ::log::debug!(target: "barnabas::net", "req={number}.{} is done", slot.seq);
+        ::log::debug!(
+            target: "barnabas::net", req:% = format_args!("{number}.{}", slot.seq);
+            "request is done"
+        );
         self.mark_dirty(slot.conn);
         self.unpause(slot.conn);
         true
@@ -353,10 +356,17 @@ impl Core {
         let Some(entry) = self.conns.get(id.0) else { return };
         let Some(why) = &entry.why else { return };
         let (number, remote, text) = (entry.peer.number, entry.peer.remote, &why.text);
-        let line = format_args!("conn={number} closed the connection from {remote}: {text}");
         match why.bad {
-            true => self.reporter.warn(self.now, line),
-            false => ::log::debug!(target: "barnabas::net", "{line}"),
+            true => self.reporter.warn(self.now, |suppressed| {
+                ::log::warn!(
+                    target: "barnabas::net", conn = number, remote:%, reason:% = text, suppressed;
+                    "closed the connection"
+                );
+            }),
+            false => ::log::debug!(
+                target: "barnabas::net", conn = number, remote:%, reason:% = text;
+                "closed the connection"
+            ),
         }
     }
 

@@ -29,7 +29,7 @@ pub(super) fn open_all(options: &Options) -> io::Result<Vec<Door>> {
         match open(listener, listen, options) {
             Ok(opened) => doors.extend(opened),
             Err(why) if listen.optional => {
-                ::log::warn!(target: "barnabas::net", "{why}; that listener is left out");
+                ::log::warn!(target: "barnabas::net", error:% = why; "that listener is left out");
             }
             Err(why) => return Err(why),
         }
@@ -71,7 +71,10 @@ fn open_once(listener: usize, listen: &Listen, options: &Options) -> io::Result<
     match (doors.first(), absent) {
         (Some(there), Some((address, why))) => {
             let there = there.address;
-            ::log::info!(target: "barnabas::net", "listening on {there}, not on {address}: {why}");
+            ::log::info!(
+                target: "barnabas::net", address:% = there, absent:% = address, error:% = why;
+                "listening on one address alone, since the other one is not there"
+            );
         }
         (None, Some((address, why))) => return Err(named(address, &why)),
         _ => {}

@@ -3,7 +3,6 @@
 //! Anybody can make bad connections as fast as they like; they must not be able to fill a disk
 //! with the news of it. Ordinary ends of connections are of interest at debug level only.
 
-use std::fmt;
 use std::time::{Duration, Instant};
 
 /// Lines per second.
@@ -22,13 +21,11 @@ impl Reporter {
         Reporter { since: now, lines: 0, suppressed: 0 }
     }
 
-    /// Warns of what a peer or the machine did, unless too much has been said already.
-    pub(crate) fn warn(&mut self, now: Instant, what: fmt::Arguments<'_>) {
+    /// Warns of what a peer or the machine did, unless too much has been said already. The line is told
+    /// how many were suppressed before it, if any were.
+    pub(crate) fn warn(&mut self, now: Instant, line: impl FnOnce(Option<u64>)) {
         if let Some(suppressed) = self.admit(now) {
-            match suppressed {
-                0 => ::log::warn!(target: "barnabas::net", "{what}"),
-                n => ::log::warn!(target: "barnabas::net", "{what} ({n} such lines suppressed)"),
-            }
+            line(Some(suppressed).filter(|count| *count > 0));
         }
     }
 

@@ -98,7 +98,10 @@ fn seats<M: Send>(options: &mut Options) -> io::Result<Vec<Seat<M>>> {
     let seats = |options: &Options| (0..options.workers).map(|_| seat(options)).collect();
     match seats(options) {
         Err(why) if options.driver == DriverKind::Uring => {
-            ::log::warn!(target: "barnabas::net", "no io_uring here, so sockets are driven by mio: {why}");
+            ::log::warn!(
+                target: "barnabas::net", error:% = why;
+                "no io_uring here, so sockets are driven by mio"
+            );
             options.driver = DriverKind::Mio;
             seats(options)
         }
@@ -115,7 +118,7 @@ fn bell(poll: &Poll, token: mio::Token) -> io::Result<Arc<Bell>> {
 fn ringing(wake: impl Fn() -> io::Result<()> + Send + Sync + 'static) -> Arc<Bell> {
     Bell::new(move || {
         if let Err(error) = wake() {
-            ::log::error!(target: "barnabas::net", "a thread could not be woken: {error}");
+            ::log::error!(target: "barnabas::net", error:%; "a thread could not be woken");
         }
     })
 }
@@ -218,7 +221,7 @@ fn stay_on_a_core(worker: usize) {
     let cores = core_affinity::get_core_ids().unwrap_or_default();
     let core = cores.get(worker.checked_rem(cores.len()).unwrap_or_default());
     if !core.is_some_and(|core| core_affinity::set_for_current(*core)) {
-        ::log::warn!(target: "barnabas::net", "worker-{worker} cannot be kept on a core");
+        ::log::warn!(target: "barnabas::net", worker; "a worker cannot be kept on a core");
     }
 }
 

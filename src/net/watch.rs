@@ -28,7 +28,10 @@ pub(crate) fn watched(failure: Failure, name: &str, work: impl FnOnce() -> io::R
     match work() {
         Ok(()) => watch.0 = None,
         Err(error) => {
-            ::log::error!(target: "barnabas::net", "{name} ends, its wait has failed: {error}");
+            ::log::error!(
+                target: "barnabas::net", thread = name, error:%;
+                "a thread ends, its wait has failed"
+            );
         }
     }
 }

@@ -23,7 +23,7 @@ const text = (words) => page.getByText(words);
 test("a new broker says how to begin, and a topic is made", async () => {
   await tab.go("");
   await text("No topics yet").waitFor();
-  assert.ok(broker.log().includes(`the console is at ${broker.at}/`), broker.log());
+  assert.ok(broker.log().includes(`at=${broker.at}/`), broker.log());
   await button("New topic").click();
   await dialog().getByLabel("Name").fill("or/ders");
   tab.expect(/400 \(Bad Request\).*\/v1\/topics$/);

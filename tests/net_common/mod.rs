@@ -392,3 +392,21 @@ impl Client {
 pub fn range(start: u64, len: u32) -> Vec<u8> {
     [&start.to_be_bytes()[..], &len.to_be_bytes()[..]].concat()
 }
+
+/// A line of the log: the message, and what belongs to it as `key=value`.
+pub fn line_of(record: &log::Record<'_>) -> String {
+    struct Values(String);
+    impl<'kvs> log::kv::VisitSource<'kvs> for Values {
+        fn visit_pair(
+            &mut self,
+            key: log::kv::Key<'kvs>,
+            value: log::kv::Value<'kvs>,
+        ) -> Result<(), log::kv::Error> {
+            self.0.push_str(&format!(" {key}={value}"));
+            Ok(())
+        }
+    }
+    let mut line = Values(record.args().to_string());
+    record.key_values().visit(&mut line).unwrap();
+    line.0
+}

@@ -126,6 +126,30 @@ fn nothing_panics_on_what_comes_from_outside() {
     ratchet::hold("panics", &found);
 }
 
+/// Who looks for a line knows its words, and finds what belongs to it by names.
+#[test]
+fn lines_of_the_log_have_their_values_beside_them() {
+    let mut problems = Vec::new();
+    for source in sources() {
+        for (start, _) in source.product.match_indices("log::") {
+            let rest = &source.product[start..];
+            let level = rest["log::".len()..].split('!').next().unwrap_or_default();
+            if !["error", "warn", "info", "debug", "trace"].contains(&level) {
+                continue;
+            }
+            let call = &rest[..rest.find(");").unwrap_or(rest.len())];
+            let ends = call.rmatch_indices('"').map(|(at, _)| at).take(2).collect::<Vec<_>>();
+            let [end, begin] = ends.as_slice() else { continue };
+            let message = &source.text[start + begin..start + end];
+            if message.contains('{') {
+                let number = source.text[..start].lines().count();
+                problems.push(format!("{}:{number}: {message}", source.path));
+            }
+        }
+    }
+    refuse("A value inside a message of the log", &problems);
+}
+
 #[test]
 fn every_module_begins_with_what_it_is() {
     let silent = |source: &Source| !source.text.starts_with("//! ");

@@ -63,7 +63,10 @@ pub(super) fn append(
         Err(why) => {
             if partition.may_report(batched.now_ms) {
                 let text = why.as_ref().map_or("it is offline".to_owned(), ToString::to_string);
-                ::log::error!("{}-{}: {text}", partition.topic, partition.index);
+                ::log::error!(
+                    partition:% = partition.name(), error:% = text;
+                    "what groups say cannot be written"
+                );
             }
             Err(failure(why.as_ref()))
         }
@@ -77,10 +80,11 @@ fn report_too_large(partition: &Partition, batched: &Batched<'_>, size: usize, l
     }
     let key = batched.records.first().and_then(|record| GroupKey::decode(&record.key).ok());
     let group = key.and_then(|key| key.group()).unwrap_or_default();
-    let (topic, index, count) = (&partition.topic, partition.index, batched.records.len());
+    let count = batched.records.len();
     ::log::warn!(
-        "{topic}-{index}: {count} records of group {group} are {size} bytes, and max.message.bytes of \
-         {topic} is {limit}: they are not written, and who asked for them is refused"
+        partition:% = partition.name(), group, records = count, bytes = size, limit;
+        "records of a group are larger than max.message.bytes of their topic: they are not \
+         written, and who asked for them is refused"
     );
 }
 

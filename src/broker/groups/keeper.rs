@@ -202,10 +202,12 @@ fn say_foreign(mut groups: Vec<String>) {
     let more = groups.len().saturating_sub(NAMED);
     groups.truncate(NAMED);
     let names = groups.join(", ");
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let more = Some(more).filter(|more| *more > 0);
     ::log::warn!(
-        "{OFFSETS_TOPIC} has groups of kinds that are not served here, of an Apache Kafka that had this directory: \
-         {names}{more}. They stay as they are and keep their names; a streams group without members gives way to a classic group"
+        topic = OFFSETS_TOPIC, groups:% = names, more;
+        "groups of an Apache Kafka that had this directory are of kinds that are not served here; \
+         they stay as they are and keep their names; a streams group without members gives way to \
+         a classic group"
     );
 }
 
@@ -221,10 +223,11 @@ fn load_one(shared: &Shared, slot: &Slot) -> Vec<String> {
         Err(why) => {
             let (topic, index) = (&slot.partition.topic, slot.partition.index);
             ::log::error!(
-                "{topic}-{index}: its groups cannot be read and are not served: {why}. Records of \
-                 this topic cannot be deleted by hand: restore the partition's directory from a copy \
-                 and start again, or stop, move it away and start: its groups begin anew then, \
-                 without their offsets"
+                partition:% = format_args!("{}-{}", topic, index), error:% = why;
+                "its groups cannot be read and are not served; records of this topic cannot be \
+                 deleted by hand: restore the partition's directory from a copy and start again, \
+                 or stop, move it away and start: its groups begin anew then, without their \
+                 offsets"
             );
             slot.close(&shared.groups);
             Vec::new()

@@ -39,16 +39,21 @@ pub(super) fn load(partition: &Partition) -> Result<Shard, String> {
     }
     if loading.unknown > 0 {
         let (topic, index, count) = (&partition.topic, partition.index, loading.unknown);
-        ::log::warn!("{topic}-{index}: {count} records are of kinds that have no meaning here");
+        ::log::warn!(
+            partition:% = format_args!("{}-{}", topic, index), records = count;
+            "records are of kinds that have no meaning here"
+        );
     }
     let open = loading.shard.open_transactions();
     if open > 0 {
         let (topic, index) = (&partition.topic, partition.index);
         // Nobody here ends them.
         ::log::warn!(
-            "{topic}-{index}: {open} transactions have committed offsets and are not over. Consumers that ask for \
-             stable offsets of these partitions, as Java's do, wait until Apache Kafka has ended them on \
-             this directory, or until the offsets are deleted (kafka-consumer-groups --delete-offsets)"
+            partition:% = format_args!("{}-{}", topic, index), transactions = open;
+            "transactions have committed offsets and are not over: consumers that ask for stable \
+             offsets of these partitions, as Java's do, wait until Apache Kafka has ended them on \
+             this directory, or until the offsets are deleted (kafka-consumer-groups \
+             --delete-offsets)"
         );
     }
     Ok(loading.shard)

@@ -24,7 +24,10 @@ impl Lookups {
                 Err(SendError::Full(lookup) | SendError::Closed(lookup)) => lookup,
             },
             Err(why) => {
-                ::log::error!("group {}: no expressions are looked up: {why}", lookup.group());
+                ::log::error!(
+                    group:% = lookup.group(), error:% = why;
+                    "no expressions are looked up"
+                );
                 lookup
             }
         };

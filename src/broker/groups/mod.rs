@@ -191,10 +191,10 @@ impl Shared {
         self.topics_changed();
         if *topic.name == *OFFSETS_TOPIC {
             ::log::warn!(
-                "{OFFSETS_TOPIC} has {} partitions now, {before} before: from the next start on most \
-                 groups are looked for in another one of them, without what they have committed (as in \
-                 Kafka)",
-                topic.partitions().len()
+                topic = OFFSETS_TOPIC, partitions = topic.partitions().len(), before;
+                "the topic of groups has more partitions now: from the next start on most groups \
+                 are looked for in another one of them, without what they have committed (as in \
+                 Kafka)"
             );
         }
     }

@@ -24,9 +24,9 @@ impl Groups {
         }
         let NoRoom { group, bytes, taken } = no_room;
         ::log::warn!(
-            "group {group}: a member that takes {bytes} bytes of memory was refused: those of all groups take \
-             {taken} of the {} of barnabas.groups.max.bytes, and nobody may take more than an eighth of the rest",
-            self.settings().max_member_bytes
+            group, bytes, taken, limit = self.settings().max_member_bytes;
+            "a member was refused for the memory that it takes: those of all groups take much of \
+             barnabas.groups.max.bytes, and nobody may take more than an eighth of the rest"
         );
     }
 }

@@ -89,7 +89,9 @@ impl Existing {
                     self.next_offset = id.offset;
                     return Ok(());
                 }
-                Err(why) => ::log::warn!("{}: not used: {why}", path.display()),
+                Err(why) => {
+                    ::log::warn!(path:% = path.display(), error:% = why; "a snapshot is not used")
+                }
             }
         }
         Ok(())
@@ -197,16 +199,16 @@ impl Existing {
         if let Some(torn) = &self.torn {
             let copy = torn.keep_copy(dir)?.unwrap_or_default();
             ::log::warn!(
-                "{}: {torn}; they had not reached the disk for certain when it was left without a \
-                 clean stop, so it is cut; the file as it was: {copy}",
-                dir.display()
+                dir:% = dir.display(), dropped:% = torn, copy:%;
+                "the end had not reached the disk for certain when it was left without a clean \
+                 stop, so it is cut; the file as it was is kept"
             );
         }
         if self.is_behind {
             let from = self.next_offset;
             ::log::warn!(
-                "{}: ends before its snapshot; begins anew at offset {from}",
-                dir.display()
+                dir:% = dir.display(), offset = from;
+                "it ends before its snapshot and begins anew"
             );
             reset_files(dir, from)?;
         }

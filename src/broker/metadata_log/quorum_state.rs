@@ -76,7 +76,8 @@ pub fn store(dir: &Path, kraft_version: i16, epoch: i32, node: i32) -> Result<()
         Err(_) if path.exists() => {
             let path = path.display();
             ::log::warn!(
-                "{path}: no room to write epoch {epoch} to it: that stands in the log alone"
+                path:%, epoch;
+                "no room to write the epoch: that stands in the log alone"
             );
             Ok(())
         }

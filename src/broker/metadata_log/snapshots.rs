@@ -79,7 +79,10 @@ impl MetadataLog {
     /// than the settings allow.
     pub fn clean(&self, now_ms: i64) {
         if let Err(why) = self.try_clean(now_ms) {
-            ::log::warn!("{}: old metadata cannot be removed: {why}", self.dir.display());
+            ::log::warn!(
+                dir:% = self.dir.display(), error:% = why;
+                "old metadata cannot be removed"
+            );
         }
     }
 
@@ -92,7 +95,10 @@ impl MetadataLog {
             self.log.delete_records_before(next.offset).map_err(|why| why.to_string())?;
             self.log.delete_segments_below_log_start(now_ms).map_err(|why| why.to_string())?;
             snapshot_files::remove(&self.dir, *oldest).map_err(|why| why.to_string())?;
-            ::log::info!("{}: the snapshot at offset {} went", self.dir.display(), oldest.offset);
+            ::log::info!(
+                dir:% = self.dir.display(), offset = oldest.offset;
+                "an old snapshot went"
+            );
         }
         Ok(())
     }

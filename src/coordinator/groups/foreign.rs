@@ -143,7 +143,8 @@ pub(super) fn replay(shard: &mut Shard, key: &ForeignKey<'_>, bytes: &[u8], is_t
         Some(other) if is_there => {
             let (kind, other) = (key.kind.name(), other.kind_name());
             return ::log::warn!(
-                "group {id}: a record of a {kind} group, but it is a {other} group"
+                group:% = id, kind:%, other:%;
+                "a record of one kind of group, but the group is of another"
             );
         }
         _ => return,

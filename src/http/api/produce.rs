@@ -108,7 +108,7 @@ fn find_or_create(shared: &Arc<Shared>, name: &str) -> Result<Arc<Topic>, Proble
         controller.create_topic(&topic, false)
     })?;
     match created {
-        Ok(_) => ::log::info!("topic {name} was created because a client asked for it"),
+        Ok(_) => ::log::info!(topic = name; "topic was created because a client asked for it"),
         // Somebody else was quicker.
         Err(why) if why.code == ErrorCode::TOPIC_ALREADY_EXISTS => {}
         Err(why) => return Err(why.into()),
@@ -195,7 +195,7 @@ fn refused(partition: &Partition, why: Option<&crate::log::AppendError>) -> Prob
     let passes = why.storage().is_none_or(|why| !why.is_permanent());
     let of_storage = why.code() == ErrorCode::KAFKA_STORAGE_ERROR;
     if of_storage && passes && partition.may_report(now_ms()) {
-        ::log::error!("{}-{}: {why}", partition.topic, partition.index);
+        ::log::error!(partition:% = partition.name(), error:% = why; "cannot append");
     }
     why.code().into()
 }

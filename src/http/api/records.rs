@@ -68,7 +68,7 @@ pub(super) fn unreadable(partition: &Partition, why: &ReadError) -> Problem {
         ReadError::OutOfRange { .. } => Problem::kafka(why.code(), why.to_string()),
         ReadError::Storage(storage) => {
             if !storage.is_permanent() && partition.may_report(now_ms()) {
-                ::log::error!("{}-{}: {why}", partition.topic, partition.index);
+                ::log::error!(partition:% = partition.name(), error:% = why; "cannot read");
             }
             why.code().into()
         }

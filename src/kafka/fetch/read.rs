@@ -168,7 +168,11 @@ impl Fetch {
                 partition.fail_if_permanent(why.storage());
                 let of_storage = why.storage().is_some_and(|why| !why.is_permanent());
                 if of_storage && partition.may_report(now_ms()) {
-                    ::log::error!("{}-{}: {why}", target.name, asked.index);
+                    ::log::error!(
+                        partition:% = format_args!("{}-{}", target.name, asked.index),
+                        error:% = why;
+                        "cannot read"
+                    );
                 }
                 Row::failed(why.code(), false)
             }

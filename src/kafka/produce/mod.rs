@@ -358,7 +358,10 @@ impl Append<'_> {
                 let passes = why.storage().is_none_or(|why| !why.is_permanent());
                 let of_storage = why.code() == ErrorCode::KAFKA_STORAGE_ERROR;
                 if of_storage && passes && partition.may_report(now_ms) {
-                    ::log::error!("{}-{index}: {why}", topic.name);
+                    ::log::error!(
+                        partition:% = format_args!("{}-{}", topic.name, index), error:% = why;
+                        "cannot append"
+                    );
                 }
                 Outcome { log_start_offset: log_start(), ..Outcome::failed(index, why.code()) }
             }

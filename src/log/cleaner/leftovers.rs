@@ -38,7 +38,7 @@ pub(crate) fn complete_swaps(dir: &Path) -> io::Result<()> {
         swap.into_iter().partition(|left| left.base >= first_cleaned);
     // The swaps first: without the `.cleaned` files they would look complete.
     for left in interrupted.iter().chain(&cleaned) {
-        ::log::info!("{}: left by an interrupted compaction; removed", left.path.display());
+        ::log::info!(path:% = left.path.display(); "left by an interrupted compaction; removed");
         fs::remove_file(&left.path)?;
     }
     complete(dir, &whole)?;
@@ -61,9 +61,9 @@ fn complete(dir: &Path, swap: &[Left]) -> io::Result<()> {
     let given_up = || swap.iter().filter(is_unreadable);
     for left in given_up().filter(|left| !is_log(left)).chain(given_up().filter(is_log)) {
         ::log::error!(
-            "{} cannot be read, or its .log cannot, or that cannot be right; what it was to replace stays, \
-             and it is removed",
-            left.path.display()
+            path:% = left.path.display();
+            "it cannot be read, or its .log cannot, or that cannot be right; what it was to \
+             replace stays, and it is removed"
         );
         fs::remove_file(&left.path)?;
     }
@@ -74,7 +74,7 @@ fn complete(dir: &Path, swap: &[Left]) -> io::Result<()> {
     let whole = || swap.iter().filter(|left| !is_unreadable(left));
     for left in whole().filter(|left| !is_log(left)).chain(whole().filter(is_log)) {
         let to = left.path.with_extension("");
-        ::log::info!("{}: an interrupted compaction; completed", to.display());
+        ::log::info!(path:% = to.display(); "an interrupted compaction; completed");
         fs::rename(&left.path, to)?;
     }
     Ok(())
@@ -132,7 +132,7 @@ fn remove_segments(dir: &Path, replaced: &[Replaced]) -> io::Result<()> {
             };
             let is_origin = replaced.iter().any(|swap| swap.origin == Some(base));
             if is_origin == are_origins && replaced.iter().any(|swap| swap.range.contains(&base)) {
-                ::log::info!("{}: was compacted; removed", entry.path().display());
+                ::log::info!(path:% = entry.path().display(); "was compacted; removed");
                 fs::remove_file(entry.path())?;
             }
         }

@@ -84,7 +84,9 @@ impl Segment {
                     return Err(StorageError::new("rename", &path, error));
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => ::log::warn!("cannot rename {}: {error}", path.display()),
+                Err(error) => {
+                    ::log::warn!(path:% = path.display(), error:%; "cannot rename a file")
+                }
             }
         }
         self.passage.deleted.store(true, Ordering::Release);

@@ -342,7 +342,10 @@ impl Drop for Uring {
             // SAFETY: nobody uses them after this.
             unsafe { ManuallyDrop::drop(&mut self.buffers) };
         } else {
-            ::log::warn!(target: "barnabas::net", "io_uring has not let go of its buffers; they are left to it");
+            ::log::warn!(
+                target: "barnabas::net",
+                "io_uring has not let go of its buffers; they are left to it"
+            );
             std::mem::forget(std::mem::take(&mut self.woken));
             std::mem::forget(std::mem::take(&mut self.sockets));
         }

@@ -212,7 +212,10 @@ impl Classic {
         }
         let joined = self.members.values().find(|member| member.join.is_some());
         let Some(joined) = joined.map(|member| member.id.clone()) else { return false };
-        ::log::info!("group {}: leader {leader} has not joined in time; {joined} leads", self.id);
+        ::log::info!(
+            group:% = self.id, leader:%, now:% = joined;
+            "the leader has not joined in time; another one leads"
+        );
         self.leader = Some(joined);
         true
     }

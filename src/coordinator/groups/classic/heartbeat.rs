@@ -58,7 +58,10 @@ impl Classic {
 
     fn heartbeat_expired(&mut self, id: &Arc<str>, turn: &mut Turn<'_, '_>) {
         if self.pending_joins.contains(id) {
-            ::log::info!("group {}: {id} has never joined and is forgotten", self.id);
+            ::log::info!(
+                group:% = self.id, member:% = id;
+                "a member has never joined and is forgotten"
+            );
             self.drop_member(id, turn);
             return self.complete_without(turn);
         }
@@ -67,7 +70,10 @@ impl Classic {
         {
             return;
         }
-        ::log::info!("group {}: member {id} was not heard of in time and is out", self.id);
+        ::log::info!(
+            group:% = self.id, member:% = id;
+            "a member was not heard of in time and is out"
+        );
         self.drop_member(id, turn);
         match self.state {
             State::Stable | State::CompletingRebalance => {

@@ -84,7 +84,7 @@ impl Classic {
         };
         self.drop_member(&id, turn);
         let reason = named.reason.unwrap_or("not provided");
-        ::log::info!("group {}: member {id} leaves; reason: {reason}", self.id);
+        ::log::info!(group:% = self.id, member:% = id, reason; "a member leaves");
         ErrorCode::NONE
     }
 }

@@ -36,7 +36,7 @@ impl Classic {
             turn.set(Timer::Join(self.id.clone()), delay);
         }
         self.become_now(State::PreparingRebalance, turn);
-        ::log::info!("group {} rebalances after generation {}: {reason}", self.id, self.generation);
+        ::log::info!(group:% = self.id, generation = self.generation, reason; "group rebalances");
         if is_first {
             return;
         }
@@ -90,11 +90,9 @@ impl Classic {
         self.subscribe_to(self.subscribed_topics());
         self.become_now(State::CompletingRebalance, turn);
         ::log::info!(
-            "group {}: generation {} has {} members, protocol {}",
-            self.id,
-            self.generation,
-            self.members.len(),
-            self.protocol.as_deref().unwrap_or_default()
+            group:% = self.id, generation = self.generation, members = self.members.len(),
+            protocol:% = self.protocol.as_deref().unwrap_or_default();
+            "group has a new generation"
         );
         self.answer_joins(turn);
         turn.set(Timer::Sync(self.id.clone()), self.rebalance_timeout());
@@ -107,7 +105,10 @@ impl Classic {
         let absent: Vec<_> = self.members.iter().filter_map(absent).collect();
         for id in &absent {
             self.drop_member(id, turn);
-            ::log::info!("group {}: member {id} has not joined in time and is out", self.id);
+            ::log::info!(
+                group:% = self.id, member:% = id;
+                "a member has not joined in time and is out"
+            );
         }
     }
 
@@ -115,7 +116,7 @@ impl Classic {
         self.protocol = None;
         self.subscribe_to(self.subscribed_topics());
         self.become_now(State::Empty, turn);
-        ::log::info!("group {}: generation {} has no members", self.id, self.generation);
+        ::log::info!(group:% = self.id, generation = self.generation; "group has no members");
         let after = AfterAppend::Emptied(self.id.clone(), None);
         turn.effects.append(vec![self.record(&|_| Arc::from([]))], Then::Classic(after));
     }
@@ -301,7 +302,10 @@ pub(in super::super) fn appended(
         (AfterAppend::Emptied(id, reply), outcome) => {
             if let Err(code) = outcome {
                 // The generation before comes back with a restart, and its sessions end then.
-                ::log::warn!("group {id}: that it is empty could not be written: {}", code.name());
+                ::log::warn!(
+                    group:% = id, error = code.name();
+                    "that a group is empty could not be written"
+                );
             }
             if let Some((to, reply)) = reply {
                 let reply = match outcome {

@@ -111,7 +111,10 @@ pub(in super::super) fn replay(shard: &mut Shard, id: &str, value: Option<GroupM
     if let Some(other @ Group::Foreign(_)) = shard.groups.get(id) {
         if value.is_some() {
             let kind = other.kind_name();
-            ::log::warn!("group {id}: a record of a classic group, but it is a {kind} group");
+            ::log::warn!(
+                group:% = id, kind:%;
+                "a record of a classic group, but the group is of another kind"
+            );
         }
         return;
     }

@@ -113,7 +113,10 @@ impl Classic {
             }
             return self.complete_join_of(new, reply, turn);
         };
-        ::log::warn!("group {}: the new id {new} could not be written; {old} stays", self.id);
+        ::log::warn!(
+            group:% = self.id, new:%, old:%;
+            "the new id of a static member could not be written; the old one stays"
+        );
         let refused = JoinReply {
             code,
             leader: leader_before.clone().unwrap_or_else(|| "".into()),

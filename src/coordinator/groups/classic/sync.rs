@@ -124,9 +124,8 @@ impl Classic {
         let without = self.members.keys().filter(|id| !given.contains_key(&***id)).count();
         if without > 0 {
             ::log::warn!(
-                "group {}: the leader has assigned nothing to {without} members of generation {}",
-                self.id,
-                self.generation
+                group:% = self.id, generation = self.generation, members = without;
+                "the leader has assigned nothing to members"
             );
         }
         let record =

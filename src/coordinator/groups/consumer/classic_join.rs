@@ -32,7 +32,10 @@ impl Shard {
                 self.carry_out(plan, world, effects);
             }
             Err(refusal) => {
-                ::log::info!("group {id}: a classic member cannot join: {}", refusal.message);
+                ::log::info!(
+                    group:% = id, error:% = refusal.message;
+                    "a classic member cannot join"
+                );
                 let reply = join.refused(refusal.code, &"".into());
                 effects.reply(join.token, Reply::Join(reply));
             }

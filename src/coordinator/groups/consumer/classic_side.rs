@@ -77,7 +77,7 @@ impl Shard {
         for one in named {
             let code = match group.leaver(one) {
                 Ok(member) => {
-                    ::log::info!("group {id}: member {} leaves", member.id);
+                    ::log::info!(group:% = id, member:% = member.id; "a member leaves");
                     if !leaving.iter().any(|other| other.id == member.id) {
                         leaving.push(member);
                     }

@@ -75,7 +75,7 @@ pub(super) fn upgrade(
         plan.alarms.push(Alarm::Set(session, classic.session_timeout));
         release(classic, plan);
     }
-    ::log::info!("group {id}: the classic group becomes a consumer group");
+    ::log::info!(group:% = id; "the classic group becomes a consumer group");
     Ok(consumer)
 }
 
@@ -206,7 +206,7 @@ impl Consumer {
         };
         plan.records.push(group.record(&assigned));
         plan.classic = Some((Box::new(group), rebalance));
-        ::log::info!("group {}: the consumer group becomes a classic group", self.id);
+        ::log::info!(group:% = self.id; "the consumer group becomes a classic group");
         Some(())
     }
 }

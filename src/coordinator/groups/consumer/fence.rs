@@ -38,7 +38,7 @@ impl Shard {
             member_epoch: epoch,
             ..ConsumerReply::default()
         };
-        ::log::info!("group {id}: member {} leaves with epoch {epoch}", member.id);
+        ::log::info!(group:% = id, member:% = member.id, epoch; "a member leaves");
         let plan = match request.instance_id.is_some() && epoch == LEAVES_FOR_NOW {
             true => group.leave_for_now(member),
             false => group.fence(&[member], world),
@@ -72,7 +72,10 @@ impl Shard {
         };
         let Some(group) = self.consumer(group).filter(|group| group.needs(timer)) else { return };
         let Some(member) = group.members.get(member) else { return };
-        ::log::info!("group {}: member {} is fenced: {why}", group.id, member.id);
+        ::log::info!(
+            group:% = group.id, member:% = member.id, reason = why;
+            "a member is fenced"
+        );
         let mut plan = group.fence(&[member], world);
         plan.fired = Some(timer.clone());
         self.carry_out(plan, world, effects);

@@ -99,8 +99,8 @@ impl Consumer {
     /// What an expression of another broker's, which cannot be compiled here, goes on to stand for.
     fn kept(&self, pattern: &str, old: Option<&Resolved>, why: &str) -> Names {
         ::log::warn!(
-            "group {}: its regular expression {pattern:.100} stands for the topics that it stood for, and for no new ones: {why}",
-            self.id
+            group:% = self.id, pattern:% = format_args!("{pattern:.100}"), error:% = why;
+            "a regular expression stands for the topics that it stood for, and for no new ones"
         );
         old.map(|old| old.topics.clone()).unwrap_or_default()
     }

@@ -87,7 +87,8 @@ impl Shard {
                 if create {
                     let kind = other.kind_name();
                     ::log::warn!(
-                        "group {id}: a record of a consumer group, but it is a {kind} group"
+                        group:% = id, kind:%;
+                        "a record of a consumer group, but the group is of another kind"
                     );
                 }
                 None
@@ -101,7 +102,7 @@ fn group_epoch(shard: &mut Shard, id: &str, value: Option<ConsumerGroupMetadataV
     match value {
         Some(value) => (group.epoch, group.metadata_hash) = (value.epoch, value.metadata_hash),
         None if group.members.is_empty() => drop(shard.groups.remove(id)),
-        None => ::log::warn!("group {id}: its end was written, but it has members"),
+        None => ::log::warn!(group:% = id; "the end of a group was written, but it has members"),
     }
 }
 

@@ -69,7 +69,7 @@ impl Work<'_, '_> {
     fn replace(&mut self, old: &Member, id: &Arc<str>) -> Member {
         let group = &self.group.id;
         let new = Member { id: id.clone(), epoch: 0, previous_epoch: 0, ..old.clone() };
-        ::log::info!("group {group}: static member {} is back as {id}", old.id);
+        ::log::info!(group:%, old:% = old.id, member:% = id; "a static member is back");
         let target = self.group.target(&old.id);
         self.plan.records.extend(records::no_member(group, &old.id));
         self.plan.records.push(records::member(group, &new));

@@ -46,7 +46,10 @@ impl Work<'_, '_> {
         let mut targets = assign(self.assignor(old, new), &request).map_err(|error| {
             let message =
                 format!("Failed to compute a new target assignment for epoch {epoch}: {error}");
-            ::log::error!("group {}: {message}", group.id);
+            ::log::error!(
+                group:% = group.id, epoch, error:%;
+                "cannot compute a new target assignment"
+            );
             Refusal::new(ErrorCode::UNKNOWN_SERVER_ERROR, message)
         })?;
         let mut own = Arc::default();

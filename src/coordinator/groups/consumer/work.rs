@@ -164,7 +164,7 @@ impl Work<'_, '_> {
         if bump || hash != group.metadata_hash {
             epoch = epoch.saturating_add(1);
             self.plan.records.push(records::epoch(&group.id, epoch, hash));
-            ::log::info!("group {}: epoch {epoch}", group.id);
+            ::log::info!(group:% = group.id, epoch; "group has a new epoch");
         }
         self.plan.looked = Some(self.world.topics.version());
         if group.has_obsolete_record {

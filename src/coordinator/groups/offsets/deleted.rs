@@ -74,7 +74,7 @@ impl Shard {
         if batch.records.is_empty() {
             return self.go_on_with_deleted_topics(world.tick_ms);
         }
-        ::log::info!("{} offsets are of deleted topics", batch.records.len());
+        ::log::info!(offsets = batch.records.len(); "offsets are of deleted topics");
         effects.append(batch.records, Then::Offsets(AfterAppend::DeletedTopics));
     }
 

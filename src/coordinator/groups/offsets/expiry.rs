@@ -73,7 +73,10 @@ impl Shard {
         if batch.records.is_empty() {
             return self.go_on_with_round(more, world);
         }
-        ::log::info!("{} records say what has ended of groups and offsets", batch.records.len());
+        ::log::info!(
+            records = batch.records.len();
+            "records say what has ended of groups and offsets"
+        );
         effects.append(batch.records, Then::Offsets(AfterAppend::Ended { more }));
     }
 

@@ -205,13 +205,17 @@ impl Shard {
             (AfterAppend::Ended { more }, Ok(())) => self.go_on_with_round(more, world),
             (AfterAppend::Ended { .. }, Err(code)) => {
                 ::log::warn!(
-                    "what has ended of the committed offsets could not be removed: {code}"
+                    error:% = code;
+                    "what has ended of the committed offsets could not be removed"
                 );
                 self.put_round_off(world);
             }
             (AfterAppend::DeletedTopics, Ok(())) => self.go_on_with_deleted_topics(world.tick_ms),
             (AfterAppend::DeletedTopics, Err(code)) => {
-                ::log::warn!("the offsets of deleted topics could not be removed: {code}");
+                ::log::warn!(
+                    error:% = code;
+                    "the offsets of deleted topics could not be removed"
+                );
                 self.offsets.walk = Walk::default();
                 self.go_on_with_deleted_topics(self.next_check(world));
             }
