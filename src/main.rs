@@ -95,8 +95,8 @@ fn in_json(record: &log::Record<'_>) -> String {
 
 /// Says how many lines of the log were lost.
 fn loss(line: fn(&log::Record<'_>) -> String, lost: u64) -> String {
-    let args = format_args!("{lost} lines are missing here: nobody had read those before");
-    line(&of_ours(log::Level::Warn).args(args).build())
+    let args = format_args!("lines are missing here: nobody had read those before");
+    line(&of_ours(log::Level::Warn).args(args).key_values(&[("lines", lost)]).build())
 }
 
 fn of_ours<'a>(level: log::Level) -> log::RecordBuilder<'a> {

@@ -42,7 +42,7 @@ fn a_new_directory_has_the_id_of_the_environment_and_keeps_it() {
         assert_eq!((told.as_str(), warnings(&log).len()), (ID, 1), "{log:#?}");
         let line = warnings(&log)[0];
         assert!(line.contains(&format!("stays={ID} ")), "{line}");
-        assert!(line.ends_with(&format!("is {OTHER}")), "{line}");
+        assert!(line.ends_with(&format!("given={OTHER}")), "{line}");
     }
 }
 

@@ -322,7 +322,7 @@ fn assert_ends_when_denied(dir: &TempDir, io: &str, denied: &[Denied]) {
     deny(&mut command, denied);
     let ended = refused(command);
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    for part in ["a worker ends", "a thread that serves connections has ended: stopping"] {
+    for part in ["thread=\"a worker\"", "a thread that serves connections has ended: stopping"] {
         assert!(ended.stderr.contains(part), "{part} in {ended:?}");
     }
 }

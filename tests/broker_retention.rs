@@ -78,7 +78,11 @@ fn the_brokers_own_limits_hold_for_all_topics() {
         fill(&mut client);
         broker.logged(&[
             "old segments are deleted partition=t-0 ",
-            if name.ends_with("bytes") { "bytes=700000" } else { "ms=" },
+            if name.ends_with("bytes") {
+                "reason=retention.bytes limit=700000 "
+            } else {
+                "reason=retention.ms limit="
+            },
         ]);
         drop(broker);
     }

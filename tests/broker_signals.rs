@@ -109,8 +109,11 @@ fn who_reads_the_log_again_is_told_what_is_missing() {
             "json" => {
                 let lost: serde_json::Value = serde_json::from_str(&lost).unwrap();
                 assert_eq!(lost["level"], "WARN");
+                assert!(lost["lines"].as_u64() > Some(0), "{lost}");
             }
-            _ => assert!(lost.starts_with("[WARN  barnabas] "), "{lost}"),
+            _ => {
+                assert!(lost.starts_with("[WARN  barnabas] ") && lost.contains(" lines="), "{lost}")
+            }
         }
         let rest = std::thread::spawn(move || read_until(&mut said, "stopping"));
         assert_eq!(broker.stop(), Some(0));

@@ -304,9 +304,9 @@ impl Begun<'_> {
             log.share.give_up();
             ::log::error!(
                 partition:% = log.name, error:%, recovery_point = log.recovery_point();
-                "what was not on the disk may be lost, so this partition is offline: once the \
-                 disk is well, start the broker again; it checks the partition from its recovery \
-                 point on"
+                "cannot flush, and what was not on the disk may be lost: once the disk is well, start the \
+                 broker again, which checks the partition from its recovery point on; it is offline until \
+                 then"
             );
         }
         drop(work);
