@@ -228,6 +228,31 @@ fn nobody_shuts_everybody_out() {
     assert!(ended.stderr.contains("can be set to zero only if"), "{ended:?}");
 }
 
+/// Kafka takes it at a start. HTTP is not counted, so there is a way in, and a line names it.
+#[test]
+fn who_shuts_everybody_out_at_a_start_is_told_and_can_undo_it() {
+    let dir = TempDir::new();
+    let file = dir.config("max.connections=0");
+    let file = file.each_ref().map(String::as_str);
+    let (broker, address) = start_pages(&dir.join("data"), &file);
+    let line = "no client of Kafka's protocol is let in setting=max.connections value=0 way=\"over HTTP, PATCH";
+    broker.logged(&["WARN", line]);
+    let waiting = waits(broker.address);
+    let set = |body| send(address, "PATCH", "/v1/broker/configs", &body).0;
+    assert_eq!(set(serde_json::json!({"log.retention.ms": "5000"})), 200);
+    assert_eq!(set(serde_json::json!({"max.connections": "9"})), 200);
+    assert!(is_answered(waiting) && is_let_in(broker.address));
+    broker.stop_cleanly();
+    for (more, way) in [
+        (&["--set", "max.connections=0"][..], "way=\"start it without the flag\""),
+        (&file[..], "way=\"start it with another value\""),
+    ] {
+        let broker = Broker::start(&dir.join("other"), more);
+        broker.logged(&["WARN", "no client of Kafka's protocol is let in", way]);
+        broker.stop_cleanly();
+    }
+}
+
 #[test]
 fn a_directory_can_be_read_while_its_metadata_are_written() {
     let dir = TempDir::new();

@@ -9,6 +9,7 @@ mod broker_support;
 
 use barnabas::wire::error::ErrorCode;
 use broker_support::*;
+use serde_json::json;
 
 const AT: (&str, i32) = ("t", 0);
 /// What is left unwritten for long: half of the limit is 512 KiB.
@@ -158,4 +159,34 @@ fn what_was_deleted_costs_nothing_any_more() {
     other.create("t", 1);
     assert_eq!(other.produce(AT, &batch(1, 4, 100_000)).throttle_ms, 0);
     broker.stop_cleanly();
+}
+
+/// Over HTTP the answer itself waits; what came is there before, and nobody else waits.
+#[test]
+fn who_outruns_the_disk_over_http_waits_for_the_answer() {
+    let body = |bytes: usize| json!({"messages": [{"value": "v".repeat(bytes), "partition": 0}]});
+    for io in ["mio", "uring"] {
+        let dir = TempDir::new();
+        let mut arguments = vec!["--io", io, "--workers", "1"];
+        STILL.iter().for_each(|setting| arguments.extend(["--set", setting]));
+        let (broker, address) = start_pages(dir.path(), &arguments);
+        let mut client = broker.client();
+        client.create("t", 4);
+        assert_eq!(send(address, "POST", "/v1/topics/t/messages", &body(10)).0, 200);
+        fill(&broker);
+        let large = move || send(address, "POST", "/v1/topics/t/messages", &body(400_000));
+        let post = std::thread::spawn(large);
+        while client.offset(AT, -1) < 2 {}
+        let path = "/v1/topics/t/messages?partition=0&offset=0&limit=1";
+        assert_eq!(page(address, path).as_array().map(Vec::len), Some(1));
+        assert!(!post.is_finished(), "it is there, and its answer is not");
+        let (status, produced) = post.join().unwrap();
+        assert_eq!((status, &produced["base_offset"]), (200, &json!(1)));
+        // A stop does not wait for it.
+        let late = std::thread::spawn(large);
+        while client.offset(AT, -1) < 3 {}
+        drop(client);
+        broker.stop_cleanly();
+        assert_eq!(late.join().unwrap().0, 200);
+    }
 }

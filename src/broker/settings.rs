@@ -71,6 +71,21 @@ fn dynamic(image: &Image, fixed: &Config) -> (Config, Vec<LeftOut>) {
     fixed.with_stored(default, node)
 }
 
+/// Says that nobody is let in, and how that can be changed: Kafka takes 0 at a start, where there is another
+/// listener that it keeps open for itself.
+fn tell_closed_door(config: &Config) {
+    const NAME: &str = "max.connections";
+    if config.max_connections() > 0 {
+        return;
+    }
+    let way = match config.http_listener() {
+        _ if config.is_from_flag(NAME) => "start it without the flag",
+        Some(_) => "over HTTP, PATCH /v1/broker/configs {\"max.connections\":\"1000\"}",
+        None => "start it with another value",
+    };
+    ::log::warn!(setting = NAME, value = 0, way; "no client of Kafka's protocol is let in");
+}
+
 /// The same at start: says which of the image's settings are not in force.
 pub(super) fn at_start(image: &Image, fixed: &Config) -> Config {
     let (config, left_out) = dynamic(image, fixed);
@@ -88,5 +103,6 @@ pub(super) fn at_start(image: &Image, fixed: &Config) -> Config {
             "a stored setting is not in force"
         );
     }
+    tell_closed_door(&config);
     config
 }

@@ -105,6 +105,8 @@ pub struct Page {
     pub due: Vec<Unflushed>,
     /// What is said instead where that has failed.
     pub otherwise: Vec<Vec<u8>>,
+    /// How long it waits, for who has asked outruns the disk.
+    pub delay: Duration,
 }
 
 /// Where clients reach a listener.

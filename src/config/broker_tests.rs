@@ -75,7 +75,7 @@ fn contradictions_are_refused_at_start() {
         (
             "queued.max.request.bytes",
             "5",
-            "queued.max.request.bytes must be larger or equal to socket.request.max.bytes",
+            "requirement failed: queued.max.request.bytes must be larger or equal to socket.request.max.bytes",
         ),
         (
             "max.connections.per.ip",

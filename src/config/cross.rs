@@ -133,7 +133,8 @@ pub(super) fn check_memory(all: i64, largest: i64) -> Result<(), InvalidConfig> 
     if all <= 0 || all >= largest {
         return Ok(());
     }
-    let message = "queued.max.request.bytes must be larger or equal to socket.request.max.bytes";
+    let message = "requirement failed: queued.max.request.bytes must be larger or equal to \
+                   socket.request.max.bytes";
     Err(InvalidConfig::because("queued.max.request.bytes", message.to_owned()))
 }
 

@@ -70,7 +70,8 @@ pub fn check_dynamic_broker(
         ensure_supported(name, text, config)?;
     }
     let target = contradictions(target, config, cluster_wide)?;
-    if target.max_connections() == 0 {
+    // Where it is none already, nobody is shut out by another change.
+    if target.max_connections() == 0 && config.max_connections() != 0 {
         return Err(refused(CONNECTIONS, &format!("Invalid {CONNECTIONS} 0")));
     }
     thread_counts(&target, config)
@@ -243,6 +244,9 @@ mod tests {
             assert_eq!(set("max.connections", "1"), Ok(()));
             assert_eq!(set("max.connections.per.ip", "1"), Ok(()));
         }
+        let none = Config::from_pairs(&[("max.connections", "0")]).unwrap();
+        let other = BTreeMap::from([("log.retention.ms".to_owned(), "5".to_owned())]);
+        assert_eq!(check_dynamic_broker(&other, &none, false), Ok(()));
     }
 
     #[test]

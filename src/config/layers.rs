@@ -109,6 +109,12 @@ impl Config {
         Ok(())
     }
 
+    /// Whether the command line gives a setting, so that nobody can change it.
+    #[must_use]
+    pub fn is_from_flag(&self, name: &str) -> bool {
+        self.layers().outdone_by(name).is_some()
+    }
+
     /// The dynamic values that are not in force because the command line says something else.
     #[must_use]
     pub fn outdone(&self) -> Vec<LeftOut> {

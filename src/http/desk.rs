@@ -199,7 +199,7 @@ fn page(shared: &Arc<Shared>, facts: &Facts, request: &Request, slot: Slot) -> P
     written(made, request, slot)
 }
 
-fn written(Made { response, due }: Made, request: &Request, slot: Slot) -> Page {
+fn written(Made { response, due, delay }: Made, request: &Request, slot: Slot) -> Page {
     let written = |response: Response| response.pieces(request.manner, now_seconds());
     let otherwise = match due.is_empty() {
         true => Vec::new(),
@@ -207,7 +207,7 @@ fn written(Made { response, due }: Made, request: &Request, slot: Slot) -> Page 
     };
     let (pieces, keep_alive) = (written(response), request.manner.keep_alive);
     let size = pieces.iter().map(Vec::len).sum();
-    Page { slot, pieces, size, keep_alive, due, otherwise }
+    Page { slot, pieces, size, keep_alive, due, otherwise, delay }
 }
 
 fn first_piece(shared: &Shared, reader: &Reader, request: &Request, key: u64) -> Piece {

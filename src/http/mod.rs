@@ -30,6 +30,7 @@ mod api;
 mod chunks;
 mod console;
 mod date;
+mod delay;
 mod desk;
 mod guard;
 mod head;

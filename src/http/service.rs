@@ -40,6 +40,8 @@ pub struct HttpService {
     watched: HashMap<u64, Watched, foldhash::fast::RandomState>,
     /// Answers that wait for the disk.
     unflushed: HashMap<u64, Page, foldhash::fast::RandomState>,
+    /// Answers to those who outrun the disk, by the keys of their timers.
+    pub(super) delayed: HashMap<u64, Page, foldhash::fast::RandomState>,
     /// Answers that go on, by the keys of their connections.
     pub(super) tails: HashMap<u64, Tail, foldhash::fast::RandomState>,
     next: u64,
@@ -55,6 +57,7 @@ impl HttpService {
             worker,
             watched: HashMap::default(),
             unflushed: HashMap::default(),
+            delayed: HashMap::default(),
             tails: HashMap::default(),
             next: 0,
             draining: false,
@@ -62,7 +65,7 @@ impl HttpService {
     }
 
     /// A key that nothing else of this worker has.
-    fn key(&mut self) -> u64 {
+    pub(super) fn key(&mut self) -> u64 {
         let key = TIMERS | self.next;
         self.next = (self.next + 1) & !TIMERS;
         key
@@ -186,7 +189,7 @@ impl HttpService {
     /// A page was made; it is given now, or when what it says is on the disk.
     pub fn answered(&mut self, cx: &mut Context<'_>, page: Page) {
         if page.due.is_empty() {
-            return self.give(cx, page);
+            return self.give_in_time(cx, page);
         }
         let key = self.key();
         let ticket = FlushTicket::new(self.worker, key);
@@ -224,7 +227,7 @@ impl HttpService {
     }
 
     /// What the desk has counted for the page is its connection's from here on.
-    fn give(&mut self, cx: &mut Context<'_>, page: Page) {
+    pub(super) fn give(&mut self, cx: &mut Context<'_>, page: Page) {
         let Page { slot, pieces, size, keep_alive, .. } = page;
         let conn = slot.conn();
         let watched = self.watched.values_mut().find(|watched| watched.conn == conn);
@@ -286,6 +289,7 @@ impl HttpService {
         self.draining = true;
         self.http.stop();
         self.drain_tails(cx);
+        self.give_delayed(cx);
         for (_, page) in self.unflushed.drain() {
             cx.skip(page.slot);
         }
@@ -293,7 +297,7 @@ impl HttpService {
 
     /// A connection is to be looked at.
     pub fn timer(&mut self, cx: &mut Context<'_>, key: u64) {
-        if self.look_at_tail(cx, key) {
+        if self.look_at_tail(cx, key) || self.is_time_for(cx, key) {
             return;
         }
         let Some(watched) = self.watched.get_mut(&key) else { return };

@@ -38,17 +38,20 @@ use crate::broker::{Controller, Shared, Unflushed};
 use serde::{Deserialize, Serialize};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 /// An answer that may have to wait.
 pub(super) struct Made {
     pub(super) response: Response,
     /// What must be on the disk before it leaves.
     pub(super) due: Vec<Unflushed>,
+    /// How long it waits, for who has asked outruns the disk.
+    pub(super) delay: Duration,
 }
 
 impl From<Response> for Made {
     fn from(response: Response) -> Made {
-        Made { response, due: Vec::new() }
+        Made { response, due: Vec::new(), delay: Duration::ZERO }
     }
 }
 

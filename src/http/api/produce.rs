@@ -20,6 +20,7 @@ use crate::wire::records::builder::NewHeader;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What became of the messages: StrikeMQ's shape, of the first message's partition. Where there are others
 /// `partitions` has them all.
@@ -76,19 +77,21 @@ pub(super) fn produce(
     for (message, index) in messages.iter().zip(&places) {
         by_partition.entry(*index).or_default().push(message);
     }
-    let mut append =
-        Append { shared, topic: &topic, now: now_ms(), due: Vec::new(), wakes: BTreeMap::new() };
+    let (due, wakes) = (Vec::new(), BTreeMap::new());
+    let mut append = Append { shared, topic: &topic, now: now_ms(), due, wakes, bytes: 0 };
     let mut outcomes = Vec::with_capacity(by_partition.len());
     for (index, messages) in &by_partition {
         let offset = append.partition(*index, messages);
         outcomes.push(Outcome { partition: *index, records: messages.len(), offset });
     }
-    let Append { due, wakes, .. } = append;
+    let Append { due, wakes, bytes, .. } = append;
     for (worker, keys) in wakes {
         shared.tell_answer(worker, WorkerMessage::Wake(keys));
     }
     let first = places.first().copied().unwrap_or(0);
-    Ok(Made { response: answer(name, first, &outcomes), due })
+    // Who waits for the disk is slowed down by that.
+    let delay = if due.is_empty() { shared.price_of(bytes) } else { Duration::ZERO };
+    Ok(Made { response: answer(name, first, &outcomes), due, delay })
 }
 
 /// The topic, made as it is for a producer that asks for one which is not there.
@@ -146,6 +149,8 @@ struct Append<'a> {
     due: Vec<Unflushed>,
     /// Whom to wake, by worker.
     wakes: BTreeMap<usize, Vec<u64>>,
+    /// How many were appended.
+    bytes: u64,
 }
 
 impl Append<'_> {
@@ -169,8 +174,9 @@ impl Append<'_> {
         let appended = partition
             .append(&valid, self.now, |one| wakes.entry(one.worker).or_default().push(one.key));
         let appended = appended.map_err(|why| refused(&partition, why.as_ref()))?;
+        let bytes = valid.bytes.len() as u64;
+        self.bytes += bytes;
         if let Some(to) = appended.flush_to {
-            let bytes = valid.bytes.len() as u64;
             self.due.push(Unflushed { partition, to, bytes });
         }
         Ok(appended.base_offset)

@@ -104,7 +104,8 @@ pub(super) fn reset(shared: &Arc<Shared>, group: &str, body: &Body) -> Result<Ma
         };
         rows.extend(all.iter().map(row));
     }
-    Ok(Made { response: Response::json(200, &Done { group_id: group, offsets: rows }), due })
+    let response = Response::json(200, &Done { group_id: group, offsets: rows });
+    Ok(Made { due, ..response.into() })
 }
 
 impl Asked {
