@@ -42,6 +42,25 @@ impl Source {
         Some(room)
     }
 
+    /// What the calls of the log's macros say, behind the values, and in which lines they begin.
+    pub fn log_messages(&self) -> Vec<(usize, String)> {
+        let (code, text): (Vec<char>, Vec<char>) =
+            (self.product.chars().collect(), self.text.chars().collect());
+        let mut found = Vec::new();
+        for level in ["error", "warn", "info", "debug", "trace"] {
+            let call: Vec<char> = format!("log::{level}!(").chars().collect();
+            for start in 0..code.len().saturating_sub(call.len()) {
+                if code[start..].starts_with(&call) {
+                    let number = code[..start].iter().filter(|c| **c == '\n').count() + 1;
+                    let (begin, end) = last_argument(&code, start + call.len());
+                    let message: String = text[begin..end].iter().collect();
+                    found.push((number, message.trim().to_owned()));
+                }
+            }
+        }
+        found
+    }
+
     /// How many `super` lead from this module to the crate's root.
     pub fn depth(&self) -> usize {
         let below = self.path.trim_start_matches("src/").trim_end_matches(".rs");
@@ -211,6 +230,21 @@ pub fn blank_comments_and_texts(text: &str) -> String {
         at = end;
     }
     out
+}
+
+/// Where the last argument of a macro's call stands, of which the first begins at `start`.
+fn last_argument(code: &[char], start: usize) -> (usize, usize) {
+    let (mut depth, mut begin) = (0, start);
+    for (at, c) in code.iter().enumerate().skip(start) {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' if depth == 0 => return (begin, at),
+            ')' | ']' | '}' => depth -= 1,
+            ';' | ',' if depth == 0 => begin = at + 1,
+            _ => {}
+        }
+    }
+    (begin, code.len())
 }
 
 /// `br"..."` and `cr"..."` count as raw texts too.
