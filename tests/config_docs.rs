@@ -28,9 +28,8 @@ Barnabas knows every setting of Apache Kafka 4.3.1 by Kafka's own name, with Kaf
   settings that would have no effect because of a flag or a `--set` of the same setting (also in another unit: `log.retention.hours` for
   `log.retention.ms`) is refused with INVALID_REQUEST, which names the flag; what was stored before stays, can be taken away, is told
   in the log at a start with the flag, and is in force at one without it. DescribeConfigs shows the flag's value, as
-  STATIC_BROKER_CONFIG, and the stored ones behind it. (`kafka-configs` takes away only what is in force on a broker: take such a value
-  away with an admin API, or after a start without the flag.) So what is to be changed while the broker runs belongs in the file or in a
-  variable.
+  STATIC_BROKER_CONFIG, and the stored ones behind it. (`kafka-configs --describe` lists them with `--all` only.) So what is to
+  be changed while the broker runs belongs in the file or in a variable.
 * A topic or a group without a setting of its own takes the broker's; below the name stands the broker's that it follows.
 
 The column **here** says what Barnabas does with a setting today:
