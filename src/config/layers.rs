@@ -31,7 +31,11 @@ impl Layers {
 
     /// The strongest text set for a name, and where. `None` if only the table's default is left.
     pub(super) fn text(&self, name: &str) -> Option<(&str, Source)> {
-        self.ranked(name).into_iter().flatten().next()
+        if self.node.contains_key(name) || self.cluster.contains_key(name) {
+            return self.ranked(name).into_iter().flatten().next();
+        }
+        // As nearly always.
+        self.fixed.get(name).map(|text| (text.as_str(), Source::StaticBroker))
     }
 
     /// The texts set for a name by layer, the strongest first, but none that can never count.
