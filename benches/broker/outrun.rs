@@ -5,6 +5,8 @@
 //! records both calls, and the moments in between at which the thread leaves its processor: because it has to wait
 //! in the kernel (a page, a lock, the disk), or because others want it, which says nothing about the broker.
 //!
+//! `BENCH_TRACE` names the recording, which is kept then; `BENCH_STACKS` records also where in the kernel it waited.
+//!
 //! Only where it is asked for: `TMPDIR` is on the disk that is to be outrun, `BENCH_SECONDS` a case, and at most 6 GB
 //! of files at any time.
 
@@ -96,6 +98,9 @@ fn record(thread: u32, to: &Path) -> Child {
     let mut perf = Command::new("perf");
     perf.args(["record", "-q", "-m", "4M", "-e", "raw_syscalls:sys_enter", "--filter", WAITS]);
     perf.args(["-e", "raw_syscalls:sys_exit", "--filter", WAITS, "-e", "sched:sched_switch"]);
+    if std::env::var_os("BENCH_STACKS").is_some() {
+        perf.arg("-g");
+    }
     perf.args(["-t", &thread.to_string(), "-o"]).arg(to);
     perf.stdout(Stdio::null()).spawn().expect("perf records")
 }

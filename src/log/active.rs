@@ -120,7 +120,7 @@ impl Log {
         let base = writer.active.segment.base;
         let Some(tails) = &mut writer.active.tails else { unreachable!("activated above") };
         let failed = |path: PathBuf, error| StorageError::new("extend", &path, error);
-        let room = tails.log.make_room(batch.size);
+        let room = tails.log.make_way(batch.size);
         room.map_err(|error| failed(names::log_file(&self.dir(), base), error))?;
         // Small logs get no index entries: theirs are never mapped.
         if !index::entry_is_due(writer.active.since_index, writer.config.index_interval_bytes) {
@@ -136,7 +136,7 @@ impl Log {
     pub(super) fn ask_ahead(&self, writer: &mut Writer) {
         let Some(tails) = &writer.active.tails else { return };
         for tail in [&tails.log, &tails.index, &tails.time] {
-            if tail.shared().is_mapped() && tail.shared().should_grow(tail.len()) {
+            if tail.shared().is_in_use() && tail.shared().should_grow(tail.len()) {
                 self.keepers.preparer.ask(Job::Grow(tail.shared().clone()));
             }
         }
@@ -145,7 +145,8 @@ impl Log {
         if !writer.active.next_asked && tails.log.room() < ahead {
             writer.active.next_asked = true;
             let (round, capacities) = (self.next.round(), capacities(&writer.config));
-            let order = NextOrder { round, home: self.home.clone(), capacities };
+            let (home, by_call) = (self.home.clone(), tails.log.shared().is_by_call());
+            let order = NextOrder { round, home, capacities, by_call };
             self.keepers.preparer.ask(Job::Next(self.next.clone(), order));
         }
     }

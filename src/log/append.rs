@@ -228,19 +228,11 @@ impl Log {
         let Some(tails) = &mut active.tails else { unreachable!("the segment was prepared") };
         let position =
             Position { offset: end, segment: active.segment.base, byte: tails.log.len() };
-        let staged = tails.log.stage(incoming.bytes);
-        patch::set_leader_epoch(staged, incoming.leader_epoch);
-        match incoming.timestamps {
-            Patch::Keep => {}
-            Patch::LogAppendTime(time) => patch::set_log_append_time(staged, time),
-            Patch::MaxTimestamp(time) => patch::set_max_timestamp(staged, time),
-        }
-        // Last, so that a crash in between leaves a batch whose offset does not fit.
-        patch::set_base_offset(staged, end);
+        let (head, rest) = incoming.as_in_the_log(end);
         let size = incoming.bytes.len() as u64;
-        let published = tails.log.publish(size);
+        let written = tails.log.write(&head, rest).and_then(|()| tails.log.publish(size));
         let path = || names::log_file(&self.dir(), position.segment);
-        published.map_err(|error| StorageError::new("write", &path(), error))?;
+        written.map_err(|error| StorageError::new("write", &path(), error))?;
         let last_offset = end + i64::from(incoming.header.last_offset_delta);
         let is_largest = active.largest.update(max_timestamp, last_offset);
         active.segment.appended(tails.log.len(), is_largest.then_some(active.largest));
@@ -326,7 +318,21 @@ impl Log {
     }
 }
 
-impl Incoming<'_> {
+impl<'b> Incoming<'b> {
+    /// The batch as it will be in the log: its header, and what follows it.
+    fn as_in_the_log(&self, offset: i64) -> ([u8; HEADER_LEN], &'b [u8]) {
+        let (head, rest) = self.bytes.split_first_chunk::<HEADER_LEN>().expect("a whole batch");
+        let mut head = *head;
+        patch::set_leader_epoch(&mut head, self.leader_epoch);
+        match self.timestamps {
+            Patch::Keep => {}
+            Patch::LogAppendTime(time) => patch::set_log_append_time(&mut head, time),
+            Patch::MaxTimestamp(time) => patch::set_max_timestamp(&mut head, time),
+        }
+        patch::set_base_offset(&mut head, offset);
+        (head, rest)
+    }
+
     /// The batch's largest timestamp as it will be in the log.
     fn max_timestamp(&self) -> i64 {
         match self.timestamps {

@@ -124,6 +124,8 @@ pub(crate) struct NextOrder {
     pub(crate) round: u64,
     pub(crate) home: Home,
     pub(crate) capacities: Capacities,
+    /// Its log will be written by calls, and needs no pages.
+    pub(crate) by_call: bool,
 }
 
 /// A segment's files, made ahead.
@@ -169,8 +171,12 @@ impl NextSegment {
                 for tail in [&tails.log, &tails.index, &tails.time] {
                     tail.shared().lacks_all_pages();
                 }
+                let log = tails.log.shared();
                 // Without space nothing is lost: the appender asks again when it needs some.
-                let _ = tails.log.shared().grow_ahead_by(PREPARED_LOG);
+                let _ = match order.by_call {
+                    true => log.begin_by_call(),
+                    false => log.grow_ahead_by(PREPARED_LOG),
+                };
                 let _ = tails.index.shared().grow_ahead();
                 let _ = tails.time.shared().grow_ahead();
                 let made = Prepared { tails, paths };
@@ -299,7 +305,7 @@ mod tests {
         let dir = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&dir).unwrap();
         let capacities = Capacities { log: 1 << 20, index: 1 << 16, time: 1 << 16 };
-        let order = NextOrder { round: 0, home: Home::new(&dir), capacities };
+        let order = NextOrder { round: 0, home: Home::new(&dir), capacities, by_call: false };
         Job::Next(next.clone(), order).run();
         let mut tails = next.take(capacities).unwrap().tails;
         assert!(faults() > 0);

@@ -4,9 +4,9 @@
 //!
 //! * `capacity`: bytes of address space that the mapping covers. It may lie far beyond the end of
 //!   the file; that costs nothing until it is touched.
-//! * `reserve`: bytes of the file that exist and have blocks, and pages in memory when they are new.
-//!   Nothing beyond may ever be touched: it would be a SIGBUS. It grows in steps that grow with the
-//!   file, ahead of the tail, mostly by the preparer.
+//! * `reserve`: bytes of the file that exist and have blocks, and pages in memory when they are new; or
+//!   were written by calls, see [`super::by_call`]. Nothing beyond may ever be touched through the mapping: it would
+//!   be a SIGBUS. It grows in steps that grow with the file, ahead of the tail, mostly by the preparer.
 //! * `len`: bytes that were written and published. They never change again while the file is
 //!   mapped.
 //!
@@ -27,7 +27,7 @@ use super::trouble::{Faulted, Short};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// The shared half: what readers and the preparer hold. See the module's comment.
@@ -40,9 +40,14 @@ pub(crate) struct GrowingFile {
     /// Up to here pages were faulted in, or need not be: the first ones are left to be faulted in
     /// when they are needed, for most logs stay small. Only a hint.
     pub(super) ready: AtomicU64,
-    /// Held while the file changes its size. So many bytes of it have blocks: the reserve, or more while their
-    /// pages are being made.
-    pub(super) growing: Mutex<u64>,
+    /// So many bytes of it have blocks: the reserve, or more while their pages are not made yet.
+    pub(super) allocated: AtomicU64,
+    /// Held while the file changes its size, and while pages are made behind the reserve.
+    pub(super) growing: Mutex<()>,
+    /// The tail writes by calls, also behind the reserve: nobody else writes there. The tail alone changes it.
+    pub(super) by_call: AtomicBool,
+    /// So many flushes in a row have found little: see [`super::by_call`].
+    pub(super) slow_flushes: AtomicU32,
     /// The tail waits for that lock.
     pub(super) is_awaited: AtomicBool,
     /// No tail writes any more: what has not begun to grow the file by now does not.
@@ -67,7 +72,10 @@ impl GrowingFile {
             len: AtomicU64::new(len),
             reserve: AtomicU64::new(reserve),
             ready: AtomicU64::new(len.max(FIRST_STEP)),
-            growing: Mutex::new(reserve),
+            allocated: AtomicU64::new(reserve),
+            growing: Mutex::new(()),
+            by_call: AtomicBool::new(false),
+            slow_flushes: AtomicU32::new(0),
             is_awaited: AtomicBool::new(false),
             is_sealed: AtomicBool::new(!growing),
             window: AtomicU64::new(LARGEST_STEP),
@@ -97,6 +105,11 @@ impl GrowingFile {
         self.map.get().is_some()
     }
 
+    /// It is being appended to, so it is worth growing ahead of need.
+    pub(crate) fn is_in_use(&self) -> bool {
+        self.is_mapped() || self.is_by_call()
+    }
+
     /// Bytes on disk, used or not.
     pub(crate) fn reserve(&self) -> u64 {
         self.reserve.load(Ordering::Acquire)
@@ -116,12 +129,17 @@ impl GrowingFile {
     /// An error if the file has fewer bytes than it was given: somebody has truncated it. Where
     /// that leaves a part of a page no fault tells of it. Takes the lock on growth: for keepers.
     pub(crate) fn is_whole(&self) -> io::Result<()> {
-        let allocated = self.lock_next();
-        self.check_size(*allocated)?;
+        let _growing = self.lock_next();
+        self.check_size(self.allocated())?;
         self.intact()
     }
 
-    /// Needs the lock on growth, and its number.
+    /// Bytes that have blocks.
+    pub(super) fn allocated(&self) -> u64 {
+        self.allocated.load(Ordering::Acquire)
+    }
+
+    /// An error if the file has fewer bytes than that, which it was given.
     pub(super) fn check_size(&self, needs: u64) -> io::Result<()> {
         let has = self.file.metadata()?.len();
         if has < needs { Err(Short { has, needs }.into()) } else { Ok(()) }
@@ -168,21 +186,21 @@ impl GrowingFile {
         self.is_sealed.load(Ordering::Acquire)
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, u64> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, ()> {
         // What it guards is sizes that are stored last: nothing is half done.
         self.growing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Cuts the reserve off. Only once the tail is sealed: nothing beyond `len` is touched then.
     pub(crate) fn trim(&self) -> io::Result<()> {
-        let mut allocated = self.lock();
+        let _growing = self.lock();
         assert!(self.is_sealed(), "a file that still grows cannot be trimmed");
         let len = self.len();
         // Who was about to grow it when it was sealed may have done so.
         if self.file.metadata()?.len() > len {
             self.file.set_len(len)?;
         }
-        *allocated = len;
+        self.allocated.store(len, Ordering::Release);
         self.reserve.store(len, Ordering::Release);
         Ok(())
     }
@@ -236,7 +254,29 @@ impl Tail {
         self.shared.capacity - self.len
     }
 
-    /// Makes sure that `n` more bytes can be written, doing the least that is needed itself where
+    /// Makes sure that [`Tail::write`] can write a batch of `n` bytes, and decides how. See [`super::by_call`].
+    pub(crate) fn make_way(&mut self, n: u64) -> io::Result<()> {
+        assert!(n <= self.room(), "{n} bytes into a file with room for {}", self.room());
+        match self.shared.goes_by_call(self.len, n) {
+            true => self.shared.make_space(self.len + n),
+            false => self.make_room(n),
+        }
+    }
+
+    /// Writes a batch behind the end, its first bytes last, where no reader looks yet. It is lost unless
+    /// [`Tail::publish`] follows. [`Tail::make_way`] goes before.
+    pub(crate) fn write(&mut self, head: &[u8], rest: &[u8]) -> io::Result<()> {
+        let len = head.len() + rest.len();
+        if self.shared.is_by_call() {
+            return self.shared.write_behind(self.len, head, rest);
+        }
+        let (first, behind) = self.staging(len).split_at_mut(head.len());
+        behind.copy_from_slice(rest);
+        first.copy_from_slice(head);
+        Ok(())
+    }
+
+    /// Makes sure that `n` more bytes can be staged, doing the least that is needed itself where
     /// the preparer was outrun.
     pub(crate) fn make_room(&mut self, n: u64) -> io::Result<()> {
         assert!(n <= self.room(), "{n} bytes into a file with room for {}", self.room());
@@ -256,19 +296,20 @@ impl Tail {
         Ok(())
     }
 
-    /// Copies the bytes behind the end, where no reader looks yet, and gives them back to be
-    /// completed. They are lost unless [`Tail::publish`] follows. [`Tail::make_room`] goes before.
-    pub(crate) fn stage(&mut self, bytes: &[u8]) -> &mut [u8] {
-        let end = self.len + bytes.len() as u64;
+    /// Copies the bytes behind the end, where no reader looks yet. They are lost unless [`Tail::publish`] follows.
+    /// [`Tail::make_room`] goes before.
+    pub(crate) fn stage(&mut self, bytes: &[u8]) {
+        self.staging(bytes.len()).copy_from_slice(bytes);
+    }
+
+    /// The `n` bytes behind the end.
+    fn staging(&mut self, n: usize) -> &mut [u8] {
+        let end = self.len + n as u64;
         assert!(end <= self.shared.reserve.load(Ordering::Relaxed), "staged beyond the reserve");
         let Some(map) = self.shared.map.get() else { unreachable!("make_room maps the file") };
         // SAFETY: `len..end` is inside the mapping and the reserve. It is beyond the published
         // length, so no reader has a slice of it, and `&mut self` is the only tail there is.
-        let target = unsafe {
-            std::slice::from_raw_parts_mut(map.as_mut_ptr().add(self.len as usize), bytes.len())
-        };
-        target.copy_from_slice(bytes);
-        target
+        unsafe { std::slice::from_raw_parts_mut(map.as_mut_ptr().add(self.len as usize), n) }
     }
 
     /// Shows the first `n` staged bytes to the readers, for good. Fails, and shows nothing, if a
@@ -287,14 +328,14 @@ impl Tail {
     pub(crate) fn append_by_call(&mut self, bytes: &[u8]) -> io::Result<()> {
         let end = self.len + bytes.len() as u64;
         assert!(end <= self.shared.capacity, "{end} bytes into {}", self.shared.capacity);
-        let mut allocated = self.shared.lock_next();
+        let growing = self.shared.lock_next();
         self.shared.file.write_all_at(bytes, self.len).inspect_err(|_| {
             // Without space a part of them may be there, where no trim would look for it.
-            let _ = self.shared.file.set_len(*allocated);
+            let _ = self.shared.file.set_len(self.shared.allocated());
         })?;
-        *allocated = end.max(*allocated);
+        self.shared.allocated.fetch_max(end, Ordering::AcqRel);
         self.shared.reserve.fetch_max(end, Ordering::AcqRel);
-        drop(allocated);
+        drop(growing);
         self.publish(bytes.len() as u64)
     }
 

@@ -16,9 +16,9 @@ fn tail() -> Tail {
 
 /// What the tail does that has outrun the preparer.
 fn reserve(tail: &Tail, to: u64) {
-    let mut allocated = tail.shared.lock();
-    tail.shared.allocate(&mut allocated, to).unwrap();
-    tail.shared.make(&allocated, to, None).unwrap();
+    let growing = tail.shared.lock();
+    tail.shared.allocate(&growing, to).unwrap();
+    tail.shared.make(&growing, to, None).unwrap();
 }
 
 #[test]

@@ -26,6 +26,9 @@ impl GrowingFile {
     /// Asks for more once half of the last step is used, be it reserve or pages. True at most once
     /// per growth: then the caller must see to it that [`GrowingFile::grow_ahead`] is called.
     pub(crate) fn should_grow(&self, len: u64) -> bool {
+        if self.is_by_call() {
+            return self.lacks_blocks(len) && !self.asked.swap(true, Ordering::AcqRel);
+        }
         let reserve = self.reserve.load(Ordering::Relaxed);
         // The tail is past `ready` when it has outrun the preparer.
         let ready = self.ready.load(Ordering::Relaxed).min(reserve);
@@ -58,18 +61,21 @@ impl GrowingFile {
         grown
     }
 
-    /// The same by a step of the caller's choice.
+    /// The same by a step of the caller's choice, unless no pages are wanted: then by blocks.
     pub(crate) fn grow_ahead_by(&self, step: u64) -> io::Result<()> {
+        if self.is_by_call() {
+            return self.get_blocks();
+        }
         let map = self.map()?;
-        let to = self.allocate(&mut self.lock(), self.reserve() + step)?;
-        while self.reserve() < to && !self.is_sealed() {
+        let to = self.allocate(&self.lock(), self.reserve() + step)?;
+        while self.reserve() < to && !self.is_sealed() && !self.is_by_call() {
             if self.is_awaited.load(Ordering::Relaxed) {
                 // Who unlocks and locks again is faster than whom he wakes.
                 std::thread::yield_now();
                 continue;
             }
-            let allocated = self.lock();
-            self.make(&allocated, to.min(self.reserve() + PIECE_LOCKED), Some(map))?;
+            let growing = self.lock();
+            self.make(&growing, to.min(self.reserve() + PIECE_LOCKED), Some(map))?;
         }
         loop {
             // The tail may be faster: what it has passed is none of our business any more.
@@ -92,20 +98,20 @@ impl GrowingFile {
     /// Grows the reserve to `need` bytes, and a step further where there is space. For the tail that has outrun the
     /// preparer; it waits for no more than what is being made at the moment.
     pub(super) fn extend(&self, need: u64) -> io::Result<()> {
-        let mut allocated = self.lock_next();
+        let growing = self.lock_next();
         let reserve = self.reserve();
         if reserve >= need {
             return Ok(());
         }
         let step = self.step(reserve).min(PIECE_OUTRUN);
         // A step may not fit on the disk where the bytes themselves do.
-        let grown = self.allocate(&mut allocated, need + step);
-        let to = grown.or_else(|_| self.allocate(&mut allocated, need))?;
-        self.make(&allocated, to, None)
+        let grown = self.allocate(&growing, need + step);
+        let to = grown.or_else(|_| self.allocate(&growing, need))?;
+        self.make(&growing, to, None)
     }
 
     /// The lock on growth, before a preparer that has much to do takes it again.
-    pub(crate) fn lock_next(&self) -> MutexGuard<'_, u64> {
+    pub(crate) fn lock_next(&self) -> MutexGuard<'_, ()> {
         self.is_awaited.store(true, Ordering::Relaxed);
         let guard = self.lock();
         self.is_awaited.store(false, Ordering::Relaxed);
@@ -114,25 +120,30 @@ impl GrowingFile {
 
     /// Gives the file blocks up to `to` bytes, or as far as the capacity lets it; says how far. Under the lock on
     /// growth, whose number this is.
-    pub(super) fn allocate(&self, allocated: &mut u64, to: u64) -> io::Result<u64> {
-        let to = to.next_multiple_of(PAGE).min(self.capacity);
-        if !self.is_sealed() && *allocated < to {
+    pub(super) fn allocate(&self, _growing: &MutexGuard<'_, ()>, to: u64) -> io::Result<u64> {
+        let (allocated, to) = (self.allocated(), to.next_multiple_of(PAGE).min(self.capacity));
+        if !self.is_sealed() && allocated < to {
             // To extend a file that was truncated would give it a hole.
-            self.check_size(*allocated)?;
-            sys::reserve(&self.file, *allocated, to)?;
-            *allocated = to;
+            self.check_size(allocated)?;
+            sys::reserve(&self.file, allocated, to)?;
+            self.allocated.store(to, Ordering::Release);
         }
         Ok(to)
     }
 
     /// Makes the pages of what has blocks, and makes it reserve, up to `to`. Under the lock on growth. The mapping is
     /// given by who has the time to fault them in.
-    pub(super) fn make(&self, allocated: &u64, to: u64, ahead: Option<&Mapping>) -> io::Result<()> {
-        let (from, to) = (self.reserve(), to.min(*allocated));
-        if self.is_sealed() || to <= from {
+    pub(super) fn make(
+        &self,
+        _growing: &MutexGuard<'_, ()>,
+        to: u64,
+        ahead: Option<&Mapping>,
+    ) -> io::Result<()> {
+        let (from, to) = (self.reserve(), to.min(self.allocated()));
+        if self.is_sealed() || self.is_by_call() || to <= from {
             return Ok(());
         }
-        self.check_size(*allocated)?;
+        self.check_size(self.allocated())?;
         if to > FOLIO {
             // Nobody looks behind the reserve, and nobody else makes it larger meanwhile.
             sys::make_pages(&self.file, from, to);

@@ -4,6 +4,7 @@
 //! [`fault`] keeps the process alive when a mapped page cannot be had, [`sys`] makes the system
 //! calls that the standard library does not have.
 
+mod by_call;
 mod fault;
 mod growing;
 mod growth;

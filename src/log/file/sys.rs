@@ -54,6 +54,30 @@ pub(super) fn make_pages(file: &File, from: u64, to: u64) {
     }
 }
 
+/// Writes one behind the other at that place, with one call where it takes them all.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn write_both(file: &File, head: &[u8], rest: &[u8], at: u64) -> io::Result<()> {
+    let part = |bytes: &[u8]| libc::iovec {
+        iov_base: bytes.as_ptr().cast_mut().cast(),
+        iov_len: bytes.len(),
+    };
+    let parts = [part(head), part(rest)];
+    // SAFETY: both parts are readable for as long as they are borrowed; the kernel does not write to them.
+    let written = unsafe { libc::pwritev(file.as_raw_fd(), parts.as_ptr(), 2, as_off_t(at)?) };
+    // What went wrong or is left out is told or done by these.
+    let written = usize::try_from(written).unwrap_or(0);
+    let in_head = written.min(head.len());
+    file.write_all_at(&head[in_head..], at + in_head as u64)?;
+    file.write_all_at(&rest[written - in_head..], at + written.max(head.len()) as u64)
+}
+
+/// The same with a call for each.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn write_both(file: &File, head: &[u8], rest: &[u8], at: u64) -> io::Result<()> {
+    file.write_all_at(head, at)?;
+    file.write_all_at(rest, at + head.len() as u64)
+}
+
 /// What `fallocate` does, by writing: for file systems that do not have it.
 fn zero(file: &File, from: u64, to: u64) -> io::Result<()> {
     static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];

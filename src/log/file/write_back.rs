@@ -58,7 +58,9 @@ impl GrowingFile {
     /// What was appended since the last flush; this is one.
     fn since_flush(&self) -> u64 {
         let len = self.len();
-        len.saturating_sub(self.flushed_len.swap(len, Ordering::Relaxed))
+        let since = len.saturating_sub(self.flushed_len.swap(len, Ordering::Relaxed));
+        self.note_pace(since);
+        since
     }
 
     /// Starts write-back of the whole folios that were published since the last call. The flusher's

@@ -4,8 +4,8 @@
 //! new checksum follows from the old one and the header, so that the records are not read again.
 //! Rules: `DefaultRecordBatch.setLastOffset`, `setPartitionLeaderEpoch`, `setMaxTimestamp`.
 //!
-//! Each function takes a slice that begins with a whole batch that [`super::Batch::parse`] accepted,
-//! and asserts so: these are not for unchecked bytes.
+//! Each function takes the header of a batch that [`super::Batch::parse`] accepted, with or without what
+//! follows it, and asserts so: these are not for unchecked bytes.
 
 use super::header::at;
 use super::{Attributes, HEADER_LEN, LOG_OVERHEAD, TimestampType, crc};
@@ -29,7 +29,7 @@ pub fn set_leader_epoch(batch: &mut [u8], epoch: i32) {
 /// Gives every record the time of the append: timestamp type, maximum timestamp, checksum.
 ///
 /// # Panics
-/// If the slice does not hold the whole batch.
+/// If the slice does not hold a batch's header.
 pub fn set_log_append_time(batch: &mut [u8], now_ms: i64) {
     set_timestamps(batch, TimestampType::LogAppendTime, now_ms);
 }
@@ -38,7 +38,7 @@ pub fn set_log_append_time(batch: &mut [u8], now_ms: i64) {
 /// timestamp type, maximum timestamp, checksum.
 ///
 /// # Panics
-/// If the slice does not hold the whole batch.
+/// If the slice does not hold a batch's header.
 pub fn set_max_timestamp(batch: &mut [u8], max_timestamp: i64) {
     set_timestamps(batch, TimestampType::CreateTime, max_timestamp);
 }
@@ -56,12 +56,12 @@ fn set_timestamps(batch: &mut [u8], timestamp_type: TimestampType, max_timestamp
     put(batch, at::CRC, patched.to_be_bytes());
 }
 
-/// The size that the batch states, which the slice must hold.
+/// The size that the batch states.
 fn whole_size(batch: &[u8]) -> usize {
     assert!(batch.len() >= HEADER_LEN, "a patch needs a batch's header");
     let length = i32::from_be_bytes([batch[8], batch[9], batch[10], batch[11]]);
     let size = usize::try_from(length).unwrap_or(0) + LOG_OVERHEAD;
-    assert!(size >= HEADER_LEN && size <= batch.len(), "a patch needs the whole batch");
+    assert!(size >= HEADER_LEN, "a patch needs a batch");
     size
 }
 

@@ -1,0 +1,123 @@
+//! How a batch gets into the file: by a copy into the mapping, or by a system call.
+//!
+//! A copy into pages that the preparer has made is the fastest for who appends; but each page is filled twice
+//! then, with zeros and with the batch, and taken out of the mapping again before it is written to the disk. A
+//! call fills it once. So:
+//!
+//! * Small batches are copied while the preparer keeps ahead of them.
+//! * Large ones ([`LARGE`]) are written by calls: a call costs little beside them, and both together half as much.
+//! * Where the tail has outrun the preparer all are written by calls, so that nobody who appends ever waits
+//!   for somebody who makes pages: on a machine whose processors are all busy the preparer may hold its lock for
+//!   many milliseconds. It goes back to copies when [`CALM`] flushes in a row have found little.
+//!
+//! Who appends alone decides, and the log's next segment begins as the one before it has ended. While
+//! the tail writes by calls nobody makes pages: it writes behind the reserve too, and the reserve ends where it has
+//! written. What is reserved then is blocks alone: a full disk is still an error of who wants more of them.
+//!
+//! ```text
+//!               outrun, or a large batch: waits for who makes a piece of pages at the moment
+//!   by copies ──────────────────────────────────────────────────────────────> by calls
+//!             <──────────────────────────────────────────────────────────────
+//!               a small batch, and CALM flushes have found little: makes a piece of pages itself
+//! ```
+
+use super::growing::GrowingFile;
+use super::{FOLIO, PAGE, sys};
+use std::io;
+use std::sync::atomic::Ordering;
+
+/// Batches from this size on are written by calls.
+const LARGE: u64 = 64 << 10;
+/// Smaller ones than this are always copied: a piece of pages is made for hundreds of them at once.
+const SMALL: u64 = PAGE;
+/// What comes between two flushes at most where the preparer keeps ahead of it, and how often in a row.
+const LITTLE: u64 = 4 << 20;
+const CALM: u32 = 10;
+/// The step by which such a file grows at most: blocks alone cost next to nothing, and who gets some holds up who
+/// writes. It doubles the file until then.
+const FIRST_STEP: u64 = FOLIO;
+const LARGEST_STEP: u64 = 128 << 20;
+
+impl GrowingFile {
+    /// The tail writes by calls.
+    pub(crate) fn is_by_call(&self) -> bool {
+        self.by_call.load(Ordering::Acquire)
+    }
+
+    /// Begins as the segment before it has ended, with a whole step of blocks; before anything is written.
+    pub(crate) fn begin_by_call(&self) -> io::Result<()> {
+        self.by_call.store(true, Ordering::Release);
+        self.allocate(&self.lock(), LARGEST_STEP).map(drop)
+    }
+
+    /// It is time to ask for more blocks.
+    pub(super) fn lacks_blocks(&self, len: u64) -> bool {
+        let (allocated, step) = (self.allocated(), step(len));
+        allocated < self.capacity && allocated.saturating_sub(len) < step / 2
+    }
+
+    /// Gets a step of blocks. For the preparer.
+    pub(super) fn get_blocks(&self) -> io::Result<()> {
+        let growing = self.lock();
+        let len = self.len();
+        self.allocate(&growing, len + step(len)).map(drop)
+    }
+
+    /// A flush has found so many bytes.
+    pub(super) fn note_pace(&self, since: u64) {
+        match since < LITTLE {
+            true => self.slow_flushes.fetch_add(1, Ordering::Relaxed),
+            false => self.slow_flushes.swap(0, Ordering::Relaxed),
+        };
+    }
+
+    /// Decides how a batch of `n` bytes is written behind the first `len`. For the tail.
+    pub(super) fn goes_by_call(&self, len: u64, n: u64) -> bool {
+        if self.is_by_call() {
+            let is_calm = n < LARGE && self.slow_flushes.load(Ordering::Relaxed) >= CALM;
+            if is_calm {
+                self.by_call.store(false, Ordering::Release);
+            }
+            return !is_calm;
+        }
+        let is_outrun = n >= SMALL && len + n > self.reserve();
+        if n < LARGE && !is_outrun {
+            return false;
+        }
+        self.slow_flushes.store(0, Ordering::Relaxed);
+        self.by_call.store(true, Ordering::Release);
+        // Who makes pages has the lock; whoever gets it next makes none.
+        drop(self.lock_next());
+        true
+    }
+
+    /// Sees to it that there are blocks for what is written up to `need`. For the tail that writes by calls.
+    pub(super) fn make_space(&self, need: u64) -> io::Result<()> {
+        if need > self.allocated() {
+            let growing = self.lock_next();
+            // A step may not fit on the disk where the bytes themselves do.
+            let grown = self.allocate(&growing, need + step(need));
+            grown.or_else(|_| self.allocate(&growing, need))?;
+        }
+        // To write behind the end of a file that was truncated would give it a hole.
+        self.check_size(need)?;
+        self.intact()
+    }
+
+    /// Writes a batch behind the first `len` bytes. For the tail that writes by calls, after
+    /// [`GrowingFile::make_space`].
+    pub(super) fn write_behind(&self, len: u64, head: &[u8], rest: &[u8]) -> io::Result<()> {
+        sys::write_both(&self.file, head, rest, len)?;
+        self.reserve.fetch_max(len + (head.len() + rest.len()) as u64, Ordering::AcqRel);
+        Ok(())
+    }
+}
+
+/// The step of a file that has so many bytes.
+fn step(len: u64) -> u64 {
+    len.clamp(FIRST_STEP, LARGEST_STEP)
+}
+
+#[cfg(test)]
+#[path = "by_call_tests.rs"]
+mod tests;

@@ -1,0 +1,173 @@
+//! Copies and calls in turn, and a preparer that is in the way.
+
+use super::super::Tail;
+use super::*;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::time::{Duration, Instant};
+
+const HEAD: usize = 61;
+
+fn tail(capacity: u64) -> Tail {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let unique = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("barnabas-by-call-{}-{unique}", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let mut options = File::options();
+    let file = options.read(true).write(true).create_new(true).open(&path).unwrap();
+    std::fs::remove_file(path).unwrap();
+    Tail::new(file, 0, capacity).unwrap()
+}
+
+/// A byte of the file, which tells its place and is never zero.
+fn byte(at: u64) -> u8 {
+    (at % 251) as u8 + 1
+}
+
+fn append(tail: &mut Tail, len: u64) {
+    let bytes: Vec<u8> = (tail.len()..tail.len() + len).map(byte).collect();
+    tail.make_way(len).unwrap();
+    tail.write(&bytes[..HEAD], &bytes[HEAD..]).unwrap();
+    tail.publish(len).unwrap();
+}
+
+fn assert_whole(file: &Arc<GrowingFile>) {
+    let mapped = file.slice(0, file.len()).unwrap();
+    let mut read = vec![0; mapped.len()];
+    file.file().read_exact_at(&mut read, 0).unwrap();
+    assert!(mapped == read, "the mapping and the file differ");
+    let wrong = read.iter().enumerate().find(|(at, found)| **found != byte(*at as u64));
+    assert_eq!(wrong, None);
+}
+
+#[test]
+fn a_large_batch_is_written_by_a_call_and_nothing_is_mapped_for_it() {
+    let mut tail = tail(64 << 20);
+    append(&mut tail, LARGE);
+    append(&mut tail, 3 * LARGE);
+    assert!(tail.shared().is_by_call() && !tail.shared().is_mapped());
+    let growing = tail.shared().lock();
+    assert!(tail.shared().allocated() > tail.len());
+    tail.shared().make(&growing, tail.shared().allocated(), None).unwrap();
+    drop(growing);
+    assert_eq!(tail.shared().reserve(), tail.len(), "there the next one is written");
+    // A small one goes the same way meanwhile.
+    append(&mut tail, 100);
+    assert!(tail.shared().is_by_call() && !tail.shared().is_mapped());
+    assert_whole(tail.shared());
+}
+
+#[test]
+fn one_large_batch_does_not_make_a_large_file() {
+    let mut tail = tail(1 << 30);
+    append(&mut tail, LARGE);
+    assert!(tail.shared().allocated() <= 2 * FOLIO, "{}", tail.shared().allocated());
+    while tail.len() < 16 << 20 {
+        append(&mut tail, LARGE);
+        if tail.shared().should_grow(tail.len()) {
+            tail.shared().grow_ahead().unwrap();
+        }
+        let allocated = tail.shared().allocated();
+        assert!(allocated <= 2 * tail.len() + FOLIO, "{allocated} for {}", tail.len());
+        assert!(allocated >= tail.len() + LARGE, "who writes would have to wait for blocks");
+    }
+    assert!(!tail.shared().is_mapped(), "pages were made");
+}
+
+#[test]
+fn who_has_outrun_the_preparer_writes_by_calls_until_little_comes() {
+    let mut tail = tail(64 << 20);
+    append(&mut tail, 100);
+    assert!(!tail.shared().is_by_call(), "a piece of pages is made for many of these");
+    while !tail.shared().is_by_call() {
+        append(&mut tail, 10_000);
+    }
+    for _ in 0..CALM - 1 {
+        append(&mut tail, 10_000);
+        tail.shared().flushed_behind();
+    }
+    append(&mut tail, LITTLE);
+    tail.shared().flushed_behind();
+    for _ in 0..CALM {
+        append(&mut tail, 10_000);
+        assert!(tail.shared().is_by_call(), "much has come");
+        tail.shared().flushed_behind();
+    }
+    append(&mut tail, LARGE);
+    assert!(tail.shared().is_by_call(), "a large batch changes nothing");
+    append(&mut tail, 10_000);
+    assert!(!tail.shared().is_by_call());
+    assert!(tail.shared().should_grow(tail.len()), "the preparer is asked for pages again");
+    tail.shared().grow_ahead().unwrap();
+    append(&mut tail, 10_000);
+    assert!(!tail.shared().is_by_call());
+    assert_whole(tail.shared());
+}
+
+#[test]
+fn who_begins_to_write_by_calls_waits_for_who_makes_pages() {
+    let mut tail = tail(64 << 20);
+    append(&mut tail, 100);
+    let (shared, reserve) = (tail.shared().clone(), tail.shared().reserve());
+    let (holds, has_lock) = std::sync::mpsc::channel();
+    let maker = std::thread::spawn(move || {
+        let growing = shared.lock();
+        shared.allocate(&growing, reserve + FOLIO).unwrap();
+        holds.send(()).unwrap();
+        while !shared.is_by_call() {
+            std::thread::yield_now();
+        }
+        // Time enough for a tail that does not wait; one that does has to wait for so long.
+        let end = Instant::now() + Duration::from_millis(50);
+        while shared.len() == 100 && Instant::now() < end {
+            std::thread::yield_now();
+        }
+        sys::make_pages(&shared.file, reserve, reserve + FOLIO);
+    });
+    has_lock.recv().unwrap();
+    append(&mut tail, reserve + 10_000);
+    maker.join().unwrap();
+    assert_whole(tail.shared());
+}
+
+#[test]
+fn copies_and_calls_in_turn_beside_a_preparer_leave_every_byte_where_it_belongs() {
+    for round in 0..4u64 {
+        let mut tail = tail(64 << 20);
+        let (shared, is_over) = (tail.shared().clone(), Arc::new(AtomicBool::new(false)));
+        let preparer = {
+            let is_over = is_over.clone();
+            std::thread::spawn(move || {
+                while !is_over.load(Ordering::Relaxed) {
+                    // Always a little late.
+                    if shared.reserve() < shared.len() + 20_000 {
+                        shared.grow_ahead_by(FOLIO).unwrap();
+                    }
+                    shared.slow_flushes.store(CALM, Ordering::Relaxed);
+                }
+            })
+        };
+        let mut changes = 0;
+        for number in 0..500u64 {
+            let size = [100, 5_000, 16_384, LARGE][(number * 7 + round) as usize % 4] + number;
+            let before = tail.shared().is_by_call();
+            append(&mut tail, size);
+            changes += u32::from(before != tail.shared().is_by_call());
+        }
+        is_over.store(true, Ordering::Relaxed);
+        preparer.join().unwrap();
+        assert!(changes > 10, "{changes} changes");
+        assert_whole(tail.shared());
+    }
+}
+
+#[test]
+fn nothing_is_written_behind_a_file_that_somebody_has_truncated() {
+    let mut tail = tail(64 << 20);
+    append(&mut tail, LARGE);
+    tail.shared().file().set_len(1000).unwrap();
+    let error = tail.make_way(LARGE).unwrap_err();
+    assert!(error.to_string().contains("somebody has truncated it"), "{error}");
+}
