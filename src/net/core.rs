@@ -7,6 +7,7 @@ use super::admission::Admission;
 use super::connection::{Connection, Input};
 use super::driver::Arrived;
 use super::options::Limits;
+use super::pace::Pace;
 use super::patience::STARVED_RETRY;
 use super::pool::{Budget, Pool};
 use super::report::Reporter;
@@ -15,6 +16,7 @@ use super::slab::Slab;
 use super::stats::Stats;
 use super::timers::{TimerId, Timers};
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -74,6 +76,8 @@ pub(crate) struct Entry {
 pub(crate) struct Core {
     pub(crate) now: Instant,
     pub(crate) limits: Limits,
+    /// The time of the part of the turn that is under way.
+    pub(crate) pace: Pace,
     pub(crate) conns: Slab<Entry>,
     pub(crate) timers: Timers<Alarm>,
     pub(crate) pool: Pool,
@@ -82,7 +86,7 @@ pub(crate) struct Core {
     /// Connections with something to write.
     pub(crate) dirty: Vec<ConnId>,
     /// Connections with frames that were left for the next turn.
-    pub(crate) ready: Vec<ConnId>,
+    pub(crate) ready: VecDeque<ConnId>,
     /// Connections to be closed.
     pub(crate) doomed: Vec<ConnId>,
     pub(super) starved: Vec<ConnId>,
@@ -106,13 +110,14 @@ impl Core {
         Core {
             now,
             limits,
+            pace: Pace::default(),
             conns: Slab::new(),
             timers: Timers::new(),
             pool: Pool::new(budget),
             stats,
             reporter: Reporter::new(now),
             dirty: Vec::new(),
-            ready: Vec::new(),
+            ready: VecDeque::new(),
             doomed: Vec::new(),
             starved: Vec::new(),
             favoured: None,
@@ -164,6 +169,11 @@ impl Core {
     /// There is work that needs no waiting.
     pub(crate) fn has_work(&self) -> bool {
         !(self.dirty.is_empty() && self.ready.is_empty() && self.doomed.is_empty())
+    }
+
+    /// The time of this part of the turn is over. Who stops serves all that has come.
+    pub(crate) fn is_late(&self) -> bool {
+        self.pace.is_over() && !self.stopping
     }
 
     /// Where received bytes belong.
@@ -275,17 +285,17 @@ impl Core {
         if let Some(entry) = self.conns.get_mut(id.0).filter(|entry| !entry.ready && !entry.doomed)
         {
             entry.ready = true;
-            self.ready.push(id);
+            self.ready.push_back(id);
         }
     }
 
-    pub(crate) fn take_ready(&mut self, into: &mut Vec<ConnId>) {
-        into.append(&mut self.ready);
-        for id in into.iter() {
-            if let Some(entry) = self.conns.get_mut(id.0) {
-                entry.ready = false;
-            }
+    /// The connection whose frames have waited longest.
+    pub(crate) fn pop_ready(&mut self) -> Option<ConnId> {
+        let id = self.ready.pop_front()?;
+        if let Some(entry) = self.conns.get_mut(id.0) {
+            entry.ready = false;
         }
+        Some(id)
     }
 
     /// Feeds a connection again that backpressure had stopped, if it may be.
@@ -391,7 +401,8 @@ impl Core {
         // A connection at the end of the table may keep it as long as it is; that is no reason
         // to try every second.
         self.trimmed_sparse = self.conns.is_sparse();
-        for list in [&mut self.dirty, &mut self.ready, &mut self.doomed, &mut self.starved] {
+        self.ready.shrink_to_fit();
+        for list in [&mut self.dirty, &mut self.doomed, &mut self.starved] {
             list.shrink_to_fit();
         }
     }

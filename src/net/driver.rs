@@ -26,6 +26,9 @@ pub(crate) trait Host {
     /// The wait is over; what it brought follows.
     fn woke(&mut self);
 
+    /// The time of this part of the turn is over: who was not served yet is in the next one.
+    fn is_late(&self) -> bool;
+
     /// Where the next bytes of this connection belong. Unless paused, [`Host::received`] follows.
     fn input(&mut self, id: ConnId) -> Input<'_>;
 

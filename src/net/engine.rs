@@ -83,6 +83,7 @@ impl<S: Service> Engine<S> {
             match inbox.next(window, &mut at, largest, framing, &mut self.core.pool) {
                 Next::Frame(frame) => {
                     frames += 1;
+                    self.core.pace.handled(frame.len());
                     handle(&mut self.core, service, session, id, frame);
                 }
                 Next::More => break Stop::Drained,
@@ -106,7 +107,9 @@ impl<S: Service> Engine<S> {
             return Some(Stop::Paused);
         }
         let made = entry.conn.outbox.memory().saturating_sub(made);
-        let is_enough = frames >= core.limits.turn_frames || made >= core.limits.turn_made;
+        let is_enough = frames >= core.limits.turn_frames
+            || made >= core.limits.turn_made
+            || frames > 0 && core.is_late();
         is_enough.then_some(Stop::Later)
     }
 
@@ -191,6 +194,11 @@ fn handle<S: Service>(
 impl<S: Service> Host for Engine<S> {
     fn woke(&mut self) {
         self.core.now = Instant::now();
+        self.core.pace.begin();
+    }
+
+    fn is_late(&self) -> bool {
+        self.core.is_late()
     }
 
     fn input(&mut self, id: ConnId) -> Input<'_> {
@@ -252,6 +260,7 @@ impl<S: Service> Host for Engine<S> {
     }
 
     fn written(&mut self, id: ConnId, n: usize) {
+        self.core.pace.wrote(n);
         self.core.written(id, n);
         self.core.close_if_finished(id);
     }

@@ -312,26 +312,28 @@ impl Driver for Epoll {
         for event in &self.events {
             note_event(&mut self.sockets, event, &mut self.receiving, &mut self.sending);
         }
-        let ids = std::mem::take(&mut self.receiving);
-        for id in &ids {
+        let mut ids = std::mem::take(&mut self.receiving);
+        let served = ids.iter().position(|id| {
             if let Some(socket) = socket(&mut self.sockets, *id) {
                 socket.receiving = false;
                 self.receive_from(host, *id);
             }
-        }
-        reuse(ids, &mut self.receiving);
+            host.is_late()
+        });
+        reuse(&mut ids, served, &mut self.receiving);
         Ok(())
     }
 
     fn flush(&mut self, host: &mut impl Host) {
-        let ids = std::mem::take(&mut self.sending);
-        for id in &ids {
+        let mut ids = std::mem::take(&mut self.sending);
+        let served = ids.iter().position(|id| {
             if let Some(socket) = socket(&mut self.sockets, *id) {
                 socket.sending = false;
                 self.send_to(host, *id);
             }
-        }
-        reuse(ids, &mut self.sending);
+            host.is_late()
+        });
+        reuse(&mut ids, served, &mut self.sending);
     }
 
     fn close(&mut self, host: &mut impl Host, id: ConnId, gently: bool) {
@@ -363,9 +365,11 @@ impl Driver for Epoll {
     }
 }
 
-/// Keeps the memory of a list that has been worked off, behind what was put on it meanwhile.
-fn reuse(mut done: Vec<ConnId>, list: &mut Vec<ConnId>) {
-    done.clear();
-    done.append(list);
-    *list = done;
+/// Keeps a list's memory, and what is behind the last one that was `served`, if that was not the end; what was put on
+/// it meanwhile comes behind.
+fn reuse(ids: &mut Vec<ConnId>, served: Option<usize>, list: &mut Vec<ConnId>) {
+    let served = served.map_or(ids.len(), |last| last + 1);
+    ids.drain(..served);
+    ids.append(list);
+    std::mem::swap(ids, list);
 }

@@ -33,6 +33,7 @@ pub mod mailbox;
 mod mirror;
 mod options;
 mod outbox;
+mod pace;
 mod patience;
 mod pool;
 pub mod region;

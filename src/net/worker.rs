@@ -119,14 +119,17 @@ impl<S: Service, D: Driver> Worker<S, D> {
 
     /// Frames that were left in their connections' own buffers.
     fn feed_leftovers(&mut self) {
-        let mut ids = std::mem::take(&mut self.ids);
-        self.engine.core.take_ready(&mut ids);
-        for id in ids.drain(..) {
+        self.engine.core.pace.begin();
+        // Not those that are left over once more.
+        for _ in 0..self.engine.core.ready.len() {
+            let Some(id) = self.engine.core.pop_ready() else { return };
             self.turned = None;
             self.engine.pump(id, &[]);
             self.driver.receive(id);
+            if self.engine.core.is_late() {
+                return;
+            }
         }
-        self.ids = ids;
     }
 
     /// Tells the service when the turn was over, if it wants to know. The wait that follows is measured from there,
@@ -217,6 +220,7 @@ impl<S: Service, D: Driver> Worker<S, D> {
         for id in &ids {
             self.driver.send(*id);
         }
+        self.engine.core.pace.begin();
         self.driver.flush(&mut *self.engine);
         for id in ids.drain(..) {
             self.engine.core.close_if_finished(id);

@@ -250,24 +250,25 @@ impl Driver for Uring {
         let mut completions = std::mem::take(&mut self.completions);
         self.queue.take(&mut completions);
         let told = self.tell_quiet(host, &mut completions);
-        for (what, result, flags) in completions.drain(..) {
+        let served = completions.iter().position(|&(what, result, flags)| {
             self.complete(host, what, result, flags);
-        }
+            host.is_late()
+        });
+        completions.drain(..served.map_or(completions.len(), |last| last + 1));
         self.completions = completions;
         told
     }
 
     fn flush(&mut self, host: &mut impl Host) {
         let mut ids = std::mem::take(&mut self.to_send);
-        let later = ids.len();
-        for at in 0..later {
-            let Some(id) = ids.get(at).copied() else { break };
-            if let Some(socket) = socket(&mut self.sockets, id) {
+        let served = ids.iter().position(|id| {
+            if let Some(socket) = socket(&mut self.sockets, *id) {
                 socket.is_to_send = false;
-                self.send_to(host, id);
+                self.send_to(host, *id);
             }
-        }
-        ids.clear();
+            host.is_late()
+        });
+        ids.drain(..served.map_or(ids.len(), |last| last + 1));
         ids.append(&mut self.to_send);
         self.to_send = ids;
     }
@@ -307,7 +308,7 @@ impl Driver for Uring {
         self.hungry.shrink_to_fit();
         self.unfed.shrink_to_fit();
         self.to_send.shrink_to_fit();
-        self.completions = Vec::new();
+        self.completions.shrink_to_fit();
         self.messages = Vec::new();
         self.quiet.shrink_to_fit();
         if self.queue.is_polled() {
@@ -316,7 +317,7 @@ impl Driver for Uring {
         }
         let is_kept = self.sockets.iter().flatten().any(|socket| !socket.kept.is_empty());
         // An entry that was submitted within the turn may have filled one.
-        if !is_kept && self.queue.is_empty() {
+        if !is_kept && self.completions.is_empty() && self.queue.is_empty() {
             self.buffers.trim();
         }
     }

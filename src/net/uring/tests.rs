@@ -31,6 +31,10 @@ pub(super) struct Script {
 }
 
 impl Host for Script {
+    fn is_late(&self) -> bool {
+        false
+    }
+
     fn woke(&mut self) {}
 
     fn input(&mut self, _: ConnId) -> Input<'_> {

@@ -1,0 +1,86 @@
+//! How long a turn goes on before what is left of it waits for the next one.
+//!
+//! A worker that has much to do for a few connections would look at nobody else for as long as that takes: at the
+//! messages of other threads, at its timers, at a connection whose one small request has just come. So each part
+//! of a turn (receiving, writing, what was left over) ends when its time is over; what it has not come to stands
+//! first in the next turn, behind a wait that does not wait. Every part does at least one connection's share, so all
+//! get on. The clock is looked at only after so much work that it does not count: most turns are over before.
+
+use std::time::{Duration, Instant};
+
+/// The time of each part. Two of them and what goes beyond, which one frame of a megabyte may take, are below a
+/// millisecond.
+const TIME: Duration = Duration::from_micros(300);
+/// The work after which the clock is looked at, in bytes that are handled.
+const LOOK: usize = 64 << 10;
+/// What a frame counts for besides its bytes.
+const FRAME: usize = 4 << 10;
+/// Bytes that are written cost this fraction of bytes that are handled.
+const WRITTEN: usize = 8;
+
+/// The time of one part of a turn. See the module's comment.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    /// When the clock was first looked at.
+    since: Option<Instant>,
+    /// The work since it was last looked at.
+    work: usize,
+    is_over: bool,
+}
+
+impl Pace {
+    /// A part of the turn begins.
+    pub(crate) fn begin(&mut self) {
+        *self = Pace::default();
+    }
+
+    /// The rest is left to the next turn.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// A frame of so many bytes was handled.
+    pub(crate) fn handled(&mut self, bytes: usize) {
+        self.work += bytes + FRAME;
+        self.look();
+    }
+
+    /// So many bytes were written with one call.
+    pub(crate) fn wrote(&mut self, bytes: usize) {
+        self.work += bytes / WRITTEN + FRAME;
+        self.look();
+    }
+
+    fn look(&mut self) {
+        if self.work < LOOK {
+            return;
+        }
+        self.work = 0;
+        let now = Instant::now();
+        let since = *self.since.get_or_insert(now);
+        self.is_over = now.saturating_duration_since(since) >= TIME;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn little_work_is_never_over_and_much_is() {
+        let mut pace = Pace::default();
+        for _ in 0..15 {
+            pace.handled(0);
+        }
+        assert!(pace.since.is_none(), "the clock was looked at");
+        while !pace.is_over() {
+            pace.handled(16 << 10);
+        }
+        assert!(pace.since.is_some_and(|since| since.elapsed() >= TIME));
+        pace.begin();
+        assert!(!pace.is_over());
+        while !pace.is_over() {
+            pace.wrote(1 << 20);
+        }
+    }
+}
