@@ -44,6 +44,8 @@ enum Stage {
     Running,
     /// Told to stop.
     Ordered,
+    /// What turns have left to the next one is done: from here on they leave nothing.
+    CatchUp,
     /// What had come by then is received.
     LastReceive,
     /// Nothing is received; what is parked is answered, output is written.
@@ -163,8 +165,8 @@ impl<S: Service, D: Driver> Worker<S, D> {
     /// How long to wait; `None` is for ever.
     fn timeout(&mut self) -> Option<Duration> {
         let turned = self.turned.take();
-        if self.engine.core.has_work() || self.driver.has_work() || self.stage == Stage::LastReceive
-        {
+        let is_short = matches!(self.stage, Stage::CatchUp | Stage::LastReceive);
+        if self.engine.core.has_work() || self.driver.has_work() || is_short {
             return Some(Duration::ZERO);
         }
         let next = self.engine.core.timers.next()?;
@@ -247,8 +249,12 @@ impl<S: Service, D: Driver> Worker<S, D> {
     fn advance_stop(&mut self) {
         match self.stage {
             Stage::Running | Stage::Done => return,
-            // A further turn receives what had come when the stop was ordered.
             Stage::Ordered => {
+                self.stage = Stage::CatchUp;
+                return;
+            }
+            // A further turn receives what had come when the stop was ordered.
+            Stage::CatchUp => {
                 self.stage = Stage::LastReceive;
                 return;
             }

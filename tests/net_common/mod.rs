@@ -11,10 +11,10 @@ use barnabas::net::{
 };
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -38,6 +38,10 @@ pub const TIMER: u8 = b't';
 pub const BOUNCE: u8 = b'b';
 /// Answers with so many pieces (u64) of so many bytes (u32), which are given away.
 pub const GIVE: u8 = b'g';
+/// Keeps its worker busy for so many microseconds (u64), and answers how many frames were handled until then (u64).
+pub const WORK: u8 = b'w';
+/// Keeps its worker until the test opens the gate.
+pub const GATE: u8 = b'a';
 /// The largest frame that framing does not refuse by itself.
 pub const FRAMING_LIMIT: usize = 1 << 30;
 
@@ -57,6 +61,7 @@ pub struct Shared {
     pub messages: AtomicU64,
     pub drained: AtomicU64,
     pub held: AtomicU64,
+    pub gate: AtomicBool,
     /// Replies that were refused because their connection was gone.
     pub refused: AtomicU64,
     pub peers: Mutex<Vec<Peer>>,
@@ -176,6 +181,18 @@ impl Service for Echo {
                 cx.resume(slot.conn());
                 return Flow::Hold;
             }
+            WORK => {
+                let until = Instant::now() + Duration::from_micros(micros(body));
+                while Instant::now() < until {
+                    std::hint::spin_loop();
+                }
+                let handled = self.shared.frames.load(Ordering::SeqCst).to_be_bytes();
+                self.answer(cx, slot, &[Part::Bytes(&handled)]);
+            }
+            GATE => {
+                until("the gate is open", || self.shared.gate.load(Ordering::SeqCst));
+                self.answer(cx, slot, &[Part::Bytes(body)]);
+            }
             CLOSE => {
                 self.answer(cx, slot, &[Part::Bytes(body)]);
                 return Flow::Close("asked to".into());
@@ -220,6 +237,10 @@ impl Service for Echo {
     fn closed(&mut self, _: &mut Context<'_>, _: ConnId, _: u64) {
         self.shared.closed.fetch_add(1, Ordering::SeqCst);
     }
+}
+
+fn micros(body: &[u8]) -> u64 {
+    u64::from_be_bytes(body[..8].try_into().expect("eight bytes"))
 }
 
 /// A file of bytes that tell their own positions, mapped if asked for.
@@ -382,9 +403,16 @@ impl Client {
 
     /// The server has closed the connection, properly or by a reset, and sent nothing more.
     pub fn assert_closed(&mut self) {
-        match self.stream.read(&mut [0; 16]) {
+        let read = loop {
+            match self.stream.read(&mut [0; 16]) {
+                // The end of a ring interrupts the calls of all threads of its process.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => break read,
+            }
+        };
+        match read {
             Ok(n) => assert_eq!(n, 0, "unexpected bytes"),
-            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
         }
     }
 }

@@ -21,7 +21,12 @@ impl GrowingFile {
     pub(crate) fn front(&self, len: u64) -> Option<impl FnOnce() -> io::Result<()>> {
         // A truncation may have put a shorter file in the place of the one that was asked for.
         let len = len.min(self.len());
-        let map = self.map.get().filter(|map| len > 0 && map.can_sync())?;
+        let map = match self.is_by_call() {
+            // It takes a mapping to name the range; it costs little as long as nothing is touched.
+            true => self.map().ok(),
+            false => self.map.get(),
+        };
+        let map = map.filter(|map| len > 0 && map.can_sync())?;
         Some(move || map.sync(len))
     }
 
