@@ -8,11 +8,11 @@
 
 use std::time::{Duration, Instant};
 
-/// The time of each part. Two of them and what goes beyond, which one frame of a megabyte may take, are below a
+/// The time of each part. All three, and what they go beyond it for the frame that is under way, are about half a
 /// millisecond.
-const TIME: Duration = Duration::from_micros(300);
+const TIME: Duration = Duration::from_micros(150);
 /// The work after which the clock is looked at, in bytes that are handled.
-const LOOK: usize = 64 << 10;
+const LOOK: usize = 32 << 10;
 /// What a frame counts for besides its bytes.
 const FRAME: usize = 4 << 10;
 /// Bytes that are written cost this fraction of bytes that are handled.
@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn little_work_is_never_over_and_much_is() {
         let mut pace = Pace::default();
-        for _ in 0..15 {
+        for _ in 0..7 {
             pace.handled(0);
         }
         assert!(pace.since.is_none(), "the clock was looked at");
