@@ -321,7 +321,9 @@ impl Log {
 impl<'b> Incoming<'b> {
     /// The batch as it will be in the log: its header, and what follows it.
     fn as_in_the_log(&self, offset: i64) -> ([u8; HEADER_LEN], &'b [u8]) {
-        let (head, rest) = self.bytes.split_first_chunk::<HEADER_LEN>().expect("a whole batch");
+        let Some((head, rest)) = self.bytes.split_first_chunk::<HEADER_LEN>() else {
+            unreachable!("its header was read")
+        };
         let mut head = *head;
         patch::set_leader_epoch(&mut head, self.leader_epoch);
         match self.timestamps {

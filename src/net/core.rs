@@ -61,9 +61,9 @@ pub(crate) struct Entry {
     /// Counts as a connection until it is dropped.
     _admission: Admission,
     /// On the list of those with output.
-    dirty: bool,
+    pub(super) dirty: bool,
     /// On the list of those with frames to handle.
-    ready: bool,
+    pub(super) ready: bool,
     /// Backpressure has stopped it.
     paused: bool,
     /// On the list of those that wait for memory.
@@ -260,42 +260,6 @@ impl Core {
         self.mark_dirty(slot.conn);
         self.unpause(slot.conn);
         true
-    }
-
-    /// There may be something to write, or the connection may be finished.
-    pub(crate) fn mark_dirty(&mut self, id: ConnId) {
-        if let Some(entry) = self.conns.get_mut(id.0).filter(|entry| !entry.dirty && !entry.doomed)
-        {
-            entry.dirty = true;
-            self.dirty.push(id);
-        }
-    }
-
-    pub(crate) fn take_dirty(&mut self, into: &mut Vec<ConnId>) {
-        into.append(&mut self.dirty);
-        for id in into.iter() {
-            if let Some(entry) = self.conns.get_mut(id.0) {
-                entry.dirty = false;
-            }
-        }
-    }
-
-    /// Frames are to be handled in the next turn.
-    pub(crate) fn mark_ready(&mut self, id: ConnId) {
-        if let Some(entry) = self.conns.get_mut(id.0).filter(|entry| !entry.ready && !entry.doomed)
-        {
-            entry.ready = true;
-            self.ready.push_back(id);
-        }
-    }
-
-    /// The connection whose frames have waited longest.
-    pub(crate) fn pop_ready(&mut self) -> Option<ConnId> {
-        let id = self.ready.pop_front()?;
-        if let Some(entry) = self.conns.get_mut(id.0) {
-            entry.ready = false;
-        }
-        Some(id)
     }
 
     /// Feeds a connection again that backpressure had stopped, if it may be.

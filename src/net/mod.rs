@@ -29,6 +29,7 @@ mod engine;
 mod epoll;
 mod inbox;
 mod ip_text;
+mod lists;
 pub mod mailbox;
 mod mirror;
 mod options;

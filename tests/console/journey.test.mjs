@@ -467,7 +467,7 @@ test("settings are changed, and what the broker says against it is shown", async
   await button("Change message.timestamp.type").click();
   await value.selectOption("LogAppendTime");
   await dialog().getByRole("button", { name: "Set", exact: true }).click();
-  await page.getByRole("row", { name: /^message/ }).getByText("LogAppendTime").waitFor();
+  await page.getByRole("row", { name: /^message/ }).getByText("LogAppendTime", { exact: true }).waitFor();
   await tab.go("#/broker");
   await text("healthy").waitFor();
   await page.getByLabel("Filter by name").fill("log.retention.ms");
