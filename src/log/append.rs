@@ -1,7 +1,7 @@
 //! Appending: the writer's side of a log (UnifiedLog.append, LogSegment.append and shouldRoll).
 //!
 //! Everything happens under the writer lock, in this order: check the producer, roll if needed,
-//! copy the batch behind the tail, patch its header there, publish. What fails leaves the log as
+//! write the batch with its own offset behind the tail, publish. What fails leaves the log as
 //! it was. A batch becomes visible only when its last byte is in place.
 
 use super::Log;

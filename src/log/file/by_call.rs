@@ -10,7 +10,7 @@
 //!   for somebody who makes pages: on a machine whose processors are all busy the preparer may hold its lock for
 //!   many milliseconds. It goes back to copies when [`CALM`] flushes in a row have found little.
 //!
-//! Who appends alone decides, and the log's next segment begins as the one before it has ended. While
+//! Who appends alone decides, and the log's next segment begins as the log was when its files were ordered. While
 //! the tail writes by calls nobody makes pages: it writes behind the reserve too, and the reserve ends where it has
 //! written. What is reserved then is blocks alone: a full disk is still an error of who wants more of them.
 //!
@@ -28,7 +28,7 @@ use std::sync::atomic::Ordering;
 
 /// Batches from this size on are written by calls.
 const LARGE: u64 = 64 << 10;
-/// Smaller ones than this are always copied: a piece of pages is made for hundreds of them at once.
+/// Smaller ones than this begin no calls: a piece of pages is made for hundreds of them at once.
 const SMALL: u64 = PAGE;
 /// What comes between two flushes at most where the preparer keeps ahead of it, and how often in a row.
 const LITTLE: u64 = 4 << 20;
@@ -36,7 +36,7 @@ const CALM: u32 = 10;
 /// The step by which such a file grows at most: blocks alone cost next to nothing, and who gets some holds up who
 /// writes. It doubles the file until then.
 const FIRST_STEP: u64 = FOLIO;
-const LARGEST_STEP: u64 = 128 << 20;
+const LARGEST_STEP: u64 = 32 << 20;
 
 impl GrowingFile {
     /// The tail writes by calls.
@@ -44,7 +44,7 @@ impl GrowingFile {
         self.by_call.load(Ordering::Acquire)
     }
 
-    /// Begins as the segment before it has ended, with a whole step of blocks; before anything is written.
+    /// Begins like this, with a whole step of blocks; before anything is written.
     pub(crate) fn begin_by_call(&self) -> io::Result<()> {
         self.by_call.store(true, Ordering::Release);
         self.allocate(&self.lock(), LARGEST_STEP).map(drop)
@@ -80,7 +80,9 @@ impl GrowingFile {
             }
             return !is_calm;
         }
-        let is_outrun = n >= SMALL && len + n > self.reserve();
+        // A file that was just made or opened has no reserve either, and nobody was asked for one.
+        let is_asked = self.asked.load(Ordering::Relaxed);
+        let is_outrun = n >= SMALL && is_asked && len + n > self.reserve();
         if n < LARGE && !is_outrun {
             return false;
         }

@@ -80,10 +80,13 @@ fn one_large_batch_does_not_make_a_large_file() {
 fn who_has_outrun_the_preparer_writes_by_calls_until_little_comes() {
     let mut tail = tail(64 << 20);
     append(&mut tail, 100);
-    assert!(!tail.shared().is_by_call(), "a piece of pages is made for many of these");
+    append(&mut tail, 20_000);
+    assert!(!tail.shared().is_by_call(), "nobody was asked for pages yet");
+    assert!(tail.shared().should_grow(tail.len()));
     while !tail.shared().is_by_call() {
         append(&mut tail, 10_000);
     }
+    tail.shared().unask();
     for _ in 0..CALM - 1 {
         append(&mut tail, 10_000);
         tail.shared().flushed_behind();
@@ -110,6 +113,7 @@ fn who_has_outrun_the_preparer_writes_by_calls_until_little_comes() {
 fn who_begins_to_write_by_calls_waits_for_who_makes_pages() {
     let mut tail = tail(64 << 20);
     append(&mut tail, 100);
+    tail.shared().asked.store(true, Ordering::Relaxed);
     let (shared, reserve) = (tail.shared().clone(), tail.shared().reserve());
     let (holds, has_lock) = std::sync::mpsc::channel();
     let maker = std::thread::spawn(move || {
@@ -144,6 +148,7 @@ fn copies_and_calls_in_turn_beside_a_preparer_leave_every_byte_where_it_belongs(
                     // Always a little late.
                     if shared.reserve() < shared.len() + 20_000 {
                         shared.grow_ahead_by(FOLIO).unwrap();
+                        shared.asked.store(true, Ordering::Relaxed);
                     }
                     shared.slow_flushes.store(CALM, Ordering::Relaxed);
                 }

@@ -263,8 +263,9 @@ impl Tail {
         }
     }
 
-    /// Writes a batch behind the end, its first bytes last, where no reader looks yet. It is lost unless
-    /// [`Tail::publish`] follows. [`Tail::make_way`] goes before.
+    /// Writes a batch behind the end, where no reader looks yet. It is lost unless [`Tail::publish`] follows.
+    /// [`Tail::make_way`] goes before. A copy puts the first bytes in last; of a call that did not come to its end the
+    /// checksum tells.
     pub(crate) fn write(&mut self, head: &[u8], rest: &[u8]) -> io::Result<()> {
         let len = head.len() + rest.len();
         if self.shared.is_by_call() {

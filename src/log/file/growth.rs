@@ -77,15 +77,16 @@ impl GrowingFile {
             let growing = self.lock();
             self.make(&growing, to.min(self.reserve() + PIECE_LOCKED), Some(map))?;
         }
-        loop {
+        while !self.is_by_call() {
             // The tail may be faster: what it has passed is none of our business any more.
             let from = self.ready.load(Ordering::Relaxed).max(self.len());
             let to = self.reserve().min(self.len() + self.window.load(Ordering::Relaxed));
             if from >= to {
-                return Ok(());
+                break;
             }
             self.fault_in(map, from, to.min(from + PIECE_AHEAD));
         }
+        Ok(())
     }
 
     /// Faults pages in, with one call.
