@@ -46,7 +46,7 @@ DOC := $(DESTDIR)$(PREFIX)/share/doc/barnabas
 # Each step may need what the one before it made.
 .NOTPARALLEL:
 
-.PHONY: run build install uninstall deb image image-test test kafka unit suites clients groups oracle platform rest console lint bench yardstick beside churn sim fuzz setup check-macos docs deny clean
+.PHONY: run build install uninstall deb image image-test test kafka unit suites around clients groups oracle platform rest console lint bench yardstick beside churn sim fuzz setup check-macos docs deny clean
 
 run: build
 	exec $(TARGET)/release/barnabas $(ARGS)
@@ -92,7 +92,7 @@ image-test:
 	$(MAKE) image DOCKER=
 	tests/platform/image.sh
 
-test: setup unit build suites platform rest console
+test: setup unit build suites around
 
 setup: kafka
 	tests/clients/setup.sh
@@ -109,6 +109,10 @@ unit: kafka
 # Both start brokers and clients all the time, and mostly wait for them.
 suites: build
 	tests/beside.sh tests/clients/run.sh tests/oracle/run.sh
+
+# What is around the broker: each mostly waits as well.
+around: build
+	tests/beside.sh tests/console/run.sh tests/rest/run.sh tests/platform/run.sh tests/platform/prometheus.sh
 
 clients: build
 	tests/clients/run.sh
