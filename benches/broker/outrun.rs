@@ -23,6 +23,7 @@ const SETTINGS: &[&str] = &[
     "log.retention.bytes=4500000000",
     "log.segment.bytes=134217728",
     "log.retention.check.interval.ms=500",
+    "log.initial.task.delay.ms=500",
     "log.segment.delete.delay.ms=0",
 ];
 /// The calls by which a worker waits: epoll_wait, epoll_pwait, io_uring_enter.
