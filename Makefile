@@ -92,7 +92,7 @@ image-test:
 	$(MAKE) image DOCKER=
 	tests/platform/image.sh
 
-test: setup unit build suites around
+test: setup unit build suites
 
 setup: kafka
 	tests/clients/setup.sh
@@ -106,11 +106,11 @@ unit: kafka
 	TEST_IO=uring $(CARGO) test --locked --workspace --test 'net_*' --test 'broker_*'
 	TEST_IO=sqpoll $(CARGO) test --locked --workspace --test 'net_*'
 
-# Both start brokers and clients all the time, and mostly wait for them.
+# They start brokers and clients all the time, and mostly wait for them.
 suites: build
-	tests/beside.sh tests/clients/run.sh tests/oracle/run.sh
+	tests/beside.sh tests/clients/run.sh tests/oracle/run.sh "$(MAKE) around"
 
-# What is around the broker: each mostly waits as well.
+# What is around the broker.
 around: build
 	tests/beside.sh tests/console/run.sh tests/rest/run.sh tests/platform/run.sh tests/platform/prometheus.sh
 
@@ -138,7 +138,7 @@ platform: build
 lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
-	$(CARGO) clippy --all-targets --no-default-features --locked -- -D warnings
+	$(CARGO) clippy --lib --bins --no-default-features --locked -- -D warnings
 	$(CARGO) test --quiet --locked --test style --test config_docs --test readme
 	for script in $(SCRIPTS); do bash -n "$$script" || exit 1; done
 
