@@ -47,10 +47,6 @@ fn led(partition: &Arc<Partition>, epoch: i32) -> Arc<Partition> {
         );
         return partition.clone();
     }
-    let (topic, index) = (partition.topic.clone(), partition.index);
-    ::log::error!(
-        partition:% = format_args!("{}-{}", topic, index), error:% = why;
-        "partition is offline"
-    );
-    Arc::new(Partition::new(topic, index, epoch, None))
+    ::log::error!(partition:% = partition.name(), error:% = why; "partition is offline");
+    Arc::new(Partition::new(partition.topic.clone(), partition.index, epoch, None))
 }

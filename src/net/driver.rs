@@ -87,6 +87,14 @@ pub(crate) trait Driver {
     /// to wait.
     fn prepare(&mut self, _host: &mut impl Host) {}
 
+    /// From here on a wait brings all that has come before it, even where somebody else brings it.
+    fn stopping(&mut self) {}
+
+    /// Some have not had their receive yet, for want of a place to receive into.
+    fn owes_receives(&self) -> bool {
+        false
+    }
+
     /// Something is left to do that needs no waiting.
     fn has_work(&self) -> bool;
 

@@ -83,8 +83,9 @@ impl<S: Service> Engine<S> {
             match inbox.next(window, &mut at, largest, framing, &mut self.core.pool) {
                 Next::Frame(frame) => {
                     frames += 1;
-                    self.core.pace.handled(frame.len());
+                    let bytes = frame.len();
                     handle(&mut self.core, service, session, id, frame);
+                    self.core.pace.handled(bytes);
                 }
                 Next::More => break Stop::Drained,
                 Next::Refused(why) => {
@@ -194,7 +195,7 @@ fn handle<S: Service>(
 impl<S: Service> Host for Engine<S> {
     fn woke(&mut self) {
         self.core.now = Instant::now();
-        self.core.pace.begin();
+        self.core.pace.begin_at(self.core.now);
     }
 
     fn is_late(&self) -> bool {
@@ -216,6 +217,7 @@ impl<S: Service> Host for Engine<S> {
         if own + window.len() > 0 {
             entry.active = now;
             self.pump(id, window);
+            self.core.pace.received(own + window.len());
         }
     }
 

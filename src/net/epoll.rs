@@ -16,6 +16,7 @@ use super::sys;
 use memmap2::MmapMut;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSliceMut, Read};
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,8 +57,8 @@ pub(crate) struct Epoll {
     window: MmapMut,
     /// The bytes of the window that were used since it was trimmed.
     touched: usize,
-    receiving: Vec<ConnId>,
-    sending: Vec<ConnId>,
+    receiving: VecDeque<ConnId>,
+    sending: VecDeque<ConnId>,
     turn_bytes: usize,
     turn_written: usize,
     stats: Arc<Stats>,
@@ -86,8 +87,8 @@ impl Epoll {
             sockets: Vec::new(),
             window: MmapMut::map_anon(WINDOW)?,
             touched: 0,
-            receiving: Vec::new(),
-            sending: Vec::new(),
+            receiving: VecDeque::new(),
+            sending: VecDeque::new(),
             turn_bytes,
             turn_written,
             stats,
@@ -238,8 +239,8 @@ fn socket(sockets: &mut [Option<Socket>], id: ConnId) -> Option<&mut Socket> {
 fn note_event(
     sockets: &mut [Option<Socket>],
     event: &mio::event::Event,
-    receiving: &mut Vec<ConnId>,
-    sending: &mut Vec<ConnId>,
+    receiving: &mut VecDeque<ConnId>,
+    sending: &mut VecDeque<ConnId>,
 ) {
     if event.token() == WAKE {
         return;
@@ -258,9 +259,9 @@ fn note_event(
     }
 }
 
-fn list(listed: &mut bool, id: ConnId, on: &mut Vec<ConnId>) {
+fn list(listed: &mut bool, id: ConnId, on: &mut VecDeque<ConnId>) {
     if !std::mem::replace(listed, true) {
-        on.push(id);
+        on.push_back(id);
     }
 }
 
@@ -312,28 +313,31 @@ impl Driver for Epoll {
         for event in &self.events {
             note_event(&mut self.sockets, event, &mut self.receiving, &mut self.sending);
         }
-        let mut ids = std::mem::take(&mut self.receiving);
-        let served = ids.iter().position(|id| {
-            if let Some(socket) = socket(&mut self.sockets, *id) {
+        // Not those that come on the list meanwhile.
+        for _ in 0..self.receiving.len() {
+            let Some(id) = self.receiving.pop_front() else { break };
+            if let Some(socket) = socket(&mut self.sockets, id) {
                 socket.receiving = false;
-                self.receive_from(host, *id);
+                self.receive_from(host, id);
             }
-            host.is_late()
-        });
-        reuse(&mut ids, served, &mut self.receiving);
+            if host.is_late() {
+                break;
+            }
+        }
         Ok(())
     }
 
     fn flush(&mut self, host: &mut impl Host) {
-        let mut ids = std::mem::take(&mut self.sending);
-        let served = ids.iter().position(|id| {
-            if let Some(socket) = socket(&mut self.sockets, *id) {
+        for _ in 0..self.sending.len() {
+            let Some(id) = self.sending.pop_front() else { break };
+            if let Some(socket) = socket(&mut self.sockets, id) {
                 socket.sending = false;
-                self.send_to(host, *id);
+                self.send_to(host, id);
             }
-            host.is_late()
-        });
-        reuse(&mut ids, served, &mut self.sending);
+            if host.is_late() {
+                break;
+            }
+        }
     }
 
     fn close(&mut self, host: &mut impl Host, id: ConnId, gently: bool) {
@@ -363,13 +367,4 @@ impl Driver for Epoll {
         sys::discard(&mut self.window);
         self.touched = 0;
     }
-}
-
-/// Keeps a list's memory, and what is behind the last one that was `served`, if that was not the end; what was put on
-/// it meanwhile comes behind.
-fn reuse(ids: &mut Vec<ConnId>, served: Option<usize>, list: &mut Vec<ConnId>) {
-    let served = served.map_or(ids.len(), |last| last + 1);
-    ids.drain(..served);
-    ids.append(list);
-    std::mem::swap(ids, list);
 }

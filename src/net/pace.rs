@@ -8,8 +8,8 @@
 
 use std::time::{Duration, Instant};
 
-/// The time of each part. All three, and what they go beyond it for the frame that is under way, are about half a
-/// millisecond.
+/// The time of each part, beyond which it goes for the frame that is under way, and for what comes before the next
+/// look.
 const TIME: Duration = Duration::from_micros(150);
 /// The work after which the clock is looked at, in bytes that are handled.
 const LOOK: usize = 32 << 10;
@@ -21,7 +21,7 @@ const WRITTEN: usize = 8;
 /// The time of one part of a turn. See the module's comment.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
-    /// When the clock was first looked at.
+    /// When it began, or when the clock was first looked at.
     since: Option<Instant>,
     /// The work since it was last looked at.
     work: usize,
@@ -34,9 +34,20 @@ impl Pace {
         *self = Pace::default();
     }
 
+    /// The same where somebody has just looked at the clock.
+    pub(crate) fn begin_at(&mut self, now: Instant) {
+        *self = Pace { since: Some(now), ..Pace::default() };
+    }
+
     /// The rest is left to the next turn.
     pub(crate) fn is_over(&self) -> bool {
         self.is_over
+    }
+
+    /// So many bytes came, be it that no frame ends with them.
+    pub(crate) fn received(&mut self, bytes: usize) {
+        self.work += bytes;
+        self.look();
     }
 
     /// A frame of so many bytes was handled.
@@ -82,5 +93,9 @@ mod tests {
         while !pace.is_over() {
             pace.wrote(1 << 20);
         }
+        let long_ago = Instant::now() - TIME;
+        pace.begin_at(long_ago);
+        pace.handled(1 << 20);
+        assert!(pace.is_over(), "one that takes as long is the last");
     }
 }

@@ -23,6 +23,9 @@ use std::time::{Duration, Instant};
 /// How long nothing must have happened before unused memory is given back.
 const TRIM_AFTER: Duration = Duration::from_secs(1);
 
+/// Turns in which a stop receives at most from those who find no place: peers who send on never end.
+const LAST_RECEIVES: u8 = 100;
+
 /// What the rest of the room tells a worker.
 pub(crate) enum Control {
     /// A connection that was accepted for it.
@@ -44,10 +47,10 @@ enum Stage {
     Running,
     /// Told to stop.
     Ordered,
-    /// What turns have left to the next one is done: from here on they leave nothing.
+    /// Whom a turn has left to the next one is served: from here on a turn serves all who are there.
     CatchUp,
-    /// What had come by then is received.
-    LastReceive,
+    /// What had come by then is received, in so many more turns at most.
+    LastReceive(u8),
     /// Nothing is received; what is parked is answered, output is written.
     Draining,
     Done,
@@ -165,7 +168,7 @@ impl<S: Service, D: Driver> Worker<S, D> {
     /// How long to wait; `None` is for ever.
     fn timeout(&mut self) -> Option<Duration> {
         let turned = self.turned.take();
-        let is_short = matches!(self.stage, Stage::CatchUp | Stage::LastReceive);
+        let is_short = matches!(self.stage, Stage::CatchUp | Stage::LastReceive(_));
         if self.engine.core.has_work() || self.driver.has_work() || is_short {
             return Some(Duration::ZERO);
         }
@@ -183,6 +186,7 @@ impl<S: Service, D: Driver> Worker<S, D> {
                 Control::Stop(deadline) => {
                     self.stage = Stage::Ordered;
                     self.engine.core.stopping = true;
+                    self.driver.stopping();
                     self.engine.core.timers.set(deadline, Alarm::Stop);
                 }
             }
@@ -255,10 +259,14 @@ impl<S: Service, D: Driver> Worker<S, D> {
             }
             // A further turn receives what had come when the stop was ordered.
             Stage::CatchUp => {
-                self.stage = Stage::LastReceive;
+                self.stage = Stage::LastReceive(LAST_RECEIVES);
                 return;
             }
-            Stage::LastReceive => {
+            Stage::LastReceive(more) if more > 0 && self.driver.owes_receives() => {
+                self.stage = Stage::LastReceive(more - 1);
+                return;
+            }
+            Stage::LastReceive(_) => {
                 self.stage = Stage::Draining;
                 self.engine.core.deaf = true;
                 self.engine.drain();

@@ -221,9 +221,8 @@ fn load_one(shared: &Shared, slot: &Slot) -> Vec<String> {
             foreign
         }
         Err(why) => {
-            let (topic, index) = (&slot.partition.topic, slot.partition.index);
             ::log::error!(
-                partition:% = format_args!("{}-{}", topic, index), error:% = why;
+                partition:% = slot.partition.name(), error:% = why;
                 "its groups cannot be read and are not served; records of this topic cannot be \
                  deleted by hand: restore the partition's directory from a copy and start again, \
                  or stop, move it away and start: its groups begin anew then, without their \

@@ -38,18 +38,16 @@ pub(super) fn load(partition: &Partition) -> Result<Shard, String> {
         }
     }
     if loading.unknown > 0 {
-        let (topic, index, count) = (&partition.topic, partition.index, loading.unknown);
         ::log::warn!(
-            partition:% = format_args!("{}-{}", topic, index), records = count;
+            partition:% = partition.name(), records = loading.unknown;
             "records are of kinds that have no meaning here"
         );
     }
     let open = loading.shard.open_transactions();
     if open > 0 {
-        let (topic, index) = (&partition.topic, partition.index);
         // Nobody here ends them.
         ::log::warn!(
-            partition:% = format_args!("{}-{}", topic, index), transactions = open;
+            partition:% = partition.name(), transactions = open;
             "transactions have committed offsets and are not over: consumers that ask for stable \
              offsets of these partitions, as Java's do, wait until Apache Kafka has ended them on \
              this directory, or until the offsets are deleted (kafka-consumer-groups \

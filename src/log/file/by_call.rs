@@ -8,7 +8,8 @@
 //! * Large ones ([`LARGE`]) are written by calls: a call costs little beside them, and both together half as much.
 //! * Where the tail has outrun the preparer all are written by calls, so that nobody who appends ever waits
 //!   for somebody who makes pages: on a machine whose processors are all busy the preparer may hold its lock for
-//!   many milliseconds. It goes back to copies when [`CALM`] flushes in a row have found little.
+//!   many milliseconds. It goes back to copies when [`CALM`] flushes in a row have found little; where nothing
+//!   flushes (`barnabas.flush.ms=-1` and the like) nobody tells, and it stays as it is.
 //!
 //! Who appends alone decides, and the log's next segment begins as the log was when its files were ordered. While
 //! the tail writes by calls nobody makes pages: it writes behind the reserve too, and the reserve ends where it has
@@ -22,6 +23,7 @@
 //! ```
 
 use super::growing::GrowingFile;
+use super::growth::LARGEST_STEP;
 use super::{FOLIO, PAGE, sys};
 use std::io;
 use std::sync::atomic::Ordering;
@@ -33,10 +35,8 @@ const SMALL: u64 = PAGE;
 /// What comes between two flushes at most where the preparer keeps ahead of it, and how often in a row.
 const LITTLE: u64 = 4 << 20;
 const CALM: u32 = 10;
-/// The step by which such a file grows at most: blocks alone cost next to nothing, and who gets some holds up who
-/// writes. It doubles the file until then.
-const FIRST_STEP: u64 = FOLIO;
-const LARGEST_STEP: u64 = 32 << 20;
+/// The least by which such a file grows: it is written by large batches, or fast.
+const LEAST_STEP: u64 = FOLIO;
 
 impl GrowingFile {
     /// The tail writes by calls.
@@ -52,7 +52,7 @@ impl GrowingFile {
 
     /// It is time to ask for more blocks.
     pub(super) fn lacks_blocks(&self, len: u64) -> bool {
-        let (allocated, step) = (self.allocated(), step(len));
+        let (allocated, step) = (self.allocated(), step_behind(len));
         allocated < self.capacity && allocated.saturating_sub(len) < step / 2
     }
 
@@ -60,7 +60,7 @@ impl GrowingFile {
     pub(super) fn get_blocks(&self) -> io::Result<()> {
         let growing = self.lock();
         let len = self.len();
-        self.allocate(&growing, len + step(len)).map(drop)
+        self.allocate(&growing, len + step_behind(len)).map(drop)
     }
 
     /// A flush has found so many bytes.
@@ -98,7 +98,7 @@ impl GrowingFile {
         if need > self.allocated() {
             let growing = self.lock_next();
             // A step may not fit on the disk where the bytes themselves do.
-            let grown = self.allocate(&growing, need + step(need));
+            let grown = self.allocate(&growing, need + step_behind(need));
             grown.or_else(|_| self.allocate(&growing, need))?;
         }
         // To write behind the end of a file that was truncated would give it a hole.
@@ -115,9 +115,9 @@ impl GrowingFile {
     }
 }
 
-/// The step of a file that has so many bytes.
-fn step(len: u64) -> u64 {
-    len.clamp(FIRST_STEP, LARGEST_STEP)
+/// The step of a file that has so many bytes: it doubles at first.
+fn step_behind(len: u64) -> u64 {
+    len.clamp(LEAST_STEP, LARGEST_STEP)
 }
 
 #[cfg(test)]

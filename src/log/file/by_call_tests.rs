@@ -1,25 +1,14 @@
 //! Copies and calls in turn, and a preparer that is in the way.
 
 use super::super::Tail;
+use super::super::growing::tests::scratch as tail;
 use super::*;
-use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 const HEAD: usize = 61;
-
-fn tail(capacity: u64) -> Tail {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let unique = COUNT.fetch_add(1, Ordering::Relaxed);
-    let name = format!("barnabas-by-call-{}-{unique}", std::process::id());
-    let path = std::env::temp_dir().join(name);
-    let mut options = File::options();
-    let file = options.read(true).write(true).create_new(true).open(&path).unwrap();
-    std::fs::remove_file(path).unwrap();
-    Tail::new(file, 0, capacity).unwrap()
-}
 
 /// A byte of the file, which tells its place and is never zero.
 fn byte(at: u64) -> u8 {

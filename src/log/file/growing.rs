@@ -350,4 +350,4 @@ impl Tail {
 
 #[cfg(test)]
 #[path = "growing_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -4,6 +4,11 @@ use super::super::FOLIO;
 use super::*;
 
 fn tail() -> Tail {
+    scratch(64 << 20)
+}
+
+/// The tail of a file that nobody else finds.
+pub(in super::super) fn scratch(capacity: u64) -> Tail {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let unique = COUNT.fetch_add(1, Ordering::Relaxed);
     let name = format!("barnabas-growing-{}-{unique}", std::process::id());
@@ -11,7 +16,7 @@ fn tail() -> Tail {
     let mut options = File::options();
     let file = options.read(true).write(true).create_new(true).open(&path).unwrap();
     std::fs::remove_file(path).unwrap();
-    Tail::new(file, 0, 64 << 20).unwrap()
+    Tail::new(file, 0, capacity).unwrap()
 }
 
 /// What the tail does that has outrun the preparer.

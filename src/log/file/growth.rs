@@ -120,7 +120,7 @@ impl GrowingFile {
     }
 
     /// Gives the file blocks up to `to` bytes, or as far as the capacity lets it; says how far. Under the lock on
-    /// growth, whose number this is.
+    /// growth.
     pub(super) fn allocate(&self, _growing: &MutexGuard<'_, ()>, to: u64) -> io::Result<u64> {
         let (allocated, to) = (self.allocated(), to.next_multiple_of(PAGE).min(self.capacity));
         if !self.is_sealed() && allocated < to {

@@ -68,10 +68,12 @@ pub(crate) struct Uring {
     hungry: VecDeque<ConnId>,
     /// These had their turn in vain: they are the next.
     unfed: Vec<ConnId>,
+    /// The polling thread is waited for, which the worker else never does.
+    is_stopping: bool,
     /// Bytes have moved since the last wait.
     has_moved: bool,
     /// To write to at the next flush.
-    to_send: Vec<ConnId>,
+    to_send: VecDeque<ConnId>,
     /// What is written quietly, since the last enter.
     quiet: Vec<ConnId>,
     /// Those that nobody has been told of.
@@ -107,8 +109,9 @@ impl Uring {
             to_receive: Vec::new(),
             hungry: VecDeque::new(),
             unfed: Vec::new(),
+            is_stopping: false,
             has_moved: false,
-            to_send: Vec::new(),
+            to_send: VecDeque::new(),
             quiet: Vec::new(),
             completions: Vec::new(),
             broken: None,
@@ -223,12 +226,20 @@ impl Driver for Uring {
             && !(socket.sends || socket.is_full)
             && !std::mem::replace(&mut socket.is_to_send, true)
         {
-            self.to_send.push(id);
+            self.to_send.push_back(id);
         }
     }
 
     fn prepare(&mut self, host: &mut impl Host) {
         self.begin_receives(host);
+    }
+
+    fn stopping(&mut self) {
+        self.is_stopping = true;
+    }
+
+    fn owes_receives(&self) -> bool {
+        !(self.hungry.is_empty() && self.unfed.is_empty())
     }
 
     fn has_work(&self) -> bool {
@@ -246,6 +257,9 @@ impl Driver for Uring {
         }
         self.has_moved = false;
         self.queue.enter(timeout)?;
+        if self.is_stopping && self.queue.is_polled() {
+            self.queue.are_all_taken();
+        }
         host.woke();
         let mut completions = std::mem::take(&mut self.completions);
         self.queue.take(&mut completions);
@@ -260,17 +274,17 @@ impl Driver for Uring {
     }
 
     fn flush(&mut self, host: &mut impl Host) {
-        let mut ids = std::mem::take(&mut self.to_send);
-        let served = ids.iter().position(|id| {
-            if let Some(socket) = socket(&mut self.sockets, *id) {
+        // Not those that come on the list meanwhile.
+        for _ in 0..self.to_send.len() {
+            let Some(id) = self.to_send.pop_front() else { break };
+            if let Some(socket) = socket(&mut self.sockets, id) {
                 socket.is_to_send = false;
-                self.send_to(host, *id);
+                self.send_to(host, id);
             }
-            host.is_late()
-        });
-        ids.drain(..served.map_or(ids.len(), |last| last + 1));
-        ids.append(&mut self.to_send);
-        self.to_send = ids;
+            if host.is_late() {
+                break;
+            }
+        }
     }
 
     fn close(&mut self, host: &mut impl Host, id: ConnId, gently: bool) {

@@ -180,9 +180,9 @@ impl Queue {
         }
     }
 
-    /// Waits until the polling thread has taken all entries: what it takes later nothing would cancel.
-    /// Whether it has.
-    fn are_all_taken(&mut self) -> bool {
+    /// Waits until the polling thread has taken all entries, and told what it could do at once: what it takes later
+    /// nothing would cancel, and nobody would hear of. Whether it has.
+    pub(super) fn are_all_taken(&mut self) -> bool {
         let until = Instant::now() + LET_GO;
         while !self.ring.submission().is_empty() {
             let flags = self.wake_if_needed().bits();
