@@ -149,8 +149,12 @@ mod tests {
     use crate::wire::records::BatchBuilder;
 
     fn append(log: &Log) {
+        append_value(log, 10_000);
+    }
+
+    fn append_value(log: &Log, len: usize) {
         let mut builder = BatchBuilder::new();
-        builder.append(1_000, None, Some(&[7; 10_000]), &[]);
+        builder.append(1_000, None, Some(&vec![7; len]), &[]);
         log.append_internal(&builder.finish(), 0).unwrap();
     }
 
@@ -185,6 +189,33 @@ mod tests {
         append(&log);
         assert_eq!(are_open(&log), [false, false, false, true, true]);
         drop((read, log));
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn a_log_that_is_written_by_calls_rests_without_its_reserve_and_goes_on() {
+        let name = format!("barnabas-rest-by-call-{}", std::process::id());
+        let dir = std::env::temp_dir().join(name);
+        let keepers = Keepers::spawn().unwrap();
+        keepers.stop();
+        let log = Log::create(dir.join("t-0"), Arc::new(TopicConfig::default()), keepers).unwrap();
+        append_value(&log, 100_000);
+        let path = dir.join("t-0/00000000000000000000.log");
+        let on_disk = || std::fs::metadata(&path).unwrap().len();
+        let size = log.segments()[0].size();
+        assert!(on_disk() > size, "it has a reserve");
+        let (writer, next) = (Arc::downgrade(&log.writer), Arc::downgrade(&log.next));
+        let open = OpenLog { writer, next, segments: Arc::downgrade(&log.segments) };
+        assert!(matches!((open.look(), open.look()), (Looked::InUse, Looked::Closed)));
+        assert_eq!((on_disk(), are_open(&log)), (size, vec![false]));
+        append_value(&log, 100);
+        append_value(&log, 100_000);
+        let end = log.segments()[0].size();
+        let files = log.files_of(&log.segments()[0]).unwrap();
+        let headers: Vec<_> = files.headers(0, end).unwrap().map(|one| one.header).collect();
+        let offsets: Vec<i64> = headers.iter().map(|header| header.base_offset).collect();
+        assert_eq!(offsets, [0, 1, 2]);
+        drop((files, log));
         std::fs::remove_dir_all(dir).unwrap();
     }
 }

@@ -6,10 +6,11 @@
 //!
 //! * Small batches are copied while the preparer keeps ahead of them.
 //! * Large ones ([`LARGE`]) are written by calls: a call costs little beside them, and both together half as much.
-//! * Where the tail has outrun the preparer all are written by calls, so that nobody who appends ever waits
-//!   for somebody who makes pages: on a machine whose processors are all busy the preparer may hold its lock for
-//!   many milliseconds. It goes back to copies when [`CALM`] flushes in a row have found little; where nothing
-//!   flushes (`barnabas.flush.ms=-1` and the like) nobody tells, and it stays as it is.
+//! * Where the tail has outrun the preparer with others than [`SMALL`] ones all are written by calls, so that who
+//!   appends does not wait for somebody who makes pages: on a machine whose processors are all busy the preparer may
+//!   hold its lock for many milliseconds.
+//! * It goes back to copies when [`CALM`] flushes in a row have found little, or [`SMALL_IN_A_ROW`] small batches have
+//!   come, be it that nothing flushes (`barnabas.flush.ms=-1` and the like).
 //!
 //! Who appends alone decides, and the log's next segment begins as the log was when its files were ordered. While
 //! the tail writes by calls nobody makes pages: it writes behind the reserve too, and the reserve ends where it has
@@ -19,7 +20,8 @@
 //!               outrun, or a large batch: waits for who makes a piece of pages at the moment
 //!   by copies ──────────────────────────────────────────────────────────────> by calls
 //!             <──────────────────────────────────────────────────────────────
-//!               a small batch, and CALM flushes have found little: makes a piece of pages itself
+//!               not a large batch, and CALM flushes have found little; or many small ones: makes a piece of
+//!               pages itself
 //! ```
 
 use super::growing::GrowingFile;
@@ -35,6 +37,8 @@ const SMALL: u64 = PAGE;
 /// What comes between two flushes at most where the preparer keeps ahead of it, and how often in a row.
 const LITTLE: u64 = 4 << 20;
 const CALM: u32 = 10;
+/// After so many of these copies are cheaper, whatever made the first call.
+const SMALL_IN_A_ROW: u32 = 256;
 /// The least by which such a file grows: it is written by large batches, or fast.
 const LEAST_STEP: u64 = FOLIO;
 
@@ -74,11 +78,14 @@ impl GrowingFile {
     /// Decides how a batch of `n` bytes is written behind the first `len`. For the tail.
     pub(super) fn goes_by_call(&self, len: u64, n: u64) -> bool {
         if self.is_by_call() {
+            let small = if n < SMALL { self.small_in_a_row.load(Ordering::Relaxed) + 1 } else { 0 };
+            self.small_in_a_row.store(small, Ordering::Relaxed);
             let is_calm = n < LARGE && self.slow_flushes.load(Ordering::Relaxed) >= CALM;
-            if is_calm {
+            let ends = is_calm || small > SMALL_IN_A_ROW;
+            if ends {
                 self.by_call.store(false, Ordering::Release);
             }
-            return !is_calm;
+            return !ends;
         }
         // A file that was just made or opened has no reserve either, and nobody was asked for one.
         let is_asked = self.asked.load(Ordering::Relaxed);
@@ -87,6 +94,7 @@ impl GrowingFile {
             return false;
         }
         self.slow_flushes.store(0, Ordering::Relaxed);
+        self.small_in_a_row.store(0, Ordering::Relaxed);
         self.by_call.store(true, Ordering::Release);
         // Who makes pages has the lock; whoever gets it next makes none.
         drop(self.lock_next());
@@ -109,15 +117,21 @@ impl GrowingFile {
     /// Writes a batch behind the first `len` bytes. For the tail that writes by calls, after
     /// [`GrowingFile::make_space`].
     pub(super) fn write_behind(&self, len: u64, head: &[u8], rest: &[u8]) -> io::Result<()> {
-        sys::write_both(&self.file, head, rest, len)?;
-        self.reserve.fetch_max(len + (head.len() + rest.len()) as u64, Ordering::AcqRel);
+        let end = len + (head.len() + rest.len()) as u64;
+        if let Err(error) = sys::write_both(&self.file, head, rest, len) {
+            // A part of it may be there: of a later batch that is shorter it must not look like the next one.
+            let _ = sys::zero(&self.file, len, end);
+            return Err(error);
+        }
+        self.reserve.fetch_max(end, Ordering::AcqRel);
         Ok(())
     }
 }
 
-/// The step of a file that has so many bytes: it doubles at first.
+/// The step of a file that has so many bytes: it doubles at first. Where it must be written, who appends may have to
+/// wait for it.
 fn step_behind(len: u64) -> u64 {
-    len.clamp(LEAST_STEP, LARGEST_STEP)
+    if sys::reserves_by_writing() { LEAST_STEP } else { len.clamp(LEAST_STEP, LARGEST_STEP) }
 }
 
 #[cfg(test)]

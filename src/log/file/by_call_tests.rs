@@ -99,6 +99,63 @@ fn who_has_outrun_the_preparer_writes_by_calls_until_little_comes() {
 }
 
 #[test]
+fn small_batches_are_copied_again_though_nothing_flushes() {
+    let mut tail = tail(64 << 20);
+    append(&mut tail, LARGE);
+    for _ in 0..SMALL_IN_A_ROW - 1 {
+        append(&mut tail, 100);
+    }
+    append(&mut tail, SMALL);
+    for _ in 0..SMALL_IN_A_ROW {
+        append(&mut tail, 100);
+        assert!(tail.shared().is_by_call(), "others came between them");
+    }
+    append(&mut tail, 100);
+    assert!(!tail.shared().is_by_call());
+    append(&mut tail, LARGE);
+    append(&mut tail, 100);
+    assert!(tail.shared().is_by_call(), "it is counted anew");
+    assert_whole(tail.shared());
+}
+
+/// A file in memory that cannot grow and was cut: a write across its end puts a part of its bytes there.
+#[cfg(target_os = "linux")]
+#[test]
+fn of_a_batch_that_could_not_be_written_nothing_is_left() {
+    use std::os::fd::{AsRawFd, FromRawFd};
+    // SAFETY: plain system calls; the descriptor is nobody else's.
+    let file = unsafe {
+        let made = libc::memfd_create(c"by-call".as_ptr(), libc::MFD_ALLOW_SEALING);
+        std::fs::File::from_raw_fd(made)
+    };
+    let seals = file.try_clone().unwrap();
+    let mut tail = Tail::new(file, 0, 64 << 20).unwrap();
+    append(&mut tail, LARGE);
+    tail.make_way(LARGE).unwrap();
+    seals.set_len(LARGE + 2 * PAGE).unwrap();
+    // SAFETY: a plain system call on an open file.
+    assert_eq!(unsafe { libc::fcntl(seals.as_raw_fd(), libc::F_ADD_SEALS, libc::F_SEAL_GROW) }, 0);
+    let batch = vec![7; LARGE as usize];
+    tail.write(&batch[..HEAD], &batch[HEAD..]).unwrap_err();
+    assert_eq!(tail.len(), LARGE);
+    let mut behind = vec![1; 2 * PAGE as usize];
+    seals.read_exact_at(&mut behind, LARGE).unwrap();
+    assert!(behind.iter().all(|byte| *byte == 0), "a part of the batch is there");
+}
+
+#[test]
+fn a_log_that_begins_by_calls_has_a_step_of_blocks_and_no_pages() {
+    let mut tail = tail(64 << 20);
+    tail.shared().begin_by_call().unwrap();
+    assert!(tail.shared().is_by_call() && tail.shared().is_in_use());
+    assert_eq!((tail.shared().allocated(), tail.shared().reserve()), (LARGEST_STEP, 0));
+    assert!(!tail.shared().should_grow(0), "it has what it needs");
+    append(&mut tail, 100);
+    assert!(!tail.shared().is_mapped());
+    assert_whole(tail.shared());
+}
+
+#[test]
 fn who_begins_to_write_by_calls_waits_for_who_makes_pages() {
     let mut tail = tail(64 << 20);
     append(&mut tail, 100);

@@ -48,6 +48,8 @@ pub(crate) struct GrowingFile {
     pub(super) by_call: AtomicBool,
     /// So many flushes in a row have found little: see [`super::by_call`].
     pub(super) slow_flushes: AtomicU32,
+    /// While it writes by calls: so many batches in a row were small. The tail's alone.
+    pub(super) small_in_a_row: AtomicU32,
     /// The tail waits for that lock.
     pub(super) is_awaited: AtomicBool,
     /// No tail writes any more: what has not begun to grow the file by now does not.
@@ -76,6 +78,7 @@ impl GrowingFile {
             growing: Mutex::new(()),
             by_call: AtomicBool::new(false),
             slow_flushes: AtomicU32::new(0),
+            small_in_a_row: AtomicU32::new(0),
             is_awaited: AtomicBool::new(false),
             is_sealed: AtomicBool::new(!growing),
             window: AtomicU64::new(LARGEST_STEP),

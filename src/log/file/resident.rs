@@ -15,6 +15,9 @@ use super::growing::GrowingFile;
 
 /// Bytes that are read at once, to be thrown away.
 const SCRATCH: usize = 64 * 1024;
+/// One byte is asked for in so many where pages cannot be counted: what the kernel reads ahead or drops comes in
+/// pieces that are rarely smaller.
+const PROBE: u64 = 64 * 1024;
 
 impl GrowingFile {
     /// Whether the bytes in `from..to` can be had without a disk.
@@ -33,9 +36,18 @@ fn is_resident(file: &File, from: u64, to: u64) -> bool {
     if from >= to {
         return true;
     }
-    // What is being read in counts as cached. It is read from the front to the back, so the last page
-    // tells whether that is over.
-    all_cached(file, from, to) && is_up_to_date(file, to - 1)
+    match are_cached(file, from, to) {
+        // What is being read in counts as cached. It is read from the front to the back, so the last page
+        // tells whether that is over.
+        Some(are_cached) => are_cached && is_up_to_date(file, to - 1),
+        None => probe(file, from, to),
+    }
+}
+
+/// The same, told by a byte of each piece.
+fn probe(file: &File, from: u64, to: u64) -> bool {
+    let mut places = (from..to).step_by(PROBE as usize).chain([to - 1]);
+    places.all(|at| is_up_to_date(file, at))
 }
 
 /// Reads the range from the disk into the page cache, as far as it is not there.
@@ -71,10 +83,10 @@ fn advise(file: &File, from: u64, to: u64) {
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn advise(_file: &File, _from: u64, _to: u64) {}
 
-/// cachestat(2), Linux 6.5: the number of pages of a range that the page cache has. Where the system
-/// does not have the call, everything counts as cached.
+/// cachestat(2), Linux 6.5: whether the page cache has all pages of a range. Nothing where the system does not have
+/// the call, or a sandbox does not let it through.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn all_cached(file: &File, from: u64, to: u64) -> bool {
+fn are_cached(file: &File, from: u64, to: u64) -> Option<bool> {
     /// The same on every architecture.
     const SYS_CACHESTAT: libc::c_long = 451;
     #[repr(C)]
@@ -97,12 +109,12 @@ fn all_cached(file: &File, from: u64, to: u64) -> bool {
     // SAFETY: the call reads `range` and writes `pages`, both of the layout that cachestat(2) gives
     // and alive until it returns; the file is open for as long as it is borrowed.
     let answer = unsafe { libc::syscall(SYS_CACHESTAT, fd, range, told, 0) };
-    answer != 0 || pages.cached >= to.div_ceil(PAGE) - from / PAGE
+    (answer == 0).then(|| pages.cached >= to.div_ceil(PAGE) - from / PAGE)
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn all_cached(_file: &File, _from: u64, _to: u64) -> bool {
-    true
+fn are_cached(_file: &File, _from: u64, _to: u64) -> Option<bool> {
+    None
 }
 
 /// Whether a byte can be read without waiting. Where that cannot be asked (some file systems), it can.
@@ -148,5 +160,26 @@ mod tests {
         assert!(is_resident(&file, 10, 10), "nothing is always there");
         bring_in(&file, 0, size + 5_000).unwrap();
         assert!(is_resident(&file, 0, size));
+    }
+
+    /// As where cachestat is not to be had.
+    #[test]
+    fn a_hole_in_the_middle_is_found_by_probes() {
+        let path = std::env::current_exe().unwrap();
+        let path = path.with_file_name(format!("probed-{}", std::process::id()));
+        let file = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let size = 4 << 20;
+        file.write_all_at(&vec![7; size as usize], 0).unwrap();
+        file.sync_all().unwrap();
+        assert!(probe(&file, 0, size));
+        // SAFETY: a plain system call on an open file.
+        unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
+        bring_in(&file, 0, 1 << 20).unwrap();
+        bring_in(&file, 3 << 20, size).unwrap();
+        assert!(probe(&file, 0, 1 << 20) && probe(&file, 3 << 20, size));
+        assert!(!probe(&file, 100, size - 100));
+        bring_in(&file, 1 << 20, 3 << 20).unwrap();
+        assert!(probe(&file, 0, size));
     }
 }

@@ -9,14 +9,26 @@ use std::io;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A file system was met that gives blocks only to what is written.
+static NO_FALLOCATE: AtomicBool = AtomicBool::new(false);
 
 /// Makes the file hold at least `to` bytes, those from `from` on backed by blocks and zero.
 pub(super) fn reserve(file: &File, from: u64, to: u64) -> io::Result<()> {
     debug_assert!(from < to, "nothing to reserve from {from} to {to}");
     match fallocate(file, from, to - from) {
-        Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => zero(file, from, to),
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOSYS)) => {
+            NO_FALLOCATE.store(true, Ordering::Relaxed);
+            zero(file, from, to)
+        }
         answer => answer,
     }
+}
+
+/// [`reserve`] may write all that it reserves.
+pub(super) fn reserves_by_writing() -> bool {
+    NO_FALLOCATE.load(Ordering::Relaxed)
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -79,7 +91,7 @@ pub(super) fn write_both(file: &File, head: &[u8], rest: &[u8], at: u64) -> io::
 }
 
 /// What `fallocate` does, by writing: for file systems that do not have it.
-fn zero(file: &File, from: u64, to: u64) -> io::Result<()> {
+pub(super) fn zero(file: &File, from: u64, to: u64) -> io::Result<()> {
     static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
     let mut at = from;
     while at < to {
