@@ -7,17 +7,28 @@
 
 use barnabas::broker::Shared;
 use sd_notify::NotifyState;
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+/// A manager that does not take a message within this time is not told: nobody waits for it for ever.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// The workers are asked no more often, whatever the watchdog's time is.
+const LEAST_PAUSE: Duration = Duration::from_millis(10);
+
 /// The listeners answer; `line` says where. From here on the watchdog is kept quiet, if there is one.
 pub fn ready(shared: &Arc<Shared>, line: &str) {
     tell(&[NotifyState::Ready, NotifyState::Status(line.trim_end())]);
-    let Some(patience) = sd_notify::watchdog_enabled() else { return };
-    let shared = shared.clone();
+    // No time at all is none (sd_watchdog_enabled(3)).
+    let Some(patience) = sd_notify::watchdog_enabled().filter(|time| !time.is_zero()) else {
+        return;
+    };
+    let (shared, pause) = (shared.clone(), (patience / 2).max(LEAST_PAUSE));
     let thread = std::thread::Builder::new().name("watchdog".into());
-    if let Err(why) = thread.spawn(move || watch(&shared, patience / 2)) {
+    if let Err(why) = thread.spawn(move || watch(&shared, pause)) {
         log::error!(error:% = why; "no thread that tells the watchdog of the workers");
     }
 }
@@ -28,9 +39,28 @@ pub fn stopping() {
 }
 
 fn tell(states: &[NotifyState<'_>]) {
-    if let Err(why) = sd_notify::notify(states) {
+    let Some(name) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let message: String = states.iter().map(|state| format!("{state}\n")).collect();
+    if let Err(why) = send(&name, message.as_bytes()) {
         log::warn!(error:% = why, states:?; "$NOTIFY_SOCKET cannot be told");
     }
+}
+
+/// Not with the crate's own: it knows no abstract names, and waits for as long as the socket is full.
+fn send(name: &OsStr, message: &[u8]) -> io::Result<()> {
+    let socket = UnixDatagram::unbound()?;
+    socket.set_write_timeout(Some(PATIENCE))?;
+    socket.send_to_addr(message, &address(name)?).map(drop)
+}
+
+/// The socket of that name: a path, or one without a file where it begins with `@`.
+fn address(name: &OsStr) -> io::Result<SocketAddr> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Some(name) = name.as_encoded_bytes().strip_prefix(b"@") {
+        use std::os::linux::net::SocketAddrExt;
+        return SocketAddr::from_abstract_name(name);
+    }
+    SocketAddr::from_pathname(name)
 }
 
 /// Ends with the process.

@@ -88,7 +88,7 @@ fn the_manager_is_told_of_the_start_and_the_stop_and_of_nothing_else() {
     let manager = Manager::new(&dir);
     let broker = Broker::spawn(manager.command(&dir, &[]));
     let told = manager.told();
-    assert_eq!(told, format!("READY=1\nSTATUS={}", broker.line));
+    assert_eq!(told, format!("READY=1\nSTATUS={}\n", broker.line.trim_end()));
     // A manager goes on with whatever needs the broker.
     broker.client().create("t", 1);
     assert_eq!(manager.has_been_told(), [""; 0]);
@@ -113,6 +113,48 @@ fn a_manager_that_is_gone_is_no_reason_to_end() {
     let broker = Broker::spawn(manager.command(&dir, &[]));
     broker.logged(&["WARN", "NOTIFY_SOCKET"]);
     broker.client().create("t", 1);
+    broker.stop_cleanly();
+}
+
+/// A name that begins with `@` is none of a file (sd_notify(3)).
+#[cfg(target_os = "linux")]
+#[test]
+fn a_manager_may_listen_on_a_socket_without_a_path() {
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::SocketAddr;
+    let dir = TempDir::new();
+    let name = format!("barnabas-notify-{}", std::process::id());
+    let socket = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+    socket.set_read_timeout(Some(GUARD)).unwrap();
+    let manager = Manager { socket, path: format!("@{name}").into() };
+    let broker = Broker::spawn(manager.command(&dir, &[]));
+    assert!(manager.told().starts_with("READY=1\n"));
+    broker.stop_cleanly();
+    assert_eq!(manager.told(), "STOPPING=1\n");
+}
+
+#[test]
+fn a_manager_that_does_not_listen_is_not_waited_for() {
+    let dir = TempDir::new();
+    let manager = Manager::new(&dir);
+    let broker = Broker::spawn(manager.command(&dir, &[]));
+    let full = UnixDatagram::unbound().unwrap();
+    full.set_nonblocking(true).unwrap();
+    while full.send_to(b"WATCHDOG=1\n", &manager.path).is_ok() {}
+    broker.stop_cleanly();
+    assert!(!manager.has_been_told().contains(&"STOPPING=1\n".to_owned()));
+}
+
+#[test]
+fn a_watchdog_without_time_is_none() {
+    let dir = TempDir::new();
+    let manager = Manager::new(&dir);
+    let mut command = manager.command(&dir, &[]);
+    command.env("WATCHDOG_USEC", "0");
+    let broker = Broker::spawn(command);
+    broker.client().create("t", 1);
+    let names: Vec<String> = broker.sleeps().into_keys().collect();
+    assert!(!names.iter().any(|name| name.starts_with("watchdog")), "{names:?}");
     broker.stop_cleanly();
 }
 
