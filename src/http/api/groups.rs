@@ -1,8 +1,9 @@
 //! `GET /v1/groups` and `GET /v1/groups/{id}`
 //!
-//! To StrikeMQ's shape comes `lag`: what consumers could still read of each partition with an offset, or, in the list, of
-//! all of them, null where that is not known; and of each member its `host` and its `partitions`. Of a group of the consumer protocol the epoch stands
-//! for the generation, and nobody leads it.
+//! To StrikeMQ's shape comes `lag`: what consumers could still read of each partition with an offset, null of one that a
+//! member has and that has none; in the list of all with an offset together, null where there is none or it is not
+//! known; and of each member its `host` and its `partitions`. Of a group of the consumer protocol the epoch stands for
+//! the generation, and nobody leads it.
 
 use super::super::problem::Problem;
 use super::LOADING;
@@ -20,7 +21,7 @@ pub(super) struct Listed {
     state: &'static str,
     generation_id: i32,
     member_count: usize,
-    /// Nothing where its offsets cannot be read.
+    /// Nothing where it has no offsets, or they cannot be read.
     lag: Option<i64>,
 }
 
@@ -34,7 +35,7 @@ pub(super) struct Described {
     leader_id: String,
     members: Vec<Member>,
     committed_offsets: BTreeMap<String, i64>,
-    lag: BTreeMap<String, i64>,
+    lag: BTreeMap<String, Option<i64>>,
 }
 
 #[derive(Serialize)]
@@ -72,7 +73,8 @@ pub(super) fn all(shared: &Shared) -> Result<Vec<Listed>, Problem> {
     for group in &mut groups {
         let read = |place: Option<&_>| offsets_behind(shared, &group.group_id, place);
         // The log may have to be opened for where it ends, so the shard must not wait for that.
-        group.lag = summed(read, |(topic, at, offset)| lag(shared, topic, *at, *offset)).ok();
+        let lag = |(topic, at, offset): &Offset| lag(shared, topic, *at, *offset);
+        group.lag = summed(read, lag).ok().flatten();
     }
     groups.sort_unstable_by(|one, other| one.group_id.cmp(&other.group_id));
     Ok(groups)
@@ -93,15 +95,16 @@ fn offsets_behind(
     })?
 }
 
-/// The lag of all that is read, piece by piece.
+/// The lag of all that is read, piece by piece; nothing if there is none of any.
 fn summed(
     mut read: impl FnMut(Option<&(Arc<str>, i32)>) -> Result<Vec<Offset>, ErrorCode>,
     lag: impl Fn(&Offset) -> Option<i64>,
-) -> Result<i64, ErrorCode> {
-    let (mut sum, mut place) = (0, None);
+) -> Result<Option<i64>, ErrorCode> {
+    let (mut sum, mut place) = (None, None);
     loop {
         let piece = read(place.as_ref())?;
-        sum = piece.iter().filter_map(&lag).fold(sum, i64::saturating_add);
+        let add = |sum: Option<i64>, lag| Some(sum.unwrap_or(0).saturating_add(lag));
+        sum = piece.iter().filter_map(&lag).fold(sum, add);
         match piece.last() {
             Some((topic, at, _)) if piece.len() == PIECE => place = Some((topic.clone(), *at)),
             _ => return Ok(sum),
@@ -128,12 +131,26 @@ pub(super) fn one(shared: &Shared, id: &str) -> Result<Described, Problem> {
         for (partition, committed) in topic.iter() {
             let name = format!("{}-{partition}", topic.name());
             if let Some(lag) = lag(shared, topic.name(), partition, committed.offset) {
-                described.lag.insert(name.clone(), lag);
+                described.lag.insert(name.clone(), Some(lag));
             }
             described.committed_offsets.insert(name, committed.offset);
         }
     }
+    if fetched.is_some() {
+        described.tell_of_missing_offsets();
+    }
     Ok(described)
+}
+
+impl Described {
+    /// Partitions that members have without an offset are behind by nobody knows how much.
+    fn tell_of_missing_offsets(&mut self) {
+        for (topic, partitions) in self.members.iter().flat_map(|member| &member.partitions) {
+            let missing = partitions.iter().map(|partition| format!("{topic}-{partition}"));
+            let missing = missing.filter(|name| !self.committed_offsets.contains_key(name));
+            self.lag.extend(missing.map(|name| (name, None)));
+        }
+    }
 }
 
 /// How far an offset is behind; nothing if the partition is not there.
@@ -193,7 +210,8 @@ mod tests {
             };
             summed(behind, |(_, at, offset)| (*at != 7).then_some(*offset))
         };
-        assert_eq!(read(0), Ok((0..10_000).sum::<i64>() - 7));
+        assert_eq!(read(0), Ok(Some((0..10_000).sum::<i64>() - 7)));
+        assert_eq!(summed(|_| Ok(Vec::new()), |_| Some(0)), Ok(None));
         assert_eq!(read(2), Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS));
         assert_eq!(reads, 2);
         let unknown = Listed {

@@ -72,6 +72,7 @@ fn pages() -> Value {
         "session_timeout_ms": integer(), "rebalance_timeout_ms": integer(),
     }));
     let by_partition = json!({"type": "object", "additionalProperties": integer()});
+    let unknowable = json!({"type": ["integer", "null"], "format": "int64"});
     json!({
         "Any": {},
         "Text": text(),
@@ -93,11 +94,12 @@ fn pages() -> Value {
             "name": text(), "internal": flag(), "size_bytes": integer(), "partitions": list(partition),
         })),
         "Groups": list(object(with(group.clone(), json!({
-            "member_count": integer(), "lag": {"type": ["integer", "null"], "format": "int64"},
+            "member_count": integer(), "lag": unknowable,
         })))),
         "Group": object(with(group, json!({
             "protocol_type": text(), "protocol_name": text(), "leader_id": text(),
-            "members": list(member), "committed_offsets": by_partition, "lag": by_partition,
+            "members": list(member), "committed_offsets": by_partition,
+            "lag": {"type": "object", "additionalProperties": unknowable},
         }))),
     })
 }

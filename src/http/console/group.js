@@ -9,10 +9,12 @@ import { badge, behind } from "./groups.js";
 import { sheet } from "./list.js";
 import { seek } from "./messages.js";
 
-/** "a-b-3" is partition 3 of "a-b". */
+/** "a-b-3" is partition 3 of "a-b". Members have partitions without an offset, too. */
 function places(group) {
-  return Object.entries(group.committed_offsets).map(([name, committed]) => {
+  const names = [...new Set([...Object.keys(group.committed_offsets), ...Object.keys(group.lag)])];
+  return names.map((name) => {
     const at = name.lastIndexOf("-");
+    const committed = group.committed_offsets[name] ?? null;
     return { name, topic: name.slice(0, at), partition: Number(name.slice(at + 1)), committed, lag: group.lag[name] };
   }).sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1));
 }
@@ -26,10 +28,10 @@ export function ranges(numbers) {
 }
 
 const OFFSETS = [
-  ["Topic", "", (one) => h("a.data", { href: toMessage(one.topic, one.partition, one.committed) }, one.topic)],
+  ["Topic", "", (one) => h("a.data", { href: toMessage(one.topic, one.partition, one.committed ?? 0) }, one.topic)],
   ["Partition", ".number", (one) => one.partition],
-  ["Committed", ".number", (one) => number(one.committed)],
-  ["End", ".number", (one) => (one.lag === undefined ? "–" : number(one.committed + one.lag))],
+  ["Committed", ".number", (one) => (one.committed === null ? "–" : number(one.committed))],
+  ["End", ".number", (one) => (one.lag === undefined || one.lag === null ? "–" : number(one.committed + one.lag))],
   ["Lag", ".number", (one) => (one.lag === undefined ? "no such partition" : behind(one.lag))],
 ];
 
@@ -57,9 +59,10 @@ export function group({ name, signal, title }) {
     all = places(now);
     const where = new Map(clients.flatMap((one) => one.groups.map((each) => [each.member, one.connection])));
     if (state.textContent !== now.state) fill(state, badge(now.state));
-    const sum = all.reduce((total, one) => total + (one.lag ?? 0), 0);
+    const known = all.filter((one) => Number.isInteger(one.lag));
+    const lag = known.length > 0 ? number(known.reduce((total, one) => total + one.lag, 0)) : "–";
     const kind = [now.protocol_type, now.protocol_name].filter(Boolean).join(", ");
-    say(about, [count(now.members.length, "member"), `lag ${number(sum)}`, `generation ${number(now.generation_id)}`, kind].filter(Boolean).join(" · "));
+    say(about, [count(now.members.length, "member"), `lag ${lag}`, `generation ${number(now.generation_id)}`, kind].filter(Boolean).join(" · "));
     offsets.show(all);
     members.show(now.members.map((one) => ({ ...one, connection: where.get(one.member_id), isLeader: one.member_id === now.leader_id })));
     const why = now.members.length > 0 ? "Offsets can be set when it has no members." : all.length > 0 ? "" : "There is no offset to set anew.";
@@ -92,7 +95,7 @@ async function choosable(all, signal) {
 }
 
 function reset(group, all, look, signal) {
-  const has = (one) => all.some((other) => other.topic === one.topic && other.partition === one.partition);
+  const has = (one) => all.some((other) => other.committed !== null && other.topic === one.topic && other.partition === one.partition);
   const label = (one) => `${one.topic}, partition ${one.partition}${has(one) ? "" : " (no offset yet)"}`;
   const goal = seek("To", [["earliest", "the earliest message"], ["latest", "the end"]], "earliest");
   goal.way.autofocus = true;
