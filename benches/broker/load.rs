@@ -122,7 +122,7 @@ fn discard(conn: &mut Conn) {
 }
 
 /// A connection that does not wait, with a congestion control that does not pace with timers.
-fn connect(address: SocketAddr) -> TcpStream {
+pub fn connect(address: SocketAddr) -> TcpStream {
     let stream = std::net::TcpStream::connect(address).expect("connect");
     stream.set_nodelay(true).expect("no delay");
     stream.set_nonblocking(true).expect("nonblocking");

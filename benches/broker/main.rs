@@ -7,13 +7,15 @@
 //! same load in the same run, and ratios are printed: they survive a noisy machine, figures do not.
 //!
 //! `cargo bench --bench broker [-- SECTION ...]`, sections: ready, start, produce, fetch, small,
-//! footprint, many, scale, workers, groups, members, filter; and outrun, only by its name.
+//! answers, footprint, many, scale, workers, groups, members, filter; and outrun, only by its name.
 //! `BARNABAS_BIN` measures another binary, `BENCH_IO` names the driver, `BENCH_RUNS` sets the number of runs, `BENCH_CASE` is part of
 //! the names of the cases that are wanted.
 
+mod answers;
 mod beats;
 mod bulk;
 mod counters;
+mod echo;
 mod filter;
 mod floor;
 mod footprint;
@@ -36,6 +38,7 @@ const SECTIONS: &[(&str, fn())] = &[
     ("produce", bulk::produce),
     ("fetch", bulk::fetch),
     ("small", small::run),
+    ("answers", answers::run),
     ("footprint", footprint::run),
     ("many", many::run),
     ("scale", scale::run),
@@ -49,8 +52,10 @@ const OUTRUN: &str = "outrun";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let Some((floor::FLAG, rest)) = arguments.split_first().map(|(a, b)| (a.as_str(), b)) {
-        return floor::run(rest);
+    match arguments.split_first().map(|(flag, rest)| (flag.as_str(), rest)) {
+        Some((floor::FLAG, rest)) => return floor::run(rest),
+        Some((echo::FLAG, rest)) => return echo::run(rest),
+        _ => {}
     }
     let wanted: Vec<&String> = arguments.iter().filter(|a| !a.starts_with('-')).collect();
     machine();

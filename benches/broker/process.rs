@@ -19,6 +19,11 @@ pub fn binary() -> PathBuf {
     std::env::var_os("BARNABAS_BIN").map_or_else(built, PathBuf::from)
 }
 
+/// How sockets are driven, where `BENCH_IO` says so.
+pub fn io() -> Option<String> {
+    std::env::var("BENCH_IO").ok()
+}
+
 /// How many processors there are.
 pub fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
@@ -186,7 +191,7 @@ impl Drop for Server {
     }
 }
 
-/// The broker's command line, but for its port. `BENCH_IO` says how sockets are driven.
+/// The broker's command line, but for its port.
 pub fn broker_command(data: &Path) -> Command {
     broker_command_with_http(data, 0)
 }
@@ -194,7 +199,7 @@ pub fn broker_command(data: &Path) -> Command {
 /// The same, and HTTP is served.
 pub fn broker_command_with_http(data: &Path, port: u16) -> Command {
     let mut command = Command::new(binary());
-    if let Ok(io) = std::env::var("BENCH_IO") {
+    if let Some(io) = io() {
         command.args(["--io", &io]);
     }
     command
