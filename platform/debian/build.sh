@@ -3,6 +3,11 @@
 # Needs dpkg-dev, which finds out which libraries the binary wants.
 set -eu
 
+command -v dpkg-shlibdeps >/dev/null || {
+    echo "build.sh: there is no dpkg-shlibdeps: apt-get install dpkg-dev" >&2
+    exit 1
+}
+
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 root=$(CDPATH= cd -- "$1" && pwd)
 out=$2

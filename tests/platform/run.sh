@@ -79,6 +79,7 @@ diff - "$work/files" <<'END' || failed "the package has other files"
 ./usr/bin/barnabas
 ./usr/lib/systemd/system/barnabas.service
 ./usr/share/doc/barnabas/CHANGELOG.md
+./usr/share/doc/barnabas/CONTRIBUTING.md
 ./usr/share/doc/barnabas/README.md
 ./usr/share/doc/barnabas/copyright
 ./usr/share/doc/barnabas/docs/ARCHITECTURE.md
@@ -104,7 +105,16 @@ diff - "$work/files" <<'END' || failed "the package has other files"
 ./usr/share/doc/barnabas/platform/grafana/README.md
 ./usr/share/doc/barnabas/platform/grafana/alerts.yml
 ./usr/share/doc/barnabas/platform/grafana/barnabas.json
+./usr/share/doc/barnabas/platform/launchd/README.md
+./usr/share/doc/barnabas/platform/launchd/barnabas.plist
+./usr/share/doc/barnabas/platform/systemd/barnabas.service
 END
+# Documents lead to what is installed with them; a package's licence has another name.
+while read -r document; do
+    while read -r link; do
+        [[ "$link" == LICENSE || -e "$(dirname "$document")/$link" ]] || failed "${document#"$work"/} leads to $link, which is not there"
+    done < <(grep -oE '\]\([^)]+\)' "$document" | sed -E 's/^\]\(//; s/\)$//; s/#.*//' | grep -vE '^$|^https?:')
+done < <(find "$work/unpacked/usr/share/doc/barnabas" -name '*.md')
 [[ "$(cat "$work/control/conffiles")" == /etc/barnabas/server.properties ]] || failed "conffiles are wrong"
 for script in postinst prerm postrm; do
     sh -n "$work/control/$script"
