@@ -172,3 +172,19 @@ fn at_the_usual_level_nothing_is_said_of_connections_and_text_is_text() {
     }
     assert!(ended.log.iter().any(|line| line.contains("stopping")), "{:?}", ended.log);
 }
+
+/// Whoever looks for what became of a topic finds it; of settings the names, for values may be secrets.
+#[test]
+fn what_is_made_changed_and_deleted_is_told() {
+    let dir = TempDir::new();
+    let broker = Broker::start(dir.path(), &[]);
+    let mut client = broker.client();
+    client.create("t", 3);
+    broker.logged(&["INFO", "topic is created topic=t partitions=3 id="]);
+    client.alter("t", &[("retention.ms", "5"), ("segment.bytes", "2000000")]);
+    let settings = "settings=\"retention.ms, segment.bytes\"";
+    broker.logged(&["INFO", "settings are changed of=\"topic t\"", settings]);
+    client.delete("t");
+    broker.logged(&["INFO", "topic is deleted topic=t id="]);
+    broker.stop_cleanly();
+}

@@ -126,6 +126,7 @@ impl Controller {
         self.shared.topics.insert(topic.clone());
         self.shared.topic_made(&topic);
         self.shared.watch_partitions();
+        ::log::info!(topic = &*topic.name, partitions = created.partitions, id:%; "topic is created");
         let given = created.configs.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         effects::tell(ResourceKind::Topic, &topic.name, given);
         Ok(created)
@@ -167,6 +168,7 @@ impl Controller {
             self.shared.tell(worker, super::WorkerMessage::Wake(keys));
         }
         self.give_up_logs(topic.partitions(), self.shared.delete_delay());
+        ::log::info!(topic = &*topic.name, id:%; "topic is deleted");
         Ok(())
     }
 
@@ -193,6 +195,7 @@ impl Controller {
         let grown = Arc::new(Topic::new(topic.name.clone(), topic.id, config, partitions));
         self.shared.topics.insert(grown.clone());
         self.shared.topic_grown(&grown, have);
+        ::log::info!(topic = &*grown.name, partitions = spec.count; "topic has more partitions");
         Ok(())
     }
 
@@ -209,9 +212,12 @@ impl Controller {
     ) -> Result<(), ApiError> {
         let config = self.shared.config();
         let plan = incremental_alter_configs(&self.shared.image(), &config, kind, name, changes)?;
-        let set = changes.iter().filter(|c| matches!(c.op, ConfigOp::Set | ConfigOp::Append));
-        let set = set.filter_map(|change| Some((change.key, change.value?)));
-        self.put_configs(&plan, kind, name, set, validate_only)
+        if self.put_configs(&plan, kind, name, validate_only)? {
+            let set = changes.iter().filter(|c| matches!(c.op, ConfigOp::Set | ConfigOp::Append));
+            effects::changed(kind, name, changes.iter().map(|change| change.key));
+            effects::tell(kind, name, set.filter_map(|change| Some((change.key, change.value?))));
+        }
+        Ok(())
     }
 
     /// Replaces all configs of one resource, or only says whether that could be done.
@@ -227,19 +233,23 @@ impl Controller {
     ) -> Result<(), ApiError> {
         let config = self.shared.config();
         let plan = replace_configs(&self.shared.image(), &config, kind, name, configs)?;
-        self.put_configs(&plan, kind, name, configs.iter().copied(), validate_only)
+        if self.put_configs(&plan, kind, name, validate_only)? {
+            effects::changed(kind, name, configs.iter().map(|(key, _)| *key));
+            effects::tell(kind, name, configs.iter().copied());
+        }
+        Ok(())
     }
 
-    fn put_configs<'s>(
+    /// True once it is done, and not only planned.
+    fn put_configs(
         &mut self,
         plan: &Plan,
         kind: ResourceKind,
         name: &str,
-        given: impl Iterator<Item = (&'s str, &'s str)>,
         validate_only: bool,
-    ) -> Result<(), ApiError> {
+    ) -> Result<bool, ApiError> {
         if validate_only {
-            return Ok(());
+            return Ok(false);
         }
         self.commit(plan)?;
         match kind {
@@ -248,8 +258,7 @@ impl Controller {
             ResourceKind::Group => self.shared.apply_group_settings(),
             _ => {}
         }
-        effects::tell(kind, name, given);
-        Ok(())
+        Ok(true)
     }
 
     fn reconfigure(&self, name: &str) {

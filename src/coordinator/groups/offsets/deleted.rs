@@ -74,7 +74,7 @@ impl Shard {
         if batch.records.is_empty() {
             return self.go_on_with_deleted_topics(world.tick_ms);
         }
-        ::log::info!(offsets = batch.records.len(); "offsets are of deleted topics");
+        ::log::info!(offsets = batch.records.len(); "offsets of deleted topics are removed");
         effects.append(batch.records, Then::Offsets(AfterAppend::DeletedTopics));
     }
 
