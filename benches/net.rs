@@ -6,7 +6,8 @@
 //! thread per GB, microseconds and system calls per request. Throughput on a shared machine says
 //! little and is given for orientation only. On loopback the sender pays for the receiver's TCP.
 //!
-//! `cargo bench --bench net [-- filter]`; `-- ways` compares ways to send a range of a file (`net/ways.rs`).
+//! `cargo bench --bench net [-- filter]`; `-- ways` compares ways to send a range of a file (`net/ways.rs`),
+//! `-- accept` who accepts connections (`net/accept.rs`).
 
 use barnabas::net::{
     self, ConnId, Context, FileRange, Flow, Framing, Options, Part, Peer, Region, Service, Slot,
@@ -19,6 +20,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
+#[path = "net/accept.rs"]
+mod accept;
 #[path = "net/floor.rs"]
 mod floor;
 #[path = "net/load.rs"]
@@ -71,6 +74,9 @@ fn main() {
     let filters: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let congestion = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control");
     println!("congestion control: {}", congestion.unwrap_or_default().trim());
+    if filters.iter().any(|filter| filter == "accept") {
+        return accept::run();
+    }
     #[cfg(target_os = "linux")]
     if filters.iter().any(|filter| filter == "ways") {
         return ways::run(&bench_file());

@@ -79,7 +79,7 @@ impl Load<'_> {
                 let conn = &mut conns.conns[event.token().0];
                 let before = conn.received;
                 if event.is_readable() {
-                    discard(conn);
+                    conn.received += discard(&conn.stream);
                 }
                 self.fill(conn, each);
                 busy -= usize::from(before < all && conn.received >= all);
@@ -104,19 +104,20 @@ impl Load<'_> {
     }
 }
 
-/// Takes what has come without copying it.
-fn discard(conn: &mut Conn) {
+/// Takes what has come without copying it; says how much it was.
+pub fn discard(stream: &TcpStream) -> u64 {
     const MOST: usize = 1 << 20;
+    let mut all = 0;
     loop {
         let null = std::ptr::null_mut();
-        let fd = conn.stream.as_raw_fd();
+        let fd = stream.as_raw_fd();
         // SAFETY: with MSG_TRUNC on TCP nothing is stored.
         let n = unsafe { libc::recv(fd, null, MOST, libc::MSG_TRUNC) };
         assert_ne!(n, 0, "the server has closed");
-        let Ok(n) = usize::try_from(n) else { return };
-        conn.received += n as u64;
+        let Ok(n) = usize::try_from(n) else { return all };
+        all += n as u64;
         if n < MOST {
-            return;
+            return all;
         }
     }
 }

@@ -6,8 +6,8 @@
 //! latency on a shared machine say little. A floor program (`floor.rs`) gets the same bytes from the
 //! same load in the same run, and ratios are printed: they survive a noisy machine, figures do not.
 //!
-//! `cargo bench --bench broker [-- SECTION ...]`, sections: ready, start, produce, fetch, small,
-//! answers, footprint, many, scale, workers, groups, members, filter; and outrun, only by its name.
+//! `cargo bench --bench broker [-- SECTION ...]`, sections: ready, start, produce, fetch,
+//! fanout, small, answers, footprint, many, scale, workers, groups, members, filter; and outrun, only by its name.
 //! `BARNABAS_BIN` measures another binary, `BENCH_IO` names the driver, `BENCH_RUNS` sets the number of runs, `BENCH_CASE` is part of
 //! the names of the cases that are wanted.
 
@@ -16,6 +16,7 @@ mod beats;
 mod bulk;
 mod counters;
 mod echo;
+mod fanout;
 mod filter;
 mod floor;
 mod footprint;
@@ -37,6 +38,7 @@ const SECTIONS: &[(&str, fn())] = &[
     ("start", start::run),
     ("produce", bulk::produce),
     ("fetch", bulk::fetch),
+    ("fanout", fanout::run),
     ("small", small::run),
     ("answers", answers::run),
     ("footprint", footprint::run),
