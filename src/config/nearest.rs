@@ -1,11 +1,12 @@
 //! The known name nearest to a mistyped one, for error messages.
 //!
 //! Damerau-Levenshtein distance (optimal string alignment). A name too far from all is given no suggestion:
-//! a wild guess misleads more than it helps.
+//! a wild guess misleads more than it helps. Since a start is refused with what is found for a setting's name, there a
+//! slip of the finger is all that counts: other versions of Kafka and other vendors have names like ours.
 
 use super::table;
 
-/// The setting whose name is nearest to `name`, if one is near enough to be meant.
+/// The setting whose name is so near to `name` that it is surely meant, if there is one.
 #[must_use]
 pub fn nearest(name: &str) -> Option<&'static str> {
     let rows = [
@@ -14,29 +15,45 @@ pub fn nearest(name: &str) -> Option<&'static str> {
         table::topic_settings(),
         table::own_settings(),
     ];
-    among(name, rows.into_iter().flatten().map(|setting| (setting.name, setting.name)))
+    let names = rows.into_iter().flatten().map(|setting| (setting.name, setting.name));
+    among(name, names).and_then(surely)
 }
 
-/// The setting of Barnabas whose name without `barnabas.` is nearest to `name`, if one is near enough.
+/// The setting of Barnabas whose name without `barnabas.` is so near to `name` that it is surely meant.
 pub(super) fn nearest_own(name: &str) -> Option<&'static str> {
     let names = table::own_settings().iter().map(|setting| setting.name);
     let short = |name: &'static str| name.strip_prefix("barnabas.").unwrap_or(name);
-    among(name, names.map(|name| (short(name), name)))
+    among(name, names.map(|name| (short(name), name))).and_then(surely)
 }
 
 /// Of what may stand on the command line, what is nearest to `text`, if it is near enough.
 pub(super) fn nearest_of<'n>(text: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    among(text, known.map(|known| (known, known)))
+    let found = among(text, known.map(|known| (known, known)))?;
+    (found.edits * 3 <= found.letters.max(3)).then_some(found.name)
 }
 
-/// Of pairs of a text to compare with and a name, the nearest name.
-fn among<'n>(name: &str, known: impl Iterator<Item = (&'n str, &'n str)>) -> Option<&'n str> {
+/// The nearest of many names.
+struct Found<'n> {
+    edits: usize,
+    letters: usize,
+    name: &'n str,
+}
+
+/// One edit, in a long name two: about a tenth of the letters.
+fn surely(found: Found<'_>) -> Option<&str> {
+    let edits = if found.letters < 18 { 1 } else { 2 };
+    (found.edits <= edits).then_some(found.name)
+}
+
+/// Of pairs of a text to compare with and a name, the nearest name. Upper and lower case are the same.
+fn among<'n>(name: &str, known: impl Iterator<Item = (&'n str, &'n str)>) -> Option<Found<'n>> {
     // Longer than every name: not worth the time.
     if name.len() > 128 {
         return None;
     }
-    let (distance, found) = known.map(|(text, of)| (distance(name, text), of)).min()?;
-    (distance * 3 <= name.len().max(3)).then_some(found)
+    let (name, letters) = (name.to_lowercase(), name.chars().count());
+    let (edits, name) = known.map(|(text, of)| (distance(&name, text), of)).min()?;
+    Some(Found { edits, letters, name })
 }
 
 /// How many letters must be inserted, deleted, replaced or swapped with their neighbour.
@@ -71,12 +88,57 @@ mod tests {
         for (typed, meant) in [
             ("num.partition", "num.partitions"),
             ("num.partitoins", "num.partitions"),
+            ("num_partitions", "num.partitions"),
             ("auto.create.topic.enable", "auto.create.topics.enable"),
+            ("auto.create.topcis.enabel", "auto.create.topics.enable"),
             ("retention.mss", "retention.ms"),
+            ("log.retention.hour", "log.retention.hours"),
+            ("log.retension.hour", "log.retention.hours"),
+            ("log.segement.bytes", "log.segment.bytes"),
+            ("offset.topic.replication.factor", "offsets.topic.replication.factor"),
+            ("advertised.listener", "advertised.listeners"),
             ("Log.Dirs", "log.dirs"),
+            ("LOG.DIR", "log.dir"),
             ("max.message.byte", "max.message.bytes"),
+            ("barnabas.workrs", "barnabas.workers"),
         ] {
             assert_eq!(nearest(typed), Some(meant), "{typed}");
+        }
+        assert_eq!(nearest_own("log.levle"), Some("barnabas.log.level"));
+        assert_eq!(nearest_own("http.port"), None);
+    }
+
+    /// They start a broker here, with a warning.
+    #[test]
+    fn names_of_other_versions_and_vendors_are_no_typing_errors() {
+        for name in [
+            "confluent.balancer.topic.replication.factor",
+            "confluent.license.topic.replication.factor",
+            "confluent.metadata.topic.replication.factor",
+            "confluent.offsets.topic.replication.factor",
+            "rsm.config.chunk.size",
+            "rlmm.config.remote.log.metadata.topic.num.partitions",
+            "s3.wal.cache.size",
+            "group.coordinator.new.enable",
+            "group.share.delivery.count",
+            "group.share.max.groups",
+            "group.share.record.lock.partition.limit",
+            "hostname",
+            "log.cleanup.interval.mins",
+            "log.default.flush.interval.ms",
+            "log.file.size",
+            "log.flush.interval",
+            "log.retention.size",
+            "max.message.size",
+            "metadata.log.segment.min.bytes",
+            "num.threads",
+            "replica.lag.max.bytes",
+            "replica.lag.max.messages",
+            "replica.socket.buffersize",
+            "socket.send.buffer",
+            "unstable.metadata.versions.enable",
+        ] {
+            assert_eq!(nearest(name), None, "{name}");
         }
     }
 
