@@ -35,7 +35,8 @@ fn printed(dir: &Path, sets: &[&str]) -> BTreeMap<String, (String, String)> {
     let mut found = BTreeMap::new();
     while let (Some(origin), Some(setting)) = (lines.next(), lines.next()) {
         let origin = origin.strip_prefix("# ").unwrap();
-        let origin = origin.split_once(" (").map_or(origin, |(origin, _)| origin).to_owned();
+        let ends = [" (", "; does not hold"].into_iter().filter_map(|text| origin.find(text));
+        let origin = origin[..ends.min().unwrap_or(origin.len())].to_owned();
         if let Some((name, value)) = setting.split_once('=').filter(|_| !setting.starts_with('#')) {
             found.insert(name.to_owned(), (origin, value.to_owned()));
         }

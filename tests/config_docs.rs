@@ -19,9 +19,11 @@ Barnabas knows every setting of Apache Kafka 4.3.1 by Kafka's own name, with Kaf
 * **At start**: a flag (`barnabas --help`), else `--set key=value`, else what was set while a broker ran, else an environment variable (`KAFKA_NUM_PARTITIONS` or
   `BARNABAS_NUM_PARTITIONS` is `num.partitions`, `BARNABAS_WORKERS` is `barnabas.workers`; `_` stands for a point, `__` for `_`,
   `___` for `-`; `KAFKA_CFG_...` means the same; `BARNABAS_...` wins), else a line of the file that `--config` names (Kafka's
-  `server.properties`, or [TOML](#a-file-in-toml) if its name ends in `.toml`), else the default. A misspelt name (one letter from one of these, two in long
+  `server.properties`, or [TOML](#a-file-in-toml) if its name ends in `.toml`), else the default. What is given stands
+  above weaker places' other names of the same thing too: `log.retention.hours` above `log.retention.ms`, `log.dir` above `log.dirs`; within
+  one place it is Kafka's rule, ms above minutes above hours. A misspelt name (one letter from one of these, two in long
   names) or a bad value stops the start; all that is wrong is told at once. Any other name is left out with a warning. `barnabas config` prints what would hold,
-  and where it comes from; what was set while a broker ran is read from the data directory without touching it, also while a broker
+  where it comes from, and what does not hold because of another name; what was set while a broker ran is read from the data directory without touching it, also while a broker
   runs there.
 * **While it runs**: `kafka-configs` and the admin APIs, for settings of topics and groups and those marked *per broker* or *cluster* below.
   In Kafka, which has no flags, that stands above all; here the command line has the last word. A change of a broker's or of the cluster's

@@ -13,6 +13,7 @@ use super::properties;
 use super::setting::Setting;
 use super::sources::Sourced;
 use super::support;
+use super::synonyms;
 use super::table;
 
 /// Instead of what must never be shown.
@@ -66,7 +67,8 @@ fn is_unknown(name: &str) -> bool {
 fn line(sourced: &Sourced, config: &Config, setting: &Setting) -> String {
     let name = setting.name;
     let unit = setting.unsaid_unit().map_or(String::new(), |unit| format!(" ({unit})"));
-    let origin = format!("{}{unit}", origin(sourced, config, name));
+    let origin =
+        format!("{}{unit}{}", origin(sourced, config, name), beaten(sourced, config, name));
     match config.get(name) {
         Some(_) if setting.sensitive() => format!("# {origin}\n#{name}={HIDDEN}"),
         Some(text) => format!("# {origin}\n{name}={}", properties::escape(text)),
@@ -90,6 +92,26 @@ fn origin(sourced: &Sourced, config: &Config, name: &str) -> String {
     match origins.is_empty() {
         true => "default".to_owned(),
         false => origins.join("; above "),
+    }
+}
+
+/// What does not hold because another name of the same thing stands above it: what a weaker source gave, or
+/// this value itself.
+fn beaten(sourced: &Sourced, config: &Config, name: &str) -> String {
+    if let Some(outdone) = sourced.given.outdone(name) {
+        let origin = outdone.origin.to_string();
+        let (origin, by) = (origin.trim_end_matches(": "), &outdone.by);
+        return format!("; that of {origin} does not hold, {by} does");
+    }
+    let holds = synonyms::same(name).iter().find(|same| config.get(same).is_some());
+    // Where they come in several units, texts that are alike are not the same.
+    let is_alike =
+        |same| synonyms::in_units(name).is_empty() && config.get(same) == config.get(name);
+    match holds {
+        Some(same) if *same != name && config.get(name).is_some() && !is_alike(same) => {
+            format!("; does not hold, {same} does")
+        }
+        _ => String::new(),
     }
 }
 

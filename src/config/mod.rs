@@ -14,6 +14,7 @@ mod effective;
 mod environment;
 mod error;
 pub mod flags;
+mod given;
 mod group;
 mod http;
 mod layers;

@@ -1,10 +1,10 @@
 //! From flags, `--set`, the environment and a settings file to one configuration, or to what is wrong.
 //!
 //! Precedence: flags, then `--set`, then (see `layers`) what was set while a broker ran, then environment
-//! variables, then the file, then Kafka's defaults. A
+//! variables, then the file, then Kafka's defaults; by any name of the same thing (see `given`). A
 //! mistyped name is refused, with the one that was meant: silently ignored it would be found only when the
-//! data is gone. A name like no other, and one that Kafka 4 has removed, is left out with a warning, so
-//! that what was written for another version or vendor still starts a broker. Everything that is wrong
+//! data is gone. A name that is no slip of the finger, and one that Kafka 4 has removed, is left out with a
+//! warning, so that what was written for another version or vendor still starts a broker. Everything that is wrong
 //! is told at once. This is the only file of the room that reads from disk.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +15,7 @@ use std::path::Path;
 use super::broker::Config;
 use super::environment::{Family, Variable};
 use super::error::{ConfigError, ConfigErrors, Origin};
+use super::given::Given;
 use super::http;
 use super::listeners;
 use super::nearest::{nearest, nearest_own};
@@ -66,9 +67,6 @@ pub struct Sourced {
     pub(super) given: Given,
 }
 
-/// Settings as they were given, the last of each name.
-pub(super) type Given = BTreeMap<String, (String, Origin)>;
-
 /// What a broker is given at its start, weakest first.
 #[derive(Debug, Clone, Default)]
 pub struct Sources<'s> {
@@ -108,8 +106,7 @@ pub fn from_sources(sources: &Sources<'_>) -> Result<Sourced, ConfigErrors> {
     }
     let warnings = gathered.warnings();
     let given = gathered.given;
-    let set = given.iter().map(|(name, (text, _))| (name.clone(), text.clone())).collect();
-    let config = Config::from_static(set, from_command_line(&given));
+    let config = Config::from_static(given.texts(), from_command_line(&given));
     let config = config.map_err(|invalid| ConfigErrors(vec![together(&given, invalid)]))?;
     Ok(Sourced { config, warnings, given })
 }
@@ -196,7 +193,7 @@ impl Gathered {
             return self.retired.push(format!("{origin}{name}"));
         }
         match ensure_known(name, &origin) {
-            Ok(()) => _ = self.given.insert(name.to_owned(), (text, origin)),
+            Ok(()) => self.given.put(name, text, origin),
             Err(ConfigError::Unknown(origin, name, None)) => {
                 self.strange.push(format!("{origin}{name}"));
             }
@@ -206,7 +203,7 @@ impl Gathered {
 
     /// Looks at each setting by itself.
     fn check(&mut self) {
-        for (name, (text, origin)) in &self.given {
+        for (name, (text, origin)) in self.given.iter() {
             let checked = ensure_valid(name, text, origin);
             let problem = checked.and_then(|()| support::ensure(name, text, origin)).err();
             self.problems.extend(problem.filter(|problem| !self.problems.contains(problem)));
@@ -219,8 +216,7 @@ impl Gathered {
             return;
         }
         let bad: BTreeSet<&str> = self.problems.iter().filter_map(ConfigError::setting).collect();
-        let set = self.given.iter().map(|(name, (text, _))| (name.clone(), text.clone()));
-        let found = Config::problems(set.collect(), &|name| bad.contains(name));
+        let found = Config::problems(self.given.texts(), &|name| bad.contains(name));
         for problem in found.into_iter().map(|invalid| together(&self.given, invalid)) {
             if !self.problems.contains(&problem) {
                 self.problems.push(problem);
@@ -272,11 +268,8 @@ impl Gathered {
         ];
         for (flag, name, text) in texts {
             if let Some(text) = text {
-                self.given.insert(name.to_owned(), (text, Origin::Flag(flag)));
+                self.given.put(name, text, Origin::Flag(flag));
             }
-        }
-        if flags.node_id.is_some() {
-            self.given.remove("broker.id");
         }
     }
 }
@@ -357,7 +350,7 @@ fn add_address(flags: &FlagValues, given: &mut Given) -> Result<(), Vec<ConfigEr
         listener.host = bare.unwrap_or(host).to_owned();
     }
     listener.port = flags.port.unwrap_or(listener.port);
-    given.insert("listeners".to_owned(), (listener.to_string(), Origin::Flag(flag)));
+    given.put("listeners", listener.to_string(), Origin::Flag(flag));
     Ok(())
 }
 
@@ -367,7 +360,7 @@ fn add_http_port(flags: &FlagValues, given: &mut Given) -> Result<(), ConfigErro
     let set = given.get(http::LISTENER).map(|(text, _)| text.as_str());
     let text = http::with_port(set.unwrap_or(http::OFF), port);
     let text = text.map_err(|invalid| together(given, invalid))?;
-    given.insert(http::LISTENER.to_owned(), (text, Origin::Flag("--http-port")));
+    given.put(http::LISTENER, text, Origin::Flag("--http-port"));
     Ok(())
 }
 

@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
 
+#[path = "given_tests.rs"]
+mod names;
+
 /// A settings file that is gone with the test.
 struct File(PathBuf);
 
@@ -308,7 +311,8 @@ fn a_problem_is_one_line_whatever_was_given() {
 #[test]
 fn a_password_is_not_printed_and_its_place_taker_is_no_setting() {
     let row = crate::config::broker_settings().iter().find(|row| row.sensitive()).expect("some");
-    let given = Given::from([(row.name.to_owned(), ("hunter2".to_owned(), Origin::Set))]);
+    let mut given = Given::default();
+    given.put(row.name, "hunter2".to_owned(), Origin::Set);
     let config = Config::from_pairs(&[(row.name, "hunter2")]).expect("valid");
     let printed = effective(&Sourced { config, warnings: Vec::new(), given });
     assert!(printed.contains(&format!("# --set\n#{}=[hidden]\n", row.name)));

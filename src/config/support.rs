@@ -5,8 +5,8 @@
 //! named in the log. A setting at its default always passes: the default is what happens anyway. Pure.
 
 use super::error::{ConfigError, Origin};
+use super::given::Given;
 use super::setting::{Setting, Standing};
-use super::sources::Given;
 use super::table;
 use super::value::{self, Value};
 

@@ -78,6 +78,16 @@ pub fn group_default_name(name: &str) -> Option<&'static str> {
     super::table::broker_setting(&format!("group.{name}")).map(|row| row.name)
 }
 
+/// The broker settings of the same thing as this one, in several units or under an older name, the strongest
+/// first; none if it has only one. No source gives one of them beside a stronger source's other.
+pub(super) fn same(name: &str) -> &'static [&'static str] {
+    const SPELT: &[&[&str]] = &[&["log.dirs", "log.dir"], &["node.id", "broker.id"]];
+    match in_units(name) {
+        [] => SPELT.iter().find(|group| group.contains(&name)).copied().unwrap_or_default(),
+        units => units,
+    }
+}
+
 /// The broker settings of the same time as this one, in several units, the strongest first; none if it has
 /// only one.
 pub(super) fn in_units(name: &str) -> &'static [&'static str] {
