@@ -116,8 +116,8 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Broker default of file.delete.delay.ms."),
     int("message.max.bytes").default("1048588").at_least(0).cluster_wide().used()
         .doc("Largest batch accepted; broker default of max.message.bytes."),
-    int("min.insync.replicas").default("1").at_least(1).cluster_wide().later()
-        .doc("ISR size needed for acks=all."),
+    int("min.insync.replicas").default("1").at_least(1).cluster_wide()
+        .doc("ISR size needed for acks=all; no more than there are replicas, so one here."),
     int("num.partitions").default("1").at_least(1).used()
         .doc("Partition count of auto-created topics and of CreateTopics with -1."),
     int("num.recovery.threads.per.data.dir").default("2").at_least(1).cluster_wide().used()

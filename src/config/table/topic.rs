@@ -52,8 +52,8 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Dirty share of the log at which compaction becomes due."),
     long("min.compaction.lag.ms").default("0").at_least(0).used()
         .doc("Age below which records are not compacted."),
-    int("min.insync.replicas").default("1").at_least(1).later()
-        .doc("ISR size needed for acks=all."),
+    int("min.insync.replicas").default("1").at_least(1)
+        .doc("ISR size needed for acks=all; no more than there are replicas, so one here."),
     boolean("preallocate").default("false").later()
         .doc("Preallocate segment files."),
     boolean("remote.log.copy.disable").default("false")
