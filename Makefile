@@ -84,7 +84,7 @@ image:
 	$(CARGO) build --release --locked --target $(STATIC)
 	rm -rf $(TARGET)/image
 	mkdir -p $(TARGET)/image/data $(TARGET)/image/tmp
-	cp platform/docker/Dockerfile $(TARGET)/$(STATIC)/release/barnabas $(TARGET)/image
+	cp platform/docker/Dockerfile platform/docker/image.properties $(TARGET)/$(STATIC)/release/barnabas $(TARGET)/image
 	$(if $(DOCKER),$(DOCKER) build --tag barnabas $(TARGET)/image)
 
 image-test:

@@ -18,8 +18,10 @@ Barnabas knows every setting of Apache Kafka 4.3.1 by Kafka's own name, with Kaf
 
 * **At start**: a flag (`barnabas --help`), else `--set key=value`, else what was set while a broker ran, else an environment variable (`KAFKA_NUM_PARTITIONS` or
   `BARNABAS_NUM_PARTITIONS` is `num.partitions`, `BARNABAS_WORKERS` is `barnabas.workers`; `_` stands for a point, `__` for `_`,
-  `___` for `-`; `KAFKA_CFG_...` means the same; `BARNABAS_...` wins), else a line of the file that `--config` names (Kafka's
-  `server.properties`, or [TOML](#a-file-in-toml) if its name ends in `.toml`), else the default. What is given stands
+  `___` for `-`; `KAFKA_CFG_...` means the same; `BARNABAS_...` wins; `BARNABAS_HOST`, `_PORT`, `_HTTP_PORT`, `_DATA_DIR`, `_PIN`, `_SQPOLL` and
+  `_CONFIG` are the flags of these names, unless they are links to a service, `tcp://...`), else a line of the file that `--config` names (Kafka's
+  `server.properties`, or [TOML](#a-file-in-toml) if its name ends in `.toml`), else of the one that `BARNABAS_DEFAULTS` names (that of a container's image), else the
+  default. What is given stands
   above weaker places' other names of the same thing too: `log.retention.hours` above `log.retention.ms`, `log.dir` above `log.dirs`; within
   one place it is Kafka's rule, ms above minutes above hours. A misspelt name (one letter from one of these, two in long
   names) or a bad value stops the start; all that is wrong is told at once. Any other name is left out with a warning. `barnabas config` prints what would hold,

@@ -94,10 +94,17 @@ pub fn describe_broker(config: &Config, wanted: Option<&[&str]>) -> Vec<Describe
     names.retain(|name| is_wanted(wanted, name));
     names.sort_unstable();
     names.dedup();
-    names
-        .into_iter()
-        .map(|name| broker_entry(name, config, broker_synonyms(name, is_hidden(name), config)))
-        .collect()
+    names.into_iter().map(|name| whole_entry(name, config)).collect()
+}
+
+/// The entries of Barnabas's own settings, which Kafka's protocol is not told of.
+#[must_use]
+pub fn describe_own(config: &Config) -> Vec<Described> {
+    table::own_settings().iter().map(|row| whole_entry(row.name, config)).collect()
+}
+
+fn whole_entry(name: &str, config: &Config) -> Described {
+    broker_entry(name, config, broker_synonyms(name, is_hidden(name), config))
 }
 
 /// The entries of the cluster's dynamic defaults (the broker with an empty name): only what is set there.

@@ -3,7 +3,7 @@
 //! `KAFKA_NUM_PARTITIONS` is `num.partitions`: what follows `KAFKA_` in lower case, `_` for a point,
 //! `__` for `_`, `___` for `-` (KafkaDockerWrapper.getServerConfigsFromEnv). `KAFKA_CFG_...`, as Bitnami's
 //! image has it, means the same. Likewise `BARNABAS_...`, where `barnabas.` may be left out too:
-//! `BARNABAS_WORKERS` is `barnabas.workers`. `CLUSTER_ID`, which Kafka's image formats its directory with, is
+//! `BARNABAS_WORKERS` is `barnabas.workers`, and the flags have variables by their names, `BARNABAS_HTTP_PORT`. `CLUSTER_ID`, which Kafka's image formats its directory with, is
 //! `barnabas.cluster.id` if it is an id as Kafka makes them. Many things call their variables `KAFKA_...` that are for
 //! others than a broker (clients' scripts, Kubernetes' links to a service of that name), so what is no
 //! setting is never an error there. Pure: who calls brings the variables.
@@ -32,6 +32,28 @@ const OF_SCRIPTS: &[&str] = &[
     "KAFKA_VERSION",
 ];
 
+/// Variables by the names of flags, and what each stands for: a setting, or a flag that is none.
+const OF_FLAGS: &[(&str, &str)] = &[
+    ("CONFIG", CONFIG),
+    ("DATA_DIR", "log.dirs"),
+    ("DEFAULTS", DEFAULTS),
+    ("HOST", HOST),
+    ("HTTP_PORT", HTTP_PORT),
+    ("PIN", "barnabas.workers.pinned"),
+    ("PORT", PORT),
+    ("SQPOLL", "barnabas.io.sqpoll"),
+];
+/// `BARNABAS_CONFIG`: the settings file, where the command line names none.
+pub(super) const CONFIG: &str = "--config";
+/// `BARNABAS_DEFAULTS`: a settings file below all others. It is no flag: who makes an image or a package has it.
+pub(super) const DEFAULTS: &str = "--defaults";
+/// `BARNABAS_HOST`: as the flag, but above the file only.
+pub(super) const HOST: &str = "--host";
+/// `BARNABAS_PORT`, likewise.
+pub(super) const PORT: &str = "--port";
+/// `BARNABAS_HTTP_PORT`, likewise.
+pub(super) const HTTP_PORT: &str = "--http-port";
+
 /// Whose variable it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Family {
@@ -48,7 +70,7 @@ pub struct Variable {
     pub name: String,
     /// See [`Family`].
     pub family: Family,
-    /// The setting that it names; of none that there is, the name that it would have.
+    /// The setting that it names; of none that there is, the name that it would have; or a flag.
     pub setting: String,
     /// Its value, unless that is not text.
     pub value: Option<String>,
@@ -66,7 +88,7 @@ pub fn variables(all: impl Iterator<Item = (OsString, OsString)>) -> Vec<Variabl
 }
 
 fn variable(name: String, value: Option<String>) -> Option<Variable> {
-    if OF_SCRIPTS.binary_search(&name.as_str()).is_ok() || is_link(&name) {
+    if OF_SCRIPTS.binary_search(&name.as_str()).is_ok() || is_link(&name, value.as_deref()) {
         return None;
     }
     let (family, setting) = if name == "CLUSTER_ID" {
@@ -78,9 +100,12 @@ fn variable(name: String, value: Option<String>) -> Option<Variable> {
         let of_bitnami = rest.strip_prefix("CFG_").map(dotted).filter(|name| is_setting(name));
         (Family::Kafka, of_bitnami.unwrap_or(plain))
     } else {
-        let plain = dotted(name.strip_prefix("BARNABAS_")?);
+        let rest = name.strip_prefix("BARNABAS_")?;
+        let of_flag = OF_FLAGS.iter().find(|(name, _)| *name == rest);
+        let plain = dotted(rest);
         let own = format!("barnabas.{plain}");
-        (Family::Own, if is_setting(&own) { own } else { plain })
+        let named = if is_setting(&own) { own } else { plain };
+        (Family::Own, of_flag.map_or(named, |(_, setting)| (*setting).to_owned()))
     };
     Some(Variable { name, family, setting, value })
 }
@@ -94,17 +119,21 @@ fn dotted(rest: &str) -> String {
 }
 
 /// What Kubernetes and Docker tell of a service of that name: `KAFKA_PORT=tcp://10.0.0.7:9092`,
-/// `KAFKA_SERVICE_HOST`, `KAFKA_PORT_9092_TCP_ADDR`.
-fn is_link(name: &str) -> bool {
-    let rest = name.strip_prefix("KAFKA_").or_else(|| name.strip_prefix("BARNABAS_"));
-    rest.is_some_and(|rest| {
-        let is_of_port = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());
-        rest == "PORT"
-            || rest == "SERVICE_HOST"
-            || rest == "SERVICE_PORT"
-            || rest.starts_with("SERVICE_PORT_")
-            || rest.strip_prefix("PORT_").is_some_and(is_of_port)
-    })
+/// `KAFKA_SERVICE_HOST`, `KAFKA_PORT_9092_TCP_ADDR`. `BARNABAS_PORT`, and that of a service `barnabas-http`, are
+/// links if they look like one.
+fn is_link(name: &str, value: Option<&str>) -> bool {
+    let is_url = value.is_some_and(|value| value.contains("://"));
+    let (rest, is_port) = match (name.strip_prefix("KAFKA_"), name.strip_prefix("BARNABAS_")) {
+        (Some(rest), _) => (rest, rest == "PORT"),
+        (None, Some(rest)) => (rest, is_url && (rest == "PORT" || rest.ends_with("_PORT"))),
+        (None, None) => return false,
+    };
+    let is_of_port = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());
+    is_port
+        || rest == "SERVICE_HOST"
+        || rest == "SERVICE_PORT"
+        || rest.starts_with("SERVICE_PORT_")
+        || rest.strip_prefix("PORT_").is_some_and(is_of_port)
 }
 
 /// Whether it is 22 characters of URL-safe base64, which stand for 16 bytes.
@@ -142,6 +171,13 @@ mod tests {
             ("BARNABAS_FLUSH_MS", "barnabas.flush.ms"),
             ("BARNABAS_NUM_PARTITIONS", "num.partitions"),
             ("BARNABAS_NOSUCH", "nosuch"),
+            ("BARNABAS_CONFIG", "--config"),
+            ("BARNABAS_DATA_DIR", "log.dirs"),
+            ("BARNABAS_HTTP_PORT", "--http-port"),
+            ("BARNABAS_IO", "barnabas.io"),
+            ("BARNABAS_NODE_ID", "node.id"),
+            ("BARNABAS_PORT", "--port"),
+            ("BARNABAS_LOG_LEVEL", "barnabas.log.level"),
         ] {
             assert_eq!(read(name), Some((Family::Own, setting.to_owned())), "{name}");
         }
@@ -157,6 +193,14 @@ mod tests {
         assert_eq!(read(" MkU3OEVBNTcwNTJENDM2Qk\n").as_deref(), Some("barnabas.cluster.id"));
         for text in ["arn:aws:a/b", "prod", "", "5L6g3nShT-eMCtK--X86s", "5L6g3nShT+eMCtK//X86sw"] {
             assert_eq!(read(text).as_deref(), Some("cluster.id"), "{text}: somebody else's");
+        }
+    }
+
+    #[test]
+    fn links_to_a_service_of_that_name_are_no_ports() {
+        for name in ["BARNABAS_PORT", "BARNABAS_HTTP_PORT", "KAFKA_PORT"] {
+            let all = [(name.into(), "tcp://10.0.0.7:9092".into())];
+            assert_eq!(variables(all.into_iter()), [], "{name}");
         }
     }
 

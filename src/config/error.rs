@@ -9,6 +9,8 @@ use super::value::InvalidConfig;
 /// Where a setting was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
+    /// A line of the file that stands in for built-in defaults, as a container's image brings it.
+    Defaults(PathBuf, usize),
     /// A line of the settings file.
     File(PathBuf, usize),
     /// An environment variable.
@@ -24,7 +26,9 @@ pub enum Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Origin::File(path, line) => write!(f, "{}:{line}: ", path.display()),
+            Origin::Defaults(path, line) | Origin::File(path, line) => {
+                write!(f, "{}:{line}: ", path.display())
+            }
             Origin::Variable(name) => write!(f, "{name}: "),
             Origin::Set => f.write_str("--set: "),
             Origin::Flag(flag) => write!(f, "{flag}: "),

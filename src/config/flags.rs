@@ -17,7 +17,7 @@ use super::sources::{self, FlagValues, Sourced, Sources};
 /// A message broker that speaks Apache Kafka's protocol.
 ///
 /// Settings: flags, then --set, then what was set while a broker ran (kafka-configs), then variables
-/// (KAFKA_NUM_PARTITIONS, BARNABAS_WORKERS), then the file. What flags and --set give cannot be changed
+/// (KAFKA_NUM_PARTITIONS, BARNABAS_WORKERS, BARNABAS_HTTP_PORT), then the file. What flags and --set give cannot be changed
 /// while the broker runs. `barnabas config`, with the same flags, prints what would hold and where it comes
 /// from, with what was set in the data directory while a broker ran on it, or runs. `barnabas healthcheck` asks the
 /// broker that runs with these flags how it is: one line, and exit code 0 if all is well, else 1.

@@ -62,7 +62,7 @@ impl Given {
 /// The places, the weakest first.
 fn strength(origin: &Origin) -> u8 {
     match origin {
-        Origin::Together => 0,
+        Origin::Together | Origin::Defaults(..) => 0,
         Origin::File(..) => 1,
         Origin::Variable(name) if !name.starts_with("BARNABAS_") => 2,
         Origin::Variable(_) => 3,

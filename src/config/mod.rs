@@ -4,6 +4,7 @@
 //! and flags, validation in Kafka's words, the broker's and the topics' effective values, DescribeConfigs'
 //! entries and docs/CONFIGURATION.md. This room knows no other room; only `sources` reads a file.
 
+mod address;
 mod broker;
 mod check;
 mod compaction;
@@ -40,7 +41,8 @@ mod value;
 
 pub use broker::{Config, Source, topic_default};
 pub use describe::{
-    Described, Synonym, describe_broker, describe_cluster, describe_group, describe_topic,
+    Described, Synonym, describe_broker, describe_cluster, describe_group, describe_own,
+    describe_topic,
 };
 pub use dynamic::check_dynamic_broker;
 pub use effective::effective;
@@ -50,7 +52,7 @@ pub use group::{GroupConfig, check_group};
 pub use listeners::Endpoint;
 pub use nearest::nearest;
 pub use setting::{Check, Kind, Mode, Setting, Standing};
-pub use sources::{FlagValues, Sourced, Sources, from_sources};
+pub use sources::{FlagValues, Sourced, Sources, check_name, from_sources};
 pub use stored::LeftOut;
 pub use support::without_effect;
 pub use synonyms::{group_default_name, topic_default_names};

@@ -10,13 +10,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::address::Parts;
 use super::broker::Config;
-use super::environment::{Family, Variable};
+use super::environment::{self, Family, Variable};
 use super::error::{ConfigError, ConfigErrors, Origin};
 use super::given::Given;
-use super::http;
 use super::listeners;
 use super::nearest::{nearest, nearest_own};
 use super::properties::{self, Entry};
@@ -70,7 +70,7 @@ pub struct Sourced {
 /// What a broker is given at its start, weakest first.
 #[derive(Debug, Clone, Default)]
 pub struct Sources<'s> {
-    /// The settings file.
+    /// The settings file that the command line names.
     pub file: Option<&'s Path>,
     /// Environment variables that are about settings.
     pub variables: Vec<Variable>,
@@ -88,12 +88,21 @@ pub struct Sources<'s> {
 /// Everything that is wrong, not only the first.
 pub fn from_sources(sources: &Sources<'_>) -> Result<Sourced, ConfigErrors> {
     let mut gathered = Gathered::default();
-    if let Some(path) = sources.file {
-        gathered.add_file(path);
+    let named = |flag| {
+        let variable = sources.variables.iter().find(|variable| variable.setting == flag)?;
+        variable.value.as_deref().map(Path::new)
+    };
+    if let Some(path) = named(environment::DEFAULTS) {
+        gathered.add_file(path, Origin::Defaults);
+    }
+    if let Some(path) = sources.file.or(named(environment::CONFIG)) {
+        gathered.add_file(path, Origin::File);
     }
     for variable in &sources.variables {
         gathered.add_variable(variable);
     }
+    let parts = Parts::of_variables(&sources.variables, &mut gathered.problems);
+    gathered.add_parts(&parts);
     for set in sources.sets {
         gathered.add_set(set);
     }
@@ -118,13 +127,13 @@ fn from_command_line(given: &Given) -> BTreeMap<String, String> {
         Origin::Set if is_secret(name) => Some(format!("--set {name}")),
         Origin::Set => Some(format!("--set {name}={text}")),
         Origin::Flag(flag) => Some((*flag).to_owned()),
-        Origin::File(..) | Origin::Variable(_) | Origin::Together => None,
+        Origin::Defaults(..) | Origin::File(..) | Origin::Variable(_) | Origin::Together => None,
     };
     given.iter().filter_map(|(name, one)| Some((name.clone(), how(name, one)?))).collect()
 }
 
 /// An error of settings that may each be right by themselves.
-fn together(given: &Given, invalid: InvalidConfig) -> ConfigError {
+pub(super) fn together(given: &Given, invalid: InvalidConfig) -> ConfigError {
     let origin = given.get(&invalid.key).map_or(Origin::Together, |(_, o)| o.clone());
     ConfigError::Invalid(origin, invalid)
 }
@@ -139,17 +148,20 @@ struct Gathered {
     strange: Vec<String>,
 }
 
+/// Whose line of a file it is.
+type Place = fn(PathBuf, usize) -> Origin;
+
 impl Gathered {
-    fn add_file(&mut self, path: &Path) {
+    fn add_file(&mut self, path: &Path, place: Place) {
         let parsed = read(path).map_err(|why| vec![why]);
         // Some editors begin a file with this mark; it is part of no name.
         let text = parsed.map(|text| text.trim_start_matches('\u{FEFF}').to_owned());
-        let entries = match text.and_then(|text| entries(path, &text)) {
+        let entries = match text.and_then(|text| entries(path, place, &text)) {
             Ok(entries) => entries,
             Err(problems) => return self.problems.extend(problems),
         };
         for entry in entries {
-            self.add(&entry.key, entry.value, Origin::File(path.to_owned(), entry.line));
+            self.add(&entry.key, entry.value, place(path.to_owned(), entry.line));
         }
     }
 
@@ -168,6 +180,8 @@ impl Gathered {
                 self.problems.push(ConfigError::Unknown(origin, setting.clone(), Some(meant)));
             }
             _ => match value {
+                // It stands for a flag that is no setting.
+                Some(_) if setting.starts_with("--") => {}
                 Some(text) => self.add(setting, text.clone(), origin),
                 // It may be a secret: it is not shown.
                 None => {
@@ -243,19 +257,23 @@ impl Gathered {
                 || setting.is_some_and(|name| listeners::DECIDE.contains(&name))
         };
         let is_bad = |name: &&str| {
-            let given = self.given.get(*name);
+            let given = self.given.get(name);
             given.is_some_and(|(text, origin)| ensure_valid(name, text, origin).is_err())
         };
         !self.problems.iter().any(decides) && !listeners::DECIDE.iter().any(is_bad)
     }
 
-    fn add_flags(&mut self, flags: &FlagValues) {
-        // Where it is not known what they replace, `check` tells why.
+    /// Where it is not known what they replace, `check` tells why.
+    fn add_parts(&mut self, parts: &Parts) {
         if self.knows_listeners() {
-            let problems = add_address(flags, &mut self.given).err();
+            let problems = parts.put_listener(&mut self.given).err();
             self.problems.extend(problems.into_iter().flatten());
         }
-        self.problems.extend(add_http_port(flags, &mut self.given).err());
+        self.problems.extend(parts.put_http(&mut self.given).err());
+    }
+
+    fn add_flags(&mut self, flags: &FlagValues) {
+        self.add_parts(&Parts::of_flags(flags));
         let texts = [
             ("--data-dir", "log.dirs", flags.data_dir.clone()),
             ("--node-id", "node.id", flags.node_id.map(|id| id.to_string())),
@@ -275,8 +293,8 @@ impl Gathered {
 }
 
 /// A file is in TOML if its name ends so, else as Kafka's own.
-fn entries(path: &Path, text: &str) -> Result<Vec<Entry>, Vec<ConfigError>> {
-    let syntax = |(line, what)| ConfigError::Syntax(Origin::File(path.to_owned(), line), what);
+fn entries(path: &Path, place: Place, text: &str) -> Result<Vec<Entry>, Vec<ConfigError>> {
+    let syntax = |(line, what)| ConfigError::Syntax(place(path.to_owned(), line), what);
     if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("toml")) {
         let parsed = in_toml(text);
         return parsed.map_err(|problems| problems.into_iter().map(syntax).collect());
@@ -305,6 +323,14 @@ fn read(path: &Path) -> Result<String, ConfigError> {
     String::from_utf8(bytes).map_err(|_| failed("it is not UTF-8 text".to_owned()))
 }
 
+/// Whether a broker has a setting of this name.
+///
+/// # Errors
+/// That it has none, and which may be meant.
+pub fn check_name(name: &str) -> Result<(), ConfigError> {
+    ensure_known(name, &Origin::Together)
+}
+
 fn ensure_known(name: &str, origin: &Origin) -> Result<(), ConfigError> {
     if table::broker_setting(name).is_some() {
         return Ok(());
@@ -324,52 +350,6 @@ fn ensure_valid(name: &str, text: &str, origin: &Origin) -> Result<(), ConfigErr
     let Some(setting) = table::broker_setting(name) else { return Ok(()) };
     let invalid = |invalid: InvalidConfig| ConfigError::Invalid(origin.clone(), invalid);
     value::parse(setting, text).map(|_| ()).map_err(invalid)
-}
-
-/// `--host` and `--port` replace their part of the listener; of several listeners they could mean any.
-fn add_address(flags: &FlagValues, given: &mut Given) -> Result<(), Vec<ConfigError>> {
-    let flag = match (&flags.host, flags.port) {
-        (None, None) => return Ok(()),
-        (Some(_), _) => "--host",
-        (None, Some(_)) => "--port",
-    };
-    let set = listener_settings(given);
-    let now = Config::from_static(set.clone(), BTreeMap::new()).map_err(|first| {
-        let all = Config::problems(set, &|_| false);
-        let all = if all.is_empty() { vec![first] } else { all };
-        all.into_iter().map(|invalid| together(given, invalid)).collect::<Vec<_>>()
-    })?;
-    let [listener] = now.listeners() else {
-        let what =
-            format!("{flag} is ambiguous: there are several listeners; set `listeners` instead");
-        return Err(vec![ConfigError::Conflict(what)]);
-    };
-    let mut listener = listener.clone();
-    if let Some(host) = &flags.host {
-        let bare = host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']'));
-        listener.host = bare.unwrap_or(host).to_owned();
-    }
-    listener.port = flags.port.unwrap_or(listener.port);
-    given.put("listeners", listener.to_string(), Origin::Flag(flag));
-    Ok(())
-}
-
-/// `--http-port` replaces the port of the HTTP listener, or switches it off.
-fn add_http_port(flags: &FlagValues, given: &mut Given) -> Result<(), ConfigError> {
-    let Some(port) = flags.http_port else { return Ok(()) };
-    let set = given.get(http::LISTENER).map(|(text, _)| text.as_str());
-    let text = http::with_port(set.unwrap_or(http::OFF), port);
-    let text = text.map_err(|invalid| together(given, invalid))?;
-    given.put(http::LISTENER, text, Origin::Flag("--http-port"));
-    Ok(())
-}
-
-/// Only what decides on listeners, so that another setting's error is reported as such.
-fn listener_settings(given: &Given) -> BTreeMap<String, String> {
-    listeners::DECIDE
-        .iter()
-        .filter_map(|name| Some(((*name).to_owned(), given.get(*name)?.0.clone())))
-        .collect()
 }
 
 #[cfg(test)]

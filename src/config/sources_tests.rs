@@ -202,36 +202,6 @@ fn what_has_no_effect_is_named() {
 }
 
 #[test]
-fn host_and_port_replace_their_part_of_the_listener() {
-    let flags = |host: Option<&str>, port: Option<u16>| FlagValues {
-        host: host.map(str::to_owned),
-        port,
-        ..FlagValues::default()
-    };
-    let listener = |sets_: &[&str], flags: FlagValues| {
-        let config = from_sources(&Sources { sets: &sets(sets_), flags, ..Sources::default() })
-            .map_err(|error| error.to_string())?;
-        Ok::<String, String>(config.config.listeners()[0].to_string())
-    };
-    let set = ["listeners=PLAINTEXT://example:7"];
-    for (sets, flags, expected) in [
-        (&[][..], flags(None, Some(0)), "PLAINTEXT://localhost:0"),
-        (&[], flags(Some("0.0.0.0"), None), "PLAINTEXT://0.0.0.0:9092"),
-        (&[], flags(Some("::1"), Some(1)), "PLAINTEXT://[::1]:1"),
-        (&[], flags(Some("[::1]"), Some(1)), "PLAINTEXT://[::1]:1"),
-        (&set, flags(None, Some(8)), "PLAINTEXT://example:8"),
-        (&set, flags(Some("other"), None), "PLAINTEXT://other:7"),
-    ] {
-        assert_eq!(listener(sets, flags).as_deref(), Ok(expected));
-    }
-    let two = ["listeners=A://:1,B://:2", "listener.security.protocol.map=A:PLAINTEXT,B:PLAINTEXT"];
-    let error = listener(&two, flags(None, Some(8))).unwrap_err();
-    assert!(error.starts_with("--port is ambiguous"), "{error}");
-    let error = listener(&[], flags(Some("not a host"), None)).unwrap_err();
-    assert!(error.contains(": Unable to parse PLAINTEXT://not a host:9092 to a broker"), "{error}");
-}
-
-#[test]
 fn a_file_that_cannot_be_read_is_named() {
     let missing = Path::new("/nonexistent/server.properties");
     let error = of_file(missing).unwrap_err().to_string();

@@ -50,15 +50,21 @@ image="$(buildah build --quiet --isolation chroot --format docker "${CARGO_TARGE
 container="$(buildah from "$image")"
 # Its network is this machine's, whose ports may be taken.
 port="$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')"
+# Whoever brings a settings file and flags of their own: both stand above what the image brings, and its health check, which
+# knows of neither, finds the broker.
+echo 'listeners=PLAINTEXT://:0' >"$work/server.properties"
+chmod 644 "$work/server.properties"
+buildah copy --quiet "$container" "$work/server.properties" /server.properties >/dev/null
 inside() {
-    buildah run --isolation chroot --env KAFKA_LISTENERS=PLAINTEXT://:0 --env "BARNABAS_HTTP_LISTENER=127.0.0.1:$port" \
-        "$container" -- /usr/bin/barnabas "$@"
+    buildah run --isolation chroot "$container" -- /usr/bin/barnabas "$@"
 }
-inside >"$work/line" 2>"$work/log" &
+inside --config /server.properties --http-port "$port" >"$work/line" 2>"$work/log" &
 runner=$!
 until grep -q 'is ready' "$work/line"; do
     kill -0 "$runner" 2>/dev/null || failed "it does not start: $(cat "$work/log")"
 done
+! grep -q ':9092' "$work/line" || failed "the settings file has no effect: $(cat "$work/line")"
+grep -q ":$port" "$work/line" || failed "the flag has no effect: $(cat "$work/line")"
 said="$(inside healthcheck)" ||
     failed "it is not well: $said"
 # A volume of its own, wherever buildah keeps that.
