@@ -191,7 +191,8 @@ fn run(start: Start) -> Result<ExitCode, String> {
     broker.shared().limit_connections(bound.doorkeeper());
     let shared = broker.shared().clone();
     let pages: Vec<SocketAddr> = bound.addresses_of(config.listeners().len()).collect();
-    let running = bound.start(services(shared.clone(), &config, &addresses, &pages));
+    let driver = bound.driver().name();
+    let running = bound.start(services(shared.clone(), driver, &addresses, &pages));
     let running = match running {
         Ok(running) => running,
         Err(why) => {
@@ -228,7 +229,7 @@ fn run(start: Start) -> Result<ExitCode, String> {
 /// What each worker runs.
 fn services(
     shared: Arc<Shared>,
-    config: &Config,
+    driver: &'static str,
     addresses: &[Vec<SocketAddr>],
     pages: &[SocketAddr],
 ) -> impl Fn(usize) -> Faces + Send + Sync + 'static {
@@ -236,7 +237,7 @@ fn services(
     let facts = Facts {
         port: addresses.first().map_or(0, |first| port(first)),
         http_port: port(pages),
-        driver: if config.get("barnabas.io") == Some("uring") { "io_uring" } else { "epoll" },
+        driver,
         started: Instant::now(),
     };
     let http = (!pages.is_empty()).then(|| Http::new(shared.clone(), facts));

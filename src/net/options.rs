@@ -13,6 +13,18 @@ pub enum DriverKind {
     Uring,
 }
 
+impl DriverKind {
+    /// What the system calls it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            DriverKind::Uring => "io_uring",
+            DriverKind::Mio if cfg!(target_os = "linux") => "epoll",
+            DriverKind::Mio => "kqueue",
+        }
+    }
+}
+
 /// One listener: its addresses, with one port on all of them. Port 0 takes one that is free on all.
 /// Of several addresses those that this machine does not have are left out, with a line.
 #[derive(Clone, Debug, PartialEq, Eq)]

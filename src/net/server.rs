@@ -135,6 +135,11 @@ impl<M: Send + 'static> Bound<M> {
         doors.map(|door| door.address)
     }
 
+    /// What moves the bytes: what was asked for, or what is used in its place.
+    pub fn driver(&self) -> DriverKind {
+        self.options.driver
+    }
+
     /// The workers' mailboxes.
     pub fn senders(&self) -> Vec<Sender<M>> {
         self.workers.iter().map(|worker| worker.sender.clone()).collect()
