@@ -21,7 +21,7 @@ use barnabas::broker::{self, Broker, Endpoint, Place, Shared, StoredSettings, Wo
 use barnabas::config::flags::{self, Command, Show, Start};
 use barnabas::config::{self, Config};
 use barnabas::faces::Faces;
-use barnabas::http::{self, Facts, Http, HttpService};
+use barnabas::http::{self, Facts, Http, HttpService, Whereabouts};
 use barnabas::kafka::KafkaService;
 use barnabas::log::limits::OpenFiles;
 use barnabas::net;
@@ -203,6 +203,7 @@ fn run(start: Start) -> Result<ExitCode, String> {
             return Err(format!("cannot start the threads: {why}"));
         }
     };
+    let whereabouts = Whereabouts::leave(&shared.data_dir, &pages);
     service_manager::ready(&shared, &announce(&config, &addresses, &pages));
     tell_console(&pages);
     broker.settle();
@@ -212,6 +213,7 @@ fn run(start: Start) -> Result<ExitCode, String> {
         Some(signal) => log::info!(signal; "stopping"),
         None => log::error!("a thread that serves connections has ended: stopping"),
     }
+    drop(whereabouts);
     running.stop(Instant::now() + DRAIN);
     match broker.close() {
         Ok(()) if signal.is_some() => Ok(ExitCode::SUCCESS),
@@ -241,7 +243,7 @@ fn services(
         started: Instant::now(),
     };
     let http = (!pages.is_empty()).then(|| Http::new(shared.clone(), facts));
-    let http_listener = config.listeners().len();
+    let http_listener = addresses.len();
     move |worker| {
         let http = http.clone().map(|http| HttpService::new(http, worker));
         Faces::new(KafkaService::new(shared.clone(), worker), http, http_listener)

@@ -8,7 +8,6 @@ use broker_support::*;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::process::Command;
 
 /// Topics, records and offsets of a group, as the pages show them below.
 fn fill(broker: &Broker) {
@@ -359,28 +358,16 @@ fn a_broker_is_known_by_its_machines_name_and_those_that_it_is_given() {
 }
 
 #[test]
-fn the_healthcheck_asks_the_running_broker() {
+fn the_driver_is_told_that_is_used() {
     let dir = TempDir::new();
-    let (broker, address) = start_pages(dir.path(), &[]);
-    for path in ["/livez", "/readyz", "/healthz"] {
-        assert_eq!(page(address, path), json!({"status": "ok"}), "{path}");
-    }
-    let check = |port: u16| {
-        let mut check = Command::new(binary());
-        check.args(["healthcheck", "--http-port", &port.to_string()]);
-        let output = check.output().unwrap();
-        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-        assert_eq!(said.lines().count(), 1, "{said}");
-        (output.status.code(), said)
-    };
-    let (code, said) = check(address.port());
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("ok"), "{said}");
-    assert_eq!(check(0).0, Some(1));
-    let (code, said) = check(broker.address.port());
-    assert_eq!(code, Some(1), "Kafka's listener is no health: {said}");
+    let data = dir.path().to_str().unwrap();
+    let listener = "barnabas.http.listener=127.0.0.1:0";
+    let flags = ["--port", "0", "--data-dir", data, "--io", "uring", "--set", listener];
+    let mut command = command(&flags);
+    let call = libc::SYS_io_uring_setup;
+    deny(&mut command, &[Denied { call, argument: None, error: libc::EPERM }]);
+    let broker = Broker::spawn(command);
+    let told = page(pages_of(&broker).unwrap(), "/v1/broker");
+    assert!(told["platform"].as_str().unwrap().ends_with("(epoll)"), "{told}");
     broker.stop_cleanly();
-    let (code, said) = check(address.port());
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("refused"), "{said}");
 }

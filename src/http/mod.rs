@@ -46,6 +46,7 @@ mod session;
 mod tail;
 mod target;
 mod trace;
+mod whereabouts;
 
 pub use api::{Filter, check};
 pub use console::Asset;
@@ -59,6 +60,7 @@ pub use response::{Manner, Response};
 pub use route::{Of, Route};
 pub use service::{HttpService, TIMERS};
 pub use session::{Request, Session, Taken};
+pub use whereabouts::Whereabouts;
 
 /// Bytes of a request's head, the line included.
 pub const MAX_HEAD: usize = 16 << 10;
