@@ -96,7 +96,7 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Pause between writes of the high watermark checkpoint."),
     long("replica.lag.time.max.ms").default("30000")
         .doc("Time a follower may be behind before it leaves the ISR."),
-    string("replica.selector.class").refused("plugin classes")
+    string("replica.selector.class")
         .doc("Chooser of the replica a consumer should fetch from."),
     int("replica.socket.receive.buffer.bytes").default("65536")
         .doc("SO_RCVBUF of follower fetch sockets."),

@@ -30,7 +30,7 @@ pub(super) static ROWS: &[Setting] = &[
         .doc("Listener used between brokers."),
     int("kafka.metrics.polling.interval.secs").default("10").at_least(1)
         .doc("Polling interval of old-style reporters."),
-    list("kafka.metrics.reporters").default("").any_items().refused("plugin classes")
+    list("kafka.metrics.reporters").default("").any_items()
         .doc("Old-style metric reporter classes."),
     string("listener.security.protocol.map")
         .default("SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT").at_start().used()
@@ -52,7 +52,7 @@ pub(super) static ROWS: &[Setting] = &[
     int("max.request.partition.size.limit").default("2000").at_least(1).used()
         .doc("Most partitions answered in one DescribeTopicPartitions page."),
     list("metric.reporters")
-        .default("org.apache.kafka.common.metrics.JmxReporter").any_items().cluster_wide().refused("plugin classes")
+        .default("org.apache.kafka.common.metrics.JmxReporter").any_items().cluster_wide()
         .doc("Metric reporter classes."),
     int("metrics.num.samples").default("2").at_least(1)
         .doc("Samples kept per metric."),
