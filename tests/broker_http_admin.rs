@@ -98,7 +98,8 @@ fn settings_are_shown_and_changed_by_kafkas_rules() {
     assert_eq!(policy["values"], json!(["compact", "delete"]));
     let patch = json!({"retention.ms": "7", "cleanup.policy": "compact"});
     let (status, after) = send(address, "PATCH", &format!("{path}?validate_only=true"), &patch);
-    assert_eq!((status, &setting(&after, "retention.ms")["value"]), (200, &json!("604800000")));
+    assert_eq!((status, &setting(&after, "retention.ms")["value"]), (200, &json!("7")));
+    assert_eq!(setting(&page(address, path), "retention.ms")["value"], json!("604800000"));
     let (status, after) = send(address, "PATCH", path, &patch);
     let retention = setting(&after, "retention.ms");
     assert_eq!((status, &retention["value"]), (200, &json!("7")));
@@ -136,6 +137,9 @@ fn a_brokers_settings_change_while_it_runs_and_are_kept() {
     let dir = TempDir::new();
     let (broker, address) = start_pages(dir.path(), &[]);
     let name = "log.retention.ms";
+    let would = send(address, "PATCH", "/v1/cluster/configs?validate_only", &json!({name: "4000"}));
+    assert_eq!(setting(&would.1, name)["value"], json!("4000"));
+    assert_eq!(setting(&page(address, "/v1/broker/configs"), name)["value"], json!(null));
     let (status, all) = send(address, "PATCH", "/v1/cluster/configs", &json!({name: "5000"}));
     let source = json!("DYNAMIC_DEFAULT_BROKER_CONFIG");
     assert_eq!((status, &setting(&all, name)["source"]), (200, &source));
@@ -158,6 +162,44 @@ fn a_brokers_settings_change_while_it_runs_and_are_kept() {
     assert_eq!(setting(&page(address, "/v1/broker/configs"), name)["value"], json!("6000"));
     let (_, own) = send(address, "PATCH", "/v1/broker/configs", &json!({name: null}));
     assert_eq!(setting(&own, name)["value"], json!("5000"));
+    broker.stop_cleanly();
+}
+
+#[test]
+fn names_that_no_broker_has_are_not_taken_and_can_be_taken_away() {
+    let dir = TempDir::new();
+    let (broker, address) = start_pages(dir.path(), &[]);
+    let (one, all) = ("/v1/broker/configs", "/v1/cluster/configs");
+    for (path, name, meant) in [
+        (one, "num.partition", "num.partitions"),
+        (all, "retention.ms", "log.retention.ms"),
+        (all, "foo", "docs/CONFIGURATION.md"),
+    ] {
+        let patch = json!({name: "1", "num.io.threads": "3"});
+        let (status, said) = send(address, "PATCH", path, &patch);
+        assert_eq!((status, &said["code"]), (400, &json!("INVALID_CONFIG")), "{said}");
+        assert!(said["error"].as_str().unwrap().contains(meant), "{said}");
+    }
+    assert_eq!(page(address, all).as_array().unwrap().len(), 1, "what a new cluster has");
+    // Kafka's own clients may set any.
+    broker.client().alter_of((4, ""), &[("foo", "1")]);
+    let foo = setting(&page(address, all), "foo");
+    assert_eq!((&foo["type"], &foo["value"]), (&json!(null), &json!(null)), "it may be a secret");
+    let (status, left) = send(address, "PATCH", all, &json!({"foo": null}));
+    assert_eq!((status, left.as_array().unwrap().len()), (200, 1));
+    broker.stop_cleanly();
+}
+
+#[test]
+fn barnabas_own_settings_are_shown_and_not_changed() {
+    let dir = TempDir::new();
+    let (broker, address) = start_pages(dir.path(), &["--workers", "2"]);
+    let path = "/v1/broker/configs";
+    let workers = setting(&page(address, path), "barnabas.workers");
+    assert_eq!((&workers["value"], &workers["read_only"]), (&json!("2"), &json!(true)));
+    assert_eq!(workers["source"], json!("STATIC_BROKER_CONFIG"));
+    let change = json!({"barnabas.workers": "1"});
+    assert_eq!(refused(address, ("PATCH", path), &change).0, 400);
     broker.stop_cleanly();
 }
 

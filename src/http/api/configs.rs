@@ -10,12 +10,14 @@ use super::super::route::Of;
 use super::controlled;
 use super::pairs::Pairs;
 use crate::broker::Shared;
-use crate::catalog::{ConfigChange, ConfigOp, ResourceKind, validate_topic_name};
+use crate::catalog::{ApiError, ConfigChange, ConfigOp, ResourceKind, validate_topic_name};
 use crate::config::{
-    self, Check, Described, Source, describe_broker, describe_cluster, describe_topic,
+    self, Check, Config, Described, Source, describe_broker, describe_cluster, describe_own,
+    describe_topic,
 };
 use crate::wire::error::ErrorCode;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 #[derive(Serialize)]
 struct Setting<'s> {
@@ -39,14 +41,11 @@ struct Synonym<'s> {
     source: &'static str,
 }
 
+/// What a change asks for.
+type Patch = BTreeMap<String, Option<String>>;
+
 pub(super) fn show(shared: &Shared, of: &Of) -> Result<Response, Problem> {
-    let described = match of {
-        Of::Topic(name) => of_topic(shared, name)?,
-        Of::Broker => describe_broker(&shared.config(), None),
-        Of::AllBrokers => describe_cluster(&shared.config(), None),
-    };
-    let settings: Vec<Setting<'_>> = described.iter().map(|one| setting(of, one)).collect();
-    Ok(Response::json(200, &settings))
+    after(shared, of, &Patch::new())
 }
 
 pub(super) fn change(
@@ -55,19 +54,74 @@ pub(super) fn change(
     query: &Query,
     Pairs(patch): Pairs,
 ) -> Result<Response, Problem> {
-    let (kind, name) = match of {
-        Of::Topic(name) => (ResourceKind::Topic, check_name(name)?.to_owned()),
-        Of::Broker => (ResourceKind::Broker, shared.node.node_id.to_string()),
-        // Kafka's name for that.
-        Of::AllBrokers => (ResourceKind::Broker, String::new()),
-    };
+    let (kind, name) = resource(shared, of)?;
+    check_names(of, &patch)?;
     let validate_only = query.flag("validate_only");
-    controlled(shared, move |controller| {
+    let patch = controlled(shared, move |controller| {
         let changes: Vec<ConfigChange<'_>> =
             patch.iter().map(|(key, value)| change_of(key, value.as_deref())).collect();
-        controller.incremental_alter_configs(kind, &name, &changes, validate_only)
+        controller.incremental_alter_configs(kind, &name, &changes, validate_only)?;
+        Ok::<_, ApiError>(patch)
     })??;
-    show(shared, of)
+    if validate_only { after(shared, of, &patch) } else { show(shared, of) }
+}
+
+/// Kafka takes any name for a broker; over HTTP what is misspelt is told. What is there can always go.
+fn check_names(of: &Of, patch: &Patch) -> Result<(), Problem> {
+    if let Of::Topic(_) = of {
+        return Ok(());
+    }
+    let mut set = patch.iter().filter(|(_, value)| value.is_some());
+    let refused = set.find_map(|(key, _)| config::check_name(key).err());
+    refused.map_or(Ok(()), |why| Err(Problem::kafka(ErrorCode::INVALID_CONFIG, why.to_string())))
+}
+
+/// Whose settings they are, by Kafka's names.
+fn resource(shared: &Shared, of: &Of) -> Result<(ResourceKind, String), Problem> {
+    Ok(match of {
+        Of::Topic(name) => (ResourceKind::Topic, check_name(name)?.to_owned()),
+        Of::Broker => (ResourceKind::Broker, shared.node.node_id.to_string()),
+        Of::AllBrokers => (ResourceKind::Broker, String::new()),
+    })
+}
+
+/// The settings as they would be after a change: of none, as they are.
+fn after(shared: &Shared, of: &Of, patch: &Patch) -> Result<Response, Problem> {
+    let (kind, name) = resource(shared, of)?;
+    let (image, config) = (shared.image(), shared.config());
+    if kind == ResourceKind::Topic && image.topic(&name).is_none() {
+        return Err(super::topics::unknown());
+    }
+    let mut set = image.configs(kind, &name).clone();
+    for (key, value) in patch {
+        match value {
+            Some(value) => _ = set.insert(key.clone(), value.clone()),
+            None => _ = set.remove(key),
+        }
+    }
+    let of_broker = |name: &str| image.configs(ResourceKind::Broker, name);
+    let described = match of {
+        Of::Topic(_) => describe_topic(&set, &config, None),
+        _ if patch.is_empty() => of_brokers(of, &config),
+        Of::Broker => of_brokers(of, &config.with_dynamic(of_broker(""), &set)),
+        Of::AllBrokers => {
+            let node = of_broker(&shared.node.node_id.to_string());
+            of_brokers(of, &config.with_dynamic(&set, node))
+        }
+    };
+    let settings: Vec<Setting<'_>> = described.iter().map(|one| setting(of, one)).collect();
+    Ok(Response::json(200, &settings))
+}
+
+fn of_brokers(of: &Of, config: &Config) -> Vec<Described> {
+    match of {
+        Of::AllBrokers => describe_cluster(config, None),
+        _ => {
+            let mut all = describe_own(config);
+            all.extend(describe_broker(config, None));
+            all
+        }
+    }
 }
 
 fn change_of<'p>(key: &'p str, value: Option<&'p str>) -> ConfigChange<'p> {
@@ -79,15 +133,6 @@ fn check_name(name: &str) -> Result<&str, Problem> {
     let invalid = ErrorCode::INVALID_TOPIC_EXCEPTION;
     validate_topic_name(name).map_err(|why| Problem::kafka(invalid, why.to_string()))?;
     Ok(name)
-}
-
-fn of_topic(shared: &Shared, name: &str) -> Result<Vec<Described>, Problem> {
-    check_name(name)?;
-    let (image, config) = (shared.image(), shared.config());
-    if image.topic(name).is_none() {
-        return Err(super::topics::unknown());
-    }
-    Ok(describe_topic(image.configs(ResourceKind::Topic, name), &config, None))
 }
 
 fn setting<'s>(of: &Of, one: &'s Described) -> Setting<'s> {

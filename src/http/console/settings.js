@@ -37,7 +37,7 @@ export function settings(context) {
       ["Name", "", (one) => h("span", h("span.data", one.name), h("small", one.documentation)), "name"],
       ["Value", ".setting", value, "value"],
       ["From", "", source, "source"],
-      [h("span.unseen", "Change"), ".number", (one) => (one.read_only ? "" : edit(one))],
+      [h("span.unseen", "Change"), ".number", (one) => (one.read_only && one.type ? "" : edit(one))],
     ],
     keyOf: (one) => one.name,
     box: { name: "changed", label: "Only what is not default", fits: (one, isSet) => !isSet || isChanged(one) },
