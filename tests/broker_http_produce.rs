@@ -308,3 +308,20 @@ fn browsers_cannot_be_tricked_into_it() {
     assert_eq!(client.offset(("t", 0), -1), 2);
     broker.stop_cleanly();
 }
+
+#[test]
+fn a_partition_that_a_new_topic_would_not_have_makes_no_topic() {
+    let dir = TempDir::new();
+    let (broker, address) = start_pages(dir.path(), &["--set", "num.partitions=2"]);
+    let path = "/v1/topics/new/messages";
+    let asked = format!("{path}?partition=2");
+    let named = json!([{"value": "v"}, {"value": "v", "partition": 7}]);
+    for (path, messages) in [(&*asked, json!([{"value": "v"}])), (path, named)] {
+        let (status, said) = produce(address, path, &messages);
+        assert_eq!((status, &said["code"]), (404, &json!("UNKNOWN_TOPIC_OR_PARTITION")), "{path}");
+        assert!(!broker.client().cluster().topics.contains_key("new"), "{path}");
+    }
+    let (status, said) = produce(address, path, &json!([{"value": "v", "partition": 1}]));
+    assert_eq!((status, &said["partition"]), (200, &json!(1)));
+    broker.stop_cleanly();
+}

@@ -67,12 +67,19 @@ pub(super) fn produce(
     query: &Query,
     messages: &[New],
 ) -> Result<Made, Problem> {
-    let topic = find_or_create(shared, name)?;
+    let asked = query.index("partition");
+    let topic = match shared.topics.by_name(name) {
+        Some(topic) => topic,
+        None => {
+            ensure_within(shared, messages, asked)?;
+            create(shared, name)?
+        }
+    };
     if topic.internal {
         let internal = ErrorCode::INVALID_TOPIC_EXCEPTION;
         return Err(Problem::kafka(internal, "Topics of the broker's own are not produced to"));
     }
-    let places = places(&topic, messages, query.index("partition"))?;
+    let places = places(&topic, messages, asked)?;
     let mut by_partition: BTreeMap<i32, Vec<&New>> = BTreeMap::new();
     for (message, index) in messages.iter().zip(&places) {
         by_partition.entry(*index).or_default().push(message);
@@ -94,12 +101,20 @@ pub(super) fn produce(
     Ok(Made { response: answer(name, first, &outcomes), due, delay })
 }
 
+/// Refuses what a topic that is made for it would not have: a refusal leaves no topic behind.
+fn ensure_within(shared: &Shared, messages: &[New], asked: Option<i32>) -> Result<(), Problem> {
+    let all = 0..shared.config().num_partitions();
+    let mut named = messages.iter().filter_map(|message| message.partition.or(asked));
+    if named.all(|index| all.contains(&index)) { Ok(()) } else { Err(no_such_partition()) }
+}
+
+fn no_such_partition() -> Problem {
+    Problem::kafka(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, "Topic/partition not found")
+}
+
 /// The topic, made as it is for a producer that asks for one which is not there.
-fn find_or_create(shared: &Arc<Shared>, name: &str) -> Result<Arc<Topic>, Problem> {
+fn create(shared: &Arc<Shared>, name: &str) -> Result<Arc<Topic>, Problem> {
     let unknown = super::topics::unknown;
-    if let Some(topic) = shared.topics.by_name(name) {
-        return Ok(topic);
-    }
     if !shared.config().auto_create_topics_enable() || is_internal(name) {
         return Err(unknown());
     }
@@ -133,9 +148,7 @@ fn places(topic: &Topic, messages: &[New], asked: Option<i32>) -> Result<Vec<i32
                 i32::try_from(*any).unwrap_or(0)
             }
         };
-        let missing = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
-        let there = topic.partition(index).is_some();
-        there.then_some(index).ok_or_else(|| Problem::kafka(missing, "Topic/partition not found"))
+        topic.partition(index).is_some().then_some(index).ok_or_else(no_such_partition)
     };
     messages.iter().map(&mut place).collect()
 }
