@@ -41,9 +41,18 @@ fn requests(all: &BTreeMap<ApiKey, Answered>) -> String {
         "kafka_network_requestmetrics_errors_total",
         "Errors that were answered, by API and code; an answer may tell several.",
     );
-    let mut times = Family::summary(
+    // No summary: Prometheus 3 would write its quantiles as it likes, and dashboards ask for the exporter's.
+    let mut times = Family::new(
         "kafka_network_requestmetrics_totaltimems",
         "Milliseconds from the receipt of a request until its answer was written; quantiles of the last few minutes.",
+    );
+    let mut sums = Family::counter(
+        "kafka_network_requestmetrics_totaltimems_sum",
+        "Milliseconds from the receipt of each request until its answer was written.",
+    );
+    let mut counts = Family::counter(
+        "kafka_network_requestmetrics_totaltimems_count",
+        "Requests that kafka_network_requestmetrics_totaltimems is about.",
     );
     let named = all.iter().flat_map(|(api, one)| names(*api).map(move |name| (name, one)));
     for (name, answered) in named {
@@ -59,10 +68,10 @@ fn requests(all: &BTreeMap<ApiKey, Answered>) -> String {
             times.add(&[("request", &name), ("quantile", &text)], value);
         }
         let sum = answered.times.micros as f64 / 1000.0;
-        times.add_part("_sum", &[("request", &name)], sum);
-        times.add_part("_count", &[("request", &name)], answered.times.count());
+        sums.add(&[("request", &name)], sum);
+        counts.add(&[("request", &name)], answered.times.count());
     }
-    text([&requests, &errors, &times])
+    text([&requests, &errors, &times, &sums, &counts])
 }
 
 fn one(name: &'static str, help: &str, value: usize) -> String {

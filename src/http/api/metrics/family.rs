@@ -20,11 +20,6 @@ impl Family {
         Family::of("counter", name, help)
     }
 
-    /// Quantiles, a sum and a count.
-    pub(super) fn summary(name: &'static str, help: &str) -> Family {
-        Family::of("summary", name, help)
-    }
-
     fn of(kind: &str, name: &'static str, help: &str) -> Family {
         let mut lines = String::new();
         begin(&mut lines, kind, name, help);
@@ -32,17 +27,7 @@ impl Family {
     }
 
     pub(super) fn add(&mut self, labels: &[(&str, &dyn Display)], value: impl Display) {
-        self.add_part("", labels, value);
-    }
-
-    /// A line of a summary that has a name of its own.
-    pub(super) fn add_part(
-        &mut self,
-        suffix: &str,
-        labels: &[(&str, &dyn Display)],
-        value: impl Display,
-    ) {
-        let _ = write!(self.lines, "{}{suffix}", self.name);
+        self.lines.push_str(self.name);
         write_labels(&mut self.lines, labels);
         let _ = writeln!(self.lines, " {value}");
     }
