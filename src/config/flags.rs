@@ -330,6 +330,31 @@ mod tests {
     }
 
     #[test]
+    fn the_help_tells_the_defaults_of_the_table() {
+        let config = Config::default();
+        let (listener, http) = (&config.listeners()[0], config.http_listener().expect("one"));
+        let text = |name| config.get(name).unwrap_or_default().to_owned();
+        assert_eq!(text("barnabas.workers"), "0");
+        let defaults = [
+            ("--host", listener.host.clone()),
+            ("--port", listener.port.to_string()),
+            ("--http-port", format!("{}, on {}", http.port, http.host)),
+            ("--data-dir", text("log.dirs")),
+            ("--node-id", text("node.id")),
+            ("--workers", "one per core".to_owned()),
+            ("--io", text("barnabas.io")),
+            ("--log-level", text("barnabas.log.level")),
+            ("--log-format", text("barnabas.log.format")),
+        ];
+        for (name, default) in defaults {
+            let mut flags = Flags::get_args_info().flags.iter();
+            let flag = flags.find(|flag| flag.long == name).expect(name);
+            let told = format!("({default})");
+            assert!(flag.description.contains(&told), "{name} {told}: {}", flag.description);
+        }
+    }
+
+    #[test]
     fn help_and_version_are_printed() {
         let print = |arguments: &[&str]| match parse(arguments, Vec::new()) {
             Ok(Command::Print(text)) => text,
