@@ -191,6 +191,9 @@ fn run(start: Start) -> Result<ExitCode, String> {
     broker.shared().limit_connections(bound.doorkeeper());
     let shared = broker.shared().clone();
     let pages: Vec<SocketAddr> = bound.addresses_of(config.listeners().len()).collect();
+    if pages.is_empty() && options.listeners.len() > config.listeners().len() {
+        log::warn!("HTTP is not served: there are no console, no metrics and no health check");
+    }
     let driver = bound.driver().name();
     let running = bound.start(services(shared.clone(), driver, &addresses, &pages));
     let running = match running {

@@ -362,6 +362,10 @@ fn a_port_that_is_taken_is_refused_before_the_data_directory_is_made() {
     let data = dir.join("data");
     let arguments = ["--port", &port, "--data-dir", data.to_str().unwrap()];
     assert_refused(command(&arguments), dir.path(), &[&port, "in use"]);
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let also = other.local_addr().unwrap().port().to_string();
+    let both = [&arguments[..], &["--http-port", &also]].concat();
+    assert_refused(command(&both), dir.path(), &[&port, &also]);
     assert!(dir.names().is_empty());
 }
 

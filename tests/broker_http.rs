@@ -317,6 +317,7 @@ fn a_listener_is_there_by_default_unless_its_port_is_taken() {
     let broker = Broker::start(dir.path(), &hosts);
     assert_eq!(pages_of(&broker), None, "{}", broker.line);
     broker.logged(&["WARN", "127.0.0.1:8080", "left out"]);
+    broker.logged(&["WARN", "HTTP is not served"]);
     broker.client().api_versions();
     broker.stop_cleanly();
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::broker::{Config, Source};
-use super::nearest::nearest;
+use super::nearest::hint;
 use super::properties;
 use super::setting::Setting;
 use super::sources::Sourced;
@@ -47,7 +47,7 @@ pub fn effective(
     }
     for (dynamic, whose) in [(cluster, FOR_ALL), (node, FOR_THIS)] {
         for name in dynamic.keys().filter(|name| is_unknown(name)) {
-            let near = nearest(name);
+            let near = hint(name);
             let near = near.map_or(String::new(), |near| format!(", did you mean {near}?"));
             // As DescribeConfigs: it might be a secret of some plugin.
             let name = properties::escape_key(name);
@@ -131,7 +131,7 @@ mod tests {
             for line in ["a\\nnum.partitions=", "b\\rnum.partitions\\=8\\r\\n\\\\="] {
                 assert!(printed.contains(&format!("\n#{line}[hidden]\n")), "{line}: {printed}");
             }
-            let entries = properties::parse(&printed).expect("valid");
+            let entries = properties::parse(&printed).entries;
             let read = entries.iter().filter(|entry| entry.key == "num.partitions");
             let read: Vec<&str> = read.map(|entry| entry.value.as_str()).collect();
             assert_eq!(read, ["1"], "{printed}");

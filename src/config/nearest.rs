@@ -9,14 +9,22 @@ use super::table;
 /// The setting whose name is so near to `name` that it is surely meant, if there is one.
 #[must_use]
 pub fn nearest(name: &str) -> Option<&'static str> {
+    among_all(name).and_then(surely)
+}
+
+/// The setting that may be meant by a name that stops nothing: a fifth of its letters may differ.
+pub(super) fn hint(name: &str) -> Option<&'static str> {
+    among_all(name).filter(|found| found.edits * 5 <= found.letters).map(|found| found.name)
+}
+
+fn among_all(name: &str) -> Option<Found<'static>> {
     let rows = [
         table::broker_settings(),
         table::unlisted_settings(),
         table::topic_settings(),
         table::own_settings(),
     ];
-    let names = rows.into_iter().flatten().map(|setting| (setting.name, setting.name));
-    among(name, names).and_then(surely)
+    among(name, rows.into_iter().flatten().map(|setting| (setting.name, setting.name)))
 }
 
 /// The setting of Barnabas whose name without `barnabas.` is so near to `name` that it is surely meant.
@@ -106,6 +114,8 @@ mod tests {
         }
         assert_eq!(nearest_own("log.levle"), Some("barnabas.log.level"));
         assert_eq!(nearest_own("http.port"), None);
+        assert_eq!((nearest("num.partiton"), hint("num.partiton")), (None, Some("num.partitions")));
+        assert_eq!(hint("cub.classpath"), None);
     }
 
     /// They start a broker here, with a warning.

@@ -2,9 +2,7 @@
 //!
 //! `key=value`, `key:value` or `key value`; `#` and `!` begin a comment; a backslash joins the next line,
 //! escapes a character, or begins `\uXXXX`. The text is read as UTF-8 (Kafka reads Latin-1: the same for
-//! ASCII). Any text gives entries or an error with its line; nothing here panics. Pure.
-
-use std::fmt;
+//! ASCII). Any text gives entries, and problems with their lines; nothing here panics. Pure.
 
 /// One entry, unescaped, and the line it begins in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,22 +15,21 @@ pub struct Entry {
     pub value: String,
 }
 
-/// An escape that means nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadEscape {
-    /// Where, counted from 1.
-    pub line: usize,
+/// What is wrong in a line, which is counted from 1.
+pub type Problem = (usize, String);
+
+/// What a file says. If there are problems it must not be used; the entries are there to find the others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parsed {
+    /// In the order of their lines.
+    pub entries: Vec<Entry>,
+    /// Likewise.
+    pub problems: Vec<Problem>,
 }
 
-impl fmt::Display for BadEscape {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("malformed \\uXXXX escape")
-    }
-}
-
-/// All entries of a file, in order. A key may come twice.
-pub fn parse(text: &str) -> Result<Vec<Entry>, BadEscape> {
-    let mut entries = Vec::new();
+/// All entries of a file. A key may come twice.
+pub fn parse(text: &str) -> Parsed {
+    let mut parsed = Parsed::default();
     let mut lines = natural_lines(text).enumerate().map(|(index, line)| (index + 1, line));
     while let Some((line, first)) = lines.next() {
         let first = first.trim_start_matches(blank);
@@ -48,10 +45,12 @@ pub fn parse(text: &str) -> Result<Vec<Entry>, BadEscape> {
             logical.push_str(next.trim_start_matches(blank));
         }
         let (key, value) = split(&logical);
-        let unescaped = |text: &str| unescape(text).ok_or(BadEscape { line });
-        entries.push(Entry { line, key: unescaped(key)?, value: unescaped(value)? });
+        match (unescape(key), unescape(value)) {
+            (Some(key), Some(value)) => parsed.entries.push(Entry { line, key, value }),
+            _ => parsed.problems.push((line, "malformed \\uXXXX escape".to_owned())),
+        }
     }
-    Ok(entries)
+    parsed
 }
 
 /// A value as it must be written to be read back.
@@ -157,7 +156,8 @@ mod tests {
     use super::*;
 
     fn pairs(text: &str) -> Vec<(String, String)> {
-        let entries = parse(text).expect("valid");
+        let Parsed { entries, problems } = parse(text);
+        assert_eq!(problems, []);
         entries.into_iter().map(|entry| (entry.key, entry.value)).collect()
     }
 
@@ -204,7 +204,7 @@ mod tests {
             [("a", "1"), ("b", "x,y,z"), ("c", "1\\"), ("d", "2"), ("e", "3")]
                 .map(|(key, value)| (key.to_owned(), value.to_owned()))
         );
-        let lines: Vec<usize> = parse(text).expect("valid").iter().map(|e| e.line).collect();
+        let lines: Vec<usize> = parse(text).entries.iter().map(|e| e.line).collect();
         assert_eq!(lines, [2, 6, 9, 10, 11]);
     }
 
@@ -217,9 +217,13 @@ mod tests {
     }
 
     #[test]
-    fn malformed_escapes_are_refused_with_their_line() {
+    fn malformed_escapes_are_told_with_their_lines_and_hide_nothing_else() {
         for text in ["x=1\na=\\u12", "x=1\na=\\u12G4", "x=1\n\\uD83D=1"] {
-            assert_eq!(parse(text), Err(BadEscape { line: 2 }), "{text:?}");
+            let Parsed { entries, problems } = parse(&format!("{text}\n\\u=1\ny=2"));
+            let lines: Vec<usize> = problems.iter().map(|(line, _)| *line).collect();
+            assert_eq!(lines, [2, 3], "{text:?}");
+            let keys: Vec<&str> = entries.iter().map(|entry| entry.key.as_str()).collect();
+            assert_eq!(keys, ["x", "y"], "{text:?}");
         }
     }
 

@@ -18,8 +18,8 @@ use super::environment::{self, Family, Variable};
 use super::error::{ConfigError, ConfigErrors, Origin};
 use super::given::Given;
 use super::listeners;
-use super::nearest::{nearest, nearest_own};
-use super::properties::{self, Entry};
+use super::nearest::{hint, nearest, nearest_own};
+use super::properties::{self, Parsed};
 use super::setting::Setting;
 use super::support;
 use super::synonyms;
@@ -153,15 +153,17 @@ type Place = fn(PathBuf, usize) -> Origin;
 
 impl Gathered {
     fn add_file(&mut self, path: &Path, place: Place) {
-        let parsed = read(path).map_err(|why| vec![why]);
         // Some editors begin a file with this mark; it is part of no name.
-        let text = parsed.map(|text| text.trim_start_matches('\u{FEFF}').to_owned());
-        let entries = match text.and_then(|text| entries(path, place, &text)) {
-            Ok(entries) => entries,
-            Err(problems) => return self.problems.extend(problems),
+        let text = read(path).map(|text| text.trim_start_matches('\u{FEFF}').to_owned());
+        let Parsed { entries, problems } = match text {
+            Ok(text) => parsed(path, &text),
+            Err(problem) => return self.problems.push(problem),
         };
+        let origin = |line| place(path.to_owned(), line);
+        let syntax = |(line, what)| ConfigError::Syntax(origin(line), what);
+        self.problems.extend(problems.into_iter().map(syntax));
         for entry in entries {
-            self.add(&entry.key, entry.value, place(path.to_owned(), entry.line));
+            self.add(&entry.key, entry.value, origin(entry.line));
         }
     }
 
@@ -172,7 +174,7 @@ impl Gathered {
         match family {
             // Whatever it is, it need not be meant for us.
             Family::Kafka if !is_known && support::per_listener(setting).is_none() => {
-                let near = nearest(setting);
+                let near = hint(setting);
                 let near = near.map_or(String::new(), |near| format!(" (did you mean {near}?)"));
                 self.strange.push(format!("{name}{near}"));
             }
@@ -293,23 +295,22 @@ impl Gathered {
 }
 
 /// A file is in TOML if its name ends so, else as Kafka's own.
-fn entries(path: &Path, place: Place, text: &str) -> Result<Vec<Entry>, Vec<ConfigError>> {
-    let syntax = |(line, what)| ConfigError::Syntax(place(path.to_owned(), line), what);
-    if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("toml")) {
-        let parsed = in_toml(text);
-        return parsed.map_err(|problems| problems.into_iter().map(syntax).collect());
+fn parsed(path: &Path, text: &str) -> Parsed {
+    match path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("toml")) {
+        true => in_toml(text),
+        false => properties::parse(text),
     }
-    properties::parse(text).map_err(|bad| vec![syntax((bad.line, bad.to_string()))])
 }
 
 #[cfg(feature = "toml")]
-fn in_toml(text: &str) -> Result<Vec<Entry>, Vec<(usize, String)>> {
+fn in_toml(text: &str) -> Parsed {
     super::toml_file::parse(text)
 }
 
 #[cfg(not(feature = "toml"))]
-fn in_toml(_: &str) -> Result<Vec<Entry>, Vec<(usize, String)>> {
-    Err(vec![(1, "this barnabas was built without TOML; the feature `toml` brings it".to_owned())])
+fn in_toml(_: &str) -> Parsed {
+    let what = "this barnabas was built without TOML; the feature `toml` brings it".to_owned();
+    Parsed { problems: vec![(1, what)], ..Parsed::default() }
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {

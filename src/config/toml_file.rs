@@ -4,7 +4,7 @@
 //! `log.retention.hours`), a key in quotes is one name. Numbers and booleans are what their text is, an
 //! array of strings is a list as Kafka writes it, with commas. What has no meaning as a setting (dates,
 //! tables in arrays, infinity) is refused where it stands, and so is a name that is given twice. Any
-//! text gives entries or problems with their lines; nothing here panics. Pure.
+//! text gives entries, and problems with their lines; nothing here panics. Pure.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -12,31 +12,26 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeArray, DeInteger, DeTable, DeValue};
 
-use super::properties::Entry;
+use super::properties::{Entry, Parsed, Problem};
 
-/// What is wrong in a line, which is counted from 1.
-pub type Problem = (usize, String);
-
-/// All entries of a file, in the order of their lines.
-///
-/// # Errors
-/// All that is wrong with values, or the first thing that is no TOML.
-pub fn parse(text: &str) -> Result<Vec<Entry>, Vec<Problem>> {
+/// All entries of a file, and all that is wrong with values; or the first thing that is no TOML.
+pub fn parse(text: &str) -> Parsed {
     let lines = Lines::of(text);
-    let table = DeTable::parse(text).map_err(|error| {
-        let message: Vec<&str> = error.message().lines().collect();
-        vec![(lines.at(error.span().unwrap_or_default()), message.join(" "))]
-    })?;
+    let table = match DeTable::parse(text) {
+        Ok(table) => table,
+        Err(error) => {
+            let message: Vec<&str> = error.message().lines().collect();
+            let line = lines.at(error.span().unwrap_or_default());
+            return Parsed { problems: vec![(line, message.join(" "))], ..Parsed::default() };
+        }
+    };
     let mut found = Found { lines, entries: BTreeMap::new(), problems: Vec::new() };
     found.add_table("", table.get_ref());
     let Found { entries, mut problems, .. } = found;
-    if !problems.is_empty() {
-        problems.sort();
-        return Err(problems);
-    }
+    problems.sort();
     let mut entries: Vec<Entry> = entries.into_values().collect();
     entries.sort_by_key(|entry| entry.line);
-    Ok(entries)
+    Parsed { entries, problems }
 }
 
 /// Where the lines of a text begin.
@@ -120,7 +115,7 @@ fn list(items: &DeArray<'_>) -> Result<String, String> {
             Err(format!("has a comma within an item of its list: {text}"))
         }
         DeValue::String(text) => Ok(text.to_string()),
-        other => Err(format!("is a list with a {} in it; only strings", other.type_str())),
+        other => Err(format!("is a list of which one item is {}, not a string", other.type_str())),
     };
     let items: Result<Vec<String>, String> = items.iter().map(text).collect();
     Ok(items?.join(","))
@@ -131,7 +126,8 @@ mod tests {
     use super::*;
 
     fn entries(text: &str) -> Vec<(usize, String, String)> {
-        let entries = parse(text).expect("valid");
+        let Parsed { entries, problems } = parse(text);
+        assert_eq!(problems, []);
         entries.into_iter().map(|entry| (entry.line, entry.key, entry.value)).collect()
     }
 
@@ -171,12 +167,15 @@ mod tests {
     #[test]
     fn what_is_no_setting_is_refused_with_its_line_and_name() {
         let text = "a.b = 1979-05-27\n[c]\nd = [1]\ne = inf\nf = nan\n\
-                    g = 9223372036854775808\nh = [\"x,y\"]\n[[i]]\nj = 1\n";
-        let problems = parse(text).expect_err("refused");
+                    g = 9223372036854775808\nh = [\"x,y\"]\nright = 7\n[[i]]\nj = 1\n";
+        let Parsed { entries, problems } = parse(text);
+        let found: Vec<(usize, &str)> =
+            entries.iter().map(|entry| (entry.line, entry.key.as_str())).collect();
+        assert_eq!(found, [(8, "c.right")], "what is right is there, to be looked at as well");
         let starts = ["a.b is", "c.d is", "c.e is", "c.f is", "c.g is", "c.h has", "i is"];
         assert_eq!(problems.len(), starts.len(), "{problems:?}");
         for ((line, what), (expected, start)) in
-            problems.iter().zip([1, 3, 4, 5, 6, 7, 8].into_iter().zip(starts))
+            problems.iter().zip([1, 3, 4, 5, 6, 7, 9].into_iter().zip(starts))
         {
             assert_eq!(*line, expected, "{what}");
             assert!(what.starts_with(start), "{what}");
@@ -186,8 +185,9 @@ mod tests {
     #[test]
     fn a_name_is_given_once_however_it_is_written() {
         let text = "\"a.b\" = 1\n[a]\nb = 2\n";
-        assert_eq!(parse(text), Err(vec![(3, "a.b is given twice, in line 1 too".to_owned())]));
-        let (line, what) = parse("\na = 1\na = 2\n").expect_err("refused").remove(0);
+        let twice = (3, "a.b is given twice, in line 1 too".to_owned());
+        assert_eq!(parse(text).problems, [twice]);
+        let (line, what) = parse("\na = 1\na = 2\n").problems.remove(0);
         assert_eq!((line, what.as_str()), (3, "duplicate key"));
     }
 
@@ -212,7 +212,7 @@ mod tests {
                 text.push(alphabet[(seed >> 33) as usize % alphabet.len()]);
             }
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            for (line, _) in parse(&text).err().unwrap_or_default() {
+            for (line, _) in parse(&text).problems {
                 assert!((1..=text.lines().count().max(1) + 1).contains(&line), "{text:?}");
             }
         }

@@ -22,19 +22,25 @@ pub(super) struct Door {
     pub(super) listener: usize,
 }
 
-/// Opens all listeners, in their order.
+/// Opens all listeners, in their order. An error names all that cannot be opened.
 pub(super) fn open_all(options: &Options) -> io::Result<Vec<Door>> {
-    let mut doors = Vec::new();
+    let (mut doors, mut closed) = (Vec::new(), Vec::new());
     for (listener, listen) in options.listeners.iter().enumerate() {
         match open(listener, listen, options) {
             Ok(opened) => doors.extend(opened),
             Err(why) if listen.optional => {
                 ::log::warn!(target: "barnabas::net", error:% = why; "that listener is left out");
             }
-            Err(why) => return Err(why),
+            Err(why) => closed.push(why),
         }
     }
-    Ok(doors)
+    match &closed[..] {
+        [] => Ok(doors),
+        [first, ..] => {
+            let all: Vec<String> = closed.iter().map(io::Error::to_string).collect();
+            Err(io::Error::new(first.kind(), all.join("; ")))
+        }
+    }
 }
 
 fn open(listener: usize, listen: &Listen, options: &Options) -> io::Result<Vec<Door>> {
