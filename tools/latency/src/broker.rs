@@ -15,7 +15,7 @@ use barnabas::wire::messages::list_offsets::{
 };
 use barnabas::wire::messages::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
 use barnabas::wire::messages::produce::ProduceResponse;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
@@ -47,22 +47,33 @@ const LATEST: i64 = -1;
 pub struct Broker {
     stream: TcpStream,
     address: String,
+    /// How long an answer may take.
+    patience: Duration,
 }
 
-/// A partition and the broker that leads it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A partition, where its leader is, and where it begins and ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Led {
     pub partition: i32,
     pub leader: SocketAddr,
+    pub start: i64,
+    pub end: i64,
 }
 
-/// The address behind a name.
-///
-/// # Errors
-/// When it has none.
-pub fn resolve(address: &str) -> Result<SocketAddr, String> {
-    let found = address.to_socket_addrs().map_err(|why| format!("{address}: {why}"))?.next();
-    found.ok_or_else(|| format!("{address} has no address"))
+/// Connects to the first that answers of the addresses that a name has.
+fn reach(name: &str, addresses: &[SocketAddr]) -> Result<TcpStream, String> {
+    let mut failed = Vec::new();
+    for address in addresses {
+        match TcpStream::connect_timeout(address, PATIENCE) {
+            Ok(stream) => return Ok(stream),
+            Err(why) if addresses.len() == 1 => failed.push(why.to_string()),
+            Err(why) => failed.push(format!("{address}: {why}")),
+        }
+    }
+    match failed.is_empty() {
+        true => Err(format!("{name} has no address")),
+        false => Err(format!("nobody answers at {name}: {}", failed.join(", "))),
+    }
 }
 
 impl Broker {
@@ -71,16 +82,34 @@ impl Broker {
     /// # Errors
     /// When nobody listens, or it cannot.
     pub fn connect(address: &str) -> Result<Broker, String> {
-        let at = resolve(address)?;
-        let stream = TcpStream::connect_timeout(&at, PATIENCE)
-            .map_err(|why| format!("nobody answers at {address}: {why}"))?;
-        let set = |done: std::io::Result<()>| done.map_err(|why| format!("{address}: {why}"));
-        set(stream.set_nodelay(true))?;
-        set(stream.set_read_timeout(Some(PATIENCE)))?;
-        set(stream.set_write_timeout(Some(PATIENCE)))?;
-        let mut broker = Broker { stream, address: address.to_owned() };
+        let failed = |why| format!("{address}: {why}");
+        let all: Vec<SocketAddr> = address.to_socket_addrs().map_err(failed)?.collect();
+        let stream = reach(address, &all)?;
+        stream.set_nodelay(true).map_err(failed)?;
+        let mut broker = Broker { stream, address: address.to_owned(), patience: PATIENCE };
+        broker.wait_at_most(PATIENCE)?;
         broker.check_versions()?;
         Ok(broker)
+    }
+
+    /// From now on an answer may take so long.
+    ///
+    /// # Errors
+    /// When the system refuses that.
+    pub fn wait_at_most(&mut self, patience: Duration) -> Result<(), String> {
+        let failed = |why| format!("{}: {why}", self.address);
+        self.stream.set_read_timeout(Some(patience)).map_err(failed)?;
+        self.stream.set_write_timeout(Some(patience)).map_err(failed)?;
+        self.patience = patience;
+        Ok(())
+    }
+
+    /// Which of the addresses behind its name it has.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub fn reached(&self) -> Result<SocketAddr, String> {
+        self.stream.peer_addr().map_err(|why| format!("{}: {why}", self.address))
     }
 
     fn call<'a>(
@@ -94,8 +123,16 @@ impl Broker {
     }
 
     fn exchange(&mut self, api: ApiKey, request: &[u8]) -> Result<Vec<u8>, String> {
-        let address = &self.address;
-        let failed = |why| format!("{address} does not answer {}: {why}", api.name());
+        let (address, patience) = (&self.address, self.patience.as_secs());
+        let failed = |why: std::io::Error| match why.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                format!("{address} has not answered {} within {patience} s", api.name())
+            }
+            ErrorKind::UnexpectedEof => {
+                format!("{address} has closed the connection instead of answering {}", api.name())
+            }
+            _ => format!("{address} does not answer {}: {why}", api.name()),
+        };
         self.stream.write_all(request).map_err(failed)?;
         let mut size = [0; 4];
         self.stream.read_exact(&mut size).map_err(failed)?;
@@ -166,7 +203,7 @@ impl Broker {
         let names = [name];
         let request = DeleteTopicsRequest {
             topic_names: Array::from(&names),
-            timeout_ms: 30_000,
+            timeout_ms: i32::try_from(self.patience.as_millis()).unwrap_or(i32::MAX),
             ..Default::default()
         };
         let answer = self.call(ApiKey::DeleteTopics, DELETE_TOPICS, &request)?;
@@ -181,11 +218,11 @@ impl Broker {
         }
     }
 
-    /// The leaders of a topic's partitions, as soon as all have one.
+    /// A topic's partitions, and the host and port of who leads each, as soon as all have a leader.
     ///
     /// # Errors
     /// When that takes too long, or there is no such topic.
-    pub fn leaders(&mut self, topic: &str) -> Result<Vec<Led>, String> {
+    pub fn leaders(&mut self, topic: &str) -> Result<Vec<(i32, String)>, String> {
         let until = Instant::now() + PATIENCE;
         loop {
             let why = match self.look_for_leaders(topic)? {
@@ -199,7 +236,10 @@ impl Broker {
         }
     }
 
-    fn look_for_leaders(&mut self, topic: &str) -> Result<Result<Vec<Led>, ErrorCode>, String> {
+    fn look_for_leaders(
+        &mut self,
+        topic: &str,
+    ) -> Result<Result<Vec<(i32, String)>, ErrorCode>, String> {
         let topics = [MetadataRequestTopic { name: Some(topic), ..Default::default() }];
         let request = MetadataRequest {
             topics: Some(Array::from(&topics)),
@@ -222,10 +262,10 @@ impl Broker {
         for partition in topic.partitions.iter() {
             let leader = metadata.brokers.iter().find(|one| one.node_id == partition.leader_id);
             let Some(leader) = leader else { return Ok(Err(ErrorCode::LEADER_NOT_AVAILABLE)) };
-            let leader = resolve(&format!("{}:{}", bracketed(leader.host), leader.port))?;
-            led.push(Led { partition: partition.partition_index, leader });
+            let leader = format!("{}:{}", bracketed(leader.host), leader.port);
+            led.push((partition.partition_index, leader));
         }
-        led.sort_by_key(|led| led.partition);
+        led.sort();
         Ok(if led.is_empty() { Err(ErrorCode::LEADER_NOT_AVAILABLE) } else { Ok(led) })
     }
 
@@ -310,4 +350,22 @@ pub fn refused(response: &ProduceResponse<'_>) -> Option<String> {
 /// An address of IPv6 stands in brackets before a port.
 fn bracketed(host: &str) -> String {
     if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reach;
+    use std::net::{SocketAddr, TcpListener};
+
+    #[test]
+    fn every_address_of_a_name_is_tried() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let there = listener.local_addr().expect("an address");
+        let nobody: SocketAddr = "127.0.0.1:1".parse().expect("an address");
+        let stream = reach("name:1", &[nobody, there]).expect("a connection");
+        assert_eq!(stream.peer_addr().expect("an address"), there);
+        let why = reach("name:1", &[nobody, nobody]).expect_err("nobody is there");
+        assert!(why.starts_with("nobody answers at name:1: 127.0.0.1:1: "), "{why}");
+        assert!(reach("name:1", &[]).expect_err("nothing is there").contains("no address"));
+    }
 }

@@ -13,8 +13,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 pub const PRODUCE: i16 = 9;
 pub const FETCH: i16 = 12;
-/// At the beginning of a record of ours, before the moment at which it was due.
-const MARK: [u8; 8] = *b"latency\0";
 
 /// A request as it goes over the wire, its length included.
 pub fn request<'a>(
@@ -106,11 +104,12 @@ pub struct Batches {
     value: Vec<u8>,
     count: usize,
     codec: Codec,
+    run: u64,
 }
 
 impl Batches {
-    /// `count` records of `size` bytes in each.
-    pub fn new(size: usize, count: usize, codec: Codec) -> Batches {
+    /// `count` records of `size` bytes in each, which say that they are of this run.
+    pub fn new(size: usize, count: usize, codec: Codec, run: u64) -> Batches {
         // Half of the bytes repeat, half do not, as in common texts.
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         let mut byte = |at: usize| {
@@ -119,7 +118,7 @@ impl Batches {
             state ^= state << 17;
             if at.is_multiple_of(2) { b'a' + (at % 23) as u8 } else { (state >> 32) as u8 }
         };
-        Batches { value: (0..size).map(&mut byte).collect(), count, codec }
+        Batches { value: (0..size).map(&mut byte).collect(), count, codec, run }
     }
 
     /// A batch whose records say that they were due at this moment (nanoseconds of the load's clock).
@@ -127,11 +126,9 @@ impl Batches {
     /// # Errors
     /// When the codec is not built in.
     pub fn stamped(&mut self, due: u64) -> Result<Vec<u8>, String> {
-        let stamp = due.to_le_bytes();
-        for (at, byte) in MARK.iter().chain(&stamp).enumerate() {
-            if let Some(place) = self.value.get_mut(at) {
-                *place = *byte;
-            }
+        let stamp = self.run.to_le_bytes().into_iter().chain(due.to_le_bytes());
+        for (place, byte) in self.value.iter_mut().zip(stamp) {
+            *place = byte;
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
         let mut builder = BatchBuilder::new().codec(self.codec);
@@ -144,9 +141,9 @@ impl Batches {
     }
 }
 
-/// When a record of ours was due; none if it is somebody else's.
-pub fn due_of(value: &[u8]) -> Option<u64> {
-    let rest = value.strip_prefix(&MARK)?;
+/// When a record of this run was due; none if it is another's, whose clock is another one.
+pub fn due_of(value: &[u8], run: u64) -> Option<u64> {
+    let rest = value.strip_prefix(&run.to_le_bytes())?;
     Some(u64::from_le_bytes(*rest.first_chunk()?))
 }
 
@@ -158,16 +155,16 @@ mod tests {
     #[test]
     fn a_batch_says_when_it_was_due() {
         for codec in Codec::ALL {
-            let bytes = Batches::new(100, 3, codec).stamped(77).expect("a batch");
+            let bytes = Batches::new(100, 3, codec, 9).stamped(77).expect("a batch");
             let (batch, rest) = Batch::parse(&bytes).expect("a batch");
             assert!(rest.is_empty() && batch.crc_is_valid());
             let mut scratch = Vec::new();
             let records = batch.records(&mut scratch, 1 << 20).expect("records");
-            let due: Vec<_> =
-                records.map(|record| due_of(record.expect("a record").value?)).collect();
-            assert_eq!(due, [Some(77); 3]);
+            for record in records {
+                let value = record.expect("a record").value.expect("a value");
+                assert_eq!((due_of(value, 9), due_of(value, 8)), (Some(77), None));
+            }
         }
-        assert_eq!(due_of(b"short"), None);
-        assert_eq!(due_of(&[0; 16]), None);
+        assert_eq!(due_of(b"short", 9), None);
     }
 }

@@ -58,6 +58,9 @@ struct Options {
     /// seconds before that (2)
     #[argh(option, default = "2.0", arg_name = "s")]
     warmup: f64,
+    /// seconds that answers are waited for after that (30)
+    #[argh(option, default = "30.0", arg_name = "s")]
+    patience: f64,
     /// turns of each broker (1)
     #[argh(option, default = "1", arg_name = "n")]
     rounds: usize,
@@ -120,6 +123,7 @@ impl Options {
             preload: self.preload << 20,
             duration: Duration::from_secs_f64(self.seconds),
             warmup: Duration::from_secs_f64(self.warmup),
+            patience: Duration::from_secs_f64(self.patience),
             rounds: self.rounds,
             topic: self.topic,
             quiet: self.quiet,
@@ -147,6 +151,7 @@ impl Options {
         within("preload", self.preload as f64, 1.0, 1e6)?;
         within("seconds", self.seconds, 0.1, 86_400.0)?;
         within("warmup", self.warmup, 0.0, 3_600.0)?;
+        within("patience", self.patience, 0.0, 3_600.0)?;
         within("rounds", self.rounds as f64, 1.0, 1e3)?;
         self.rate.map_or(Ok(()), |rate| within("rate", rate, 0.01, 1e9))
     }

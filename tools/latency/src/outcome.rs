@@ -7,10 +7,23 @@ pub const LONGEST: u64 = 600 * 1_000_000_000;
 
 /// An empty distribution of nanoseconds, exact to three digits.
 pub fn distribution() -> Histogram<u64> {
-    match Histogram::new_with_bounds(1_000, LONGEST, 3) {
+    match Histogram::new_with_bounds(1, LONGEST, 3) {
         Ok(histogram) => histogram,
         Err(error) => unreachable!("the bounds are fixed: {error}"),
     }
+}
+
+/// What a broker used from the beginning to when it was last looked at, and what it did by then: at the end,
+/// or less than a second before it died.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Used {
+    /// Nanoseconds on a processor.
+    pub cpu_ns: u64,
+    /// Bytes of memory, at that time.
+    pub resident: u64,
+    /// Requests that it had answered, and their bytes.
+    pub requests: u64,
+    pub bytes: u64,
 }
 
 /// What one turn of one broker came to.
@@ -26,12 +39,12 @@ pub struct Outcome {
     pub requests: u64,
     /// Requests that were due and not answered when the turn ended.
     pub unanswered: u64,
-    /// Records that were sent and that consumers did not see by then.
+    /// Records that were due and that consumers did not see by then; each is counted for each consumer.
     pub missing: u64,
     /// How long that was.
     pub seconds: f64,
-    /// What the broker used of its processors meanwhile, in nanoseconds, and its memory afterwards.
-    pub used: Option<(u64, u64)>,
+    /// What the broker used, if that is known.
+    pub used: Option<Used>,
     /// The share of a processor that the load itself took: near 1, and it was the load that was slow.
     pub load_share: f64,
 }
@@ -69,14 +82,14 @@ impl Outcome {
 
     /// Seconds of the broker's processors by GB.
     pub fn cpu_by_gb(&self) -> Option<f64> {
-        let (cpu, _) = self.used?;
-        (self.bytes > 0).then(|| cpu as f64 / self.bytes as f64)
+        let used = self.used?;
+        (used.bytes > 0).then(|| used.cpu_ns as f64 / used.bytes as f64)
     }
 
     /// Microseconds of the broker's processors by the request.
     pub fn cpu_by_request(&self) -> Option<f64> {
-        let (cpu, _) = self.used?;
-        (self.requests > 0).then(|| cpu as f64 / 1e3 / self.requests as f64)
+        let used = self.used?;
+        (used.requests > 0).then(|| used.cpu_ns as f64 / 1e3 / used.requests as f64)
     }
 
     /// A latency in milliseconds below which this share of all was.
@@ -118,6 +131,16 @@ impl Series {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn three_digits_are_told_apart_wherever_they_are() {
+        for value in [1, 999, 1_230, 4_560, 78_900, 123_000, 9_870_000, 65_400_000_000] {
+            let mut latency = distribution();
+            latency.saturating_record(value);
+            let shown = latency.value_at_quantile(0.5);
+            assert!(shown.abs_diff(value) * 1_000 <= value, "{value} became {shown}");
+        }
+    }
 
     #[test]
     fn medians_lie_in_the_middle() {

@@ -70,6 +70,8 @@ pub struct Plan {
     pub duration: Duration,
     /// How long it runs before that.
     pub warmup: Duration,
+    /// How long answers are waited for after that.
+    pub patience: Duration,
     /// How often each broker has its turn.
     pub rounds: usize,
     /// A topic that is there already; else one is made for each turn, and deleted.

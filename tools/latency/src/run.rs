@@ -1,18 +1,24 @@
-//! The turns: each broker gets the same load, one after the other, round by round, so that what the machine
-//! does meanwhile meets all of them.
+//! The turns: each broker gets the same load, one after the other, round by round, there and back again, so
+//! that what the machine does meanwhile meets all of them.
 
 use crate::broker::{Broker, Led};
 use crate::frames::Batches;
 use crate::load;
 use crate::outcome::{Outcome, Series};
 use crate::plan::{Mode, Plan, Target};
+use crate::usage;
 use barnabas::wire::records::Codec;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// What a batch of the data to be fetched holds: librdkafka's largest by default.
 const STORED_BATCH: usize = 1_000_000;
 
-/// The set-up's connection, the topic, and its partitions with where they begin and end.
-type Prepared = (Broker, String, Vec<(Led, (i64, i64))>);
+/// How long a broker that has left requests without an answer may take to delete the topic.
+const SHORT: Duration = Duration::from_secs(5);
+
+/// The set-up's connection, the topic, and its partitions.
+type Prepared = (Broker, String, Vec<Led>);
 
 /// What came of it: all turns that were made, and why there were no more.
 #[derive(Debug)]
@@ -28,20 +34,34 @@ pub fn run(plan: &Plan) -> Measured {
     if !plan.quiet {
         eprintln!("{}", plan.describe());
     }
+    measured.ended = plan.brokers.iter().find_map(unseen);
     for round in 0..plan.rounds {
-        for (target, series) in plan.brokers.iter().zip(&mut measured.series) {
+        for at in order(plan.brokers.len(), round) {
+            if measured.ended.is_some() {
+                return measured;
+            }
+            let target = &plan.brokers[at];
             if !plan.quiet {
                 eprintln!("{}, round {} of {}", target.name, round + 1, plan.rounds);
             }
             let (outcome, ended) = turn(plan, target, round);
-            series.turns.extend(outcome);
-            if let Some(why) = ended {
-                measured.ended = Some(format!("{}: {why}", target.name));
-                return measured;
-            }
+            measured.series[at].turns.extend(outcome);
+            measured.ended = ended.map(|why| format!("{}: {why}", target.name));
         }
     }
     measured
+}
+
+/// There and back again: whoever comes second has a machine that the first one has warmed, or filled.
+fn order(brokers: usize, round: usize) -> Vec<usize> {
+    let there = 0..brokers;
+    if round.is_multiple_of(2) { there.collect() } else { there.rev().collect() }
+}
+
+/// A process that was named and is not there.
+fn unseen(target: &Target) -> Option<String> {
+    let pid = target.pid.filter(|pid| usage::of(*pid).is_none())?;
+    Some(format!("{}: no process {pid} is to be seen on this machine", target.name))
 }
 
 /// One turn: what it came to, and why it ended early if it did.
@@ -51,13 +71,20 @@ fn turn(plan: &Plan, target: &Target, round: usize) -> (Option<Outcome>, Option<
         Ok(prepared) => prepared,
         Err(why) => return (None, Some(why)),
     };
-    let (outcome, ended) = match load::run(plan, target, &topic, &led) {
+    let (outcome, mut ended) = match load::run(plan, target, &topic, &led) {
         Ok((outcome, ended)) => (Some(outcome), ended),
         Err(why) => (None, Some(why)),
     };
-    if plan.topic.is_none() && ended.is_none() {
-        let gone = broker.delete(&topic);
-        return (outcome, gone.err());
+    let unanswered = outcome.as_ref().map_or(0, |outcome| outcome.unanswered);
+    if unanswered > 0 && !plan.quiet {
+        eprintln!("{}: {unanswered} requests that were due had no answer", target.name);
+    }
+    if plan.topic.is_none() {
+        let hurry = unanswered > 0 || ended.is_some();
+        let set = if hurry { broker.wait_at_most(SHORT) } else { Ok(()) };
+        if let Err(why) = set.and_then(|()| broker.delete(&topic)) {
+            ended = ended.or_else(|| Some(format!("the topic {topic} was not deleted: {why}")));
+        }
     }
     (outcome, ended)
 }
@@ -72,29 +99,36 @@ fn prepare(plan: &Plan, target: &Target, round: usize) -> Result<Prepared, Strin
             name
         }
     };
-    let leaders = broker.leaders(&topic)?;
-    if plan.mode == Mode::Fetch && plan.topic.is_none() {
-        preload(plan, &topic, &leaders)?;
-    }
-    let mut led = Vec::with_capacity(leaders.len());
-    for one in leaders {
-        let mut leader = Broker::connect(&one.leader.to_string())?;
-        let ends = leader.ends(&topic, one.partition)?;
-        led.push((one, ends));
+    let partitions = broker.leaders(&topic)?;
+    let stored = (plan.mode == Mode::Fetch && plan.topic.is_none())
+        .then(|| plan.preload / partitions.len() as u64);
+    let (mut leaders, mut led) = (BTreeMap::<String, Broker>::new(), Vec::new());
+    for (partition, name) in partitions {
+        if !leaders.contains_key(&name) {
+            leaders.insert(name.clone(), Broker::connect(&name)?);
+        }
+        let Some(leader) = leaders.get_mut(&name) else { continue };
+        if let Some(bytes) = stored {
+            store(plan, leader, &topic, partition, bytes)?;
+        }
+        let (start, end) = leader.ends(&topic, partition)?;
+        led.push(Led { partition, leader: leader.reached()?, start, end });
     }
     Ok((broker, topic, led))
 }
 
-/// Stores what is to be fetched, evenly over the partitions.
-fn preload(plan: &Plan, topic: &str, leaders: &[Led]) -> Result<(), String> {
+/// Stores what is to be fetched.
+fn store(
+    plan: &Plan,
+    leader: &mut Broker,
+    topic: &str,
+    partition: i32,
+    bytes: u64,
+) -> Result<(), String> {
     let count = (STORED_BATCH / plan.size).max(1);
-    let batch = Batches::new(plan.size, count, Codec::None).stamped(0)?;
-    let each = plan.preload / leaders.len() as u64;
-    for led in leaders {
-        let mut leader = Broker::connect(&led.leader.to_string())?;
-        for _ in 0..each.div_ceil(batch.len() as u64) {
-            leader.store(topic, led.partition, &batch)?;
-        }
+    let batch = Batches::new(plan.size, count, Codec::None, 0).stamped(0)?;
+    for _ in 0..bytes.div_ceil(batch.len() as u64) {
+        leader.store(topic, partition, &batch)?;
     }
     Ok(())
 }

@@ -1,73 +1,21 @@
-//! The tool against the real broker: every mode does what it says, and what goes wrong is said.
+//! The tool against the real broker: every mode does what it says.
 #![allow(clippy::unwrap_used)]
 
-use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+mod support;
 
-const LATENCY: &str = env!("CARGO_BIN_EXE_latency");
-
-/// The broker beside this tool's binary: `cargo test --workspace` builds it there.
-fn broker_binary() -> PathBuf {
-    let path = PathBuf::from(LATENCY).with_file_name("barnabas");
-    assert!(path.exists(), "no broker at {}: run cargo test --workspace", path.display());
-    path
-}
-
-struct Broker {
-    child: Child,
-    address: String,
-}
-
-impl Broker {
-    fn start() -> Broker {
-        let mut command = Command::new(broker_binary());
-        command.args(["--port", "0", "--http-port", "0", "--ephemeral"]);
-        command.stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().rsplit("//").next().unwrap().to_owned();
-        Broker { child, address }
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn run(words: &[&str]) -> (Output, String, String) {
-    let short = ["--seconds", "0.5", "--warmup", "0.1", "--quiet"];
-    let output = Command::new(LATENCY).args(short).args(words).output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    (output, out, err)
-}
-
-/// The number in a row of the table.
-fn value(table: &str, row: &str) -> f64 {
-    let line = table.lines().find(|line| line.starts_with(row));
-    let line = line.unwrap_or_else(|| panic!("no {row} in {table}"));
-    line[24..].split_whitespace().next().unwrap().parse().unwrap()
-}
+use support::{Broker, Running, Scratch, run, value};
 
 #[test]
 fn an_open_load_sends_what_it_is_told_to() {
     let broker = Broker::start();
     for mode in ["produce", "end-to-end"] {
-        let csv = std::env::temp_dir().join(format!("latency-{mode}-{}", std::process::id()));
+        let csv = Scratch::new(mode);
         let words = ["--broker", &broker.address, "--mode", mode, "--rate", "400"];
-        let more = ["--partitions", "3", "--csv", csv.to_str().unwrap()];
+        let more = ["--partitions", "3", "--csv", csv.path()];
         let (output, table, error) = run(&[&words[..], &more].concat());
         assert!(output.status.success(), "{mode}: {error}");
         // However slow the machine: half a second of 400 a second is 200, give or take the last one.
-        let lines = std::fs::read_to_string(&csv).unwrap();
-        let count: u64 = lines.trim().rsplit(',').next().unwrap().parse().unwrap();
-        assert!((199..=201).contains(&count), "{mode}: {lines}");
-        std::fs::remove_file(&csv).unwrap();
+        assert!((199..=201).contains(&csv.count()), "{mode}: {}", csv.read());
         assert!(value(&table, "p50 ms") <= value(&table, "max ms"), "{table}");
         assert!(!table.contains("not answered") && !table.contains("not consumed"), "{table}");
     }
@@ -76,7 +24,7 @@ fn an_open_load_sends_what_it_is_told_to() {
 #[test]
 fn a_closed_load_keeps_all_connections_busy() {
     let broker = Broker::start();
-    let target = format!("ours={},{}", broker.address, broker.child.id());
+    let target = format!("ours={}", broker.target());
     let words = ["--broker", &target, "--connections", "4", "--batch", "10", "--codec", "lz4"];
     let (output, table, error) = run(&words);
     assert!(output.status.success(), "{error}");
@@ -102,50 +50,59 @@ fn fetches_read_what_is_there_again_and_again() {
 #[test]
 fn brokers_are_compared_and_written_down() {
     let (one, two) = (Broker::start(), Broker::start());
-    let dir = std::env::temp_dir().join(format!("latency-test-{}", std::process::id()));
-    std::fs::create_dir_all(&dir).unwrap();
-    let (csv, svg) = (dir.join("all.csv"), dir.join("all.svg"));
+    let (csv, svg) = (Scratch::new("all.csv"), Scratch::new("all.svg"));
     let (one, two) = (format!("one={}", one.address), format!("two={}", two.address));
     let words = ["--broker", &one, "--broker", &two, "--rounds", "2", "--rate", "200"];
-    let files = ["--csv", csv.to_str().unwrap(), "--svg", svg.to_str().unwrap()];
+    let files = ["--csv", csv.path(), "--svg", svg.path()];
     let (output, table, error) = run(&[&words[..], &files].concat());
     assert!(output.status.success(), "{error}");
     assert!(table.contains("medians of 2 turns") && table.contains("ratio"), "{table}");
-    let lines = std::fs::read_to_string(&csv).unwrap();
+    let lines = csv.read();
     assert!(lines.lines().any(|line| line.starts_with("two,1.0000000,")), "{lines}");
-    assert_eq!(std::fs::read_to_string(&svg).unwrap().matches("<polyline").count(), 2);
-    std::fs::remove_dir_all(&dir).unwrap();
+    assert_eq!(svg.read().matches("<polyline").count(), 2);
 }
 
 #[test]
-fn what_goes_wrong_is_said() {
-    let (output, table, error) = run(&["--broker", "127.0.0.1:1"]);
-    assert_eq!((output.status.code(), table.as_str()), (Some(1), ""));
-    assert!(error.contains("nobody answers at 127.0.0.1:1"), "{error}");
-    let (output, _, error) = run(&["--broker", "nowhere"]);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(error.contains("[NAME=]HOST:PORT[,PID]"), "{error}");
+fn brokers_take_turns_there_and_back_again() {
+    let (one, two) = (Broker::start(), Broker::start());
+    let (one, two) = (format!("one={}", one.address), format!("two={}", two.address));
+    let words = ["--broker", &one, "--broker", &two, "--rounds", "2", "--rate", "100"];
+    let tool = Running::start(&[&words[..], &["--seconds", "0.2", "--warmup", "0"]].concat());
+    let (code, _, progress) = tool.end();
+    assert_eq!(code, Some(0), "{progress}");
+    let turns: Vec<&str> = progress.lines().filter(|line| line.contains(", round ")).collect();
+    assert_eq!(
+        turns,
+        ["one, round 1 of 2", "two, round 1 of 2", "two, round 2 of 2", "one, round 2 of 2"]
+    );
 }
 
 #[test]
-fn a_broker_that_dies_midway_leaves_what_was_measured() {
-    let mut broker = Broker::start();
-    let mut command = Command::new(LATENCY);
-    command.args(["--broker", &broker.address, "--warmup", "0", "--seconds", "3600"]);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut progress = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    // It tells of the first second that it has measured.
-    while !line.contains("records/s") {
-        line.clear();
-        assert_ne!(progress.read_line(&mut line).unwrap(), 0, "it ended before it told anything");
-    }
-    broker.child.kill().unwrap();
-    let mut error = String::new();
-    progress.read_to_string(&mut error).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let table = String::from_utf8_lossy(&output.stdout);
-    assert!(value(&table, "requests/s") > 0.0, "{table}");
-    assert!(error.contains("connection"), "{error}");
+fn an_end_to_end_run_tells_of_the_bytes_that_it_sends() {
+    let broker = Broker::start();
+    let words = ["--broker", &broker.address, "--mode", "end-to-end", "--size", "20000"];
+    let more = ["--rate", "100", "--seconds", "1.1", "--warmup", "0"];
+    let mut tool = Running::start(&[&words[..], &more].concat());
+    let line = tool.says("MB/s");
+    let before = line.split(" MB/s").next().unwrap();
+    let megabytes: f64 = before.split_whitespace().last().unwrap().parse().unwrap();
+    assert!(megabytes > 0.0, "{line}");
+    assert_eq!(tool.end().0, Some(0));
+}
+
+#[test]
+fn records_of_another_run_do_not_count() {
+    let broker = Broker::start();
+    let words = ["--broker", &broker.address, "--mode", "end-to-end"];
+    let more = ["--rate", "500", "--warmup", "0", "--seconds", "3600"];
+    let mut other = Running::start(&[&words[..], &more].concat());
+    other.says("records/s");
+    let (topic, csv) = (format!("latency-{}-0", other.child.id()), Scratch::new("own"));
+    let words = [&words[..], &["--topic", &topic, "--rate", "100", "--csv", csv.path()]].concat();
+    let (output, table, error) = run(&words);
+    let _ = other.child.kill();
+    assert!(output.status.success(), "{error}");
+    assert!((49..=51).contains(&csv.count()), "{}", csv.read());
+    assert!(value(&table, "records/s") <= 102.0, "{table}");
+    other.end();
 }

@@ -3,6 +3,7 @@
 use mio::net::TcpStream;
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// Bytes that are read at once, at least.
 const READ: usize = 256 << 10;
@@ -23,10 +24,10 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects, and waits until that is done.
-    pub fn to(address: SocketAddr) -> Result<Connection, String> {
+    /// Connects, and waits until that is done, for so long at most.
+    pub fn to(address: SocketAddr, patience: Duration) -> Result<Connection, String> {
         let failed = |why| format!("nobody answers at {address}: {why}");
-        let stream = std::net::TcpStream::connect(address).map_err(failed)?;
+        let stream = std::net::TcpStream::connect_timeout(&address, patience).map_err(failed)?;
         stream.set_nodelay(true).map_err(failed)?;
         stream.set_nonblocking(true).map_err(failed)?;
         let stream = TcpStream::from_std(stream);

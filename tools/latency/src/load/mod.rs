@@ -2,30 +2,35 @@
 //!
 //! A turn has three parts: what is due before `begin` warms up and does not count; what is due from there to
 //! `end` counts; then nothing more is due, and what was due is waited for, for so long at most. What is not
-//! answered by then counts with the time that it has waited: a broker gains nothing by not answering.
+//! answered by then, or not with a consumer, counts with the time that it has waited: a broker gains nothing
+//! by not answering.
 
 mod connection;
+mod meter;
+mod missing;
 mod pace;
 mod peer;
 mod progress;
+mod roles;
 
 use crate::broker::Led;
 use crate::frames::Batches;
 use crate::outcome::Outcome;
 use crate::plan::{Mode, Plan, Target};
-use crate::usage::{self, Usage};
 use connection::Connection;
+use meter::Meter;
 use mio::{Events, Interest, Poll, Token};
+use missing::Missing;
 use pace::Pace;
-use peer::{Common, Heard, Peer, Place, Role};
+use peer::{Common, Heard, Peer, Role};
 use progress::Progress;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
-use std::net::SocketAddr;
+use std::collections::BinaryHeap;
+use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
-/// How long what was due is waited for after the end.
-const DRAIN: Duration = Duration::from_secs(30);
+/// How long connecting may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// The system's timers are as coarse as this: what is due earlier is waited for without sleeping.
 const COARSE: u64 = 1_100_000;
 
@@ -44,8 +49,9 @@ struct Load<'p> {
     due: BinaryHeap<Reverse<(Nanos, usize)>>,
     outcome: Outcome,
     progress: Progress,
-    /// Records that were sent in the part that counts, and of these the ones that consumers still lack.
-    missing: u64,
+    meter: Meter,
+    /// Of the records that were sent in the part that counts.
+    missing: Missing,
 }
 
 /// One turn: what it came to, and why it ended early if it did.
@@ -56,43 +62,42 @@ pub fn run(
     plan: &Plan,
     target: &Target,
     topic: &str,
-    led: &[(Led, (i64, i64))],
+    led: &[Led],
 ) -> Result<(Outcome, Option<String>), String> {
-    let mut load = Load::new(plan, topic, led)?;
-    let mut usage = UsageOf { pid: target.pid, before: None, own: None };
-    let ended = load.work(&mut usage).err();
+    let mut load = Load::new(plan, target, topic, led)?;
+    let ended = load.work().err();
     load.close();
     Ok((load.outcome, ended))
 }
 
-/// What broker and load use in the part that counts.
-struct UsageOf {
-    pid: Option<u32>,
-    before: Option<Usage>,
-    own: Option<Usage>,
-}
-
 impl<'p> Load<'p> {
-    fn new(plan: &'p Plan, topic: &'p str, led: &[(Led, (i64, i64))]) -> Result<Load<'p>, String> {
+    fn new(
+        plan: &'p Plan,
+        target: &Target,
+        topic: &'p str,
+        led: &[Led],
+    ) -> Result<Load<'p>, String> {
+        // Keys of a hash are as random as this has to be: another run's records begin otherwise.
+        let run = RandomState::new().hash_one(topic);
         let poll = Poll::new().map_err(|why| format!("no poll: {why}"))?;
         let common = Common {
             topic,
             acks: plan.acks,
             records: plan.batch as u64,
             fetch_bytes: plan.fetch_bytes,
-            batches: Batches::new(plan.size, plan.batch, plan.codec),
+            run,
+            batches: Batches::new(plan.size, plan.batch, plan.codec, run),
             scratch: Vec::new(),
         };
         let mut peers = Vec::new();
-        for (address, role) in roles(plan, led) {
-            peers.push(Peer::new(Connection::to(address)?, role, None));
+        for (address, role) in roles::roles(plan, led) {
+            peers.push(Peer::new(Connection::to(address, PATIENCE)?, role, None));
         }
         for (at, peer) in peers.iter_mut().enumerate() {
             let both = Interest::READABLE | Interest::WRITABLE;
             let registered = poll.registry().register(&mut peer.connection.stream, Token(at), both);
             registered.map_err(|why| format!("no poll: {why}"))?;
         }
-        let nanos = |length: Duration| u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
         let begin = nanos(plan.warmup);
         Ok(Load {
             plan,
@@ -105,12 +110,13 @@ impl<'p> Load<'p> {
             due: BinaryHeap::new(),
             outcome: Outcome::new(),
             progress: Progress::new(plan.quiet),
-            missing: 0,
+            meter: Meter::new(target.pid),
+            missing: Missing::default(),
         })
     }
 
     fn now(&self) -> Nanos {
-        u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        nanos(self.began.elapsed())
     }
 
     fn window(&self) -> usize {
@@ -121,7 +127,7 @@ impl<'p> Load<'p> {
         }
     }
 
-    fn work(&mut self, usage: &mut UsageOf) -> Result<(), String> {
+    fn work(&mut self) -> Result<(), String> {
         self.began = Instant::now();
         let active = self.peers.iter().filter(|peer| !peer.is_consumer()).count();
         let rate = self.plan.rate.map(|rate| rate / self.plan.records() as f64);
@@ -135,18 +141,22 @@ impl<'p> Load<'p> {
         loop {
             let now = self.now();
             if !counts && now >= self.begin {
-                (usage.before, usage.own) =
-                    (usage.pid.and_then(usage::of), usage::of(std::process::id()));
+                self.meter.begin(now);
+                self.progress.clear();
                 counts = true;
             }
-            if now >= self.end && usage.own.is_some() {
-                self.note_usage(usage);
+            if now >= self.end {
+                self.meter.end(now, &mut self.outcome);
             }
             if self.is_over(now) {
                 return Ok(());
             }
             self.send_what_is_due(now)?;
-            self.progress.tell(now.saturating_sub(self.begin), counts);
+            let elapsed = now.saturating_sub(self.begin);
+            if self.progress.is_due(elapsed) {
+                self.meter.sample(&mut self.outcome);
+                self.progress.tell(elapsed);
+            }
             let timeout = self.timeout(now);
             match self.poll.poll(&mut events, Some(timeout)) {
                 Err(why) if why.kind() == std::io::ErrorKind::Interrupted => {}
@@ -165,13 +175,12 @@ impl<'p> Load<'p> {
         if now < self.end {
             return false;
         }
-        let limit = u64::try_from(DRAIN.as_nanos()).unwrap_or(u64::MAX);
-        let late = now >= self.end.saturating_add(limit);
+        let late = now >= self.end.saturating_add(nanos(self.plan.patience));
         let busy = |peer: &Peer| {
             let owes = peer.pace.is_some_and(|pace| pace.due() < self.end);
             !peer.is_consumer() && (owes || peer.on_the_way() > 0)
         };
-        late || (!self.peers.iter().any(busy) && self.missing == 0)
+        late || (!self.peers.iter().any(busy) && self.missing.is_empty())
     }
 
     fn timeout(&self, now: Nanos) -> Duration {
@@ -231,7 +240,7 @@ impl<'p> Load<'p> {
                 && matches!(peer.role, Role::Produces { .. })
                 && self.plan.mode == Mode::EndToEnd
             {
-                self.missing += self.common.records * self.plan.consumers as u64;
+                self.missing.add(due, self.common.records * self.plan.consumers as u64);
             }
             peer.request(due, &mut self.common)?;
         }
@@ -254,16 +263,15 @@ impl<'p> Load<'p> {
                         outcome.records += if end_to_end { 0 } else { records };
                     }
                     if !end_to_end {
-                        note(outcome, progress, (begin..end).contains(&due), now - due.min(now));
-                        progress.count(records, bytes);
+                        note(outcome, progress, (begin..end).contains(&due), now - due.min(now), 1);
                     }
+                    progress.count(if end_to_end { 0 } else { records }, bytes);
                 }
                 Heard::Consumed { due, records } => {
-                    let counts = (begin..end).contains(&due);
-                    note(outcome, progress, counts, now - due.min(now));
+                    let counts = missing.remove(due, records);
+                    note(outcome, progress, counts, now - due.min(now), records);
                     progress.count(records, 0);
                     outcome.records += u64::from((begin..end).contains(&now)) * records;
-                    *missing = missing.saturating_sub(u64::from(counts) * records);
                 }
             };
             while self.peers[at].answer(&mut self.common, &mut heard)? {}
@@ -273,78 +281,50 @@ impl<'p> Load<'p> {
         }
     }
 
-    fn note_usage(&mut self, usage: &mut UsageOf) {
-        let wall = self.now().saturating_sub(self.begin) as f64;
-        if let (Some(before), Some(after)) = (usage.own.take(), usage::of(std::process::id())) {
-            self.outcome.load_share = after.cpu_ns.saturating_sub(before.cpu_ns) as f64 / wall;
-        }
-        let after = usage.pid.and_then(usage::of);
-        if let (Some(before), Some(after)) = (usage.before, after) {
-            self.outcome.used = Some((after.cpu_ns.saturating_sub(before.cpu_ns), after.resident));
-        }
-    }
-
     /// What was due and is not done counts as well.
     fn close(&mut self) {
         let now = self.now();
+        self.meter.end(now, &mut self.outcome);
         let measured = now.min(self.end).saturating_sub(self.begin);
         self.outcome.seconds = measured as f64 / 1e9;
         let until = self.end.min(now);
         let counts = self.begin..until;
+        let end_to_end = self.plan.mode == Mode::EndToEnd;
+        let records = self.common.records * self.plan.consumers as u64;
+        let (outcome, missing) = (&mut self.outcome, &self.missing);
         for peer in self.peers.iter_mut().filter(|peer| !peer.is_consumer()) {
-            let mut late: Vec<Nanos> = peer.unanswered().collect();
-            while let Some(pace) = peer.pace.as_mut().filter(|pace| pace.due() < until) {
-                late.push(pace.due());
-                pace.advance();
+            for due in peer.unanswered().filter(|due| counts.contains(due)) {
+                outcome.unanswered += 1;
+                if !end_to_end {
+                    outcome.latency.saturating_record(now - due);
+                }
             }
-            for due in late.into_iter().filter(|due| counts.contains(due)) {
-                self.outcome.unanswered += 1;
-                if self.plan.mode != Mode::EndToEnd {
-                    self.outcome.latency.saturating_record(now - due);
+            // What was never sent: no answer, and in no consumer's hands either.
+            while let Some(pace) = peer.pace.as_mut().filter(|pace| pace.due() < until) {
+                let due = pace.due();
+                pace.advance();
+                if counts.contains(&due) {
+                    outcome.unanswered += 1;
+                    outcome.missing += if end_to_end { records } else { 0 };
+                    let times = if end_to_end { records } else { 1 };
+                    outcome.latency.saturating_record_n(now - due, times);
                 }
             }
         }
-        self.outcome.missing = self.missing;
-    }
-}
-
-fn note(outcome: &mut Outcome, progress: &mut Progress, counts: bool, latency: Nanos) {
-    progress.record(latency);
-    if counts {
-        outcome.latency.saturating_record(latency);
-    }
-}
-
-/// Who connects where, and for what.
-fn roles(plan: &Plan, led: &[(Led, (i64, i64))]) -> Vec<(SocketAddr, Role)> {
-    let mut by_leader: BTreeMap<SocketAddr, Vec<Place>> = BTreeMap::new();
-    for (led, (start, end)) in led {
-        let place = Place { partition: led.partition, next: *start, start: *start, end: *end };
-        by_leader.entry(led.leader).or_default().push(place);
-    }
-    let leaders: Vec<(SocketAddr, Vec<Place>)> = by_leader.into_iter().collect();
-    let mut roles = Vec::new();
-    for (at, (leader, places)) in
-        leaders.iter().cycle().take(plan.connections.max(leaders.len())).enumerate()
-    {
-        let at = at / leaders.len();
-        let role = match plan.mode {
-            Mode::Fetch => Role::Fetches { places: places.clone(), at },
-            Mode::Produce | Mode::EndToEnd => {
-                let partitions = places.iter().map(|place| place.partition).collect();
-                Role::Produces { partitions, at }
-            }
-        };
-        roles.push((*leader, role));
-    }
-    if plan.mode == Mode::EndToEnd {
-        for _ in 0..plan.consumers {
-            for (leader, places) in &leaders {
-                let tail = |place: &Place| Place { next: place.end, ..*place };
-                let places = places.iter().map(tail).collect();
-                roles.push((*leader, Role::Consumes { places }));
-            }
+        for (due, records) in missing.iter() {
+            outcome.missing += records;
+            outcome.latency.saturating_record_n(now - due, records);
         }
     }
-    roles
+}
+
+fn nanos(length: Duration) -> Nanos {
+    u64::try_from(length.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn note(outcome: &mut Outcome, progress: &mut Progress, counts: bool, latency: Nanos, times: u64) {
+    progress.record(latency, times);
+    if counts {
+        outcome.latency.saturating_record_n(latency, times);
+    }
 }

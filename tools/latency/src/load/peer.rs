@@ -71,6 +71,8 @@ pub struct Common<'p> {
     pub acks: i16,
     pub records: u64,
     pub fetch_bytes: i32,
+    /// What records of this run begin with.
+    pub run: u64,
     pub batches: Batches,
     pub scratch: Vec<u8>,
 }
@@ -154,7 +156,7 @@ impl Peer {
             }
             Role::Consumes { places } => {
                 let (id, response) = fetched(answer)?;
-                consume(&response, places, &mut common.scratch, heard)?;
+                consume(&response, places, common, heard)?;
                 id
             }
         };
@@ -202,7 +204,7 @@ fn read_on(response: &FetchResponse<'_>, place: &mut Place) -> Result<(u64, u64)
 fn consume(
     response: &FetchResponse<'_>,
     places: &mut [Place],
-    scratch: &mut Vec<u8>,
+    common: &mut Common<'_>,
     heard: &mut impl FnMut(Heard),
 ) -> Result<(), String> {
     const LARGEST: usize = 1 << 30;
@@ -212,12 +214,16 @@ fn consume(
         let Some(place) = place else { continue };
         let stored = partition.records.and_then(|records| records.bytes()).unwrap_or_default();
         for batch in Stored::new(stored).map_while(Result::ok) {
-            let records = batch.records(scratch, LARGEST).map_err(|why| unreadable(&why))?;
-            for record in records {
-                let record = record.map_err(|why| unreadable(&why))?;
-                if let Some(due) = record.value.and_then(frames::due_of) {
-                    heard(Heard::Consumed { due, records: 1 });
-                }
+            let records = batch.records(&mut common.scratch, LARGEST);
+            let (mut due, mut count) = (None, 0);
+            // Those of a batch were due together, whoever made it.
+            for record in records.map_err(|why| unreadable(&why))? {
+                let value = record.map_err(|why| unreadable(&why))?.value;
+                due = value.and_then(|value| frames::due_of(value, common.run));
+                count += u64::from(due.is_some());
+            }
+            if let Some(due) = due {
+                heard(Heard::Consumed { due, records: count });
             }
             place.next = batch.next_offset();
         }

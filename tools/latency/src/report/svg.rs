@@ -10,12 +10,15 @@ const LEFT: f64 = 80.0;
 const RIGHT: f64 = 30.0;
 const TOP: f64 = 60.0;
 const BOTTOM: f64 = 60.0;
+/// Characters that fit beside each other.
+const LINE: usize = 105;
 /// Told apart by those who see few colours, too (Okabe and Ito).
 const COLOURS: [&str; 7] =
     ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
 /// Share of latencies that is longer, and what it is called.
-const TICKS: [(f64, &str); 6] = [
+const TICKS: [(f64, &str); 7] = [
     (1.0, "0"),
+    (0.5, "50"),
     (0.1, "90"),
     (0.01, "99"),
     (0.001, "99.9"),
@@ -51,7 +54,9 @@ pub fn plot(plan: &Plan, series: &[Series]) -> String {
          viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" font-size=\"12\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n"
     );
-    text(&mut out, LEFT, 22.0, "start", &plan.describe());
+    for (at, line) in wrapped(&plan.describe()).iter().enumerate() {
+        text(&mut out, LEFT, 22.0 + 16.0 * at as f64, "start", line);
+    }
     axes(&mut out, &scale);
     for (at, (one, line)) in series.iter().zip(&lines).enumerate() {
         let colour = COLOURS[at % COLOURS.len()];
@@ -64,13 +69,15 @@ pub fn plot(plan: &Plan, series: &[Series]) -> String {
             "<polyline fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" points=\"{}\"/>",
             points.join(" ")
         );
-        let (x, y) = (LEFT + 14.0, TOP + 16.0 + 18.0 * at as f64);
+        // Latencies rise to the right, so they leave room below.
+        let below = (series.len() - at) as f64;
+        let (x, y) = (WIDTH - RIGHT - 28.0, HEIGHT - BOTTOM - 18.0 * below + 6.0);
         let _ = writeln!(
             out,
             "<rect x=\"{x}\" y=\"{}\" width=\"14\" height=\"4\" fill=\"{colour}\"/>",
             y - 6.0
         );
-        text(&mut out, x + 20.0, y, "start", &one.name);
+        text(&mut out, x - 6.0, y, "end", &one.name);
     }
     out.push_str("</svg>\n");
     out
@@ -117,11 +124,35 @@ fn axes(out: &mut String, scale: &Scale) {
     while ms <= scale.high * 1.01 {
         let y = scale.y(ms);
         grid(out, (LEFT, y), (right, y));
-        let name = if ms < 0.9 { format!("{:.0} us", ms * 1e3) } else { format!("{ms:.0} ms") };
-        text(out, LEFT - 8.0, y + 4.0, "end", &name);
+        text(out, LEFT - 8.0, y + 4.0, "end", &length(ms));
         ms *= 10.0;
     }
     text(out, f64::midpoint(LEFT, right), HEIGHT - 16.0, "middle", "percentile");
+}
+
+/// A power of ten of milliseconds.
+fn length(ms: f64) -> String {
+    match ms {
+        _ if ms < 0.9 => format!("{:.0} us", ms * 1e3),
+        _ if ms < 900.0 => format!("{ms:.0} ms"),
+        _ => format!("{:.0} s", ms / 1e3),
+    }
+}
+
+/// Lines that fit, broken between words.
+fn wrapped(words: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in words.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= LINE => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 fn grid(out: &mut String, from: (f64, f64), to: (f64, f64)) {
@@ -138,4 +169,23 @@ fn text(out: &mut String, x: f64, y: f64, anchor: &str, words: &str) {
         out,
         "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" fill=\"#222222\">{words}</text>"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_goes_on_below() {
+        let words = "word ".repeat(50);
+        let lines = wrapped(words.trim());
+        assert_eq!(lines.len(), 3);
+        assert!(lines.iter().all(|line| line.chars().count() <= LINE));
+        assert_eq!(lines.join(" "), words.trim());
+    }
+
+    #[test]
+    fn lengths_have_the_unit_that_keeps_them_short() {
+        assert_eq!([0.01, 1.0, 100.0, 1e5].map(length), ["10 us", "1 ms", "100 ms", "100 s"]);
+    }
 }

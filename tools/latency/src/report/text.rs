@@ -35,8 +35,8 @@ fn rows(plan: &Plan, fewest: u64) -> Vec<Row> {
     rows.push(row("max ms", 3, |turn| Some(turn.latency.max() as f64 / 1e6)));
     rows.push(row("broker: CPU s/GB", 3, Outcome::cpu_by_gb));
     rows.push(row("broker: CPU us/request", 2, Outcome::cpu_by_request));
-    rows.push(row("broker: memory MB", 1, |turn| Some(turn.used?.1 as f64 / 1e6)));
-    rows.push(row("load: share of a core", 2, |turn| Some(turn.load_share)));
+    rows.push(row("broker: memory MB", 1, |turn| Some(turn.used?.resident as f64 / 1e6)));
+    rows.push(row("load: share of a core", 3, |turn| Some(turn.load_share)));
     let some = |count: u64| (count > 0).then_some(count as f64);
     rows.push(row("not answered in time", 0, move |turn| some(turn.unanswered)));
     rows.push(row("records not consumed", 0, move |turn| some(turn.missing)));
@@ -64,7 +64,7 @@ pub fn table(plan: &Plan, series: &[Series]) -> String {
             line(&mut out, &row, &values, width);
         }
     }
-    // An open load waits without sleeping for what is due within a millisecond, so it always takes one.
+    // An open load waits without sleeping for what is due within a millisecond: what it takes says nothing.
     let saturated = |turn: &Outcome| plan.rate.is_none() && turn.load_share > 0.9;
     if series.iter().any(|one| one.turns.iter().any(saturated)) {
         out.push_str("\nThe load took nearly a whole core: it may be the load that was slow.\n");
