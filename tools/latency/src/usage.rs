@@ -8,8 +8,8 @@ const TICK_NS: u64 = 10_000_000;
 /// As of one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Usage {
-    /// Nanoseconds on a processor of all threads that there are.
-    threads_ns: u64,
+    /// Nanoseconds on a processor of all threads that there are, if each was looked at.
+    threads_ns: Option<u64>,
     /// Of all threads that there have been; user and system time are each cut off at a tick.
     all_ns: u64,
     /// Bytes of resident memory.
@@ -20,9 +20,13 @@ impl Usage {
     /// Nanoseconds on a processor since then. What threads took along that have ended (a virtual machine's
     /// compilers do) is known by the tick only: where it is no more than that, the threads that are left are exact.
     pub fn since(&self, before: &Usage) -> u64 {
-        let threads = self.threads_ns.saturating_sub(before.threads_ns);
         let all = self.all_ns.saturating_sub(before.all_ns);
-        if all > threads + 3 * TICK_NS { all } else { threads }
+        match self.threads_ns.zip(before.threads_ns) {
+            Some((after, before)) if all <= after.saturating_sub(before) + 3 * TICK_NS => {
+                after.saturating_sub(before)
+            }
+            _ => all,
+        }
     }
 }
 
@@ -34,7 +38,7 @@ pub fn of(pid: u32) -> Option<Usage> {
         threads_ns +=
             stat.split_whitespace().next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or(0);
     }
-    Some(Usage { threads_ns, ..roughly(pid)? })
+    Some(Usage { threads_ns: Some(threads_ns), ..roughly(pid)? })
 }
 
 /// The same by the tick, without looking at each thread: a load has no time for that while it runs.
@@ -46,7 +50,7 @@ pub fn roughly(pid: u32) -> Option<Usage> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
     let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(Usage { threads_ns: 0, all_ns: ticks * TICK_NS, resident: kib << 10 })
+    Some(Usage { threads_ns: None, all_ns: ticks * TICK_NS, resident: kib << 10 })
 }
 
 #[cfg(test)]
@@ -76,9 +80,10 @@ mod tests {
     #[test]
     fn what_is_less_than_a_tick_is_known_while_its_thread_lives() {
         let usage = |threads_ns, all_ns| Usage { threads_ns, all_ns, resident: 0 };
-        let before = usage(1_500, 0);
-        assert_eq!(usage(7_500, 2 * TICK_NS).since(&before), 6_000);
-        assert_eq!(usage(0, 9 * TICK_NS).since(&before), 9 * TICK_NS);
+        let before = usage(Some(1_500), 0);
+        assert_eq!(usage(Some(7_500), 2 * TICK_NS).since(&before), 6_000);
+        assert_eq!(usage(Some(0), 9 * TICK_NS).since(&before), 9 * TICK_NS);
+        assert_eq!(usage(None, TICK_NS).since(&before), TICK_NS);
     }
 
     #[test]

@@ -103,6 +103,7 @@ fn records_of_another_run_do_not_count() {
     let _ = other.child.kill();
     assert!(output.status.success(), "{error}");
     assert!((49..=51).contains(&csv.count()), "{}", csv.read());
-    assert!(value(&table, "records/s") <= 102.0, "{table}");
+    // Those of the warm-up may come in it, too; the other run sends five times as many.
+    assert!(value(&table, "records/s") < 250.0, "{table}");
     other.end();
 }
