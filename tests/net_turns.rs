@@ -4,7 +4,7 @@
 mod net_common;
 
 use net_common::*;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::Ordering;
 
@@ -50,6 +50,17 @@ fn a_hundred_connections_with_much_to_do_all_get_on() {
     assert!(turns > BUSY / 50, "{turns} turns for {BUSY} frames that take 200 us each");
 }
 
+/// Stops the server and lets its worker, which is at the gate, go on once that has begun.
+fn stop_at_the_gate(server: &mut Server) {
+    let (shared, address) = (server.shared.clone(), server.address);
+    let opener = std::thread::spawn(move || {
+        until("the stop has begun", || TcpStream::connect(address).is_err());
+        shared.gate.store(true, Ordering::SeqCst);
+    });
+    server.stop();
+    opener.join().unwrap();
+}
+
 #[test]
 fn what_had_come_when_the_stop_was_ordered_is_answered_however_much_it_is() {
     let mut server = serve(options());
@@ -58,15 +69,52 @@ fn what_had_come_when_the_stop_was_ordered_is_answered_however_much_it_is() {
     until("the worker is at the gate", || server.shared.frames.load(Ordering::SeqCst) == 1);
     let work: Vec<u8> = (0..100).flat_map(|_| frame(WORK, &100u64.to_be_bytes())).collect();
     clients.iter_mut().for_each(|client| client.stream.write_all(&work).unwrap());
-    let (shared, address) = (server.shared.clone(), server.address);
-    let opener = std::thread::spawn(move || {
-        until("the stop has begun", || TcpStream::connect(address).is_err());
-        shared.gate.store(true, Ordering::SeqCst);
-    });
-    server.stop();
-    opener.join().unwrap();
+    stop_at_the_gate(&mut server);
     clients[0].receive();
     for client in &mut clients {
         (0..100).for_each(|_| _ = client.receive());
     }
+}
+
+/// More than any one wait brings.
+#[test]
+fn a_stop_answers_what_had_come_on_two_thousand_connections() {
+    const CROWD: u64 = 2_000;
+    allow_descriptors(5 * CROWD / 2);
+    let mut server = serve(options());
+    let mut clients: Vec<_> = (0..CROWD).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        client.call(ECHO, b"warm");
+    }
+    let mut gate = server.connect();
+    gate.send(GATE, b"");
+    until("the worker is at the gate", || server.shared.frames.load(Ordering::SeqCst) == CROWD + 1);
+    clients.iter_mut().for_each(|client| client.send(ECHO, b"last"));
+    stop_at_the_gate(&mut server);
+    gate.receive();
+    for client in &mut clients {
+        assert_eq!(client.receive(), b"last");
+    }
+}
+
+/// They ask again as soon as they are answered, as long as there is somebody.
+#[test]
+fn a_stop_ends_though_its_peers_send_on() {
+    let mut server = serve(options());
+    let ask_on = |mut client: Client| {
+        let mut answer = [0; 8];
+        let ask = frame(ECHO, b"more");
+        while client.stream.write_all(&ask).is_ok() && client.stream.read_exact(&mut answer).is_ok()
+        {
+        }
+    };
+    let askers: Vec<_> = (0..8)
+        .map(|_| server.connect())
+        .map(|client| std::thread::spawn(move || ask_on(client)))
+        .collect();
+    until("all are busy", || server.shared.frames.load(Ordering::SeqCst) > BUSY);
+    server.stop();
+    // Where the deadline ends it, nothing is drained.
+    assert_eq!(server.shared.drained.load(Ordering::SeqCst), 1);
+    askers.into_iter().for_each(|asker| asker.join().unwrap());
 }

@@ -90,7 +90,7 @@ pub(crate) trait Driver {
     /// From here on a wait brings all that has come before it, even where somebody else brings it.
     fn stopping(&mut self) {}
 
-    /// Some have not had their receive yet, for want of a place to receive into.
+    /// Since [`Driver::stopping`]: something may have come that was not received yet, and another wait brings it.
     fn owes_receives(&self) -> bool {
         false
     }

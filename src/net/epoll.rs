@@ -59,6 +59,8 @@ pub(crate) struct Epoll {
     touched: usize,
     receiving: VecDeque<ConnId>,
     sending: VecDeque<ConnId>,
+    /// The last wait brought as many events as it can: there may be more.
+    was_full: bool,
     turn_bytes: usize,
     turn_written: usize,
     stats: Arc<Stats>,
@@ -89,6 +91,7 @@ impl Epoll {
             touched: 0,
             receiving: VecDeque::new(),
             sending: VecDeque::new(),
+            was_full: false,
             turn_bytes,
             turn_written,
             stats,
@@ -304,11 +307,16 @@ impl Driver for Epoll {
         !(self.receiving.is_empty() && self.sending.is_empty())
     }
 
+    fn owes_receives(&self) -> bool {
+        self.was_full || !self.receiving.is_empty()
+    }
+
     fn wait(&mut self, host: &mut impl Host, timeout: Option<Duration>) -> io::Result<()> {
         match self.poll.poll(&mut self.events, timeout) {
             Err(error) if error.kind() == ErrorKind::Interrupted => self.events.clear(),
             result => result?,
         }
+        self.was_full = self.events.iter().count() == EVENTS;
         host.woke();
         for event in &self.events {
             note_event(&mut self.sockets, event, &mut self.receiving, &mut self.sending);

@@ -23,8 +23,10 @@ use std::time::{Duration, Instant};
 /// How long nothing must have happened before unused memory is given back.
 const TRIM_AFTER: Duration = Duration::from_secs(1);
 
-/// Turns in which a stop receives at most from those who find no place: peers who send on never end.
-const LAST_RECEIVES: u8 = 100;
+/// Turns in which a stop receives what had come, at most: so many, and one for so many connections, for a wait
+/// brings a few dozen. And they end half-way to the deadline. Peers who send on never end.
+const LAST_RECEIVES: usize = 100;
+const RECEIVES_A_TURN: usize = 8;
 
 /// What the rest of the room tells a worker.
 pub(crate) enum Control {
@@ -50,7 +52,7 @@ enum Stage {
     /// Whom a turn has left to the next one is served: from here on a turn serves all who are there.
     CatchUp,
     /// What had come by then is received, in so many more turns at most.
-    LastReceive(u8),
+    LastReceive(usize),
     /// Nothing is received; what is parked is answered, output is written.
     Draining,
     Done,
@@ -63,6 +65,8 @@ pub(crate) struct Worker<S: Service, D: Driver> {
     engine: ManuallyDrop<Engine<S>>,
     mail: Mail<S::Message>,
     stage: Stage,
+    /// Until when a stop receives.
+    receive_until: Instant,
     trim: Option<TimerId>,
     /// When bytes last moved, and the system calls that had moved some by then.
     busy: Instant,
@@ -79,6 +83,7 @@ impl<S: Service, D: Driver> Worker<S, D> {
     pub(crate) fn new(core: Core, service: S, driver: D, mail: Mail<S::Message>) -> Self {
         Worker {
             busy: core.now,
+            receive_until: core.now,
             moves: 0,
             engine: ManuallyDrop::new(Engine::new(core, service)),
             driver,
@@ -185,6 +190,8 @@ impl<S: Service, D: Driver> Worker<S, D> {
                 }
                 Control::Stop(deadline) => {
                     self.stage = Stage::Ordered;
+                    let now = self.engine.core.now;
+                    self.receive_until = now + deadline.saturating_duration_since(now) / 2;
                     self.engine.core.stopping = true;
                     self.driver.stopping();
                     self.engine.core.timers.set(deadline, Alarm::Stop);
@@ -259,10 +266,11 @@ impl<S: Service, D: Driver> Worker<S, D> {
             }
             // A further turn receives what had come when the stop was ordered.
             Stage::CatchUp => {
-                self.stage = Stage::LastReceive(LAST_RECEIVES);
+                let turns = LAST_RECEIVES + self.engine.core.conns.len() / RECEIVES_A_TURN;
+                self.stage = Stage::LastReceive(turns);
                 return;
             }
-            Stage::LastReceive(more) if more > 0 && self.driver.owes_receives() => {
+            Stage::LastReceive(more) if more > 0 && self.may_receive() => {
                 self.stage = Stage::LastReceive(more - 1);
                 return;
             }
@@ -274,6 +282,11 @@ impl<S: Service, D: Driver> Worker<S, D> {
             Stage::Draining => {}
         }
         self.close_quiet();
+    }
+
+    /// Whether a stop goes on receiving.
+    fn may_receive(&self) -> bool {
+        self.engine.core.now < self.receive_until && self.driver.owes_receives()
     }
 
     /// Closes the connections that are owed nothing.

@@ -54,7 +54,7 @@ impl Socket {
 impl Uring {
     /// A receive has filled a buffer; it is over or goes on.
     pub(super) fn came(&mut self, host: &mut impl Host, id: ConnId, buffer: u16, len: usize) {
-        let is_crowded = self.owes_receives();
+        let is_crowded = self.is_crowded();
         let Some(socket) = self.open_socket(id) else { return self.put_back(Some(buffer)) };
         if !socket.kept.is_empty() {
             socket.kept.push((buffer, len));

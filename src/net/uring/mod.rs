@@ -27,6 +27,7 @@
 //! nor a buffer that is given, may be touched before its completion.
 
 mod buffers;
+mod end;
 mod many;
 mod queue;
 mod receive;
@@ -70,6 +71,9 @@ pub(crate) struct Uring {
     unfed: Vec<ConnId>,
     /// The polling thread is waited for, which the worker else never does.
     is_stopping: bool,
+    /// Waits since then, and whether one more brings what had come before.
+    last_waits: usize,
+    owes: bool,
     /// Bytes have moved since the last wait.
     has_moved: bool,
     /// To write to at the next flush.
@@ -110,6 +114,8 @@ impl Uring {
             hungry: VecDeque::new(),
             unfed: Vec::new(),
             is_stopping: false,
+            last_waits: 0,
+            owes: false,
             has_moved: false,
             to_send: VecDeque::new(),
             quiet: Vec::new(),
@@ -173,6 +179,11 @@ impl Uring {
             self.close_when_over(host, id);
         }
         is_closing
+    }
+
+    /// Some found no buffer, or come behind such.
+    fn is_crowded(&self) -> bool {
+        !(self.hungry.is_empty() && self.unfed.is_empty())
     }
 
     /// Gives the memory of buffers back while the polling thread may fill them: it is left without any for
@@ -239,7 +250,7 @@ impl Driver for Uring {
     }
 
     fn owes_receives(&self) -> bool {
-        !(self.hungry.is_empty() && self.unfed.is_empty())
+        self.owes || self.is_crowded() || !self.to_receive.is_empty()
     }
 
     fn has_work(&self) -> bool {
@@ -256,13 +267,16 @@ impl Driver for Uring {
             self.await_wake();
         }
         self.has_moved = false;
-        self.queue.enter(timeout)?;
         if self.is_stopping && self.queue.is_polled() {
-            self.queue.are_all_taken();
+            self.queue.push_nothing();
         }
+        self.queue.enter(timeout)?;
         host.woke();
         let mut completions = std::mem::take(&mut self.completions);
-        self.queue.take(&mut completions);
+        match self.is_stopping {
+            true => self.take_last(&mut completions),
+            false => self.queue.take(&mut completions),
+        }
         let told = self.tell_quiet(host, &mut completions);
         let served = completions.iter().position(|&(what, result, flags)| {
             self.complete(host, what, result, flags);

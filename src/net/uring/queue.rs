@@ -218,6 +218,19 @@ impl Queue {
         !self.is_polled && self.backlog.is_empty() && self.ring.submission().is_empty()
     }
 
+    /// The kernel has put completions aside, or work that it does for us in a further enter: it does a few dozen
+    /// pieces in one.
+    pub(super) fn has_more(&mut self) -> bool {
+        let submission = self.ring.submission();
+        submission.taskrun() || submission.cq_overflow()
+    }
+
+    /// Has the polling thread go round once more.
+    pub(super) fn push_nothing(&mut self) {
+        // SAFETY: it points at nothing.
+        unsafe { self.push(opcode::Nop::new().build(), What::Cancel) };
+    }
+
     /// Nothing has completed that was not taken.
     pub(super) fn is_empty(&mut self) -> bool {
         self.ring.completion().is_empty() && !self.ring.submission().cq_overflow()
