@@ -83,6 +83,13 @@ impl Buffers {
         self.give();
     }
 
+    /// Somebody waits for one: where all that were given are full and kept, more are given.
+    pub(super) fn give_some(&mut self) {
+        if self.given == 0 && !self.free.is_empty() {
+            self.ran_out();
+        }
+    }
+
     /// As many as receives may find.
     pub(super) fn given(&self) -> usize {
         self.given.count_ones() as usize

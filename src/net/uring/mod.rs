@@ -254,7 +254,7 @@ impl Driver for Uring {
     }
 
     fn has_work(&self) -> bool {
-        let can_feed = !self.hungry.is_empty() && !self.buffers.are_all_full();
+        let can_feed = !self.hungry.is_empty() && self.buffers.given() > 0;
         let is_untold = !self.completions.is_empty() || self.broken.is_some();
         self.has_moved || can_feed || is_untold || !self.to_send.is_empty()
     }

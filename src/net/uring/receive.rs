@@ -50,6 +50,9 @@ impl Uring {
         if self.hungry.len() > sockets.len() {
             self.hungry.retain(|id| socket(sockets, *id).is_some());
         }
+        if !self.hungry.is_empty() {
+            self.buffers.give_some();
+        }
         for _ in 0..self.buffers.given() {
             let Some(id) = self.hungry.pop_front() else { return };
             let Some(socket) = self.open_socket(id) else { continue };

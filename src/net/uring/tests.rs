@@ -219,6 +219,23 @@ fn those_that_find_no_buffer_are_served_in_turn_and_none_twice_before_all() {
     assert_eq!(bench.stats.receives.get(), u64::from(CROWD), "what is in vain does not count");
 }
 
+/// No completion says that none was found: they stood in the queue from the start.
+#[test]
+fn who_is_hungry_receives_though_all_that_were_given_are_kept() {
+    const CROWD: u32 = 6;
+    let mut bench = Bench::new(false);
+    bench.host.refuses = true;
+    let mut peers: Vec<_> = (0..CROWD).map(|index| bench.connect(index)).collect();
+    for (id, peer) in &mut peers {
+        peer.write_all(&[7; 100]).expect("sent");
+        await_bytes(&bench.socket(*id).stream, 100);
+    }
+    bench.uring.hungry.push_back(peers[0].0);
+    bench.until("all have received", |bench| bench.uring.buffers.full() == CROWD as usize);
+    assert_eq!(bench.uring.vain, 0, "nobody was sent for what was not there");
+    assert!(!bench.uring.has_work(), "and nothing is left to do");
+}
+
 #[test]
 fn memory_that_is_used_after_it_was_given_back_is_given_back_again() {
     let mut bench = Bench::new(false);
