@@ -96,6 +96,10 @@ impl Service for Faces {
         self.wake_others(cx);
     }
 
+    fn has_work(&self) -> bool {
+        self.kafka.has_work()
+    }
+
     fn wants_the_time(&self) -> bool {
         self.kafka.wants_the_time()
     }

@@ -5,7 +5,7 @@
 //! or *offloaded* (the controller thread works on it; the connection's next request waits).
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -95,6 +95,8 @@ pub struct KafkaService {
     pub(super) outcomes: Vec<produce::Outcome>,
     /// Answers of groups to requests of other workers.
     pub(super) group_replies: BTreeMap<usize, Vec<(Token, Reply)>>,
+    /// Keys that are to be woken, the first first: some at the end of a turn.
+    to_wake: VecDeque<u64>,
     /// Keys that are to be woken and are the other face's.
     others: Vec<u64>,
     /// The worker is stopping: nothing may be parked any more.
@@ -120,6 +122,7 @@ impl KafkaService {
             clients: Clients::default(),
             outcomes: Vec::new(),
             group_replies: BTreeMap::new(),
+            to_wake: VecDeque::new(),
             others: Vec::new(),
             draining: false,
         }
@@ -200,21 +203,29 @@ impl KafkaService {
         Flow::Next
     }
 
-    fn wake(&mut self, cx: &mut Context<'_>, keys: &[u64]) {
-        for key in keys {
-            match self.parked.take(*key) {
-                Some(ParkedRequest::Fetch(parked)) => {
-                    fetch::resume(self, cx, parked, fetch::Why::Data);
-                }
-                Some(ParkedRequest::Produce(parked)) => produce::answer_parked(self, cx, parked),
-                Some(ParkedRequest::Replies(replies, unflushed)) => {
-                    groups::flushed(self, cx, replies, &unflushed);
-                }
-                Some(ParkedRequest::Frame(parked)) => parked.answer(self, cx),
-                None if key >> 63 != 0 => self.others.push(*key),
-                // A group is answered, and time passes: neither is woken.
-                Some(ParkedRequest::Group(_) | ParkedRequest::Muted(_)) | None => {}
+    /// Wakes those who are to be woken, as many as the turn has time for: one append may wake a thousand.
+    fn wake(&mut self, cx: &mut Context<'_>) {
+        while let Some(key) = self.to_wake.pop_front() {
+            self.wake_one(cx, key);
+            if !self.to_wake.is_empty() && cx.is_enough() {
+                return;
             }
+        }
+    }
+
+    fn wake_one(&mut self, cx: &mut Context<'_>, key: u64) {
+        match self.parked.take(key) {
+            Some(ParkedRequest::Fetch(parked)) => {
+                fetch::resume(self, cx, parked, fetch::Why::Data);
+            }
+            Some(ParkedRequest::Produce(parked)) => produce::answer_parked(self, cx, parked),
+            Some(ParkedRequest::Replies(replies, unflushed)) => {
+                groups::flushed(self, cx, replies, &unflushed);
+            }
+            Some(ParkedRequest::Frame(parked)) => parked.answer(self, cx),
+            None if key >> 63 != 0 => self.others.push(key),
+            // A group is answered, and time passes: neither is woken.
+            Some(ParkedRequest::Group(_) | ParkedRequest::Muted(_)) | None => {}
         }
     }
 }
@@ -292,7 +303,7 @@ impl Service for KafkaService {
 
     fn message(&mut self, cx: &mut Context<'_>, message: WorkerMessage) {
         match message {
-            WorkerMessage::Wake(keys) => self.wake(cx, &keys),
+            WorkerMessage::Wake(keys) => self.to_wake.extend(keys),
             WorkerMessage::Groups(replies, unflushed) => {
                 groups::deliver(self, cx, replies, unflushed);
             }
@@ -327,14 +338,16 @@ impl Service for KafkaService {
     }
 
     fn end_of_turn(&mut self, cx: &mut Context<'_>) {
-        let keys = self.wakes.deliver(&self.shared);
-        if !keys.is_empty() {
-            self.wake(cx, &keys);
-        }
+        self.wakes.deliver(&self.shared, &mut self.to_wake);
+        self.wake(cx);
         groups::send(self);
         for partition in self.to_flush.drain(..) {
             partition.ask_flush();
         }
+    }
+
+    fn has_work(&self) -> bool {
+        !self.to_wake.is_empty()
     }
 
     fn wants_the_time(&self) -> bool {

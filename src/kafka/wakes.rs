@@ -1,6 +1,8 @@
 //! Wake-ups gathered during a turn of the loop: one message per worker and turn, however many
 //! appends there were.
 
+use std::collections::VecDeque;
+
 use crate::broker::{Shared, WorkerMessage};
 use crate::catalog::Waiter;
 
@@ -24,14 +26,16 @@ impl Wakes {
         }
     }
 
-    /// Sends the wake-ups of other workers and returns this worker's own.
+    /// Sends the wake-ups of other workers; this worker's own stand behind what is in `own`.
     #[inline]
-    pub fn deliver(&mut self, shared: &Shared) -> Vec<u64> {
+    pub fn deliver(&mut self, shared: &Shared, own: &mut VecDeque<u64>) {
         for (worker, keys) in self.by_worker.iter_mut().enumerate() {
             if worker != self.own && !keys.is_empty() {
                 shared.tell(worker, WorkerMessage::Wake(std::mem::take(keys)));
             }
         }
-        self.by_worker.get_mut(self.own).map(std::mem::take).unwrap_or_default()
+        if let Some(keys) = self.by_worker.get_mut(self.own) {
+            own.extend(keys.drain(..));
+        }
     }
 }

@@ -13,6 +13,12 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// One of several things was done: whether the others are left to the next turn, which
+    /// [`super::Service::has_work`] then asks for.
+    pub fn is_enough(&mut self) -> bool {
+        self.core.is_enough()
+    }
+
     /// The time of this turn.
     pub fn now(&self) -> Instant {
         self.core.now

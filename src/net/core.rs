@@ -176,6 +176,12 @@ impl Core {
         self.pace.is_over() && !self.stopping
     }
 
+    /// One of several things was done: whether the others are left to the next turn.
+    pub(crate) fn is_enough(&mut self) -> bool {
+        self.pace.did();
+        self.is_late()
+    }
+
     /// Where received bytes belong.
     pub(crate) fn input(&mut self, id: ConnId) -> Input<'_> {
         let deaf = self.deaf;

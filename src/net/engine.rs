@@ -150,6 +150,7 @@ impl<S: Service> Engine<S> {
     }
 
     pub(crate) fn end_of_turn(&mut self) {
+        self.core.pace.begin();
         self.service.end_of_turn(&mut Context { core: &mut self.core });
     }
 
@@ -237,6 +238,7 @@ impl<S: Service> Host for Engine<S> {
         if let Some(entry) = self.core.live(id) {
             entry.conn.end();
             self.core.mark_dirty(id);
+            self.core.pace.handled(0);
         }
     }
 
@@ -246,6 +248,7 @@ impl<S: Service> Host for Engine<S> {
             false => Why::ordinary(error.to_string()),
         };
         self.core.abort(id, why);
+        self.core.pace.handled(0);
     }
 
     fn output<'a>(&'a mut self, id: ConnId, gather: &mut Gather<'a>) -> Output<'a> {

@@ -2,8 +2,8 @@
 //!
 //! A worker that has much to do for a few connections would look at nobody else for as long as that takes: at the
 //! messages of other threads, at its timers, at a connection whose one small request has just come. So each part
-//! of a turn (receiving, writing, what was left over) ends when its time is over; what it has not come to stands
-//! first in the next turn, behind a wait that does not wait. Every part does at least one connection's share, so all
+//! of a turn (what was left over, receiving, mail, timers, what the service has gathered, writing, closing) ends when
+//! its time is over; what it has not come to stands first in the next turn, behind a wait that does not wait. Every part does at least one connection's share, so all
 //! get on. The clock is looked at only after so much work that it does not count: most turns are over before.
 
 use std::time::{Duration, Instant};
@@ -59,6 +59,12 @@ impl Pace {
     /// So many bytes were written with one call.
     pub(crate) fn wrote(&mut self, bytes: usize) {
         self.work += bytes / WRITTEN + FRAME;
+        self.look();
+    }
+
+    /// Something was done, and nobody knows how much work it was.
+    pub(crate) fn did(&mut self) {
+        self.work = LOOK;
         self.look();
     }
 

@@ -63,6 +63,20 @@ struct Mute {
     frames: usize,
     /// Bytes of its answers.
     answer: usize,
+    /// What it has gathered for the end of the turn.
+    gathered: usize,
+    /// Messages, timers, ends of connections, things that were gathered: each takes as long as a part of a turn may.
+    done: usize,
+}
+
+impl Mute {
+    fn work(&mut self) {
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_micros(150) {
+            std::hint::spin_loop();
+        }
+        self.done += 1;
+    }
 }
 
 impl Service for Mute {
@@ -83,11 +97,33 @@ impl Service for Mute {
         Flow::Next
     }
 
-    fn message(&mut self, _: &mut Context<'_>, (): ()) {}
-    fn timer(&mut self, _: &mut Context<'_>, _: u64) {}
-    fn end_of_turn(&mut self, _: &mut Context<'_>) {}
+    fn message(&mut self, _: &mut Context<'_>, (): ()) {
+        self.work();
+    }
+
+    fn timer(&mut self, _: &mut Context<'_>, _: u64) {
+        self.work();
+    }
+
+    fn end_of_turn(&mut self, cx: &mut Context<'_>) {
+        while self.gathered > 0 {
+            self.gathered -= 1;
+            self.work();
+            if cx.is_enough() {
+                return;
+            }
+        }
+    }
+
+    fn has_work(&self) -> bool {
+        self.gathered > 0
+    }
+
     fn drain(&mut self, _: &mut Context<'_>) {}
-    fn closed(&mut self, _: &mut Context<'_>, _: ConnId, (): ()) {}
+
+    fn closed(&mut self, _: &mut Context<'_>, _: ConnId, (): ()) {
+        self.work();
+    }
 }
 
 /// A worker with a connection, and what is seen of its service.
@@ -101,15 +137,19 @@ fn worker(max_memory: usize, lets_go: bool) -> (Worker<Mute, Edge>, ConnId, Arc<
     let seen = Arc::new(());
     let driver = Edge { conns: Vec::new(), waits: Vec::new(), lets_go };
     let mail = Mail { bell, control, messages };
-    let mut worker =
-        Worker::new(core, Mute { _seen: seen.clone(), frames: 0, answer: 0 }, driver, mail);
+    let mute = Mute { _seen: seen.clone(), frames: 0, answer: 0, gathered: 0, done: 0 };
+    let mut worker = Worker::new(core, mute, driver, mail);
+    let id = connect(&mut worker);
+    (worker, id, seen)
+}
+
+fn connect(worker: &mut Worker<Mute, Edge>) -> ConnId {
     let address = SocketAddr::from(([127, 0, 0, 1], 1));
     let peer = Peer { remote: address, local: address, listener: 0, number: 1 };
     let admission = Admissions::new(&Limits::default(), 1)
         .admit(address.ip(), Share::ALL)
         .expect("room for one");
-    let id = worker.engine.open(peer, admission);
-    (worker, id, seen)
+    worker.engine.open(peer, admission)
 }
 
 #[test]
@@ -157,4 +197,50 @@ fn who_asks_for_much_at_once_leaves_the_others_their_turn() {
     worker.turn().expect("a turn");
     assert_eq!(worker.engine.service.frames, 6, "and goes on in the next one");
     assert_eq!(worker.driver.waits, [Some(Duration::ZERO)], "which does not wait for anything");
+}
+
+/// Whatever it is that a thousand want at once, the others have their turns between it, and none of it is lost.
+#[test]
+fn what_takes_longer_than_a_turn_may_goes_on_in_the_next_ones() {
+    const MANY: usize = 20;
+    let kinds: [fn(&mut Worker<Mute, Edge>); 4] = [
+        |worker| worker.messages.extend([(); MANY]),
+        |worker| worker.engine.service.gathered = MANY,
+        |worker| {
+            let core = &mut worker.engine.core;
+            (0..MANY).for_each(|at| _ = core.timers.set(core.now, Alarm::Service(at as u64)));
+        },
+        |worker| {
+            let ids: Vec<_> = (0..MANY).map(|_| connect(worker)).collect();
+            ids.iter().for_each(|id| worker.engine.core.abort(*id, Why::ordinary("a test")));
+        },
+    ];
+    for (kind, begin) in kinds.iter().enumerate() {
+        let (mut worker, _, _) = worker(1 << 20, true);
+        begin(&mut worker);
+        let mut turns = 0;
+        while worker.engine.service.done < MANY {
+            worker.turn().expect("a turn");
+            turns += 1;
+            assert!(turns <= MANY, "something is done in each turn");
+        }
+        assert!(turns >= MANY / 3, "{turns} turns of kind {kind}");
+        let waits = worker.driver.waits.iter();
+        assert!(
+            waits.clone().all(|wait| *wait == Some(Duration::ZERO)),
+            "no turn waits for anything"
+        );
+    }
+}
+
+#[test]
+fn a_stop_leaves_none_of_it_to_a_turn_that_does_not_come() {
+    let (mut worker, _, _) = worker(1 << 20, true);
+    let core = &mut worker.engine.core;
+    core.timers.set(core.now, Alarm::Stop);
+    core.stopping = true;
+    worker.messages.extend([(); 5]);
+    worker.engine.service.gathered = 5;
+    worker.run().expect("an end");
+    assert_eq!(worker.engine.service.done, 5 + 5 + 1, "and the end of the connection");
 }

@@ -113,8 +113,14 @@ pub trait Service {
     fn timer(&mut self, cx: &mut Context<'_>, key: u64);
 
     /// All events of this turn are handled and the replies are about to be written: the place to
-    /// hand what has gathered to other threads.
+    /// hand what has gathered to other threads. What is long goes on in the next turn, see
+    /// [`Context::is_enough`].
     fn end_of_turn(&mut self, cx: &mut Context<'_>);
+
+    /// The end of this turn has left something to that of the next one, which comes at once.
+    fn has_work(&self) -> bool {
+        false
+    }
 
     /// Whether [`Service::turned`] is to be called at the end of this turn: it costs a look at the clock.
     fn wants_the_time(&self) -> bool {

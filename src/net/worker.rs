@@ -3,7 +3,7 @@
 //! A turn: handle what was left over, wait (no longer than to the earliest timer, and for ever if
 //! there is none), receive and handle, then messages, timers, the service's end of turn, and at
 //! last one write per connection for all that the turn has answered. It must never block anywhere
-//! but in its wait.
+//! but in its wait, and each of these parts is short: see [`super::pace`].
 
 use super::admission::Admission;
 use super::core::{Alarm, Core, Why};
@@ -73,10 +73,11 @@ pub(crate) struct Worker<S: Service, D: Driver> {
     moves: u64,
     /// The time at the end of the last turn, if it was asked for and nothing was done since.
     turned: Option<Instant>,
-    // Lists that are kept for their memory.
-    ids: Vec<ConnId>,
+    /// What has come, and was not come to yet.
     control: VecDeque<Control>,
     messages: VecDeque<S::Message>,
+    /// A list that is kept for its memory.
+    ids: Vec<ConnId>,
 }
 
 impl<S: Service, D: Driver> Worker<S, D> {
@@ -106,6 +107,7 @@ impl<S: Service, D: Driver> Worker<S, D> {
         }
         let all: Vec<_> = self.engine.core.conns.keys().map(ConnId).collect();
         all.iter().for_each(|id| self.engine.core.abort(*id, Why::ordinary("we are stopping")));
+        self.engine.core.stopping = true; // All are closed at once.
         self.close_doomed();
         self.engine.core.note();
         result
@@ -174,14 +176,22 @@ impl<S: Service, D: Driver> Worker<S, D> {
     fn timeout(&mut self) -> Option<Duration> {
         let turned = self.turned.take();
         let is_short = matches!(self.stage, Stage::CatchUp | Stage::LastReceive(_));
-        if self.engine.core.has_work() || self.driver.has_work() || is_short {
+        if self.has_work() || is_short {
             return Some(Duration::ZERO);
         }
         let next = self.engine.core.timers.next()?;
         Some(next.saturating_duration_since(turned.unwrap_or_else(Instant::now)))
     }
 
+    /// Something is left to do that needs no waiting.
+    fn has_work(&self) -> bool {
+        let has_mail = !(self.control.is_empty() && self.messages.is_empty());
+        let Engine { core, service, .. } = &*self.engine;
+        core.has_work() || service.has_work() || self.driver.has_work() || has_mail
+    }
+
     fn read_mail(&mut self) {
+        self.engine.core.pace.begin();
         self.mail.control.take(&mut self.control);
         while let Some(control) = self.control.pop_front() {
             match control {
@@ -197,10 +207,16 @@ impl<S: Service, D: Driver> Worker<S, D> {
                     self.engine.core.timers.set(deadline, Alarm::Stop);
                 }
             }
+            if !self.control.is_empty() && self.engine.core.is_enough() {
+                break;
+            }
         }
         self.mail.messages.take(&mut self.messages);
         while let Some(message) = self.messages.pop_front() {
             self.engine.message(message);
+            if !self.messages.is_empty() && self.engine.core.is_enough() {
+                break;
+            }
         }
     }
 
@@ -217,11 +233,16 @@ impl<S: Service, D: Driver> Worker<S, D> {
 
     fn fire_timers(&mut self) {
         let now = self.engine.core.now;
+        self.engine.core.pace.begin();
+        // Those that are due end the next wait.
         while let Some(alarm) = self.engine.core.timers.pop(now) {
             match alarm {
                 Alarm::Stop => self.stage = Stage::Done,
                 Alarm::Trim => self.trim(),
                 alarm => self.engine.alarm(alarm),
+            }
+            if self.engine.core.is_enough() {
+                break;
             }
         }
     }
@@ -245,13 +266,19 @@ impl<S: Service, D: Driver> Worker<S, D> {
     fn close_doomed(&mut self) {
         let mut ids = std::mem::take(&mut self.ids);
         ids.append(&mut self.engine.core.doomed);
+        self.engine.core.pace.begin();
         for id in ids.drain(..) {
+            if self.engine.core.is_late() {
+                self.engine.core.doomed.push(id);
+                continue;
+            }
             self.engine.close_session(id);
             let gently = self.engine.core.conns.get(id.0).is_some_and(|entry| {
                 let conn = &entry.conn;
                 !conn.outbox.has_output()
             });
             self.driver.close(&mut *self.engine, id, gently);
+            self.engine.core.pace.did();
         }
         self.ids = ids;
     }
