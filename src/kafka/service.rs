@@ -16,7 +16,7 @@ use super::call::{Call, Origin};
 use super::clients::{Client, Clients};
 use super::fetch::{self, ParkedFetch};
 use super::groups::{self, ParkedFrame, ParkedGroup};
-use super::parked::Parked;
+use super::parked::{Parked, Waits};
 use super::produce::ParkedProduce;
 use super::tally::Tally;
 use super::throttle::{Debt, Muted};
@@ -62,9 +62,10 @@ pub enum ParkedRequest {
     Muted(Muted),
 }
 
-impl ParkedRequest {
-    /// The connection that waits, if it is one.
-    fn conn(&self) -> Option<ConnId> {
+impl Waits for ParkedRequest {
+    type Who = ConnId;
+
+    fn who(&self) -> Option<ConnId> {
         match self {
             Self::Fetch(parked) => Some(parked.conn()),
             Self::Produce(parked) => Some(parked.conn()),
@@ -384,7 +385,7 @@ impl Service for KafkaService {
         self.clients.close(conn);
         // Long polls of a connection that is gone: give their registrations back now, not at their
         // timeout, or a client that reconnects in a loop would pile them up.
-        for key in self.parked.keys_where(|parked| parked.conn() == Some(conn)) {
+        for key in self.parked.keys_of(conn) {
             match self.parked.take(key) {
                 Some(ParkedRequest::Fetch(parked)) => parked.forget(cx),
                 Some(ParkedRequest::Muted(muted)) => muted.end(cx),
