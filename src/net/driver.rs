@@ -54,6 +54,9 @@ pub(crate) trait Host {
     /// told when the next wait is over.
     fn waits_for_written(&self, id: ConnId) -> bool;
 
+    /// A write of so many bytes is under way, which the next wait carries out.
+    fn writes(&mut self, bytes: usize);
+
     /// So many bytes of it have left.
     fn written(&mut self, id: ConnId, n: usize);
 

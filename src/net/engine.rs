@@ -264,6 +264,10 @@ impl<S: Service> Host for Engine<S> {
         *stopping || conn.is_none_or(|conn| !conn.may_feed(limits, pool))
     }
 
+    fn writes(&mut self, bytes: usize) {
+        self.core.pace.will_write(bytes);
+    }
+
     fn written(&mut self, id: ConnId, n: usize) {
         self.core.pace.wrote(n);
         self.core.written(id, n);

@@ -15,6 +15,11 @@ const TIME: Duration = Duration::from_micros(150);
 const LOOK: usize = 32 << 10;
 /// What a frame counts for besides its bytes.
 const FRAME: usize = 4 << 10;
+/// Writes that a later call of the kernel's carries out end this part at so many bytes: nobody looks at the clock
+/// then, and they take about as long as a part may.
+const LATER: usize = 1 << 20;
+/// What such a write counts for besides its bytes.
+const WRITE: usize = 16 << 10;
 /// Bytes that are written cost this fraction of bytes that are handled.
 const WRITTEN: usize = 8;
 
@@ -25,6 +30,8 @@ pub(crate) struct Pace {
     since: Option<Instant>,
     /// The work since it was last looked at.
     work: usize,
+    /// What is to be written later.
+    later: usize,
     is_over: bool,
 }
 
@@ -62,6 +69,12 @@ impl Pace {
         self.look();
     }
 
+    /// So many bytes are written by a call to come.
+    pub(crate) fn will_write(&mut self, bytes: usize) {
+        self.later += bytes + WRITE;
+        self.is_over |= self.later >= LATER;
+    }
+
     /// Something was done, and nobody knows how much work it was.
     pub(crate) fn did(&mut self) {
         self.work = LOOK;
@@ -75,7 +88,7 @@ impl Pace {
         self.work = 0;
         let now = Instant::now();
         let since = *self.since.get_or_insert(now);
-        self.is_over = now.saturating_duration_since(since) >= TIME;
+        self.is_over |= now.saturating_duration_since(since) >= TIME;
     }
 }
 
@@ -103,5 +116,20 @@ mod tests {
         pace.begin_at(long_ago);
         pace.handled(1 << 20);
         assert!(pace.is_over(), "one that takes as long is the last");
+    }
+
+    #[test]
+    fn what_others_will_write_ends_a_part_by_its_size() {
+        for (bytes, most) in [(100, 64), (100 << 10, 9), (1 << 20, 1)] {
+            let mut pace = Pace::default();
+            let mut writes = 0;
+            while !pace.is_over() {
+                pace.will_write(bytes);
+                writes += 1;
+            }
+            assert_eq!(writes, most, "of {bytes} bytes");
+            pace.begin();
+            assert!(!pace.is_over());
+        }
     }
 }

@@ -156,6 +156,7 @@ impl<S: Service, D: Driver> Worker<S, D> {
 
     /// Waits, unless there is something to do, and receives.
     fn wait(&mut self) -> io::Result<()> {
+        self.engine.core.pace.begin();
         // First: it may leave work, or set the timer of those that wait for memory.
         self.driver.prepare(&mut *self.engine);
         let mut timeout = self.timeout();

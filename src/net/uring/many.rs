@@ -30,16 +30,15 @@
 //!   buffers are empty unless a completion says otherwise: memory may be given back (but see
 //!   [`Uring::trim_polled`]). At rest it costs nothing: the kernel waits for bytes.
 //! * A cancellation may find nothing because the kernel is about to begin the receive once more. Then it is
-//!   repeated.
+//!   repeated (see [`end`](super::end)).
 //! * Linux 6.0 knows such receives; the ring's own set-up asks for no less.
 
 use super::super::connection::Input;
 use super::super::driver::{Arrived, Driver, Host};
 use super::super::service::ConnId;
 use super::receive::DIRECT;
-use super::socket::{Receiving, Socket, What};
+use super::socket::{Receiving, Socket, Task};
 use super::{Uring, socket};
-use io_uring::opcode;
 
 /// So many receives of little, one after the other, make a connection calm: a cancellation and its two
 /// completions cost as much as a few receives that are armed each time.
@@ -92,7 +91,8 @@ impl Uring {
         arrived
     }
 
-    /// Offers again what was kept, until something is refused again. Nothing is under way.
+    /// Offers again what was kept, until something is refused again, or in the next turn: what is only paused takes
+    /// all, for others want the buffers. Nothing is under way.
     pub(super) fn offer_kept(&mut self, host: &mut impl Host, id: ConnId) {
         let Some(socket) = self.open_socket(id) else { return };
         let mut kept = std::mem::take(&mut socket.kept).into_iter();
@@ -103,11 +103,18 @@ impl Uring {
                 break;
             }
             self.has_moved = true;
+            if host.is_late() {
+                break;
+            }
         }
-        if let Some(socket) = self.open_socket(id) {
-            socket.kept.extend(kept);
+        let Some(socket) = self.open_socket(id) else {
+            return kept.for_each(|(buffer, _)| self.buffers.put_back(buffer));
+        };
+        socket.kept.extend(kept);
+        match socket.kept.is_empty() || arrived == Arrived::Refused {
+            true => self.go_on(host, id, arrived),
+            false => self.receive(id),
         }
-        self.go_on(host, id, arrived);
     }
 
     /// A receive has ended without bytes: whether that has to wait, since some are kept. The next receive says
@@ -127,19 +134,7 @@ impl Uring {
     pub(super) fn end_receive(&mut self, id: ConnId) {
         let Some(socket) = socket(&mut self.sockets, id) else { return };
         (socket.receiving, socket.calm) = (Receiving::Ending, 0);
-        let entry = opcode::AsyncCancel::new(What::Receive(id).to_bits()).build();
-        // SAFETY: it points at nothing.
-        unsafe { self.push(entry, What::End(id)) };
-    }
-
-    /// How that went. Its last completion would have come before this one if there were nothing to cancel
-    /// any more.
-    pub(super) fn told_to_end(&mut self, id: ConnId, result: i32) {
-        let is_missed = result == -libc::ENOENT;
-        let socket = socket(&mut self.sockets, id).filter(|_| is_missed);
-        if socket.is_some_and(|socket| socket.receiving == Receiving::Ending) {
-            self.end_receive(id);
-        }
+        self.cancel(Task::Receive, id);
     }
 }
 

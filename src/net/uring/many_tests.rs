@@ -1,6 +1,7 @@
 //! Receives that go on.
 
 use super::super::pool::WINDOW;
+use super::super::slab::Key;
 use super::many::CALM;
 use super::receive::DIRECT;
 use super::tests::*;
@@ -213,12 +214,71 @@ fn who_is_closed_leaves_nothing_behind() {
 fn a_cancellation_that_misses_is_repeated() {
     let mut bench = Bench::new(false);
     let (id, _peer) = calm(&mut bench, 0);
-    bench.uring.told_to_end(id, -libc::ENOENT);
+    bench.uring.told_to_end(Task::Receive, id, -libc::ENOENT);
     (0..5).for_each(|_| bench.turn());
     assert_eq!(bench.socket(id).receiving, Receiving::Many, "it was not to end");
-    bench.uring.sockets[0].as_mut().expect("it is there").receiving = Receiving::Ending;
-    bench.uring.told_to_end(id, -libc::ENOENT);
+    let socket = bench.uring.sockets[0].as_mut().expect("it is there");
+    (socket.receiving, socket.calm) = (Receiving::Ending, 0);
+    bench.uring.told_to_end(Task::Receive, id, -libc::ENOENT);
     bench.until("it has ended", |bench| bench.socket(id).receiving == Receiving::Buffer);
+}
+
+/// What is cancelled because its connection is closed.
+#[test]
+fn no_cancellation_that_misses_keeps_a_connection_from_its_end() {
+    for is_polled in [false, true] {
+        let mut bench = Bench::of(is_polled, true);
+        let (id, _peer) = bench.connect(0);
+        bench.until("it is watched", |bench| bench.socket(id).is_watched);
+        bench.uring.told_to_end(Task::Break, id, -libc::ENOENT);
+        (0..5).for_each(|_| bench.turn());
+        assert!(bench.socket(id).is_watched, "it was not to end");
+        // As if the cancellation that belongs to the close had found nothing.
+        bench.uring.sockets[0].as_mut().expect("it is there").closing = Some(false);
+        bench.uring.told_to_end(Task::Break, id, -libc::ENOENT);
+        bench.until("it is gone", |bench| bench.host.gone == 1);
+    }
+}
+
+/// Nobody waits for the kernel before; much is under way, of all kinds.
+#[test]
+fn at_the_end_all_is_over_by_what_the_kernel_has_said() {
+    for is_polled in [false, true] {
+        let mut bench = Bench::of(is_polled, false);
+        let mut peers: Vec<_> = (0..300).map(|index| calm(&mut bench, index).1).collect();
+        bench.turn();
+        bench.host.paused = true;
+        peers.iter_mut().for_each(|peer| peer.write_all(&[7; 100]).expect("sent"));
+        bench.turn();
+        bench.uring.close(&mut bench.host, ConnId(Key { index: 7, generation: 1 }), true);
+        assert!(bench.uring.let_go());
+        let mut sockets = bench.uring.sockets.iter().flatten();
+        assert!(sockets.all(|socket| !socket.is_under_way()) && !bench.uring.awaits_wake);
+    }
+}
+
+#[test]
+fn what_was_kept_is_offered_in_several_turns_where_it_takes_long() {
+    let mut bench = Bench::new(false);
+    with_room(&mut bench, 16 * WINDOW);
+    let (id, mut peer) = calm(&mut bench, 0);
+    bench.host.refuses = true;
+    let bytes = pattern(5 * WINDOW + 77);
+    send(&bench, id, &mut peer, &bytes);
+    bench.until("some are kept", |bench| bench.socket(id).kept.len() >= 3);
+    bench.until("its receive has ended", |bench| bench.socket(id).receiving == Receiving::No);
+    let kept = bench.socket(id).kept.len();
+    (bench.host.refuses, bench.host.most) = (false, Some(1));
+    bench.uring.receive(id);
+    for left in (0..kept).rev() {
+        assert!(bench.uring.has_work() || left + 1 == kept);
+        bench.uring.prepare(&mut bench.host);
+        assert_eq!(bench.socket(id).kept.len(), left);
+        bench.host.done = 0;
+    }
+    bench.host.most = None;
+    bench.until("all is there", |bench| bench.host.heard.len() == bytes.len());
+    assert!(bench.host.heard == bytes, "bytes are lost or moved");
 }
 
 #[test]
@@ -296,10 +356,8 @@ fn a_write_is_quiet_beside_it_and_the_end_of_all_ends_it() {
     assert_eq!(bench.uring.quiet, [id]);
     bench.until("it is told", |bench| bench.host.written == [6]);
     assert!(bench.uring.let_go());
-    send_first(&mut peer, b"late");
+    assert!(!bench.socket(id).is_under_way() && !bench.uring.awaits_wake, "it was told so");
+    send(&bench, id, &mut peer, b"late");
     bench.uring.queue.enter(Some(Duration::ZERO)).expect("an enter");
-    let mut completions = Vec::new();
-    bench.uring.queue.take(&mut completions);
-    let results: Vec<_> = completions.iter().map(|(_, result, _)| *result).collect();
-    assert!(results.iter().all(|result| *result == -libc::ECANCELED), "{results:?}");
+    assert!(bench.uring.queue.is_empty(), "nobody receives it");
 }

@@ -45,7 +45,7 @@ use io_uring::squeue::Entry;
 use io_uring::{cqueue, opcode, types};
 use mio::net::TcpStream;
 use queue::{Completion, Queue};
-use socket::{MOST, Message, Receiving, Socket, What};
+use socket::{MOST, Message, Receiving, Socket, Task, What};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::mem::ManuallyDrop;
@@ -63,8 +63,10 @@ pub(crate) struct Uring {
     waker: Arc<Waker>,
     /// Where a wake is read into.
     woken: Box<u64>,
+    /// That read is under way.
+    awaits_wake: bool,
     /// To receive from in the next turn.
-    to_receive: Vec<ConnId>,
+    to_receive: VecDeque<ConnId>,
     /// These found no buffer, or come behind such: some at a time receive, the first first.
     hungry: VecDeque<ConnId>,
     /// These had their turn in vain: they are the next.
@@ -81,7 +83,7 @@ pub(crate) struct Uring {
     /// What is written quietly, since the last enter.
     quiet: Vec<ConnId>,
     /// Those that nobody has been told of.
-    completions: Vec<Completion>,
+    completions: VecDeque<Completion>,
     /// Why the next wait fails.
     broken: Option<io::Error>,
     /// Headers of writes that are over.
@@ -110,7 +112,8 @@ impl Uring {
             sockets: Vec::new(),
             waker: Arc::new(Waker::new()?),
             woken: Box::new(0),
-            to_receive: Vec::new(),
+            awaits_wake: false,
+            to_receive: VecDeque::new(),
             hungry: VecDeque::new(),
             unfed: Vec::new(),
             is_stopping: false,
@@ -119,7 +122,7 @@ impl Uring {
             has_moved: false,
             to_send: VecDeque::new(),
             quiet: Vec::new(),
-            completions: Vec::new(),
+            completions: VecDeque::new(),
             broken: None,
             messages: Vec::new(),
             turn_written,
@@ -135,6 +138,7 @@ impl Uring {
     }
 
     fn await_wake(&mut self) {
+        self.awaits_wake = true;
         let fd = types::Fd(self.waker.fd());
         let entry = opcode::Read::new(fd, (&raw mut *self.woken).cast(), 8).build();
         // SAFETY: the word is in a box of its own that is dropped after the ring has let go.
@@ -155,8 +159,8 @@ impl Uring {
             What::Room(id) => self.has_room(host, id),
             What::Break(id) => self.broke(host, id, result, flags),
             What::Wake => self.await_wake(),
-            What::End(id) => self.told_to_end(id, result),
-            What::Cancel => {}
+            What::End(task, id) => self.told_to_end(task, id, result),
+            What::Nothing => {}
         }
     }
 
@@ -194,12 +198,6 @@ impl Uring {
         let filled = self.completions.iter().filter_map(|(_, _, flags)| buffer_of(*flags));
         self.buffers.trim_taken(self.queue.ring(), filled)
     }
-
-    fn cancel(&mut self, what: What) {
-        let entry = opcode::AsyncCancel::new(what.to_bits()).build();
-        // SAFETY: it points at nothing.
-        unsafe { self.push(entry, What::Cancel) };
-    }
 }
 
 /// The socket of a connection, unless it is gone.
@@ -228,7 +226,7 @@ impl Driver for Uring {
             && socket.receiving == Receiving::No
             && !std::mem::replace(&mut socket.is_to_receive, true)
         {
-            self.to_receive.push(id);
+            self.to_receive.push_back(id);
         }
     }
 
@@ -256,7 +254,8 @@ impl Driver for Uring {
     fn has_work(&self) -> bool {
         let can_feed = !self.hungry.is_empty() && self.buffers.given() > 0;
         let is_untold = !self.completions.is_empty() || self.broken.is_some();
-        self.has_moved || can_feed || is_untold || !self.to_send.is_empty()
+        let is_late = !(self.to_send.is_empty() && self.to_receive.is_empty());
+        self.has_moved || can_feed || is_untold || is_late
     }
 
     fn wait(&mut self, host: &mut impl Host, timeout: Option<Duration>) -> io::Result<()> {
@@ -278,11 +277,12 @@ impl Driver for Uring {
             false => self.queue.take(&mut completions),
         }
         let told = self.tell_quiet(host, &mut completions);
-        let served = completions.iter().position(|&(what, result, flags)| {
+        while let Some((what, result, flags)) = completions.pop_front() {
             self.complete(host, what, result, flags);
-            host.is_late()
-        });
-        completions.drain(..served.map_or(completions.len(), |last| last + 1));
+            if host.is_late() {
+                break;
+            }
+        }
         self.completions = completions;
         told
     }
@@ -306,19 +306,15 @@ impl Driver for Uring {
         socket.closing = Some(gently);
         let kept = std::mem::take(&mut socket.kept);
         let receives = !matches!(socket.receiving, Receiving::No | Receiving::Ending);
-        let under_way = [
-            (socket.sends, What::Send(id)),
-            (socket.is_full, What::Room(id)),
-            (socket.is_watched, What::Break(id)),
-        ];
+        let under_way = [Task::Send, Task::Room, Task::Break].map(|task| (task, socket.has(task)));
         for (buffer, _) in kept {
             self.buffers.put_back(buffer);
         }
         if receives {
             self.end_receive(id);
         }
-        for (_, what) in under_way.into_iter().filter(|(is_under_way, _)| *is_under_way) {
-            self.cancel(what);
+        for (task, _) in under_way.into_iter().filter(|(_, is_under_way)| *is_under_way) {
+            self.cancel(task, id);
         }
         self.close_when_over(host, id);
     }
@@ -351,33 +347,7 @@ impl Driver for Uring {
     }
 
     fn let_go(&mut self) -> bool {
-        if let Some(has_let_go) = self.let_go {
-            return has_let_go;
-        }
-        let has_let_go = self.queue.let_go();
-        self.let_go = Some(has_let_go);
-        for socket in self.sockets.iter_mut().flatten() {
-            if socket.closing == Some(true) {
-                socket.empty();
-            }
-        }
-        has_let_go
-    }
-}
-
-impl Drop for Uring {
-    fn drop(&mut self) {
-        if self.let_go() {
-            // SAFETY: nobody uses them after this.
-            unsafe { ManuallyDrop::drop(&mut self.buffers) };
-        } else {
-            ::log::warn!(
-                target: "barnabas::net",
-                "io_uring has not let go of its buffers; they are left to it"
-            );
-            std::mem::forget(std::mem::take(&mut self.woken));
-            std::mem::forget(std::mem::take(&mut self.sockets));
-        }
+        self.has_let_go()
     }
 }
 

@@ -19,7 +19,7 @@ const ENTRIES: u32 = 256;
 /// Completions that wait without being put aside by the kernel.
 const COMPLETIONS: u32 = 4096;
 /// How long the end of a worker waits for the kernel to let go of everything.
-const LET_GO: Duration = Duration::from_secs(1);
+pub(super) const LET_GO: Duration = Duration::from_secs(1);
 /// Milliseconds for which a polling thread looks for entries before it sleeps: it takes a core meanwhile.
 const POLLED_MS: u32 = 3;
 /// All that is asked of the kernel.
@@ -197,13 +197,13 @@ impl Queue {
     }
 
     /// Takes what has completed.
-    pub(super) fn take(&mut self, into: &mut Vec<Completion>) {
+    pub(super) fn take(&mut self, into: &mut VecDeque<Completion>) {
         let all = self.ring.completion();
         into.extend(all.map(|one| (What::from_bits(one.user_data()), one.result(), one.flags())));
     }
 
     /// Takes what has completed, what the kernel has put aside included.
-    pub(super) fn take_all(&mut self, into: &mut Vec<Completion>) -> io::Result<()> {
+    pub(super) fn take_all(&mut self, into: &mut VecDeque<Completion>) -> io::Result<()> {
         self.take(into);
         while self.ring.submission().cq_overflow() {
             self.enter(Some(Duration::ZERO))?;
@@ -228,7 +228,7 @@ impl Queue {
     /// Has the polling thread go round once more.
     pub(super) fn push_nothing(&mut self) {
         // SAFETY: it points at nothing.
-        unsafe { self.push(opcode::Nop::new().build(), What::Cancel) };
+        unsafe { self.push(opcode::Nop::new().build(), What::Nothing) };
     }
 
     /// Nothing has completed that was not taken.
@@ -236,12 +236,17 @@ impl Queue {
         self.ring.completion().is_empty() && !self.ring.submission().cq_overflow()
     }
 
-    /// Cancels all; whether the kernel has nothing of ours any more.
+    /// The kernel may have something of ours.
+    pub(super) fn is_enabled(&self) -> bool {
+        self.is_enabled
+    }
+
+    /// Cancels all; whether the kernel has found nothing that goes on.
     pub(super) fn let_go(&mut self) -> bool {
         if !self.is_enabled {
             return true;
         }
-        self.backlog.clear();
+        self.refill();
         let _ = self.ring.submit();
         if self.is_polled && !self.are_all_taken() {
             return false;
@@ -298,7 +303,7 @@ mod tests {
             let error = queue.enter(None).expect_err("it is not enabled");
             assert_eq!(error.raw_os_error(), Some(libc::EBADFD));
             assert!(queue.enable().expect("enabled") && !queue.enable().expect("enabled before"));
-            let mut completions = Vec::new();
+            let mut completions = VecDeque::new();
             while completions.len() < MANY {
                 queue.enter(None).expect("they are submitted now");
                 queue.take(&mut completions);
@@ -326,7 +331,7 @@ mod tests {
             assert!(queue.wake_if_needed().is_empty(), "nothing is to be done");
             // SAFETY: it points at nothing.
             unsafe { queue.push(opcode::Nop::new().build(), What::Wake) };
-            let mut completions = Vec::new();
+            let mut completions = VecDeque::new();
             while completions.is_empty() {
                 queue.enter(None).expect("a wait");
                 queue.take(&mut completions);
@@ -345,7 +350,7 @@ mod tests {
             while Instant::now() < until {}
             // SAFETY: it points at nothing.
             unsafe { queue.push(opcode::Nop::new().build(), What::Wake) };
-            let mut completions = Vec::new();
+            let mut completions = VecDeque::new();
             while completions.is_empty() {
                 queue.enter(Some(Duration::from_secs(30))).expect("a wait");
                 queue.take(&mut completions);
@@ -367,7 +372,7 @@ mod tests {
         unsafe { queue.push(receive, What::Wake) };
         assert!(queue.let_go());
         assert!(queue.ring.submission().is_empty(), "it was taken");
-        let mut completions = Vec::new();
+        let mut completions = VecDeque::new();
         queue.enter(Some(Duration::from_secs(30))).expect("a wait");
         queue.take(&mut completions);
         let results: Vec<i32> = completions.iter().map(|(_, result, _)| *result).collect();

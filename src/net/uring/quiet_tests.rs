@@ -52,6 +52,19 @@ fn who_waits_to_hear_of_a_write_is_not_told_late() {
 }
 
 #[test]
+fn writes_that_the_kernel_carries_out_later_count_at_once() {
+    let mut bench = Bench::new(false);
+    let peers: Vec<_> = (0..10).map(|index| bench.connect(index)).collect();
+    bench.turn();
+    bench.host.output = b"answer".to_vec();
+    bench.host.most = Some(3);
+    peers.iter().for_each(|(id, _)| bench.uring.send(*id));
+    bench.uring.flush(&mut bench.host);
+    assert_eq!(bench.uring.to_send.len(), 7);
+    assert!(bench.uring.has_work(), "the others are in the next turn");
+}
+
+#[test]
 fn large_writes_are_not_quiet() {
     let mut bench = Bench::new(false);
     let (_, _peer) = with_output(&mut bench, &[1; 16 * 1024 + 1]);

@@ -19,14 +19,16 @@ const BREAKS: i16 = libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR;
 impl Uring {
     /// Offers what was kept, and arms the receives that are to be.
     pub(super) fn begin_receives(&mut self, host: &mut impl Host) {
-        let mut ids = std::mem::take(&mut self.to_receive);
-        for id in ids.drain(..) {
+        // Not those that come on the list meanwhile.
+        for _ in 0..self.to_receive.len() {
+            let Some(id) = self.to_receive.pop_front() else { break };
             let Some(socket) = socket(&mut self.sockets, id) else { continue };
             socket.is_to_receive = false;
             self.receive_from(host, id);
+            if host.is_late() {
+                break;
+            }
         }
-        ids.append(&mut self.to_receive);
-        self.to_receive = ids;
         self.feed_hungry(host);
     }
 
@@ -62,6 +64,9 @@ impl Uring {
             } else if socket.receiving == Receiving::No {
                 socket.is_hungry = true;
                 self.arm_now(host, id);
+            }
+            if host.is_late() {
+                return;
             }
         }
     }

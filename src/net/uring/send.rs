@@ -8,6 +8,7 @@ use super::queue::Completion;
 use super::socket::{Message, Socket, What};
 use super::{Uring, socket};
 use io_uring::{opcode, squeue, types};
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 
 /// A quiet write has so many bytes at most, and so many are under way at once: what they hold is kept
@@ -38,9 +39,11 @@ impl Uring {
                         self.quiet.push(id);
                     }
                     self.stats.sends.add(1);
+                    let bytes = gather.slices().iter().map(|slice| slice.len()).sum();
                     // SAFETY: what was offered stays until `written` or `gone`, which come after the
                     // completion, and so does the header, which the socket holds.
-                    return unsafe { self.push(entry, What::Send(id)) };
+                    unsafe { self.push(entry, What::Send(id)) };
+                    return host.writes(bytes);
                 }
                 Output::Gathered { more: true } => {
                     (sys::send(&socket.stream, gather.slices(), true), false)
@@ -135,7 +138,7 @@ impl Uring {
     pub(super) fn tell_quiet(
         &mut self,
         host: &mut impl Host,
-        completions: &mut Vec<Completion>,
+        completions: &mut VecDeque<Completion>,
     ) -> io::Result<()> {
         if self.quiet.is_empty() || !self.queue.is_all_begun() {
             return Ok(());

@@ -11,6 +11,27 @@ use std::os::fd::{AsRawFd, RawFd};
 const LAST: usize = 256 * 1024;
 const LAST_RECEIVES: usize = 4;
 
+/// What the kernel may have of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Task {
+    Receive,
+    Send,
+    Room,
+    Break,
+}
+
+impl Task {
+    /// The entry for it.
+    pub(super) fn of(self, id: ConnId) -> What {
+        match self {
+            Task::Receive => What::Receive(id),
+            Task::Send => What::Send(id),
+            Task::Room => What::Room(id),
+            Task::Break => What::Break(id),
+        }
+    }
+}
+
 /// What an entry of the ring is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum What {
@@ -24,10 +45,9 @@ pub(super) enum What {
     Break(ConnId),
     /// Somebody wakes the worker.
     Wake,
-    /// How the cancellation of a receive went.
-    End(ConnId),
-    /// How another cancellation went, which nobody asks.
-    Cancel,
+    /// How a cancellation went.
+    End(Task, ConnId),
+    Nothing,
 }
 
 /// Connections at most, for their numbers to fit beside what an entry is for.
@@ -45,8 +65,11 @@ impl What {
             What::Room(id) => of(2, id),
             What::Break(id) => of(3, id),
             What::Wake => 4 << 24,
-            What::Cancel => 5 << 24,
-            What::End(id) => of(6, id),
+            What::Nothing => 5 << 24,
+            What::End(Task::Receive, id) => of(8, id),
+            What::End(Task::Send, id) => of(9, id),
+            What::End(Task::Room, id) => of(10, id),
+            What::End(Task::Break, id) => of(11, id),
         }
     }
 
@@ -58,8 +81,11 @@ impl What {
             2 => What::Room(ConnId(key)),
             3 => What::Break(ConnId(key)),
             4 => What::Wake,
-            6 => What::End(ConnId(key)),
-            _ => What::Cancel,
+            8 => What::End(Task::Receive, ConnId(key)),
+            9 => What::End(Task::Send, ConnId(key)),
+            10 => What::End(Task::Room, ConnId(key)),
+            11 => What::End(Task::Break, ConnId(key)),
+            _ => What::Nothing,
         }
     }
 }
@@ -137,7 +163,36 @@ impl Socket {
 
     /// The kernel has something of it that will complete.
     pub(super) fn is_under_way(&self) -> bool {
-        self.receiving != Receiving::No || self.sends || self.is_full || self.is_watched
+        [Task::Receive, Task::Send, Task::Room, Task::Break].iter().any(|task| self.has(*task))
+    }
+
+    /// The kernel has this of it.
+    pub(super) fn has(&self, task: Task) -> bool {
+        match task {
+            Task::Receive => self.receiving != Receiving::No,
+            Task::Send => self.sends,
+            Task::Room => self.is_full,
+            Task::Break => self.is_watched,
+        }
+    }
+
+    /// It has this of it, and was told to end it.
+    pub(super) fn is_to_end(&self, task: Task) -> bool {
+        match task {
+            Task::Receive => self.receiving == Receiving::Ending,
+            _ => self.closing.is_some() && self.has(task),
+        }
+    }
+
+    /// The kernel has told something of it, or told it to the end.
+    pub(super) fn told(&mut self, task: Task, is_last: bool) {
+        match task {
+            Task::Receive if is_last => self.receiving = Receiving::No,
+            Task::Break => self.is_watched = !is_last,
+            Task::Receive => {}
+            Task::Send => self.sends = false,
+            Task::Room => self.is_full = false,
+        }
     }
 
     /// A write may go on without its success being told: there is something that ends the next wait, and
@@ -202,9 +257,9 @@ mod tests {
     #[test]
     fn what_an_entry_is_for_survives_the_way_through_the_ring() {
         let id = ConnId(Key { index: MOST - 1, generation: 0x8123_4567 });
-        let kinds = [What::Receive, What::Send, What::Room, What::Break, What::End];
-        let all = kinds.map(|what| what(id));
-        for what in all.into_iter().chain([What::Wake, What::Cancel]) {
+        let tasks = [Task::Receive, Task::Send, Task::Room, Task::Break];
+        let all = tasks.into_iter().flat_map(|task| [task.of(id), What::End(task, id)]);
+        for what in all.chain([What::Wake, What::Nothing]) {
             assert_eq!(What::from_bits(what.to_bits()), what);
         }
     }

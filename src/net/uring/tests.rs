@@ -25,6 +25,9 @@ pub(super) struct Script {
     pub(super) arrived: Vec<(ConnId, usize)>,
     /// All bytes that were taken.
     pub(super) heard: Vec<u8>,
+    /// So many things are done in a part of a turn, and so many have been.
+    pub(super) most: Option<usize>,
+    pub(super) done: usize,
     pub(super) ended: usize,
     pub(super) failed: usize,
     pub(super) gone: usize,
@@ -32,10 +35,16 @@ pub(super) struct Script {
 
 impl Host for Script {
     fn is_late(&self) -> bool {
-        false
+        self.most.is_some_and(|most| self.done >= most)
     }
 
-    fn woke(&mut self) {}
+    fn woke(&mut self) {
+        self.done = 0;
+    }
+
+    fn writes(&mut self, _: usize) {
+        self.done += 1;
+    }
 
     fn input(&mut self, _: ConnId) -> Input<'_> {
         match self.paused {
@@ -53,6 +62,7 @@ impl Host for Script {
 
     fn arrived(&mut self, id: ConnId, bytes: &[u8]) -> Arrived {
         assert!(!bytes.contains(&0), "no peer sends zeroes");
+        self.done += 1;
         if self.refuses {
             return Arrived::Refused;
         }
