@@ -263,7 +263,8 @@ impl Running {
     }
 
     /// Accepts nobody any more, answers what has come, writes it out until `deadline` at the
-    /// latest, closes all connections, and returns when all threads have ended.
+    /// latest, closes all connections, and returns when all threads have ended. For as long as it
+    /// takes to receive what had come, a few seconds at most, the deadline is put off.
     ///
     /// # Panics
     /// If one of the threads has.
@@ -274,11 +275,12 @@ impl Running {
     }
 
     fn end(&mut self, deadline: Instant) -> Vec<Box<dyn std::any::Any + Send>> {
+        let patience = deadline.saturating_duration_since(Instant::now());
         // A thread that has ended already needs no order.
         let _ = self.orders.send(Order::Stop);
         let acceptor = self.acceptor.take().map(JoinHandle::join);
         for control in &self.controls {
-            let _ = control.send(Control::Stop(deadline));
+            let _ = control.send(Control::Stop(patience));
         }
         let workers = self.workers.drain(..).map(JoinHandle::join);
         acceptor.into_iter().chain(workers).filter_map(Result::err).collect()

@@ -24,16 +24,17 @@ use std::time::{Duration, Instant};
 const TRIM_AFTER: Duration = Duration::from_secs(1);
 
 /// Turns in which a stop receives what had come, at most: so many, and one for so many connections, for a wait
-/// brings a few dozen. And they end half-way to the deadline. Peers who send on never end.
+/// brings a few dozen. And they end after so long. Peers who send on never end.
 const LAST_RECEIVES: usize = 100;
 const RECEIVES_A_TURN: usize = 8;
+const LAST_RECEIVE: Duration = Duration::from_secs(5);
 
 /// What the rest of the room tells a worker.
 pub(crate) enum Control {
     /// A connection that was accepted for it.
     Newcomer { socket: TcpStream, peer: Peer, admission: Admission },
-    /// Answer what has come, by then at the latest, and end.
-    Stop(Instant),
+    /// Answer what has come, write it out for so long at most, and end.
+    Stop(Duration),
 }
 
 /// A worker's mailboxes and the bell that they ring.
@@ -65,8 +66,9 @@ pub(crate) struct Worker<S: Service, D: Driver> {
     engine: ManuallyDrop<Engine<S>>,
     mail: Mail<S::Message>,
     stage: Stage,
-    /// Until when a stop receives.
+    /// Until when a stop receives, and for how long it writes then.
     receive_until: Instant,
+    patience: Duration,
     trim: Option<TimerId>,
     /// When bytes last moved, and the system calls that had moved some by then.
     busy: Instant,
@@ -85,6 +87,7 @@ impl<S: Service, D: Driver> Worker<S, D> {
         Worker {
             busy: core.now,
             receive_until: core.now,
+            patience: Duration::ZERO,
             moves: 0,
             engine: ManuallyDrop::new(Engine::new(core, service)),
             driver,
@@ -199,13 +202,16 @@ impl<S: Service, D: Driver> Worker<S, D> {
                 Control::Newcomer { socket, peer, admission } => {
                     self.take_over(socket, peer, admission);
                 }
-                Control::Stop(deadline) => {
+                Control::Stop(patience) => {
+                    let now = Instant::now();
                     self.stage = Stage::Ordered;
-                    let now = self.engine.core.now;
-                    self.receive_until = now + deadline.saturating_duration_since(now) / 2;
+                    self.receive_until = now + LAST_RECEIVE;
+                    self.patience = patience;
                     self.engine.core.stopping = true;
                     self.driver.stopping();
-                    self.engine.core.timers.set(deadline, Alarm::Stop);
+                    if patience.is_zero() {
+                        self.engine.core.timers.set(now, Alarm::Stop);
+                    }
                 }
             }
             if !self.control.is_empty() && self.engine.core.is_enough() {
@@ -304,7 +310,9 @@ impl<S: Service, D: Driver> Worker<S, D> {
             }
             Stage::LastReceive(_) => {
                 self.stage = Stage::Draining;
-                self.engine.core.deaf = true;
+                let core = &mut self.engine.core;
+                core.timers.set(core.now + self.patience, Alarm::Stop);
+                core.deaf = true;
                 self.engine.drain();
             }
             Stage::Draining => {}

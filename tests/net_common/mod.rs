@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -397,6 +397,17 @@ impl Client {
 
     pub fn send(&mut self, op: u8, body: &[u8]) {
         self.stream.write_all(&frame(op, body)).unwrap();
+    }
+
+    /// Waits until all that was sent is in the server's socket: the kernel may take its time, under load above all.
+    pub fn await_taken(&self) {
+        until("all is acknowledged", || {
+            let mut unsent: libc::c_int = 0;
+            // SAFETY: the answer is written to a word of ours.
+            let asked =
+                unsafe { libc::ioctl(self.stream.as_raw_fd(), libc::TIOCOUTQ, &raw mut unsent) };
+            asked == 0 && unsent == 0
+        });
     }
 
     pub fn receive(&mut self) -> Vec<u8> {
