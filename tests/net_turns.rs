@@ -67,6 +67,8 @@ fn stop_at_the_gate(server: &mut Server, clients: &[Client]) {
 fn what_had_come_when_the_stop_was_ordered_is_answered_however_much_it_is() {
     let mut server = serve(options());
     let mut clients: Vec<_> = (0..20).map(|_| server.connect()).collect();
+    // Whom nobody has accepted yet a stop turns away.
+    until("all are the worker's", || server.shared.opened.load(Ordering::SeqCst) == 20);
     clients[0].send(GATE, b"");
     until("the worker is at the gate", || server.shared.frames.load(Ordering::SeqCst) == 1);
     let work: Vec<u8> = (0..100).flat_map(|_| frame(WORK, &100u64.to_be_bytes())).collect();
