@@ -154,9 +154,10 @@ fn an_answer_that_is_under_way_is_not_lost() {
         let silent = known(address, 2 * CONNECTIONS);
         let message = json!({"messages": [{"value": "here"}]});
         assert_eq!(send(address, "POST", "/v1/topics/t/messages", &message).0, 200);
-        let mut event = vec![0; 6];
+        // Where it begins was told first.
+        let mut event = vec![0; 13];
         live.read_exact(&mut event).unwrap();
-        assert_eq!(event, b"data: ");
+        assert_eq!(event, b"id: 0\n\ndata: ");
         drop(silent);
     });
 }

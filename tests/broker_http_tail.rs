@@ -8,72 +8,10 @@ use barnabas::wire::error::ErrorCode;
 use barnabas::wire::records::BatchBuilder;
 use broker_support::*;
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
-
-/// An answer that goes on.
-struct Tail(BufReader<TcpStream>);
-
-impl Tail {
-    /// Asks for one, and reads its head.
-    fn open(address: SocketAddr, path: &str) -> Tail {
-        Tail::try_open(address, path).unwrap()
-    }
-
-    /// The same; nothing where it is refused.
-    fn try_open(address: SocketAddr, path: &str) -> Option<Tail> {
-        let mut stream = connect(address);
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
-        let mut tail = Tail(BufReader::new(stream));
-        let head: Vec<String> =
-            std::iter::from_fn(|| Some(tail.line())).take_while(|line| !line.is_empty()).collect();
-        if head[0].starts_with("HTTP/1.1 503") || head[0].starts_with("HTTP/1.1 404") {
-            return None;
-        }
-        assert_eq!(head[0], "HTTP/1.1 200 OK", "{head:?}");
-        assert!(head.iter().any(|line| line == "Content-Type: text/event-stream"), "{head:?}");
-        assert!(!head.iter().any(|line| line.starts_with("Content-Length")), "{head:?}");
-        Some(tail)
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.0.read_line(&mut line).unwrap();
-        assert!(line.ends_with('\n'), "it ended");
-        line.trim_end().to_owned()
-    }
-
-    /// The next event, comments left out: its name, and its data.
-    fn event(&mut self) -> (Option<String>, Value) {
-        let (mut name, mut comments) = (None, 0);
-        loop {
-            let line = self.line();
-            if let Some(data) = line.strip_prefix("data: ") {
-                assert_eq!(self.line(), "");
-                return (name, serde_json::from_str(data).unwrap());
-            }
-            // Comments come each 30 seconds, unless the test says otherwise: they must not keep it waiting for ever.
-            comments += usize::from(line == ":");
-            assert!(comments < 20, "nothing but comments");
-            name = line.strip_prefix("event: ").map(str::to_owned);
-        }
-    }
-
-    /// The next message.
-    fn message(&mut self) -> Value {
-        let (name, message) = self.event();
-        assert_eq!(name, None, "{message}");
-        message
-    }
-
-    fn assert_end(&mut self) {
-        let mut rest = Vec::new();
-        self.0.read_to_end(&mut rest).unwrap();
-        assert_eq!(rest.escape_ascii().to_string(), "");
-    }
-}
 
 fn start(dir: &Path, more: &[&str]) -> (Broker, SocketAddr) {
     start_pages(dir, &[&["--workers", "2"], more].concat())
@@ -157,6 +95,48 @@ fn only_what_is_wanted_comes() {
     assert_eq!(page(address, "/v1/topics/t/messages?key=none"), json!([]));
     client.append(("t", 0), &one("k1", "k1"));
     assert_eq!(tails[0].0.message()["value"], json!("k1"));
+    broker.stop_cleanly();
+}
+
+#[test]
+fn who_comes_back_goes_on() {
+    let dir = TempDir::new();
+    let (broker, address) = start(dir.path(), &[]);
+    let mut client = broker.client();
+    client.create("t", 3);
+    let path = "/v1/topics/t/tail";
+    // Also who has seen nothing yet.
+    let again = {
+        let mut tail = Tail::open(address, path);
+        tail.id()
+    };
+    client.append(("t", 1), &one("k0", "v"));
+    let mut tail = Tail::open_behind(address, path, &again);
+    assert_eq!(tail.message()["key"], json!("k0"));
+    let again = tail.id();
+    drop(tail);
+    for (partition, key) in [(0, "k1"), (1, "k2"), (2, "k3")] {
+        client.append(("t", partition), &one(key, "v"));
+    }
+    let mut tail = Tail::open_behind(address, path, &again);
+    let mut keys: Vec<Value> = (0..3).map(|_| tail.message()["key"].take()).collect();
+    keys.sort_by_key(Value::to_string);
+    assert_eq!(keys, [json!("k1"), json!("k2"), json!("k3")]);
+    // What is behind the end is not there, what is before the beginning is not any more; partitions that are new are
+    // told from their beginnings; what is no place of ours is not looked at.
+    for (id, first) in [("9,2,9", "k4"), ("1,0,1", "k0"), ("1,2", "k3"), ("x", "k4")] {
+        let mut tail = Tail::open_behind(address, path, id);
+        if first == "k4" {
+            tail.id();
+            client.append(("t", 1), &one("k4", "v"));
+        }
+        assert_eq!(tail.message()["key"], json!(first), "{id}");
+        client.delete("t");
+        client.create("t", 3);
+        for (partition, key) in [(1, "k0"), (0, "k1"), (1, "k2"), (2, "k3")] {
+            client.append(("t", partition), &one(key, "v"));
+        }
+    }
     broker.stop_cleanly();
 }
 
@@ -255,10 +235,12 @@ fn who_is_gone_is_forgotten() {
     let mut client = broker.client();
     // Nothing can be asked behind it.
     let mut more = Tail::open(address, "/v1/topics/t/tail");
-    more.0.get_mut().write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
-    assert!(more.0.read_to_end(&mut Vec::new()).is_ok());
+    assert!(more.line().starts_with("id: "));
+    more.stream.get_mut().write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    assert!(more.stream.read_to_end(&mut Vec::new()).is_ok());
     // One who waits for long hears that the broker is there.
     let mut patient = Tail::open(address, "/v1/topics/t/tail");
+    assert_eq!((patient.line(), patient.line()), ("id: 0".to_owned(), String::new()));
     assert_eq!((patient.line(), patient.line()), (":".to_owned(), String::new()));
     assert_eq!(patient.line(), ":");
     client.append(("t", 0), &one("k", "v"));

@@ -72,8 +72,10 @@ impl From<Writer> for Offloaded {
 pub struct Piece {
     /// By what its worker knows it.
     pub key: u64,
-    /// What there is of it.
-    pub bytes: Vec<u8>,
+    /// What there is of it, in pieces of its own.
+    pub pieces: Vec<Vec<u8>>,
+    /// How many bytes that are.
+    pub size: usize,
     /// What is to follow.
     pub then: Then,
 }

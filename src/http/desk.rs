@@ -1,25 +1,26 @@
 //! What all workers' HTTP services share, and the desks: threads that make the pages that may take a
-//! while. One is for what reads or writes records or asks the controller or workers, the other for the rest, so
-//! that who asks how the broker is does not wait behind them. Each is there from the first such page on.
+//! while. Who asks how the broker is does not wait behind those who read records, who reads a page of them not behind
+//! tails that have much to look through, and who writes behind none of them ([`Desk`]). Each is there from the first
+//! such page on.
 //!
 //! They may block; who asks never does: where too many pages wait already, or too many bytes of pages that nobody
-//! has taken, that is the answer. Nothing is made for a client that is gone, or once the workers stop.
+//! has taken ([`MAX_HELD`]), that is the answer. Nothing is made for a client that is gone, or once the workers stop.
 
-use super::api::{self, Made};
+use super::api::{self, Made, Opened};
 use super::guard::Guard;
 use super::places::Places;
 use super::problem::{self, Problem};
-use super::response::Response;
+use super::response::{Response, in_pieces};
 use super::route::Route;
 use super::session::Request;
 use super::tail::Reader;
-use super::{MAX_HELD, MAX_JOBS};
+use super::{MAX_HELD, MAX_JOBS, SMALL};
 use crate::broker::{Page, Piece, Shared, Then, WorkerMessage, now_ms};
 use crate::net::{Slot, host_name};
 use crate::wire::error::ErrorCode;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -36,6 +37,25 @@ pub struct Facts {
     /// Since when it runs.
     pub started: Instant,
 }
+
+/// Who makes a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Desk {
+    /// What neither touches records nor waits for the controller or for workers.
+    Overviews,
+    /// Pages of records.
+    Records,
+    /// Answers that go on.
+    Tails,
+    /// What changes something, and what asks workers.
+    Others,
+}
+
+/// How many there are.
+const DESKS: usize = 4;
+
+/// How long batches are kept open for who goes on in them.
+const KEPT_OPEN: Duration = Duration::from_secs(2);
 
 /// What is asked for, and by whom.
 pub(super) enum Job {
@@ -59,10 +79,11 @@ pub struct Http {
     pub(super) held: Arc<AtomicUsize>,
     /// The workers stop.
     stops: Arc<AtomicBool>,
-    desks: [Mutex<Option<Desk>>; 2],
+    desks: [Mutex<Option<Manned>>; DESKS],
 }
 
-struct Desk {
+/// A desk with somebody at it.
+struct Manned {
     jobs: SyncSender<Job>,
     thread: JoinHandle<()>,
 }
@@ -80,7 +101,7 @@ impl Http {
             patience,
             held: Arc::default(),
             stops: Arc::default(),
-            desks: [const { Mutex::new(None) }; 2],
+            desks: [const { Mutex::new(None) }; DESKS],
         })
     }
 
@@ -96,7 +117,7 @@ impl Http {
 
     /// Has something made at its desk; false if too much waits there.
     pub(super) fn ask(&self, job: Job) -> bool {
-        let desk = &self.desks[usize::from(job.is_quick())];
+        let desk = &self.desks[job.desk() as usize];
         let mut desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
         if desk.is_none() {
             *desk = self.open_desk();
@@ -104,7 +125,17 @@ impl Http {
         desk.as_ref().is_some_and(|desk| desk.jobs.try_send(job).is_ok())
     }
 
-    fn open_desk(&self) -> Option<Desk> {
+    /// Whether messages may be read for an answer.
+    pub(super) fn has_room(&self) -> bool {
+        self.held.load(Ordering::Relaxed) < MAX_HELD
+    }
+
+    /// Counts bytes no longer.
+    pub(super) fn release(&self, bytes: usize) {
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    fn open_desk(&self) -> Option<Manned> {
         let (jobs, queue) = sync_channel(MAX_JOBS);
         let clerk = Clerk {
             shared: self.shared.clone(),
@@ -114,7 +145,7 @@ impl Http {
         };
         let thread = std::thread::Builder::new().name("http".into());
         match thread.spawn(move || clerk.work(&queue)) {
-            Ok(thread) => Some(Desk { jobs, thread }),
+            Ok(thread) => Some(Manned { jobs, thread }),
             Err(why) => {
                 ::log::warn!(error:% = why; "no thread for HTTP pages");
                 None
@@ -129,7 +160,7 @@ impl Drop for Http {
         self.stop();
         for desk in &mut self.desks {
             let desk = desk.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(Desk { jobs, thread }) = desk {
+            if let Some(Manned { jobs, thread }) = desk {
                 drop(jobs);
                 if thread.join().is_err() {
                     ::log::error!("a thread of the HTTP pages ended with a panic");
@@ -140,9 +171,11 @@ impl Drop for Http {
 }
 
 impl Job {
-    /// It neither touches records nor waits for the controller or for workers.
-    fn is_quick(&self) -> bool {
-        matches!(self, Job::Page { request, .. } if request.route.is_quick())
+    fn desk(&self) -> Desk {
+        match self {
+            Job::Page { request, .. } => request.route.desk(),
+            Job::Open { .. } | Job::Read { .. } => Desk::Tails,
+        }
     }
 }
 
@@ -156,10 +189,11 @@ struct Clerk {
 
 impl Clerk {
     fn work(&self, queue: &Receiver<Job>) {
-        for job in queue {
+        let mut opened = Opened::default();
+        while let Some(job) = next(queue, &mut opened) {
             // Nobody waits for what is still there when the workers stop.
             if !self.stops.load(Ordering::Relaxed)
-                && let Some((worker, message)) = self.done(job)
+                && let Some((worker, message)) = self.done(job, &mut opened)
             {
                 self.shared.tell_answer(worker, message);
             }
@@ -167,36 +201,100 @@ impl Clerk {
     }
 
     /// The answer, and whose it is; nothing where nobody waits for it.
-    fn done(&self, job: Job) -> Option<(usize, WorkerMessage)> {
-        let shared = &self.shared;
-        Some(match job {
+    fn done(&self, job: Job, opened: &mut Opened) -> Option<(usize, WorkerMessage)> {
+        let (worker, size, message) = match job {
             Job::Page { is_gone, .. } if is_gone.load(Ordering::Relaxed) => return None,
             Job::Page { request, worker, slot, .. } => {
-                // Who does not read his pages must not make the broker look ill to others.
-                let has_room = self.held.load(Ordering::Relaxed) < MAX_HELD;
-                let page = match has_room || matches!(request.route, Route::Healthz { .. }) {
-                    true => page(shared, &self.facts, &request, slot),
-                    false => written(problem::BUSY.response().into(), &request, slot),
-                };
-                self.held.fetch_add(page.size, Ordering::Relaxed);
-                (worker, WorkerMessage::Page(page))
+                let page = self.page(&request, slot, opened);
+                (worker, page.size, WorkerMessage::Page(page))
             }
             Job::Open { reader, request, worker, key } => {
-                (worker, WorkerMessage::Piece(first_piece(shared, &reader, &request, key)))
+                let piece = self.first_piece(&reader, &request, key, opened);
+                (worker, piece.size, WorkerMessage::Piece(piece))
             }
             Job::Read { reader, worker, key } => {
-                (worker, WorkerMessage::Piece(next_piece(shared, &reader, key, Vec::new())))
+                let piece = self.next_piece(&reader, key, Vec::new(), opened);
+                (worker, piece.size, WorkerMessage::Piece(piece))
             }
-        })
+        };
+        self.held.fetch_add(size, Ordering::Relaxed);
+        Some((worker, message))
+    }
+
+    fn page(&self, request: &Request, slot: Slot, opened: &mut Opened) -> Page {
+        let held = || self.held.load(Ordering::Relaxed);
+        let busy = || Made::from(problem::BUSY.response());
+        let made = match request.route {
+            Route::Healthz { .. } if self.shared.is_stopping() => api::stopping().into(),
+            _ if self.shared.is_stopping() => problem::STOPPING.response().into(),
+            // Messages are not even read.
+            Route::Messages(..) if held() >= MAX_HELD => busy(),
+            _ => api::page(&self.shared, &self.facts, request, opened),
+        };
+        let page = written(made, request, slot);
+        // The health is told whatever is; so is what became of a change.
+        let is_free = matches!(request.route, Route::Healthz { .. })
+            || (request.route.desk() == Desk::Others && page.size <= SMALL);
+        let most = if page.size > SMALL { 2 * MAX_HELD } else { 3 * MAX_HELD };
+        match is_free || held() < most {
+            true => page,
+            false => written(busy(), request, slot),
+        }
+    }
+
+    fn first_piece(
+        &self,
+        reader: &Reader,
+        request: &Request,
+        key: u64,
+        opened: &mut Opened,
+    ) -> Piece {
+        match api::follow(&self.shared, request) {
+            Err(problem) => {
+                let bytes = problem.response().write(request.manner, now_seconds());
+                let then = if request.manner.keep_alive { Then::Resume } else { Then::End };
+                piece(key, bytes, then)
+            }
+            Ok(follow) => {
+                let head = Response::stream("text/event-stream").write_head(now_seconds());
+                if request.manner.without_body {
+                    return piece(key, head, Then::End);
+                }
+                *reader.lock().unwrap_or_else(PoisonError::into_inner) = Some(follow);
+                self.next_piece(reader, key, head, opened)
+            }
+        }
+    }
+
+    fn next_piece(
+        &self,
+        reader: &Reader,
+        key: u64,
+        mut bytes: Vec<u8>,
+        opened: &mut Opened,
+    ) -> Piece {
+        let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let then = match &mut *reader {
+            Some(_) if self.shared.is_stopping() => Then::End,
+            // Its worker looks again in a while.
+            Some(_) if self.held.load(Ordering::Relaxed) >= MAX_HELD => Then::More,
+            Some(follow) => follow.read(&self.shared, opened, &mut bytes),
+            None => Then::End,
+        };
+        piece(key, bytes, then)
     }
 }
 
-fn page(shared: &Arc<Shared>, facts: &Facts, request: &Request, slot: Slot) -> Page {
-    let made = match shared.is_stopping() {
-        true => problem::STOPPING.response().into(),
-        false => api::page(shared, facts, request),
-    };
-    written(made, request, slot)
+/// The next job, if one will come. While there is none for long, nothing is kept open.
+fn next(queue: &Receiver<Job>, opened: &mut Opened) -> Option<Job> {
+    if !opened.is_empty() {
+        match queue.recv_timeout(KEPT_OPEN) {
+            Ok(job) => return Some(job),
+            Err(RecvTimeoutError::Timeout) => opened.clear(),
+            Err(RecvTimeoutError::Disconnected) => return None,
+        }
+    }
+    queue.recv().ok()
 }
 
 fn written(Made { response, due, delay }: Made, request: &Request, slot: Slot) -> Page {
@@ -210,31 +308,9 @@ fn written(Made { response, due, delay }: Made, request: &Request, slot: Slot) -
     Page { slot, pieces, size, keep_alive, due, otherwise, delay }
 }
 
-fn first_piece(shared: &Shared, reader: &Reader, request: &Request, key: u64) -> Piece {
-    match api::follow(shared, request) {
-        Err(problem) => {
-            let bytes = problem.response().write(request.manner, now_seconds());
-            let then = if request.manner.keep_alive { Then::Resume } else { Then::End };
-            Piece { key, bytes, then }
-        }
-        Ok(follow) => {
-            let head = Response::stream("text/event-stream").write_head(now_seconds());
-            if request.manner.without_body {
-                return Piece { key, bytes: head, then: Then::End };
-            }
-            *reader.lock().unwrap_or_else(PoisonError::into_inner) = Some(follow);
-            next_piece(shared, reader, key, head)
-        }
-    }
-}
-
-fn next_piece(shared: &Shared, reader: &Reader, key: u64, mut bytes: Vec<u8>) -> Piece {
-    let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
-    let then = match &mut *reader {
-        Some(follow) if !shared.is_stopping() => follow.read(shared, &mut bytes),
-        _ => Then::End,
-    };
-    Piece { key, bytes, then }
+fn piece(key: u64, bytes: Vec<u8>, then: Then) -> Piece {
+    let size = bytes.len();
+    Piece { key, pieces: in_pieces(bytes), size, then }
 }
 
 pub(super) fn now_seconds() -> u64 {

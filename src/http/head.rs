@@ -86,6 +86,8 @@ pub struct Head {
     pub(super) content_type: Option<String>,
     /// What the client has already, by their tags.
     pub(super) known: Vec<String>,
+    /// The last event that the client has seen.
+    pub(super) last_event: Option<String>,
     /// There is a field that no form and no link can send.
     pub(super) is_marked: bool,
     pub(super) keep_alive: bool,
@@ -145,6 +147,7 @@ impl Head {
                 .single("content-type", "The field Content-Type is there twice")?
                 .map(owned),
             known: fields.tags()?,
+            last_event: fields.one("last-event-id")?.map(owned),
             is_marked: fields.one("x-requested-with")?.is_some_and(|text| !text.is_empty()),
             keep_alive: fields.keeps_alive(is_old)?,
             expects,

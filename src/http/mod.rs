@@ -35,6 +35,7 @@ mod desk;
 mod guard;
 mod head;
 mod healthcheck;
+mod pace;
 mod places;
 mod problem;
 mod query;
@@ -78,8 +79,14 @@ pub const MAX_TAILS: usize = MAX_CONNECTIONS / 4 * 3;
 pub const MAX_WAITS: usize = MAX_CONNECTIONS / 16 * 15;
 /// Pages that wait to be made.
 pub const MAX_JOBS: usize = 64;
-/// Bytes of pages that nobody has taken yet, beyond which no more are made.
+/// Bytes that were made and that nobody has taken yet, beyond which no messages are read. With twice as many there are no
+/// pages of more than [`SMALL`] bytes, with three times as many none but the health: who does not read his messages keeps
+/// nobody from looking at the broker.
 pub const MAX_HELD: usize = 128 << 20;
+/// Bytes of a page as most are.
+pub const SMALL: usize = 256 << 10;
+/// Bytes a second that a reader takes at least.
+pub const MIN_RATE: u64 = 32 << 10;
 /// Bytes of a page.
 pub const MAX_PAGE: usize = 256 << 20;
 

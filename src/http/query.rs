@@ -21,6 +21,9 @@ pub(super) enum Kind {
     Flag,
 }
 
+/// The field that says where an answer that goes on is to go on; no parameter is called so.
+pub(super) const LAST_EVENT: &str = "Last-Event-ID";
+
 /// One parameter of an endpoint.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Param {
@@ -84,6 +87,17 @@ impl Query {
             Value::Text(text) => Some(text),
             _ => None,
         }
+    }
+
+    /// The same with what a client that comes back says it has seen last.
+    pub(super) fn behind(mut self, last_event: Option<&String>) -> Query {
+        self.0.extend(last_event.map(|id| (LAST_EVENT, Value::Text(id.clone()))));
+        self
+    }
+
+    /// That.
+    pub(super) fn last_event(&self) -> Option<&str> {
+        self.text(LAST_EVENT)
     }
 
     pub(super) fn flag(&self, name: &str) -> bool {

@@ -51,6 +51,9 @@ const INTERNAL: &[u8] = b"{\"error\":\"Internal\",\"code\":\"INTERNAL\"}";
 /// The client has it already.
 const NOT_MODIFIED: u16 = 304;
 
+/// It may be otherwise in a moment.
+const UNAVAILABLE: u16 = 503;
+
 /// What lets a client send its body.
 pub(super) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -82,20 +85,12 @@ impl Response {
         bytes
     }
 
-    /// The same in pieces of about [`PIECE`] bytes. The body may be hundreds of megabytes: it is taken from its end, and
-    /// what was taken is given back, so that it is there once.
+    /// The same in pieces.
     pub(super) fn pieces(mut self, manner: Manner, now: u64) -> Vec<Vec<u8>> {
         let head = self.head(manner, now);
-        let mut pieces = Vec::with_capacity(1 + self.body.len() / PIECE + 1);
-        while !manner.without_body && !self.body.is_empty() {
-            let begin = (self.body.len() - 1) / PIECE * PIECE;
-            pieces.push(self.body.split_off(begin));
-            if self.body.capacity() - self.body.len() >= GIVEN_BACK {
-                self.body.shrink_to_fit();
-            }
-        }
-        pieces.push(head);
-        pieces.reverse();
+        let body = if manner.without_body { Vec::new() } else { std::mem::take(&mut self.body) };
+        let mut pieces = vec![head];
+        pieces.extend(in_pieces(body));
         pieces
     }
 
@@ -135,8 +130,29 @@ impl Response {
         for (name, value) in &self.fields {
             let _ = write!(head, "{name}: {value}\r\n");
         }
+        if self.status == UNAVAILABLE {
+            head.push_str("Retry-After: 1\r\n");
+        }
         head
     }
+}
+
+/// The same bytes in pieces of [`PIECE`]. They may be hundreds of megabytes: they are taken from their end, and what was taken
+/// is given back, so that they are there once.
+pub(super) fn in_pieces(mut bytes: Vec<u8>) -> Vec<Vec<u8>> {
+    let mut pieces = Vec::with_capacity(bytes.len() / PIECE + 1);
+    while bytes.len() > PIECE {
+        pieces.push(bytes.split_off((bytes.len() - 1) / PIECE * PIECE));
+        if bytes.capacity() - bytes.len() >= GIVEN_BACK {
+            bytes.shrink_to_fit();
+        }
+    }
+    if !bytes.is_empty() {
+        bytes.shrink_to_fit();
+        pieces.push(bytes);
+    }
+    pieces.reverse();
+    pieces
 }
 
 fn reason(status: u16) -> &'static str {
@@ -158,7 +174,7 @@ fn reason(status: u16) -> &'static str {
         431 => "Request Header Fields Too Large",
         500 => "Internal Server Error",
         501 => "Not Implemented",
-        503 => "Service Unavailable",
+        UNAVAILABLE => "Service Unavailable",
         505 => "HTTP Version Not Supported",
         _ => "Unknown",
     }

@@ -5,6 +5,7 @@
 
 use super::api::{HEADER, JSON, KEY, MOST_CLIENTS, VALUE};
 use super::console::Asset;
+use super::desk::Desk;
 use super::head::{Head, Method};
 use super::problem::{self, Problem};
 use super::query::{Kind, Param, Query};
@@ -111,12 +112,12 @@ const TAIL: &[Param] = &[
     Param {
         name: "offset",
         kind: Kind::Integer(0, i64::MAX),
-        about: "The offset of the first message; needs a partition.",
+        about: "The offset of the first message; needs a partition, and no timestamp.",
     },
     Param {
         name: "timestamp",
         kind: Kind::Integer(0, i64::MAX),
-        about: "Milliseconds since 1970: begins with the first messages that are not older.",
+        about: "Milliseconds since 1970: begins with the first messages that are not older; not with offset.",
     },
     KEY,
     VALUE,
@@ -129,12 +130,12 @@ const MESSAGES: &[Param] = &[
     Param {
         name: "offset",
         kind: Kind::Integer(0, i64::MAX),
-        about: "The offset of the first message; unless it is given, the first that there is.",
+        about: "The offset of the first message, the first that there is unless it is given; not with timestamp.",
     },
     Param {
         name: "timestamp",
         kind: Kind::Integer(0, i64::MAX),
-        about: "Milliseconds since 1970: begins with the first message that is not older.",
+        about: "Milliseconds since 1970: begins with the first message that is not older; not with offset.",
     },
     Param {
         name: "limit",
@@ -344,19 +345,24 @@ impl Endpoint {
 }
 
 impl Route {
-    /// What is made without a look at records, the controller or other workers.
+    /// Who makes it.
+    pub(super) fn desk(&self) -> Desk {
+        match self {
+            Route::Tail(..) => Desk::Tails,
+            Route::Messages(..) => Desk::Records,
+            Route::Produce(..)
+            | Route::CreateTopic(_)
+            | Route::DeleteTopic(_)
+            | Route::Alter(..)
+            | Route::ResetOffsets(_)
+            | Route::Clients(_) => Desk::Others,
+            _ => Desk::Overviews,
+        }
+    }
+
+    /// It is made without a look at records, the controller or other workers.
     pub(super) fn is_quick(&self) -> bool {
-        !matches!(
-            self,
-            Route::Messages(..)
-                | Route::Tail(..)
-                | Route::Produce(..)
-                | Route::CreateTopic(_)
-                | Route::DeleteTopic(_)
-                | Route::Alter(..)
-                | Route::ResetOffsets(_)
-                | Route::Clients(_)
-        )
+        self.desk() == Desk::Overviews
     }
 
     /// The page that a request asks for, or why there is none.
@@ -377,7 +383,10 @@ impl Route {
         };
         let query = Query::read(&head.target.query, endpoint.query, head.method.is_safe());
         let query = query.map_err(|problem| problem.response())?;
-        Ok((endpoint.route)((*name).to_owned(), query))
+        Ok(match (endpoint.route)((*name).to_owned(), query) {
+            Route::Tail(name, query) => Route::Tail(name, query.behind(head.last_event.as_ref())),
+            route => route,
+        })
     }
 }
 

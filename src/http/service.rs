@@ -2,11 +2,12 @@
 //! told to go. It never blocks.
 
 use super::desk::{Http, Job, now_seconds};
+use super::pace::Pace;
 use super::response::{CONTINUE, Manner, Response};
 use super::route::Route;
 use super::session::{Progress, Session, Taken};
 use super::tail::Tail;
-use super::{api, problem, trace};
+use super::{SMALL, api, problem, trace};
 use crate::broker::{Page, Unflushed, WorkerMessage};
 use crate::log::FlushTicket;
 use crate::net::{ConnId, Context, Flow, Framing, Part, Slot, TimerId};
@@ -14,30 +15,46 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The bit by which the timers of this face are told from those of the other one.
 pub const TIMERS: u64 = 1 << 63;
 
+/// How often one is looked at that is slow, or that holds much.
+pub(super) const LOOK: Duration = Duration::from_millis(200);
+
 /// A connection that is looked at from time to time.
-struct Watched {
+pub(super) struct Watched {
     conn: ConnId,
     progress: Rc<Progress>,
     timer: TimerId,
-    /// What was seen the last time.
-    requests: u64,
-    had_begun: bool,
-    /// Bytes of a page that it was given and has not taken when they were last looked at.
-    held: usize,
-    /// What was unsent then.
-    unsent: u64,
+    /// What was seen the last time: requests, whether one had begun, unsent bytes; and since when it is so.
+    seen: (u64, bool, u64),
+    since: Instant,
+    /// Bytes that were made for it, and that it had not taken when they were last looked at.
+    pub(super) held: usize,
+    pub(super) pace: Pace,
+}
+
+impl Watched {
+    /// It was given what was made for it.
+    pub(super) fn holds(&mut self, bytes: usize) {
+        self.held += bytes;
+        self.pace.gave(bytes);
+    }
+
+    /// Counts no longer what it has taken.
+    fn recount(&mut self, http: &Http, unsent: u64) {
+        let left = self.held.min(usize::try_from(unsent).unwrap_or(usize::MAX));
+        http.release(std::mem::replace(&mut self.held, left) - left);
+    }
 }
 
 /// HTTP on one worker.
 pub struct HttpService {
     pub(super) http: Arc<Http>,
     pub(super) worker: usize,
-    watched: HashMap<u64, Watched, foldhash::fast::RandomState>,
+    pub(super) watched: HashMap<u64, Watched, foldhash::fast::RandomState>,
     /// Answers that wait for the disk.
     unflushed: HashMap<u64, Page, foldhash::fast::RandomState>,
     /// Answers to those who outrun the disk, by the keys of their timers.
@@ -84,9 +101,9 @@ impl HttpService {
         }
         let session = Session::watched_as(key, admission.place);
         let timer = cx.set_timer(cx.now() + self.http.patience, key);
-        let (progress, requests) = (session.progress.clone(), 0);
-        let watched =
-            Watched { conn, progress, timer, requests, had_begun: false, held: 0, unsent: 0 };
+        let (progress, since) = (session.progress.clone(), cx.now());
+        let (seen, pace) = ((0, false, 0), Pace::new());
+        let watched = Watched { conn, progress, timer, seen, since, held: 0, pace };
         self.watched.insert(key, watched);
         trace::opened(cx, conn, self.worker);
         session
@@ -165,7 +182,7 @@ impl HttpService {
         let Http { shared, facts, .. } = &*self.http;
         if let Some(page) = api::page_at_once(shared, facts, &request.route) {
             let stops = self.http.is_stopping() && request.route == Route::Readyz;
-            let page = if stops { problem::STOPPING.response() } else { page };
+            let page = if stops { api::stopping() } else { page };
             return answer(cx, session, slot, &page, request.manner);
         }
         if let Route::Tail(..) = request.route {
@@ -202,7 +219,7 @@ impl HttpService {
             // As with a Produce request: it may be on the disk soon, but not while this worker lives.
             false if self.draining => {
                 cx.skip(page.slot);
-                self.http.held.fetch_sub(page.size, Ordering::Relaxed);
+                self.http.release(page.size);
             }
             false => _ = self.unflushed.insert(key, page),
         }
@@ -230,18 +247,15 @@ impl HttpService {
     pub(super) fn give(&mut self, cx: &mut Context<'_>, page: Page) {
         let Page { slot, pieces, size, keep_alive, .. } = page;
         let conn = slot.conn();
-        let watched = self.watched.values_mut().find(|watched| watched.conn == conn);
-        if let Some(watched) = &watched {
+        let watched = self.watched.iter_mut().find(|(_, watched)| watched.conn == conn);
+        if let Some((_, watched)) = &watched {
             // The first piece has the status.
             let begin = pieces.first().map(Vec::as_slice).unwrap_or_default();
             trace::answered(cx, conn, &watched.progress, begin);
         }
-        let is_given = cx.reply_with(slot, pieces);
-        let Some(watched) = watched.filter(|_| is_given) else {
-            self.http.held.fetch_sub(size, Ordering::Relaxed);
-            return;
-        };
-        watched.held += size;
+        let given = watched.filter(|_| cx.reply_with(slot, pieces));
+        let Some((&key, watched)) = given else { return self.http.release(size) };
+        watched.holds(size);
         watched.progress.is_answered();
         let now = self.http.places.time(cx.now());
         match keep_alive {
@@ -254,6 +268,7 @@ impl HttpService {
                 cx.end(conn, "its last answer is given");
             }
         }
+        self.look_soon(cx, key);
     }
 
     /// What a connection has waited for is there.
@@ -270,9 +285,22 @@ impl HttpService {
     /// Counts no longer what clients have taken.
     fn release_taken(&mut self, cx: &Context<'_>) {
         for watched in self.watched.values_mut().filter(|watched| watched.held > 0) {
-            if cx.unsent(watched.conn) == 0 {
-                self.http.held.fetch_sub(std::mem::take(&mut watched.held), Ordering::Relaxed);
-            }
+            watched.recount(&self.http, cx.unsent(watched.conn));
+        }
+    }
+
+    /// Whether messages may be read for an answer.
+    pub(super) fn has_room(&mut self, cx: &Context<'_>) -> bool {
+        if !self.http.has_room() {
+            self.release_taken(cx);
+        }
+        self.http.has_room()
+    }
+
+    /// Others may wait for what it holds.
+    pub(super) fn look_soon(&mut self, cx: &mut Context<'_>, key: u64) {
+        if self.watched.get(&key).is_some_and(|watched| watched.held > SMALL) {
+            self.look_again(cx, key, LOOK);
         }
     }
 
@@ -297,29 +325,30 @@ impl HttpService {
 
     /// A connection is to be looked at.
     pub fn timer(&mut self, cx: &mut Context<'_>, key: u64) {
-        if self.look_at_tail(cx, key) || self.is_time_for(cx, key) {
+        if self.is_time_for(cx, key) {
             return;
         }
+        let (now, patience) = (cx.now(), self.http.patience);
         let Some(watched) = self.watched.get_mut(&key) else { return };
+        let (conn, unsent) = (watched.conn, cx.unsent(watched.conn));
+        watched.recount(&self.http, unsent);
+        if watched.pace.is_too_slow(unsent, now, patience) {
+            return cx.give_up(conn, "its reader is too slow");
+        }
+        if self.tails.contains_key(&key) {
+            return self.look_at_tail(cx, key);
+        }
         let progress = &watched.progress;
-        let unsent = cx.unsent(watched.conn);
-        if unsent > 0 && unsent == watched.unsent {
-            return cx.give_up(watched.conn, "its reader is too slow");
-        }
-        if unsent == 0 {
-            self.http.held.fetch_sub(std::mem::take(&mut watched.held), Ordering::Relaxed);
-        }
         let (requests, has_begun) = (progress.requests.get(), progress.has_begun.get());
-        let has_moved = requests != watched.requests
-            || has_begun != watched.had_begun
-            || unsent != watched.unsent;
-        watched.unsent = unsent;
-        if has_moved || progress.waits.get() {
-            (watched.requests, watched.had_begun) = (requests, has_begun);
-            watched.timer = cx.set_timer(cx.now() + self.http.patience, key);
+        let seen = (requests, has_begun, unsent);
+        if seen != watched.seen || unsent > 0 || progress.waits.get() {
+            (watched.seen, watched.since) = (seen, now);
+        }
+        if now.saturating_duration_since(watched.since) < patience {
+            let wait = if watched.held > SMALL { LOOK } else { patience };
+            watched.timer = cx.set_timer(now + wait, key);
             return;
         }
-        let conn = watched.conn;
         progress.place.leaves(self.http.places.time(cx.now()));
         if has_begun && let Some(slot) = cx.open_slot(conn) {
             let bytes = problem::TOO_SLOW.response().write(Manner::LAST, now_seconds());
@@ -335,7 +364,7 @@ impl HttpService {
         session.is_gone.store(true, Ordering::Relaxed);
         self.forget_tail(session.key);
         if let Some(watched) = self.watched.remove(&session.key) {
-            self.http.held.fetch_sub(watched.held, Ordering::Relaxed);
+            self.http.release(watched.held);
             cx.cancel_timer(watched.timer);
         }
     }

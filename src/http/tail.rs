@@ -2,25 +2,24 @@
 //!
 //! States of one: *at the desk*, where its next piece is read; *parked*, registered with its partitions as a fetch
 //! is, which costs nothing; *slow*, when its client has not taken what it was given: then nothing more is read
-//! for it, it is looked at from time to time, and ends if nothing moves for `barnabas.http.timeout.ms`. So a client
-//! holds up nobody, and no more than [`MAX_UNSENT`] bytes and a piece wait for it. Nothing is sent for so long, a
-//! comment is: a client that is gone without a word is noticed by that.
+//! for it, and it is looked at from time to time; the same where clients have left too much lying. It ends if its client
+//! takes no more than a trickle ([`super::pace`]). So a client holds up nobody, and no more than [`MAX_UNSENT`] bytes and a
+//! piece wait for it. Where nothing is sent for `barnabas.http.timeout.ms`, a comment is: a client that is gone without a
+//! word is noticed by that.
 
 use super::api::Follow;
 use super::desk::Job;
 use super::problem::TOO_MANY_TAILS;
-use super::service::{HttpService, answer, busy};
+use super::service::{HttpService, LOOK, answer, busy};
 use super::session::{Request, Session};
 use crate::broker::{Piece, Then};
 use crate::catalog::{Partition, Waiter, WaiterKey};
 use crate::net::{ConnId, Context, Flow, Part, Slot};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Bytes that may wait for a client before nothing more is read for it.
 const MAX_UNSENT: u64 = 256 << 10;
-/// How often one that is slow is looked at.
-const LOOK: Duration = Duration::from_millis(200);
 /// Nobody takes it for an event.
 const COMMENT: &[u8] = b":\n\n";
 
@@ -34,10 +33,8 @@ pub(super) struct Tail {
     slot: Option<Slot>,
     reader: Reader,
     state: State,
-    /// Bytes that it was given.
-    given: u64,
-    /// How many of them had left when it was last looked at, and since when it is that many.
-    left: (u64, Instant),
+    /// When it was given something last.
+    given: Instant,
 }
 
 enum State {
@@ -66,8 +63,8 @@ impl HttpService {
             return busy(cx, session, slot, manner);
         }
         session.progress.holds(Some(under_way));
-        let (conn, state, left) = (slot.conn(), State::AtDesk, (0, cx.now()));
-        let tail = Tail { conn, slot: Some(slot), reader, state, given: 0, left };
+        let (conn, state, given) = (slot.conn(), State::AtDesk, cx.now());
+        let tail = Tail { conn, slot: Some(slot), reader, state, given };
         self.tails.insert(key, tail);
         Flow::Hold
     }
@@ -79,19 +76,26 @@ impl HttpService {
 
     /// A piece was read.
     pub fn piece(&mut self, cx: &mut Context<'_>, piece: Piece) {
-        let Piece { key, bytes, then } = piece;
+        let Piece { key, pieces, size, then } = piece;
         if self.tails.get(&key).is_some_and(|tail| tail.slot.is_some()) {
-            self.note_begun(cx, key, &bytes);
+            self.note_begun(cx, key, pieces.first().map(Vec::as_slice).unwrap_or_default());
         }
-        let Some(tail) = self.tails.get_mut(&key) else { return };
+        let Some(tail) = self.tails.get_mut(&key) else { return self.http.release(size) };
         let (conn, own) = (tail.conn, tail.slot.take());
         let goes_on = matches!(then, Then::More | Then::Wait);
         if own.is_some() && goes_on {
             // It is listened to again, to hear that it ends: with an end of its own side the client is gone.
             cx.resume(conn);
         }
-        if let Some(slot) = own.or_else(|| open_slot(cx, conn, &bytes)) {
-            tail.give(cx, slot, &bytes);
+        let slot = own.or_else(|| if size > 0 { cx.open_slot(conn) } else { None });
+        let is_given = slot.is_some_and(|slot| cx.reply_with(slot, pieces));
+        match self.watched.get_mut(&key).filter(|_| is_given) {
+            Some(watched) => watched.holds(size),
+            None => self.http.release(size),
+        }
+        if is_given {
+            tail.given = cx.now();
+            self.look_soon(cx, key);
         }
         match then {
             Then::Resume => {
@@ -112,9 +116,9 @@ impl HttpService {
 
     /// Has the next piece read, unless the client has enough to take.
     fn read_on(&mut self, cx: &mut Context<'_>, key: u64) {
-        let worker = self.worker;
+        let (worker, has_room) = (self.worker, self.has_room(cx));
         let Some(tail) = self.tails.get_mut(&key) else { return };
-        let is_slow = cx.unsent(tail.conn) > MAX_UNSENT;
+        let is_slow = !has_room || cx.unsent(tail.conn) > MAX_UNSENT;
         let job = Job::Read { reader: tail.reader.clone(), worker, key };
         if !is_slow && self.http.ask(job) {
             tail.state = State::AtDesk;
@@ -150,32 +154,31 @@ impl HttpService {
         }
     }
 
-    /// Looks at one; false if there is none.
-    pub(super) fn look_at_tail(&mut self, cx: &mut Context<'_>, key: u64) -> bool {
-        let patience = self.http.patience;
-        let Some(tail) = self.tails.get_mut(&key) else { return false };
-        let (unsent, now) = (cx.unsent(tail.conn), cx.now());
-        let left = tail.given.saturating_sub(unsent);
-        if unsent == 0 || left != tail.left.0 {
-            tail.left = (left, now);
-        } else if now.duration_since(tail.left.1) >= patience {
-            cx.give_up(tail.conn, "its reader is too slow");
-            return true;
+    /// Looks at one whose client is not too slow.
+    pub(super) fn look_at_tail(&mut self, cx: &mut Context<'_>, key: u64) {
+        let (now, patience) = (cx.now(), self.http.patience);
+        let Some(tail) = self.tails.get_mut(&key) else { return };
+        let unsent = cx.unsent(tail.conn);
+        if let State::Slow = tail.state {
+            self.look_again(cx, key, LOOK);
+            if unsent <= MAX_UNSENT {
+                self.read_on(cx, key);
+            }
+            return;
         }
-        match tail.state {
-            State::Slow if unsent <= MAX_UNSENT => self.read_on(cx, key),
-            State::Slow => self.look_again(cx, key, LOOK),
-            State::AtDesk | State::Parked(_) => {
-                if unsent == 0
-                    && tail.slot.is_none()
-                    && let Some(slot) = cx.open_slot(tail.conn)
-                {
-                    tail.give(cx, slot, COMMENT);
-                }
-                self.look_again(cx, key, patience);
+        let mut left = patience.saturating_sub(now.saturating_duration_since(tail.given));
+        if left.is_zero() {
+            left = patience;
+            if unsent == 0
+                && tail.slot.is_none()
+                && let Some(slot) = cx.open_slot(tail.conn)
+            {
+                tail.given = now;
+                cx.reply(slot, &[Part::Bytes(COMMENT)]);
             }
         }
-        true
+        self.look_again(cx, key, left);
+        self.look_soon(cx, key);
     }
 
     /// Its connection is gone, or is to go.
@@ -198,11 +201,6 @@ impl HttpService {
 }
 
 impl Tail {
-    fn give(&mut self, cx: &mut Context<'_>, slot: Slot, bytes: &[u8]) {
-        self.given += bytes.len() as u64;
-        cx.reply(slot, &[Part::Bytes(bytes)]);
-    }
-
     /// Gives its registrations back; false if it had none.
     fn unregister(&mut self) -> bool {
         let State::Parked(registered) = &mut self.state else { return false };
@@ -211,8 +209,4 @@ impl Tail {
         }
         true
     }
-}
-
-fn open_slot(cx: &mut Context<'_>, conn: ConnId, bytes: &[u8]) -> Option<Slot> {
-    if bytes.is_empty() { None } else { cx.open_slot(conn) }
 }

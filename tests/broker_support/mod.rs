@@ -21,6 +21,7 @@ mod modern;
 mod pages;
 mod process;
 mod small_disk;
+mod tail;
 mod topics;
 
 pub use bad_disk::*;
@@ -36,6 +37,7 @@ pub use modern::*;
 pub use pages::*;
 pub use process::*;
 pub use small_disk::*;
+pub use tail::*;
 pub use topics::*;
 
 use std::time::Duration;

@@ -2,27 +2,43 @@
 //! at a time, so that all get their turn, and no larger than [`PIECE`], but for a message that comes to it.
 //!
 //! It begins behind what there is, unless it is told where. A partition that is new meanwhile is not followed; a
-//! topic that goes, or what cannot be read, is told in an event `error`, and is the end.
+//! topic that goes, or what cannot be read, is told in an event `error`, and is the end. What is too large to be told
+//! is passed over, and an event `skipped` says so.
+//!
+//! Each piece ends with an `id` by which a client that comes back goes on (`Last-Event-ID`): where all of its partitions
+//! stand, in their order. It stands by itself, for it is of the whole piece.
 
 use super::super::problem::Problem;
 use super::super::query::Query;
 use super::filter::Filter;
-use super::message::Message;
-use super::messages::{at_time, partition};
-use super::records::{Seen, log_of, walk};
+use super::messages::{MAX_MESSAGE, append, at_time, partition};
+use super::opened::Opened;
+use super::records::{Seen, Stopped, Walker, log_of};
 use crate::broker::{Shared, Then};
 use crate::catalog::Partition;
 use crate::wire::uuid::Uuid;
+use serde_json::json;
+use std::fmt::Write;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Bytes of events that are handed out at a time.
 const PIECE: usize = 128 << 10;
+/// Bytes of an `id`: it must fit into the head of a request. Of more partitions than have room in it none is told.
+const MAX_ID: usize = 4 << 10;
+/// Bytes of the log without an event after which one is told all the same, so that nobody looks through them again.
+const UNTOLD: usize = 16 << 20;
 
 /// A reader that follows some partitions of a topic.
 pub struct Follow {
     topic: Uuid,
     filter: Filter,
+    /// In the order of their partitions.
     places: Vec<Place>,
+    /// The one that comes first this time.
+    first: usize,
+    /// Bytes that were read since it was last told where it stands.
+    untold: usize,
 }
 
 /// Where it is in a partition.
@@ -45,21 +61,37 @@ impl Follow {
             None => topic.partitions().to_vec(),
         };
         let mut places = Vec::with_capacity(partitions.len());
-        for partition in partitions {
-            let next = start(&partition, query)?;
+        let known = query.last_event().and_then(places_of);
+        for (at, partition) in partitions.into_iter().enumerate() {
+            let next = match &known {
+                Some(known) => again(&partition, known.get(at).copied())?,
+                None => start(&partition, query)?,
+            };
             places.push(Place { partition, next });
         }
-        Ok(Follow { topic: topic.id, filter, places })
+        // What it begins with is told at once.
+        Ok(Follow { topic: topic.id, filter, places, first: 0, untold: UNTOLD })
     }
 
     /// Appends the next events, and says what is to follow.
-    pub(in super::super) fn read(&mut self, shared: &Shared, out: &mut Vec<u8>) -> Then {
+    pub(in super::super) fn read(
+        &mut self,
+        shared: &Shared,
+        opened: &mut Opened,
+        out: &mut Vec<u8>,
+    ) -> Then {
+        let (begin, mut walker) = (out.len(), Walker::new(opened));
         let (mut is_over, mut at_end) = (None, true);
-        let full = out.len() + PIECE;
-        for Place { partition, next } in &mut self.places {
+        let (last, first) = self.places.split_at_mut(self.first);
+        for Place { partition, next } in first.iter_mut().chain(last) {
             let index = partition.index;
-            let walked = walk(partition, *next, &mut |seen| {
-                if out.len() >= full {
+            let is_full = |out: &Vec<u8>| out.len() - begin >= PIECE;
+            if is_full(out) {
+                at_end = false;
+                break;
+            }
+            let walked = walker.walk(partition, *next, &mut |seen| {
+                if is_full(out) {
                     return false;
                 }
                 if self.filter.fits(&seen.record) {
@@ -69,11 +101,22 @@ impl Follow {
             });
             *next = walked.next;
             at_end &= walked.at_end;
-            is_over = is_over.or(walked.stopped_by);
+            match walked.stopped_by {
+                Some(Stopped { problem, behind: Some(behind) }) => {
+                    skipped(index, *next..behind, &problem, out);
+                    *next = behind;
+                }
+                Some(stopped) => is_over = is_over.or(Some(stopped.problem)),
+                None => {}
+            }
         }
         // Those that were behind come first the next time.
-        if !at_end && !self.places.is_empty() {
-            self.places.rotate_left(1);
+        if !at_end {
+            self.first = (self.first + 1) % self.places.len().max(1);
+        }
+        self.untold += walker.read();
+        if out.len() > begin || self.untold >= UNTOLD {
+            self.tell_places(out);
         }
         if shared.topics.by_id(self.topic).is_none() {
             is_over = Some(super::topics::unknown());
@@ -88,6 +131,18 @@ impl Follow {
             None if at_end => Then::Wait,
             None => Then::More,
         }
+    }
+
+    fn tell_places(&mut self, out: &mut Vec<u8>) {
+        self.untold = 0;
+        let mut id = String::new();
+        for (at, Place { next, .. }) in self.places.iter().enumerate() {
+            let _ = write!(id, "{}{next}", if at > 0 { "," } else { "" });
+            if id.len() > MAX_ID {
+                return;
+            }
+        }
+        out.extend_from_slice(format!("id: {id}\n\n").as_bytes());
     }
 
     /// The partitions that it follows.
@@ -119,11 +174,36 @@ fn start(partition: &Partition, query: &Query) -> Result<i64, Problem> {
     }
 }
 
+/// The places that an `id` tells; nothing if it is not one of ours.
+fn places_of(id: &str) -> Option<Vec<i64>> {
+    id.split(',').map(|text| text.parse().ok().filter(|next| *next >= 0)).collect()
+}
+
+/// Where to go on in a partition. One that was not there has only what came meanwhile; what is gone is passed over.
+fn again(partition: &Partition, next: Option<i64>) -> Result<i64, Problem> {
+    let offsets = log_of(partition)?.offsets();
+    Ok(next.unwrap_or(0).min(offsets.high_watermark).max(offsets.log_start))
+}
+
 /// JSON has no line ends, so each message is one line of data.
 fn event(seen: &Seen<'_>, partition: i32, out: &mut Vec<u8>) {
+    let begin = out.len();
     out.extend_from_slice(b"data: ");
-    // Writing into memory cannot fail, and no key is anything but a text.
-    let written = serde_json::to_writer(&mut *out, &Message::of(seen, Some(partition)));
-    debug_assert!(written.is_ok(), "{written:?}");
-    out.extend_from_slice(b"\n\n");
+    match append(out, seen, Some(partition), MAX_MESSAGE) {
+        true => out.extend_from_slice(b"\n\n"),
+        false => {
+            out.truncate(begin);
+            let offsets = seen.offset..seen.offset.saturating_add(1);
+            skipped(partition, offsets, &Stopped::of_message(seen.offset).problem, out);
+        }
+    }
+}
+
+/// That something is not told.
+fn skipped(partition: i32, offsets: Range<i64>, why: &Problem, out: &mut Vec<u8>) {
+    let told = json!({
+        "partition": partition, "offset": offsets.start, "next_offset": offsets.end,
+        "error": why.text, "code": why.code,
+    });
+    out.extend_from_slice(format!("event: skipped\ndata: {told}\n\n").as_bytes());
 }

@@ -1,5 +1,6 @@
 //! Whether the broker lives, can be sent clients, and is well.
 
+use super::super::problem::Problem;
 use super::super::response::Response;
 use crate::broker::Shared;
 use crate::wire::error::ErrorCode;
@@ -8,6 +9,11 @@ use serde::Serialize;
 #[derive(Serialize)]
 struct Health {
     status: &'static str,
+    /// As with whatever else goes wrong, where it is not well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     offline: Option<Vec<String>>,
 }
@@ -15,13 +21,24 @@ struct Health {
 /// Partitions that are named.
 const MAX_NAMED: usize = 100;
 
-fn said(status: u16, text: &'static str) -> Response {
-    Response::json(status, &Health { status: text, offline: None })
+fn well() -> Response {
+    let (status, error, code, offline) = ("ok", None, None, None);
+    Response::json(200, &Health { status, error, code, offline })
+}
+
+fn ill(status: &'static str, why: &'static str, offline: Option<Vec<String>>) -> Response {
+    let problem = Problem::new(503, why);
+    Response::json(503, &Health { status, error: Some(why), code: Some(problem.code), offline })
+}
+
+/// It will be gone.
+pub(in super::super) fn stopping() -> Response {
+    ill("stopping", "The broker stops", None)
 }
 
 /// A worker answers: it lives.
 pub(super) fn live() -> Response {
-    said(200, "ok")
+    well()
 }
 
 /// Clients are served: it does not stop, and its groups are there.
@@ -31,11 +48,13 @@ pub(super) fn ready(shared: &Shared) -> Response {
 
 fn ready_as(is_stopping: bool, groups: impl FnOnce() -> Result<(), ErrorCode>) -> Response {
     if is_stopping {
-        return said(503, "stopping");
+        return stopping();
     }
     match groups() {
-        Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS) => said(503, "loading"),
-        _ => said(200, "ok"),
+        Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS) => {
+            ill("loading", "Consumer groups are being loaded", None)
+        }
+        _ => well(),
     }
 }
 
@@ -47,27 +66,35 @@ pub(super) fn health(shared: &Shared, in_full: bool) -> Response {
 fn health_as(ready: Response, offline: Vec<String>, in_full: bool) -> Response {
     match offline.is_empty() {
         true => ready,
-        false => {
-            Response::json(503, &Health { status: "offline", offline: in_full.then_some(offline) })
-        }
+        false => ill("offline", "Partitions are offline", in_full.then_some(offline)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn it_is_ready_when_it_neither_loads_nor_stops() {
         let loading = || Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
-        assert_eq!(ready_as(false, || Ok(())), said(200, "ok"));
-        assert_eq!(ready_as(false, loading), said(503, "loading"));
-        assert_eq!(ready_as(true, || Ok(())), said(503, "stopping"));
-        assert_eq!(health_as(said(503, "loading"), Vec::new(), true), said(503, "loading"));
-        let sick = health_as(said(200, "ok"), vec!["t-0".to_owned()], true);
-        assert_eq!(
-            (sick.status, &*sick.body),
-            (503, &br#"{"status":"offline","offline":["t-0"]}"#[..])
-        );
+        let said = |response: Response| {
+            let body: serde_json::Value = serde_json::from_slice(&response.body).expect("JSON");
+            (response.status, body)
+        };
+        let ill = |status: &str, why: &str| {
+            (503, json!({"status": status, "error": why, "code": "UNAVAILABLE"}))
+        };
+        assert_eq!(said(ready_as(false, || Ok(()))), (200, json!({"status": "ok"})));
+        let is_loading = ill("loading", "Consumer groups are being loaded");
+        assert_eq!(said(ready_as(false, loading)), is_loading);
+        assert_eq!(said(ready_as(true, || Ok(()))), ill("stopping", "The broker stops"));
+        let no_more = health_as(ready_as(false, loading), Vec::new(), true);
+        assert_eq!(said(no_more), is_loading);
+        let mut sick = ill("offline", "Partitions are offline");
+        let offline = || vec!["t-0".to_owned()];
+        assert_eq!(said(health_as(well(), offline(), false)), sick);
+        sick.1["offline"] = json!(["t-0"]);
+        assert_eq!(said(health_as(well(), offline(), true)), sick);
     }
 }

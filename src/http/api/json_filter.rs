@@ -5,6 +5,7 @@
 //! with `\u`. Where one of these is in a value, it is read whatever else it has.
 
 use super::json_path::JsonPath;
+use super::json_walk;
 use memchr::memmem::Finder;
 use serde_json::Value;
 
@@ -60,8 +61,11 @@ impl JsonFilter {
     }
 
     fn is_found(&self, bytes: &[u8]) -> bool {
-        let value = serde_json::from_slice(bytes);
-        value.is_ok_and(|value| self.path.any(&value, &|found| is(self.wanted.as_ref(), found)))
+        let wanted = match &self.wanted {
+            Some(Wanted { text, json }) => json_walk::Wanted::Either(text, json.as_ref()),
+            None => json_walk::Wanted::Anything,
+        };
+        json_walk::leads(bytes, self.path.steps(), wanted) == Some(true)
     }
 }
 
@@ -78,11 +82,6 @@ impl Wanted {
             Some(Value::Number(_) | Value::Array(_) | Value::Object(_)) => None,
         }
     }
-}
-
-fn is(wanted: Option<&Wanted>, found: &Value) -> bool {
-    let Some(Wanted { text, json }) = wanted else { return true };
-    found.as_str() == Some(text) || json.as_ref() == Some(found)
 }
 
 /// JSON writes it as it is, or with `\u`.

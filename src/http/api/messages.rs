@@ -8,7 +8,8 @@ use super::super::query::Query;
 use super::super::response::Response;
 use super::filter::Filter;
 use super::message::Message;
-use super::records::{log_of, unreadable, walk};
+use super::opened::Opened;
+use super::records::{Seen, Stopped, Walker, log_of, unreadable};
 use crate::broker::Shared;
 use crate::catalog::Partition;
 use crate::log::Bound;
@@ -23,12 +24,31 @@ const LIMIT: i64 = 10;
 const MAX_JSON: usize = 16 << 20;
 /// How far that one may go beyond it.
 const MAX_LAST: usize = 16 << 20;
+/// Bytes of JSON of the largest message that is told.
+pub(super) const MAX_MESSAGE: usize = MAX_JSON + MAX_LAST;
 /// What cannot be shown.
 pub(super) const TOO_LARGE: Problem = Problem {
     status: 422,
     code: "TOO_LARGE_TO_SHOW",
     text: Cow::Borrowed("The message is too large to be shown"),
 };
+
+/// Appends a message as JSON, of so many bytes at most; false, and nothing, if it has more.
+pub(super) fn append(
+    json: &mut Vec<u8>,
+    seen: &Seen<'_>,
+    partition: Option<i32>,
+    most: usize,
+) -> bool {
+    let before = json.len();
+    let mut bounded = Bounded(json, before + most);
+    // Only the bound can make this fail: no key is anything but a text.
+    let fits = serde_json::to_writer(&mut bounded, &Message::of(seen, partition)).is_ok();
+    if !fits {
+        json.truncate(before);
+    }
+    fits
+}
 
 /// Memory that takes no more than so many bytes.
 struct Bounded<'b>(&'b mut Vec<u8>, usize);
@@ -52,6 +72,7 @@ pub(super) fn messages(
     name: &str,
     query: &Query,
     filter: &Filter,
+    opened: &mut Opened,
 ) -> Result<Response, Problem> {
     let partition = partition(shared, name, query.index("partition").unwrap_or(0))?;
     let offsets = log_of(&partition)?.offsets();
@@ -64,35 +85,33 @@ pub(super) fn messages(
         (None, None) => offsets.log_start,
     };
     let limit = query.integer("limit").unwrap_or(LIMIT);
-    let (mut json, mut count, mut is_too_large) = (b"[".to_vec(), 0, false);
-    let walked = walk(&partition, from, &mut |seen| {
+    let (mut json, mut count, mut too_large) = (b"[".to_vec(), 0, None);
+    let walked = Walker::new(opened).walk(&partition, from, &mut |seen| {
         if count == limit || json.len() >= MAX_JSON {
             return false;
         }
         if !filter.fits(&seen.record) {
             return true;
         }
+        let before = json.len();
         if count > 0 {
             json.push(b',');
         }
-        let before = json.len();
-        // Only the bound can make this fail: no key is anything but a text.
-        let mut bounded = Bounded(&mut json, MAX_JSON + MAX_LAST);
-        if serde_json::to_writer(&mut bounded, &Message::of(seen, None)).is_err() {
-            json.truncate(if count > 0 { before - 1 } else { before });
-            is_too_large = count == 0;
+        let most = MAX_MESSAGE - json.len();
+        if !append(&mut json, seen, None, most) {
+            json.truncate(before);
+            too_large = Some(Stopped::of_message(seen.offset));
             return false;
         }
         count += 1;
         true
     });
-    let stopped_by = if is_too_large { Some(TOO_LARGE) } else { walked.stopped_by };
-    if let Some(problem) = stopped_by.filter(|_| count == 0) {
+    if let Some(Stopped { problem, behind }) = too_large.or(walked.stopped_by)
+        && count == 0
+    {
         let mut response = problem.response();
-        if problem.code == TOO_LARGE.code {
-            // It can be passed.
-            response.fields.push(("X-Next-Offset", walked.next.saturating_add(1).to_string()));
-        }
+        // It can be passed.
+        response.fields.extend(behind.map(|next| ("X-Next-Offset", next.to_string())));
         return Ok(response);
     }
     json.push(b']');

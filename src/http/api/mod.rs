@@ -12,11 +12,13 @@ mod groups;
 mod health;
 mod json_filter;
 mod json_path;
+mod json_walk;
 mod message;
 mod messages;
 mod metrics;
 mod object;
 mod openapi;
+mod opened;
 mod pairs;
 mod partitioner;
 mod produce;
@@ -75,6 +77,8 @@ pub(super) fn page_at_once(shared: &Shared, facts: &Facts, route: &Route) -> Opt
 pub use filter::Filter;
 pub(super) use filter::{HEADER, JSON, KEY, VALUE};
 pub use follow::Follow;
+pub(super) use health::stopping;
+pub use opened::Opened;
 use task::Task;
 pub use task::check;
 
@@ -87,14 +91,24 @@ pub(super) fn follow(shared: &Shared, request: &Request) -> Result<Follow, Probl
 }
 
 /// Makes a page, or a change. May block.
-pub(super) fn page(shared: &Arc<Shared>, facts: &Facts, request: &Request) -> Made {
-    bounded(Task::of(request).and_then(|task| done(shared, facts, task)), MAX_PAGE)
+pub(super) fn page(
+    shared: &Arc<Shared>,
+    facts: &Facts,
+    request: &Request,
+    opened: &mut Opened,
+) -> Made {
+    bounded(Task::of(request).and_then(|task| done(shared, facts, task, opened)), MAX_PAGE)
 }
 
-fn done(shared: &Arc<Shared>, facts: &Facts, task: Task<'_>) -> Result<Made, Problem> {
+fn done(
+    shared: &Arc<Shared>,
+    facts: &Facts,
+    task: Task<'_>,
+    opened: &mut Opened,
+) -> Result<Made, Problem> {
     match task {
         Task::Messages(name, query, filter) => {
-            messages::messages(shared, name, query, &filter).map(Made::from)
+            messages::messages(shared, name, query, &filter, opened).map(Made::from)
         }
         Task::Produce(name, query, messages) => produce::produce(shared, name, query, &messages),
         Task::CreateTopic(query, topic) => admin::create(shared, query, topic).map(Made::from),

@@ -60,7 +60,10 @@ export async function health(signal) {
   return answer.json();
 }
 
-/** Messages of one partition, where to go on, and where it ends. One that cannot be shown stands there with the reason. */
+/** What cannot be shown, with the reason, at its last offset. */
+export const unshown = (next, why, partition) => ({ partition, offset: next - 1, timestamp: -1, key: null, value: null, unshown: why });
+
+/** Messages of one partition, where to go on, and where it ends. */
 export async function messages(topic, values, signal) {
   const answer = await send(path("topics", topic, "messages") + query(values), { signal });
   const [next, end] = ["X-Next-Offset", "X-End-Offset"].map((name) => (answer.headers.has(name) ? Number(answer.headers.get(name)) : null));
@@ -70,7 +73,7 @@ export async function messages(topic, values, signal) {
   }
   const why = await problem(answer);
   if (why.code !== "TOO_LARGE_TO_SHOW" || next === null) throw why;
-  return { messages: [{ offset: next - 1, timestamp: -1, key: null, value: null, unshown: why.message }], next, end, size: 0 };
+  return { messages: [unshown(next, why.message)], next, end, size: 0 };
 }
 
 /** How often it is looked at what may change. */

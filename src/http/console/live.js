@@ -1,6 +1,6 @@
 // Messages of a topic as they come. The list is bounded, and so is what waits while it is held.
 
-import { messages, path, query as search } from "./api.js";
+import { messages, path, query as search, unshown } from "./api.js";
 import { problem } from "./dialog.js";
 import { field, fill, h, say, to } from "./dom.js";
 import { count } from "./format.js";
@@ -71,9 +71,20 @@ function board(name) {
 /** Listens until the view is left; what is wrong stands in `wrong`. */
 function listen(name, values, signal, { tell, came, end }, wrong) {
   const source = new EventSource(path("topics", name, "tail") + search(values));
+  // A piece that was lost is told again from its beginning.
+  const seen = [];
   let isLost = false;
-  source.addEventListener("open", () => tell(isLost ? "Listening again. What came while the connection was lost is missing here." : "Listening."));
-  source.addEventListener("message", (event) => came(JSON.parse(event.data)));
+  const fresh = (one) => {
+    if (seen[one.partition] >= one.offset) return;
+    seen[one.partition] = one.offset;
+    came(one);
+  };
+  source.addEventListener("open", () => tell(isLost ? "Listening again." : "Listening."));
+  source.addEventListener("message", (event) => fresh(JSON.parse(event.data)));
+  source.addEventListener("skipped", (event) => {
+    const { partition, next_offset: next, error } = JSON.parse(event.data);
+    fresh(unshown(next, error, partition));
+  });
   source.addEventListener("error", async (event) => {
     // The broker's own word for the end of it has data; a connection that is lost has not.
     if (event.data !== undefined) {
@@ -83,7 +94,7 @@ function listen(name, values, signal, { tell, came, end }, wrong) {
       fill(wrong, problem({ message: error, code }));
     } else if (source.readyState !== EventSource.CLOSED) {
       isLost = true;
-      tell("The connection is lost and tried again; what comes meanwhile is missed.");
+      tell("The connection is lost and tried again; what comes meanwhile comes then.");
     } else {
       tell("It was refused.");
       // An event source does not say why; who reads with the same filter is told.

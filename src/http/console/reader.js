@@ -56,7 +56,8 @@ async function backward(wanted, range, before) {
     let at = from;
     for (; at < to && isOn(); pieces += 1) {
       const part = await piece(wanted, range, at, to - at);
-      all.push(...part.messages.filter((one) => one.offset < to));
+      // A batch that cannot be shown may end behind it.
+      all.push(...part.messages.filter((one) => one.offset < to || (one.unshown && to === next)));
       end = part.end ?? end;
       at = part.next > at ? part.next : to;
     }

@@ -130,7 +130,8 @@ impl<'a> RecordIter<'a> {
     }
 
     /// What is not read yet: bytes, and records.
-    pub(super) fn rest(&self) -> (&'a [u8], i32) {
+    #[must_use]
+    pub fn rest(&self) -> (&'a [u8], i32) {
         (self.bytes, self.left)
     }
 
