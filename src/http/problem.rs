@@ -85,27 +85,111 @@ const fn code_of(status: u16) -> &'static str {
     }
 }
 
-/// The status that one of Kafka's errors is answered with.
+/// The statuses of Kafka's errors that do not follow from whether they are retriable.
+const STATUSES: &[(u16, &[ErrorCode])] = &[
+    // Retriable for who waits until it is there.
+    (
+        404,
+        &[
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+            ErrorCode::UNKNOWN_TOPIC_ID,
+            ErrorCode::GROUP_ID_NOT_FOUND,
+            ErrorCode::RESOURCE_NOT_FOUND,
+            ErrorCode::TRANSACTIONAL_ID_NOT_FOUND,
+            ErrorCode::DELEGATION_TOKEN_NOT_FOUND,
+            ErrorCode::SNAPSHOT_NOT_FOUND,
+            ErrorCode::VOTER_NOT_FOUND,
+            ErrorCode::LOG_DIR_NOT_FOUND,
+        ],
+    ),
+    // What is there does not allow it.
+    (
+        409,
+        &[
+            ErrorCode::TOPIC_ALREADY_EXISTS,
+            ErrorCode::UNKNOWN_MEMBER_ID,
+            ErrorCode::ILLEGAL_GENERATION,
+            ErrorCode::NON_EMPTY_GROUP,
+            ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC,
+            ErrorCode::GROUP_MAX_SIZE_REACHED,
+            ErrorCode::INCONSISTENT_GROUP_PROTOCOL,
+            ErrorCode::REBALANCE_IN_PROGRESS,
+            ErrorCode::REASSIGNMENT_IN_PROGRESS,
+            ErrorCode::NO_REASSIGNMENT_IN_PROGRESS,
+            ErrorCode::FENCED_INSTANCE_ID,
+            ErrorCode::UNRELEASED_INSTANCE_ID,
+            ErrorCode::FENCED_MEMBER_EPOCH,
+            ErrorCode::STALE_MEMBER_EPOCH,
+            ErrorCode::PRODUCER_FENCED,
+            ErrorCode::INVALID_PRODUCER_EPOCH,
+            ErrorCode::INVALID_PRODUCER_ID_MAPPING,
+            ErrorCode::UNKNOWN_PRODUCER_ID,
+            ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER,
+            ErrorCode::DUPLICATE_SEQUENCE_NUMBER,
+            ErrorCode::INVALID_TXN_STATE,
+            ErrorCode::TRANSACTION_ABORTABLE,
+            ErrorCode::TRANSACTION_COORDINATOR_FENCED,
+            ErrorCode::STALE_CONTROLLER_EPOCH,
+            ErrorCode::STALE_BROKER_EPOCH,
+            ErrorCode::FENCED_STATE_EPOCH,
+            ErrorCode::STREAMS_INVALID_TOPOLOGY_EPOCH,
+            ErrorCode::STREAMS_TOPOLOGY_FENCED,
+            ErrorCode::NEW_LEADER_ELECTED,
+            ErrorCode::INELIGIBLE_REPLICA,
+            ErrorCode::INVALID_RECORD_STATE,
+            ErrorCode::DUPLICATE_BROKER_REGISTRATION,
+            ErrorCode::DUPLICATE_VOTER,
+            ErrorCode::INVALID_VOTER_KEY,
+            ErrorCode::INCONSISTENT_VOTER_SET,
+            ErrorCode::INCONSISTENT_CLUSTER_ID,
+            ErrorCode::ELECTION_NOT_NEEDED,
+        ],
+    ),
+    (
+        403,
+        &[
+            ErrorCode::TOPIC_DELETION_DISABLED,
+            ErrorCode::TOPIC_AUTHORIZATION_FAILED,
+            ErrorCode::GROUP_AUTHORIZATION_FAILED,
+            ErrorCode::CLUSTER_AUTHORIZATION_FAILED,
+            ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+            ErrorCode::DELEGATION_TOKEN_AUTHORIZATION_FAILED,
+            ErrorCode::DELEGATION_TOKEN_REQUEST_NOT_ALLOWED,
+            ErrorCode::DELEGATION_TOKEN_OWNER_MISMATCH,
+            ErrorCode::SASL_AUTHENTICATION_FAILED,
+        ],
+    ),
+    (
+        413,
+        &[
+            ErrorCode::MESSAGE_TOO_LARGE,
+            ErrorCode::RECORD_LIST_TOO_LARGE,
+            ErrorCode::TELEMETRY_TOO_LARGE,
+        ],
+    ),
+    // The first two are retriable: other replicas may have what this one has not. There are none.
+    (
+        500,
+        &[
+            ErrorCode::CORRUPT_MESSAGE,
+            ErrorCode::KAFKA_STORAGE_ERROR,
+            ErrorCode::FEATURE_UPDATE_FAILED,
+            ErrorCode::PRINCIPAL_DESERIALIZATION_FAILURE,
+            ErrorCode::UNKNOWN_SERVER_ERROR,
+        ],
+    ),
+];
+
+/// The status that one of Kafka's errors is answered with: 503 where the same request may succeed by itself, 400 where it is
+/// wrong whatever there is.
 fn status_of(code: ErrorCode) -> u16 {
-    match code {
-        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
-        | ErrorCode::UNKNOWN_TOPIC_ID
-        | ErrorCode::GROUP_ID_NOT_FOUND => 404,
-        ErrorCode::TOPIC_ALREADY_EXISTS
-        | ErrorCode::UNKNOWN_MEMBER_ID
-        | ErrorCode::ILLEGAL_GENERATION
-        | ErrorCode::NON_EMPTY_GROUP => 409,
-        ErrorCode::TOPIC_DELETION_DISABLED => 403,
-        ErrorCode::MESSAGE_TOO_LARGE | ErrorCode::RECORD_LIST_TOO_LARGE => 413,
-        ErrorCode::CORRUPT_MESSAGE
-        | ErrorCode::KAFKA_STORAGE_ERROR
-        | ErrorCode::UNKNOWN_SERVER_ERROR => 500,
-        ErrorCode::REQUEST_TIMED_OUT
-        | ErrorCode::LEADER_NOT_AVAILABLE
-        | ErrorCode::COORDINATOR_LOAD_IN_PROGRESS
-        | ErrorCode::COORDINATOR_NOT_AVAILABLE
-        | ErrorCode::NOT_COORDINATOR => 503,
-        _ => 400,
+    let listed = STATUSES.iter().find(|(_, codes)| codes.contains(&code));
+    match listed {
+        Some((status, _)) => *status,
+        None if code.is_retriable() || code == ErrorCode::BROKER_NOT_AVAILABLE => 503,
+        // One that Kafka does not have is told as an unknown one.
+        None if !code.is_known() => 500,
+        None => 400,
     }
 }
 
@@ -121,3 +205,36 @@ pub(super) const TOO_MANY_TAILS: Problem =
 pub(super) const BUSY: Problem = Problem::new(503, "Too many requests wait to be answered");
 pub(super) const STOPPING: Problem = Problem::new(503, "The broker stops");
 pub(super) const NOT_FOUND: Problem = Problem::new(404, "Not found");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_succeed_by_itself_is_not_the_clients_fault() {
+        for code in ErrorCode::KNOWN.iter().copied().filter(|code| code.is_error()) {
+            let (status, name) = (status_of(code), code.name());
+            let is_by_itself = code.is_retriable() || name.ends_with("_NOT_AVAILABLE");
+            let wanted = match name {
+                "UNKNOWN_TOPIC_OR_PARTITION" | "UNKNOWN_TOPIC_ID" => 404,
+                "ELECTION_NOT_NEEDED" => 409,
+                "CORRUPT_MESSAGE" | "KAFKA_STORAGE_ERROR" | "UNKNOWN_SERVER_ERROR" => 500,
+                _ if is_by_itself => 503,
+                _ if name.contains("NOT_FOUND") => 404,
+                _ if name.contains("AUTHORIZATION_FAILED") => 403,
+                _ if name.contains("TOO_LARGE") && !name.contains("OFFSET") => 413,
+                _ if ["FENCED", "STALE_", "ALREADY", "IN_PROGRESS", "NON_EMPTY"]
+                    .iter()
+                    .any(|part| name.contains(part)) =>
+                {
+                    409
+                }
+                _ if name.starts_with("INVALID_") && status != 409 => 400,
+                _ => status,
+            };
+            assert_eq!(status, wanted, "{name}");
+            assert_ne!(status, 200, "{name}");
+        }
+        assert_eq!(status_of(ErrorCode(1000)), 500);
+    }
+}

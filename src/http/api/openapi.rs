@@ -2,12 +2,16 @@
 //! what is said here is what is served.
 
 use super::super::head::Method;
-use super::super::query::{Kind, Param};
+use super::super::query::{Kind, LAST_EVENT, Param};
 use super::super::route::{ENDPOINTS, Endpoint};
 use serde_json::{Map, Value, json};
 
 /// The answer to what makes something; to what is only tried it is 200.
 const CREATED: &str = "Created";
+/// The answer that goes on.
+const EVENTS: &str = "Events";
+/// The one that tells whether it is well.
+const HEALTH: &str = "Health";
 
 pub(super) fn document() -> Value {
     let mut paths: Map<String, Value> = Map::new();
@@ -41,31 +45,34 @@ fn operation(endpoint: &Endpoint) -> Value {
         }));
     }
     parameters.extend(endpoint.query.iter().map(parameter));
+    if endpoint.answer == EVENTS {
+        parameters.push(json!({
+            "name": LAST_EVENT, "in": "header", "schema": {"type": "string", "pattern": "^[0-9]+(,[0-9]+)*$"},
+            "description": "The last id of an answer that ended: it goes on there, whatever the query says of a beginning.",
+        }));
+    }
     if endpoint.method != Method::Get {
         parameters.push(json!({
             "name": "X-Requested-With", "in": "header",
-            "description": "Anything; needed where there is no JSON body.",
-            "required": endpoint.body.is_none(),
+            "description": "Anything; needed unless Content-Type is application/json.",
             "schema": {"type": "string", "pattern": "^[A-Za-z]+$"},
         }));
     }
     let media = match endpoint.answer {
         "Text" => "text/plain; version=0.0.4; charset=utf-8",
-        "Events" => "text/event-stream",
+        EVENTS => "text/event-stream",
         _ => "application/json",
     };
-    let of = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
     let done = json!({
         "description": "Done.", "headers": headers(endpoint),
         "content": {media: {"schema": of(endpoint.answer)}},
     });
-    let wrong = json!({
-        "description": "What is wrong.",
-        "content": {"application/json": {"schema": of("Problem")}},
-    });
-    let mut responses = json!({"200": done, "default": wrong});
-    if let (CREATED, Value::Object(by_status)) = (endpoint.answer, &mut responses) {
-        by_status.insert("201".to_owned(), done);
+    let mut responses: Map<String, Value> = refusals(endpoint)
+        .map(|(status, about)| (status.to_string(), refusal(endpoint, status, about)))
+        .collect();
+    responses.insert("200".to_owned(), done.clone());
+    if endpoint.answer == CREATED {
+        responses.insert("201".to_owned(), done);
     }
     let mut operation = json!({
         "summary": endpoint.about, "parameters": parameters, "responses": responses,
@@ -77,11 +84,62 @@ fn operation(endpoint: &Endpoint) -> Value {
     operation
 }
 
+fn of(name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
+}
+
+/// What may be answered instead, and why.
+fn refusals(endpoint: &Endpoint) -> impl Iterator<Item = (u16, &'static str)> {
+    let is_change = endpoint.method != Method::Get;
+    let (is_named, has_body) = (endpoint.path.contains("{name}"), endpoint.body.is_some());
+    let has_offsets = !endpoint.offsets.is_empty();
+    [
+        (true, 400, "It is not what it must be."),
+        (
+            true,
+            403,
+            "A page of another origin asks, or it changes something and has no mark of that.",
+        ),
+        (is_named, 404, "There is nothing of that name."),
+        (true, 408, "It took too long to come."),
+        (is_change, 409, "What is there does not allow it."),
+        (true, 413, "It is too large."),
+        (true, 415, "Its body is of another type, or has a coding."),
+        (true, 417, "Something else than 100-continue is expected."),
+        (true, 421, "The broker is not known by that name."),
+        (has_offsets, 422, "The first message, or batch, is too large to be shown."),
+        (true, 431, "Its head is too large."),
+        (true, 500, "The disk fails, or the page would be too large."),
+        (has_body, 501, "The coding of its body is not known."),
+        (true, 503, "It may be answered in a while."),
+    ]
+    .into_iter()
+    .filter_map(|(is_so, status, about)| is_so.then_some((status, about)))
+}
+
+fn refusal(endpoint: &Endpoint, status: u16, about: &str) -> Value {
+    let shape = if endpoint.answer == HEALTH && status == 503 { "Unwell" } else { "Problem" };
+    let content = json!({"application/json": {"schema": of(shape)}});
+    let mut refusal = json!({"description": about, "content": content});
+    let header = match status {
+        422 => json!({"X-Next-Offset": header("Where to go on behind it.")}),
+        503 => json!({"Retry-After": header("After so many seconds.")}),
+        _ => return refusal,
+    };
+    if let Value::Object(fields) = &mut refusal {
+        fields.insert("headers".to_owned(), header);
+    }
+    refusal
+}
+
 /// What stands in the head of its answer.
 fn headers(endpoint: &Endpoint) -> Value {
-    let schema = json!({"type": "integer", "format": "int64", "minimum": 0});
-    let header = |about| json!({"description": about, "required": true, "schema": schema});
     endpoint.offsets.iter().map(|(name, about)| (*name, header(about))).collect()
+}
+
+fn header(about: &str) -> Value {
+    let schema = json!({"type": "integer", "format": "int64", "minimum": 0});
+    json!({"description": about, "required": true, "schema": schema})
 }
 
 fn parameter(param: &Param) -> Value {

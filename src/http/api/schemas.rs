@@ -78,8 +78,9 @@ fn pages() -> Value {
         "Text": text(),
         "Events": text(),
         "Problem": object(json!({"error": text(), "code": text()})),
-        "Health": object_with(json!(["status"]), json!({
-            "status": text(), "offline": list(text()),
+        "Health": object(json!({"status": text()})),
+        "Unwell": object_with(json!(["error", "code"]), json!({
+            "status": text(), "error": text(), "code": text(), "offline": list(text()),
         })),
         "Broker": object(json!({
             "version": text(), "broker_id": integer(), "uptime_seconds": integer(), "port": integer(),

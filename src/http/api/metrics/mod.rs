@@ -14,7 +14,7 @@ use self::family::{Escaped, Labels};
 use super::super::MAX_PAGE;
 use super::super::problem::Problem;
 use super::super::response::Response;
-use super::{LOADING, TOO_LARGE};
+use super::TOO_LARGE;
 use crate::broker::Shared;
 use crate::catalog::{Counted, Counts, Outline, Partition};
 
