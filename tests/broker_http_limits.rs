@@ -114,3 +114,35 @@ fn pages_that_nobody_reads_do_not_pile_up() {
     while begin(address, path).1 != "HTTP/1.1 200" {}
     broker.stop_cleanly();
 }
+
+/// Who sends all of it before it looks for an answer finds one, and not that the connection was reset.
+#[test]
+fn what_is_too_large_is_read_to_its_end_before_the_connection_is_closed() {
+    let dir = TempDir::new();
+    let (broker, address) = start_pages(dir.path(), &[]);
+    let body = vec![b' '; 8 << 20];
+    for length in ["Content-Length: 8388608", "Transfer-Encoding: chunked"] {
+        let mut stream = connect(address);
+        write!(
+            stream,
+            "POST /v1/topics HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{length}\r\n\r\n800000\r\n"
+        )
+        .unwrap();
+        stream.write_all(&body).unwrap();
+        let (status, head, _) = answer(&mut stream, false);
+        assert_eq!(status, 413);
+        assert!(head.contains("Connection: close"), "{head}");
+        let mut rest = Vec::new();
+        assert_eq!(stream.read_to_end(&mut rest).unwrap(), 0, "it ends by itself");
+    }
+    // It is not read for ever.
+    let mut stream = connect(address);
+    write!(
+        stream,
+        "POST /v1/topics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n"
+    )
+    .unwrap();
+    let sent = (0..64).map(|_| stream.write_all(&body)).take_while(Result::is_ok).count();
+    assert!(sent < 64, "the connection takes more and more");
+    broker.stop_cleanly();
+}

@@ -4,7 +4,8 @@
 //! such page on.
 //!
 //! They may block; who asks never does: where too many pages wait already, or too many bytes of pages that nobody
-//! has taken ([`MAX_HELD`]), that is the answer. Nothing is made for a client that is gone, or once the workers stop.
+//! has taken ([`MAX_HELD`]), that is the answer. Nothing is made for a client that is gone. While the workers stop, what
+//! was asked before is answered: of records only that the broker stops.
 
 use super::api::{self, Made, Opened};
 use super::guard::Guard;
@@ -79,6 +80,8 @@ pub struct Http {
     pub(super) held: Arc<AtomicUsize>,
     /// The workers stop.
     stops: Arc<AtomicBool>,
+    /// They have ended.
+    ended: Arc<AtomicBool>,
     desks: [Mutex<Option<Manned>>; DESKS],
 }
 
@@ -101,11 +104,12 @@ impl Http {
             patience,
             held: Arc::default(),
             stops: Arc::default(),
+            ended: Arc::default(),
             desks: [const { Mutex::new(None) }; DESKS],
         })
     }
 
-    /// The workers stop: nothing more is made.
+    /// The workers stop: no more records are read.
     pub(super) fn stop(&self) {
         self.stops.store(true, Ordering::Relaxed);
     }
@@ -142,6 +146,7 @@ impl Http {
             facts: self.facts.clone(),
             held: self.held.clone(),
             stops: self.stops.clone(),
+            ended: self.ended.clone(),
         };
         let thread = std::thread::Builder::new().name("http".into());
         match thread.spawn(move || clerk.work(&queue)) {
@@ -157,7 +162,7 @@ impl Http {
 impl Drop for Http {
     /// The last worker has ended: nobody waits for a page.
     fn drop(&mut self) {
-        self.stop();
+        self.ended.store(true, Ordering::Relaxed);
         for desk in &mut self.desks {
             let desk = desk.get_mut().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(Manned { jobs, thread }) = desk {
@@ -185,14 +190,15 @@ struct Clerk {
     facts: Facts,
     held: Arc<AtomicUsize>,
     stops: Arc<AtomicBool>,
+    ended: Arc<AtomicBool>,
 }
 
 impl Clerk {
     fn work(&self, queue: &Receiver<Job>) {
         let mut opened = Opened::default();
         while let Some(job) = next(queue, &mut opened) {
-            // Nobody waits for what is still there when the workers stop.
-            if !self.stops.load(Ordering::Relaxed)
+            // Nobody waits for what is still there when the workers have ended.
+            if !self.ended.load(Ordering::Relaxed)
                 && let Some((worker, message)) = self.done(job, &mut opened)
             {
                 self.shared.tell_answer(worker, message);
@@ -227,6 +233,9 @@ impl Clerk {
         let made = match request.route {
             Route::Healthz { .. } if self.shared.is_stopping() => api::stopping().into(),
             _ if self.shared.is_stopping() => problem::STOPPING.response().into(),
+            Route::Messages(..) if self.stops.load(Ordering::Relaxed) => {
+                problem::STOPPING.response().into()
+            }
             // Messages are not even read.
             Route::Messages(..) if held() >= MAX_HELD => busy(),
             _ => api::page(&self.shared, &self.facts, request, opened),
@@ -249,7 +258,11 @@ impl Clerk {
         key: u64,
         opened: &mut Opened,
     ) -> Piece {
-        match api::follow(&self.shared, request) {
+        let followed = match self.stops.load(Ordering::Relaxed) {
+            true => Err(problem::STOPPING),
+            false => api::follow(&self.shared, request),
+        };
+        match followed {
             Err(problem) => {
                 let bytes = problem.response().write(request.manner, now_seconds());
                 let then = if request.manner.keep_alive { Then::Resume } else { Then::End };
@@ -275,7 +288,7 @@ impl Clerk {
     ) -> Piece {
         let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
         let then = match &mut *reader {
-            Some(_) if self.shared.is_stopping() => Then::End,
+            Some(_) if self.stops.load(Ordering::Relaxed) => Then::End,
             // Its worker looks again in a while.
             Some(_) if self.held.load(Ordering::Relaxed) >= MAX_HELD => Then::More,
             Some(follow) => follow.read(&self.shared, opened, &mut bytes),

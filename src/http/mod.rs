@@ -69,6 +69,8 @@ pub const MAX_HEAD: usize = 16 << 10;
 pub const MAX_HEADERS: usize = 64;
 /// Bytes of a body.
 pub const MAX_BODY: usize = 1 << 20;
+/// Bytes that are thrown away behind a request that is too large.
+pub const MAX_SWALLOWED: usize = 16 << 20;
 /// Bytes of the line before a chunk.
 pub const MAX_LINE: usize = 256;
 /// HTTP connections at once; one more takes the place of one that waits for a request.

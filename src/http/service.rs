@@ -23,6 +23,9 @@ pub const TIMERS: u64 = 1 << 63;
 /// How often one is looked at that is slow, or that holds much.
 pub(super) const LOOK: Duration = Duration::from_millis(200);
 
+/// Who sends more than is taken has so much time to look at what was answered.
+const LINGER: Duration = Duration::from_secs(2);
+
 /// A connection that is looked at from time to time.
 pub(super) struct Watched {
     conn: ConnId,
@@ -146,10 +149,21 @@ impl HttpService {
         slot: Slot,
         frame: &[u8],
     ) -> Flow {
+        if session.only_swallows() {
+            cx.skip(slot);
+            return match session.swallow(frame.len()) {
+                true => Flow::Next,
+                false => Flow::End("it does not end what is too large".into()),
+            };
+        }
         session.progress.place.set_busy();
         let flow = self.serve(cx, session, slot, frame);
+        if session.only_swallows() {
+            self.look_again(cx, session.key, LINGER);
+        }
         let now = self.http.places.time(cx.now());
         match flow {
+            Flow::Next if session.only_swallows() => session.progress.place.leaves(now),
             Flow::Next => session.progress.place.waits(now),
             Flow::Hold => {}
             Flow::Close(_) | Flow::End(_) => session.progress.place.leaves(now),
@@ -339,6 +353,9 @@ impl HttpService {
             return self.look_at_tail(cx, key);
         }
         let progress = &watched.progress;
+        if progress.swallows.get() {
+            return cx.end(conn, "it had its time to see that it sends too much");
+        }
         let (requests, has_begun) = (progress.requests.get(), progress.has_begun.get());
         let seen = (requests, has_begun, unsent);
         if seen != watched.seen || unsent > 0 || progress.waits.get() {
@@ -392,7 +409,7 @@ pub(super) fn answer(
     let bytes = response.write(manner, now_seconds());
     trace::answered(cx, slot.conn(), &session.progress, &bytes);
     cx.reply(slot, &[Part::Bytes(&bytes)]);
-    match manner.keep_alive {
+    match manner.keep_alive || session.only_swallows() {
         true => Flow::Next,
         false => Flow::End("its last answer is given".into()),
     }

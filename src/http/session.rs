@@ -4,6 +4,7 @@
 //! head, and the body the next one. What is wrong is a frame too, of all that has come, for it is to be
 //! answered; the connection ends behind it.
 
+use super::MAX_SWALLOWED;
 use super::chunks::Chunks;
 use super::guard::{self, Guard};
 use super::head::{Body, Head, Method};
@@ -24,6 +25,9 @@ use std::sync::atomic::AtomicBool;
 pub struct Session {
     scan: RefCell<Scan>,
     wrong: RefCell<Option<Problem>>,
+    /// So many bytes more are taken and thrown away: what is too large is sent to its end before its sender looks
+    /// for an answer, and would find none where the connection was closed meanwhile (RFC 9112, 9.6).
+    swallows: Option<usize>,
     /// A request whose body was asked for.
     awaited: Option<Box<Head>>,
     /// It is one too many, and is told so.
@@ -46,6 +50,8 @@ pub(super) struct Progress {
     pub(super) waits: Cell<bool>,
     /// What that one takes of what may be under way, where it is counted.
     pub(super) under_way: RefCell<Option<UnderWay>>,
+    /// Its last answer is given, and what it sends is thrown away for a while.
+    pub(super) swallows: Cell<bool>,
     /// Its place among all connections.
     pub(super) place: Arc<Place>,
     /// What is asked for, where it is traced.
@@ -98,6 +104,12 @@ impl Session {
 
     /// Where the first frame ends; see [`crate::net::Service::framing`].
     pub fn framing(&self, input: &[u8]) -> Framing {
+        if self.swallows.is_some() {
+            return match input.len() {
+                0 => Framing::Incomplete { need: 1 },
+                all => Framing::Whole(all),
+            };
+        }
         match self.scan.borrow_mut().go(input) {
             Ok(Found::Ends(size)) => Framing::Whole(size),
             Ok(Found::More(need)) => {
@@ -109,6 +121,18 @@ impl Session {
                 Framing::Whole(input.len())
             }
         }
+    }
+
+    /// Its last answer is given, and what else it sends is thrown away.
+    pub(super) fn only_swallows(&self) -> bool {
+        self.swallows.is_some()
+    }
+
+    /// Throws bytes away; false once they are too many.
+    pub(super) fn swallow(&mut self, bytes: usize) -> bool {
+        let left = self.swallows.unwrap_or(0).saturating_sub(bytes);
+        self.swallows = Some(left);
+        left > 0
     }
 
     /// The next frame is the body of a request whose head has come.
@@ -125,6 +149,8 @@ impl Session {
             return Taken::Answer(problem::TOO_MANY.response(), Manner::LAST);
         }
         if let Some(problem) = self.wrong.take() {
+            self.swallows = matches!(problem.status, 413 | 431).then_some(MAX_SWALLOWED);
+            self.progress.swallows.set(self.swallows.is_some());
             return Taken::Answer(problem.response(), Manner::LAST);
         }
         if let Some(head) = self.awaited.take() {
