@@ -7,7 +7,10 @@ use broker_support::*;
 use std::io::Write;
 use std::net::TcpStream;
 
-const CLIENTS: usize = 40;
+/// Three of four have messages to produce.
+const CLIENTS: usize = 64;
+/// So many each that they still wait for the desk when the workers are told to stop.
+const MESSAGES: usize = 40;
 
 fn signal(broker: &Broker, signal: i32) {
     // SAFETY: it concerns our own child; no memory is passed.
@@ -28,7 +31,7 @@ fn requests_that_have_come_are_answered_and_what_was_answered_is_kept() {
     }
     signal(&broker, libc::SIGSTOP);
     for (at, client) in clients.iter_mut().enumerate() {
-        let body = r#"{"messages":[{"value":"kept"}]}"#;
+        let body = format!(r#"{{"messages":[{}]}}"#, [r#"{"value":"kept"}"#; MESSAGES].join(","));
         let request = match at % 4 {
             0 => "GET /v1/topics/t/messages?partition=0 HTTP/1.1\r\nHost: localhost\r\n\r\n"
                 .to_owned(),
@@ -52,10 +55,10 @@ fn requests_that_have_come_are_answered_and_what_was_answered_is_kept() {
             _ => panic!("number {at} is answered with {status}"),
         }
     }
-    assert_eq!(stored, CLIENTS / 4 * 3, "messages have time until the workers end");
+    assert_eq!(stored, CLIENTS / 4 * 3, "a stop has time for them");
     broker.stop_cleanly();
     let (broker, address) = start_pages(dir.path(), &[]);
     let topic = page(address, "/v1/topics/t");
-    assert_eq!(topic["partitions"][0]["end_offset"], stored);
+    assert_eq!(topic["partitions"][0]["end_offset"], stored * MESSAGES);
     broker.stop_cleanly();
 }
