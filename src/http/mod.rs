@@ -47,6 +47,7 @@ mod session;
 mod tail;
 mod target;
 mod trace;
+mod watched;
 mod whereabouts;
 
 pub use api::{Filter, check};

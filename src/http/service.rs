@@ -7,15 +7,15 @@ use super::response::{CONTINUE, Manner, Response};
 use super::route::Route;
 use super::session::{Progress, Session, Taken};
 use super::tail::Tail;
+use super::watched::Watched;
 use super::{SMALL, api, problem, trace};
 use crate::broker::{Page, Unflushed, WorkerMessage};
 use crate::log::FlushTicket;
-use crate::net::{ConnId, Context, Flow, Framing, Part, Slot, TimerId};
+use crate::net::{ConnId, Context, Flow, Framing, Part, Slot};
 use std::collections::HashMap;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The bit by which the timers of this face are told from those of the other one.
 pub const TIMERS: u64 = 1 << 63;
@@ -25,33 +25,6 @@ pub(super) const LOOK: Duration = Duration::from_millis(200);
 
 /// Who sends more than is taken has so much time to look at what was answered.
 const LINGER: Duration = Duration::from_secs(2);
-
-/// A connection that is looked at from time to time.
-pub(super) struct Watched {
-    conn: ConnId,
-    progress: Rc<Progress>,
-    timer: TimerId,
-    /// What was seen the last time: requests, whether one had begun, unsent bytes; and since when it is so.
-    seen: (u64, bool, u64),
-    since: Instant,
-    /// Bytes that were made for it, and that it had not taken when they were last looked at.
-    pub(super) held: usize,
-    pub(super) pace: Pace,
-}
-
-impl Watched {
-    /// It was given what was made for it.
-    pub(super) fn holds(&mut self, bytes: usize) {
-        self.held += bytes;
-        self.pace.gave(bytes);
-    }
-
-    /// Counts no longer what it has taken.
-    fn recount(&mut self, http: &Http, unsent: u64) {
-        let left = self.held.min(usize::try_from(unsent).unwrap_or(usize::MAX));
-        http.release(std::mem::replace(&mut self.held, left) - left);
-    }
-}
 
 /// HTTP on one worker.
 pub struct HttpService {

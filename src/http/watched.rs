@@ -1,0 +1,35 @@
+//! What a worker knows of each of its HTTP connections besides the session: when to look at it, and what it holds.
+
+use super::desk::Http;
+use super::pace::Pace;
+use super::session::Progress;
+use crate::net::{ConnId, TimerId};
+use std::rc::Rc;
+use std::time::Instant;
+
+/// A connection that is looked at from time to time.
+pub(super) struct Watched {
+    pub(super) conn: ConnId,
+    pub(super) progress: Rc<Progress>,
+    pub(super) timer: TimerId,
+    /// What was seen the last time: requests, whether one had begun, unsent bytes; and since when it is so.
+    pub(super) seen: (u64, bool, u64),
+    pub(super) since: Instant,
+    /// Bytes that were made for it, and that it had not taken when they were last looked at.
+    pub(super) held: usize,
+    pub(super) pace: Pace,
+}
+
+impl Watched {
+    /// It was given what was made for it.
+    pub(super) fn holds(&mut self, bytes: usize) {
+        self.held += bytes;
+        self.pace.gave(bytes);
+    }
+
+    /// Counts no longer what it has taken.
+    pub(super) fn recount(&mut self, http: &Http, unsent: u64) {
+        let left = self.held.min(usize::try_from(unsent).unwrap_or(usize::MAX));
+        http.release(std::mem::replace(&mut self.held, left) - left);
+    }
+}
