@@ -33,6 +33,7 @@ fn requests_that_have_come_are_answered_and_what_was_answered_is_kept() {
     for (at, client) in clients.iter_mut().enumerate() {
         let body = format!(r#"{{"messages":[{}]}}"#, [r#"{"value":"kept"}"#; MESSAGES].join(","));
         let request = match at % 4 {
+            0 if at == 0 => "GET /v1/topics/t/tail HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(),
             0 => "GET /v1/topics/t/messages?partition=0 HTTP/1.1\r\nHost: localhost\r\n\r\n"
                 .to_owned(),
             _ => format!(

@@ -100,7 +100,10 @@ fn origin(sourced: &Sourced, config: &Config, name: &str) -> String {
 fn beaten(sourced: &Sourced, config: &Config, name: &str) -> String {
     if let Some(outdone) = sourced.given.outdone(name) {
         let origin = outdone.origin.to_string();
-        let (origin, by) = (origin.trim_end_matches(": "), &outdone.by);
+        // What stood above it may be outdone itself.
+        let held = synonyms::same(name).iter().find(|same| sourced.given.get(same).is_some());
+        let by = held.map_or(outdone.by.as_str(), |held| held);
+        let origin = origin.trim_end_matches(": ");
         return format!("; that of {origin} does not hold, {by} does");
     }
     let holds = synonyms::same(name).iter().find(|same| config.get(same).is_some());

@@ -23,7 +23,7 @@ pub const TIMERS: u64 = 1 << 63;
 /// How often one is looked at that is slow, or that holds much.
 pub(super) const LOOK: Duration = Duration::from_millis(200);
 
-/// Who sends more than is taken has so much time to look at what was answered.
+/// Who sends more than is taken has so much time to look at what was answered, counted from what it sent last.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// HTTP on one worker.
@@ -125,7 +125,10 @@ impl HttpService {
         if session.only_swallows() {
             cx.skip(slot);
             return match session.swallow(frame.len()) {
-                true => Flow::Next,
+                true => {
+                    self.look_again(cx, session.key, LINGER);
+                    Flow::Next
+                }
                 false => Flow::End("it does not end what is too large".into()),
             };
         }
@@ -305,8 +308,10 @@ impl HttpService {
         self.http.stop();
         self.drain_tails(cx);
         self.give_delayed(cx);
+        // It may be on the disk soon, but not while this worker lives.
         for (_, page) in self.unflushed.drain() {
             cx.skip(page.slot);
+            self.http.release(page.size);
         }
     }
 

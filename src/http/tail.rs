@@ -8,8 +8,9 @@
 //! word is noticed by that.
 
 use super::api::Follow;
-use super::desk::Job;
-use super::problem::TOO_MANY_TAILS;
+use super::desk::{Job, now_seconds};
+use super::problem::{STOPPING, TOO_MANY_TAILS};
+use super::response::Manner;
 use super::service::{HttpService, LOOK, answer, busy};
 use super::session::{Request, Session};
 use crate::broker::{Piece, Then};
@@ -108,7 +109,6 @@ impl HttpService {
                 self.waits_no_more(cx, key, false);
                 cx.end(conn, "its last answer is given");
             }
-            Then::More | Then::Wait if self.draining => cx.end(conn, "the broker stops"),
             Then::More => self.read_on(cx, key),
             Then::Wait => self.park(cx, key),
         }
@@ -158,14 +158,11 @@ impl HttpService {
     pub(super) fn look_at_tail(&mut self, cx: &mut Context<'_>, key: u64) {
         let (now, patience) = (cx.now(), self.http.patience);
         let Some(tail) = self.tails.get_mut(&key) else { return };
-        let unsent = cx.unsent(tail.conn);
-        if let State::Slow = tail.state {
-            self.look_again(cx, key, LOOK);
-            if unsent <= MAX_UNSENT {
-                self.read_on(cx, key);
-            }
-            return;
+        let (unsent, is_slow) = (cx.unsent(tail.conn), matches!(tail.state, State::Slow));
+        if is_slow && unsent <= MAX_UNSENT {
+            self.read_on(cx, key);
         }
+        let Some(tail) = self.tails.get_mut(&key) else { return };
         let mut left = patience.saturating_sub(now.saturating_duration_since(tail.given));
         if left.is_zero() {
             left = patience;
@@ -177,7 +174,7 @@ impl HttpService {
                 cx.reply(slot, &[Part::Bytes(COMMENT)]);
             }
         }
-        self.look_again(cx, key, left);
+        self.look_again(cx, key, if is_slow { LOOK } else { left });
         self.look_soon(cx, key);
     }
 
@@ -192,10 +189,11 @@ impl HttpService {
     pub(super) fn drain_tails(&mut self, cx: &mut Context<'_>) {
         for (_, mut tail) in self.tails.drain() {
             tail.unregister();
-            match tail.slot {
-                Some(slot) => cx.skip(slot),
-                None => cx.end(tail.conn, "the broker stops"),
+            if let Some(slot) = tail.slot {
+                let bytes = STOPPING.response().write(Manner::LAST, now_seconds());
+                cx.reply(slot, &[Part::Bytes(&bytes)]);
             }
+            cx.end(tail.conn, "the broker stops");
         }
     }
 }

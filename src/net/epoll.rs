@@ -28,6 +28,8 @@ const EVENTS: usize = 512;
 /// than this has come in the turn: or many connections would have large unfinished frames, each in
 /// a buffer of its own, instead of one after the other in the same one.
 const FINISH: usize = 2 * 1024 * 1024;
+/// What a receive counts for at least.
+const LEAST: usize = 4 * 1024;
 /// Bytes of a window that are not worth giving back.
 const UNTOUCHED: usize = 16 * 1024;
 /// Receives that empty a socket before it is closed, so that its end is no reset.
@@ -141,7 +143,8 @@ impl Epoll {
         let n = *result.as_ref().unwrap_or(&0);
         let in_window = n.saturating_sub(own_len);
         self.touched = self.touched.max(in_window);
-        *total += n;
+        // Frames that are known a few bytes at a time take a call for each: those are not finished at any price.
+        *total += n.max(LEAST);
         if n < room && !socket.ended {
             socket.readable = false;
         }

@@ -20,6 +20,8 @@ const FRAME: usize = 4 << 10;
 const LATER: usize = 1 << 20;
 /// What such a write counts for besides its bytes.
 const WRITE: usize = 16 << 10;
+/// What a receive counts for besides its bytes.
+const RECEIVE: usize = 1 << 10;
 /// Bytes that are written cost this fraction of bytes that are handled.
 const WRITTEN: usize = 8;
 
@@ -53,7 +55,7 @@ impl Pace {
 
     /// So many bytes came, be it that no frame ends with them.
     pub(crate) fn received(&mut self, bytes: usize) {
-        self.work += bytes;
+        self.work += bytes + RECEIVE;
         self.look();
     }
 

@@ -196,7 +196,10 @@ impl<S: Service, D: Driver> Worker<S, D> {
 
     fn read_mail(&mut self) {
         self.engine.core.pace.begin();
-        self.mail.control.take(&mut self.control);
+        // Only when what was taken before is done: else a mailbox would never be full.
+        if self.control.is_empty() {
+            self.mail.control.take(&mut self.control);
+        }
         while let Some(control) = self.control.pop_front() {
             match control {
                 Control::Newcomer { socket, peer, admission } => {
@@ -218,7 +221,9 @@ impl<S: Service, D: Driver> Worker<S, D> {
                 break;
             }
         }
-        self.mail.messages.take(&mut self.messages);
+        if self.messages.is_empty() {
+            self.mail.messages.take(&mut self.messages);
+        }
         while let Some(message) = self.messages.pop_front() {
             self.engine.message(message);
             if !self.messages.is_empty() && self.engine.core.is_enough() {

@@ -25,7 +25,7 @@ pub(super) static ROWS: &[Setting] = &[
     int("barnabas.http.timeout.ms").default("30000").between(100, 3600000).used()
         .doc("An HTTP request that does not come whole, and a connection without one, ends after so long to twice as long."),
     string("barnabas.io").default("auto").one_of(&["auto", "mio", "uring"]).used()
-        .doc("How sockets are driven; auto is mio (epoll). uring, io_uring, is experimental."),
+        .doc("How sockets are driven; auto is mio (epoll). uring, io_uring, is mio where the system refuses it."),
     boolean("barnabas.io.sqpoll").default("false").used()
         .doc("With uring: a thread of the kernel's polls for each worker; each needs a core besides the worker's."),
     string("barnabas.log.format").default("text").one_of_any_case(&["text", "json"]).used()

@@ -61,7 +61,9 @@ impl Follow {
             None => topic.partitions().to_vec(),
         };
         let mut places = Vec::with_capacity(partitions.len());
-        let known = query.last_event().and_then(places_of);
+        let known = query.last_event().and_then(|id| places_of(id, topic.id));
+        // Of the same partitions, or fewer: there may be more of them now.
+        let known = known.filter(|known| known.len() <= partitions.len());
         for (at, partition) in partitions.into_iter().enumerate() {
             let next = match &known {
                 Some(known) => again(&partition, known.get(at).copied())?,
@@ -135,7 +137,7 @@ impl Follow {
 
     fn tell_places(&mut self, out: &mut Vec<u8>) {
         self.untold = 0;
-        let mut id = String::new();
+        let mut id = format!("{}:", self.topic);
         for (at, Place { next, .. }) in self.places.iter().enumerate() {
             let _ = write!(id, "{}{next}", if at > 0 { "," } else { "" });
             if id.len() > MAX_ID {
@@ -174,9 +176,14 @@ fn start(partition: &Partition, query: &Query) -> Result<i64, Problem> {
     }
 }
 
-/// The places that an `id` tells; nothing if it is not one of ours.
-fn places_of(id: &str) -> Option<Vec<i64>> {
-    id.split(',').map(|text| text.parse().ok().filter(|next| *next >= 0)).collect()
+/// The places that an `id` tells; nothing if it is not one of ours, and none if it is of another topic, which had the
+/// name before: of this one nothing has been told yet.
+fn places_of(id: &str, topic: Uuid) -> Option<Vec<i64>> {
+    let (of, places) = id.split_once(':')?;
+    let of: Uuid = of.parse().ok()?;
+    let next = |text: &str| text.parse().ok().filter(|next| *next >= 0);
+    let places: Option<Vec<i64>> = places.split(',').map(next).collect();
+    places.map(|places| if of == topic { places } else { Vec::new() })
 }
 
 /// Where to go on in a partition. One that was not there has only what came meanwhile; what is gone is passed over.

@@ -80,7 +80,12 @@ impl Opened {
             kept.stop = stop;
             return;
         }
-        self.kept.push(Kept { key, bytes: std::mem::take(&mut self.scratch), stop });
+        let mut bytes = std::mem::take(&mut self.scratch);
+        // An earlier batch may have been larger.
+        if bytes.capacity() / 2 > bytes.len() {
+            bytes.shrink_to_fit();
+        }
+        self.kept.push(Kept { key, bytes, stop });
         let mut size: usize = self.kept.iter().map(|kept| kept.bytes.capacity()).sum();
         while (size > MAX_OPENED || self.kept.len() > MOST) && self.kept.len() > 1 {
             size -= self.kept.remove(0).bytes.capacity();

@@ -8,6 +8,8 @@ use std::io;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use std::sync::atomic::{AtomicBool, Ordering};
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use super::PAGE;
@@ -16,8 +18,12 @@ use super::growing::GrowingFile;
 /// Bytes that are read at once, to be thrown away.
 const SCRATCH: usize = 64 * 1024;
 /// One byte is asked for in so many where pages cannot be counted: what the kernel reads ahead or drops comes in
-/// pieces that are rarely smaller.
+/// pieces that are rarely smaller. And no more bytes than that, for each takes a call.
 const PROBE: u64 = 64 * 1024;
+const PROBES: u64 = 32;
+/// The system does not have cachestat, or does not let it through: nobody asks again.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+static NO_CACHESTAT: AtomicBool = AtomicBool::new(false);
 
 impl GrowingFile {
     /// Whether the bytes in `from..to` can be had without a disk.
@@ -46,7 +52,8 @@ fn is_resident(file: &File, from: u64, to: u64) -> bool {
 
 /// The same, told by a byte of each piece.
 fn probe(file: &File, from: u64, to: u64) -> bool {
-    let mut places = (from..to).step_by(PROBE as usize).chain([to - 1]);
+    let step = PROBE.max((to - from).div_ceil(PROBES));
+    let mut places = (from..to).step_by(step as usize).chain([to - 1]);
     places.all(|at| is_up_to_date(file, at))
 }
 
@@ -103,13 +110,20 @@ fn are_cached(file: &File, from: u64, to: u64) -> Option<bool> {
         evicted: u64,
         recently_evicted: u64,
     }
+    if NO_CACHESTAT.load(Ordering::Relaxed) {
+        return None;
+    }
     let range = Range { off: from, len: to - from };
     let mut pages = Pages::default();
     let (fd, range, told) = (file.as_raw_fd(), &raw const range, &raw mut pages);
     // SAFETY: the call reads `range` and writes `pages`, both of the layout that cachestat(2) gives
     // and alive until it returns; the file is open for as long as it is borrowed.
     let answer = unsafe { libc::syscall(SYS_CACHESTAT, fd, range, told, 0) };
-    (answer == 0).then(|| pages.cached >= to.div_ceil(PAGE) - from / PAGE)
+    if answer != 0 {
+        NO_CACHESTAT.store(true, Ordering::Relaxed);
+        return None;
+    }
+    Some(pages.cached >= to.div_ceil(PAGE) - from / PAGE)
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]

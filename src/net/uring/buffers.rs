@@ -52,7 +52,8 @@ impl Buffers {
         let address = self.ring.as_mut_ptr() as u64;
         let submitter = uring.submitter();
         // SAFETY: the mapping has room for the entries and lives as long as these buffers, which their
-        // owner drops after the ring.
+        // owner drops when no receive of the kernel's names them any more; the entries' own pages are
+        // held by the kernel for as long as the ring is there.
         unsafe { submitter.register_buf_ring_with_flags(address, COUNT, GROUP, 0)? };
         self.give();
         Ok(())

@@ -266,7 +266,7 @@ impl Driver for Uring {
             self.await_wake();
         }
         self.has_moved = false;
-        if self.is_stopping && self.queue.is_polled() {
+        if self.is_stopping && timeout == Some(Duration::ZERO) && self.queue.is_polled() {
             self.queue.push_nothing();
         }
         self.queue.enter(timeout)?;
