@@ -11,7 +11,7 @@
 # make bench   measurements, see docs/PERFORMANCE.md (BENCH: only these; BENCH_ARGS: only these sections)
 # make churn   groups of every client under churn for CHURN_SECONDS (120) a round; CHURN_SEED repeats, CHURN_ARGS
 # make beside  Apache Kafka and Barnabas under the same load, in turns (BESIDE: only these cases)
-# make yardstick  instructions by the request, also part of make test, against tests/yardstick/table.txt (ACCEPT="why": into it)
+# make yardstick  instructions by the request, against tests/yardstick/table.txt (ACCEPT="why": into it)
 # make sim     the simulation of consumer groups with SIM_SEEDS seeds (2000)
 # make fuzz    every fuzz target for FUZZ_SECONDS, or those in FUZZ
 # make setup   only install what the tests need (make kafka: only Apache Kafka)
@@ -64,7 +64,7 @@ install:
 	install -D -m 644 -t $(DOC)/docs docs/*.md
 	install -D -m 644 -t $(DOC)/docs/console docs/console/*.png
 	install -D -m 644 -t $(DOC)/docs/flame docs/flame/*.png
-	for part in grafana launchd systemd; do install -D -m 644 -t $(DOC)/platform/$$part platform/$$part/* || exit 1; done
+	for part in docker grafana launchd systemd; do install -D -m 644 -t $(DOC)/platform/$$part platform/$$part/* || exit 1; done
 	test -e $(DESTDIR)/etc/barnabas/server.properties || \
 		install -D -m 644 platform/server.properties $(DESTDIR)/etc/barnabas/server.properties
 
@@ -108,7 +108,7 @@ unit: kafka
 
 # They start brokers and clients all the time, and mostly wait for them.
 suites: build
-	tests/beside.sh tests/clients/run.sh tests/oracle/run.sh "$(MAKE) around" "$(MAKE) yardstick"
+	tests/beside.sh tests/clients/run.sh tests/oracle/run.sh "$(MAKE) around"
 
 # What is around the broker.
 around: build

@@ -102,6 +102,8 @@ diff - "$work/files" <<'END' || failed "the package has other files"
 ./usr/share/doc/barnabas/docs/console/topics-light.png
 ./usr/share/doc/barnabas/docs/flame/fetch.png
 ./usr/share/doc/barnabas/docs/flame/produce.png
+./usr/share/doc/barnabas/platform/docker/Dockerfile
+./usr/share/doc/barnabas/platform/docker/image.properties
 ./usr/share/doc/barnabas/platform/grafana/README.md
 ./usr/share/doc/barnabas/platform/grafana/alerts.yml
 ./usr/share/doc/barnabas/platform/grafana/barnabas.json
