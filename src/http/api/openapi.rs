@@ -47,7 +47,7 @@ fn operation(endpoint: &Endpoint) -> Value {
     parameters.extend(endpoint.query.iter().map(parameter));
     if endpoint.answer == EVENTS {
         parameters.push(json!({
-            "name": LAST_EVENT, "in": "header", "schema": {"type": "string", "pattern": "^[0-9]+(,[0-9]+)*$"},
+            "name": LAST_EVENT, "in": "header", "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{22}:[0-9]+(,[0-9]+)*$"},
             "description": "The last id of an answer that ended: it goes on there, whatever the query says of a beginning.",
         }));
     }

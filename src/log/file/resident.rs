@@ -153,17 +153,22 @@ fn is_up_to_date(_file: &File, _at: u64) -> bool {
 mod tests {
     use super::*;
 
-    /// Linux drops clean pages when it is told that they are not needed. The test's own directory is on a
-    /// disk, a temporary one may be in memory only.
-    #[test]
-    fn what_was_dropped_is_not_resident_until_it_is_read_in() {
+    /// A file on the disk, without a name. The test's own directory is on one, a temporary one may be in memory only.
+    fn file(name: &str, size: u64) -> File {
         let path = std::env::current_exe().unwrap();
-        let path = path.with_file_name(format!("resident-{}", std::process::id()));
+        let path = path.with_file_name(format!("{name}-{}", std::process::id()));
         let file = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
-        let size = 1 << 20;
         file.write_all_at(&vec![7; size as usize], 0).unwrap();
         file.sync_all().unwrap();
+        file
+    }
+
+    /// Linux drops clean pages when it is told that they are not needed.
+    #[test]
+    fn what_was_dropped_is_not_resident_until_it_is_read_in() {
+        let size = 1 << 20;
+        let file = file("resident", size);
         assert!(is_resident(&file, 0, size));
         // SAFETY: a plain system call on an open file.
         unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
@@ -179,13 +184,8 @@ mod tests {
     /// As where cachestat is not to be had.
     #[test]
     fn a_hole_in_the_middle_is_found_by_probes() {
-        let path = std::env::current_exe().unwrap();
-        let path = path.with_file_name(format!("probed-{}", std::process::id()));
-        let file = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
-        std::fs::remove_file(&path).unwrap();
         let size = 4 << 20;
-        file.write_all_at(&vec![7; size as usize], 0).unwrap();
-        file.sync_all().unwrap();
+        let file = file("probed", size);
         assert!(probe(&file, 0, size));
         // SAFETY: a plain system call on an open file.
         unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
