@@ -116,7 +116,8 @@ fn a_range_that_is_still_being_sent_outlives_the_log_and_its_files() {
     append(&again, &bytes);
     log.remove().unwrap();
     assert!(!gone.exists());
-    assert!(matches!(log.read(0, 1, true, Bound::LogEnd), Err(ReadError::Storage(_))));
+    let read = log.read(0, 1, true, Bound::LogEnd);
+    assert!(matches!(read, Err(ReadError::Storage(_))), "{read:?}");
     drop(log);
     for (number, range) in held.iter().enumerate() {
         assert_eq!(range.bytes().unwrap(), stored(&bytes, number as i64 * 2, 0));

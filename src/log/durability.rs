@@ -88,7 +88,7 @@ pub(super) struct Work {
 /// See the module's comment.
 pub(crate) struct Durability {
     pub(super) name: String,
-    home: Home,
+    pub(super) home: Home,
     segments: Arc<RwLock<Vec<Arc<Segment>>>>,
     pub(super) marks: Arc<Watermarks>,
     pub(super) backlog: Arc<Backlog>,

@@ -14,6 +14,7 @@ use super::ground::Ground;
 use super::milestone::Milestone;
 use super::segment::{Segment, SegmentFiles};
 use super::{names, steps, sync};
+use std::io;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
@@ -184,11 +185,14 @@ impl Begun<'_> {
                 continue; // What is given up need not be on the disk.
             }
             let was_open = segment.opened().is_some();
-            let files = match segment.files(dir) {
-                Err(error) if error.is_missing() && !self.has(segment.base) => continue,
-                files => files?,
-            };
             let path = names::log_file(dir, segment.base);
+            steps::reached(dir);
+            let files = match self.log.home.while_at(dir, || segment.files(dir)) {
+                // By now the name may be that of another log's file, which would pass for its own.
+                None => return Err(deleted(&path)),
+                Some(Err(error)) if error.is_missing() && !self.has(segment.base) => continue,
+                Some(files) => files?,
+            };
             let is_active = Some(segment.base) == active;
             let short = self.short.filter(|short| short.end.segment == segment.base);
             let end = short.map_or_else(|| files.log.len(), |short| short.end.byte);
@@ -313,6 +317,11 @@ impl Begun<'_> {
         tell(waiting, None, ground);
         Err(error)
     }
+}
+
+/// The log was deleted while it was flushed.
+fn deleted(path: &Path) -> StorageError {
+    StorageError::new("flush", path, io::ErrorKind::NotFound.into())
 }
 
 /// Shows what was flushed, and wakes those whose last flush it was.

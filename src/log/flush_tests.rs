@@ -71,3 +71,31 @@ fn a_flush_beside_a_truncation_does_not_count_without_the_name_of_the_copy() {
     drop(log);
     std::fs::remove_dir_all(dir).unwrap();
 }
+
+#[test]
+fn a_flush_of_a_log_that_is_deleted_meanwhile_leaves_a_new_one_of_its_name_alone() {
+    let dir = scratch("deleted");
+    let (old, path) = (log(&dir, 1 << 20), dir.join("t-0"));
+    append(&old);
+    let (deleted, config) = (old.clone(), Arc::new(TopicConfig::default()));
+    let new = Arc::new(std::sync::OnceLock::new());
+    let (made, mut step) = (new.clone(), 0);
+    steps::watch(Some(Box::new(move |_| {
+        step += 1;
+        // It has begun, and is about to open what it flushes.
+        if step == 2 {
+            deleted.mark_deleted().unwrap();
+            let again = Log::create(path.clone(), config.clone(), deleted.keepers.clone()).unwrap();
+            (0..2).for_each(|_| append(&again));
+            assert!(made.set(again).is_ok());
+            deleted.remove().unwrap();
+        }
+    })));
+    assert!(old.flush().is_err());
+    steps::watch(None);
+    assert!(new.get().is_some() && !old.durability.has_failed());
+    let opened = old.segments()[0].opened();
+    assert!(opened.is_none(), "it holds a file of the other log");
+    drop((old, new));
+    std::fs::remove_dir_all(dir).unwrap();
+}

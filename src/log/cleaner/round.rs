@@ -77,7 +77,7 @@ impl Log {
     /// When the timestamps of a segment cannot be read.
     pub fn cleanable(&self, checkpoint: Option<i64>, now_ms: i64) -> Result<Cleanable, LogError> {
         let config = self.lock_writer().config.clone();
-        let (offsets, segments, dir) = (self.offsets(), self.segments(), self.dir());
+        let (offsets, segments) = (self.offsets(), self.segments());
         let Some((active, sealed)) = segments.split_last() else { unreachable!("one at least") };
         let of = |segment: &Arc<Segment>| Sealed { base: segment.base, size: segment.size() };
         let of_base = |base: i64| {
@@ -94,8 +94,15 @@ impl Log {
             now_ms,
         };
         let largest = |base| of_base(base).map_or(Ok(-1), |one| self.largest_timestamp(one));
-        let first = |base| of_base(base).map_or(Ok(-1), |one| first_timestamp(one, &dir));
+        let first = |base| of_base(base).map_or(Ok(-1), |one| self.first_timestamp(one));
         Ok(situation.cleanable(&config, largest, first)?)
+    }
+
+    /// The timestamp of a segment's first batch, -1 if it has none.
+    fn first_timestamp(&self, segment: &Segment) -> Result<i64, StorageError> {
+        let files = self.files_of(segment)?;
+        let first = files.headers(0, segment.size())?.next();
+        Ok(first.map_or(-1, |first| first.header.max_timestamp))
     }
 
     /// Cleans that part. `now_ms` is the wall clock, from which tombstones get their horizon. Blocks
@@ -385,11 +392,4 @@ impl From<CleanError> for Refused {
 fn modified(file: &crate::log::file::GrowingFile) -> SystemTime {
     let modified = file.file().metadata().and_then(|meta| meta.modified());
     modified.unwrap_or_else(|_| SystemTime::now())
-}
-
-/// The timestamp of a segment's first batch, -1 if it has none.
-fn first_timestamp(segment: &Segment, dir: &Path) -> Result<i64, StorageError> {
-    let files = segment.files(dir)?;
-    let first = files.headers(0, segment.size())?.next();
-    Ok(first.map_or(-1, |first| first.header.max_timestamp))
 }
