@@ -145,7 +145,7 @@ impl Log {
         if !writer.active.next_asked && tails.log.room() < ahead {
             writer.active.next_asked = true;
             let (round, capacities) = (self.next.round(), capacities(&writer.config));
-            let (home, by_call) = (self.home.clone(), tails.log.shared().is_by_call());
+            let (home, by_call) = (self.home.clone(), tails.log.shared().takes_large());
             let order = NextOrder { round, home, capacities, by_call };
             self.keepers.preparer.ask(Job::Next(self.next.clone(), order));
         }

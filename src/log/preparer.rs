@@ -234,8 +234,12 @@ mod tests {
     const BATCH: usize = 100_000;
 
     fn append(log: &Log) {
+        append_value(log, BATCH);
+    }
+
+    fn append_value(log: &Log, len: usize) {
         let mut builder = BatchBuilder::new();
-        builder.append(1_000, None, Some(&[7; BATCH]), &[]);
+        builder.append(1_000, None, Some(&vec![7; len]), &[]);
         log.append_internal(&builder.finish(), 0).unwrap();
     }
 
@@ -296,6 +300,30 @@ mod tests {
         assert_eq!(std::fs::read_dir(dir.join("t-0")).unwrap().count(), 0);
         drop(log);
         std::fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn who_was_outrun_makes_the_first_pages_of_the_next_segment() {
+        for (size, by_call) in [(10_000, false), (BATCH, true)] {
+            let (dir, log, mut queue) = log(&format!("tries-{size}"));
+            let mut asked = VecDeque::new();
+            let order = loop {
+                append_value(&log, size);
+                queue.take(&mut asked);
+                // What it is asked for stays undone.
+                let next = asked.iter().find_map(|job| match job {
+                    Job::Next(_, order) => Some(order.by_call),
+                    _ => None,
+                });
+                if let Some(next) = next {
+                    break next;
+                }
+            };
+            assert!(log.segments()[0].opened().unwrap().log.is_by_call());
+            assert_eq!(order, by_call, "batches of {size} bytes");
+            drop(log);
+            std::fs::remove_dir_all(dir).unwrap();
+        }
     }
 
     #[test]

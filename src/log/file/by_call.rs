@@ -12,9 +12,11 @@
 //! * It goes back to copies when [`CALM`] flushes in a row have found little, or [`SMALL_IN_A_ROW`] small batches have
 //!   come, be it that nothing flushes (`barnabas.flush.ms=-1` and the like).
 //!
-//! Who appends alone decides, and the log's next segment begins as the log was when its files were ordered. While
-//! the tail writes by calls nobody makes pages: it writes behind the reserve too, and the reserve ends where it has
-//! written. What is reserved then is blocks alone: a full disk is still an error of who wants more of them.
+//! Who appends alone decides. The log's next segment begins by calls where large batches come. A preparer that was
+//! outrun by others gets another try there: it makes the first pages in a file that nobody writes to yet, so that
+//! nobody waits for it. While the tail writes by calls nobody makes pages: it writes behind the reserve too, and the
+//! reserve ends where it has written. What is reserved then is blocks alone: a full disk is still an error of who wants
+//! more of them.
 //!
 //! ```text
 //!               outrun, or a large batch: waits for who makes a piece of pages at the moment
@@ -48,8 +50,14 @@ impl GrowingFile {
         self.by_call.load(Ordering::Acquire)
     }
 
+    /// The same, for its batches are large: so will be those of the next segment.
+    pub(crate) fn takes_large(&self) -> bool {
+        self.is_by_call() && self.takes_large.load(Ordering::Relaxed)
+    }
+
     /// Begins like this, with a whole step of blocks; before anything is written.
     pub(crate) fn begin_by_call(&self) -> io::Result<()> {
+        self.takes_large.store(true, Ordering::Relaxed);
         self.by_call.store(true, Ordering::Release);
         self.allocate(&self.lock(), LARGEST_STEP).map(drop)
     }
@@ -77,12 +85,16 @@ impl GrowingFile {
 
     /// Decides how a batch of `n` bytes is written behind the first `len`. For the tail.
     pub(super) fn goes_by_call(&self, len: u64, n: u64) -> bool {
+        if n >= LARGE {
+            self.takes_large.store(true, Ordering::Relaxed);
+        }
         if self.is_by_call() {
             let small = if n < SMALL { self.small_in_a_row.load(Ordering::Relaxed) + 1 } else { 0 };
             self.small_in_a_row.store(small, Ordering::Relaxed);
             let is_calm = n < LARGE && self.slow_flushes.load(Ordering::Relaxed) >= CALM;
             let ends = is_calm || small > SMALL_IN_A_ROW;
             if ends {
+                self.takes_large.store(false, Ordering::Relaxed);
                 self.by_call.store(false, Ordering::Release);
             }
             return !ends;

@@ -99,6 +99,27 @@ fn who_has_outrun_the_preparer_writes_by_calls_until_little_comes() {
 }
 
 #[test]
+fn the_next_segment_begins_by_calls_for_large_batches_alone() {
+    let mut tail = tail(64 << 20);
+    append(&mut tail, 20_000);
+    assert!(tail.shared().should_grow(tail.len()));
+    while !tail.shared().is_by_call() {
+        append(&mut tail, 10_000);
+    }
+    assert!(!tail.shared().takes_large(), "it was outrun: it may be faster there");
+    append(&mut tail, LARGE);
+    append(&mut tail, 10_000);
+    assert!(tail.shared().takes_large());
+    (0..CALM).for_each(|_| tail.shared().flushed_behind());
+    append(&mut tail, 10_000);
+    assert!(!tail.shared().takes_large() && !tail.shared().is_by_call());
+    while !tail.shared().is_by_call() {
+        append(&mut tail, 10_000);
+    }
+    assert!(!tail.shared().takes_large(), "the large ones were before");
+}
+
+#[test]
 fn small_batches_are_copied_again_though_nothing_flushes() {
     let mut tail = tail(64 << 20);
     append(&mut tail, LARGE);

@@ -46,6 +46,8 @@ pub(crate) struct GrowingFile {
     pub(super) growing: Mutex<()>,
     /// The tail writes by calls, also behind the reserve: nobody else writes there. The tail alone changes it.
     pub(super) by_call: AtomicBool,
+    /// A large batch was among those; the tail's alone.
+    pub(super) takes_large: AtomicBool,
     /// So many flushes in a row have found little: see [`super::by_call`].
     pub(super) slow_flushes: AtomicU32,
     /// While it writes by calls: so many batches in a row were small. The tail's alone.
@@ -77,6 +79,7 @@ impl GrowingFile {
             allocated: AtomicU64::new(reserve),
             growing: Mutex::new(()),
             by_call: AtomicBool::new(false),
+            takes_large: AtomicBool::new(false),
             slow_flushes: AtomicU32::new(0),
             small_in_a_row: AtomicU32::new(0),
             is_awaited: AtomicBool::new(false),
