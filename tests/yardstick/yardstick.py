@@ -2,9 +2,9 @@
 
 The binary runs under callgrind twice for each task, with FEW and with MANY requests; what the
 second run took more, by the request, is what a request costs: all threads, user space only. It does
-not hang on the speed of the machine or on what else runs there, and hardly on anything else: two runs
-differ by less than a percent. The table is true of one compiler; of another it says so and does not
-judge.
+not hang on the speed of the machine, and hardly on what else runs there: two runs differ by less than a
+percent or two, for a turn of the broker looks at the clock. So what seems to be worse is counted again,
+and the least counts. The table is true of one compiler; of another it says so and does not judge.
 """
 
 import argparse
@@ -28,6 +28,8 @@ from tasks import TASKS, Bench  # noqa: E402
 TABLE = HERE / "table.txt"
 FEW, MANY = 256, 2304
 TOLERANCE = 0.03
+# What seems to be worse is counted so often in all.
+TRIES = 3
 START_SECONDS = 60
 # Tasks at once: counts do not mind, and a start is mostly waiting.
 AT_ONCE = 3
@@ -167,6 +169,8 @@ def main():
     arguments = parser.parse_args()
     if unknown := set(arguments.tasks) - set(TASKS):
         parser.error(f"no such task: {', '.join(sorted(unknown))}; there are {', '.join(TASKS)}")
+    if not shutil.which("valgrind"):
+        sys.exit("yardstick: valgrind is needed: apt-get install valgrind")
     then, rows = read_table()
     now = compiler()
     worse = []
@@ -174,6 +178,12 @@ def main():
     for name, count in measured(arguments.binary, names):
         line, is_worse = judge(name, count, rows.get(name))
         print(line, flush=True)
+        for _ in range(TRIES - 1):
+            if not is_worse or name not in rows or arguments.accept:
+                break
+            count = min(count, measure(arguments.binary, name))
+            line, is_worse = judge(name, count, rows[name])
+            print(f"counted again: {line}", flush=True)
         if is_worse:
             worse.append(name)
         differs = name not in rows or abs(count / rows[name][0] - 1) > TOLERANCE or now != then
