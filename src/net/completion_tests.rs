@@ -8,7 +8,7 @@
 use super::super::admission::{Admissions, Share};
 use super::super::connection::Input;
 use super::super::context::Context;
-use super::super::driver::Host;
+use super::super::driver::{Farewell, Host};
 use super::super::mailbox::{DEFAULT_LIMIT, Mailbox};
 use super::super::options::Limits;
 use super::super::outbox::{Gather, Output};
@@ -194,7 +194,7 @@ impl Driver for Completion {
         }
     }
 
-    fn close(&mut self, _: &mut impl Host, id: ConnId, _: bool) {
+    fn close(&mut self, _: &mut impl Host, id: ConnId, _: Farewell) {
         if let Some(wire) = self.0.borrow_mut().wires.get_mut(&id) {
             wire.closing = true;
         }

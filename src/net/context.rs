@@ -56,9 +56,9 @@ impl Context<'_> {
         self.core.close(conn, Why::ordinary(why));
     }
 
-    /// Closes a connection now, whatever is unsent: its peer takes nothing.
+    /// Resets a connection now, whatever is unsent: its peer takes nothing, and the kernel is to keep nothing for it.
     pub fn give_up(&mut self, conn: ConnId, why: impl Into<Cow<'static, str>>) {
-        self.core.abort(conn, Why::ordinary(why));
+        self.core.give_up(conn, Why::ordinary(why));
     }
 
     /// A place behind all answers so far, for one that no request has asked for. `None` if the

@@ -70,6 +70,8 @@ pub(crate) struct Entry {
     pub(super) starved: bool,
     /// On the list of those to be closed, or off it again: nothing more happens to it.
     pub(crate) doomed: bool,
+    /// Its peer takes nothing of what waits for it.
+    pub(super) given_up: bool,
 }
 
 /// Connections, timers, buffers, and the lists of what is to be done.
@@ -143,6 +145,7 @@ impl Core {
             paused: false,
             starved: false,
             doomed: false,
+            given_up: false,
         };
         let id = ConnId(self.conns.insert(entry));
         self.arm_idle(id, self.now);

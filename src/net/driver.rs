@@ -75,6 +75,17 @@ pub(crate) enum Arrived {
     Refused,
 }
 
+/// How a socket is let go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Farewell {
+    /// What was written last is to reach the peer.
+    Gentle,
+    /// What was written reaches the peer if it can.
+    Plain,
+    /// The peer takes nothing: the connection is reset, and the kernel keeps nothing for it.
+    Reset,
+}
+
 /// What moves the bytes of one worker's connections.
 pub(crate) trait Driver {
     /// Takes a socket over and receives from it until [`Host::input`] says pause.
@@ -107,8 +118,8 @@ pub(crate) trait Driver {
     /// Writes the output of all connections that have some and whose peer can take it.
     fn flush(&mut self, host: &mut impl Host);
 
-    /// Lets a socket go; `gently` if what was written last should still reach the peer.
-    fn close(&mut self, host: &mut impl Host, id: ConnId, gently: bool);
+    /// Lets a socket go.
+    fn close(&mut self, host: &mut impl Host, id: ConnId, how: Farewell);
 
     /// Memory is held that [`Driver::trim`] would give back.
     fn is_trimmed(&self) -> bool;

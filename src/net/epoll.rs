@@ -6,7 +6,7 @@
 //! short receive proves nothing: then the end itself must be read.
 
 use super::connection::Input;
-use super::driver::{Driver, Host};
+use super::driver::{Driver, Farewell, Host};
 use super::outbox::{Gather, Output};
 use super::pool::WINDOW;
 use super::service::ConnId;
@@ -351,13 +351,17 @@ impl Driver for Epoll {
         }
     }
 
-    fn close(&mut self, host: &mut impl Host, id: ConnId, gently: bool) {
+    fn close(&mut self, host: &mut impl Host, id: ConnId, how: Farewell) {
         if let Some(socket) = socket(&mut self.sockets, id) {
-            if gently {
-                // What is unread when a socket is closed turns its end into a reset, and a reset
-                // takes answers with it that the peer has not read.
-                let receives = (0..LAST_RECEIVES).map(|_| socket.stream.read(&mut self.window));
-                let _ = receives.take_while(|result| matches!(result, Ok(1..))).count();
+            match how {
+                Farewell::Gentle => {
+                    // What is unread when a socket is closed turns its end into a reset, and a reset
+                    // takes answers with it that the peer has not read.
+                    let receives = (0..LAST_RECEIVES).map(|_| socket.stream.read(&mut self.window));
+                    let _ = receives.take_while(|result| matches!(result, Ok(1..))).count();
+                }
+                Farewell::Plain => {}
+                Farewell::Reset => sys::reset_at_close(&socket.stream),
             }
             self.sockets[id.0.index as usize] = None; // the kernel forgets a closed socket's events
         }

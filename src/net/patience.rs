@@ -7,6 +7,7 @@
 //! get on meanwhile is given up: of two peers that want the same memory, the one that sends has it.
 
 use super::core::{Alarm, Core, Entry, Why};
+use super::driver::Farewell;
 use super::service::ConnId;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,17 @@ use std::time::{Duration, Instant};
 pub(super) const STARVED_RETRY: Duration = Duration::from_millis(20);
 /// While others wait for memory: how long an unfinished frame may get no further.
 const STALLED: Duration = Duration::from_secs(2);
+
+impl Entry {
+    /// How it is closed now.
+    pub(crate) fn farewell(&self) -> Farewell {
+        match self.conn.outbox.has_output() {
+            _ if self.given_up => Farewell::Reset,
+            true => Farewell::Plain,
+            false => Farewell::Gentle,
+        }
+    }
+}
 
 impl Core {
     pub(super) fn arm_idle(&mut self, id: ConnId, from: Instant) {
@@ -40,11 +52,23 @@ impl Core {
         if now.saturating_duration_since(from) < timeout {
             return self.arm_idle(id, from);
         }
-        let why = match conn.outbox.unsent() {
-            0 => Why::ordinary(format!("nothing has moved for {timeout:?}")),
-            n => Why::bad(format!("it has read nothing for {timeout:?}; {n} bytes are unsent")),
-        };
-        self.abort(id, why);
+        match conn.outbox.unsent() {
+            0 => self.abort(id, Why::ordinary(format!("nothing has moved for {timeout:?}"))),
+            n => {
+                let why = format!("it has read nothing for {timeout:?}; {n} bytes are unsent");
+                self.give_up(id, Why::bad(why));
+            }
+        }
+    }
+
+    /// Closes now, with a peer that takes nothing: nothing is kept for it, in the kernel neither.
+    pub(crate) fn give_up(&mut self, id: ConnId, why: Why) {
+        if let Some(entry) = self.live(id) {
+            entry.given_up = true;
+            // That it was to end by and by is not why it ends.
+            entry.why = None;
+            self.abort(id, why);
+        }
     }
 
     /// Lets connections that wait for memory ask again, and sees to it that one gets on.

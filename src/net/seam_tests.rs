@@ -3,7 +3,7 @@
 use super::super::admission::{Admissions, Share};
 use super::super::connection::Input;
 use super::super::context::Context;
-use super::super::driver::Host;
+use super::super::driver::{Farewell, Host};
 use super::super::mailbox::{DEFAULT_LIMIT, Mailbox};
 use super::super::options::Limits;
 use super::super::pool::Budget;
@@ -44,7 +44,7 @@ impl Driver for Edge {
     }
 
     fn flush(&mut self, _: &mut impl Host) {}
-    fn close(&mut self, _: &mut impl Host, _: ConnId, _: bool) {}
+    fn close(&mut self, _: &mut impl Host, _: ConnId, _: Farewell) {}
 
     fn is_trimmed(&self) -> bool {
         true

@@ -5,6 +5,7 @@ use memmap2::MmapMut;
 use mio::net::TcpStream;
 use socket2::SockRef;
 use std::io::{self, IoSlice};
+use std::time::Duration;
 
 /// Sends slices in one call; with `more`, a small rest waits for what comes directly behind it.
 pub(crate) fn send(stream: &TcpStream, slices: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
@@ -13,6 +14,12 @@ pub(crate) fn send(stream: &TcpStream, slices: &[IoSlice<'_>], more: bool) -> io
         [one] => SockRef::from(stream).send_with_flags(one, flags),
         many => SockRef::from(stream).send_vectored_with_flags(many, flags),
     }
+}
+
+/// Sees to it that this socket is reset when it is closed: what it still had to send is gone then.
+pub(crate) fn reset_at_close(stream: &TcpStream) {
+    // One that is broken has nothing more to send.
+    let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }
 
 #[cfg(target_os = "linux")]

@@ -6,8 +6,8 @@
 //! but in its wait, and each of these parts is short: see [`super::pace`].
 
 use super::admission::Admission;
-use super::core::{Alarm, Core, Why};
-use super::driver::Driver;
+use super::core::{Alarm, Core, Entry, Why};
+use super::driver::{Driver, Farewell};
 use super::engine::Engine;
 use super::mailbox::{Bell, Receiver};
 use super::service::{ConnId, Peer, Service};
@@ -285,11 +285,9 @@ impl<S: Service, D: Driver> Worker<S, D> {
                 continue;
             }
             self.engine.close_session(id);
-            let gently = self.engine.core.conns.get(id.0).is_some_and(|entry| {
-                let conn = &entry.conn;
-                !conn.outbox.has_output()
-            });
-            self.driver.close(&mut *self.engine, id, gently);
+            let entry = self.engine.core.conns.get(id.0);
+            let how = entry.map_or(Farewell::Plain, Entry::farewell);
+            self.driver.close(&mut *self.engine, id, how);
             self.engine.core.pace.did();
         }
         self.ids = ids;

@@ -65,8 +65,8 @@ impl Uring {
         let has_let_go = self.end_all();
         self.let_go = Some(has_let_go);
         for socket in self.sockets.iter_mut().flatten() {
-            if socket.closing == Some(true) {
-                socket.empty();
+            if let Some(how) = socket.closing {
+                socket.part(how);
             }
         }
         has_let_go

@@ -201,7 +201,7 @@ fn who_is_closed_leaves_nothing_behind() {
             send_first(&mut peer, b"late");
             complete(&mut bench);
         }
-        bench.uring.close(&mut bench.host, id, false);
+        bench.uring.close(&mut bench.host, id, Farewell::Plain);
         assert_eq!((bench.host.gone, bench.socket(id).receiving), (0, Receiving::Ending));
         bench.until("it is gone", |bench| bench.host.gone == 1);
         assert_eq!((bench.host.heard.len(), bench.uring.buffers.full()), (0, 0));
@@ -250,7 +250,11 @@ fn at_the_end_all_is_over_by_what_the_kernel_has_said() {
         bench.host.paused = true;
         peers.iter_mut().for_each(|peer| peer.write_all(&[7; 100]).expect("sent"));
         bench.turn();
-        bench.uring.close(&mut bench.host, ConnId(Key { index: 7, generation: 1 }), true);
+        bench.uring.close(
+            &mut bench.host,
+            ConnId(Key { index: 7, generation: 1 }),
+            Farewell::Gentle,
+        );
         assert!(bench.uring.let_go());
         let mut sockets = bench.uring.sockets.iter().flatten();
         assert!(sockets.all(|socket| !socket.is_under_way()) && !bench.uring.awaits_wake);

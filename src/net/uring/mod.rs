@@ -37,7 +37,7 @@ mod wake;
 
 pub(crate) use wake::Waker;
 
-use super::driver::{Driver, Host};
+use super::driver::{Driver, Farewell, Host};
 use super::service::ConnId;
 use super::stats::Stats;
 use buffers::Buffers;
@@ -167,10 +167,8 @@ impl Uring {
     /// The kernel has one thing less of a connection that is to be closed.
     fn close_when_over(&mut self, host: &mut impl Host, id: ConnId) {
         let Some(socket) = socket(&mut self.sockets, id) else { return };
-        let Some(gently) = socket.closing.filter(|_| !socket.is_under_way()) else { return };
-        if gently {
-            socket.empty();
-        }
+        let Some(how) = socket.closing.filter(|_| !socket.is_under_way()) else { return };
+        socket.part(how);
         self.sockets[id.0.index as usize] = None;
         host.gone(id);
     }
@@ -301,9 +299,9 @@ impl Driver for Uring {
         }
     }
 
-    fn close(&mut self, host: &mut impl Host, id: ConnId, gently: bool) {
+    fn close(&mut self, host: &mut impl Host, id: ConnId, how: Farewell) {
         let Some(socket) = socket(&mut self.sockets, id) else { return host.gone(id) };
-        socket.closing = Some(gently);
+        socket.closing = Some(how);
         let kept = std::mem::take(&mut socket.kept);
         let receives = !matches!(socket.receiving, Receiving::No | Receiving::Ending);
         let under_way = [Task::Send, Task::Room, Task::Break].map(|task| (task, socket.has(task)));

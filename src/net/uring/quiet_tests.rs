@@ -114,7 +114,7 @@ fn a_full_socket_is_waited_for_and_loses_nothing() {
         bench.uring.flush(&mut bench.host);
         bench.turn();
     }
-    bench.uring.close(&mut bench.host, id, true);
+    bench.uring.close(&mut bench.host, id, Farewell::Gentle);
     bench.until("it is gone", |bench| bench.host.gone == 1);
     assert!(reader.join().expect("read") == sent, "bytes are lost or moved");
 }

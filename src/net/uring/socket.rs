@@ -1,8 +1,10 @@
 //! One connection's socket, and what the kernel has of it.
 
+use super::super::driver::Farewell;
 use super::super::outbox::{Gather, SLICES};
 use super::super::service::ConnId;
 use super::super::slab::Key;
+use super::super::sys;
 use mio::net::TcpStream;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -128,8 +130,8 @@ pub(super) struct Socket {
     pub(super) is_broken: bool,
     /// It had its turn to receive since it had found no buffer.
     pub(super) is_hungry: bool,
-    /// It is to be closed when the kernel has nothing of it any more; gently or not.
-    pub(super) closing: Option<bool>,
+    /// It is to be closed when the kernel has nothing of it any more, and how.
+    pub(super) closing: Option<Farewell>,
     /// On the list of those to receive from, of those to write to.
     pub(super) is_to_receive: bool,
     pub(super) is_to_send: bool,
@@ -201,9 +203,18 @@ impl Socket {
         self.receiving != Receiving::No && !self.is_slow
     }
 
+    /// Does what has to be done before it is closed.
+    pub(super) fn part(&self, how: Farewell) {
+        match how {
+            Farewell::Gentle => self.empty(),
+            Farewell::Plain => {}
+            Farewell::Reset => sys::reset_at_close(&self.stream),
+        }
+    }
+
     /// What is unread when a socket is closed turns its end into a reset, and a reset takes answers with
     /// it that the peer has not read.
-    pub(super) fn empty(&mut self) {
+    fn empty(&self) {
         for _ in 0..LAST_RECEIVES {
             let flags = libc::MSG_TRUNC | libc::MSG_DONTWAIT;
             // SAFETY: TCP throws the bytes away when it is asked to truncate, and writes nothing.

@@ -1,7 +1,7 @@
 //! The driver alone, with a host that does as it is told and real sockets.
 
 use super::super::connection::Input;
-use super::super::driver::Arrived;
+use super::super::driver::{Arrived, Farewell};
 use super::super::outbox::{Gather, Output};
 use super::super::pool::WINDOW;
 use super::super::slab::Key;
@@ -304,7 +304,7 @@ fn a_polled_ring_serves_a_crowd_and_forgets_who_is_closed() {
         });
     }
     for (id, _) in &peers {
-        bench.uring.close(&mut bench.host, *id, false);
+        bench.uring.close(&mut bench.host, *id, Farewell::Plain);
     }
     bench.until("all are gone", |bench| bench.host.gone == CROWD as usize);
     assert!(bench.uring.let_go());
@@ -315,7 +315,7 @@ fn what_is_cancelled_is_not_counted() {
     let mut bench = Bench::new(false);
     let (id, _peer) = bench.connect(0);
     bench.turn();
-    bench.uring.close(&mut bench.host, id, false);
+    bench.uring.close(&mut bench.host, id, Farewell::Plain);
     bench.until("it is gone", |bench| bench.host.gone == 1);
     assert_eq!(bench.stats.receives.get(), 0);
 }
@@ -329,7 +329,7 @@ fn a_gentle_close_of_a_socket_with_much_unread_is_no_reset() {
     let (id, mut peer) = bench.connect(0);
     peer.write_all(&vec![7; UNREAD]).expect("sent");
     await_bytes(&bench.socket(id).stream, UNREAD);
-    bench.uring.close(&mut bench.host, id, true);
+    bench.uring.close(&mut bench.host, id, Farewell::Gentle);
     bench.until("it is gone", |bench| bench.host.gone == 1);
     assert_eq!(peer.read(&mut [0]).expect("an end, not a reset"), 0);
 }
