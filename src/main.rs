@@ -51,7 +51,7 @@ fn main() -> ExitCode {
         Err(line) => unusable(&line),
         Ok(Command::Print(text)) => print(&text),
         Ok(Command::ShowConfig(show)) => show_config(&show),
-        Ok(Command::Healthcheck(config)) => healthcheck(&config),
+        Ok(Command::Healthcheck(start)) => healthcheck(&start),
         Ok(Command::Run(start)) => {
             let ended = log_to_stderr(&start.config).and_then(|()| run(*start));
             Lines::all().settle();
@@ -132,8 +132,8 @@ fn show_config(show: &Show) -> ExitCode {
 }
 
 /// Asks the broker that runs with this configuration.
-fn healthcheck(config: &Config) -> ExitCode {
-    match http::healthcheck(config) {
+fn healthcheck(start: &Start) -> ExitCode {
+    match http::healthcheck(&start.config, start.ephemeral) {
         Ok(line) => print(&format!("{line}\n")),
         Err(line) => {
             eprintln!("barnabas: {line}");

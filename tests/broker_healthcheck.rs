@@ -57,6 +57,42 @@ fn a_broker_is_found_by_its_data_directory_and_all_its_addresses_are_tried() {
     assert!(!left.exists());
 }
 
+/// What a killed broker left names a port that is another one's now.
+#[test]
+fn a_killed_broker_is_not_taken_for_another_one() {
+    let dir = TempDir::new();
+    let (broker, address) = start_pages(&dir.join("killed"), &[]);
+    broker.kill();
+    let listener = format!("barnabas.http.listener={address}");
+    let other = Broker::start(&dir.join("other"), &["--set", &listener]);
+    let killed = dir.join("killed").to_str().unwrap().to_owned();
+    let (code, said) = check(&["--data-dir", &killed]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains(&format!("no broker runs on {killed}")), "{said}");
+    assert_eq!(check(&["--data-dir", dir.join("other").to_str().unwrap()]).0, Some(0));
+    // What is named is asked.
+    assert_eq!(
+        check(&["--data-dir", &killed, "--http-port", &address.port().to_string()]).0,
+        Some(0)
+    );
+    other.stop_cleanly();
+}
+
+/// Nor is the default asked where nobody knows who runs.
+#[test]
+fn a_directory_that_cannot_be_read_is_named() {
+    let dir = TempDir::new();
+    let data = dir.join("data");
+    std::fs::create_dir_all(data.join(".barnabas.http")).unwrap();
+    let file = dir.join("file");
+    std::fs::write(&file, "no directory").unwrap();
+    for data in [data, file] {
+        let (code, said) = check(&["--data-dir", data.to_str().unwrap()]);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("cannot read") && said.contains(data.to_str().unwrap()), "{said}");
+    }
+}
+
 #[test]
 fn whoever_drips_an_answer_is_not_waited_for() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -9,23 +9,20 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::Place;
 use super::data_dir_error::DataDirError;
+use super::ephemeral::{EPHEMERAL, STARTING, sweep};
 use super::meta_properties::{META, Meta, read_meta, write_meta};
 use crate::config::Config;
 use crate::log::{lock_exclusively, sync, write_whole};
 use crate::wire::uuid::Uuid;
 
-const LOCK: &str = ".lock";
+/// The file that is locked.
+pub const LOCK: &str = ".lock";
+/// Where the pages of the broker are, while it runs.
+pub const PAGES: &str = ".barnabas.http";
 const CLEAN: &str = ".kafka_cleanshutdown";
-/// How the directories of ephemeral brokers begin, from when they are locked.
-const EPHEMERAL: &str = "barnabas-ephemeral-";
-/// The same until then, a moment.
-const STARTING: &str = "barnabas-starting-";
-/// A directory that is older and still has that name is nobody's.
-const START_LIMIT: Duration = Duration::from_secs(600);
 /// What may lie in a directory that is about to become ours.
 const HARMLESS: [&str; 2] = [LOCK, "lost+found"];
 
@@ -108,6 +105,8 @@ impl DataDir {
                 "cluster.id of the directory stays, whatever barnabas.cluster.id (CLUSTER_ID) is"
             );
         }
+        // One that was killed has left it, and nobody else is to be taken for us.
+        let _ = fs::remove_file(path.join(PAGES));
         let clean = path.join(CLEAN).is_file();
         Ok(Self { path: path.to_owned(), meta, clean, temporary: false, _lock: lock })
     }
@@ -221,26 +220,6 @@ impl Drop for DataDir {
                 path:% = self.path.display(), error:% = why;
                 "cannot remove the temporary data directory"
             );
-        }
-    }
-}
-
-/// Removes the directories of ephemeral brokers that were killed: best effort, another user's stay.
-fn sweep(parent: &Path) {
-    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
-        let (path, name) = (entry.path(), entry.file_name());
-        let name = name.to_string_lossy();
-        let lock = || File::open(path.join(LOCK)).ok().filter(|file| file.try_lock().is_ok());
-        if name.starts_with(EPHEMERAL) {
-            // The lock is held until they are gone, so that only one broker removes them.
-            if let Some(_lock) = lock() {
-                let _ = fs::remove_dir_all(&path);
-            }
-        } else if name.starts_with(STARTING) {
-            let age = entry.metadata().and_then(|meta| meta.modified()).map(|at| at.elapsed());
-            if matches!(age, Ok(Ok(age)) if age > START_LIMIT) {
-                let _ = fs::remove_dir_all(&path);
-            }
         }
     }
 }

@@ -20,6 +20,7 @@ mod data_dir;
 mod data_dir_error;
 mod effects;
 mod election;
+mod ephemeral;
 mod fetch_session;
 mod fetch_sessions;
 mod groups;
@@ -50,7 +51,7 @@ use std::{fmt, io};
 
 pub use clients::{Asked, ClientInfo, Failure, Membership, WhoIsThere};
 pub use controller::Controller;
-pub use data_dir::random_uuid;
+pub use data_dir::{LOCK, PAGES, random_uuid};
 pub use data_dir_error::DataDirError;
 pub use fetch_session::{Session, SessionPartition, Told, TopicKey};
 pub use fetch_sessions::{FetchSessions, SharedSession};

@@ -92,7 +92,7 @@ pub enum Command {
     /// Print the settings that would hold.
     ShowConfig(Box<Show>),
     /// Ask the broker that runs with this configuration how it is.
-    Healthcheck(Box<Config>),
+    Healthcheck(Box<Start>),
     /// Print this to standard output and exit with code 0: help or version.
     Print(String),
 }
@@ -146,15 +146,13 @@ pub fn parse(arguments: &[&str], variables: Vec<Variable>) -> Result<Command, St
     let Flags { config, set, ephemeral, .. } = &flags;
     let given = Sources { file: config.as_deref(), variables, sets: set, flags: values, problems };
     let sourced = sources::from_sources(&given).map_err(|error| error.to_string())?;
-    match command {
-        CONFIG => {
-            return Ok(Command::ShowConfig(Box::new(Show { sourced, ephemeral: *ephemeral })));
-        }
-        HEALTHCHECK => return Ok(Command::Healthcheck(Box::new(sourced.config))),
-        _ => {}
+    let ephemeral = *ephemeral;
+    if command == CONFIG {
+        return Ok(Command::ShowConfig(Box::new(Show { sourced, ephemeral })));
     }
     let (config, warnings) = (sourced.config, sourced.warnings);
-    Ok(Command::Run(Box::new(Start { config, ephemeral: *ephemeral, warnings })))
+    let start = Box::new(Start { config, ephemeral, warnings });
+    Ok(if command == HEALTHCHECK { Command::Healthcheck(start) } else { Command::Run(start) })
 }
 
 /// What the flags say about settings; adds what cannot be read.

@@ -15,17 +15,17 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Bytes of an answer that are read.
 const MAX_ANSWER: usize = 64 << 10;
 
-/// One line: all is well, or why not.
+/// One line: all is well, or why not. Of one that is `ephemeral` nobody knows where its data is.
 ///
 /// # Errors
 /// The line, where something is not well.
-pub fn healthcheck(config: &Config) -> Result<String, String> {
+pub fn healthcheck(config: &Config, ephemeral: bool) -> Result<String, String> {
     let until = Instant::now() + PATIENCE;
     let (tell, told) = mpsc::channel();
     let config = config.clone();
     // Looking up a name takes as long as it likes.
     thread::spawn(move || {
-        let _ = tell.send(addresses(&config));
+        let _ = tell.send(addresses(&config, ephemeral));
     });
     let late = |_| "the name of the HTTP listener could not be looked up in time".to_owned();
     let addresses = told.recv_timeout(PATIENCE).map_err(late)??;
@@ -44,10 +44,10 @@ pub fn healthcheck(config: &Config) -> Result<String, String> {
 
 /// Whom to ask, at least one: what the broker of this data directory says, or what would hold. What the command line
 /// names is asked, whatever else there is.
-fn addresses(config: &Config) -> Result<Vec<SocketAddr>, String> {
-    let found = match config.is_from_flag("barnabas.http.listener") {
+fn addresses(config: &Config, ephemeral: bool) -> Result<Vec<SocketAddr>, String> {
+    let found = match ephemeral || config.is_from_flag("barnabas.http.listener") {
         true => Vec::new(),
-        false => whereabouts::found(config.data_dir()),
+        false => whereabouts::found(config.data_dir())?,
     };
     let addresses = if found.is_empty() { configured(config)? } else { found };
     Ok(addresses.into_iter().map(reachable).collect())

@@ -94,7 +94,7 @@ pub use delete::Deleted;
 pub use dirty_limit::background_limit;
 pub use durability::{FlushListener, FlushTicket, WakeRequest};
 pub use error::{AppendError, LogError, ReadError, StorageError, is_a_lack};
-pub use exclusive::lock_exclusively;
+pub use exclusive::{is_locked, lock_exclusively};
 pub use flusher::{Deliver, Flusher};
 pub use janitor::Janitor;
 pub use keepers::Keepers;
