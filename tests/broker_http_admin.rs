@@ -181,6 +181,32 @@ fn names_that_no_broker_has_are_not_taken_and_can_be_taken_away() {
         assert!(said["error"].as_str().unwrap().contains(meant), "{said}");
     }
     assert_eq!(page(address, all).as_array().unwrap().len(), 1, "what a new cluster has");
+    for (name, meant) in
+        [("retention.mss", "retention.ms"), ("log.cleanup.policy", "cleanup.policy")]
+    {
+        let said = format!("Unknown topic config name: {name}; did you mean {meant}?");
+        broker.client().create("there", 1);
+        let made = json!({"name": "made", "configs": {name: "1"}});
+        for (method, path, body) in [
+            ("PATCH", "/v1/topics/there/configs", &json!({name: "1"})),
+            ("POST", "/v1/topics", &made),
+        ] {
+            let refused = send(address, method, path, body);
+            assert_eq!(refused, (400, json!({"code": "INVALID_CONFIG", "error": said})));
+        }
+        let (status, _) = send(address, "DELETE", "/v1/topics/there", &json!({}));
+        assert_eq!(status, 200);
+    }
+    // Nor is all of a name told back that nobody can read.
+    let long = "n".repeat(100_000);
+    for (path, patch) in
+        [(one, json!({&long: "1"})), ("/v1/topics", json!({"name": "t", "configs": {&long: "1"}}))]
+    {
+        let method = if path == one { "PATCH" } else { "POST" };
+        let (status, said) = send(address, method, path, &patch);
+        let text = said["error"].as_str().unwrap();
+        assert!(status == 400 && text.len() < 1000, "{} bytes: {text:.800}", text.len());
+    }
     // Kafka's own clients may set any.
     broker.client().alter_of((4, ""), &[("foo", "1")]);
     let foo = setting(&page(address, all), "foo");

@@ -50,7 +50,7 @@ pub use environment::{Family, Variable, variables};
 pub use error::{ConfigError, ConfigErrors, Origin};
 pub use group::{GroupConfig, check_group};
 pub use listeners::Endpoint;
-pub use nearest::nearest;
+pub use nearest::{nearest, nearest_of_topics};
 pub use setting::{Check, Kind, Mode, Setting, Standing};
 pub use sources::{FlagValues, Sourced, Sources, check_name, from_sources};
 pub use stored::LeftOut;

@@ -4,7 +4,7 @@
 //! a wild guess misleads more than it helps. Since a start is refused with what is found for a setting's name, there a
 //! slip of the finger is all that counts: other versions of Kafka and other vendors have names like ours.
 
-use super::table;
+use super::{synonyms, table};
 
 /// The setting whose name is so near to `name` that it is surely meant, if there is one.
 #[must_use]
@@ -15,6 +15,17 @@ pub fn nearest(name: &str) -> Option<&'static str> {
 /// The setting that may be meant by a name that stops nothing: a fifth of its letters may differ.
 pub(super) fn hint(name: &str) -> Option<&'static str> {
     among_all(name).filter(|found| found.edits * 5 <= found.letters).map(|found| found.name)
+}
+
+/// The setting of topics that may be meant by a name which is none; where it is that of a broker's, the topics' own.
+#[must_use]
+pub fn nearest_of_topics(name: &str) -> Option<&'static str> {
+    let topics = || table::topic_settings().iter().map(|setting| setting.name);
+    let for_all = |topic: &str| synonyms::of_topic(topic).iter().any(|(broker, _)| *broker == name);
+    topics().find(|topic| for_all(topic)).or_else(|| {
+        let found = among(name, topics().map(|topic| (topic, topic)))?;
+        (found.edits * 5 <= found.letters).then_some(found.name)
+    })
 }
 
 fn among_all(name: &str) -> Option<Found<'static>> {
@@ -116,6 +127,15 @@ mod tests {
         assert_eq!(nearest_own("http.port"), None);
         assert_eq!((nearest("num.partiton"), hint("num.partiton")), (None, Some("num.partitions")));
         assert_eq!(hint("cub.classpath"), None);
+        for (typed, meant) in [
+            ("retention.mss", Some("retention.ms")),
+            ("cleanup.policies", Some("cleanup.policy")),
+            ("log.retention.ms", Some("retention.ms")),
+            ("log.cleanup.policy", Some("cleanup.policy")),
+            ("nosuch", None),
+        ] {
+            assert_eq!(nearest_of_topics(typed), meant, "{typed}");
+        }
     }
 
     /// They start a broker here, with a warning.

@@ -38,18 +38,31 @@ impl Problem {
 
     /// The same with a sentence that was made for the request.
     pub(super) fn told(status: u16, text: String) -> Problem {
-        Problem { status, code: code_of(status), text: Cow::Owned(text) }
+        Problem { status, code: code_of(status), text: readable(text.into()) }
     }
 
     /// One of Kafka's errors.
     pub(super) fn kafka(code: ErrorCode, text: impl Into<Cow<'static, str>>) -> Problem {
-        Problem { status: status_of(code), code: code.name(), text: text.into() }
+        Problem { status: status_of(code), code: code.name(), text: readable(text.into()) }
     }
 
     /// The answer that says so.
     pub fn response(&self) -> Response {
         Response::json(self.status, &Body { error: &self.text, code: self.code })
     }
+}
+
+/// Of a text that what was asked for has made too long, how it begins and how it ends.
+fn readable(text: Cow<'static, str>) -> Cow<'static, str> {
+    const BEGIN: usize = 400;
+    const END: usize = 200;
+    if text.len() <= 2 * (BEGIN + END) {
+        return text;
+    }
+    let begin = &text[..text.floor_char_boundary(BEGIN)];
+    let end = &text[text.ceil_char_boundary(text.len() - END)..];
+    let between = text.len() - begin.len() - end.len();
+    Cow::Owned(format!("{begin}... ({between} bytes) ...{end}"))
 }
 
 impl From<ApiError> for Problem {
@@ -236,5 +249,16 @@ mod tests {
             assert_ne!(status, 200, "{name}");
         }
         assert_eq!(status_of(ErrorCode(1000)), 500);
+    }
+
+    #[test]
+    fn a_sentence_can_be_read() {
+        let short = "x".repeat(1000);
+        assert_eq!(Problem::told(400, short.clone()).text, short);
+        for text in ["\u{20ac}".repeat(50_000), "x".repeat(1201)] {
+            let told = Problem::told(400, format!("Unknown: {text}. Why?")).text;
+            assert!(told.starts_with("Unknown: ") && told.ends_with(". Why?"), "{told}");
+            assert!(told.len() < 700, "{told}");
+        }
     }
 }

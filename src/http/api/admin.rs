@@ -4,6 +4,7 @@
 use super::super::problem::Problem;
 use super::super::query::Query;
 use super::super::response::Response;
+use super::configs::explained;
 use super::controlled;
 use super::pairs::Pairs;
 use crate::broker::{Controller, Shared};
@@ -44,7 +45,9 @@ struct Deleted<'t> {
 pub(super) fn create(shared: &Shared, query: &Query, asked: Asked) -> Result<Response, Problem> {
     let name = asked.name.clone();
     let validate_only = query.flag("validate_only");
-    let created = controlled(shared, move |controller| asked.create(controller, validate_only))??;
+    let created = controlled(shared, move |controller| {
+        asked.create(controller, validate_only).map_err(|why| explained(why, &asked.configs.0))
+    })??;
     let Created { id, partitions, replication_factor, configs, .. } = &created;
     let (name, topic_id) = (name.as_str(), id.to_string());
     let (partitions, replication_factor) = (*partitions, *replication_factor);
@@ -53,7 +56,11 @@ pub(super) fn create(shared: &Shared, query: &Query, asked: Asked) -> Result<Res
 }
 
 impl Asked {
-    fn create(self, controller: &mut Controller, validate_only: bool) -> Result<Created, ApiError> {
+    fn create(
+        &self,
+        controller: &mut Controller,
+        validate_only: bool,
+    ) -> Result<Created, ApiError> {
         let default = controller.shared().config().num_partitions();
         let num_partitions = self.partitions.unwrap_or(-1);
         let count = if num_partitions == -1 { default } else { num_partitions };

@@ -42,7 +42,7 @@ struct Synonym<'s> {
 }
 
 /// What a change asks for.
-type Patch = BTreeMap<String, Option<String>>;
+pub(super) type Patch = BTreeMap<String, Option<String>>;
 
 pub(super) fn show(shared: &Shared, of: &Of) -> Result<Response, Problem> {
     after(shared, of, &Patch::new())
@@ -60,8 +60,9 @@ pub(super) fn change(
     let patch = controlled(shared, move |controller| {
         let changes: Vec<ConfigChange<'_>> =
             patch.iter().map(|(key, value)| change_of(key, value.as_deref())).collect();
-        controller.incremental_alter_configs(kind, &name, &changes, validate_only)?;
-        Ok::<_, ApiError>(patch)
+        let changed = controller.incremental_alter_configs(kind, &name, &changes, validate_only);
+        changed.map_err(|why| explained(why, &patch))?;
+        Ok::<_, Problem>(patch)
     })??;
     if validate_only { after(shared, of, &patch) } else { show(shared, of) }
 }
@@ -74,6 +75,19 @@ fn check_names(of: &Of, patch: &Patch) -> Result<(), Problem> {
     let mut set = patch.iter().filter(|(_, value)| value.is_some());
     let refused = set.find_map(|(key, _)| config::check_name(key).err());
     refused.map_or(Ok(()), |why| Err(Problem::kafka(ErrorCode::INVALID_CONFIG, why.to_string())))
+}
+
+/// What Kafka says of settings of a topic that cannot be set, with the name that is meant by one that is none.
+pub(super) fn explained(why: ApiError, settings: &Patch) -> Problem {
+    let mut problem = Problem::from(why);
+    let near = settings.keys().find_map(|name| {
+        let is_this = problem.text.ends_with(&format!("topic config name: {name}"));
+        is_this.then(|| config::nearest_of_topics(name)).flatten()
+    });
+    if let Some(near) = near {
+        problem.text.to_mut().push_str(&format!("; did you mean {near}?"));
+    }
+    problem
 }
 
 /// Whose settings they are, by Kafka's names.

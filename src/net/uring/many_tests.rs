@@ -234,7 +234,7 @@ fn no_cancellation_that_misses_keeps_a_connection_from_its_end() {
         (0..5).for_each(|_| bench.turn());
         assert!(bench.socket(id).is_watched, "it was not to end");
         // As if the cancellation that belongs to the close had found nothing.
-        bench.uring.sockets[0].as_mut().expect("it is there").closing = Some(false);
+        bench.uring.sockets[0].as_mut().expect("it is there").closing = Some(Farewell::Plain);
         bench.uring.told_to_end(Task::Break, id, -libc::ENOENT);
         bench.until("it is gone", |bench| bench.host.gone == 1);
     }
