@@ -108,7 +108,7 @@ fn of_ours<'a>(level: log::Level) -> log::RecordBuilder<'a> {
 /// Prints the settings that would hold. What was set while a broker ran is read beside that broker.
 fn show_config(show: &Show) -> ExitCode {
     let config = &show.sourced.config;
-    let stored = match show.ephemeral {
+    let stored = match show.shown.ephemeral {
         true => Ok(StoredSettings::default()),
         false => broker::stored_settings(config.data_dir(), config.node_id()),
     };
@@ -127,7 +127,7 @@ fn show_config(show: &Show) -> ExitCode {
     for warning in show.sourced.warnings.iter().cloned().chain(left_out) {
         eprintln!("barnabas: {warning}");
     }
-    let printed = print(&config::effective(&show.sourced, &cluster, &node, show.ephemeral));
+    let printed = print(&config::effective(&show.sourced, &cluster, &node, show.shown));
     if printed == ExitCode::SUCCESS { code } else { printed }
 }
 
@@ -176,11 +176,13 @@ fn run(start: Start) -> Result<ExitCode, String> {
     let mut options = options(&config)?;
     let open_files = divide_open_files(&options)?;
     options.limits.max_open = usize::try_from(open_files.connections).unwrap_or(usize::MAX);
-    let bound = net::bind::<WorkerMessage>(&options).map_err(|why| why.to_string())?;
+    let place = if start.ephemeral { Place::Temporary } else { Place::Kept };
+    // Who chooses another port is to know at once what else is in the way.
+    let also = || place.refusal(&config).map_or(String::new(), |also| format!("; {also}"));
+    let bound = net::bind::<WorkerMessage>(&options).map_err(|why| format!("{why}{}", also()))?;
     // A broker without one of its threads would take connections and not serve them.
     let watched = signals.handle();
     let bound = bound.on_failure(move || watched.close());
-    let place = if start.ephemeral { Place::Temporary } else { Place::Kept };
     let (signals, opened) = watch(signals);
     let broker = Broker::open(config.clone(), place).map_err(|why| why.to_string())?;
     let _ = opened.send(());

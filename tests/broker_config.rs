@@ -314,6 +314,44 @@ fn a_directory_that_nobody_knows_yet_is_not_shown_as_the_one_that_is_used() {
     assert!(!text.contains("./data"), "{text}");
 }
 
+/// A broker says where its data is; so does one whose data goes with it.
+#[test]
+fn an_ephemeral_broker_tells_its_own_directory() {
+    let dir = TempDir::new();
+    let mut command = command(&["--ephemeral", "--port", "0"]);
+    let broker = Broker::spawn({
+        command.env("TMPDIR", dir.path());
+        command
+    });
+    let told = described(&mut broker.client());
+    let (path, name) = (&told["log.dirs"].1, &dir.names()[0]);
+    assert_eq!(path, dir.join(name).to_str().unwrap());
+    broker.stop_cleanly();
+}
+
+#[test]
+fn what_is_at_its_default_can_be_left_out() {
+    let dir = TempDir::new();
+    let broker = Broker::start(dir.path(), &[]);
+    broker.client().alter_of((4, ""), &[("log.retention.ms", "5")]);
+    broker.stop_cleanly();
+    let data = dir.path().to_str().unwrap();
+    let shown = |more: &[&str]| {
+        let all = [&["config", "--data-dir", data], more].concat();
+        let output = command(&all).env_remove("BARNABAS_HTTP_LISTENER").output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let left = shown(&["--non-default", "--set", "num.partitions=7"]);
+    let names = left.lines().filter(|line| !line.starts_with('#'));
+    // One was set when the cluster was new, as Kafka does.
+    let data = format!("log.dirs={data}");
+    let expected = [&data, "log.retention.ms=5", "min.insync.replicas=1", "num.partitions=7"];
+    assert_eq!(names.collect::<Vec<_>>(), expected, "{left}");
+    let all = shown(&["--set", "num.partitions=7"]);
+    assert!(left.lines().all(|line| all.contains(line)) && all.len() > 10 * left.len());
+}
+
 #[test]
 fn what_cannot_be_written_is_said_and_who_stops_reading_is_not() {
     for arguments in [&["config"][..], &["--help"], &["--version"]] {

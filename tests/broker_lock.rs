@@ -48,6 +48,26 @@ fn kafka_and_barnabas_keep_each_other_away() {
     assert!(kafkas_lock(&open(&data.join(".lock"))), "until it ends");
 }
 
+/// Who is told of one thing and mends it is not to find the next one then.
+#[test]
+fn a_taken_port_and_a_directory_in_use_are_told_at_once() {
+    let dir = TempDir::new();
+    let data = dir.join("data");
+    let broker = Broker::start(&data, &[]);
+    let port = broker.address.port().to_string();
+    let start = |data: &Path| command(&["--port", &port, "--data-dir", data.to_str().unwrap()]);
+    let ended = refused(start(&data));
+    assert_eq!((ended.code, ended.stderr.lines().count()), (Some(2), 1), "{ended:?}");
+    for part in [&format!(":{port}: "), "another broker is using it"] {
+        assert!(ended.stderr.contains(part), "{part}: {ended:?}");
+    }
+    // Nor is a directory touched, or complained of, that could be had.
+    let ended = refused(start(&dir.join("new")));
+    assert!(ended.code == Some(2) && !ended.stderr.contains("data directory"), "{ended:?}");
+    assert!(!dir.join("new").exists());
+    broker.stop_cleanly();
+}
+
 #[test]
 fn pipes_and_directories_in_the_place_of_files_are_named_at_once() {
     for name in [".lock", "meta.properties"] {

@@ -26,7 +26,7 @@ Barnabas knows every setting of Apache Kafka 4.3.1 by Kafka's own name, with Kaf
   one place it is Kafka's rule, ms above minutes above hours. A misspelt name (one letter from one of these, two in long
   names) or a bad value stops the start; all that is wrong is told at once. Any other name is left out with a warning. `barnabas config` prints what would hold,
   where it comes from, and what does not hold because of another name; what was set while a broker ran is read from the data directory without touching it, also while a broker
-  runs there.
+  runs there. With `--non-default` it prints only what was set somewhere.
 * **While it runs**: `kafka-configs` and the admin APIs, for settings of topics and groups and those marked *per broker* or *cluster* below.
   In Kafka, which has no flags, that stands above all; here the command line has the last word. A change of a broker's or of the cluster's
   settings that would have no effect because of a flag or a `--set` of the same setting (also in another unit: `log.retention.hours` for

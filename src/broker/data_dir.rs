@@ -10,10 +10,9 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::Place;
 use super::data_dir_error::DataDirError;
-use super::ephemeral::{EPHEMERAL, STARTING, sweep};
 use super::meta_properties::{META, Meta, read_meta, write_meta};
+use super::place::{EPHEMERAL, Place, STARTING, sweep};
 use crate::config::Config;
 use crate::log::{lock_exclusively, sync, write_whole};
 use crate::wire::uuid::Uuid;

@@ -20,7 +20,6 @@ mod data_dir;
 mod data_dir_error;
 mod effects;
 mod election;
-mod ephemeral;
 mod fetch_session;
 mod fetch_sessions;
 mod groups;
@@ -35,6 +34,7 @@ mod opener;
 mod partition_dir;
 mod partition_files;
 mod patience;
+mod place;
 mod producer_ids;
 mod recovery;
 mod registration;
@@ -58,6 +58,7 @@ pub use fetch_sessions::{FetchSessions, SharedSession};
 pub use groups::{Groups, Ran, RunningTopics, Unflushed};
 pub use metadata_log::{QuorumView, StoredSettings, stored_settings};
 pub use meter::{Answered, Meter, Meters, Tag};
+pub use place::Place;
 pub use shared::{
     Endpoint, OffloadClaim, Offloaded, Page, Piece, Shared, Then, WorkerMessage, now_ms,
 };
@@ -128,15 +129,6 @@ impl fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
-/// Where the data is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// In the data directory that the configuration names.
-    Kept,
-    /// In a directory of its own that is gone when the broker is.
-    Temporary,
-}
-
 /// A broker whose data is open.
 pub struct Broker {
     shared: Arc<Shared>,
@@ -153,6 +145,7 @@ impl Broker {
     /// See [`StartError`]. A data directory that is refused is not touched.
     pub fn open(config: Arc<Config>, place: Place) -> Result<Self, StartError> {
         let data_dir = DataDir::of(&config, place).map_err(StartError::DataDir)?;
+        let config = place.told(config, data_dir.path());
         let keepers = spawn_keepers(&data_dir, &config)?;
         let recovery = if data_dir.was_clean() { Recovery::Clean } else { Recovery::Unclean };
         let checkpoints = Checkpoints::load(data_dir.path());

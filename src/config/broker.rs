@@ -90,6 +90,18 @@ impl Config {
         self.layers.value(name)?.as_i64()
     }
 
+    /// The same broker with its data here.
+    #[must_use]
+    pub fn with_data_in(&self, directory: &std::path::Path) -> Config {
+        let mut config = self.clone();
+        for (name, text) in &mut config.layers.fixed {
+            if matches!(name.as_str(), "log.dir" | "log.dirs") {
+                *text = directory.to_string_lossy().into_owned();
+            }
+        }
+        config
+    }
+
     /// The same broker with these dynamic values: the cluster's defaults and this node's own. What
     /// [`Config::with_stored`] names is left out.
     #[must_use]

@@ -23,14 +23,23 @@ const FOR_THIS: &str = "set while it ran, for this broker";
 /// Instead of where an ephemeral broker's data is: nobody knows yet.
 const TEMPORARY: &str = "--ephemeral: a temporary directory of its own, removed at exit";
 
+/// Which settings are printed, and how.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Shown {
+    /// It would have a new directory, in which nothing has been set: its data is somewhere else than they say.
+    pub ephemeral: bool,
+    /// Only what was set somewhere.
+    pub non_default: bool,
+}
+
 /// All settings: those of Barnabas, then Kafka's, by name. `cluster` and `node` are the dynamic values
-/// of all brokers and of this one. One that is `ephemeral` has its data somewhere else than they say.
+/// of all brokers and of this one.
 #[must_use]
 pub fn effective(
     sourced: &Sourced,
     cluster: &BTreeMap<String, String>,
     node: &BTreeMap<String, String>,
-    ephemeral: bool,
+    shown: Shown,
 ) -> String {
     let mut out = String::new();
     let config = sourced.config.with_dynamic(cluster, node);
@@ -40,7 +49,10 @@ pub fn effective(
     kafkas.sort_unstable_by_key(|setting| setting.name);
     for setting in table::own_settings().iter().chain(kafkas) {
         let line = match setting.name {
-            "log.dir" | "log.dirs" if ephemeral => format!("# {TEMPORARY}\n#{}=", setting.name),
+            "log.dir" | "log.dirs" if shown.ephemeral => {
+                format!("# {TEMPORARY}\n#{}=", setting.name)
+            }
+            name if shown.non_default && !is_set(sourced, &config, name) => continue,
             _ => line(sourced, &config, setting),
         };
         let _ = writeln!(out, "{line}");
@@ -55,6 +67,13 @@ pub fn effective(
         }
     }
     out
+}
+
+/// Whether somebody has set it, even if in vain.
+fn is_set(sourced: &Sourced, config: &Config, name: &str) -> bool {
+    let given = &sourced.given;
+    let is_dynamic = matches!(config.source(name), Source::DynamicBroker | Source::DynamicDefault);
+    is_dynamic || given.get(name).is_some() || given.outdone(name).is_some()
 }
 
 /// Kafka takes any name while a broker runs, and so it is taken here.
@@ -130,7 +149,7 @@ mod tests {
         let set = names.map(|name| (name.to_owned(), "7".to_owned())).into();
         let sourced = from_sources(&Sources::default()).expect("valid");
         for (cluster, node) in [(&set, &BTreeMap::new()), (&BTreeMap::new(), &set)] {
-            let printed = effective(&sourced, cluster, node, false);
+            let printed = effective(&sourced, cluster, node, Shown::default());
             for line in ["a\\nnum.partitions=", "b\\rnum.partitions\\=8\\r\\n\\\\="] {
                 assert!(printed.contains(&format!("\n#{line}[hidden]\n")), "{line}: {printed}");
             }

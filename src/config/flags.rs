@@ -9,18 +9,20 @@ use std::str::FromStr;
 use argh::{ArgsInfo, FromArgs};
 
 use super::broker::Config;
+use super::commands::{self, CONFIG, HEALTHCHECK};
+use super::effective::Shown;
 use super::environment::Variable;
 use super::error::ConfigError;
+use super::setting::Check;
 use super::sift;
 use super::sources::{self, FlagValues, Sourced, Sources};
+use super::table;
 
 /// A message broker that speaks Apache Kafka's protocol.
 ///
 /// Settings: flags, then --set, then what was set while a broker ran (kafka-configs), then variables
 /// (KAFKA_NUM_PARTITIONS, BARNABAS_WORKERS, BARNABAS_HTTP_PORT), then the file. What flags and --set give cannot be changed
-/// while the broker runs. `barnabas config`, with the same flags, prints what would hold and where it comes
-/// from, with what was set in the data directory while a broker ran on it, or runs. `barnabas healthcheck` asks the
-/// broker that runs with these flags how it is: one line, and exit code 0 if all is well, else 1.
+/// while the broker runs.
 #[derive(FromArgs, ArgsInfo, Debug)]
 pub(super) struct Flags {
     /// settings file: Kafka's server.properties, or TOML with the same names (*.toml)
@@ -79,6 +81,10 @@ pub(super) struct Flags {
     #[argh(option, arg_name = "key=value")]
     set: Vec<String>,
 
+    /// with config: only what was set somewhere, nothing that is at its default
+    #[argh(switch)]
+    non_default: bool,
+
     /// print the version and exit
     #[argh(switch)]
     version: bool,
@@ -102,8 +108,8 @@ pub enum Command {
 pub struct Show {
     /// What a broker would be started with.
     pub sourced: Sourced,
-    /// Whether it would have a new directory, in which nothing has been set.
-    pub ephemeral: bool,
+    /// Which of them, and how.
+    pub shown: Shown,
 }
 
 /// A broker to be started.
@@ -117,11 +123,6 @@ pub struct Start {
     pub warnings: Vec<String>,
 }
 
-/// The command that prints the configuration.
-const CONFIG: &str = "config";
-/// The command that asks the running broker.
-const HEALTHCHECK: &str = "healthcheck";
-
 /// Reads the command line; `arguments` are those after the program's name, `variables` those of the
 /// environment that are about settings. An error is one line for each problem.
 pub fn parse(arguments: &[&str], variables: Vec<Variable>) -> Result<Command, String> {
@@ -129,10 +130,12 @@ pub fn parse(arguments: &[&str], variables: Vec<Variable>) -> Result<Command, St
         [command @ (CONFIG | HEALTHCHECK), rest @ ..] => (*command, rest),
         all => ("", all),
     };
-    let (spelt, mut problems) = sift::readable(command, arguments, &[CONFIG, HEALTHCHECK]);
+    let (spelt, mut problems) = sift::readable(command, arguments, commands::ALL);
     let flags = match Flags::from_args(&["barnabas"], &spelt) {
         Ok(flags) => flags,
-        Err(exit) if exit.status.is_ok() => return Ok(Command::Print(exit.output)),
+        Err(exit) if exit.status.is_ok() => {
+            return Ok(Command::Print(commands::help(&exit.output)));
+        }
         Err(exit) => return Err(refusal(&exit.output)),
     };
     if flags.version && problems.is_empty() {
@@ -142,13 +145,18 @@ pub fn parse(arguments: &[&str], variables: Vec<Variable>) -> Result<Command, St
         let what = "--ephemeral and --data-dir exclude each other".to_owned();
         problems.push(ConfigError::Conflict(what));
     }
+    if flags.non_default && command != CONFIG {
+        let what = "--non-default is for barnabas config".to_owned();
+        problems.push(ConfigError::Conflict(what));
+    }
     let values = values(&flags, &mut problems);
-    let Flags { config, set, ephemeral, .. } = &flags;
+    let Flags { config, set, .. } = &flags;
     let given = Sources { file: config.as_deref(), variables, sets: set, flags: values, problems };
     let sourced = sources::from_sources(&given).map_err(|error| error.to_string())?;
-    let ephemeral = *ephemeral;
+    let Flags { ephemeral, non_default, .. } = flags;
     if command == CONFIG {
-        return Ok(Command::ShowConfig(Box::new(Show { sourced, ephemeral })));
+        let shown = Shown { ephemeral, non_default };
+        return Ok(Command::ShowConfig(Box::new(Show { sourced, shown })));
     }
     let (config, warnings) = (sourced.config, sourced.warnings);
     let start = Box::new(Start { config, ephemeral, warnings });
@@ -189,7 +197,12 @@ fn number<T: FromStr + Bounded>(
     let text = text?;
     let number = text.parse().ok();
     if number.is_none() {
-        let what = format!("it must be a number from {}", T::RANGE);
+        let check = setting.and_then(table::broker_setting).map(|setting| setting.check);
+        let range = match check {
+            Some(Check::Between(least, most)) => format!("{least} to {most}"),
+            _ => T::RANGE.to_owned(),
+        };
+        let what = format!("it must be a number from {range}");
         let what = refusal(&format!("Error parsing option '{flag}' with value '{text}': {what}"));
         problems.push(ConfigError::Flag(setting, what));
     }
@@ -285,7 +298,10 @@ mod tests {
                 "'--port' with value '70000': it must be a number from 0 to 65535",
             ),
             (&["--port"], "--port"),
-            (&["--workers", "x"], "--workers"),
+            (&["--workers", "x"], "'--workers' with value 'x': it must be a number from 0 to 1024"),
+            (&["--workers", "70000"], "it must be a number from 0 to 1024"),
+            (&["--non-default"], "--non-default is for barnabas config"),
+            (&["healthcheck", "--non-default"], "--non-default is for barnabas config"),
             (&["--workers", "5000"], "Value must be no more than 1024"),
             (&["--node-id", "-1"], "Value must be at least 0"),
             (&["--io", "epoll"], "--io: Invalid value epoll"),
@@ -363,6 +379,10 @@ mod tests {
         for flag in ["--config", "--host", "--port", "--data-dir", "--node-id", "--workers", "--io"]
         {
             assert!(help.contains(flag), "{flag}: {help}");
+        }
+        assert!(help.starts_with("Usage: barnabas [config|healthcheck] [--config"), "{help}");
+        for command in commands::ALL {
+            assert!(help.contains(&format!("\n  {command:<16}  ")), "{command}: {help}");
         }
         match parse(&["config", "--set", "num.partitions=5"], Vec::new()) {
             Ok(Command::ShowConfig(show)) => assert_eq!(show.sourced.config.num_partitions(), 5),

@@ -7,6 +7,7 @@
 mod address;
 mod broker;
 mod check;
+mod commands;
 mod compaction;
 mod cross;
 mod describe;
@@ -45,7 +46,7 @@ pub use describe::{
     describe_topic,
 };
 pub use dynamic::check_dynamic_broker;
-pub use effective::effective;
+pub use effective::{Shown, effective};
 pub use environment::{Family, Variable, variables};
 pub use error::{ConfigError, ConfigErrors, Origin};
 pub use group::{GroupConfig, check_group};

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::super::Shown;
 use super::*;
 
 #[path = "given_tests.rs"]
@@ -38,7 +39,7 @@ fn sets(texts: &[&str]) -> Vec<String> {
 
 /// What is printed where nothing was set while a broker ran.
 fn effective(sourced: &Sourced) -> String {
-    crate::config::effective(sourced, &BTreeMap::new(), &BTreeMap::new(), false)
+    crate::config::effective(sourced, &BTreeMap::new(), &BTreeMap::new(), Shown::default())
 }
 
 fn set(texts: &[&str]) -> Result<Sourced, String> {
@@ -333,7 +334,7 @@ fn what_was_set_while_it_ran_is_printed_below_the_command_line() {
     ]);
     let node = map(&[("message.max.bytes", "30")]);
     let sourced = set(&["message.max.bytes=10", "log.cleaner.threads=3"]).expect("valid");
-    let printed = crate::config::effective(&sourced, &cluster, &node, false);
+    let printed = crate::config::effective(&sourced, &cluster, &node, Shown::default());
     for lines in [
         "above set while it ran, for this broker; above set while it ran, for all brokers\nmessage.max.bytes=10\n",
         "# set while it ran, for all brokers\nnum.io.threads=4\n",
