@@ -42,10 +42,9 @@ impl Chunks {
     }
 
     fn chunk(&mut self, bytes: &[u8], chunk: &mut impl FnMut(&[u8])) -> Result<Step, Problem> {
-        let Some((line, begin)) = line(bytes, self.at, MAX_LINE, BAD_CHUNK)? else {
+        let Some((size, begin)) = self.size(bytes)? else {
             return Ok(Step::Needs(bytes.len() + 1));
         };
-        let size = size_of(line)?;
         if size == 0 {
             (self.at, self.trailers) = (begin, Some(begin));
             return Ok(Step::Goes);
@@ -59,6 +58,20 @@ impl Chunks {
         chunk(data);
         (self.at, self.body) = (end, self.body + size);
         Ok(Step::Goes)
+    }
+
+    /// The size of the next chunk, and where it begins; nothing if its line is not there yet.
+    fn size(&self, bytes: &[u8]) -> Result<Option<(usize, usize)>, Problem> {
+        // The smallest chunks are the most: a body of them is not to keep a worker.
+        if let Some([digit, b'\r', b'\n']) = bytes.get(self.at..self.at + 3)
+            && let Some(size) = (*digit as char).to_digit(16)
+        {
+            return Ok(Some((size as usize, self.at + 3)));
+        }
+        match line(bytes, self.at, MAX_LINE, BAD_CHUNK)? {
+            Some((line, begin)) => Ok(Some((size_of(line)?, begin))),
+            None => Ok(None),
+        }
     }
 
     fn trailer(&mut self, bytes: &[u8], from: usize) -> Result<Step, Problem> {

@@ -6,28 +6,20 @@ use super::MIN_RATE;
 use std::time::{Duration, Instant};
 
 /// See the module's comment.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Pace {
-    /// Bytes that it was given.
-    given: u64,
-    /// How many of them it must have taken when its time is over, which began then; while something waits for it.
+    /// How many bytes it must have taken in all when its time is over, which began then; while something waits for it.
     due: Option<(u64, Instant)>,
 }
 
 impl Pace {
-    pub(super) fn new() -> Pace {
-        Pace { given: 0, due: None }
-    }
-
-    /// It was given so many bytes.
-    pub(super) fn gave(&mut self, bytes: usize) {
-        self.given += bytes as u64;
-    }
-
-    /// Whether it is too slow, so many bytes being unsent now.
-    pub(super) fn is_too_slow(&mut self, unsent: u64, now: Instant, patience: Duration) -> bool {
-        // What it was given elsewhere is not counted: that is little, and makes it seem slower than it is.
-        let taken = self.given.saturating_sub(unsent);
+    /// Whether it is too slow, who has taken so many bytes in all and has so many unsent now.
+    pub(super) fn is_too_slow(
+        &mut self,
+        (taken, unsent): (u64, u64),
+        now: Instant,
+        patience: Duration,
+    ) -> bool {
         match self.due {
             Some((_, since)) if unsent > 0 && now.saturating_duration_since(since) < patience => {
                 false
@@ -60,12 +52,11 @@ mod tests {
             (rate / 2, rate / 25, true),
         ] {
             let begin = Instant::now();
-            let mut pace = Pace::new();
+            let mut pace = Pace::default();
             let mut left = unsent;
-            pace.gave(usize::try_from(unsent).expect("a size"));
             let cut = (0..100).find(|second| {
                 let now = begin + Duration::from_secs(*second);
-                let is_cut = pace.is_too_slow(left, now, PATIENCE);
+                let is_cut = pace.is_too_slow((unsent - left, left), now, PATIENCE);
                 left = left.saturating_sub(a_second);
                 is_cut
             });
@@ -76,10 +67,10 @@ mod tests {
     #[test]
     fn who_is_given_more_each_time_is_not_slow() {
         let begin = Instant::now();
-        let mut pace = Pace::new();
+        let mut pace = Pace::default();
         for second in 0..100 {
-            pace.gave(1 << 20);
-            assert!(!pace.is_too_slow(2 << 20, begin + Duration::from_secs(second), PATIENCE));
+            let now = begin + Duration::from_secs(second);
+            assert!(!pace.is_too_slow((second << 20, 2 << 20), now, PATIENCE));
         }
     }
 }

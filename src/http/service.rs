@@ -78,7 +78,7 @@ impl HttpService {
         let session = Session::watched_as(key, admission.place);
         let timer = cx.set_timer(cx.now() + self.http.patience, key);
         let (progress, since) = (session.progress.clone(), cx.now());
-        let (seen, pace) = ((0, false, 0), Pace::new());
+        let (seen, pace) = ((0, false, 0), Pace::default());
         let watched = Watched { conn, progress, timer, seen, since, held: 0, pace };
         self.watched.insert(key, watched);
         trace::opened(cx, conn, self.worker);
@@ -324,7 +324,7 @@ impl HttpService {
         let Some(watched) = self.watched.get_mut(&key) else { return };
         let (conn, unsent) = (watched.conn, cx.unsent(watched.conn));
         watched.recount(&self.http, unsent);
-        if watched.pace.is_too_slow(unsent, now, patience) {
+        if watched.pace.is_too_slow((cx.sent(conn), unsent), now, patience) {
             return cx.give_up(conn, "its reader is too slow");
         }
         if self.tails.contains_key(&key) {

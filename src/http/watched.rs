@@ -24,7 +24,6 @@ impl Watched {
     /// It was given what was made for it.
     pub(super) fn holds(&mut self, bytes: usize) {
         self.held += bytes;
-        self.pace.gave(bytes);
     }
 
     /// Counts no longer what it has taken.

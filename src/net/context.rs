@@ -73,6 +73,11 @@ impl Context<'_> {
         self.core.conns.get(conn.0).map_or(0, |entry| entry.conn.outbox().unsent())
     }
 
+    /// Bytes of answers that have left, in all; 0 if the connection is gone.
+    pub fn sent(&self, conn: ConnId) -> u64 {
+        self.core.conns.get(conn.0).map_or(0, |entry| entry.conn.outbox().left())
+    }
+
     /// Who is at the other end, while the connection is open.
     pub fn peer(&self, conn: ConnId) -> Option<Peer> {
         self.core.conns.get(conn.0).map(|entry| entry.peer)

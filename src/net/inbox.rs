@@ -151,14 +151,15 @@ impl Inbox {
     }
 
     /// Moves what the unfinished frame lacks from the window into the ring; false if that is not
-    /// there.
+    /// there. Where that is little, what is behind it goes along: what a frame lacks may be known a few
+    /// bytes at a time, and each step costs more than to copy them.
     fn gather(&mut self, window: &[u8], at: &mut usize, pool: &mut Pool) -> bool {
         let lacking = self.need - self.len();
         let rest = &window[*at..];
-        let taken = rest.len().min(lacking);
+        let taken = rest.len().min(lacking.max(STEP));
         *at += taken;
         self.keep(&rest[..taken], pool);
-        taken == lacking
+        taken >= lacking
     }
 
     /// Copies received bytes into the ring. They have come and must be kept, so this is not
@@ -204,6 +205,9 @@ impl Inbox {
         }
     }
 }
+
+/// Bytes that are moved at once.
+const STEP: usize = 4 * 1024;
 
 /// A ring begins with this many bytes if its frame needs as many.
 const START: usize = 64 * 1024;

@@ -103,6 +103,8 @@ pub struct Outbox {
     /// A driver has been offered chunks and has not said how much it wrote.
     offered: bool,
     unsent: u64,
+    /// Bytes that have left, in all.
+    left: u64,
     memory: usize,
 }
 
@@ -120,6 +122,11 @@ impl Outbox {
     /// Bytes of answers that have not left, file ranges included.
     pub fn unsent(&self) -> u64 {
         self.unsent
+    }
+
+    /// Bytes of answers that have left, in all.
+    pub fn left(&self) -> u64 {
+        self.left
     }
 
     /// Bytes of them that are in our memory.
@@ -281,6 +288,7 @@ impl Outbox {
     /// `n` bytes of what was offered have left; none ends the offer as well.
     pub(crate) fn written(&mut self, mut n: usize, pool: &mut Pool) {
         self.offered = false;
+        self.left += n as u64;
         self.unsent = self.unsent.checked_sub(n as u64).expect("no more is sent than there is");
         while n > 0 {
             let left = match self.chunks.front_mut().expect("unsent bytes are in chunks") {
