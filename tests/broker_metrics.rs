@@ -346,3 +346,37 @@ fn dashboard_and_alerts_ask_for_what_is_told() {
     }
     broker.stop_cleanly();
 }
+
+/// Whoever watches a broker sees all but its groups while those are being read again after a start.
+#[test]
+fn metrics_are_told_while_groups_are_being_loaded() {
+    const PARTITIONS: i32 = 100;
+    let dir = TempDir::new();
+    let broker = Broker::start(dir.path(), &[]);
+    let mut client = broker.client();
+    client.create("t", PARTITIONS);
+    client.await_coordinator("g");
+    for round in 0..400 {
+        let offsets: Vec<_> = (0..PARTITIONS).map(|partition| (partition, round, "")).collect();
+        let codes = client.commit_offsets("g", "t", &offsets);
+        assert!(codes.iter().all(|code| *code == ErrorCode::NONE), "{codes:?}");
+    }
+    broker.stop_cleanly();
+    let (broker, address) = start_pages(dir.path(), &[]);
+    let of_group = "kafka_consumergroup_current_offset{consumergroup=\"g\"";
+    let mut before = 0;
+    loop {
+        let is_loaded = get(address, "/readyz").0 == 200;
+        let (status, _, body) = get(address, "/metrics");
+        let told = String::from_utf8(body).unwrap();
+        assert_eq!(status, 200, "{told}");
+        assert!(told.contains("kafka_topic_partitions{topic=\"t\"} 100"), "{told}");
+        match is_loaded {
+            true => break assert!(told.contains(of_group), "{told}"),
+            false => before += 1,
+        }
+    }
+    // A fast machine is done before anybody asks.
+    assert!(before > 0 || is_release(), "they were loaded before anybody asked");
+    broker.stop_cleanly();
+}
