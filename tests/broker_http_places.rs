@@ -147,6 +147,29 @@ fn the_one_that_waits_longest_goes() {
     });
 }
 
+/// All of it has come while the broker was halted: nobody whose request is there already goes for another one.
+#[test]
+fn who_has_asked_is_answered_before_the_broker_has_looked() {
+    const MORE: usize = 600;
+    with_both(|broker, address| {
+        let mut streams = known(address, CONNECTIONS);
+        broker.signal(libc::SIGSTOP);
+        streams.extend((0..MORE).map(|_| connect(address)));
+        for stream in &mut streams {
+            stream.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        }
+        broker.signal(libc::SIGCONT);
+        let mut answers: Vec<u16> =
+            streams.iter_mut().map(|stream| answer(stream, false).0).collect();
+        answers.sort_unstable();
+        answers.dedup();
+        assert!(answers.iter().all(|status| [200, 503].contains(status)), "{answers:?}");
+        // And there are no more of them than there may be when others have come.
+        drop(known(address, MORE));
+        drop(silent(address, 2 * CONNECTIONS, CONNECTIONS));
+    });
+}
+
 #[test]
 fn an_answer_that_is_under_way_is_not_lost() {
     with_both(|_, address| {

@@ -12,6 +12,7 @@
 //! waiting ⇄ busy     a request is whole; its answer is given
 //! waiting ─> leaving ─> cut     another one needs its place; still unsent, and yet others need theirs
 //! leaving ─> busy     its request came whole before its worker heard of it: it stays
+//! leaving, cut ─> waiting     so does one of which something has come that nobody has looked at
 //! ```
 
 use super::{MAX_CONNECTIONS, MAX_TAILS, MAX_WAITS};
@@ -59,6 +60,10 @@ impl Place {
         self.state() == LEAVING
     }
 
+    pub(super) fn is_to_go(&self) -> bool {
+        self.state() >= LEAVING
+    }
+
     pub(super) fn is_cut(&self) -> bool {
         self.state() == CUT
     }
@@ -83,6 +88,8 @@ pub(super) struct Admission {
     pub(super) place: Option<Arc<Place>>,
     /// Whose workers are to hear that they shall go.
     pub(super) parting: [Option<Arc<Place>>; 2],
+    /// The same, while there are too many.
+    pub(super) surplus: Option<Arc<Place>>,
 }
 
 impl Places {
@@ -151,6 +158,10 @@ fn make_room(open: &[Arc<Place>], worker: usize, admission: &mut Admission) -> b
         if parted.is_none() {
             return false;
         }
+    }
+    // Some were to go and had asked for something just then.
+    if open.len() - leaving > MAX_CONNECTIONS {
+        admission.surplus = pick(WAITING);
     }
     open.len() < MOST
 }

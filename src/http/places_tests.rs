@@ -13,7 +13,7 @@ fn full(places: &Places) -> Vec<Arc<Place>> {
 
 /// The keys of who goes for one more of this worker, and whether it got a place.
 fn one_more(places: &Places, worker: usize) -> ([Option<u64>; 2], bool) {
-    let Admission { place, parting } = places.admit(worker, u64::MAX, 1000);
+    let Admission { place, parting, .. } = places.admit(worker, u64::MAX, 1000);
     (parting.map(|one| one.map(|place| place.key)), place.is_some())
 }
 
@@ -41,12 +41,17 @@ fn a_request_that_came_whole_in_this_moment_is_served() {
     assert_eq!(one_more(&places, 1), ([Some(0), None], true));
     all[0].set_busy();
     assert!(!all[0].is_leaving() && !all[0].is_cut());
-    // One more is open than there should be: the next ones do not make it worse.
-    for key in 1..100 {
+    // One more is open than there should be: the next one takes two places.
+    let next = places.admit(0, u64::MAX, 1000);
+    assert_eq!(next.parting[0].as_ref().map(|place| place.key), Some(1));
+    assert_eq!(next.surplus.map(|place| place.key), Some(2));
+    places.release(&all[1]);
+    places.release(&all[2]);
+    for key in 3..100 {
         assert_eq!(one_more(&places, 0), ([Some(key), None], true));
         places.release(&all[key as usize]);
     }
-    assert_eq!(places.lock().len(), MAX_CONNECTIONS + 1);
+    assert_eq!(places.lock().len(), MAX_CONNECTIONS);
 }
 
 #[test]
@@ -88,7 +93,7 @@ fn a_worker_that_has_some_of_its_own_does_not_depend_on_the_other() {
     let places = Places::new();
     full(&places);
     for _ in 0..MOST {
-        let Admission { place, parting } = places.admit(1, 7, 1000);
+        let Admission { place, parting, .. } = places.admit(1, 7, 1000);
         assert!(place.is_some());
         for own in parting.into_iter().flatten().filter(|place| place.worker == 1) {
             places.release(&own);

@@ -68,7 +68,7 @@ impl HttpService {
     pub fn open(&mut self, cx: &mut Context<'_>, conn: ConnId) -> Session {
         let (key, places) = (self.key(), &self.http.places);
         let admission = places.admit(self.worker, key, places.time(cx.now()));
-        for other in admission.parting.into_iter().flatten() {
+        for other in admission.parting.into_iter().chain([admission.surplus]).flatten() {
             match other.worker == self.worker {
                 true => self.part(cx, other.key),
                 // Lost, it goes when it has waited long enough.
@@ -93,7 +93,12 @@ impl HttpService {
     /// Another connection needs this one's place.
     pub fn part(&mut self, cx: &mut Context<'_>, key: u64) {
         let Some(watched) = self.watched.get(&key) else { return };
-        let (conn, Progress { place, has_begun, .. }) = (watched.conn, &*watched.progress);
+        let Progress { place, has_begun, swallows, .. } = &*watched.progress;
+        let conn = watched.conn;
+        // It has asked for something, and nobody has come to look.
+        if place.is_to_go() && !swallows.get() && cx.unsent(conn) == 0 && cx.has_input(conn) {
+            return place.waits(self.http.places.time(cx.now()));
+        }
         if place.is_cut() {
             self.http.places.release(place);
             return cx.give_up(conn, "others need its place, and its reader is too slow");

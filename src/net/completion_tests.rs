@@ -8,7 +8,7 @@
 use super::super::admission::{Admissions, Share};
 use super::super::connection::Input;
 use super::super::context::Context;
-use super::super::driver::{Farewell, Host};
+use super::super::driver::{Farewell, Host, Sockets};
 use super::super::mailbox::{DEFAULT_LIMIT, Mailbox};
 use super::super::options::Limits;
 use super::super::outbox::{Gather, Output};
@@ -143,6 +143,8 @@ impl Completion {
         }
     }
 }
+
+impl Sockets for Completion {}
 
 impl Driver for Completion {
     fn add(&mut self, _: ConnId, _: TcpStream) -> io::Result<()> {
@@ -299,7 +301,7 @@ fn connect(worker: &mut Worker<Later, Completion>, wire: Wire) -> ConnId {
     let admission = Admissions::new(&Limits::default(), 1)
         .admit(address.ip(), Share::ALL)
         .expect("room for one");
-    let id = worker.engine.open(peer, admission);
+    let id = worker.engine.open(peer, admission, &worker.driver);
     worker.driver.0.borrow_mut().wires.insert(id, wire);
     id
 }

@@ -1,6 +1,7 @@
 //! What a service can do while its worker calls it.
 
 use super::core::{Alarm, Core, Why};
+use super::driver::Sockets;
 use super::service::{ConnId, Part, Peer, Slot};
 use super::timers::TimerId;
 use std::borrow::Cow;
@@ -9,10 +10,27 @@ use std::time::Instant;
 /// The worker, as its service sees it. Nothing here blocks or does I/O: replies are written at the
 /// end of the turn.
 pub struct Context<'a> {
-    pub(crate) core: &'a mut Core,
+    core: &'a mut Core,
+    /// Where they can be asked.
+    sockets: Option<&'a dyn Sockets>,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    pub(super) fn new(core: &'a mut Core) -> Context<'a> {
+        Context { core, sockets: None }
+    }
+
+    /// One that may ask about sockets.
+    pub(super) fn with(core: &'a mut Core, sockets: &'a dyn Sockets) -> Context<'a> {
+        Context { core, sockets: Some(sockets) }
+    }
+
+    /// Whether a connection has sent something that nobody has looked at. Known in [`super::Service::open`] and
+    /// [`super::Service::message`] alone; for who seldom asks.
+    pub fn has_input(&self, conn: ConnId) -> bool {
+        self.sockets.is_some_and(|sockets| sockets.has_input(conn))
+    }
+
     /// One of several things was done: whether the others are left to the next turn, which
     /// [`super::Service::has_work`] then asks for.
     pub fn is_enough(&mut self) -> bool {

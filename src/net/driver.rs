@@ -86,8 +86,16 @@ pub(crate) enum Farewell {
     Reset,
 }
 
+/// What may be asked about sockets while nothing is moved.
+pub(crate) trait Sockets {
+    /// Something has come that was not received, or nobody was told of yet. A system call.
+    fn has_input(&self, _id: ConnId) -> bool {
+        false
+    }
+}
+
 /// What moves the bytes of one worker's connections.
-pub(crate) trait Driver {
+pub(crate) trait Driver: Sockets {
     /// Takes a socket over and receives from it until [`Host::input`] says pause.
     fn add(&mut self, id: ConnId, socket: TcpStream) -> io::Result<()>;
 

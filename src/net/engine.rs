@@ -7,7 +7,7 @@ use super::admission::Admission;
 use super::connection::Input;
 use super::context::Context;
 use super::core::{Alarm, Core, Why};
-use super::driver::{Arrived, Host};
+use super::driver::{Arrived, Host, Sockets};
 use super::inbox::{Inbox, Next};
 use super::outbox::{Gather, Output};
 use super::service::{ConnId, Flow, Peer, Service, Slot};
@@ -39,9 +39,14 @@ impl<S: Service> Engine<S> {
     }
 
     /// Opens a session for a new connection.
-    pub(crate) fn open(&mut self, peer: Peer, admission: Admission) -> ConnId {
+    pub(crate) fn open(
+        &mut self,
+        peer: Peer,
+        admission: Admission,
+        sockets: &dyn Sockets,
+    ) -> ConnId {
         let id = self.core.insert(peer, admission);
-        let session = self.service.open(&mut Context { core: &mut self.core }, id, &peer);
+        let session = self.service.open(&mut Context::with(&mut self.core, sockets), id, &peer);
         let at = id.0.index as usize;
         if self.sessions.len() <= at {
             self.sessions.resize_with(at + 1, || None);
@@ -56,7 +61,7 @@ impl<S: Service> Engine<S> {
         self.core.report_close(id);
         self.core.stats.closed.add(1);
         if let Some(session) = self.sessions.get_mut(id.0.index as usize).and_then(Option::take) {
-            self.service.closed(&mut Context { core: &mut self.core }, id, session);
+            self.service.closed(&mut Context::new(&mut self.core), id, session);
         }
     }
 
@@ -138,24 +143,24 @@ impl<S: Service> Engine<S> {
 
     pub(crate) fn alarm(&mut self, alarm: Alarm) {
         match alarm {
-            Alarm::Service(key) => self.service.timer(&mut Context { core: &mut self.core }, key),
+            Alarm::Service(key) => self.service.timer(&mut Context::new(&mut self.core), key),
             Alarm::Idle(id) => self.core.check_idle(id),
             Alarm::Starved => self.core.retry_starved(),
             Alarm::Trim | Alarm::Stop => unreachable!("the worker's own"),
         }
     }
 
-    pub(crate) fn message(&mut self, message: S::Message) {
-        self.service.message(&mut Context { core: &mut self.core }, message);
+    pub(crate) fn message(&mut self, message: S::Message, sockets: &dyn Sockets) {
+        self.service.message(&mut Context::with(&mut self.core, sockets), message);
     }
 
     pub(crate) fn end_of_turn(&mut self) {
         self.core.pace.begin();
-        self.service.end_of_turn(&mut Context { core: &mut self.core });
+        self.service.end_of_turn(&mut Context::new(&mut self.core));
     }
 
     pub(crate) fn drain(&mut self) {
-        self.service.drain(&mut Context { core: &mut self.core });
+        self.service.drain(&mut Context::new(&mut self.core));
     }
 
     pub(crate) fn trim(&mut self) {
@@ -180,7 +185,7 @@ fn handle<S: Service>(
     // Held from the start, so that a resume within the call is not lost.
     entry.conn.held = true;
     let slot = Slot { conn: id, seq };
-    let flow = service.request(&mut Context { core: &mut *core }, session, slot, frame);
+    let flow = service.request(&mut Context::new(core), session, slot, frame);
     match flow {
         Flow::Next => {
             if let Some(entry) = core.live(id) {

@@ -6,7 +6,7 @@
 //! short receive proves nothing: then the end itself must be read.
 
 use super::connection::Input;
-use super::driver::{Driver, Farewell, Host};
+use super::driver::{Driver, Farewell, Host, Sockets};
 use super::outbox::{Gather, Output};
 use super::pool::WINDOW;
 use super::service::ConnId;
@@ -268,6 +268,14 @@ fn note_event(
 fn list(listed: &mut bool, id: ConnId, on: &mut VecDeque<ConnId>) {
     if !std::mem::replace(listed, true) {
         on.push_back(id);
+    }
+}
+
+impl Sockets for Epoll {
+    fn has_input(&self, id: ConnId) -> bool {
+        let socket = self.sockets.get(id.0.index as usize).and_then(Option::as_ref);
+        let socket = socket.filter(|socket| socket.generation == id.0.generation);
+        socket.is_some_and(|socket| matches!(socket.stream.peek(&mut [0]), Ok(1..)))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::super::admission::{Admissions, Share};
 use super::super::connection::Input;
 use super::super::context::Context;
-use super::super::driver::{Farewell, Host};
+use super::super::driver::{Farewell, Host, Sockets};
 use super::super::mailbox::{DEFAULT_LIMIT, Mailbox};
 use super::super::options::Limits;
 use super::super::pool::Budget;
@@ -18,6 +18,8 @@ struct Edge {
     waits: Vec<Option<Duration>>,
     lets_go: bool,
 }
+
+impl Sockets for Edge {}
 
 impl Driver for Edge {
     fn add(&mut self, _: ConnId, _: TcpStream) -> io::Result<()> {
@@ -149,7 +151,7 @@ fn connect(worker: &mut Worker<Mute, Edge>) -> ConnId {
     let admission = Admissions::new(&Limits::default(), 1)
         .admit(address.ip(), Share::ALL)
         .expect("room for one");
-    worker.engine.open(peer, admission)
+    worker.engine.open(peer, admission, &worker.driver)
 }
 
 #[test]

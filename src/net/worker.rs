@@ -225,7 +225,7 @@ impl<S: Service, D: Driver> Worker<S, D> {
             self.mail.messages.take(&mut self.messages);
         }
         while let Some(message) = self.messages.pop_front() {
-            self.engine.message(message);
+            self.engine.message(message, &self.driver);
             if !self.messages.is_empty() && self.engine.core.is_enough() {
                 break;
             }
@@ -236,7 +236,7 @@ impl<S: Service, D: Driver> Worker<S, D> {
         if self.stage != Stage::Running {
             return;
         }
-        let id = self.engine.open(peer, admission);
+        let id = self.engine.open(peer, admission, &self.driver);
         if let Err(error) = self.driver.add(id, socket) {
             let why = format!("its socket could not be registered: {error}");
             self.engine.core.abort(id, Why::bad(why));

@@ -37,7 +37,7 @@ mod wake;
 
 pub(crate) use wake::Waker;
 
-use super::driver::{Driver, Farewell, Host};
+use super::driver::{Driver, Farewell, Host, Sockets};
 use super::service::ConnId;
 use super::stats::Stats;
 use buffers::Buffers;
@@ -202,6 +202,20 @@ impl Uring {
 fn socket(sockets: &mut [Option<Socket>], id: ConnId) -> Option<&mut Socket> {
     let socket = sockets.get_mut(id.0.index as usize)?.as_mut()?;
     (socket.generation == id.0.generation).then_some(socket)
+}
+
+impl Sockets for Uring {
+    fn has_input(&self, id: ConnId) -> bool {
+        let socket = self.sockets.get(id.0.index as usize).and_then(Option::as_ref);
+        let socket = socket.filter(|socket| socket.generation == id.0.generation);
+        let is_kept = |socket: &Socket| !socket.kept.is_empty();
+        let brings = |(what, result, _): &Completion| *what == What::Receive(id) && *result > 0;
+        let is_received = || self.completions.iter().any(brings);
+        socket.is_some_and(|socket| {
+            let is_there = || matches!(socket.stream.peek(&mut [0]), Ok(1..));
+            is_kept(socket) || is_there() || is_received()
+        })
+    }
 }
 
 impl Driver for Uring {
