@@ -153,7 +153,7 @@ fn who_has_asked_is_answered_before_the_broker_has_looked() {
     const MORE: usize = 600;
     with_both(|broker, address| {
         let mut streams = known(address, CONNECTIONS);
-        broker.signal(libc::SIGSTOP);
+        broker.halt();
         streams.extend((0..MORE).map(|_| connect(address)));
         for stream in &mut streams {
             stream.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();

@@ -165,6 +165,20 @@ impl Broker {
         assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
     }
 
+    /// Halts it, all its threads, until SIGCONT.
+    pub fn halt(&self) {
+        self.signal(libc::SIGSTOP);
+        let tasks = format!("/proc/{}/task", self.pid());
+        let is_halted = |task: std::io::Result<std::fs::DirEntry>| {
+            let stat = std::fs::read_to_string(task.unwrap().path().join("stat"));
+            // One that has ended meanwhile is as good as halted.
+            stat.map_or(true, |stat| stat[stat.rfind(')').unwrap()..].starts_with(") T"))
+        };
+        while !std::fs::read_dir(&tasks).unwrap().all(is_halted) {
+            std::thread::yield_now();
+        }
+    }
+
     /// Ends it as a service manager does.
     pub fn stop(self) -> Ended {
         self.signal(libc::SIGTERM);
