@@ -148,6 +148,9 @@ fn who_comes_back_goes_on() {
     client.create("t", 3);
     client.append(("t", 1), &one("first", "v"));
     let mut tail = Tail::open_behind(address, path, &before);
+    // And says so before it tells anything of it.
+    let now = tail.id();
+    assert!(now.ends_with(":0,0,0") && now.split(':').next() != before.split(':').next(), "{now}");
     assert_eq!(tail.message()["key"], json!("first"));
     broker.stop_cleanly();
 }

@@ -348,25 +348,31 @@ test("messages come as they are produced, and wait while it is paused", async ()
   assert.ok((await page.locator("tr.message").count()) <= 200, "the list has an end");
   await text("Filter").first().click();
   await page.getByLabel("Key contains").fill("only");
-  await button("Show").click();
+  await button("Listen anew").click();
   await text("Listening.").waitFor();
   await broker.send("/v1/topics/orders/messages", { messages: [{ key: "not this", value: "left out" }, { key: "only this", value: "let in" }] });
   await came("let in").waitFor();
   assert.equal(await came("left out").count(), 0);
   tab.expect(/400 \(Bad Request\).*\/(tail|messages)\?/);
   await page.getByLabel("JSON path").fill("nonsense");
-  await button("Show").click();
+  await button("Listen anew").click();
   await page.getByRole("alert").getByText("BAD_REQUEST").waitFor();
   tab.calm();
 });
 
+/** Which topic has a name now, and where it ends: the first that a tail tells. */
+async function standing(name) {
+  const reader = (await fetch(new URL(`/v1/topics/${name}/tail`, broker.at))).body.getReader();
+  const [, topic, places] = /^id: ([^:]+):(.*)\n/.exec(new TextDecoder().decode((await reader.read()).value));
+  await reader.cancel();
+  return [topic, places];
+}
+
 test("a live view goes on where its connection was lost, and shows nothing twice", async () => {
   await broker.send("/v1/topics", { name: "lost", partitions: 1 });
   await broker.send("/v1/topics/lost/messages", { messages: ["shown", "missed"].map((value) => ({ value })) });
-  // The first that a tail tells is where it stands, in which topic.
-  const reader = (await fetch(new URL("/v1/topics/lost/tail", broker.at))).body.getReader();
-  const [, topic] = /^id: ([^:]+):2\n/.exec(new TextDecoder().decode((await reader.read()).value));
-  await reader.cancel();
+  const [topic, places] = await standing("lost");
+  assert.equal(places, "2");
   let opened = 0;
   await page.route("**/tail*", (route) => {
     opened += 1;
@@ -381,6 +387,66 @@ test("a live view goes on where its connection was lost, and shows nothing twice
   for (const value of ["shown", "missed", "after"]) await page.locator(".value").getByText(value, { exact: true }).waitFor();
   assert.equal(await page.locator(".value").getByText("shown", { exact: true }).count(), 1);
   await page.unroute("**/tail*");
+  tab.calm();
+});
+
+test("a live view begins anew with a topic that was made anew while its connection was lost, and says so", async () => {
+  const make = async (values) => {
+    await broker.send("/v1/topics", { name: "renewed", partitions: 2 });
+    if (values.length > 0) await broker.send("/v1/topics/renewed/messages", { messages: values.map((value) => ({ value, partition: 0 })) });
+  };
+  const values = () => page.locator(".message .value").allTextContents();
+  // A connection that tells three messages of the topic as it is, and is lost; `meanwhile` happens before there is another.
+  const lose = async (meanwhile) => {
+    const [topic] = await standing("renewed");
+    const event = (offset) => `data: ${JSON.stringify({ partition: 0, offset, timestamp: 1, key: null, value: `old-${offset}` })}\n\n`;
+    const body = `retry: 100\nid: ${topic}:0,0\n\n${[0, 1, 2].map(event).join("")}id: ${topic}:3,0\n\n`;
+    let opened = 0;
+    await page.route("**/renewed/tail*", async (route) => {
+      opened += 1;
+      if (opened === 1) return route.fulfill({ contentType: "text/event-stream", body });
+      await meanwhile;
+      return route.continue();
+    });
+    await page.goto("about:blank");
+    await tab.go("#/topics/renewed/live");
+    await text("3 messages came.").waitFor();
+  };
+  await make([]);
+  let [go, meanwhile] = [];
+  const gate = () => (meanwhile = new Promise((done) => (go = done)));
+  await lose(gate());
+  assert.deepEqual(await values(), ["old-2", "old-1", "old-0"]);
+  await broker.send("/v1/topics/renewed", undefined, "DELETE");
+  await make(["new-0", "new-1"]);
+  go();
+  await text("The topic was deleted and made anew").waitFor();
+  await text("2 messages came.").waitFor();
+  assert.deepEqual(await values(), ["new-1", "new-0"]);
+  await page.unroute("**/renewed/tail*");
+  // Whoever holds the list looks at it as long as it is held.
+  await lose(gate());
+  await button("Pause").click();
+  await broker.send("/v1/topics/renewed", undefined, "DELETE");
+  await make(["newest-0"]);
+  go();
+  await text("1 message waits.").waitFor();
+  assert.deepEqual(await values(), ["old-2", "old-1", "old-0"]);
+  await button("Resume").click();
+  await until(page, () => document.querySelector(".message .value").textContent === "newest-0");
+  assert.deepEqual(await values(), ["newest-0"]);
+  await text("The topic was deleted and made anew").waitFor();
+  await page.unroute("**/renewed/tail*");
+  // One that is gone ends the view; when it is there again, it is listened to again.
+  tab.expect(/404 \(Not Found\).*\/topics\/renewed$/);
+  await broker.send("/v1/topics/renewed", undefined, "DELETE");
+  await text("It has ended: the topic was deleted.").waitFor();
+  await make([]);
+  await button("Listen anew").click();
+  await text("Listening.").waitFor();
+  await broker.send("/v1/topics/renewed/messages", { messages: [{ value: "again", partition: 1 }] });
+  await until(page, () => document.querySelector(".message .value")?.textContent === "again");
+  assert.deepEqual(await values(), ["again"]);
   tab.calm();
 });
 

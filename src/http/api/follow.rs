@@ -6,7 +6,8 @@
 //! is passed over, and an event `skipped` says so.
 //!
 //! Each piece ends with an `id` by which a client that comes back goes on (`Last-Event-ID`): where all of its partitions
-//! stand, in their order. It stands by itself, for it is of the whole piece.
+//! stand, in their order. It stands by itself, for it is of the whole piece. One stands before all else too, so that who comes
+//! back knows of each event which topic it is of: it may be another one by now.
 
 use super::super::problem::Problem;
 use super::super::query::Query;
@@ -39,6 +40,8 @@ pub struct Follow {
     first: usize,
     /// Bytes that were read since it was last told where it stands.
     untold: usize,
+    /// What stands before all else, until it is told.
+    begin: Option<String>,
 }
 
 /// Where it is in a partition.
@@ -64,6 +67,7 @@ impl Follow {
         let known = query.last_event().and_then(|id| places_of(id, topic.id));
         // Of the same partitions, or fewer: there may be more of them now.
         let known = known.filter(|known| known.len() <= partitions.len());
+        let goes_on = known.as_ref().is_some_and(|known| !known.is_empty());
         for (at, partition) in partitions.into_iter().enumerate() {
             let next = match &known {
                 Some(known) => again(&partition, known.get(at).copied())?,
@@ -71,8 +75,8 @@ impl Follow {
             };
             places.push(Place { partition, next });
         }
-        // What it begins with is told at once.
-        Ok(Follow { topic: topic.id, filter, places, first: 0, untold: UNTOLD })
+        let begin = first_id(topic.id, &places, goes_on);
+        Ok(Follow { topic: topic.id, filter, places, first: 0, untold: 0, begin })
     }
 
     /// Appends the next events, and says what is to follow.
@@ -82,6 +86,7 @@ impl Follow {
         opened: &mut Opened,
         out: &mut Vec<u8>,
     ) -> Then {
+        tell(self.begin.take(), out);
         let (begin, mut walker) = (out.len(), Walker::new(opened));
         let (mut is_over, mut at_end) = (None, true);
         let (last, first) = self.places.split_at_mut(self.first);
@@ -118,7 +123,8 @@ impl Follow {
         }
         self.untold += walker.read();
         if out.len() > begin || self.untold >= UNTOLD {
-            self.tell_places(out);
+            self.untold = 0;
+            tell(id_of(self.topic, &self.places), out);
         }
         if shared.topics.by_id(self.topic).is_none() {
             is_over = Some(super::topics::unknown());
@@ -133,18 +139,6 @@ impl Follow {
             None if at_end => Then::Wait,
             None => Then::More,
         }
-    }
-
-    fn tell_places(&mut self, out: &mut Vec<u8>) {
-        self.untold = 0;
-        let mut id = format!("{}:", self.topic);
-        for (at, Place { next, .. }) in self.places.iter().enumerate() {
-            let _ = write!(id, "{}{next}", if at > 0 { "," } else { "" });
-            if id.len() > MAX_ID {
-                return;
-            }
-        }
-        out.extend_from_slice(format!("id: {id}\n\n").as_bytes());
     }
 
     /// The partitions that it follows.
@@ -162,6 +156,30 @@ impl Follow {
     }
 }
 
+/// Where all of these stand, unless that has no room.
+fn id_of(topic: Uuid, places: &[Place]) -> Option<String> {
+    let mut id = format!("{topic}:");
+    for (at, Place { next, .. }) in places.iter().enumerate() {
+        let _ = write!(id, "{}{next}", if at > 0 { "," } else { "" });
+        if id.len() > MAX_ID {
+            return None;
+        }
+    }
+    Some(id)
+}
+
+/// What stands before all else. Where places have no room, who goes on keeps the id that it has, which has some; all others are told at
+/// least of which topic this is.
+fn first_id(topic: Uuid, places: &[Place], goes_on: bool) -> Option<String> {
+    id_of(topic, places).or_else(|| (!goes_on).then(|| format!("{topic}:")))
+}
+
+fn tell(id: Option<String>, out: &mut Vec<u8>) {
+    if let Some(id) = id {
+        out.extend_from_slice(format!("id: {id}\n\n").as_bytes());
+    }
+}
+
 /// Where to begin in a partition.
 fn start(partition: &Partition, query: &Query) -> Result<i64, Problem> {
     let offsets = log_of(partition)?.offsets();
@@ -176,14 +194,15 @@ fn start(partition: &Partition, query: &Query) -> Result<i64, Problem> {
     }
 }
 
-/// The places that an `id` tells; nothing if it is not one of ours, and none if it is of another topic, which had the
-/// name before: of this one nothing has been told yet.
+/// The places that an `id` tells; nothing if it is not one of ours, or has none, and none if it is of another topic, which had
+/// the name before: of this one nothing has been told yet.
 fn places_of(id: &str, topic: Uuid) -> Option<Vec<i64>> {
     let (of, places) = id.split_once(':')?;
-    let of: Uuid = of.parse().ok()?;
+    if of.parse::<Uuid>().ok()? != topic {
+        return Some(Vec::new());
+    }
     let next = |text: &str| text.parse().ok().filter(|next| *next >= 0);
-    let places: Option<Vec<i64>> = places.split(',').map(next).collect();
-    places.map(|places| if of == topic { places } else { Vec::new() })
+    places.split(',').map(next).collect()
 }
 
 /// Where to go on in a partition. One that was not there has only what came meanwhile; what is gone is passed over.
@@ -213,4 +232,34 @@ fn skipped(partition: i32, offsets: Range<i64>, why: &Problem, out: &mut Vec<u8>
         "error": why.text, "code": why.code,
     });
     out.extend_from_slice(format!("event: skipped\ndata: {told}\n\n").as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(count: i32, next: i64) -> Vec<Place> {
+        let partition = |index| Arc::new(Partition::new("t".into(), index, 0, None));
+        (0..count).map(|index| Place { partition: partition(index), next }).collect()
+    }
+
+    #[test]
+    fn an_id_tells_its_topic_and_its_places_as_far_as_they_have_room() {
+        let (topic, other) = (Uuid([7; 16]), Uuid([8; 16]));
+        let id = first_id(topic, &places(3, 5), false).expect("room");
+        assert_eq!(id, format!("{topic}:5,5,5"));
+        assert_eq!(places_of(&id, topic), Some(vec![5, 5, 5]));
+        assert_eq!(places_of(&id, other), Some(Vec::new()), "of this one nothing was told");
+        let many = places(300, i64::MAX);
+        assert_eq!(id_of(topic, &many), None);
+        assert_eq!(first_id(topic, &many, true), None, "the one that it has is better");
+        let id = first_id(topic, &many, false).expect("the topic by itself");
+        assert_eq!(id, format!("{topic}:"));
+        assert_eq!((places_of(&id, topic), places_of(&id, other)), (None, Some(Vec::new())));
+        for id in
+            ["x", "", "x:1", &format!("{topic}"), &format!("{topic}:-1"), &format!("{topic}:1,")]
+        {
+            assert_eq!(places_of(id, topic), None, "{id}");
+        }
+    }
 }

@@ -12,7 +12,7 @@ const MOST = 200;
 
 /** The list of what came, the newest first, and what waits while it is held. */
 function board(name) {
-  let [waiting, isHeld, words, dropped, seen, drawn] = [[], false, "Connecting…", 0, 0, 0];
+  let [waiting, isHeld, isOld, words, dropped, seen, drawn] = [[], false, false, "Connecting…", 0, 0, 0];
   const [status, counts, body] = [h("span", { role: "status" }), h("span"), h("tbody")];
   const empty = h("p.empty", "Nothing yet. What is produced from now on comes here.");
   const list = sheetOf("Messages as they come, the newest first", true, body);
@@ -27,6 +27,10 @@ function board(name) {
 
   function draw() {
     drawn = 0;
+    if (!isHeld && isOld) {
+      fill(body);
+      isOld = false;
+    }
     if (!isHeld && waiting.length > 0) {
       const fresh = waiting.splice(0).map((one) => rows(name, one, true).parts).reverse();
       body.prepend(...fresh.flat());
@@ -56,6 +60,13 @@ function board(name) {
     draw();
   }
 
+  /** Offsets of another topic are not those of this one: what came of it goes, unless somebody holds it to look at it. */
+  function anew() {
+    [waiting, dropped, seen, isOld] = [[], 0, 0, true];
+    tell("Listening. The topic was deleted and made anew: what had come of the old one is not shown any more.");
+    soon();
+  }
+
   function turn() {
     isHeld = !isHeld;
     hold.textContent = isHeld ? "Resume" : "Pause";
@@ -65,32 +76,39 @@ function board(name) {
   const hold = h("button.primary", { click: turn }, "Pause");
   const bar = h("div.pager", h("p.note", status, counts), h("div.actions", h("button", { click: clear }, "Clear"), hold));
   draw();
-  return { bar, parts: [empty, list], tell, came, end: () => cancelAnimationFrame(drawn) };
+  return { bar, parts: [empty, list], tell, came, anew, end: () => cancelAnimationFrame(drawn) };
 }
 
 /** Listens until the view is left; what is wrong stands in `wrong`. */
-function listen(name, values, signal, { tell, came, end }, wrong) {
+function listen(name, values, signal, { tell, came, anew, end }, wrong) {
   const source = new EventSource(path("topics", name, "tail") + search(values));
   // A piece that was lost is told again from its beginning.
-  const seen = [];
-  let isLost = false;
-  const fresh = (one) => {
+  let [seen, topic, isLost] = [[], "", false];
+  const fresh = (one, { lastEventId }) => {
+    // Whoever deleted the topic while the connection was lost may have made another one by its name.
+    const [now] = lastEventId.split(":");
+    if (topic && now !== topic) {
+      seen = [];
+      anew();
+    }
+    topic = now;
     if (seen[one.partition] >= one.offset) return;
     seen[one.partition] = one.offset;
     came(one);
   };
   source.addEventListener("open", () => tell(isLost ? "Listening again." : "Listening."));
-  source.addEventListener("message", (event) => fresh(JSON.parse(event.data)));
+  source.addEventListener("message", (event) => fresh(JSON.parse(event.data), event));
   source.addEventListener("skipped", (event) => {
     const { partition, next_offset: next, error } = JSON.parse(event.data);
-    fresh(unshown(next, error, partition));
+    fresh(unshown(next, error, partition), event);
   });
   source.addEventListener("error", async (event) => {
     // The broker's own word for the end of it has data; a connection that is lost has not.
     if (event.data !== undefined) {
       source.close();
-      tell("It has ended.");
       const { error, code } = JSON.parse(event.data);
+      if (code === "UNKNOWN_TOPIC_OR_PARTITION") return tell("It has ended: the topic was deleted.");
+      tell("It has ended.");
       fill(wrong, problem({ message: error, code }));
     } else if (source.readyState !== EventSource.CLOSED) {
       isLost = true;
@@ -114,9 +132,14 @@ export function live({ name, topic, query, signal }) {
   const values = () => ({ partition: partition.value, ...filter.values() });
   const [wrong, shown] = [h("div"), board(name)];
   listen(name, { ...values(), partition: partition.value === "all" ? "" : partition.value }, signal, shown, wrong);
-  const submit = () => (location.hash = to("topics", name, "live") + search(values()));
+  const submit = () => {
+    const there = to("topics", name, "live") + search(values());
+    // The same again is listened to again, as after an end.
+    if (location.hash === there) dispatchEvent(new Event("hashchange"));
+    location.hash = there;
+  };
   return [
-    h("form.seek", { submit, "aria-label": "Which messages" }, h("div.fields", field("Partition", partition), h("button", { type: "submit" }, "Show")), filter.element),
+    h("form.seek", { submit, "aria-label": "Which messages" }, h("div.fields", field("Partition", partition), h("button", { type: "submit" }, "Listen anew")), filter.element),
     shown.bar, wrong, shown.parts,
   ];
 }
