@@ -107,7 +107,7 @@ fn settings_are_shown_and_changed_by_kafkas_rules() {
     assert_eq!(
         retention["synonyms"][0],
         json!(
-        {"name": "retention.ms", "value": "7", "source": "DYNAMIC_TOPIC_CONFIG"})
+        {"name": "retention.ms", "value": "7", "source": "DYNAMIC_TOPIC_CONFIG", "origin": null})
     );
     assert_eq!(client.topic_configs("t")["cleanup.policy"].0.as_deref(), Some("compact"));
     let (_, after) = send(address, "PATCH", path, &json!({"retention.ms": null}));
@@ -224,6 +224,12 @@ fn barnabas_own_settings_are_shown_and_not_changed() {
     let workers = setting(&page(address, path), "barnabas.workers");
     assert_eq!((&workers["value"], &workers["read_only"]), (&json!("2"), &json!(true)));
     assert_eq!(workers["source"], json!("STATIC_BROKER_CONFIG"));
+    // Where each was given; Kafka demands some that nobody need give.
+    assert_eq!(workers["synonyms"][0]["origin"], json!("--workers"));
+    let origin = |name| setting(&page(address, path), name)["synonyms"][0]["origin"].take();
+    assert_eq!(origin("barnabas.http.listener"), json!("--set"));
+    assert_eq!(origin("process.roles"), json!("brought by Barnabas"));
+    assert_eq!(origin("num.io.threads"), json!(null));
     let change = json!({"barnabas.workers": "1"});
     assert_eq!(refused(address, ("PATCH", path), &change).0, 400);
     broker.stop_cleanly();

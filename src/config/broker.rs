@@ -84,6 +84,12 @@ impl Config {
         Config::build(Layers { fixed: set, flags, ..Layers::default() })
     }
 
+    /// The same with word of where what was set at start was given.
+    pub(super) fn with_origins(mut self, origins: BTreeMap<String, String>) -> Config {
+        self.layers.origins = origins;
+        self
+    }
+
     /// The effective value of a setting that is a whole number.
     #[must_use]
     pub fn number(&self, name: &str) -> Option<i64> {
@@ -154,9 +160,10 @@ impl Config {
         }
     }
 
-    /// Whether a setting has the value that Barnabas brings where Kafka demands one.
+    /// Whether a setting has been given the value that Barnabas brings where Kafka demands one.
     pub(super) fn is_brought(&self, name: &str) -> bool {
-        BROUGHT.iter().any(|(brought, text)| *brought == name && self.get(name) == Some(text))
+        let fixed = self.layers.fixed.get(name).map(String::as_str);
+        BROUGHT.iter().any(|(brought, text)| *brought == name && fixed == Some(text))
     }
 
     /// Where a setting's value comes from.

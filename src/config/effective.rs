@@ -86,8 +86,7 @@ fn is_unknown(name: &str) -> bool {
 fn line(sourced: &Sourced, config: &Config, setting: &Setting) -> String {
     let name = setting.name;
     let unit = setting.unsaid_unit().map_or(String::new(), |unit| format!(" ({unit})"));
-    let origin =
-        format!("{}{unit}{}", origin(sourced, config, name), beaten(sourced, config, name));
+    let origin = format!("{}{unit}{}", origin(config, name), beaten(sourced, config, name));
     match config.get(name) {
         Some(_) if setting.sensitive() => format!("# {origin}\n#{name}={HIDDEN}"),
         Some(text) => format!("# {origin}\n{name}={}", properties::escape(text)),
@@ -96,16 +95,13 @@ fn line(sourced: &Sourced, config: &Config, setting: &Setting) -> String {
 }
 
 /// Where the value comes from, and the sources that this one stands above.
-fn origin(sourced: &Sourced, config: &Config, name: &str) -> String {
+fn origin(config: &Config, name: &str) -> String {
     let ranked = config.layers().ranked(name).into_iter().flatten();
-    let origins: Vec<String> = ranked
-        .map(|(_, source)| match (source, sourced.given.get(name)) {
-            (Source::DynamicBroker, _) => FOR_THIS.to_owned(),
-            (Source::DynamicDefault, _) => FOR_ALL.to_owned(),
-            (_, Some((_, origin))) => origin.to_string().trim_end_matches(": ").to_owned(),
-            _ if sourced.config.is_brought(name) => "brought by Barnabas".to_owned(),
-            // `broker.id` from `node.id`, `log.dirs` from `log.dir`, or the other way round.
-            _ => "from the setting that means the same".to_owned(),
+    let origins: Vec<&str> = ranked
+        .map(|(_, source)| match source {
+            Source::DynamicBroker => FOR_THIS,
+            Source::DynamicDefault => FOR_ALL,
+            _ => config.origin(name),
         })
         .collect();
     match origins.is_empty() {
@@ -118,11 +114,10 @@ fn origin(sourced: &Sourced, config: &Config, name: &str) -> String {
 /// this value itself.
 fn beaten(sourced: &Sourced, config: &Config, name: &str) -> String {
     if let Some(outdone) = sourced.given.outdone(name) {
-        let origin = outdone.origin.to_string();
+        let origin = outdone.origin.place();
         // What stood above it may be outdone itself.
         let held = synonyms::same(name).iter().find(|same| sourced.given.get(same).is_some());
         let by = held.map_or(outdone.by.as_str(), |held| held);
-        let origin = origin.trim_end_matches(": ");
         return format!("; that of {origin} does not hold, {by} does");
     }
     let holds = synonyms::same(name).iter().find(|same| config.get(same).is_some());

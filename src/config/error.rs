@@ -23,6 +23,13 @@ pub enum Origin {
     Together,
 }
 
+impl Origin {
+    /// The place by itself.
+    pub(super) fn place(&self) -> String {
+        self.to_string().trim_end_matches(": ").to_owned()
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -57,6 +57,11 @@ impl Given {
     pub(super) fn texts(&self) -> BTreeMap<String, String> {
         self.iter().map(|(name, (text, _))| (name.clone(), text.clone())).collect()
     }
+
+    /// Where they were given, by name, for people.
+    pub(super) fn origins(&self) -> BTreeMap<String, String> {
+        self.iter().map(|(name, (_, origin))| (name.clone(), origin.place())).collect()
+    }
 }
 
 /// The places, the weakest first.

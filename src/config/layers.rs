@@ -23,6 +23,8 @@ pub(super) struct Layers {
     pub(super) fixed: BTreeMap<String, String>,
     /// Which of the fixed ones the command line gave, and how it did.
     pub(super) flags: BTreeMap<String, String>,
+    /// Where the fixed ones were given, as people are told: a line of a file, a variable, a flag.
+    pub(super) origins: BTreeMap<String, String>,
 }
 
 impl Layers {
@@ -111,6 +113,17 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// Where a setting was given that holds since the start, for people.
+    #[must_use]
+    pub fn origin(&self, name: &str) -> &str {
+        match self.layers().origins.get(name) {
+            Some(origin) => origin,
+            None if self.is_brought(name) => "brought by Barnabas",
+            // `broker.id` from `node.id`, `log.dirs` from `log.dir`, or the other way round.
+            None => "from the setting that means the same",
+        }
     }
 
     /// Whether the command line gives a setting, so that nobody can change it.

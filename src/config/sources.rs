@@ -117,6 +117,7 @@ pub fn from_sources(sources: &Sources<'_>) -> Result<Sourced, ConfigErrors> {
     let given = gathered.given;
     let config = Config::from_static(given.texts(), from_command_line(&given));
     let config = config.map_err(|invalid| ConfigErrors(vec![together(&given, invalid)]))?;
+    let config = config.with_origins(given.origins());
     Ok(Sourced { config, warnings, given })
 }
 

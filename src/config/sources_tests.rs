@@ -285,6 +285,7 @@ fn a_password_is_not_printed_and_its_place_taker_is_no_setting() {
     let mut given = Given::default();
     given.put(row.name, "hunter2".to_owned(), Origin::Set);
     let config = Config::from_pairs(&[(row.name, "hunter2")]).expect("valid");
+    let config = config.with_origins(given.origins());
     let printed = effective(&Sourced { config, warnings: Vec::new(), given });
     assert!(printed.contains(&format!("# --set\n#{}=[hidden]\n", row.name)));
     assert!(!printed.contains("hunter2"));

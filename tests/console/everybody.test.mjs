@@ -116,6 +116,19 @@ test("on a phone the lists say as much as elsewhere", async () => {
   await tab.context.close();
 });
 
+test("where a window is narrow a value has most of it", async () => {
+  const tab = await openPage(browser, broker, { viewport: { width: 700, height: 780 } });
+  const { page } = tab;
+  await tab.go("#/topics/orders/messages");
+  for (const [width, share] of [[360, 0.9], [700, 0.9], [960, 0.9], [961, 0.33]]) {
+    await page.setViewportSize({ width, height: 780 });
+    const [value, table] = await Promise.all([".message .value", ".messages"].map((one) => page.locator(one).first().boundingBox()));
+    assert.ok(value.width > share * table.width, `${value.width} of ${table.width} at ${width}`);
+  }
+  tab.calm();
+  await tab.context.close();
+});
+
 test("what matters stands where it is seen, whatever the names", async () => {
   const tab = await openPage(browser, broker, { viewport: { width: 1280, height: 800 } });
   const { page } = tab;
@@ -154,6 +167,11 @@ test("a filter and an order stand in the address", async () => {
   await page.reload();
   await page.getByText("1 setting", { exact: true }).waitFor();
   // What a broker sets by itself to what it would be anyway is not painted as somebody's.
+  // Where what was given at the start was given.
+  await page.getByLabel("Filter by name").fill("offsets.topic.num.partitions");
+  const given = page.getByRole("row", { name: /^offsets\.topic\.num/ });
+  await given.getByText("given at start").waitFor();
+  await given.getByText("--set", { exact: true }).waitFor();
   await page.getByLabel("Filter by name").fill("min.insync.replicas");
   await page.getByRole("row", { name: /^min\.insync/ }).getByText("set for all brokers, to the default").waitFor();
   assert.equal(await page.locator("tr.changed").count(), 0);

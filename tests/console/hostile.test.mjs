@@ -101,6 +101,15 @@ test("addresses that are nonsense say so", async () => {
   tab.expect(/40[04] \(.*\/v1\/topics\//);
   await tab.go(`#/topics/${encodeURIComponent(MARKUP)}/messages`);
   await page.getByRole("alert").getByText("Topic not found").waitFor();
+  const end = page.getByRole("button", { name: "Delete" });
+  assert.equal(await end.count(), 0, "what is not there cannot be deleted");
+  // One that goes while it is looked at.
+  await broker.send("/v1/topics", { name: "short", partitions: 1 });
+  await tab.go("#/topics/short/partitions");
+  await end.waitFor();
+  await broker.send("/v1/topics/short", undefined, "DELETE");
+  await page.getByRole("alert").getByText("Topic not found").waitFor();
+  assert.equal(await end.count(), 0);
   await isClean();
 });
 

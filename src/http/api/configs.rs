@@ -39,6 +39,8 @@ struct Synonym<'s> {
     name: &'s str,
     value: Option<&'s str>,
     source: &'static str,
+    /// Where it was given, if that was at the start.
+    origin: Option<&'s str>,
 }
 
 /// What a change asks for.
@@ -123,7 +125,8 @@ fn after(shared: &Shared, of: &Of, patch: &Patch) -> Result<Response, Problem> {
             of_brokers(of, &config.with_dynamic(&set, node))
         }
     };
-    let settings: Vec<Setting<'_>> = described.iter().map(|one| setting(of, one)).collect();
+    let settings: Vec<Setting<'_>> =
+        described.iter().map(|one| setting(of, one, &config)).collect();
     Ok(Response::json(200, &settings))
 }
 
@@ -149,7 +152,7 @@ fn check_name(name: &str) -> Result<&str, Problem> {
     Ok(name)
 }
 
-fn setting<'s>(of: &Of, one: &'s Described) -> Setting<'s> {
+fn setting<'s>(of: &Of, one: &'s Described, config: &'s Config) -> Setting<'s> {
     Setting {
         name: &one.name,
         value: one.value.as_deref(),
@@ -159,7 +162,7 @@ fn setting<'s>(of: &Of, one: &'s Described) -> Setting<'s> {
         sensitive: one.sensitive,
         documentation: one.doc,
         values: values(of, &one.name),
-        synonyms: one.synonyms.iter().map(synonym).collect(),
+        synonyms: one.synonyms.iter().map(|synonym| shown(synonym, config)).collect(),
     }
 }
 
@@ -176,8 +179,9 @@ fn values(of: &Of, name: &str) -> &'static [&'static str] {
     }
 }
 
-fn synonym(one: &config::Synonym) -> Synonym<'_> {
-    Synonym { name: &one.name, value: one.value.as_deref(), source: source(one.source) }
+fn shown<'s>(one: &'s config::Synonym, config: &'s Config) -> Synonym<'s> {
+    let origin = (one.source == Source::StaticBroker).then(|| config.origin(&one.name));
+    Synonym { name: &one.name, value: one.value.as_deref(), source: source(one.source), origin }
 }
 
 /// Kafka's name of it (`ConfigEntry.ConfigSource`).

@@ -170,7 +170,8 @@ fn messages() -> Value {
 
 fn admin() -> Value {
     let texts = |of: Value| json!({"type": "object", "additionalProperties": of});
-    let synonym = object(json!({"name": text(), "value": bytes(), "source": text()}));
+    let synonym = json!({"name": text(), "value": bytes(), "source": text(), "origin": bytes()});
+    let synonym = object(synonym);
     let count = || json!({"type": ["integer", "null"], "format": "int32"});
     json!({
         "NewTopic": given(json!(["name"]), json!({

@@ -18,7 +18,7 @@ export function toast(text, link) {
 
 /** What went wrong, in a place that is read aloud. */
 export const problem = (why) =>
-  h("p.problem", { role: "alert" }, why.message, why.code && h("code", why.code));
+  h("p.problem", { role: "alert" }, why.message, why.code && [" ", h("code", why.code)]);
 
 /** The same, with a way to try again. */
 export const failure = (why, again) => h("div.failure", problem(why), again && h("button", { click: again }, "Try again"));

@@ -10,18 +10,25 @@ const SOURCES = {
   DYNAMIC_GROUP_CONFIG: "set for this group",
   DYNAMIC_BROKER_CONFIG: "set for this broker",
   DYNAMIC_DEFAULT_BROKER_CONFIG: "set for all brokers",
-  STATIC_BROKER_CONFIG: "set at the start",
+  STATIC_BROKER_CONFIG: "given at start",
   DEFAULT_CONFIG: "default",
 };
 
 const named = (source) => SOURCES[source] ?? source;
+
+/** The same with the place where it was given: a line of a file, a variable, a flag. */
+const whence = ({ source, origin }) => [named(source), origin].filter(Boolean).join(": ");
 
 const value = (one) => (one.sensitive ? h("span.nothing", "hidden") : one.value ? h("span.data", one.value) : h("span.nothing", one.value === null ? "none" : "empty"));
 
 /** Whether it has another value than it would have anyway. */
 const isChanged = (one) => one.source !== "DEFAULT_CONFIG" && (one.sensitive || one.synonyms.find((other) => other.source === "DEFAULT_CONFIG")?.value !== one.value);
 
-const source = (one) => h(isChanged(one) ? "span.tag.strong" : "span", named(one.source), one.source !== "DEFAULT_CONFIG" && !isChanged(one) && ", to the default");
+const source = (one) => h(
+  "span",
+  h(isChanged(one) ? "span.tag.strong" : "span", named(one.source), one.source !== "DEFAULT_CONFIG" && !isChanged(one) && ", to the default"),
+  one.origin && h("small", one.origin),
+);
 
 /**
  * A table of settings, for the view at an `address`. The first of `scopes` is shown; a change can be made in any of them:
@@ -43,7 +50,8 @@ export function settings(context) {
     box: { name: "changed", label: "Only what is not default", fits: (one, isSet) => !isSet || isChanged(one) },
     none: () => "Nothing is set.",
     async ask() {
-      const told = await ask(scopes[0].at, { signal });
+      const all = await ask(scopes[0].at, { signal });
+      const told = all.map((one) => ({ ...one, origin: one.synonyms[0]?.origin }));
       known = new Map(told.map((one) => [one.name, one]));
       return told.map((one) => ({ ...one, rank: (isChanged(one) ? "0" : "1") + one.name }));
     },
@@ -83,10 +91,10 @@ function change(one, scopes, load) {
     title: one.name,
     body: [
       h("p", one.documentation),
-      h("p.note", `${one.type ? one.type.toLowerCase() : "unknown type"} · ${named(one.source)}`),
+      h("p.note", `${one.type ? one.type.toLowerCase() : "unknown type"} · ${whence(one)}`),
       element,
       scopes.length > 1 && field("For", whose),
-      others.length > 0 && h("details", h("summary", "Where else it is set"), facts(Object.fromEntries(others.map((other) => [`${other.name}, ${named(other.source)}`, other.value ?? "none"])))),
+      others.length > 0 && h("details", h("summary", "Where else it is set"), facts(Object.fromEntries(others.map((other) => [`${other.name}, ${whence(other)}`, other.value ?? "none"])))),
     ],
     action: "Set",
     run: () => send(read(), `is ${read()}`),

@@ -24,10 +24,19 @@ export function topic(context) {
   title(name, label);
   const [about, place, wrong] = [h("p.about", "…"), h("div"), h("div")];
   const link = ([key, text]) => h("li", h("a", { href: to("topics", name, key), "aria-current": key === part && "page" }, text));
-  const end = h("button.danger.quiet", { click: () => remove(name) }, "Delete");
+  const end = h("button.danger.quiet", { hidden: true, click: () => remove(name) }, "Delete");
   let told = null;
+  // What is not there cannot be deleted.
+  const gone = (why) => {
+    if (why.code === "UNKNOWN_TOPIC_OR_PARTITION") {
+      end.hidden = true;
+      say(about, "");
+    }
+    throw why;
+  };
   const look = async () => {
-    const topic = await ask(path("topics", name), { signal });
+    const topic = await ask(path("topics", name), { signal }).catch(gone);
+    end.hidden = false;
     const sum = topic.partitions.reduce((all, one) => all + one.end_offset - one.start_offset, 0);
     const words = [count(topic.partitions.length, "partition"), count(sum, "message"), bytes(topic.size_bytes)];
     say(about, words.concat(topic.internal ? "internal" : []).join(" · "));
