@@ -112,6 +112,14 @@ test("on a phone the lists say as much as elsewhere", async () => {
   const row = page.getByRole("row", { name: "warehouse.stock-levels" });
   await row.getByText("6", { exact: true }).waitFor();
   await row.getByText("/s").waitFor();
+  // What is in one row stays there, on narrower ones too.
+  await page.setViewportSize({ width: 360, height: 740 });
+  await tab.go("#/topics/orders/messages");
+  await page.locator(".toggle").first().waitFor();
+  for (const all of [".tabs a", ".pager:first-child button"]) {
+    const tops = await page.locator(all).evaluateAll((each) => each.map((one) => one.getBoundingClientRect().top));
+    assert.ok(tops.length === 5 && tops.every((top) => top === tops[0]), `${all}: ${tops}`);
+  }
   tab.calm();
   await tab.context.close();
 });

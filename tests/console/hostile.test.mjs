@@ -110,6 +110,10 @@ test("addresses that are nonsense say so", async () => {
   await broker.send("/v1/topics/short", undefined, "DELETE");
   await page.getByRole("alert").getByText("Topic not found").waitFor();
   assert.equal(await end.count(), 0);
+  tab.expect(/404 \(.*\/v1\/groups\//);
+  await tab.go("#/groups/nobody");
+  await page.getByRole("alert").getByText("GROUP_ID_NOT_FOUND").waitFor();
+  assert.equal(await page.getByRole("heading").count(), 1, "nothing of it is shown");
   await isClean();
 });
 

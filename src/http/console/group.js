@@ -46,7 +46,7 @@ const MEMBERS = [
 
 export function group({ name, signal, title }) {
   title(name, "Groups");
-  const [place, about, state, hint] = [h("div"), h("p.about", "…"), h("span"), h("small.note")];
+  const [place, about, state, hint] = [h("div"), h("p.about"), h("span"), h("small.note")];
   const offsets = sheet("Offsets", "No offset was committed.", (one) => one.name, OFFSETS);
   const members = sheet("Members", "Nobody is a member now.", (one) => one.member_id, MEMBERS);
   let all = [];
@@ -68,20 +68,12 @@ export function group({ name, signal, title }) {
     const why = now.members.length > 0 ? "Offsets can be set when it has no members." : all.length > 0 ? "" : "There is no offset to set anew.";
     say(hint, why);
     button.disabled = why !== "";
+    body.hidden = false;
   }
 
+  const body = h("section", { hidden: true }, h("div.title", h("h2", "Offsets"), h("div.actions", hint, button)), offsets.parts, h("h2", "Members"), members.parts);
   watch(signal, place, look);
-  return h(
-    "section",
-    crumbs("Groups"),
-    h("div.title", h("h1.data", name), state),
-    about,
-    place,
-    h("div.title", h("h2", "Offsets"), h("div.actions", hint, button)),
-    offsets.parts,
-    h("h2", "Members"),
-    members.parts,
-  );
+  return h("section", crumbs("Groups"), h("div.title", h("h1.data", name), state), about, place, body);
 }
 
 /** All partitions of the topics of which a group has offsets; those of a topic that is gone cannot be chosen. */
