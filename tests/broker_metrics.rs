@@ -362,21 +362,26 @@ fn metrics_are_told_while_groups_are_being_loaded() {
         assert!(codes.iter().all(|code| *code == ErrorCode::NONE), "{codes:?}");
     }
     broker.stop_cleanly();
-    let (broker, address) = start_pages(dir.path(), &[]);
     let of_group = "kafka_consumergroup_current_offset{consumergroup=\"g\"";
-    let mut before = 0;
-    loop {
-        let is_loaded = get(address, "/readyz").0 == 200;
-        let (status, _, body) = get(address, "/metrics");
-        let told = String::from_utf8(body).unwrap();
-        assert_eq!(status, 200, "{told}");
-        assert!(told.contains("kafka_topic_partitions{topic=\"t\"} 100"), "{told}");
-        match is_loaded {
-            true => break assert!(told.contains(of_group), "{told}"),
-            false => before += 1,
+    // A fast machine is done before anybody asks: then it starts again.
+    for _ in 0..50 {
+        let (broker, address) = start_pages(dir.path(), &[]);
+        let mut before = 0;
+        loop {
+            let is_loaded = get(address, "/readyz").0 == 200;
+            let (status, _, body) = get(address, "/metrics");
+            let told = String::from_utf8(body).unwrap();
+            assert_eq!(status, 200, "{told}");
+            assert!(told.contains("kafka_topic_partitions{topic=\"t\"} 100"), "{told}");
+            match is_loaded {
+                true => break assert!(told.contains(of_group), "{told}"),
+                false => before += 1,
+            }
+        }
+        broker.stop_cleanly();
+        if before > 0 {
+            return;
         }
     }
-    // A fast machine is done before anybody asks.
-    assert!(before > 0 || is_release(), "they were loaded before anybody asked");
-    broker.stop_cleanly();
+    panic!("they were loaded before anybody asked, each time");
 }

@@ -81,6 +81,8 @@ impl DataDir {
         Self::check(path, node_id)?;
         fs::create_dir_all(path).map_err(fail("create it"))?;
         let lock = lock(path)?;
+        // One that was killed has left it, and nobody else is to be taken for us.
+        let _ = fs::remove_file(path.join(PAGES));
         // Before the lock was ours another broker may have been quicker.
         let meta = match read_meta(path)? {
             Some(meta) if meta.node_id == node_id => meta,
@@ -104,8 +106,6 @@ impl DataDir {
                 "cluster.id of the directory stays, whatever barnabas.cluster.id (CLUSTER_ID) is"
             );
         }
-        // One that was killed has left it, and nobody else is to be taken for us.
-        let _ = fs::remove_file(path.join(PAGES));
         let clean = path.join(CLEAN).is_file();
         Ok(Self { path: path.to_owned(), meta, clean, temporary: false, _lock: lock })
     }

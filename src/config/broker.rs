@@ -103,6 +103,7 @@ impl Config {
         for (name, text) in &mut config.layers.fixed {
             if matches!(name.as_str(), "log.dir" | "log.dirs") {
                 *text = directory.to_string_lossy().into_owned();
+                config.layers.origins.insert(name.clone(), "--ephemeral".to_owned());
             }
         }
         config

@@ -2,7 +2,7 @@
 //!
 //! Who waits for (the rest of) a request makes room, the longest first: so nobody keeps others out by saying nothing,
 //! and who asks how the broker is gets an answer. An answer that is under way is never cut short for another one, but
-//! where it is given already and its reader leaves it lying while [`SPARE`] others do. What may be under way
+//! where it was given a while ago ([`LOOK`]) and its reader leaves it lying while [`SPARE`] others do. What may be under way
 //! for long, at the desk, at the disk or as a tail, has a part of the places and not all ([`MAX_TAILS`], [`MAX_WAITS`]).
 //!
 //! A request costs two stores to its connection's own word. The lock is for who comes and who goes, and all places
@@ -15,6 +15,7 @@
 //! leaving, cut ─> waiting     so does one of which something has come that nobody has looked at
 //! ```
 
+use super::service::LOOK;
 use super::{MAX_CONNECTIONS, MAX_TAILS, MAX_WAITS};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -56,6 +57,7 @@ impl Place {
         self.word.store(since << 2 | LEAVING, Ordering::Relaxed);
     }
 
+    #[cfg(test)]
     pub(super) fn is_leaving(&self) -> bool {
         self.state() == LEAVING
     }
@@ -112,7 +114,7 @@ impl Places {
     pub(super) fn admit(&self, worker: usize, key: u64, now: u64) -> Admission {
         let mut open = self.lock();
         let mut admission = Admission::default();
-        if open.len() >= MAX_CONNECTIONS && !make_room(&open, worker, &mut admission) {
+        if open.len() >= MAX_CONNECTIONS && !make_room(&open, (worker, now), &mut admission) {
             return admission;
         }
         let place = Arc::new(Place { word: AtomicU64::new(now << 2 | WAITING), worker, key });
@@ -141,13 +143,13 @@ impl Places {
 }
 
 /// Whether there is room for one more, and who goes for that.
-fn make_room(open: &[Arc<Place>], worker: usize, admission: &mut Admission) -> bool {
+fn make_room(open: &[Arc<Place>], (worker, now): (usize, u64), admission: &mut Admission) -> bool {
     let leaving = open.iter().filter(|place| place.state() >= LEAVING).count();
     let is_crowded = leaving >= SPARE;
     let pick = |state: u64| {
         // Its own go at once. The others' workers may be behind with what they are told.
-        let own = is_crowded.then(|| oldest(open, state, |place| place.worker == worker));
-        own.flatten().or_else(|| oldest(open, state, |_| true))
+        let own = is_crowded.then(|| oldest(open, (state, now), |place| place.worker == worker));
+        own.flatten().or_else(|| oldest(open, (state, now), |_| true))
     };
     let [parted, cut] = &mut admission.parting;
     if is_crowded {
@@ -166,19 +168,22 @@ fn make_room(open: &[Arc<Place>], worker: usize, admission: &mut Admission) -> b
     open.len() < MOST
 }
 
-/// Moves the one that has been in this state longest to the next.
+/// Moves the one that has been in this state longest to the next. Who is to leave is left alone for a while: its answer
+/// goes at the end of the turn, and another worker may have to hear of it first.
 fn oldest(
     open: &[Arc<Place>],
-    state: u64,
+    (state, now): (u64, u64),
     is_wanted: impl Fn(&Place) -> bool,
 ) -> Option<Arc<Place>> {
     let wanted = || open.iter().filter(|place| is_wanted(place));
+    let least = if state == LEAVING { LOOK.as_nanos() as u64 } else { 0 };
+    let is_due = |word: u64| word & STATE == state && (word >> 2).saturating_add(least) <= now;
     loop {
         let words = wanted().map(|place| (place.word.load(Ordering::Relaxed), place));
         let (word, place) =
-            words.filter(|(word, _)| word & STATE == state).min_by_key(|(word, _)| *word)?;
+            words.filter(|(word, _)| is_due(*word)).min_by_key(|(word, _)| *word)?;
         // Its worker may have got a request of it in this moment: then it is another one.
-        let next = word & !STATE | (state + 1);
+        let next = now << 2 | (state + 1);
         let moved = place.word.compare_exchange(word, next, Ordering::Relaxed, Ordering::Relaxed);
         if moved.is_ok() {
             return Some(place.clone());

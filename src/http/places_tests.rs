@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// Long after everything that these tests do.
+const NOW: u64 = 1_000_000_000;
+
 /// As many connections of worker 0 as there may be; each began one moment later.
 fn full(places: &Places) -> Vec<Arc<Place>> {
     let all: Vec<_> = (0..MAX_CONNECTIONS as u64)
@@ -13,7 +16,7 @@ fn full(places: &Places) -> Vec<Arc<Place>> {
 
 /// The keys of who goes for one more of this worker, and whether it got a place.
 fn one_more(places: &Places, worker: usize) -> ([Option<u64>; 2], bool) {
-    let Admission { place, parting, .. } = places.admit(worker, u64::MAX, 1000);
+    let Admission { place, parting, .. } = places.admit(worker, u64::MAX, NOW);
     (parting.map(|one| one.map(|place| place.key)), place.is_some())
 }
 
@@ -42,7 +45,7 @@ fn a_request_that_came_whole_in_this_moment_is_served() {
     all[0].set_busy();
     assert!(!all[0].is_leaving() && !all[0].is_cut());
     // One more is open than there should be: the next one takes two places.
-    let next = places.admit(0, u64::MAX, 1000);
+    let next = places.admit(0, u64::MAX, NOW);
     assert_eq!(next.parting[0].as_ref().map(|place| place.key), Some(1));
     assert_eq!(next.surplus.map(|place| place.key), Some(2));
     places.release(&all[1]);
@@ -75,12 +78,27 @@ fn readers_that_take_nothing_are_cut_once_they_are_many() {
 }
 
 #[test]
+fn who_was_told_to_leave_has_a_while_for_it() {
+    let places = Places::new();
+    let all = full(&places);
+    for key in 0..SPARE as u64 {
+        assert_eq!(one_more(&places, 0), ([Some(key), None], true));
+    }
+    // There are many of them, and all have been so for no time at all.
+    let ([_, cut], is_admitted) = one_more(&places, 0);
+    assert_eq!((cut, is_admitted), (None, true));
+    let later = places.admit(0, u64::MAX, NOW + LOOK.as_nanos() as u64);
+    assert_eq!(later.parting[1].as_ref().map(|place| place.key), Some(0));
+    assert!(all[0].is_cut() && all[1].is_leaving());
+}
+
+#[test]
 fn there_is_an_end_to_it_when_another_worker_does_not_hear() {
     let places = Places::new();
     full(&places);
     let mut admitted = 0;
     // None of its own ever waits, so all who go are the other one's.
-    while let Some(place) = places.admit(1, u64::MAX, 1000).place {
+    while let Some(place) = places.admit(1, u64::MAX, NOW).place {
         place.set_busy();
         admitted += 1;
         assert!(admitted <= MOST, "no limit");
@@ -93,7 +111,7 @@ fn a_worker_that_has_some_of_its_own_does_not_depend_on_the_other() {
     let places = Places::new();
     full(&places);
     for _ in 0..MOST {
-        let Admission { place, parting, .. } = places.admit(1, 7, 1000);
+        let Admission { place, parting, .. } = places.admit(1, 7, NOW);
         assert!(place.is_some());
         for own in parting.into_iter().flatten().filter(|place| place.worker == 1) {
             places.release(&own);

@@ -99,11 +99,11 @@ impl HttpService {
         if place.is_to_go() && !swallows.get() && cx.unsent(conn) == 0 && cx.has_input(conn) {
             return place.waits(self.http.places.time(cx.now()));
         }
-        if place.is_cut() {
+        if place.is_cut() && cx.unsent(conn) > 0 {
             self.http.places.release(place);
             return cx.give_up(conn, "others need its place, and its reader is too slow");
         }
-        if !place.is_leaving() {
+        if !place.is_to_go() {
             return; // Its request has come.
         }
         if has_begun.get()

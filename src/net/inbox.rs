@@ -152,11 +152,13 @@ impl Inbox {
 
     /// Moves what the unfinished frame lacks from the window into the ring; false if that is not
     /// there. Where that is little, what is behind it goes along: what a frame lacks may be known a few
-    /// bytes at a time, and each step costs more than to copy them.
+    /// bytes at a time, and each step costs more than to copy them. Not so behind a large frame, whose ring is given
+    /// back when it is empty.
     fn gather(&mut self, window: &[u8], at: &mut usize, pool: &mut Pool) -> bool {
         let lacking = self.need - self.len();
         let rest = &window[*at..];
-        let taken = rest.len().min(lacking.max(STEP));
+        let step = if self.need + STEP <= START { STEP } else { 0 };
+        let taken = rest.len().min(lacking.max(step));
         *at += taken;
         self.keep(&rest[..taken], pool);
         taken >= lacking

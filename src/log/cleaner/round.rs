@@ -274,7 +274,8 @@ impl Round<'_> {
         let first = self.segments.partition_point(|segment| segment.base <= from).saturating_sub(1);
         let mut found = Vec::new();
         for segment in self.segments.iter().skip(first).filter(|segment| segment.has_aborted()) {
-            if segment.collect_aborted(&self.dir, (from, to), &mut found)? {
+            let mut collect = |dir: &Path| segment.collect_aborted(dir, (from, to), &mut found);
+            if self.log.home.with(&mut collect)? {
                 break;
             }
         }

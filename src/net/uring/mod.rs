@@ -205,6 +205,7 @@ fn socket(sockets: &mut [Option<Socket>], id: ConnId) -> Option<&mut Socket> {
 }
 
 impl Sockets for Uring {
+    /// What a thread of the kernel's has received in this moment, and nobody has taken from the ring, is not seen.
     fn has_input(&self, id: ConnId) -> bool {
         let socket = self.sockets.get(id.0.index as usize).and_then(Option::as_ref);
         let socket = socket.filter(|socket| socket.generation == id.0.generation);
