@@ -284,10 +284,14 @@ fn who_waits_costs_nothing() {
         sleeps.retain(|name, _| name.starts_with("worker") || name.starts_with("http"));
         sleeps
     };
-    let before = threads(&broker);
-    assert!(before.len() >= 3, "{before:?}");
-    pass(&client, Duration::from_secs(2));
-    assert_eq!(threads(&broker), before);
+    // What the beginning has left to be done may come late on a busy machine; then there is nothing any more.
+    let is_at_rest = || {
+        let before = threads(&broker);
+        assert!(before.len() >= 3, "{before:?}");
+        pass(&client, Duration::from_secs(2));
+        threads(&broker) == before
+    };
+    assert!((0..5).any(|_| is_at_rest()), "{:?}", threads(&broker));
     broker.stop_cleanly();
 }
 
