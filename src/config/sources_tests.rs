@@ -374,3 +374,18 @@ fn a_file_in_toml_means_what_the_same_names_mean_in_kafkas() {
     let error = of_file(&given.0).unwrap_err().to_string();
     assert!(error.starts_with(&format!("{}:3: ", given.0.display())), "{error}");
 }
+
+#[test]
+fn an_ephemeral_broker_says_where_its_directory_comes_from() {
+    for texts in [&["num.partitions=3"][..], &["log.dirs=/var/lib/x"]] {
+        let config = set(texts).expect("valid").config.with_data_in(std::path::Path::new("/tmp/y"));
+        let names = ["log.dir", "log.dirs"]
+            .into_iter()
+            .filter(|name| config.layers().fixed.contains_key(*name));
+        let told: Vec<_> = names.map(|name| (config.get(name), config.origin(name))).collect();
+        assert!(
+            !told.is_empty() && told.iter().all(|one| *one == (Some("/tmp/y"), "--ephemeral")),
+            "{told:?}"
+        );
+    }
+}

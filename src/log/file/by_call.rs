@@ -12,9 +12,9 @@
 //! * It goes back to copies when [`CALM`] flushes in a row have found little, or [`SMALL_IN_A_ROW`] small batches have
 //!   come, be it that nothing flushes (`barnabas.flush.ms=-1` and the like).
 //!
-//! Who appends alone decides. The log's next segment begins by calls where large batches come. A preparer that was
-//! outrun by others gets another try there: it makes the first pages in a file that nobody writes to yet, so that
-//! nobody waits for it. While the tail writes by calls nobody makes pages: it writes behind the reserve too, and the
+//! Who appends alone decides. The log's next segment begins by calls where large batches came to this one. A preparer
+//! that was outrun by others gets another try there: it makes the first pages in a file that nobody writes to yet, so
+//! that nobody waits for it. While the tail writes by calls nobody makes pages: it writes behind the reserve too, and the
 //! reserve ends where it has written. What is reserved then is blocks alone: a full disk is still an error of who wants
 //! more of them.
 //!
@@ -57,7 +57,6 @@ impl GrowingFile {
 
     /// Begins like this, with a whole step of blocks; before anything is written.
     pub(crate) fn begin_by_call(&self) -> io::Result<()> {
-        self.takes_large.store(true, Ordering::Relaxed);
         self.by_call.store(true, Ordering::Release);
         self.allocate(&self.lock(), LARGEST_STEP).map(drop)
     }

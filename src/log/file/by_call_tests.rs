@@ -173,6 +173,9 @@ fn a_log_that_begins_by_calls_has_a_step_of_blocks_and_no_pages() {
     assert!(!tail.shared().should_grow(0), "it has what it needs");
     append(&mut tail, 100);
     assert!(!tail.shared().is_mapped());
+    assert!(!tail.shared().takes_large(), "so far that is of the segment before");
+    append(&mut tail, LARGE);
+    assert!(tail.shared().takes_large());
     assert_whole(tail.shared());
 }
 
