@@ -57,6 +57,7 @@ fn reset(client: Client) {
 fn a_reset_frees_the_connection_and_its_slots() {
     let server = serve(options());
     let (mut one, mut other) = (server.connect(), server.connect());
+    until("both are there", || server.connections() == 2);
     one.send(PARK, b"sleeping");
     until("it is parked", || server.shared.frames.load(Ordering::SeqCst) == 1);
     reset(one);
@@ -79,6 +80,7 @@ fn a_reset_is_seen_while_a_connection_is_not_read() {
 fn a_slot_of_a_closed_connection_never_reaches_the_one_in_its_place() {
     let server = serve(options());
     let mut other = server.connect();
+    until("it is there", || server.connections() == 1);
     for round in 0..50 {
         let mut old = server.connect();
         old.send(PARK, b"sleeping");
