@@ -101,9 +101,11 @@ setup: kafka
 kafka:
 	tests/oracle/setup.sh
 
+# The two drivers beside each other: a good part of the tests waits. Not the polled ring, which takes a processor.
 unit: kafka
-	$(CARGO) test --locked --workspace
-	TEST_IO=uring $(CARGO) test --locked --workspace --test 'net_*' --test 'broker_*'
+	$(CARGO) test --locked --workspace --no-run
+	tests/beside.sh "$(CARGO) test --locked --workspace" \
+		"env TEST_IO=uring $(CARGO) test --locked --workspace --test net_* --test broker_*"
 	TEST_IO=sqpoll $(CARGO) test --locked --workspace --test 'net_*'
 
 # They start brokers and clients all the time, and mostly wait for them.

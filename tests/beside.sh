@@ -19,8 +19,8 @@ trap end EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# Each gets a process group, so that what it has started ends with it.
-set -m
+# Each gets a process group, so that what it has started ends with it. Patterns are the commands' own.
+set -mf
 for command; do
     $command >"$scratch/${command//\//_}" 2>&1 </dev/null &
     running[$!]="$command"
