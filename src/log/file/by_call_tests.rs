@@ -49,6 +49,37 @@ fn a_large_batch_is_written_by_a_call_and_nothing_is_mapped_for_it() {
 }
 
 #[test]
+fn a_call_makes_pages_to_the_end_of_their_piece_and_the_next_ones_fill_them() {
+    let mut tail = tail(64 << 20);
+    append(&mut tail, LARGE + 1_000);
+    let shared = tail.shared().clone();
+    let mut made = Vec::new();
+    while tail.len() < 20 * PIECE {
+        append(&mut tail, 10_000);
+        made.push(shared.reserve());
+        assert!(shared.reserve() >= tail.len() && shared.reserve() < tail.len() + PIECE);
+        assert!(shared.reserve().is_multiple_of(PIECE) && shared.reserve() <= shared.allocated());
+        let mut behind = vec![1; (shared.allocated() - tail.len()) as usize];
+        shared.file().read_exact_at(&mut behind, tail.len()).unwrap();
+        assert!(behind.iter().all(|&byte| byte == 0), "what is behind the end looks like nothing");
+    }
+    made.dedup();
+    assert!(made.windows(2).all(|two| two[1] == two[0] + PIECE), "{made:?}");
+    assert_whole(&shared);
+}
+
+#[test]
+fn no_more_is_made_than_there_are_blocks_for() {
+    let mut tail = tail(2 * PIECE + 5_000);
+    append(&mut tail, LARGE);
+    append(&mut tail, LARGE + 100);
+    assert_eq!(tail.shared().reserve(), 2 * PIECE + 5_000);
+    append(&mut tail, 4_900);
+    assert_whole(tail.shared());
+    assert_eq!(tail.shared().file().metadata().unwrap().len(), 2 * PIECE + 5_000);
+}
+
+#[test]
 fn one_large_batch_does_not_make_a_large_file() {
     let mut tail = tail(1 << 30);
     append(&mut tail, LARGE);

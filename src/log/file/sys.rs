@@ -14,6 +14,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// A file system was met that gives blocks only to what is written.
 static NO_FALLOCATE: AtomicBool = AtomicBool::new(false);
 
+/// Zeros to write.
+pub(super) static ZEROS: [u8; FOLIO as usize] = [0; FOLIO as usize];
+
 /// Makes the file hold at least `to` bytes, those from `from` on backed by blocks and zero.
 pub(super) fn reserve(file: &File, from: u64, to: u64) -> io::Result<()> {
     debug_assert!(from < to, "nothing to reserve from {from} to {to}");
@@ -55,7 +58,6 @@ fn fallocate(_file: &File, _from: u64, _len: u64) -> io::Result<()> {
 /// them in folios of up to a huge page, and look for that much memory in one piece: where memory is in pieces it
 /// costs ten times as much. What fails is left to a fault.
 pub(super) fn make_pages(file: &File, from: u64, to: u64) {
-    static ZEROS: [u8; FOLIO as usize] = [0; FOLIO as usize];
     let mut at = from;
     while at < to {
         let end = (at / FOLIO * FOLIO + FOLIO).min(to);
@@ -68,31 +70,35 @@ pub(super) fn make_pages(file: &File, from: u64, to: u64) {
 
 /// Writes one behind the other at that place, with one call where it takes them all.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) fn write_both(file: &File, head: &[u8], rest: &[u8], at: u64) -> io::Result<()> {
-    let part = |bytes: &[u8]| libc::iovec {
-        iov_base: bytes.as_ptr().cast_mut().cast(),
-        iov_len: bytes.len(),
-    };
-    let parts = [part(head), part(rest)];
-    // SAFETY: both parts are readable for as long as they are borrowed; the kernel does not write to them.
-    let written = unsafe { libc::pwritev(file.as_raw_fd(), parts.as_ptr(), 2, as_off_t(at)?) };
-    // What went wrong or is left out is told or done by these.
-    let written = usize::try_from(written).unwrap_or(0);
-    let in_head = written.min(head.len());
-    file.write_all_at(&head[in_head..], at + in_head as u64)?;
-    file.write_all_at(&rest[written - in_head..], at + written.max(head.len()) as u64)
+pub(super) fn write_parts(file: &File, parts: [&[u8]; 3], mut at: u64) -> io::Result<()> {
+    let vectors = parts.map(|part| libc::iovec {
+        iov_base: part.as_ptr().cast_mut().cast(),
+        iov_len: part.len(),
+    });
+    // SAFETY: all parts are readable for as long as they are borrowed; the kernel does not write to them.
+    let written = unsafe { libc::pwritev(file.as_raw_fd(), vectors.as_ptr(), 3, as_off_t(at)?) };
+    let mut written = usize::try_from(written).unwrap_or(0);
+    for part in parts {
+        // What went wrong or is left out is told or done by this.
+        let here = written.min(part.len());
+        file.write_all_at(&part[here..], at + here as u64)?;
+        (written, at) = (written - here, at + part.len() as u64);
+    }
+    Ok(())
 }
 
 /// The same with a call for each.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) fn write_both(file: &File, head: &[u8], rest: &[u8], at: u64) -> io::Result<()> {
-    file.write_all_at(head, at)?;
-    file.write_all_at(rest, at + head.len() as u64)
+pub(super) fn write_parts(file: &File, parts: [&[u8]; 3], mut at: u64) -> io::Result<()> {
+    for part in parts {
+        file.write_all_at(part, at)?;
+        at += part.len() as u64;
+    }
+    Ok(())
 }
 
 /// What `fallocate` does, by writing: for file systems that do not have it.
 pub(super) fn zero(file: &File, from: u64, to: u64) -> io::Result<()> {
-    static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
     let mut at = from;
     while at < to {
         let len = (to - at).min(ZEROS.len() as u64) as usize;
