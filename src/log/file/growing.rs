@@ -25,7 +25,7 @@ use super::growth::{FIRST_STEP, LARGEST_STEP, PIECE_OUTRUN};
 use super::mapping::Mapping;
 use super::trouble::{Faulted, Short};
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek};
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -147,7 +147,9 @@ impl GrowingFile {
 
     /// An error if the file has fewer bytes than that, which it was given.
     pub(super) fn check_size(&self, needs: u64) -> io::Result<()> {
-        let has = self.file.metadata()?.len();
+        // Not by its metadata: a file whose times were looked at gets new ones with the next write, on Linux, and each
+        // is written to the journal. Nobody reads or writes where the file's cursor is.
+        let has = (&self.file).seek(io::SeekFrom::End(0))?;
         if has < needs { Err(Short { has, needs }.into()) } else { Ok(()) }
     }
 
