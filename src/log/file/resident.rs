@@ -120,7 +120,11 @@ fn are_cached(file: &File, from: u64, to: u64) -> Option<bool> {
     // and alive until it returns; the file is open for as long as it is borrowed.
     let answer = unsafe { libc::syscall(SYS_CACHESTAT, fd, range, told, 0) };
     if answer != 0 {
-        NO_CACHESTAT.store(true, Ordering::Relaxed);
+        // Other errors are about this file, and the next one may be of another file system.
+        let error = io::Error::last_os_error().raw_os_error();
+        if matches!(error, Some(libc::ENOSYS | libc::EPERM)) {
+            NO_CACHESTAT.store(true, Ordering::Relaxed);
+        }
         return None;
     }
     Some(pages.cached >= to.div_ceil(PAGE) - from / PAGE)
