@@ -2,7 +2,7 @@
 //!
 //! A copy into pages that the preparer has made is the fastest for who appends; but each page is filled twice
 //! then, with zeros and with the batch, and taken out of the mapping again before it is written to the disk. A
-//! call fills it once. So:
+//! call fills it once, or little more. So:
 //!
 //! * Small batches are copied while the preparer keeps ahead of them.
 //! * Large ones ([`LARGE`]) are written by calls: a call costs little beside them, and both together half as much.
@@ -18,16 +18,18 @@
 //! reserve ends where it has written. What is reserved then is blocks alone: a full disk is still an error of who wants
 //! more of them.
 //!
-//! A call that needs new pages writes zeros up to the next [`PIECE`] behind its batch. The kernel makes as large a folio as a
-//! write fills: of batches of 16 KB, which begin anywhere, it would make pages and pairs of them, which costs
-//! twice as much as one folio for four batches. A larger piece would save nothing more, and who writes it would wait longer.
+//! A call that needs new pages writes zeros up to the next [`PIECE`] behind its batch. Where a file system has large folios
+//! (ext4 since Linux 6.16, XFS), the kernel makes as large a one as a write fills: of batches of 16 KB, which begin
+//! anywhere, it would make pages and pairs of them, which costs twice as much as one folio for four batches. A larger piece would save
+//! nothing more, and who writes it would wait longer. Not where a flush comes after less than [`OFTEN`]: it would
+//! write the zeros to the disk each time.
 //!
 //! ```text
 //!               outrun, or a large batch: waits for who makes a piece of pages at the moment
 //!   by copies ──────────────────────────────────────────────────────────────> by calls
 //!             <──────────────────────────────────────────────────────────────
 //!               not a large batch, and CALM flushes have found little; or many small ones: makes a piece of
-//!               pages itself
+//!               pages itself, which lasts until the preparer has been there
 //! ```
 
 use super::growing::GrowingFile;
@@ -49,6 +51,8 @@ const SMALL_IN_A_ROW: u32 = 256;
 const LEAST_STEP: u64 = FOLIO;
 /// Pages are made by so many bytes at once, each time at such a boundary.
 const PIECE: u64 = 64 << 10;
+/// So few bytes between two flushes are not worth zeros.
+const OFTEN: u64 = 4 * PIECE;
 
 impl GrowingFile {
     /// The tail writes by calls.
@@ -82,6 +86,7 @@ impl GrowingFile {
 
     /// A flush has found so many bytes.
     pub(super) fn note_pace(&self, since: u64) {
+        self.is_flushed_often.store(since < OFTEN, Ordering::Relaxed);
         match since < LITTLE {
             true => self.slow_flushes.fetch_add(1, Ordering::Relaxed),
             false => self.slow_flushes.swap(0, Ordering::Relaxed),
@@ -101,6 +106,8 @@ impl GrowingFile {
             if ends {
                 self.takes_large.store(false, Ordering::Relaxed);
                 self.by_call.store(false, Ordering::Release);
+                // Where there is no space for more, what there is will do.
+                let _ = self.extend(self.reserve() + 1);
             }
             return !ends;
         }
@@ -136,19 +143,22 @@ impl GrowingFile {
     pub(super) fn write_behind(&self, len: u64, head: &[u8], rest: &[u8]) -> io::Result<()> {
         let end = len + (head.len() + rest.len()) as u64;
         let made = if end > self.reserve() { self.end_of_piece(end) } else { end };
-        let zeros = &sys::ZEROS[..(made - end) as usize];
-        if let Err(error) = sys::write_parts(&self.file, [head, rest, zeros], len) {
-            // A part of it may be there: of a later batch that is shorter it must not look like the next one.
-            let _ = sys::zero(&self.file, len, end);
-            return Err(error);
+        match sys::write_with_zeros(&self.file, [head, rest], (made - end) as usize, len) {
+            Ok(is_made) => {
+                self.reserve.fetch_max(if is_made { made } else { end }, Ordering::AcqRel);
+                Ok(())
+            }
+            Err(error) => {
+                // A part of it may be there: of a later batch that is shorter it must not look like the next one.
+                let _ = sys::zero(&self.file, len, end);
+                Err(error)
+            }
         }
-        self.reserve.fetch_max(made, Ordering::AcqRel);
-        Ok(())
     }
 
     /// How far pages are made with those that end there: as there are blocks, which are zero, or pages already.
     fn end_of_piece(&self, end: u64) -> u64 {
-        match sys::reserves_by_writing() {
+        match sys::reserves_by_writing() || self.is_flushed_often.load(Ordering::Relaxed) {
             true => end,
             false => end.next_multiple_of(PIECE).min(self.allocated()).max(end),
         }

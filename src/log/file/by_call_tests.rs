@@ -79,6 +79,80 @@ fn no_more_is_made_than_there_are_blocks_for() {
     assert_eq!(tail.shared().file().metadata().unwrap().len(), 2 * PIECE + 5_000);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn where_flushes_come_often_nothing_is_made_ahead_and_nothing_is_dirty_behind_them() {
+    let mut tail = tail(64 << 20);
+    let shared = tail.shared().clone();
+    let pages = || (0..shared.reserve() / PAGE).filter(|&page| is_mapped(&shared, page)).count();
+    for round in 0..5 {
+        append(&mut tail, LARGE + 1_000);
+        assert_eq!(round > 0, shared.reserve() == tail.len(), "{round}");
+        shared.front(tail.len()).unwrap()().unwrap();
+        match round % 2 {
+            0 => shared.flushed(),
+            _ => shared.flushed_behind(),
+        }
+        assert_eq!(pages(), 0, "pages are mapped that nobody writes to");
+    }
+    append(&mut tail, 16 * LARGE);
+    shared.flushed();
+    append(&mut tail, LARGE);
+    assert!(shared.reserve() > tail.len());
+    assert_whole(&shared);
+}
+
+/// A page of the mapping that this process has.
+#[cfg(target_os = "linux")]
+fn is_mapped(file: &GrowingFile, page: u64) -> bool {
+    let at = file.map.get().unwrap().as_ptr() as u64 + page * PAGE;
+    let mut entry = [0; 8];
+    let pages = std::fs::File::open("/proc/self/pagemap").unwrap();
+    pages.read_exact_at(&mut entry, at / PAGE * 8).unwrap();
+    u64::from_ne_bytes(entry) >> 63 == 1
+}
+
+#[test]
+fn who_goes_back_to_copies_has_pages_until_the_preparer_has_been_there() {
+    for first in (10_000..80_000).step_by(7_000) {
+        let mut tail = tail(64 << 20);
+        append(&mut tail, LARGE + first);
+        (0..CALM).for_each(|_| tail.shared().flushed_behind());
+        append(&mut tail, 10_000);
+        assert!(!tail.shared().is_by_call());
+        let begin = tail.len();
+        while !tail.shared().is_by_call() {
+            tail.shared().should_grow(tail.len());
+            append(&mut tail, 10_000);
+        }
+        assert!(tail.len() - begin >= 2 * PIECE, "{} after {first}", tail.len() - begin);
+        assert_whole(tail.shared());
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn zeros_that_cannot_be_written_are_no_error() {
+    // SAFETY: plain system calls; the descriptor is the file's alone.
+    let file = unsafe {
+        use std::os::fd::{AsRawFd, FromRawFd};
+        let file = std::fs::File::from_raw_fd(libc::memfd_create(
+            c"zeros".as_ptr(),
+            libc::MFD_ALLOW_SEALING,
+        ));
+        file.set_len(1_500).unwrap();
+        assert_eq!(libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, libc::F_SEAL_GROW), 0);
+        file
+    };
+    let parts: [&[u8]; 2] = [&[7; 500], &[8; 1_000]];
+    assert!(!sys::write_with_zeros(&file, parts, 1_000, 0).unwrap());
+    assert!(sys::write_with_zeros(&file, parts, 0, 0).unwrap());
+    let mut read = vec![0; 1_500];
+    file.read_exact_at(&mut read, 0).unwrap();
+    assert!(read == parts.concat());
+    assert!(sys::write_with_zeros(&file, parts, 0, 1).is_err());
+}
+
 #[test]
 fn one_large_batch_does_not_make_a_large_file() {
     let mut tail = tail(1 << 30);

@@ -50,6 +50,8 @@ pub(crate) struct GrowingFile {
     pub(super) takes_large: AtomicBool,
     /// So many flushes in a row have found little: see [`super::by_call`].
     pub(super) slow_flushes: AtomicU32,
+    /// Little came between the last two flushes.
+    pub(super) is_flushed_often: AtomicBool,
     /// While it writes by calls: so many batches in a row were small. The tail's alone.
     pub(super) small_in_a_row: AtomicU32,
     /// The tail waits for that lock.
@@ -81,6 +83,7 @@ impl GrowingFile {
             by_call: AtomicBool::new(false),
             takes_large: AtomicBool::new(false),
             slow_flushes: AtomicU32::new(0),
+            is_flushed_often: AtomicBool::new(false),
             small_in_a_row: AtomicU32::new(0),
             is_awaited: AtomicBool::new(false),
             is_sealed: AtomicBool::new(!growing),

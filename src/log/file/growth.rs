@@ -140,8 +140,12 @@ impl GrowingFile {
         to: u64,
         ahead: Option<&Mapping>,
     ) -> io::Result<()> {
+        // Before it is asked how far the reserve goes: who writes by calls takes the lock once, when he begins.
+        if self.is_sealed() || self.is_by_call() {
+            return Ok(());
+        }
         let (from, to) = (self.reserve(), to.min(self.allocated()));
-        if self.is_sealed() || self.is_by_call() || to <= from {
+        if to <= from {
             return Ok(());
         }
         self.check_size(self.allocated())?;

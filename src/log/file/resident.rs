@@ -21,7 +21,7 @@ const SCRATCH: usize = 64 * 1024;
 /// pieces that are rarely smaller. And no more bytes than that, for each takes a call.
 const PROBE: u64 = 64 * 1024;
 const PROBES: u64 = 32;
-/// The system does not have cachestat, or does not let it through: nobody asks again.
+/// The system does not have cachestat: nobody asks again.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 static NO_CACHESTAT: AtomicBool = AtomicBool::new(false);
 
@@ -120,9 +120,8 @@ fn are_cached(file: &File, from: u64, to: u64) -> Option<bool> {
     // and alive until it returns; the file is open for as long as it is borrowed.
     let answer = unsafe { libc::syscall(SYS_CACHESTAT, fd, range, told, 0) };
     if answer != 0 {
-        // Other errors are about this file, and the next one may be of another file system.
-        let error = io::Error::last_os_error().raw_os_error();
-        if matches!(error, Some(libc::ENOSYS | libc::EPERM)) {
+        // Other errors may be about this file alone, as EPERM is of one that is another user's.
+        if io::Error::last_os_error().raw_os_error() == Some(libc::ENOSYS) {
             NO_CACHESTAT.store(true, Ordering::Relaxed);
         }
         return None;

@@ -68,33 +68,42 @@ pub(super) fn make_pages(file: &File, from: u64, to: u64) {
     }
 }
 
-/// Writes one behind the other at that place, with one call where it takes them all.
+/// Writes both one behind the other at that place, and zeros behind them, with one call where it takes them all. Says
+/// whether the zeros are there: if they are not, that is no error.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) fn write_parts(file: &File, parts: [&[u8]; 3], mut at: u64) -> io::Result<()> {
-    let vectors = parts.map(|part| libc::iovec {
-        iov_base: part.as_ptr().cast_mut().cast(),
-        iov_len: part.len(),
-    });
+pub(super) fn write_with_zeros(
+    file: &File,
+    [head, rest]: [&[u8]; 2],
+    zeros: usize,
+    at: u64,
+) -> io::Result<bool> {
+    let part = |bytes: &[u8]| libc::iovec {
+        iov_base: bytes.as_ptr().cast_mut().cast(),
+        iov_len: bytes.len(),
+    };
+    let parts = [part(head), part(rest), part(&ZEROS[..zeros])];
     // SAFETY: all parts are readable for as long as they are borrowed; the kernel does not write to them.
-    let written = unsafe { libc::pwritev(file.as_raw_fd(), vectors.as_ptr(), 3, as_off_t(at)?) };
-    let mut written = usize::try_from(written).unwrap_or(0);
-    for part in parts {
-        // What went wrong or is left out is told or done by this.
-        let here = written.min(part.len());
-        file.write_all_at(&part[here..], at + here as u64)?;
-        (written, at) = (written - here, at + part.len() as u64);
-    }
-    Ok(())
+    let written = unsafe { libc::pwritev(file.as_raw_fd(), parts.as_ptr(), 3, as_off_t(at)?) };
+    // What went wrong or is left out is told or done by these.
+    let written = usize::try_from(written).unwrap_or(0);
+    let (in_head, both) = (written.min(head.len()), head.len() + rest.len());
+    let in_rest = written.min(both) - in_head;
+    file.write_all_at(&head[in_head..], at + in_head as u64)?;
+    file.write_all_at(&rest[in_rest..], at + (head.len() + in_rest) as u64)?;
+    Ok(written == both + zeros)
 }
 
-/// The same with a call for each.
+/// The same with a call for each, and without zeros: elsewhere nobody knows what they would bring.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) fn write_parts(file: &File, parts: [&[u8]; 3], mut at: u64) -> io::Result<()> {
-    for part in parts {
-        file.write_all_at(part, at)?;
-        at += part.len() as u64;
-    }
-    Ok(())
+pub(super) fn write_with_zeros(
+    file: &File,
+    [head, rest]: [&[u8]; 2],
+    zeros: usize,
+    at: u64,
+) -> io::Result<bool> {
+    file.write_all_at(head, at)?;
+    file.write_all_at(rest, at + head.len() as u64)?;
+    Ok(zeros == 0)
 }
 
 /// What `fallocate` does, by writing: for file systems that do not have it.

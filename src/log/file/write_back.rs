@@ -8,6 +8,7 @@
 
 use super::growing::GrowingFile;
 use super::growth::LARGEST_STEP;
+use super::mapping::Mapping;
 use super::{FOLIO, PAGE, sys};
 use std::io;
 use std::sync::atomic::Ordering;
@@ -40,7 +41,7 @@ impl GrowingFile {
         let window = since.saturating_mul(4).max(self.window.load(Ordering::Relaxed) / 2);
         self.window.store(window.clamp(1, LARGEST_STEP), Ordering::Relaxed);
         let to = (len + since * 2).min(self.ready.load(Ordering::Relaxed)).min(self.reserve());
-        if let Some(map) = self.map.get().filter(|_| len < to) {
+        if let Some(map) = self.written_map().filter(|_| len < to) {
             map.populate(len, to);
         }
     }
@@ -54,10 +55,16 @@ impl GrowingFile {
         let window = (self.since_flush() / 4).clamp(1, LARGEST_STEP);
         self.window.store(window, Ordering::Relaxed);
         let to = (len + window).next_multiple_of(PAGE).min(self.reserve());
-        if let Some(map) = self.map.get().filter(|_| len < to) {
+        if let Some(map) = self.written_map().filter(|_| len < to) {
             map.populate(len, to);
             self.ready.store(to, Ordering::Relaxed);
         }
+    }
+
+    /// The mapping, if it is written to. Who writes by calls needs no page of it, and to make one writable is to
+    /// have it written to the disk once more.
+    fn written_map(&self) -> Option<&Mapping> {
+        self.map.get().filter(|_| !self.is_by_call())
     }
 
     /// What was appended since the last flush; this is one.
