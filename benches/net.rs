@@ -16,7 +16,7 @@ use barnabas::net::{
 use std::fs::File;
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
@@ -227,13 +227,13 @@ fn ours(case: Case, file: Arc<Mapped>) -> Started {
 // ---- the file and the clock ----
 
 struct Mapped {
-    file: File,
+    file: Arc<File>,
     map: memmap2::Mmap,
 }
 
 impl Region for Mapped {
-    fn file(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
+    fn file(&self) -> Option<Arc<dyn AsFd>> {
+        Some(self.file.clone())
     }
 
     fn bytes(&self, start: u64, len: u32) -> Option<&[u8]> {
@@ -250,7 +250,7 @@ fn bench_file() -> Arc<Mapped> {
     (0..FILE / piece.len()).for_each(|_| file.write_all(&piece).expect("write"));
     // SAFETY: the file has no name, so nobody else changes it.
     let map = unsafe { memmap2::Mmap::map(&file).expect("map") };
-    Arc::new(Mapped { file, map })
+    Arc::new(Mapped { file: Arc::new(file), map })
 }
 
 fn next_start(at: &mut usize, size: usize) -> usize {

@@ -7,17 +7,30 @@ mod power_support;
 #[path = "log_support/mod.rs"]
 mod support;
 
-use barnabas::log::{Bound, Log, Opening, Recovery, limits};
+use barnabas::log::{Bound, Keepers, Log, Opening, Recovery, limits};
 use power_support::{disk_of_logs, each_seed};
 use support::*;
 
 const BATCHES: i64 = 300;
 
-/// From now on eight logs may be open for writing in this process.
+/// From now on sixteen logs may be open for writing in this process, with twelve descriptors in all.
 fn let_logs_rest() {
     let limit = limits::raise_open_files().unwrap();
     let spared = 16 + (limit / 16).min(4_096);
-    limits::divide_open_files(limit - spared - 200).unwrap();
+    limits::divide_open_files(limit - spared - 40).unwrap();
+}
+
+/// Writes to other logs as well until that is so.
+fn write_to_others(dir: &TempDir, keepers: &Keepers, is_so: impl Fn() -> bool) -> Vec<Log> {
+    let mut others = Vec::new();
+    while !is_so() {
+        assert!(others.len() < 200, "it is not put to rest");
+        let path = dir.path().join(format!("other-{}", others.len()));
+        let other = Log::create(path, config(1 << 20, 1), keepers.clone()).unwrap();
+        try_append(&other, &batch(1, 40, 1)).unwrap();
+        others.push(other);
+    }
+    others
 }
 
 /// A log is flushed, written to, put to rest and closed; then the power is cut.
@@ -41,14 +54,7 @@ fn rest_and_close(seed: u64) {
     }
     let records = partition.join("00000000000000000000.log");
     let is_open = || records.metadata().unwrap().len() > log.size();
-    let mut others = Vec::new();
-    while is_open() {
-        assert!(others.len() < 100, "it is not put to rest");
-        let path = dir.path().join(format!("other-{}", others.len()));
-        let other = Log::create(path, settings.clone(), keepers.clone()).unwrap();
-        try_append(&other, &batch(1, 40, 1)).unwrap();
-        others.push(other);
-    }
+    let others = write_to_others(&dir, &keepers, || !is_open());
     log.close().unwrap();
     let (left, ()) = disk.cut(random);
     drop((log, others));

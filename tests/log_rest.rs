@@ -10,9 +10,9 @@ mod log_support;
 use barnabas::log::{Bound, Log, Recovery};
 use log_support::*;
 
-/// Descriptors that the process may have: enough for a twelfth of them logs open for writing.
+/// Descriptors that the process may have: enough for 22 logs that have all of theirs, and for 352 that are open.
 const DESCRIPTORS: u64 = 600;
-const LOGS: usize = 400;
+const LOGS: usize = 800;
 const ROUNDS: i64 = 4;
 
 fn allow(descriptors: u64) {

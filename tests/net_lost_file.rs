@@ -11,13 +11,13 @@ use memmap2::{MmapOptions, MmapRaw};
 use net_common::*;
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// A file of a few pages with its mapping.
 struct Lost {
-    file: File,
+    file: Arc<File>,
     map: MmapRaw,
     known: AtomicBool,
 }
@@ -32,13 +32,13 @@ impl Lost {
         let file = File::options().read(true).write(true).open(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
         let map = MmapOptions::new().len(PAGES * PAGE).map_raw_read_only(&file).unwrap();
-        Arc::new(Lost { file, map, known: AtomicBool::new(false) })
+        Arc::new(Lost { file: Arc::new(file), map, known: AtomicBool::new(false) })
     }
 }
 
 impl Region for Lost {
-    fn file(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
+    fn file(&self) -> Option<Arc<dyn AsFd>> {
+        Some(self.file.clone())
     }
 
     fn bytes(&self, start: u64, len: u32) -> Option<&[u8]> {

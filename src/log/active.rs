@@ -9,6 +9,7 @@ use super::append::Writer;
 use super::backlog::Rolled;
 use super::error::StorageError;
 use super::file::Tail;
+use super::home::Home;
 use super::names::SegmentPaths;
 use super::offsets::Position;
 use super::preparer::{Job, NextOrder};
@@ -70,7 +71,30 @@ impl Active {
     /// The files are closed for now.
     pub(super) fn rested(&mut self) {
         self.resting = true;
+        self.forget_next();
+    }
+
+    /// What was made ahead is thrown away: it is asked for again.
+    pub(super) fn forget_next(&mut self) {
         self.next_asked = false;
+    }
+
+    /// Some of its files are open, and not lean.
+    pub(super) fn has_descriptors(&self) -> bool {
+        self.tails.as_ref().is_some_and(Tails::have_descriptors)
+    }
+
+    /// Gives its descriptors back, see [`super::rest`]; false if some stay.
+    pub(super) fn go_lean(&mut self, home: &Home) -> bool {
+        let Some(tails) = &self.tails else { return true };
+        self.segment.go_lean(tails, home).is_ok()
+    }
+
+    /// Gets them again, before its files get other names or are replaced.
+    pub(super) fn retrieve(&mut self, dir: &Path) -> Result<(), StorageError> {
+        let Some(tails) = &self.tails else { return Ok(()) };
+        let path = names::log_file(dir, self.segment.base);
+        tails.retrieve().map_err(StorageError::on("open", &path))
     }
 
     /// It was written to, and its files were closed since.
@@ -107,6 +131,9 @@ impl Log {
         if !std::mem::replace(&mut writer.listed, true) {
             rest::opened(self);
         }
+        if rest::is_too_much_open() {
+            rest::get_some_back(self);
+        }
         if should_roll(writer, batch) {
             self.roll(writer, batch.now_ms)?;
         }
@@ -137,7 +164,7 @@ impl Log {
         let Some(tails) = &writer.active.tails else { return };
         for tail in [&tails.log, &tails.index, &tails.time] {
             if tail.shared().is_in_use() && tail.shared().should_grow(tail.len()) {
-                self.keepers.preparer.ask(Job::Grow(tail.shared().clone()));
+                self.keepers.preparer.ask(Job::Grow(Arc::downgrade(tail.shared())));
             }
         }
         let capacity = tails.log.shared().capacity();
@@ -155,6 +182,7 @@ impl Log {
     fn roll(&self, writer: &mut Writer, now_ms: i64) -> Result<(), StorageError> {
         let (dir, base) = (self.dir(), writer.end);
         assert!(base > writer.active.segment.base, "an empty segment is not rolled");
+        writer.active.retrieve(&dir)?;
         writer.active.finish_time_index(&dir)?;
         let tails = self.new_files(&dir, base, capacities(&writer.config))?;
         let segment = Arc::new(Segment::fresh(base, &tails));
@@ -187,13 +215,21 @@ impl Log {
     }
 
     /// Begins a new segment at the end of the log without a batch for it, because all others go.
-    /// A log that nobody has written to is left without open files again.
+    /// A log that nobody has written to is left without open files again, a lean one lean: retention does this to
+    /// ten thousand logs in a row.
     pub(super) fn roll_now(&self, writer: &mut Writer, now_ms: i64) -> Result<(), StorageError> {
+        if rest::is_too_much_open() {
+            rest::get_some_back(self);
+        }
         let was_open = writer.active.tails.is_some();
+        let was_lean = was_open && !writer.active.has_descriptors();
         if !was_open {
             activate(writer, &self.dir(), now_ms)?;
         }
         self.roll(writer, now_ms)?;
+        if was_lean {
+            writer.active.go_lean(&self.home);
+        }
         let end = Position { offset: writer.end, segment: writer.end, byte: 0 };
         self.marks.set(|published| {
             if published.high_watermark.offset == end.offset {
@@ -261,7 +297,7 @@ fn activate(writer: &mut Writer, dir: &Path, now_ms: i64) -> Result<(), StorageE
     active.first_timestamp = first.map_or(-1, |first| first.header.max_timestamp);
     active.created_ms = now_ms;
     active.largest = active.segment.opened_largest(dir)?;
-    let indexed = time_index::Entries::of(&files.time, active.segment.base).last();
+    let indexed = time_index::ask(&files.time, active.segment.base, |entries| entries.last());
     let path = names::time_index_file(dir, active.segment.base);
     let indexed = indexed.map_err(|error| StorageError::new("read", &path, error))?;
     active.time_indexed = indexed.map_or(NO_TIMESTAMP, |entry| entry.timestamp);

@@ -2,7 +2,7 @@
 //! to do, and knows the error code that a client gets for it. Nothing here is logged or retried;
 //! callers decide that.
 
-use super::file::{Faulted, Short};
+use super::file::{Faulted, Replaced, Short};
 use super::verified::Corrupt;
 use crate::wire::error::ErrorCode;
 use std::fmt;
@@ -63,7 +63,10 @@ impl StorageError {
         let is_lost = |code| LOST.contains(&code) || DAMAGED.contains(&code);
         let of_system = self.source.raw_os_error().is_some_and(is_lost);
         let source = self.source.get_ref();
-        of_system || source.is_some_and(|source| source.is::<Faulted>() || source.is::<Short>())
+        of_system
+            || source.is_some_and(|source| {
+                source.is::<Faulted>() || source.is::<Short>() || source.is::<Replaced>()
+            })
     }
 }
 
@@ -372,7 +375,13 @@ mod tests {
     fn what_passes_and_what_does_not() {
         let code = |code| error(io::Error::from_raw_os_error(code));
         let short = Short { has: 1, needs: 2 };
-        for lost in [code(libc::EIO), code(libc::EROFS), error(Faulted { byte: 7 }), error(short)] {
+        for lost in [
+            code(libc::EIO),
+            code(libc::EROFS),
+            error(Faulted { byte: 7 }),
+            error(short),
+            error(Replaced),
+        ] {
             assert!(lost.is_permanent() && !lost.is_out_of_space(), "{lost}");
             assert!(lost.to_string().contains("restore the file"), "{lost}");
         }

@@ -193,6 +193,8 @@ impl Begun<'_> {
                 Some(Err(error)) if error.is_missing() && !self.has(segment.base) => continue,
                 Some(files) => files?,
             };
+            // A lean one is opened once, and what is lacking then says nothing of the disk.
+            let opened = files.log.file().map_err(StorageError::on("open", &path))?;
             let is_active = Some(segment.base) == active;
             let short = self.short.filter(|short| short.end.segment == segment.base);
             let end = short.map_or_else(|| files.log.len(), |short| short.end.byte);
@@ -201,7 +203,7 @@ impl Begun<'_> {
             match short {
                 Some(short) => sync::front(&files.log, short.end.byte, &path)?,
                 None if is_active => sync::front(&files.log, files.log.len(), &path)?,
-                None => sync::file(files.log.file(), &path)?,
+                None => sync::file(&opened, &path)?,
             }
             // What somebody has truncated is not on the disk, and no sync says so.
             files.log.is_whole().map_err(StorageError::on("flush", &path))?;
@@ -228,6 +230,7 @@ impl Begun<'_> {
         for files in opened.iter().chain(self.finished.iter().filter_map(|one| one.files.opened()))
         {
             let path = names::log_file(&dir, files.base());
+            let _opened = files.log.file().map_err(StorageError::on("open", &path))?;
             let intact = files.log.write_back_error().and_then(|()| files.log.is_whole());
             intact.map_err(StorageError::on("flush", &path))?;
             files.log.flushed();
@@ -344,7 +347,7 @@ impl Finished {
     fn sync(&self, dir: &Path) -> Result<(), StorageError> {
         match &self.files {
             FinalFiles::Open(files) => {
-                sync::file(files.log.file(), &names::log_file(dir, files.base()))?;
+                sync::growing(&files.log, &names::log_file(dir, files.base()))?;
                 files.sync_indexes(dir)?;
             }
             // Its records are flushed by themselves, if they are not on the disk already.
@@ -359,8 +362,8 @@ impl SegmentFiles {
     /// Brings everything but the `.log` to the disk.
     fn sync_indexes(&self, dir: &Path) -> Result<(), StorageError> {
         let base = self.base();
-        sync::file(self.index.file(), &names::index_file(dir, base))?;
-        sync::file(self.time.file(), &names::time_index_file(dir, base))?;
+        sync::growing(&self.index, &names::index_file(dir, base))?;
+        sync::growing(&self.time, &names::time_index_file(dir, base))?;
         there(sync::file_at(&names::txn_index_file(dir, base)))
     }
 }
@@ -385,8 +388,8 @@ fn is_of_catalog(log: &Durability, error: &StorageError, ground: &Ground) -> boo
     })
 }
 
-/// A lack of descriptors says nothing of the disk.
+/// A lack of descriptors, or of memory for one, says nothing of the disk.
 fn passes(error: &StorageError) -> bool {
-    let code = error.source.raw_os_error();
-    error.doing == "open" && (code == Some(libc::EMFILE) || code == Some(libc::ENFILE))
+    let lacks = |code| [libc::EMFILE, libc::ENFILE, libc::ENOMEM].contains(&code);
+    error.doing == "open" && error.source.raw_os_error().is_some_and(lacks)
 }

@@ -5,9 +5,10 @@
 //! or [`Home::while_at`], for which the deletion waits. Reading under the old name does no harm where
 //! nothing is done with what was read.
 //!
-//! It comes after the upkeep's and the writer's lock and before that of a segment's files, and nobody
-//! takes it twice. What takes long, a sync above all, comes before or after, but where a failed swap is taken
-//! back: a deletion that waits makes readers wait who must open files.
+//! It comes after the upkeep's and the writer's lock and that on a file's growth, and before that of a segment's files;
+//! and nobody takes it twice, nor opens a lean file ([`super::file`]) while he has it, which takes it. What takes long,
+//! a sync above all, comes before or after, but where a failed swap is taken back: a deletion that waits makes readers
+//! wait who must open files.
 
 use super::error::StorageError;
 use std::fs;

@@ -10,12 +10,20 @@
 use std::io;
 use std::sync::OnceLock;
 
-/// Descriptors of a log that is open for writing and of a segment that is open for reading. A segment has
+/// Descriptors of a log that is written to all the time and of a segment that is open for reading. A segment has
 /// three; a log has those of the one before open too, and for a while those of the next one; and for a
-/// moment there may be a quarter more logs than there should be.
+/// moment there may be a quarter more than there should be. What the descriptors of all such pairs together are
+/// used for is nobody's business: a log that is not written to of late has none, see [`super::rest`].
 const PAIR: u64 = 12;
-/// The kernel allows 65,530 mappings, of which an open segment has up to three.
 const MOST: u64 = 10_000;
+/// Mappings of files of segments at most, and what the kernel allows a process as a rule. Some are the process's own, and
+/// a quarter is for what is mapped until some logs rest.
+const MOST_MAPPINGS: usize = 48_000;
+const USUAL_MAPPINGS: usize = 65_530;
+/// Logs that are open for writing, for each that may have all its descriptors; and of all. Each takes memory of the
+/// kernel's, and a process that may have few descriptors is a small one.
+const LEAN: usize = 16;
+const MOST_LEAN: usize = 16_000;
 const FEWEST: u64 = 1;
 /// Without room for so many connections a broker is of no use.
 const FEWEST_CONNECTIONS: u64 = 4;
@@ -32,7 +40,7 @@ pub struct OpenFiles {
     pub limit: u64,
     /// Of these, connections.
     pub connections: u64,
-    /// How many logs may be open for writing, and how many segments more for reading.
+    /// How many logs may have all their descriptors, and how many segments more those for reading.
     segments: u64,
 }
 
@@ -61,7 +69,60 @@ impl OpenFiles {
 /// What logs may use; set once.
 static SEGMENTS: OnceLock<u64> = OnceLock::new();
 
-/// How many logs may be open for writing at once, and how many segments more for reading.
+/// How many descriptors files of segments may have. For a moment there may be a quarter more.
+pub(super) fn descriptors() -> usize {
+    open_segments().saturating_mul(PAIR as usize / 4 * 3)
+}
+
+/// How many logs may be open for writing, with or without descriptors.
+pub(super) fn open_logs() -> usize {
+    open_segments().saturating_mul(LEAN).min(MOST_LEAN)
+}
+
+/// How many mappings files of segments may have. For a moment there may be a quarter more.
+pub(super) fn mappings() -> usize {
+    static MAPPINGS: OnceLock<usize> = OnceLock::new();
+    *MAPPINGS.get_or_init(|| {
+        let allowed = std::fs::read_to_string("/proc/sys/vm/max_map_count");
+        let allowed = allowed.ok().and_then(|text| text.trim().parse().ok());
+        mappings_of(allowed.unwrap_or(USUAL_MAPPINGS))
+    })
+}
+
+fn mappings_of(allowed: usize) -> usize {
+    (allowed / 4 * 3).min(MOST_MAPPINGS)
+}
+
+/// How many addresses they may take: half of those that there are. A log takes those of a whole segment, and small
+/// processors have no more than 2^39.
+pub(super) fn mapped_bytes() -> u64 {
+    static BYTES: OnceLock<u64> = OnceLock::new();
+    *BYTES.get_or_init(|| addresses().min(allowed_addresses()) / 2)
+}
+
+/// How many addresses a process has. The stacks are near their end, as a rule.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn addresses() -> u64 {
+    let on_stack = 0_u8;
+    ((&raw const on_stack) as u64).next_power_of_two()
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn addresses() -> u64 {
+    1 << 47
+}
+
+/// How many this one may have.
+fn allowed_addresses() -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: a plain system call that writes to the value it is given.
+    match unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) } {
+        0 => limit.rlim_cur,
+        _ => u64::MAX,
+    }
+}
+
+/// How many segments may be open for reading only.
 pub(super) fn open_segments() -> usize {
     let usual = || {
         let divided = OpenFiles::divide(raise_open_files().unwrap_or(0), 0);
@@ -116,6 +177,16 @@ mod tests {
         let now = raise_open_files().unwrap();
         assert!(now >= 256, "{now}");
         assert_eq!(raise_open_files().unwrap(), now);
+    }
+
+    #[test]
+    fn what_is_mapped_leaves_a_quarter_of_the_mappings_and_half_of_the_addresses() {
+        assert_eq!([65_530, 1 << 30, 4_000].map(mappings_of), [48_000, 48_000, 3_000]);
+        let on_heap = Box::new(0_u8);
+        let there_are = addresses();
+        assert!(there_are.is_power_of_two() && (&raw const *on_heap) as u64 <= there_are);
+        assert!(there_are >= 1 << 38, "{there_are:x}");
+        assert!(mapped_bytes() <= there_are / 2);
     }
 
     #[test]

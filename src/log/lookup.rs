@@ -82,7 +82,7 @@ impl SegmentFiles {
         from: i64,
         end: u64,
     ) -> Result<Option<Found>, StorageError> {
-        let floor = time_index::Entries::of(&self.time, self.base()).floor(timestamp);
+        let floor = time_index::ask(&self.time, self.base(), |entries| entries.floor(timestamp));
         let floor = floor.map_err(|error| self.failed("timeindex", error))?;
         if let Some(entry) = floor.filter(|entry| entry.offset > from) {
             let found = self.locate(entry.offset, end)?;

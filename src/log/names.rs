@@ -122,6 +122,11 @@ pub(crate) fn log_file(dir: &Path, base: i64) -> PathBuf {
     offset_file(dir, base, "log")
 }
 
+/// The names of the `.log`, `.index` and `.timeindex` of the segment that begins at `base`.
+pub(crate) fn files_to_append_to(base: i64) -> [String; 3] {
+    ["log", "index", "timeindex"].map(|suffix| format!("{base:020}.{suffix}"))
+}
+
 /// What was cut off a segment from `offset` on and is kept: a name that no file has.
 pub(crate) fn cut_file(dir: &Path, base: i64, offset: i64) -> PathBuf {
     aside(&dir.join(format!("{base:020}.log.cut-at-{offset}")))

@@ -16,13 +16,17 @@ use crate::net::{Mailbox, Receiver, SendError, Sender};
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 
 /// Chores that wait at most; beyond it appenders help themselves.
 const MAX_JOBS: usize = 65_536;
 /// What is faulted in of a segment before it is used: its log is a busy one.
 const PREPARED_LOG: u64 = 8 << 20;
+
+/// A file that has so much gets a descriptor of its own again where there are enough: it is sent from by
+/// [`crate::net::Region::file`] then.
+const MUCH: u64 = 1 << 20;
 
 /// A handle to the keeper that prepares files for appends. Clones share the thread.
 #[derive(Clone)]
@@ -33,8 +37,8 @@ pub struct Preparer {
 
 /// What can be asked of the preparer.
 pub(crate) enum Job {
-    /// Grow the reserve by a step and fault it in.
-    Grow(Arc<GrowingFile>),
+    /// Grow the reserve by a step and fault it in. What is closed meanwhile is not kept mapped by that.
+    Grow(Weak<GrowingFile>),
     /// Make the next segment's files.
     Next(Arc<NextSegment>, NextOrder),
     /// Finish rolled segments.
@@ -94,6 +98,10 @@ impl Job {
     fn run(self) {
         match self {
             Job::Grow(file) => {
+                let Some(file) = file.upgrade() else { return };
+                if file.reserve() >= MUCH && rest::has_descriptors() {
+                    let _ = file.retrieve();
+                }
                 if let Err(error) = file.grow_ahead() {
                     // The appender meets the same error when it needs the space, and reports it.
                     ::log::debug!(error:%; "cannot grow a segment ahead of need");
@@ -110,7 +118,7 @@ impl Job {
     /// There is no preparer (any more): what must be done is done here, the rest is not.
     fn decline(self) {
         match self {
-            Job::Grow(file) => file.unask(),
+            Job::Grow(file) => _ = file.upgrade().map(|file| file.unask()),
             Job::Finish(backlog) => backlog.help(),
             Job::Rest => rest::unask(),
             Job::Next(..) | Job::Close(_) | Job::Stop => {}

@@ -1,41 +1,71 @@
-//! How many logs may be open for writing at once.
+//! How many logs may be open for writing at once, and which of them have descriptors.
 //!
 //! A log that is written to holds three descriptors and up to three mappings, as many again of the segment
-//! before, and the process has only so many of either. When more logs than [`super::limits::open_segments`] are open for
-//! writing, the preparer puts those to rest that were not written to since it last looked at them
-//! (the clock algorithm): their reserve is cut off and their files are closed, as at a clean stop. The next
-//! append opens them again. So a hundred thousand partitions can be written to, each now and then,
-//! by a process that may have a few thousand files open.
+//! before, and the process has only so many of either. An append needs the mapping alone, as a rule. So when files of
+//! segments have more descriptors than [`super::limits::descriptors`], the preparer takes those of logs that were not
+//! written to since it last looked at them (the clock algorithm): they become *lean*, see [`super::file`]. When more
+//! logs are open than [`super::limits::open_logs`], or more is mapped than [`super::limits::mappings`], it puts such
+//! logs to rest: their reserve is cut off and their files are closed, as at a clean stop. The next append opens them
+//! again. So a hundred thousand partitions can be written to, each now and then, by a process that may have a few
+//! thousand files open.
 //!
-//! States of a log: *closed* → append → *open* (in [`OPEN`], once) → put to rest → *closed*.
-//! Nobody waits for the writer lock of a log here: one that is taken is in use.
+//! ```text
+//!             append                 too few descriptors            roll, truncation, large batches
+//!   closed ──────────> open, listed ─────────────────────> lean, listed ──────────────────> open, listed
+//!             in [`OPEN`], once                                 |
+//!      <────────────────────────────────────────────────────────┘ too many logs, or mappings
+//! ```
+//!
+//! * Listed are all logs whose active segment is open, whatever they hold.
+//! * A log goes lean under its writer's lock, and only its active segment, which bears its own name.
+//! * Nobody waits for the writer lock of a log here: one that is taken is in use.
 
 use super::append::Writer;
+use super::home::Home;
 use super::preparer::{Job, NextSegment};
 use super::segment::Segment;
-use super::{Log, limits};
+use super::{Log, file, limits};
 use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError, Weak};
 
 /// The logs that are open for writing, in the order in which they are looked at next.
 static OPEN: Mutex<VecDeque<OpenLog>> = Mutex::new(VecDeque::new());
 /// The preparer was asked to make room and has not begun.
 static ASKED: AtomicBool = AtomicBool::new(false);
+/// So many descriptors more than there should be it could not get back when it looked last, and an eighth: nobody asks for
+/// them again at each append. Never so many that who appends would not help himself.
+static NOT_TO_BE_HAD: AtomicUsize = AtomicUsize::new(0);
+
+/// Who appends looks at so many logs and no more: a turn is short. There will be another append.
+const FEW_LOOKS: usize = 256;
 
 /// A log that is open for writing, unless it is gone.
 struct OpenLog {
+    home: Home,
     writer: Weak<Mutex<Writer>>,
     next: Weak<NextSegment>,
     segments: Weak<RwLock<Vec<Arc<Segment>>>>,
 }
 
+/// What a log is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    /// Its descriptors.
+    Descriptors,
+    /// All that it has open.
+    Rest,
+}
+
 /// What came of looking at a log.
+#[derive(Debug, PartialEq, Eq)]
 enum Looked {
     /// It is closed now, or was before.
     Closed,
-    /// It is in use.
+    /// It has given its descriptors back.
+    Lean,
+    /// It is in use, or has nothing to give.
     InUse,
 }
 
@@ -47,27 +77,75 @@ fn open_logs() -> MutexGuard<'static, VecDeque<OpenLog>> {
 /// caller holds the log's writer lock.
 pub(super) fn opened(log: &Log) {
     let mut open = open_logs();
-    open.push_back(OpenLog {
-        writer: Arc::downgrade(&log.writer),
-        next: Arc::downgrade(&log.next),
-        segments: Arc::downgrade(&log.segments),
-    });
-    let (count, limit) = (open.len(), limits::open_segments());
+    open.push_back(OpenLog::of(log));
+    let count = open.len();
     drop(open);
-    if count > limit && !ASKED.swap(true, Ordering::AcqRel) {
-        log.keepers.preparer.ask(Job::Rest);
+    let most = limits::open_logs();
+    if count > most {
+        ask(log);
     }
-    if count > limit + limit / 4 {
-        look(1); // The preparer is outrun, or gone.
+    if count > most + most / 4 {
+        look(Wanted::Rest, FEW_LOOKS, is_one()); // The preparer is outrun, or gone.
     }
 }
 
-/// Puts logs to rest until an eighth of the limit is free again.
+/// Whether files of segments have more descriptors, or mappings, than they should.
+#[inline]
+pub(super) fn is_too_much_open() -> bool {
+    file::descriptors() > limits::descriptors() + NOT_TO_BE_HAD.load(Ordering::Relaxed)
+        || is_mapped(1, 1)
+}
+
+/// Whether so many times as much is mapped as may be.
+#[inline]
+fn is_mapped(times: u64, of: u64) -> bool {
+    file::mappings() as u64 > limits::mappings() as u64 / of * times
+        || file::mapped_bytes() > limits::mapped_bytes() / of * times
+}
+
+/// Whether there are descriptors that nobody needs.
+pub(super) fn has_descriptors() -> bool {
+    file::descriptors() < limits::descriptors() / 4 * 3
+}
+
+/// Sees to it that there is less. The caller may hold a log's writer lock.
+#[cold]
+pub(super) fn get_some_back(log: &Log) {
+    ask(log);
+    // The preparer is outrun, or gone. Most logs may be lean, so some are looked for at once.
+    let (most, few) = (limits::descriptors() / 4 * 5, limits::descriptors() / 16);
+    if file::descriptors() > most {
+        look(Wanted::Descriptors, FEW_LOOKS, |_| file::descriptors() <= most - few);
+    }
+    if is_mapped(5, 4) {
+        look(Wanted::Rest, FEW_LOOKS, is_one());
+    }
+}
+
+fn ask(log: &Log) {
+    if !ASKED.swap(true, Ordering::AcqRel) {
+        log.keepers.preparer.ask(Job::Rest);
+    }
+}
+
+/// Gets descriptors back, and puts logs to rest, until an eighth of what is short is free again.
 pub(super) fn make_room() {
     ASKED.store(false, Ordering::Release);
-    let limit = limits::open_segments();
-    let count = open_logs().len();
-    look(count.saturating_sub(limit - limit / 8));
+    let most = limits::descriptors();
+    if file::descriptors() > most {
+        look(Wanted::Descriptors, usize::MAX, |_| file::descriptors() <= most - most / 8);
+        let lacking = file::descriptors().saturating_sub(most);
+        let again = if lacking > 0 { (lacking + most / 8).min(most / 4) } else { 0 };
+        NOT_TO_BE_HAD.store(again, Ordering::Relaxed);
+    }
+    let logs = limits::open_logs();
+    if open_logs().len() > logs {
+        let beyond = open_logs().len().saturating_sub(logs - logs / 8);
+        look(Wanted::Rest, usize::MAX, |given| given >= beyond);
+    }
+    if is_mapped(1, 1) {
+        look(Wanted::Rest, usize::MAX, |_| !is_mapped(7, 8));
+    }
 }
 
 /// Takes the question back: there is no preparer that could answer it.
@@ -75,23 +153,41 @@ pub(super) fn unask() {
     ASKED.store(false, Ordering::Release);
 }
 
-/// Looks at logs, at each at most twice, until so many were put to rest or are gone.
-fn look(mut wanted: usize) {
-    let looks = 2 * open_logs().len();
+fn is_one() -> impl Fn(usize) -> bool {
+    |given| given > 0
+}
+
+/// Looks at logs so many times, at each at most twice, until there is enough: that is asked with the number of those that
+/// gave what is wanted.
+fn look(wanted: Wanted, most: usize, is_enough: impl Fn(usize) -> bool) {
+    let looks = most.min(2 * open_logs().len());
+    let mut given = 0;
     for _ in 0..looks {
-        if wanted == 0 {
+        if is_enough(given) {
             return;
         }
         let Some(log) = open_logs().pop_front() else { return };
-        match log.look() {
-            Looked::Closed => wanted -= 1,
-            Looked::InUse => open_logs().push_back(log),
+        let looked = log.look(wanted);
+        if looked != Looked::InUse {
+            given += 1;
+        }
+        if looked != Looked::Closed {
+            open_logs().push_back(log);
         }
     }
 }
 
 impl OpenLog {
-    fn look(&self) -> Looked {
+    fn of(log: &Log) -> OpenLog {
+        OpenLog {
+            home: log.home.clone(),
+            writer: Arc::downgrade(&log.writer),
+            next: Arc::downgrade(&log.next),
+            segments: Arc::downgrade(&log.segments),
+        }
+    }
+
+    fn look(&self, wanted: Wanted) -> Looked {
         let Some(writer) = self.writer.upgrade() else { return Looked::Closed };
         let mut writer = match writer.try_lock() {
             Ok(writer) => writer,
@@ -105,17 +201,37 @@ impl OpenLog {
         if std::mem::take(&mut writer.used) {
             return Looked::InUse;
         }
-        writer.listed = false;
         if let Some(next) = self.next.upgrade() {
             next.discard();
         }
-        let rests = writer.rest();
-        // A roll leaves those of the segment before open.
-        if let Some(segments) = self.segments.upgrade().filter(|_| rests) {
-            let segments = segments.read().unwrap_or_else(PoisonError::into_inner);
-            segments.iter().for_each(|segment| segment.release_uncounted());
+        writer.active.forget_next();
+        match wanted {
+            Wanted::Descriptors => {
+                self.release_older();
+                match writer.active.has_descriptors() && writer.active.go_lean(&self.home) {
+                    true => Looked::Lean,
+                    false => Looked::InUse,
+                }
+            }
+            Wanted::Rest => {
+                if writer.rest() {
+                    self.release_older();
+                }
+                if writer.active.tails.is_some() {
+                    return Looked::InUse;
+                }
+                writer.listed = false;
+                Looked::Closed
+            }
         }
-        Looked::Closed
+    }
+
+    /// A roll leaves the files of the segment before open.
+    fn release_older(&self) {
+        let Some(segments) = self.segments.upgrade() else { return };
+        let segments = segments.read().unwrap_or_else(PoisonError::into_inner);
+        let older = segments.len().saturating_sub(1);
+        segments[..older].iter().for_each(|segment| segment.release_uncounted());
     }
 }
 
@@ -123,8 +239,10 @@ impl Writer {
     /// Closes the active segment's files as a clean stop does; the next append opens them again. False if they
     /// stay open.
     fn rest(&mut self) -> bool {
-        // The path is for messages only.
-        if let Err(error) = self.active.finish_time_index(Path::new("")) {
+        // The path is for messages only. What is sealed may lose its name while somebody still has it.
+        let path = Path::new("");
+        let ready = self.active.retrieve(path).and_then(|()| self.active.finish_time_index(path));
+        if let Err(error) = ready {
             ::log::debug!(error:%; "a log cannot be put to rest");
             return false;
         }
@@ -142,80 +260,5 @@ impl Writer {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::Keepers;
-    use super::*;
-    use crate::config::TopicConfig;
-    use crate::wire::records::BatchBuilder;
-
-    fn append(log: &Log) {
-        append_value(log, 10_000);
-    }
-
-    fn append_value(log: &Log, len: usize) {
-        let mut builder = BatchBuilder::new();
-        builder.append(1_000, None, Some(&vec![7; len]), &[]);
-        log.append_internal(&builder.finish(), 0).unwrap();
-    }
-
-    fn are_open(log: &Log) -> Vec<bool> {
-        log.segments().iter().map(|segment| segment.opened().is_some()).collect()
-    }
-
-    #[test]
-    fn the_last_two_segments_are_open_while_the_log_is_written_to_and_none_when_it_rests() {
-        let name = format!("barnabas-rest-{}", std::process::id());
-        let dir = std::env::temp_dir().join(name);
-        let keepers = Keepers::spawn().unwrap();
-        keepers.stop();
-        let config = Arc::new(TopicConfig { segment_bytes: 16_000, ..TopicConfig::default() });
-        let log = Log::create(dir.join("t-0"), config, keepers).unwrap();
-        (0..4).for_each(|_| append(&log));
-        assert_eq!(are_open(&log), [false, false, true, true]);
-        log.flush().unwrap();
-        // What a reader has opened is counted, and stays open for the next one.
-        let read = log.files_of(&log.segments()[0]).unwrap();
-        let closing: Vec<_> = log.segments()[2..]
-            .iter()
-            .map(|segment| Arc::downgrade(&segment.opened().unwrap().log))
-            .collect();
-        let (writer, next) = (Arc::downgrade(&log.writer), Arc::downgrade(&log.next));
-        let open = OpenLog { writer, next, segments: Arc::downgrade(&log.segments) };
-        assert!(matches!(open.look(), Looked::InUse), "it was written to since the last look");
-        assert_eq!(are_open(&log), [true, false, true, true]);
-        assert!(matches!(open.look(), Looked::Closed));
-        assert_eq!(are_open(&log), [true, false, false, false]);
-        assert!(closing.iter().all(|files| files.upgrade().is_none()), "somebody keeps them");
-        append(&log);
-        assert_eq!(are_open(&log), [false, false, false, true, true]);
-        drop((read, log));
-        std::fs::remove_dir_all(dir).unwrap();
-    }
-
-    #[test]
-    fn a_log_that_is_written_by_calls_rests_without_its_reserve_and_goes_on() {
-        let name = format!("barnabas-rest-by-call-{}", std::process::id());
-        let dir = std::env::temp_dir().join(name);
-        let keepers = Keepers::spawn().unwrap();
-        keepers.stop();
-        let log = Log::create(dir.join("t-0"), Arc::new(TopicConfig::default()), keepers).unwrap();
-        append_value(&log, 100_000);
-        let path = dir.join("t-0/00000000000000000000.log");
-        let on_disk = || std::fs::metadata(&path).unwrap().len();
-        let size = log.segments()[0].size();
-        assert!(on_disk() > size, "it has a reserve");
-        let (writer, next) = (Arc::downgrade(&log.writer), Arc::downgrade(&log.next));
-        let open = OpenLog { writer, next, segments: Arc::downgrade(&log.segments) };
-        assert!(matches!((open.look(), open.look()), (Looked::InUse, Looked::Closed)));
-        assert_eq!((on_disk(), are_open(&log)), (size, vec![false]));
-        append_value(&log, 100);
-        append_value(&log, 100_000);
-        let end = log.segments()[0].size();
-        let files = log.files_of(&log.segments()[0]).unwrap();
-        let headers: Vec<_> = files.headers(0, end).unwrap().map(|one| one.header).collect();
-        let offsets: Vec<i64> = headers.iter().map(|header| header.base_offset).collect();
-        assert_eq!(offsets, [0, 1, 2]);
-        drop((files, log));
-        std::fs::remove_dir_all(dir).unwrap();
-    }
-}
+#[path = "rest_tests.rs"]
+mod tests;

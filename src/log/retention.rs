@@ -9,9 +9,9 @@
 use super::Log;
 use super::delete::Deleted;
 use super::error::{LogError, StorageError};
-use super::names;
 use super::offsets::Position;
 use super::segment::Segment;
+use super::{names, rest};
 use crate::config::TopicConfig;
 use crate::wire::records::NO_TIMESTAMP;
 use std::fs;
@@ -121,6 +121,10 @@ impl Log {
             going.pop();
         }
         let deleted = self.delete_oldest(&going)?;
+        if rest::is_too_much_open() {
+            // What was rolled stays open until it is flushed. A failure is told, and kept, by the flush.
+            let _ = self.flush();
+        }
         if deleted.segments > 0 {
             self.tell(reason, deleted);
         }

@@ -8,16 +8,18 @@
 mod aborted;
 mod files;
 mod swap;
+mod tails;
 
 use super::error::StorageError;
-use super::file::{GrowingFile, Short, Tail};
+use super::file::{GrowingFile, Opened, Short, Tail};
+use super::home::Home;
 use super::index;
 use super::names::SegmentPaths;
 use super::time_index::Largest;
 use super::verified::Verified;
-use super::{limits, names, time_index};
+use super::{file, limits, names, time_index};
 use crate::wire::records::NO_TIMESTAMP;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
@@ -25,6 +27,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 pub(crate) use swap::Compacted;
 use swap::Passage;
+pub(crate) use tails::{Capacities, Tails};
 
 /// Segments that are only read from whose files are kept open. Beyond [`limits::open_segments`] they
 /// are opened for one read and closed when the reply has left.
@@ -37,7 +40,7 @@ pub(crate) struct SegmentFiles {
     pub(crate) index: Arc<GrowingFile>,
     pub(crate) time: Arc<GrowingFile>,
     /// The transaction index, once it was asked for.
-    txn: OnceLock<File>,
+    txn: OnceLock<Arc<Opened>>,
     pub(super) verified: Arc<Verified>,
     /// Counted in [`CACHED`].
     counted: bool,
@@ -48,65 +51,6 @@ impl Drop for SegmentFiles {
         if self.counted {
             CACHED.fetch_sub(1, Ordering::Relaxed);
         }
-    }
-}
-
-/// The writing halves of a segment's files.
-pub(crate) struct Tails {
-    pub(crate) log: Tail,
-    pub(crate) index: Tail,
-    pub(crate) time: Tail,
-}
-
-/// The address space of a segment's files: what they may grow to. It costs nothing until a file is
-/// mapped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Capacities {
-    pub(crate) log: u64,
-    pub(crate) index: u64,
-    pub(crate) time: u64,
-}
-
-impl Tails {
-    fn files(&self, base: i64, verified: Arc<Verified>) -> SegmentFiles {
-        let [log, index, time] =
-            [&self.log, &self.index, &self.time].map(|tail| tail.shared().clone());
-        SegmentFiles { base, log, index, time, txn: OnceLock::new(), verified, counted: false }
-    }
-
-    /// New, empty files at these paths, where none may be.
-    pub(crate) fn create(
-        paths: &SegmentPaths,
-        capacities: Capacities,
-    ) -> Result<Tails, StorageError> {
-        let create = |path: &Path, capacity| {
-            let mut options = File::options();
-            let file = options.read(true).write(true).create_new(true).open(path);
-            file.and_then(|file| Tail::new(file, 0, capacity))
-                .map_err(StorageError::on("create", path))
-        };
-        let discard = |path: &Path| {
-            let _ = fs::remove_file(path);
-        };
-        let log = create(&paths.log, capacities.log)?;
-        let index = create(&paths.index, capacities.index).inspect_err(|_| discard(&paths.log))?;
-        let time = create(&paths.time, capacities.time).inspect_err(|_| {
-            discard(&paths.log);
-            discard(&paths.index);
-        })?;
-        Ok(Tails { log, index, time })
-    }
-
-    /// What they can grow to.
-    pub(crate) fn capacities(&self) -> Capacities {
-        let [log, index, time] =
-            [&self.log, &self.index, &self.time].map(|tail| tail.shared().capacity());
-        Capacities { log, index, time }
-    }
-
-    /// Ends writing to all of them.
-    pub(crate) fn seal(self) -> [Arc<GrowingFile>; 3] {
-        [self.log, self.index, self.time].map(Tail::seal)
     }
 }
 
@@ -203,7 +147,8 @@ impl Segment {
             return Ok(files.clone());
         }
         let mut opened = self.open(dir)?;
-        opened.counted = CACHED.fetch_add(1, Ordering::Relaxed) < limits::open_segments();
+        opened.counted = CACHED.fetch_add(1, Ordering::Relaxed) < limits::open_segments()
+            && file::mappings() < limits::mappings();
         if !opened.counted {
             CACHED.fetch_sub(1, Ordering::Relaxed);
             return Ok(Arc::new(opened));
@@ -296,6 +241,16 @@ impl Segment {
         Ok(tails)
     }
 
+    /// Gives all descriptors back that only the writer and readers of the moment may need.
+    pub(crate) fn go_lean(&self, tails: &Tails, home: &Home) -> io::Result<()> {
+        tails.go_lean(home, self.base)?;
+        let mut files = self.lock();
+        if files.as_ref().is_some_and(|files| files.txn.get().is_some()) {
+            *files = Some(Arc::new(tails.files(self.base, self.verified())));
+        }
+        Ok(())
+    }
+
     /// Ends writing to the segment.
     pub(crate) fn seal(&self, tails: Tails) -> Arc<SegmentFiles> {
         self.index_size.store(tails.index.len(), Ordering::Release);
@@ -369,6 +324,7 @@ impl SegmentFiles {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn who_lets_go_of_files_leaves_those_that_the_writer_has_opened_since() {

@@ -67,15 +67,24 @@ pub fn file(file: &File, path: &Path) -> Result<(), StorageError> {
     observed(Synced::File(path, file), || file.sync_data()).map_err(StorageError::on("flush", path))
 }
 
+/// The same of a file that may be lean.
+///
+/// # Errors
+/// As [`file`], and when it cannot be opened.
+pub(crate) fn growing(growing: &GrowingFile, path: &Path) -> Result<(), StorageError> {
+    let opened = growing.file().map_err(StorageError::on("open", path))?;
+    file(&opened, path)
+}
+
 /// Brings the first `len` bytes of a file that grows to the disk, and its size; the rest too where
 /// it cannot be left.
 ///
 /// # Errors
 /// When the disk fails: what the file had and the disk had not may be lost.
 pub(crate) fn front(growing: &GrowingFile, len: u64, path: &Path) -> Result<(), StorageError> {
-    let Some(sync) = growing.front(len) else { return file(growing.file(), path) };
-    observed(Synced::Front(path, growing.file(), len), sync)
-        .map_err(StorageError::on("flush", path))
+    let opened = growing.file().map_err(StorageError::on("open", path))?;
+    let Some(sync) = growing.front(len) else { return file(&opened, path) };
+    observed(Synced::Front(path, &opened, len), sync).map_err(StorageError::on("flush", path))
 }
 
 /// The same as [`file`] with all that is said of the file: the time of its last change.

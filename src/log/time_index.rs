@@ -102,6 +102,18 @@ pub(crate) fn is_full(tail: &Tail) -> bool {
     tail.room() < 2 * ENTRY
 }
 
+/// Asks the published entries of a segment's time index for one. None needs no open file.
+pub(crate) fn ask(
+    file: &GrowingFile,
+    base: i64,
+    question: impl FnOnce(&Entries<'_>) -> io::Result<Option<Largest>>,
+) -> io::Result<Option<Largest>> {
+    match file.len() {
+        0 => Ok(None),
+        len => question(&Entries::new(&*file.file_to_read()?, len, base)),
+    }
+}
+
 /// The entries in the first bytes of a file.
 pub(crate) struct Entries<'f> {
     file: &'f File,
@@ -113,11 +125,6 @@ impl<'f> Entries<'f> {
     /// What is left of an incomplete entry at the end is ignored.
     pub(crate) fn new(file: &'f File, len: u64, base: i64) -> Entries<'f> {
         Entries { file, count: len / ENTRY, base }
-    }
-
-    /// The published entries of a segment's time index.
-    pub(crate) fn of(file: &'f GrowingFile, base: i64) -> Entries<'f> {
-        Entries::new(file.file(), file.len(), base)
     }
 
     /// The last entry, if there is one.

@@ -66,6 +66,7 @@ impl Log {
             return Ok(offset);
         }
         self.backlog.finish()?;
+        writer.active.retrieve(&self.dir())?;
         let plan = self.plan_truncation(&writer, offset)?;
         let copy = self.copy_kept(&plan)?;
         let end = plan.end;
@@ -87,6 +88,7 @@ impl Log {
 
     fn start_over(&self, writer: &mut Writer, offset: i64) -> Result<(), LogError> {
         self.backlog.finish()?;
+        writer.active.retrieve(&self.dir())?;
         let done = self.replace_all(writer, offset);
         self.settle(writer, done)?;
         ::log::info!(partition = self.name(), offset; "truncated fully; it begins there now");

@@ -21,7 +21,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::rc::Rc;
 
 struct Random(u64);
@@ -218,9 +218,8 @@ struct Later {
 struct Bytes(Vec<u8>);
 
 impl Region for Bytes {
-    fn file(&self) -> BorrowedFd<'_> {
-        static STDIN: std::sync::OnceLock<io::Stdin> = std::sync::OnceLock::new();
-        STDIN.get_or_init(io::stdin).as_fd()
+    fn file(&self) -> Option<Arc<dyn AsFd>> {
+        Some(Arc::new(io::stdin()))
     }
 
     fn bytes(&self, start: u64, len: u32) -> Option<&[u8]> {

@@ -7,13 +7,13 @@
 //! has handed out.
 
 use std::fmt;
-use std::os::fd::BorrowedFd;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 /// A file, and perhaps its mapping, that replies may be sent from.
 pub trait Region: Send + Sync {
-    /// The open file that holds the bytes.
-    fn file(&self) -> BorrowedFd<'_>;
+    /// The open file that holds the bytes; where there is none at the moment, they are mapped.
+    fn file(&self) -> Option<Arc<dyn AsFd>>;
 
     /// The bytes themselves if they are mapped and readable without waiting for a disk, else
     /// `None`: then they are sent by `sendfile`, whatever their size.

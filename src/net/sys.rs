@@ -5,6 +5,7 @@ use memmap2::MmapMut;
 use mio::net::TcpStream;
 use socket2::SockRef;
 use std::io::{self, IoSlice};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 /// Sends slices in one call; with `more`, a small rest waits for what comes directly behind it.
@@ -53,7 +54,8 @@ pub(crate) fn send_file(stream: &TcpStream, range: &FileRange, len: usize) -> io
     let len = len.min(range.len as usize);
     let start = libc::off_t::try_from(range.start);
     let mut at = start.map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-    let (to, from) = (stream.as_raw_fd(), range.region.file().as_raw_fd());
+    let Some(file) = range.region.file() else { return send_mapped(stream, range, len) };
+    let (to, from) = (stream.as_raw_fd(), file.as_fd().as_raw_fd());
     // SAFETY: both descriptors are borrowed from owners that outlive the call; `at` is ours.
     match unsafe { libc::sendfile(to, from, &mut at, len) } {
         -1 => Err(io::Error::last_os_error()),
@@ -68,10 +70,17 @@ pub(crate) fn send_file(stream: &TcpStream, range: &FileRange, len: usize) -> io
     if !range.region.is_intact() {
         return Ok(0);
     }
-    let file = std::fs::File::from(range.region.file().try_clone_to_owned()?);
+    let Some(file) = range.region.file() else { return send_mapped(stream, range, len) };
+    let file = std::fs::File::from(file.as_fd().try_clone_to_owned()?);
     let mut bytes = vec![0; len.min(range.len as usize).min(64 * 1024)];
     let n = file.read_at(&mut bytes, range.start)?;
     if n == 0 { Ok(0) } else { SockRef::from(stream).send_with_flags(&bytes[..n], flags(false)) }
+}
+
+/// The same of a range whose file is not open: by a copy, for there is no cheaper way.
+fn send_mapped(stream: &TcpStream, range: &FileRange, len: usize) -> io::Result<usize> {
+    let Some(bytes) = range.bytes() else { return Ok(0) };
+    SockRef::from(stream).send_with_flags(&bytes[..len.min(bytes.len())], flags(false))
 }
 
 /// Gives the memory of a private anonymous mapping back; it reads as zeroes afterwards.

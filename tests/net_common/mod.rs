@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -245,7 +245,7 @@ fn micros(body: &[u8]) -> u64 {
 
 /// A file of bytes that tell their own positions, mapped if asked for.
 pub struct TestFile {
-    file: File,
+    file: Arc<File>,
     bytes: Option<Vec<u8>>,
 }
 
@@ -259,7 +259,7 @@ impl TestFile {
         std::fs::remove_file(&path).unwrap();
         let bytes = pattern(0, len);
         file.write_all(&bytes).unwrap();
-        Arc::new(TestFile { file, bytes: mapped.then_some(bytes) })
+        Arc::new(TestFile { file: Arc::new(file), bytes: mapped.then_some(bytes) })
     }
 }
 
@@ -269,8 +269,8 @@ pub fn pattern(start: usize, len: usize) -> Vec<u8> {
 }
 
 impl Region for TestFile {
-    fn file(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
+    fn file(&self) -> Option<Arc<dyn AsFd>> {
+        Some(self.file.clone())
     }
 
     fn bytes(&self, start: u64, len: u32) -> Option<&[u8]> {

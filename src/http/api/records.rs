@@ -18,6 +18,7 @@ use crate::wire::records::{
     Batch, BatchHeader, Batches, CompressError, HEADER_LEN, Record, TimestampType,
 };
 use std::fs::File;
+use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 
 /// Bytes that are read at a time.
@@ -161,18 +162,16 @@ impl Walk<'_, '_> {
 
     /// Reads a range of the log by its file: what has gone from that is an error then, not a fault.
     fn copy(&mut self, range: &FileRange) -> Result<(), Stopped> {
-        let lost = |_| Problem::from(ErrorCode::KAFKA_STORAGE_ERROR);
-        let file = File::from(range.region.file().try_clone_to_owned().map_err(lost)?);
         let size = range.len as usize;
         // So much is one batch.
         if size > MAX_BATCH {
             let mut header = [0; HEADER_LEN];
-            file.read_exact_at(&mut header, range.start).map_err(lost)?;
+            read_from(range, &mut header)?;
             return Err(self.too_large(BatchHeader::read(&header).next_offset()));
         }
         let buffer = &mut self.walker.buffer;
         buffer.resize(size, 0);
-        file.read_exact_at(buffer, range.start).map_err(lost)?;
+        read_from(range, buffer)?;
         self.walker.used.0 += size;
         Ok(())
     }
@@ -230,6 +229,21 @@ impl Walk<'_, '_> {
     fn too_large(&self, behind: i64) -> Stopped {
         Stopped::too_large("batch", self.next, behind)
     }
+}
+
+/// Reads the first bytes of a range; by its mapping if it has no descriptor.
+fn read_from(range: &FileRange, to: &mut [u8]) -> Result<(), Problem> {
+    let read = match range.region.file() {
+        Some(file) => {
+            let file = file.as_fd().try_clone_to_owned().map(File::from);
+            file.and_then(|file| file.read_exact_at(to, range.start)).is_ok()
+        }
+        None => range.bytes().is_some_and(|bytes| {
+            to.copy_from_slice(&bytes[..to.len()]);
+            range.region.is_intact()
+        }),
+    };
+    if read { Ok(()) } else { Err(ErrorCode::KAFKA_STORAGE_ERROR.into()) }
 }
 
 fn broken(offset: i64) -> Problem {

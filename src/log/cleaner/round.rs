@@ -236,7 +236,8 @@ impl Round<'_> {
         }
         let files = self.log.files_of(segment)?;
         let path = names::log_file(&self.dir, segment.base);
-        let mut scanner = Scanner::new(files.log.file(), segment.size(), segment.base, true);
+        let file = files.log.file().map_err(StorageError::on("open", &path))?;
+        let mut scanner = Scanner::new(&file, segment.size(), segment.base, true);
         if from > segment.base
             && let Some(first) = files.locate(from, segment.size())?
         {
@@ -391,6 +392,6 @@ impl From<CleanError> for Refused {
 
 /// The time of the last change of a file; now if the system does not say.
 fn modified(file: &crate::log::file::GrowingFile) -> SystemTime {
-    let modified = file.file().metadata().and_then(|meta| meta.modified());
+    let modified = file.file().and_then(|file| file.metadata()).and_then(|meta| meta.modified());
     modified.unwrap_or_else(|_| SystemTime::now())
 }

@@ -127,6 +127,10 @@ impl GrowingFile {
 
     /// Sees to it that there are blocks for what is written up to `need`. For the tail that writes by calls.
     pub(super) fn make_space(&self, need: u64) -> io::Result<()> {
+        if self.opened().is_none() {
+            // A batch shall not cost three calls.
+            self.retrieve()?;
+        }
         if need > self.allocated() {
             let growing = self.lock_next();
             // A step may not fit on the disk where the bytes themselves do.
@@ -141,16 +145,17 @@ impl GrowingFile {
     /// Writes a batch behind the first `len` bytes. For the tail that writes by calls, after
     /// [`GrowingFile::make_space`].
     pub(super) fn write_behind(&self, len: u64, head: &[u8], rest: &[u8]) -> io::Result<()> {
+        let file = self.file()?;
         let end = len + (head.len() + rest.len()) as u64;
         let made = if end > self.reserve() { self.end_of_piece(end) } else { end };
-        match sys::write_with_zeros(&self.file, [head, rest], (made - end) as usize, len) {
+        match sys::write_with_zeros(&file, [head, rest], (made - end) as usize, len) {
             Ok(is_made) => {
                 self.reserve.fetch_max(if is_made { made } else { end }, Ordering::AcqRel);
                 Ok(())
             }
             Err(error) => {
                 // A part of it may be there: of a later batch that is shorter it must not look like the next one.
-                let _ = sys::zero(&self.file, len, end);
+                let _ = sys::zero(&file, len, end);
                 Err(error)
             }
         }

@@ -25,7 +25,7 @@ fn append(tail: &mut Tail, len: u64) {
 fn assert_whole(file: &Arc<GrowingFile>) {
     let mapped = file.slice(0, file.len()).unwrap();
     let mut read = vec![0; mapped.len()];
-    file.file().read_exact_at(&mut read, 0).unwrap();
+    file.file().unwrap().read_exact_at(&mut read, 0).unwrap();
     assert!(mapped == read, "the mapping and the file differ");
     let wrong = read.iter().enumerate().find(|(at, found)| **found != byte(*at as u64));
     assert_eq!(wrong, None);
@@ -60,7 +60,7 @@ fn a_call_makes_pages_to_the_end_of_their_piece_and_the_next_ones_fill_them() {
         assert!(shared.reserve() >= tail.len() && shared.reserve() < tail.len() + PIECE);
         assert!(shared.reserve().is_multiple_of(PIECE) && shared.reserve() <= shared.allocated());
         let mut behind = vec![1; (shared.allocated() - tail.len()) as usize];
-        shared.file().read_exact_at(&mut behind, tail.len()).unwrap();
+        shared.file().unwrap().read_exact_at(&mut behind, tail.len()).unwrap();
         assert!(behind.iter().all(|&byte| byte == 0), "what is behind the end looks like nothing");
     }
     made.dedup();
@@ -76,7 +76,7 @@ fn no_more_is_made_than_there_are_blocks_for() {
     assert_eq!(tail.shared().reserve(), 2 * PIECE + 5_000);
     append(&mut tail, 4_900);
     assert_whole(tail.shared());
-    assert_eq!(tail.shared().file().metadata().unwrap().len(), 2 * PIECE + 5_000);
+    assert_eq!(tail.shared().file().unwrap().metadata().unwrap().len(), 2 * PIECE + 5_000);
 }
 
 #[cfg(target_os = "linux")]
@@ -303,7 +303,7 @@ fn who_begins_to_write_by_calls_waits_for_who_makes_pages() {
         while shared.len() == 100 && Instant::now() < end {
             std::thread::yield_now();
         }
-        sys::make_pages(&shared.file, reserve, reserve + FOLIO);
+        sys::make_pages(&shared.file().unwrap(), reserve, reserve + FOLIO);
     });
     has_lock.recv().unwrap();
     append(&mut tail, reserve + 10_000);
@@ -347,7 +347,7 @@ fn copies_and_calls_in_turn_beside_a_preparer_leave_every_byte_where_it_belongs(
 fn nothing_is_written_behind_a_file_that_somebody_has_truncated() {
     let mut tail = tail(64 << 20);
     append(&mut tail, LARGE);
-    tail.shared().file().set_len(1000).unwrap();
+    tail.shared().file().unwrap().set_len(1000).unwrap();
     let error = tail.make_way(LARGE).unwrap_err();
     assert!(error.to_string().contains("somebody has truncated it"), "{error}");
 }

@@ -21,6 +21,7 @@
 //! [`GrowingFile::intact`] after the last look at it (see [`super::fault`]).
 
 use super::PAGE;
+use super::descriptor::Descriptor;
 use super::growth::{FIRST_STEP, LARGEST_STEP, PIECE_OUTRUN};
 use super::mapping::Mapping;
 use super::trouble::{Faulted, Short};
@@ -32,7 +33,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// The shared half: what readers and the preparer hold. See the module's comment.
 pub(crate) struct GrowingFile {
-    pub(super) file: File,
+    pub(super) descriptor: Descriptor,
     pub(super) capacity: u64,
     pub(super) map: OnceLock<Mapping>,
     len: AtomicU64,
@@ -72,7 +73,7 @@ impl GrowingFile {
     fn new(file: File, capacity: u64, len: u64, reserve: u64, growing: bool) -> GrowingFile {
         assert!(len <= reserve && reserve <= capacity, "{len} <= {reserve} <= {capacity}");
         GrowingFile {
-            file,
+            descriptor: Descriptor::new(file),
             capacity,
             map: OnceLock::new(),
             len: AtomicU64::new(len),
@@ -124,11 +125,6 @@ impl GrowingFile {
         self.reserve.load(Ordering::Acquire)
     }
 
-    /// The file itself, for system calls.
-    pub(crate) fn file(&self) -> &File {
-        &self.file
-    }
-
     /// An error once a page of the file could not be had: then what was read before counts no more.
     #[inline]
     pub(crate) fn intact(&self) -> io::Result<()> {
@@ -152,7 +148,7 @@ impl GrowingFile {
     pub(super) fn check_size(&self, needs: u64) -> io::Result<()> {
         // Not by its metadata: a file whose times were looked at gets new ones with the next write, on Linux, and each
         // is written to the journal. Nobody reads or writes where the file's cursor is.
-        let has = (&self.file).seek(io::SeekFrom::End(0))?;
+        let has = (&**self.file()?).seek(io::SeekFrom::End(0))?;
         if has < needs { Err(Short { has, needs }.into()) } else { Ok(()) }
     }
 
@@ -188,7 +184,7 @@ impl GrowingFile {
         if self.map.get().is_none() {
             let len = usize::try_from(self.capacity).map_err(|_| io::ErrorKind::OutOfMemory)?;
             // Only a file that grows was opened for writing.
-            let _ = self.map.set(Mapping::new(&self.file, len, !self.is_sealed())?);
+            let _ = self.map.set(Mapping::new(&*self.file()?, len, !self.is_sealed())?);
         }
         self.map.get().ok_or_else(|| io::ErrorKind::OutOfMemory.into())
     }
@@ -208,8 +204,9 @@ impl GrowingFile {
         assert!(self.is_sealed(), "a file that still grows cannot be trimmed");
         let len = self.len();
         // Who was about to grow it when it was sealed may have done so.
-        if self.file.metadata()?.len() > len {
-            self.file.set_len(len)?;
+        let file = self.file()?;
+        if file.metadata()?.len() > len {
+            file.set_len(len)?;
         }
         self.allocated.store(len, Ordering::Release);
         self.reserve.store(len, Ordering::Release);
@@ -340,10 +337,11 @@ impl Tail {
     pub(crate) fn append_by_call(&mut self, bytes: &[u8]) -> io::Result<()> {
         let end = self.len + bytes.len() as u64;
         assert!(end <= self.shared.capacity, "{end} bytes into {}", self.shared.capacity);
+        let file = self.shared.file()?;
         let growing = self.shared.lock_next();
-        self.shared.file.write_all_at(bytes, self.len).inspect_err(|_| {
+        file.write_all_at(bytes, self.len).inspect_err(|_| {
             // Without space a part of them may be there, where no trim would look for it.
-            let _ = self.shared.file.set_len(self.shared.allocated());
+            let _ = file.set_len(self.shared.allocated());
         })?;
         self.shared.allocated.fetch_max(end, Ordering::AcqRel);
         self.shared.reserve.fetch_max(end, Ordering::AcqRel);

@@ -171,12 +171,12 @@ fn what_others_write_to_a_settled_file_is_not_made_zero() {
         has_begun.recv().unwrap();
         let shared = tail.seal();
         shared.settle();
-        let end = shared.file().metadata().unwrap().len();
+        let end = shared.file().unwrap().metadata().unwrap().len();
         let bytes = vec![7; end as usize];
-        shared.file().write_all_at(&bytes, 0).unwrap();
+        shared.file().unwrap().write_all_at(&bytes, 0).unwrap();
         preparer.join().unwrap();
         let mut found = vec![0; end as usize];
-        shared.file().read_exact_at(&mut found, 0).unwrap();
+        shared.file().unwrap().read_exact_at(&mut found, 0).unwrap();
         assert!(found == bytes);
     }
 }

@@ -67,6 +67,8 @@ impl GrowingFile {
             return self.get_blocks();
         }
         let map = self.map()?;
+        // A lean one is opened once.
+        let _opened = self.file()?;
         let to = self.allocate(&self.lock(), self.reserve() + step)?;
         while self.reserve() < to && !self.is_sealed() && !self.is_by_call() {
             if self.is_awaited.load(Ordering::Relaxed) {
@@ -99,6 +101,7 @@ impl GrowingFile {
     /// Grows the reserve to `need` bytes, and a step further where there is space. For the tail that has outrun the
     /// preparer; it waits for no more than what is being made at the moment.
     pub(super) fn extend(&self, need: u64) -> io::Result<()> {
+        let _opened = self.file()?;
         let growing = self.lock_next();
         let reserve = self.reserve();
         if reserve >= need {
@@ -126,7 +129,7 @@ impl GrowingFile {
         if !self.is_sealed() && allocated < to {
             // To extend a file that was truncated would give it a hole.
             self.check_size(allocated)?;
-            sys::reserve(&self.file, allocated, to)?;
+            sys::reserve(&*self.file()?, allocated, to)?;
             self.allocated.store(to, Ordering::Release);
         }
         Ok(to)
@@ -151,7 +154,7 @@ impl GrowingFile {
         self.check_size(self.allocated())?;
         if to > FOLIO {
             // Nobody looks behind the reserve, and nobody else makes it larger meanwhile.
-            sys::make_pages(&self.file, from, to);
+            sys::make_pages(&*self.file()?, from, to);
         }
         if let Some(map) = ahead {
             map.touch(from, to);

@@ -8,10 +8,24 @@ use super::fault::Guard;
 use memmap2::{MmapOptions, MmapRaw};
 use std::fs::File;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// The kernel has no MADV_POPULATE_WRITE (before 5.14): pages are touched instead.
 static NO_POPULATE: AtomicBool = AtomicBool::new(false);
+
+/// Mappings that there are at the moment, and the addresses that they take.
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+static BYTES: AtomicU64 = AtomicU64::new(0);
+
+/// How many mappings files of segments have, in all logs.
+pub(crate) fn mappings() -> usize {
+    COUNT.load(Ordering::Relaxed)
+}
+
+/// How many addresses they take.
+pub(crate) fn mapped_bytes() -> u64 {
+    BYTES.load(Ordering::Relaxed)
+}
 
 /// A guarded mapping.
 pub(super) struct Mapping {
@@ -30,7 +44,10 @@ impl Mapping {
             true => options.map_raw(file)?,
             false => options.map_raw_read_only(file)?,
         };
-        Ok(Mapping { guard: Guard::new(raw.as_ptr(), len)?, raw, writable })
+        let guard = Guard::new(raw.as_ptr(), len)?;
+        COUNT.fetch_add(1, Ordering::Relaxed);
+        BYTES.fetch_add(len as u64, Ordering::Relaxed);
+        Ok(Mapping { guard, raw, writable })
     }
 
     /// The first byte of it that could not be had, if there is one: see [`Guard::fault`].
@@ -111,5 +128,12 @@ impl Mapping {
             // the published reserve: the tail does not write here yet and readers never look.
             unsafe { self.raw.as_mut_ptr().add(at as usize).write_volatile(0) };
         }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        COUNT.fetch_sub(1, Ordering::Relaxed);
+        BYTES.fetch_sub(self.raw.len() as u64, Ordering::Relaxed);
     }
 }

@@ -5,6 +5,7 @@
 //! calls that the standard library does not have.
 
 mod by_call;
+mod descriptor;
 mod fault;
 mod growing;
 mod growth;
@@ -15,8 +16,10 @@ mod sys;
 mod trouble;
 mod write_back;
 
+pub(crate) use descriptor::{Opened, descriptors};
 pub(crate) use growing::{GrowingFile, Tail};
-pub(crate) use trouble::{Faulted, Short};
+pub(crate) use mapping::{mapped_bytes, mappings};
+pub(crate) use trouble::{Faulted, Replaced, Short};
 
 /// The unit in which files are reserved: pages are never shared by what is and is not reserved.
 pub(crate) const PAGE: u64 = 4096;

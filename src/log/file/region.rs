@@ -2,11 +2,12 @@
 
 use super::GrowingFile;
 use crate::net::Region;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
+use std::sync::Arc;
 
 impl Region for GrowingFile {
-    fn file(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
+    fn file(&self) -> Option<Arc<dyn AsFd>> {
+        self.opened().map(|opened| opened as Arc<dyn AsFd>)
     }
 
     fn bytes(&self, start: u64, len: u32) -> Option<&[u8]> {

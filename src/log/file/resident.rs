@@ -28,12 +28,12 @@ static NO_CACHESTAT: AtomicBool = AtomicBool::new(false);
 impl GrowingFile {
     /// Whether the bytes in `from..to` can be had without a disk.
     pub(crate) fn is_resident(&self, from: u64, to: u64) -> bool {
-        is_resident(self.file(), from, to)
+        self.file_to_read().is_ok_and(|file| is_resident(&file, from, to))
     }
 
     /// Reads the bytes in `from..to` into memory, as far as there are any.
     pub(crate) fn bring_in(&self, from: u64, to: u64) -> io::Result<()> {
-        bring_in(self.file(), from, to.min(self.len()))
+        bring_in(&*self.file_to_read()?, from, to.min(self.len()))
     }
 }
 

@@ -49,3 +49,21 @@ impl From<Short> for io::Error {
         io::Error::new(io::ErrorKind::UnexpectedEof, short)
     }
 }
+
+/// The name of the file is another one's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Replaced;
+
+impl fmt::Display for Replaced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("it is another file than it was: somebody has replaced it")
+    }
+}
+
+impl std::error::Error for Replaced {}
+
+impl From<Replaced> for io::Error {
+    fn from(replaced: Replaced) -> io::Error {
+        io::Error::other(replaced)
+    }
+}

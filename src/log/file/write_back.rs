@@ -84,7 +84,7 @@ impl GrowingFile {
             return Ok(());
         }
         self.let_go(from, to);
-        sys::start_write_back(&self.file, from, to)
+        sys::start_write_back(&*self.file()?, from, to)
     }
 
     /// Takes the whole folios of a range out of the mapping that the tail does not write to any more: what is left to
@@ -107,7 +107,7 @@ impl GrowingFile {
         let to = to.min(self.len());
         self.let_go(from, to);
         while to.saturating_sub(from) > PIECE {
-            sys::write_out(&self.file, from, from + PIECE)?;
+            sys::write_out(&*self.file()?, from, from + PIECE)?;
             from += PIECE;
             tell(PIECE);
         }
@@ -116,6 +116,6 @@ impl GrowingFile {
 
     /// What went wrong with a write-back that others started, if anything did; told once.
     pub(crate) fn write_back_error(&self) -> io::Result<()> {
-        sys::write_back_error(&self.file)
+        sys::write_back_error(&*self.file()?)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Segment, SegmentFiles};
 use crate::log::error::StorageError;
+use crate::log::file::Opened;
 use crate::log::names;
 use crate::log::txn_index::{AbortedTxn, ENTRY, TxnIndex};
 use std::fs::File;
@@ -45,7 +46,7 @@ impl Segment {
     ) -> Result<&'f File, StorageError> {
         let path = self.path(names::txn_index_file(dir, self.base));
         let file = File::open(&path).map_err(StorageError::on("open", &path))?;
-        Ok(files.txn.get_or_init(|| file))
+        Ok(files.txn.get_or_init(|| Opened::new(file)))
     }
 
     /// Adds the aborted transactions of its index that overlap the offsets `from..to`; true if no
