@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// The processor of whoever serves, and that of the load and all other threads.
@@ -24,9 +25,11 @@ pub fn io() -> Option<String> {
     std::env::var("BENCH_IO").ok()
 }
 
-/// How many processors there are.
+/// How many processors there are. Asked once, before anybody is pinned: a thread that is has one, and to its children
+/// it would seem that there are no two to tell apart.
 pub fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+    static COUNT: OnceLock<usize> = OnceLock::new();
+    *COUNT.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// How often each case is measured.
