@@ -23,7 +23,7 @@ struct Lost {
 }
 
 const PAGE: usize = 4096;
-const PAGES: usize = 40;
+const PAGES: usize = 100;
 
 impl Lost {
     fn new() -> Arc<Lost> {
@@ -102,7 +102,7 @@ fn a_connection_ends_when_the_file_that_it_was_to_get_has_gone() {
     lost.file.set_len(PAGE as u64).unwrap();
     let first_lost = PAGE as u64;
     refused(&server, first_lost, 200); // From the mapping: EFAULT.
-    refused(&server, first_lost, 100_000); // By sendfile: the end of the file.
+    refused(&server, first_lost, 300_000); // By sendfile: the end of the file.
     let there = [&7u64.to_be_bytes()[..], &100u32.to_be_bytes()].concat();
     assert_eq!(server.connect().call(FILE, &there), pattern(7, 100), "the rest is there");
 
@@ -110,6 +110,6 @@ fn a_connection_ends_when_the_file_that_it_was_to_get_has_gone() {
     lost.file.set_len((PAGES * PAGE) as u64).unwrap();
     lost.known.store(true, Ordering::Relaxed);
     refused(&server, 0, 100);
-    refused(&server, 0, 100_000);
+    refused(&server, 0, 300_000);
     assert_eq!(server.connect().call(ECHO, b"others live"), b"others live");
 }

@@ -11,9 +11,12 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
 
-/// A range of at least this size goes by `sendfile`, a smaller one from its mapping (measured:
-/// below 64 KiB the way does not matter, above `sendfile` saves 20-30 %).
-const SENDFILE: u32 = 32 * 1024;
+/// A range of at least this size goes by `sendfile`, a smaller one from its mapping, in one call with what stands
+/// before and behind it. By `sendfile` these are calls and packets of their own, and each packet may wake a reader who
+/// sleeps: for 64 to 200 KiB that costs more than the copy (docs/PERFORMANCE.md).
+const SENDFILE: u32 = 256 * 1024;
+/// Bytes of one gathered write, after which no further range joins it: others have their turn.
+const GATHERED: usize = 256 * 1024;
 /// Bytes of one chunk, unless a single part is larger.
 const CHUNK: usize = 64 * 1024;
 /// A reply of at most this size is copied to those before it when its turn comes.
@@ -257,16 +260,21 @@ impl Outbox {
     /// What to write next. It stays as it is until [`Outbox::written`].
     pub(crate) fn output<'a>(&'a mut self, gather: &mut Gather<'a>) -> Output<'a> {
         assert!(!self.offered, "one write at a time");
-        let mut skip = self.sent;
+        let (mut skip, mut gathered) = (self.sent, 0);
         for chunk in &self.chunks {
             let bytes = match chunk {
                 Chunk::Bytes(bytes) => Ok(&bytes[std::mem::take(&mut skip)..]),
                 // Asked once: a second answer may be another.
-                Chunk::File(range) if range.len < SENDFILE => range.bytes().ok_or(range),
+                Chunk::File(range) if range.len < SENDFILE && gathered < GATHERED => {
+                    range.bytes().ok_or(range)
+                }
                 Chunk::File(range) => Err(range),
             };
             match bytes {
-                Ok(bytes) => gather.push(bytes),
+                Ok(bytes) => {
+                    gathered += bytes.len();
+                    gather.push(bytes);
+                }
                 Err(range) => {
                     self.offered = true;
                     let is_next = gather.len == 0;
@@ -337,3 +345,7 @@ fn chunks_of(parts: &[Part<'_>]) -> Vec<Chunk> {
     }
     chunks
 }
+
+#[cfg(test)]
+#[path = "outbox_tests.rs"]
+mod tests;

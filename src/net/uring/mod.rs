@@ -17,7 +17,7 @@
 //!   paused may bring one buffer more, or what comes in one go (see [`many`]).
 //! * Those that find no buffer queue up: as many as there are buffers receive in a turn, the first first,
 //!   and who has been served stands behind them.
-//! * Ranges of files go by `sendfile`, and what stands before them by a direct write: there is no such
+//! * Large ranges of files go by `sendfile`, and what stands before them by a direct write: there is no such
 //!   operation for a ring that does not cost a thread. A full socket is waited for in the ring.
 //! * What is closed stays until the kernel has nothing of it any more; only then the host may free what
 //!   it has lent. When the worker ends, all is cancelled first, and what is not is leaked.
