@@ -1,7 +1,8 @@
 //! A hundred consumers at the tail of one partition: each batch that is appended is sent a hundred times.
 //!
-//! The floor sends as many ranges to as many connections, each after a request that comes when the last answer has
-//! been taken. The append is part of the broker's figure, and not of the floor's.
+//! The floor is told in the same way: as many connections have asked and wait; then comes one frame of the same size,
+//! which it stores, and a header and that range go out to all of them. So both wake readers who sleep, and pay for it. (A
+//! floor that answers requests as they come wakes nobody: the load is still busy asking.)
 
 use super::floor::{Floor, Kind};
 use super::frames::{self, Client};
@@ -10,7 +11,7 @@ use super::process::{self, LOAD_CPU, Scratch, Server};
 use super::table::{heading, median};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 
 const CONSUMERS: usize = 100;
@@ -54,39 +55,53 @@ fn measure(broker: &Server, size: usize) -> (f64, f64) {
     let records = (size - 61) / 1010;
     let batch = frames::batch(records, 1000);
     let produce = frames::produce(TOPIC, &batch);
-    frames::check_produced(&client.call(&produce));
+    let produced = frames::check_produced(&client.call(&produce));
     let bytes = 2 * batch.len() as i32;
     let fetch = |round: usize| frames::fetch(topic_id, (round * records) as i64, bytes, PATIENCE);
     let probe = client.call(&fetch(0));
     assert_eq!(frames::check_fetched(&probe), batch.len());
-    let answer = probe.len() + 4;
-    let rounds = SENT / batch.len() / CONSUMERS;
-
-    let mut consumers = Consumers::connect(broker.address);
-    broker.settle();
-    let before = broker.cpu();
-    for round in 1..=rounds {
-        consumers.ask(&fetch(round));
-        client.send(&produce);
-        consumers.take(answer);
-        frames::check_produced(&client.receive());
-    }
-    let worker = broker.cpu().since(before).serving;
+    let fan = Fan {
+        rounds: SENT / batch.len() / CONSUMERS,
+        produce: &produce,
+        fetch: &fetch,
+        answer: probe.len() + 4,
+    };
+    let worker = fan.run(broker, &mut client, produced);
+    assert_eq!(client.end_of(TOPIC), ((fan.rounds + 1) * records) as i64);
     client.delete(TOPIC);
 
-    let (range, answer) = (batch.len(), answer - batch.len());
-    let floor = Floor { kind: Kind::Source, answer, range, file: 64 << 20 };
+    let (range, answer) = (batch.len(), fan.answer - batch.len());
+    let floor = Floor { kind: Kind::Fan, answer, range, file: 64 << 20 };
     let floor = Server::start(floor.command()).pinned();
-    let mut consumers = Consumers::connect(floor.address);
-    let request = fetch(0);
-    let before = floor.cpu();
-    for _ in 0..rounds {
-        consumers.ask(&request);
-        consumers.take(answer + range);
-    }
-    let least = floor.cpu().since(before).serving;
-    let sent = (rounds * CONSUMERS * batch.len()) as f64;
+    let least = fan.run(&floor, &mut Client::connect(floor.address), answer);
+    let sent = (fan.rounds * CONSUMERS * batch.len()) as f64;
     (least as f64 / sent, worker as f64 / sent)
+}
+
+/// What is done with the broker and the floor.
+struct Fan<'a> {
+    rounds: usize,
+    produce: &'a [u8],
+    fetch: &'a dyn Fn(usize) -> Vec<u8>,
+    /// Bytes of an answer to a fetch.
+    answer: usize,
+}
+
+impl Fan<'_> {
+    /// Nanoseconds of the thread that serves; it acknowledges with so many bytes.
+    fn run(&self, server: &Server, producer: &mut Client, acknowledged: usize) -> u64 {
+        let mut consumers = Consumers::connect(server.address);
+        let mut acknowledged = vec![0; acknowledged];
+        server.settle();
+        let before = server.cpu();
+        for round in 1..=self.rounds {
+            consumers.ask(&(self.fetch)(round));
+            producer.send(self.produce);
+            consumers.take(self.answer);
+            producer.0.read_exact(&mut acknowledged).expect("acknowledged");
+        }
+        server.cpu().since(before).serving
+    }
 }
 
 struct Consumers {

@@ -2,7 +2,8 @@
 //!
 //! `sink`: receive frames, CRC-32C over their bytes as they come, memcpy into a file's mapping that was
 //! faulted in before, an answer of the same size as the broker's for each frame. `source`: a small
-//! request in, a header and a range of a file out by sendfile. No protocol, no checks, no offsets.
+//! request in, a header and a range of a file out, by sendfile or in one write, whichever costs less. `fan`: small requests wait, each for the next large
+//! frame; that is stored as by `sink`, and its bytes go out to all of them as by `source`. No protocol, no checks, no offsets.
 //! The bench starts it as a child of itself, so that it is measured like the broker.
 
 use super::counters::Cpu;
@@ -10,13 +11,15 @@ use memmap2::MmapMut;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, IoSlice, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsRawFd;
 use std::process::Command;
 
 /// Says that this process is the floor.
 pub const FLAG: &str = "--floor";
+/// A range of fewer bytes is sent from the mapping, with its header in one call, which costs less than sendfile.
+const GATHERED: usize = 256 * 1024;
 /// Bytes of one receive.
 const WINDOW: usize = 256 * 1024;
 
@@ -29,6 +32,20 @@ pub enum Kind {
     Sink,
     /// Answer with a range of a file.
     Source,
+    /// Store what is large, and answer with its bytes whoever has asked before.
+    Fan,
+}
+
+impl Kind {
+    /// Whether frames are stored.
+    fn stores(self) -> bool {
+        matches!(self, Kind::Sink | Kind::Fan)
+    }
+
+    /// Whether answers have a range of the file.
+    fn sends(self) -> bool {
+        matches!(self, Kind::Source | Kind::Fan)
+    }
 }
 
 /// What the floor is told.
@@ -60,12 +77,13 @@ pub fn run(arguments: &[String]) {
     let kind = match arguments[0].as_str() {
         "Echo" => Kind::Echo,
         "Sink" => Kind::Sink,
+        "Fan" => Kind::Fan,
         _ => Kind::Source,
     };
     let floor = Floor { kind, answer: number(1), range: number(2), file: number(3) };
     let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
     let address: SocketAddr = listener.local_addr().expect("bound");
-    let written = floor.kind == Kind::Sink;
+    let written = floor.kind.stores();
     // Once for nothing: its pages go back to the kernel, and a virtual machine's host has them at
     // hand then. The broker's pages come from deleted topics in the same way.
     drop(Store::new(floor.file, written));
@@ -82,6 +100,8 @@ struct Store {
     file: File,
     map: MmapMut,
     at: usize,
+    /// A frame that was stored, and that nobody was sent yet.
+    fresh: Option<usize>,
 }
 
 impl Store {
@@ -103,7 +123,7 @@ impl Store {
                 let pattern = |(i, byte): (usize, &mut u8)| *byte = (i * 31 + i / 251) as u8;
                 map.iter_mut().enumerate().for_each(pattern);
             }
-            Store { file, map, at: 0 }
+            Store { file, map, at: 0, fresh: None }
         }
     }
 
@@ -128,6 +148,10 @@ struct Conn {
     out: Vec<u8>,
     owed: usize,
     range: (usize, usize),
+    /// The frame is small, which asks for the next one that is stored.
+    asks: bool,
+    /// It has asked.
+    waits: bool,
 }
 
 fn serve(floor: Floor, mut store: Store, mut listener: mio::net::TcpListener) {
@@ -158,13 +182,30 @@ fn serve(floor: Floor, mut store: Store, mut listener: mio::net::TcpListener) {
                 *place = None;
             }
         }
+        // Behind all that has come: a question may be seen after the frame that was sent later, on another connection.
+        if let Some(at) = store.fresh.take() {
+            conns.iter_mut().flatten().for_each(|conn| conn.is_told(floor, &mut store, at));
+        }
     }
 }
 
 impl Conn {
     fn new(stream: TcpStream) -> Conn {
         let (size, out) = ([0; 4], Vec::new());
-        Conn { stream, size, have: 0, left: 0, at: 0, crc: 0, out, owed: 0, range: (0, 0) }
+        let range = (0, 0);
+        Conn {
+            stream,
+            size,
+            have: 0,
+            left: 0,
+            at: 0,
+            crc: 0,
+            out,
+            owed: 0,
+            range,
+            asks: false,
+            waits: false,
+        }
     }
 
     /// Receives until a short read, and writes once for each; false at the end.
@@ -199,21 +240,40 @@ impl Conn {
                 if self.have == 4 {
                     (self.have, self.crc) = (0, 0);
                     self.left = u32::from_be_bytes(self.size) as usize;
-                    self.at = if floor.kind == Kind::Sink { store.next(self.left) } else { 0 };
+                    self.asks = floor.kind == Kind::Fan && self.left < floor.range;
+                    let stores = floor.kind.stores() && !self.asks;
+                    self.at = if stores { store.next(self.left) } else { 0 };
                 }
                 continue;
             }
             let (piece, rest) = data.split_at(data.len().min(self.left));
-            if floor.kind == Kind::Sink {
+            if floor.kind.stores() && !self.asks {
                 self.crc = crc32c::crc32c_append(self.crc, piece);
                 store.map[self.at..][..piece.len()].copy_from_slice(piece);
                 self.at += piece.len();
             }
             self.left -= piece.len();
             data = rest;
-            if self.left == 0 {
-                self.answer(floor);
+            if self.left > 0 {
+                continue;
             }
+            if self.asks {
+                self.waits = true;
+                continue;
+            }
+            self.answer(floor);
+            if floor.kind == Kind::Fan {
+                store.fresh = Some(self.at - floor.range);
+            }
+        }
+    }
+
+    /// What it has waited for is stored there.
+    fn is_told(&mut self, floor: Floor, store: &mut Store, at: usize) {
+        if std::mem::take(&mut self.waits) {
+            self.out.resize(floor.answer, 0);
+            self.range = (at, floor.range);
+            self.write(floor, store);
         }
     }
 
@@ -229,13 +289,20 @@ impl Conn {
 
     fn write(&mut self, floor: Floor, store: &mut Store) {
         loop {
-            let more = floor.kind == Kind::Source && (self.range.1 > 0 || self.owed > 0);
+            let more = floor.kind.sends() && (self.range.1 > 0 || self.owed > 0);
             if self.out.is_empty() && self.range.1 == 0 && more {
                 self.owed -= 1;
                 self.out.resize(floor.answer, 0);
                 self.range = (store.next(floor.range), floor.range);
             }
-            if !self.out.is_empty() {
+            if !self.out.is_empty() && (1..GATHERED).contains(&self.range.1) {
+                let range = &store.map[self.range.0..][..self.range.1];
+                let all = [IoSlice::new(&self.out), IoSlice::new(range)];
+                let Ok(n) = self.stream.write_vectored(&all) else { return };
+                let header = n.min(self.out.len());
+                self.out.drain(..header);
+                self.range = (self.range.0 + n - header, self.range.1 - (n - header));
+            } else if !self.out.is_empty() {
                 match self.send(if more { libc::MSG_MORE } else { 0 }) {
                     Some(n) => drop(self.out.drain(..n)),
                     None => return,
