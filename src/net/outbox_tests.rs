@@ -3,8 +3,8 @@
 use super::super::pool::Budget;
 use super::super::region::Region;
 use super::*;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::{Arc, OnceLock};
+use std::os::fd::AsFd;
+use std::sync::Arc;
 
 const KIB: u32 = 1024;
 
@@ -12,9 +12,8 @@ const KIB: u32 = 1024;
 struct Mapped(Vec<u8>);
 
 impl Region for Mapped {
-    fn file(&self) -> BorrowedFd<'_> {
-        static STDIN: OnceLock<std::io::Stdin> = OnceLock::new();
-        STDIN.get_or_init(std::io::stdin).as_fd()
+    fn file(&self) -> Option<Arc<dyn AsFd>> {
+        None
     }
 
     fn bytes(&self, start: u64, len: u32) -> Option<&[u8]> {
