@@ -301,21 +301,22 @@ impl Keeper {
 
     /// Flushes many logs by one call; false if they must be flushed one by one.
     fn flush_volume(&mut self, round: &[Arc<Durability>]) -> bool {
-        let mut begun: Vec<Begun<'_>> = Vec::new();
+        let mut begun: Vec<(_, Begun<'_>)> = Vec::new();
         let mut busy = Vec::new();
         for log in round {
             match log.try_begin() {
-                Some(one) => begun.push(one),
+                Some(one) => begun.push((log, one)),
                 None => busy.push(log),
             }
         }
         if !self.ground.sync_volume() {
-            begun.into_iter().for_each(Begun::abandon);
+            begun.into_iter().for_each(|(_, one)| one.abandon());
             return false;
         }
-        for one in begun {
+        for (log, one) in begun {
             let outcome = one.check();
-            let _ = one.commit(outcome, &self.ground);
+            let flushed = one.commit(outcome, &self.ground);
+            self.see_to_the_rest(log, flushed.map(|_| None));
         }
         for log in busy {
             let flushed = log.flush(&self.ground);

@@ -137,6 +137,8 @@ pub(super) fn make_room() {
         let lacking = file::descriptors().saturating_sub(most);
         let again = if lacking > 0 { (lacking + most / 8).min(most / 4) } else { 0 };
         NOT_TO_BE_HAD.store(again, Ordering::Relaxed);
+    } else {
+        NOT_TO_BE_HAD.store(0, Ordering::Relaxed);
     }
     let logs = limits::open_logs();
     if open_logs().len() > logs {

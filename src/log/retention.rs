@@ -121,7 +121,7 @@ impl Log {
             going.pop();
         }
         let deleted = self.delete_oldest(&going)?;
-        if rest::is_too_much_open() {
+        if deleted.segments > 0 && rest::is_too_much_open() {
             // What was rolled stays open until it is flushed. A failure is told, and kept, by the flush.
             let _ = self.flush();
         }

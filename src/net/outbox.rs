@@ -15,7 +15,7 @@ use std::mem::MaybeUninit;
 /// before and behind it. By `sendfile` these are calls and packets of their own, and each packet may wake a reader who
 /// sleeps: for 64 to 200 KiB that costs more than the copy (docs/PERFORMANCE.md).
 const SENDFILE: u32 = 256 * 1024;
-/// Bytes of one gathered write, after which no further range joins it: others have their turn.
+/// Bytes of one gathered write, behind which no further range joins it: others have their turn.
 const GATHERED: usize = 256 * 1024;
 /// Bytes of one chunk, unless a single part is larger.
 const CHUNK: usize = 64 * 1024;

@@ -28,7 +28,8 @@ static NO_CACHESTAT: AtomicBool = AtomicBool::new(false);
 impl GrowingFile {
     /// Whether the bytes in `from..to` can be had without a disk.
     pub(crate) fn is_resident(&self, from: u64, to: u64) -> bool {
-        self.file_to_read().is_ok_and(|file| is_resident(&file, from, to))
+        // Of nothing it is known without the file.
+        from >= to || self.file_to_read().is_ok_and(|file| is_resident(&file, from, to))
     }
 
     /// Reads the bytes in `from..to` into memory, as far as there are any.
