@@ -108,12 +108,9 @@ impl Descriptor {
 
     /// The file; a lean one is opened for as long as somebody holds it.
     pub(super) fn get(&self) -> io::Result<Arc<Opened>> {
-        let name = match &*self.lock() {
-            State::Open(opened) => return Ok(opened.clone()),
-            State::Lean(lean) => match lean.lent.upgrade() {
-                Some(opened) => return Ok(opened),
-                None => lean.name.clone(),
-            },
+        let name = match self.at_hand() {
+            Ok(opened) => return Ok(opened),
+            Err(name) => name,
         };
         // Without the lock: who only looks does not wait for who opens.
         let opened = name.open(Access::Write).map(Opened::new);
@@ -133,15 +130,20 @@ impl Descriptor {
 
     /// The same for who only reads: it can be had where nothing may be written any more.
     pub(super) fn get_to_read(&self) -> io::Result<Arc<Opened>> {
-        let name = match &*self.lock() {
-            State::Open(opened) => return Ok(opened.clone()),
-            State::Lean(lean) => match lean.lent.upgrade() {
-                Some(opened) => return Ok(opened),
-                None => lean.name.clone(),
-            },
+        let name = match self.at_hand() {
+            Ok(opened) => return Ok(opened),
+            Err(name) => name,
         };
         let opened = name.open(Access::Read);
         self.opened().map_or_else(|| opened.map(Opened::new), Ok)
+    }
+
+    /// The file if it is open, be it for a moment; else where it is found.
+    fn at_hand(&self) -> Result<Arc<Opened>, Arc<Name>> {
+        match &*self.lock() {
+            State::Open(opened) => Ok(opened.clone()),
+            State::Lean(lean) => lean.lent.upgrade().ok_or_else(|| lean.name.clone()),
+        }
     }
 
     /// The file if it is open and stays so.
