@@ -424,8 +424,8 @@ fn a_directory_that_cannot_be_written_is_refused() {
     mode(&own, 0o755);
     mode(dir.path(), 0o755);
     let run = |data: &Path| {
-        let mut command = Command::new(&own);
-        command.args(["--port", "0", "--data-dir", data.to_str().unwrap()]);
+        let arguments = ["--port", "0", "--data-dir", data.to_str().unwrap()];
+        let mut command = command_of(Command::new(&own), &arguments);
         // SAFETY: it only asks who we are.
         if unsafe { libc::geteuid() } == 0 {
             command.uid(65_534).gid(65_534);

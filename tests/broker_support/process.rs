@@ -24,7 +24,11 @@ pub fn is_release() -> bool {
 
 /// A command that runs the broker, not yet started.
 pub fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(binary());
+    command_of(Command::new(binary()), arguments)
+}
+
+/// The same of another program: a copy of the broker, or one that runs it somewhere else.
+pub fn command_of(mut command: Command, arguments: &[&str]) -> Command {
     // Settings of whoever runs the tests are none of theirs.
     for (name, _) in std::env::vars_os() {
         if ["KAFKA_", "BARNABAS_"].iter().any(|ours| name.to_string_lossy().starts_with(ours)) {

@@ -2,7 +2,7 @@
 //! needed. It lives as long as the process that holds the namespace, so brokers can be killed and
 //! started on it again.
 
-use super::{TempDir, binary};
+use super::{TempDir, binary, command_of};
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -44,9 +44,8 @@ impl SmallDisk {
         let mut command = Command::new("nsenter");
         let pid = self.holder.id().to_string();
         command.args(["-t", &pid, "-U", "-m", "--preserve-credentials"]).arg(binary());
-        command.args(["--port", "0"]).args(more).env("TMPDIR", &self.mount);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
+        command.env("TMPDIR", &self.mount);
+        command_of(command, &[&["--port", "0"], more].concat())
     }
 
     /// The same with the data directory that is meant to be kept.
