@@ -155,6 +155,10 @@ fn make_room(open: &[Arc<Place>], (worker, now): (usize, u64), admission: &mut A
     if is_crowded {
         *cut = pick(LEAVING);
     }
+    // Nobody goes for one that gets no place.
+    if open.len() >= MOST {
+        return false;
+    }
     if open.len() - leaving >= MAX_CONNECTIONS {
         *parted = pick(WAITING);
         if parted.is_none() {
@@ -165,7 +169,7 @@ fn make_room(open: &[Arc<Place>], (worker, now): (usize, u64), admission: &mut A
     if open.len() - leaving > MAX_CONNECTIONS {
         admission.surplus = pick(WAITING);
     }
-    open.len() < MOST
+    true
 }
 
 /// Moves the one that has been in this state longest to the next. Who is to leave is left alone for a while: its answer

@@ -104,6 +104,11 @@ fn there_is_an_end_to_it_when_another_worker_does_not_hear() {
         assert!(admitted <= MOST, "no limit");
     }
     assert_eq!((places.lock().len(), admitted), (MOST, MOST - MAX_CONNECTIONS));
+    // Who was refused has driven nobody away.
+    let waiting = || places.lock().iter().filter(|place| place.state() == WAITING).count();
+    assert_eq!(waiting(), MAX_CONNECTIONS - admitted);
+    assert_eq!(one_more(&places, 1), ([None, None], false));
+    assert_eq!(waiting(), MAX_CONNECTIONS - admitted);
 }
 
 #[test]
