@@ -207,6 +207,8 @@ pub fn broker_command_with_http(data: &Path, port: u16) -> Command {
     }
     command
         .args(["--http-port", &port.to_string()])
+        // Their records are of the past.
+        .args(["--set", "log.retention.ms=-1"])
         .args(["--host", "127.0.0.1", "--log-level", "warn", "--data-dir"])
         .arg(data);
     command
