@@ -1,14 +1,15 @@
 //! Processor time per GB produced and fetched, beside the floor's for the same bytes.
 //!
 //! "worker" is the thread that serves. "all" adds the broker's other threads, above all the one that
-//! extends segments and faults them in ahead; it stands beside a floor whose faulting is added, too.
+//! extends segments and faults them in ahead; it stands beside a floor that writes by calls to a new file, so that its pages are
+//! counted, too.
 
 use super::counters::Cpu;
 use super::floor::{Floor, Kind};
 use super::frames::{self, Client, PARTITION_BYTES};
 use super::load::Load;
 use super::process::{self, Scratch, Server};
-use super::table::{heading, median};
+use super::table::{Spread, heading, median};
 use barnabas::wire::uuid::Uuid;
 use std::collections::HashMap;
 
@@ -61,7 +62,8 @@ const FETCH: &[Case] = &[
 struct Run {
     /// Seconds of processor time per GB.
     floor: f64,
-    floor_all: f64,
+    /// Of the floor by calls; of the same where nothing is stored.
+    calling: f64,
     worker: f64,
     all: f64,
     /// MB/s, floor and broker.
@@ -81,33 +83,40 @@ fn batch_of(case: &Case) -> (Vec<u8>, usize) {
 fn columns(what: &str) {
     heading(what);
     println!(
-        "{:<46} {:>7} {:>7} {:>6} {:>9} {:>7} {:>6} {:>12} {:>9} {:>9}",
+        "{:<46} {:>7} {:>7} {:>13} {:>9} {:>7} {:>13} {:>12} {:>9} {:>9}",
         "processor seconds per GB",
         "floor",
         "worker",
-        "ratio",
-        "floor+pf",
+        "ratio (med.)",
+        "by calls",
         "all",
-        "ratio",
+        "ratio (med.)",
         "MB/s",
         "faults/MB",
         "calls/req"
     );
 }
 
+/// The least of all runs, of each: who else was at work, and memory that the host had to find, only add to it. In brackets the
+/// median of the ratios.
 fn report(case: &Case, runs: &[Run]) {
-    let ratio = |a: fn(&Run) -> f64, b: fn(&Run) -> f64| median(runs, |run| a(run) / b(run));
+    let least = |figure: fn(&Run) -> f64| Spread::of(runs.iter().map(figure).collect()).least;
+    let most = |figure: fn(&Run) -> f64| Spread::of(runs.iter().map(figure).collect()).most;
+    let ratio = |a: fn(&Run) -> f64, b: fn(&Run) -> f64| {
+        let usual = median(runs, |run| a(run) / b(run));
+        format!("{:.2} ({usual:.2})", least(a) / least(b))
+    };
     println!(
-        "{:<46} {:>7.3} {:>7.3} {:>6.2} {:>9.3} {:>7.3} {:>6.2} {:>5.0}/{:<6.0} {:>9.1} {:>4.1}/{:<4.1}",
+        "{:<46} {:>7.3} {:>7.3} {:>13} {:>9.3} {:>7.3} {:>13} {:>5.0}/{:<6.0} {:>9.1} {:>4.1}/{:<4.1}",
         case.name,
-        median(runs, |run| run.floor),
-        median(runs, |run| run.worker),
+        least(|run| run.floor),
+        least(|run| run.worker),
         ratio(|run| run.worker, |run| run.floor),
-        median(runs, |run| run.floor_all),
-        median(runs, |run| run.all),
-        ratio(|run| run.all, |run| run.floor_all),
-        median(runs, |run| run.speed[0]),
-        median(runs, |run| run.speed[1]),
+        least(|run| run.calling),
+        least(|run| run.all),
+        ratio(|run| run.all, |run| run.calling),
+        most(|run| run.speed[0]),
+        most(|run| run.speed[1]),
         median(runs, |run| run.faults),
         median(runs, |run| run.calls[0]),
         median(runs, |run| run.calls[1]),
@@ -143,12 +152,10 @@ fn counted<'a>(load: &Load<'a>) -> Load<'a> {
     Load { total: (load.total / 8).max(load.conns), ..*load }
 }
 
-/// Runs the floor on a load; what that has cost, and nanoseconds of faulting in before.
-fn drive_floor(floor: Floor, load: &Load<'_>) -> (Driven, f64) {
+/// Runs the floor on a load.
+fn drive_floor(floor: Floor, load: &Load<'_>) -> Driven {
     let server = Server::start(floor.command()).pinned();
-    let prefault = server.line.split_whitespace().nth(2).and_then(|n| n.parse().ok());
-    let load = Load { address: server.address, ..*load };
-    (drive(&server, &load), prefault.expect("the floor says it"))
+    drive(&server, &Load { address: server.address, ..*load })
 }
 
 /// Produces, in each size of record and batch.
@@ -158,12 +165,8 @@ pub fn produce() {
     let broker = Server::pinned_broker(data.path());
     let mut client = Client::connect(broker.address);
     for case in PRODUCE.iter().filter(|case| process::wanted(case.name)) {
-        let runs: Vec<Run> = (0..process::runs())
-            .map(|_| {
-                process::warm(LOG + LOG / 2);
-                produce_run(case, &broker, &mut client)
-            })
-            .collect();
+        let runs: Vec<Run> =
+            (0..process::runs()).map(|_| produce_run(case, &broker, &mut client)).collect();
         report(case, &runs);
     }
     broker.stop();
@@ -185,8 +188,10 @@ fn produce_run(case: &Case, broker: &Server, client: &mut Client) -> Run {
         total: LOG / request.len(),
     };
     let file = request.len() * (load.total() + 1);
-    let floor = Floor { kind: Kind::Sink, answer: load.answer, range: 0, file };
-    let floor = drive_floor(floor, &load);
+    let [floor, calling] = [Kind::Sink, Kind::Calls].map(|kind| {
+        process::warm(LOG + LOG / 2);
+        drive_floor(Floor { kind, answer: load.answer, range: 0, file }, &load)
+    });
     let begin = Load { total: case.begun / request.len(), ..load };
     begin.run(&mut begin.connect());
     process::warm(LOG + LOG / 2);
@@ -197,15 +202,14 @@ fn produce_run(case: &Case, broker: &Server, client: &mut Client) -> Run {
     assert_eq!(client.end_of(TOPIC) - before, stored as i64, "all is stored");
     client.delete(TOPIC);
     broker.settle();
-    run_of(load.total() * request.len(), &floor, &driven)
+    run_of(load.total() * request.len(), &floor, &calling, &driven)
 }
 
-fn run_of(bytes: usize, (floor, prefault): &(Driven, f64), broker: &Driven) -> Run {
+fn run_of(bytes: usize, floor: &Driven, calling: &Driven, broker: &Driven) -> Run {
     let bytes = bytes as f64;
-    let serving = floor.cpu.all as f64;
     Run {
-        floor: serving / bytes,
-        floor_all: (serving + prefault) / bytes,
+        floor: floor.cpu.all as f64 / bytes,
+        calling: calling.cpu.all as f64 / bytes,
         worker: broker.cpu.serving as f64 / bytes,
         all: broker.cpu.all as f64 / bytes,
         speed: [bytes / floor.wall / 1e6, bytes / broker.wall / 1e6],
@@ -279,6 +283,6 @@ fn fetch_run(case: &Case, log: &Log, broker: &Server, client: &mut Client) -> Ru
     };
     let floor = Floor { kind: Kind::Source, answer: load.answer - range, range, file: LOG };
     // Its file is made in the same way as any, and is no part of fetching.
-    let (floor, _) = drive_floor(floor, &load);
-    run_of(load.total() * range, &(floor, 0.0), &drive(broker, &load))
+    let floor = drive_floor(floor, &load);
+    run_of(load.total() * range, &floor, &floor, &drive(broker, &load))
 }

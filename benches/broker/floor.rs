@@ -1,12 +1,12 @@
 //! The floor: the least that a program does with the same bytes.
 //!
 //! `sink`: receive frames, CRC-32C over their bytes as they come, memcpy into a file's mapping that was
-//! faulted in before, an answer of the same size as the broker's for each frame. `source`: a small
+//! faulted in before, an answer of the same size as the broker's for each frame. `calls`: the same, but the file is new, and what a
+//! receive has brought is written to it by one call. `source`: a small
 //! request in, a header and a range of a file out, by sendfile or in one write, whichever costs less. `fan`: small requests wait, each for the next large
 //! frame; that is stored as by `sink`, and its bytes go out to all of them as by `source`. No protocol, no checks, no offsets.
 //! The bench starts it as a child of itself, so that it is measured like the broker.
 
-use super::counters::Cpu;
 use memmap2::MmapMut;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
@@ -30,6 +30,8 @@ pub enum Kind {
     Echo,
     /// CRC, store, answer.
     Sink,
+    /// The same by calls.
+    Calls,
     /// Answer with a range of a file.
     Source,
     /// Store what is large, and answer with its bytes whoever has asked before.
@@ -39,7 +41,12 @@ pub enum Kind {
 impl Kind {
     /// Whether frames are stored.
     fn stores(self) -> bool {
-        matches!(self, Kind::Sink | Kind::Fan)
+        matches!(self, Kind::Sink | Kind::Calls | Kind::Fan)
+    }
+
+    /// Whether pages are made before anything comes.
+    fn is_prepared(self) -> bool {
+        self.stores() && self != Kind::Calls
     }
 
     /// Whether answers have a range of the file.
@@ -77,26 +84,27 @@ pub fn run(arguments: &[String]) {
     let kind = match arguments[0].as_str() {
         "Echo" => Kind::Echo,
         "Sink" => Kind::Sink,
+        "Calls" => Kind::Calls,
         "Fan" => Kind::Fan,
         _ => Kind::Source,
     };
     let floor = Floor { kind, answer: number(1), range: number(2), file: number(3) };
     let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
     let address: SocketAddr = listener.local_addr().expect("bound");
-    let written = floor.kind.stores();
     // Once for nothing: its pages go back to the kernel, and a virtual machine's host has them at
     // hand then. The broker's pages come from deleted topics in the same way.
-    drop(Store::new(floor.file, written));
-    let before = Cpu::of(std::process::id());
-    let store = Store::new(floor.file, written);
-    let prefault = Cpu::of(std::process::id()).since(before).all;
-    println!("floor {address} {prefault}");
+    drop(Store::new(floor.file, floor.kind.is_prepared()));
+    let store = match floor.kind {
+        Kind::Calls => Store::empty(floor.file),
+        _ => Store::new(floor.file, floor.kind.is_prepared()),
+    };
+    println!("floor {address}");
     listener.set_nonblocking(true).expect("nonblocking");
     serve(floor, store, mio::net::TcpListener::from_std(listener));
 }
 
 /// A file without a name, and its mapping.
-struct Store {
+pub struct Store {
     file: File,
     map: MmapMut,
     at: usize,
@@ -105,7 +113,23 @@ struct Store {
 }
 
 impl Store {
-    fn new(len: usize, written: bool) -> Store {
+    /// With all its pages: to be written, or full of something.
+    pub fn new(len: usize, written: bool) -> Store {
+        let mut store = Store::empty(len);
+        if written {
+            let (advice, map) = (libc::MADV_POPULATE_WRITE, &mut store.map);
+            // SAFETY: pointer and length describe the mapping.
+            let done = unsafe { libc::madvise(map.as_mut_ptr().cast(), map.len(), advice) };
+            assert_eq!(done, 0);
+        } else {
+            let pattern = |(i, byte): (usize, &mut u8)| *byte = (i * 31 + i / 251) as u8;
+            store.map.iter_mut().enumerate().for_each(pattern);
+        }
+        store
+    }
+
+    /// With blocks, and without pages.
+    fn empty(len: usize) -> Store {
         let len = len.max(4096);
         let path = std::env::temp_dir().join(format!("barnabas-floor-{}", std::process::id()));
         let mut options = File::options();
@@ -115,15 +139,17 @@ impl Store {
         // has no name, so nobody else changes it.
         unsafe {
             assert_eq!(libc::fallocate(file.as_raw_fd(), 0, 0, len as i64), 0);
-            let mut map = MmapMut::map_mut(&file).expect("map");
-            if written {
-                let advice = libc::MADV_POPULATE_WRITE;
-                assert_eq!(libc::madvise(map.as_mut_ptr().cast(), len, advice), 0);
-            } else {
-                let pattern = |(i, byte): (usize, &mut u8)| *byte = (i * 31 + i / 251) as u8;
-                map.iter_mut().enumerate().for_each(pattern);
-            }
+            let map = MmapMut::map_mut(&file).expect("map");
             Store { file, map, at: 0, fresh: None }
+        }
+    }
+
+    /// Writes them behind what was written so: frames of several connections lie there in pieces, but as many bytes.
+    fn write(&mut self, mut pieces: &mut [IoSlice<'_>]) {
+        while !pieces.is_empty() {
+            let some = pieces.len().min(libc::UIO_MAXIOV as usize);
+            let n = self.file.write_vectored(&pieces[..some]).expect("written");
+            IoSlice::advance_slices(&mut pieces, n);
         }
     }
 
@@ -231,6 +257,7 @@ impl Conn {
 
     /// Takes frames in whatever pieces they come, without gathering them.
     fn feed(&mut self, floor: Floor, store: &mut Store, mut data: &[u8]) {
+        let mut pieces = Vec::new();
         while !data.is_empty() {
             if self.left == 0 {
                 let n = data.len().min(4 - self.have);
@@ -249,7 +276,11 @@ impl Conn {
             let (piece, rest) = data.split_at(data.len().min(self.left));
             if floor.kind.stores() && !self.asks {
                 self.crc = crc32c::crc32c_append(self.crc, piece);
-                store.map[self.at..][..piece.len()].copy_from_slice(piece);
+                if floor.kind == Kind::Calls {
+                    pieces.push(IoSlice::new(piece));
+                } else {
+                    store.map[self.at..][..piece.len()].copy_from_slice(piece);
+                }
                 self.at += piece.len();
             }
             self.left -= piece.len();
@@ -266,6 +297,7 @@ impl Conn {
                 store.fresh = Some(self.at - floor.range);
             }
         }
+        store.write(&mut pieces);
     }
 
     /// What it has waited for is stored there.

@@ -94,8 +94,6 @@ fn disk(path: &Path) -> u64 {
 pub struct Server {
     child: Child,
     pub address: SocketAddr,
-    /// What its first line on standard output says.
-    pub line: String,
     _out: BufReader<ChildStdout>,
 }
 
@@ -128,7 +126,7 @@ impl Server {
             word.rsplit("//").next()?.parse().ok()
         });
         let address = address.unwrap_or_else(|| panic!("no address in {line:?}"));
-        Server { child, address, line, _out: out }
+        Server { child, address, _out: out }
     }
 
     /// Gives the thread that serves a processor, and the other one to all others.
@@ -214,9 +212,9 @@ pub fn broker_command_with_http(data: &Path, port: u16) -> Command {
     command
 }
 
-/// Touches memory and frees it again, so that a virtual machine's host has it at hand when it is
-/// needed: otherwise the first touch of a page costs up to 30 times as much, whoever touches it.
+/// Makes a file's pages and gives them back, so that a virtual machine's host has memory at hand for the pages that are made
+/// next: otherwise the first touch of one costs up to 30 times as much, whoever touches it. Anonymous memory would not do: it
+/// comes and goes in larger pieces, and whoever needs small ones gets others.
 pub fn warm(bytes: usize) {
-    let mut map = memmap2::MmapMut::map_anon(bytes).expect("memory");
-    map.chunks_mut(4096).for_each(|page| page[0] = 1);
+    drop(super::floor::Store::new(bytes, true));
 }
