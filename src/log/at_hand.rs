@@ -95,7 +95,8 @@ impl SegmentFiles {
     /// Whether looking `offset` up and reading `max_bytes` from there on, up to `end`, touches only
     /// what is in memory and was checked.
     pub(super) fn is_at_hand(&self, offset: i64, max_bytes: u64, end: u64) -> bool {
-        if !self.index.is_resident(0, self.index.len()) {
+        // Each fetch looks into it, so the kernel gives up its pages last.
+        if !self.index_seen.is_so(|| self.index.is_resident(0, self.index.len())) {
             return false;
         }
         let Ok(entries) = self.entries() else { return true };

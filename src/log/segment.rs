@@ -42,6 +42,8 @@ pub(crate) struct SegmentFiles {
     /// The transaction index, once it was asked for.
     txn: OnceLock<Arc<Opened>>,
     pub(super) verified: Arc<Verified>,
+    /// The index was found in memory then.
+    pub(super) index_seen: file::Lately,
     /// Counted in [`CACHED`].
     counted: bool,
 }
@@ -181,7 +183,8 @@ impl Segment {
         let time = sealed(time, &self.time_size, time_index::ENTRY)?;
         let log = GrowingFile::sealed(log, self.size());
         let (base, txn, verified) = (self.base, OnceLock::new(), self.verified());
-        Ok(SegmentFiles { base, log, index, time, txn, verified, counted: false })
+        let index_seen = file::Lately::default();
+        Ok(SegmentFiles { base, log, index, time, txn, verified, index_seen, counted: false })
     }
 
     /// Lets go of the files; readers that still send from them keep them. While a swap is under way
@@ -257,7 +260,9 @@ impl Segment {
         self.time_size.store(tails.time.len(), Ordering::Release);
         let [log, index, time] = tails.seal();
         let (base, txn, verified) = (self.base, OnceLock::new(), self.verified());
-        let sealed = SegmentFiles { base, log, index, time, txn, verified, counted: false };
+        let index_seen = file::Lately::default();
+        let sealed =
+            SegmentFiles { base, log, index, time, txn, verified, index_seen, counted: false };
         self.lock().insert(Arc::new(sealed)).clone()
     }
 

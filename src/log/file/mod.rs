@@ -9,6 +9,7 @@ mod descriptor;
 mod fault;
 mod growing;
 mod growth;
+mod lately;
 mod mapping;
 mod region;
 mod resident;
@@ -18,6 +19,7 @@ mod write_back;
 
 pub(crate) use descriptor::{Opened, descriptors};
 pub(crate) use growing::{GrowingFile, Tail};
+pub(crate) use lately::Lately;
 pub(crate) use mapping::{mapped_bytes, mappings};
 pub(crate) use trouble::{Faulted, Replaced, Short};
 
