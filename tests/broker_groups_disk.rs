@@ -10,6 +10,7 @@ use std::fs;
 
 const NONE: ErrorCode = ErrorCode::NONE;
 const MOVED: ErrorCode = ErrorCode::NOT_COORDINATOR;
+const LOADING: ErrorCode = ErrorCode::COORDINATOR_LOAD_IN_PROGRESS;
 /// Every answer waits for the disk.
 const EACH: [&str; 2] = ["--set", "log.flush.interval.messages=1"];
 const MIB: u64 = 1 << 20;
@@ -132,5 +133,39 @@ fn a_damaged_log_takes_the_groups_of_its_partition_along_and_no_others() {
     assert_eq!(client.commit("a", ("t", 0), 7), NONE);
     client.await_coordinator("b");
     assert_eq!(client.group_offset("b", ("t", 0)), Ok(6));
+    broker.stop_cleanly();
+}
+
+#[test]
+fn groups_that_cannot_be_read_are_not_told_to_be_unknown() {
+    let dir = TempDir::new();
+    let broker = Broker::start(dir.path(), &SWIFT);
+    let mut client = broker.client();
+    client.create("t", 1);
+    client.await_coordinator("a");
+    for group in ["a", "b"] {
+        assert_eq!(client.commit(group, ("t", 0), 1), NONE);
+    }
+    broker.stop_cleanly();
+    let path = dir.join("__consumer_offsets-1/00000000000000000000.log");
+    let mut log = fs::read(&path).unwrap();
+    // In the middle of the first batch's header.
+    log[30..33].fill(0xff);
+    fs::write(&path, log).unwrap();
+
+    let (broker, address) = start_pages(dir.path(), &SWIFT);
+    let mut client = broker.client();
+    client.await_coordinator("b");
+    broker.logged(&["ERROR", "__consumer_offsets-1"]);
+    let mut commit = || client.commit("a", ("t", 0), 2);
+    let code = std::iter::repeat_with(&mut commit).find(|code| *code != LOADING);
+    assert_eq!(code, Some(MOVED));
+    let (status, told) = error(address, "/v1/groups/a");
+    assert_eq!((status, &told["code"]), (503, &"NOT_COORDINATOR".into()), "{told}");
+    assert_eq!(error(address, "/v1/groups/c").0, 404, "its partition is another one");
+    assert_eq!(page(address, "/v1/groups")[0]["group_id"], "b");
+    let (status, told) = error(address, "/healthz");
+    assert_eq!(status, 503);
+    assert_eq!(told["offline"], serde_json::json!(["__consumer_offsets-1"]));
     broker.stop_cleanly();
 }

@@ -6,8 +6,9 @@ mod broker_support;
 use barnabas::wire::records::{BatchBuilder, Codec};
 use broker_support::*;
 use serde_json::json;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
 
 /// A topic with a message that takes six times as many bytes in JSON, and a small one behind it.
 fn fill(broker: &Broker, topic: &str, bytes: usize) {
@@ -145,4 +146,33 @@ fn what_is_too_large_is_read_to_its_end_before_the_connection_is_closed() {
     let sent = (0..64).map(|_| stream.write_all(&body)).take_while(Result::is_ok).count();
     assert!(sent < 64, "the connection takes more and more");
     broker.stop_cleanly();
+}
+
+/// What is too large is read for a while, so that the answer is seen, but not for as long as something comes.
+#[test]
+fn who_goes_on_with_what_is_too_large_is_cut_off() {
+    for io in ["mio", "uring"] {
+        let dir = TempDir::new();
+        let settings =
+            ["--io", io, "--set", "barnabas.http.timeout.ms=300", "--log-level", "debug"];
+        let (broker, address) = start_pages(dir.path(), &settings);
+        let mut stream = connect(address);
+        write!(
+            stream,
+            "POST /v1/topics HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             Content-Length: 16000000\r\n\r\n"
+        )
+        .unwrap();
+        assert_eq!(answer(&mut stream, false).0, 413);
+        stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        let until = Instant::now() + GUARD;
+        // Each byte by itself, as long as it is wanted.
+        while stream.write_all(b"x").is_ok()
+            && stream.read(&mut [0]).is_err_and(|why| why.kind() == ErrorKind::WouldBlock)
+        {
+            assert!(Instant::now() < until, "for ever");
+        }
+        broker.logged(&["closed the connection", "it does not end what is too large"]);
+        broker.stop_cleanly();
+    }
 }

@@ -92,7 +92,7 @@ fn what_is_damaged_from_the_recovery_point_on_is_cut() {
     assert_eq!((report.checked_from, report.log_end, report.removed_segments), (16, 16, 1));
     assert_eq!((report.cuts[0].segment, report.cuts[0].reason), (16, Bad::Crc));
     assert_eq!(report.missing, Some(Missing { log_end: 16, recovery_point: 20 }));
-    assert!(report.losses().contains("offsets 16 to 20 were on the disk once"));
+    assert!(report.losses().contains("offsets 16 to 19 were on the disk once"));
 }
 
 #[test]

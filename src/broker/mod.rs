@@ -381,7 +381,10 @@ impl Shared {
 
     /// The names of partitions that cannot be used, so many at most.
     pub fn offline_partitions(&self, most: usize) -> Vec<String> {
-        self.partitions_where(most, |_| false)
+        let mut found = self.partitions_where(most, |_| false);
+        let lost = self.groups.lost().into_iter().filter(|one| !found.contains(one));
+        found.extend(lost.take(most - found.len()).collect::<Vec<_>>());
+        found
     }
 
     fn partitions_where(&self, most: usize, also: impl Fn(&Partition) -> bool) -> Vec<String> {

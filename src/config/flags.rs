@@ -127,6 +127,8 @@ pub struct Start {
 /// environment that are about settings. An error is one line for each problem.
 pub fn parse(arguments: &[&str], variables: Vec<Variable>) -> Result<Command, String> {
     let (command, arguments) = match arguments {
+        // The help lists this word beside its flag.
+        ["help", ..] => ("", &["--help"][..]),
         [command @ (CONFIG | HEALTHCHECK), rest @ ..] => (*command, rest),
         all => ("", all),
     };
@@ -375,7 +377,7 @@ mod tests {
             other => panic!("{other:?}"),
         };
         let help = print(&["--help"]);
-        assert_eq!(print(&["-h"]), help);
+        assert_eq!((print(&["-h"]), print(&["help"])), (help.clone(), help.clone()));
         for flag in ["--config", "--host", "--port", "--data-dir", "--node-id", "--workers", "--io"]
         {
             assert!(help.contains(flag), "{flag}: {help}");

@@ -105,13 +105,14 @@ pub(super) fn endpoints(
 
 fn resolve(texts: &Texts<'_>) -> Result<Endpoints, Vec<InvalidConfig>> {
     let protocols = Protocols::parse(texts.protocols);
-    let all = parse_all(LISTENERS, texts.listeners)
-        .and_then(|all| unique_ports(&all, texts.listeners).map(|()| all));
+    let all = parse_all(LISTENERS, texts.listeners);
+    let ports = all.as_ref().ok().and_then(|all| unique_ports(all, texts.listeners).err());
     let given = texts.advertised.map_or(Ok(Vec::new()), |items| parse_all(ADVERTISED, items));
     let (protocols, all, given) = match (protocols, all, given) {
         (Ok(protocols), Ok(all), Ok(given)) => (protocols, all, given),
         (protocols, all, given) => {
-            return Err([protocols.err(), all.err(), given.err()].into_iter().flatten().collect());
+            let problems = [protocols.err(), all.err(), ports, given.err()];
+            return Err(problems.into_iter().flatten().collect());
         }
     };
     let is_controller =
@@ -123,7 +124,7 @@ fn resolve(texts: &Texts<'_>) -> Result<Endpoints, Vec<InvalidConfig>> {
         true if texts.protocols_given => protocols.ensure_known(key, &endpoint.name).err(),
         true => None,
     });
-    some_or_none(unserved.collect())?;
+    let mut problems: Vec<InvalidConfig> = ports.into_iter().chain(unserved).collect();
     let all_names = names(&all);
     let (controllers, listeners): (Vec<_>, Vec<_>) = all.into_iter().partition(is_controller);
     let given: Vec<Endpoint> = given.into_iter().filter(|e| !is_controller(e)).collect();
@@ -133,11 +134,12 @@ fn resolve(texts: &Texts<'_>) -> Result<Endpoints, Vec<InvalidConfig>> {
             "There must be at least one broker advertised listener. \
              Perhaps all listeners appear in {CONTROLLERS}?"
         );
-        return Err(vec![InvalidConfig::because(LISTENERS, message)]);
+        problems.push(InvalidConfig::because(LISTENERS, message));
+    } else {
+        problems.extend(check_inter_broker(texts, &protocols, effective).err());
+        problems.extend(check_advertised(&given, &listeners, &all_names).err());
     }
-    let inter_broker = check_inter_broker(texts, &protocols, effective).err();
-    let advertised = check_advertised(&given, &listeners, &all_names).err();
-    some_or_none(inter_broker.into_iter().chain(advertised).collect())?;
+    some_or_none(problems)?;
     let advertised = listeners.iter().map(|listener| advertise(listener, &given)).collect();
     Ok(Endpoints { listeners, advertised, controllers })
 }

@@ -237,3 +237,20 @@ fn the_listener_between_brokers_must_be_one_that_there_is() {
         assert_eq!(with(name, given), Err(why.to_owned()));
     }
 }
+
+#[test]
+fn all_that_is_wrong_is_told_at_once() {
+    let list = |text| items(text);
+    let wrong = resolve(&Texts {
+        listeners: &list("A://:1,B://:1"),
+        advertised: Some(&list("C://a:1")),
+        protocols: AB,
+        protocols_given: true,
+        controllers: &[],
+        inter_broker: Some("D"),
+        inter_broker_protocol_given: false,
+    });
+    let names: Vec<String> =
+        wrong.expect_err("refused").into_iter().map(|problem| problem.key.to_string()).collect();
+    assert_eq!(names, [LISTENERS, ADVERTISED, INTER_BROKER, ADVERTISED]);
+}

@@ -113,10 +113,20 @@ fn kafkas_own_file_starts_a_broker() {
     assert_eq!(sourced.config.advertised_listeners()[0].to_string(), "PLAINTEXT://localhost:9092");
     assert_eq!(
         sourced.warnings,
-        [
-            "accepted, but without effect yet: offsets.topic.replication.factor",
-            "accepted, but there is nothing here that they govern: inter.broker.listener.name",
-        ]
+        ["accepted, but there is nothing here that they govern: inter.broker.listener.name"]
+    );
+}
+
+#[test]
+fn of_replicas_there_is_one() {
+    let sourced = set(&[
+        "offsets.topic.replication.factor=1",
+        "transaction.state.log.replication.factor=2",
+        "transaction.state.log.min.isr=1",
+    ]);
+    assert_eq!(
+        sourced.expect("valid").warnings,
+        ["accepted, but without effect yet: transaction.state.log.replication.factor"]
     );
 }
 

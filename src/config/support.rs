@@ -75,7 +75,7 @@ pub fn without_effect<'s>(
     let (mut later, mut none) = (Vec::new(), Vec::new());
     for (row, text) in given {
         match row.standing {
-            _ if is_default(row, text) => {}
+            _ if is_default(row, text) || holds(row, text) => {}
             Standing::Later => later.push(row.name),
             Standing::NoEffect => none.push(row.name),
             Standing::Used | Standing::Refused(_) => {}
@@ -87,6 +87,12 @@ pub fn without_effect<'s>(
     ];
     let said = ways.into_iter().filter(|(_, names)| !names.is_empty());
     said.map(|(way, names)| (way, names.join(", ")))
+}
+
+/// Whether it asks for one replica, or for one that is in sync: all that there is.
+fn holds(row: &Setting, text: &str) -> bool {
+    let counts_replicas = |end: &&str| row.name.ends_with(*end);
+    text.trim() == "1" && [".replication.factor", ".min.isr"].iter().any(counts_replicas)
 }
 
 /// Settings that Kafka had and Kafka 4 has removed.

@@ -180,12 +180,11 @@ const STATUSES: &[(u16, &[ErrorCode])] = &[
             ErrorCode::TELEMETRY_TOO_LARGE,
         ],
     ),
-    // The first two are retriable: other replicas may have what this one has not. There are none.
+    // The first is retriable: other replicas may have what this one has not. There are none.
     (
         500,
         &[
             ErrorCode::CORRUPT_MESSAGE,
-            ErrorCode::KAFKA_STORAGE_ERROR,
             ErrorCode::FEATURE_UPDATE_FAILED,
             ErrorCode::PRINCIPAL_DESERIALIZATION_FAILURE,
             ErrorCode::UNKNOWN_SERVER_ERROR,
@@ -208,7 +207,8 @@ fn status_of(code: ErrorCode) -> u16 {
 
 pub(super) const BARE_LF: Problem = Problem::bad("A line must end in CR LF");
 pub(super) const NOT_HTTP: Problem = Problem::bad("This is not an HTTP request");
-pub(super) const HEAD_TOO_LARGE: Problem = Problem::new(431, "The request's head is too large");
+pub(super) const HEAD_TOO_LARGE: Problem =
+    Problem::new(431, "The request's head is too large, or has too many fields");
 pub(super) const BODY_TOO_LARGE: Problem = Problem::new(413, "The request's body is too large");
 pub(super) const BAD_CHUNK: Problem = Problem::bad("The body's chunks cannot be read");
 pub(super) const TOO_SLOW: Problem = Problem::new(408, "The request took too long to arrive");
@@ -231,7 +231,7 @@ mod tests {
             let wanted = match name {
                 "UNKNOWN_TOPIC_OR_PARTITION" | "UNKNOWN_TOPIC_ID" => 404,
                 "ELECTION_NOT_NEEDED" => 409,
-                "CORRUPT_MESSAGE" | "KAFKA_STORAGE_ERROR" | "UNKNOWN_SERVER_ERROR" => 500,
+                "CORRUPT_MESSAGE" | "UNKNOWN_SERVER_ERROR" => 500,
                 _ if is_by_itself => 503,
                 _ if name.contains("NOT_FOUND") => 404,
                 _ if name.contains("AUTHORIZATION_FAILED") => 403,

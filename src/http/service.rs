@@ -129,7 +129,7 @@ impl HttpService {
     ) -> Flow {
         if session.only_swallows() {
             cx.skip(slot);
-            return match session.swallow(frame.len()) {
+            return match session.swallow(frame.len(), cx.now(), self.http.patience) {
                 true => {
                     self.look_again(cx, session.key, LINGER);
                     Flow::Next

@@ -19,6 +19,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
 /// What is known of a connection.
 #[derive(Debug, Default)]
@@ -28,6 +29,7 @@ pub struct Session {
     /// So many bytes more are taken and thrown away: what is too large is sent to its end before its sender looks
     /// for an answer, and would find none where the connection was closed meanwhile (RFC 9112, 9.6).
     swallows: Option<usize>,
+    swallows_since: Option<Instant>,
     /// A request whose body was asked for.
     awaited: Option<Box<Head>>,
     /// It is one too many, and is told so.
@@ -128,11 +130,12 @@ impl Session {
         self.swallows.is_some()
     }
 
-    /// Throws bytes away; false once they are too many.
-    pub(super) fn swallow(&mut self, bytes: usize) -> bool {
+    /// Throws bytes away; false once they are too many, or have come for longer than that.
+    pub(super) fn swallow(&mut self, bytes: usize, now: Instant, patience: Duration) -> bool {
         let left = self.swallows.unwrap_or(0).saturating_sub(bytes);
         self.swallows = Some(left);
-        left > 0
+        let since = *self.swallows_since.get_or_insert(now);
+        left > 0 && now.saturating_duration_since(since) < patience
     }
 
     /// The next frame is the body of a request whose head has come.

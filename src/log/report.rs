@@ -81,7 +81,12 @@ pub struct Missing {
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Missing { log_end, recovery_point } = self;
-        write!(f, "offsets {log_end} to {recovery_point} were on the disk once and are missing")
+        match recovery_point - 1 {
+            last if last <= *log_end => {
+                write!(f, "offset {log_end} was on the disk once and is missing")
+            }
+            last => write!(f, "offsets {log_end} to {last} were on the disk once and are missing"),
+        }
     }
 }
 

@@ -95,6 +95,12 @@ impl Groups {
         !self.slots().is_empty()
     }
 
+    /// The partitions of the offsets topic whose groups cannot be had: their log could not be replayed.
+    pub(super) fn lost(&self) -> Vec<String> {
+        let slots = self.slots();
+        slots.iter().filter(|slot| slot.is_closed()).map(|slot| slot.name()).collect()
+    }
+
     fn slot_of(&self, group: &str) -> Option<Arc<Slot>> {
         let slots = self.slots();
         slots.get(partition_of(group, slots.len())).cloned()
@@ -146,6 +152,11 @@ impl Shared {
     ) -> Result<R, ErrorCode> {
         let slot = self.groups.slot_of(group).ok_or(ErrorCode::NOT_COORDINATOR)?;
         slot.read(look)
+    }
+
+    /// Whether a group's partition of the offsets topic is there, and what it says cannot be read.
+    pub fn is_lost(&self, group: &str) -> bool {
+        self.groups.slot_of(group).is_some_and(|slot| slot.is_closed())
     }
 
     /// Looks at all shards, one after the other. One that cannot be had is passed over, as Kafka does

@@ -148,6 +148,16 @@ impl Slot {
         self.next.store(i64::MAX, Ordering::SeqCst);
     }
 
+    /// There are none here.
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(*self.lock(), State::Closed)
+    }
+
+    /// The name of its partition.
+    pub(super) fn name(&self) -> String {
+        self.partition.name()
+    }
+
     /// What its members take is part of the sum of all. Only whoever has the lock says so.
     fn count_members(&self, groups: &Groups, bytes: usize) {
         let before = self.member_bytes.swap(bytes, Ordering::Relaxed);

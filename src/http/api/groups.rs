@@ -48,6 +48,8 @@ struct Member {
     rebalance_timeout_ms: i32,
 }
 
+/// Of a group whose log could not be replayed.
+const LOST: &str = "The partition of __consumer_offsets that has this group cannot be read";
 /// Offsets of a group that are copied at once.
 const PIECE: usize = 4096;
 
@@ -122,6 +124,9 @@ pub(super) fn one(shared: &Shared, id: &str) -> Result<Described, Problem> {
     });
     let (mut described, fetched) = match looked {
         Ok(Some(found)) => found,
+        Err(code @ ErrorCode::NOT_COORDINATOR) if shared.is_lost(id) => {
+            return Err(Problem::kafka(code, LOST));
+        }
         Ok(None) | Err(ErrorCode::NOT_COORDINATOR) => return Err(missing()),
         Err(_) => return Err(LOADING),
     };
