@@ -3,6 +3,7 @@
 
 mod broker_support;
 
+use barnabas::log::lock_exclusively;
 use broker_support::*;
 use serde_json::json;
 use std::io::{Read, Write};
@@ -75,6 +76,34 @@ fn a_killed_broker_is_not_taken_for_another_one() {
         check(&["--data-dir", &killed, "--http-port", &address.port().to_string()]).0,
         Some(0)
     );
+    other.stop_cleanly();
+}
+
+/// Apache Kafka, or whoever else holds the lock, does not make another broker this directory's.
+#[test]
+fn a_broker_of_another_directory_is_not_taken_for_this_ones() {
+    let dir = TempDir::new();
+    let (broker, address) = start_pages(&dir.join("killed"), &[]);
+    broker.kill();
+    let listener = format!("barnabas.http.listener={address}");
+    let other = Broker::start(&dir.join("other"), &["--set", &listener]);
+    let killed = dir.join("killed");
+    let lock = std::fs::File::options().write(true).open(killed.join(".lock")).unwrap();
+    assert!(lock_exclusively(&lock).unwrap());
+    let config = dir.config(&listener);
+    let check_by = |data: &str| check(&[&config[0], &config[1], "--data-dir", data]);
+    // First by what the killed one left, then by the configuration.
+    for _ in 0..2 {
+        let (code, said) = check_by(killed.to_str().unwrap());
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("the broker of another data directory answers there"), "{said}");
+        let _ = std::fs::remove_file(killed.join(".barnabas.http"));
+    }
+    // Of one that is not there nobody knows whose it would be.
+    for data in ["other", "none"] {
+        let (code, said) = check_by(dir.join(data).to_str().unwrap());
+        assert_eq!(code, Some(0), "{said}");
+    }
     other.stop_cleanly();
 }
 

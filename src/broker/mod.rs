@@ -56,6 +56,7 @@ pub use data_dir_error::DataDirError;
 pub use fetch_session::{Session, SessionPartition, Told, TopicKey};
 pub use fetch_sessions::{FetchSessions, SharedSession};
 pub use groups::{Groups, Ran, RunningTopics, Unflushed};
+pub use meta_properties::read_meta;
 pub use metadata_log::{QuorumView, StoredSettings, stored_settings};
 pub use meter::{Answered, Meter, Meters, Tag};
 pub use place::Place;

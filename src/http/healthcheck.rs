@@ -1,9 +1,11 @@
 //! `barnabas healthcheck`: asks the broker that runs with this configuration how it is. For containers and
 //! scripts; a process of its own, so it may block, for a few seconds at most.
 
-use super::whereabouts;
+use super::{api, whereabouts};
+use crate::broker::read_meta;
 use crate::config::Config;
 use crate::net;
+use crate::wire::uuid::Uuid;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::sync::mpsc;
@@ -15,6 +17,14 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Bytes of an answer that are read.
 const MAX_ANSWER: usize = 64 << 10;
 
+/// Whom to ask.
+struct Meant {
+    /// At least one.
+    addresses: Vec<SocketAddr>,
+    /// The id of the data directory, where it must be the broker of that one.
+    directory: Option<Uuid>,
+}
+
 /// One line: all is well, or why not. Of one that is `ephemeral` nobody knows where its data is.
 ///
 /// # Errors
@@ -25,16 +35,16 @@ pub fn healthcheck(config: &Config, ephemeral: bool) -> Result<String, String> {
     let config = config.clone();
     // Looking up a name takes as long as it likes.
     thread::spawn(move || {
-        let _ = tell.send(addresses(&config, ephemeral));
+        let _ = tell.send(meant(&config, ephemeral));
     });
     let late = |_| "the name of the HTTP listener could not be looked up in time".to_owned();
-    let addresses = told.recv_timeout(PATIENCE).map_err(late)??;
+    let Meant { addresses, directory } = told.recv_timeout(PATIENCE).map_err(late)??;
     let mut failures = Vec::new();
     for (at, address) in addresses.iter().enumerate() {
         // Whoever does not answer leaves time to the others.
         let left = until.saturating_duration_since(Instant::now());
         let share = left / u32::try_from(addresses.len() - at).unwrap_or(1);
-        match ask(*address, Instant::now() + share) {
+        match ask(*address, directory, Instant::now() + share) {
             Ok(said) => return said,
             Err(why) => failures.push(format!("http://{address}/healthz: {why}")),
         }
@@ -42,15 +52,21 @@ pub fn healthcheck(config: &Config, ephemeral: bool) -> Result<String, String> {
     Err(failures.join("; "))
 }
 
-/// Whom to ask, at least one: what the broker of this data directory says, or what would hold. What the command line
-/// names is asked, whatever else there is.
-fn addresses(config: &Config, ephemeral: bool) -> Result<Vec<SocketAddr>, String> {
-    let found = match ephemeral || config.is_from_flag("barnabas.http.listener") {
-        true => Vec::new(),
-        false => whereabouts::found(config.data_dir())?,
-    };
-    let addresses = if found.is_empty() { configured(config)? } else { found };
-    Ok(addresses.into_iter().map(reachable).collect())
+/// What the broker of this data directory says, or what would hold. What the command line names is asked, whatever else
+/// there is, and whosever it is.
+fn meant(config: &Config, ephemeral: bool) -> Result<Meant, String> {
+    let (mut addresses, mut directory) = (Vec::new(), None);
+    if !ephemeral && !config.is_from_flag("barnabas.http.listener") {
+        let path = config.data_dir();
+        addresses = whereabouts::found(path)?;
+        // Apache Kafka may run on it by now, and another broker have the address.
+        let meta = read_meta(path).map_err(|why| why.to_string())?;
+        directory = meta.map(|meta| meta.directory_id);
+    }
+    if addresses.is_empty() {
+        addresses = configured(config)?;
+    }
+    Ok(Meant { addresses: addresses.into_iter().map(reachable).collect(), directory })
 }
 
 fn configured(config: &Config) -> Result<Vec<SocketAddr>, String> {
@@ -75,11 +91,15 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-/// What a broker says there.
+/// What the broker says there that is meant.
 ///
 /// # Errors
-/// None says anything.
-fn ask(address: SocketAddr, until: Instant) -> io::Result<Result<String, String>> {
+/// It does not say anything.
+fn ask(
+    address: SocketAddr,
+    directory: Option<Uuid>,
+    until: Instant,
+) -> io::Result<Result<String, String>> {
     let answer = answer(address, until).map_err(|why| match why.kind() {
         ErrorKind::WouldBlock | ErrorKind::TimedOut => late(),
         _ => why,
@@ -89,8 +109,17 @@ fn ask(address: SocketAddr, until: Instant) -> io::Result<Result<String, String>
     if !head.contains("\r\nServer: barnabas\r\n") {
         return Err(io::Error::other("somebody else answers there"));
     }
+    let is_well = head.starts_with("HTTP/1.1 200 ");
+    let own = head.lines().find_map(|line| line.strip_prefix(api::DIRECTORY)?.strip_prefix(": "));
+    // Whoever is too busy or stops does not say whose he is.
+    if let Some(directory) = directory
+        && (is_well || own.is_some())
+        && own != Some(directory.to_string().as_str())
+    {
+        return Err(io::Error::other("the broker of another data directory answers there"));
+    }
     let line = format!("http://{address}/healthz: {}", body.trim());
-    Ok(if head.starts_with("HTTP/1.1 200 ") { Ok(line) } else { Err(line) })
+    Ok(if is_well { Ok(line) } else { Err(line) })
 }
 
 fn late() -> io::Error {

@@ -18,6 +18,9 @@ struct Health {
     offline: Option<Vec<String>>,
 }
 
+/// The field by which `barnabas healthcheck` sees that it asks the broker that it means.
+pub(in super::super) const DIRECTORY: &str = "Barnabas-Directory";
+
 /// Partitions that are named.
 const MAX_NAMED: usize = 100;
 
@@ -58,9 +61,12 @@ fn ready_as(is_stopping: bool, groups: impl FnOnce() -> Result<(), ErrorCode>) -
     }
 }
 
-/// It is ready, and no partition is offline. Those that are, are named to who may know what the topics are called.
+/// It is ready, and no partition is offline. Those that are, are named to who may know what the topics are called. Whose
+/// health it is, is told by the data directory's id.
 pub(super) fn health(shared: &Shared, in_full: bool) -> Response {
-    health_as(ready(shared), shared.offline_partitions(MAX_NAMED), in_full)
+    let mut response = health_as(ready(shared), shared.offline_partitions(MAX_NAMED), in_full);
+    response.fields.push((DIRECTORY, shared.node.directory_id.to_string()));
+    response
 }
 
 fn health_as(ready: Response, offline: Vec<String>, in_full: bool) -> Response {

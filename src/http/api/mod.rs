@@ -77,7 +77,7 @@ pub(super) fn page_at_once(shared: &Shared, facts: &Facts, route: &Route) -> Opt
 pub use filter::Filter;
 pub(super) use filter::{HEADER, JSON, KEY, VALUE};
 pub use follow::Follow;
-pub(super) use health::stopping;
+pub(super) use health::{DIRECTORY, stopping};
 pub use opened::Opened;
 use task::Task;
 pub use task::check;
