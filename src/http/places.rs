@@ -85,7 +85,7 @@ pub(super) struct Places {
 
 /// What comes of a new connection.
 #[derive(Debug, Default)]
-pub(super) struct Admission {
+pub(super) struct Seating {
     /// Its place, unless there is none.
     pub(super) place: Option<Arc<Place>>,
     /// Whose workers are to hear that they shall go.
@@ -111,16 +111,16 @@ impl Places {
     }
 
     /// Gives a new connection a place, if need be that of another one.
-    pub(super) fn admit(&self, worker: usize, key: u64, now: u64) -> Admission {
+    pub(super) fn admit(&self, worker: usize, key: u64, now: u64) -> Seating {
         let mut open = self.lock();
-        let mut admission = Admission::default();
-        if open.len() >= MAX_CONNECTIONS && !make_room(&open, (worker, now), &mut admission) {
-            return admission;
+        let mut seating = Seating::default();
+        if open.len() >= MAX_CONNECTIONS && !make_room(&open, (worker, now), &mut seating) {
+            return seating;
         }
         let place = Arc::new(Place { word: AtomicU64::new(now << 2 | WAITING), worker, key });
         open.push(place.clone());
-        admission.place = Some(place);
-        admission
+        seating.place = Some(place);
+        seating
     }
 
     /// The connection is gone, or will be before anything else happens.
@@ -143,7 +143,7 @@ impl Places {
 }
 
 /// Whether there is room for one more, and who goes for that.
-fn make_room(open: &[Arc<Place>], (worker, now): (usize, u64), admission: &mut Admission) -> bool {
+fn make_room(open: &[Arc<Place>], (worker, now): (usize, u64), seating: &mut Seating) -> bool {
     let leaving = open.iter().filter(|place| place.state() >= LEAVING).count();
     let is_crowded = leaving >= SPARE;
     let pick = |state: u64| {
@@ -151,7 +151,7 @@ fn make_room(open: &[Arc<Place>], (worker, now): (usize, u64), admission: &mut A
         let own = is_crowded.then(|| oldest(open, (state, now), |place| place.worker == worker));
         own.flatten().or_else(|| oldest(open, (state, now), |_| true))
     };
-    let [parted, cut] = &mut admission.parting;
+    let [parted, cut] = &mut seating.parting;
     if is_crowded {
         *cut = pick(LEAVING);
     }
@@ -167,7 +167,7 @@ fn make_room(open: &[Arc<Place>], (worker, now): (usize, u64), admission: &mut A
     }
     // Some were to go and had asked for something just then.
     if open.len() - leaving > MAX_CONNECTIONS {
-        admission.surplus = pick(WAITING);
+        seating.surplus = pick(WAITING);
     }
     true
 }

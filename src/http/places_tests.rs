@@ -16,7 +16,7 @@ fn full(places: &Places) -> Vec<Arc<Place>> {
 
 /// The keys of who goes for one more of this worker, and whether it got a place.
 fn one_more(places: &Places, worker: usize) -> ([Option<u64>; 2], bool) {
-    let Admission { place, parting, .. } = places.admit(worker, u64::MAX, NOW);
+    let Seating { place, parting, .. } = places.admit(worker, u64::MAX, NOW);
     (parting.map(|one| one.map(|place| place.key)), place.is_some())
 }
 
@@ -116,7 +116,7 @@ fn a_worker_that_has_some_of_its_own_does_not_depend_on_the_other() {
     let places = Places::new();
     full(&places);
     for _ in 0..MOST {
-        let Admission { place, parting, .. } = places.admit(1, 7, NOW);
+        let Seating { place, parting, .. } = places.admit(1, 7, NOW);
         assert!(place.is_some());
         for own in parting.into_iter().flatten().filter(|place| place.worker == 1) {
             places.release(&own);

@@ -67,15 +67,15 @@ impl HttpService {
     /// A connection was accepted.
     pub fn open(&mut self, cx: &mut Context<'_>, conn: ConnId) -> Session {
         let (key, places) = (self.key(), &self.http.places);
-        let admission = places.admit(self.worker, key, places.time(cx.now()));
-        for other in admission.parting.into_iter().chain([admission.surplus]).flatten() {
+        let seating = places.admit(self.worker, key, places.time(cx.now()));
+        for other in seating.parting.into_iter().chain([seating.surplus]).flatten() {
             match other.worker == self.worker {
                 true => self.part(cx, other.key),
                 // Lost, it goes when it has waited long enough.
                 false => self.http.shared.tell(other.worker, WorkerMessage::Part(other.key)),
             }
         }
-        let session = Session::watched_as(key, admission.place);
+        let session = Session::watched_as(key, seating.place);
         let timer = cx.set_timer(cx.now() + self.http.patience, key);
         let (progress, since) = (session.progress.clone(), cx.now());
         let (seen, pace) = ((0, false, 0), Pace::default());
