@@ -2,7 +2,7 @@
 //! told to go. It never blocks.
 
 use super::desk::{Http, Job, now_seconds};
-use super::pace::Pace;
+use super::pace::{Given, Pace};
 use super::response::{CONTINUE, Manner, Response};
 use super::route::Route;
 use super::session::{Progress, Session, Taken};
@@ -329,7 +329,7 @@ impl HttpService {
         let Some(watched) = self.watched.get_mut(&key) else { return };
         let (conn, unsent) = (watched.conn, cx.unsent(watched.conn));
         watched.recount(&self.http, unsent);
-        if watched.pace.is_too_slow((cx.sent(conn), unsent), now, patience) {
+        if watched.pace.is_too_slow(Given::to(cx, conn), now, patience) {
             return cx.give_up(conn, "its reader is too slow");
         }
         if self.tails.contains_key(&key) {

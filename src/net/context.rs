@@ -3,6 +3,7 @@
 use super::core::{Alarm, Core, Why};
 use super::driver::Sockets;
 use super::service::{ConnId, Part, Peer, Slot};
+use super::sys;
 use super::timers::TimerId;
 use std::borrow::Cow;
 use std::time::Instant;
@@ -25,10 +26,16 @@ impl<'a> Context<'a> {
         Context { core, sockets: Some(sockets) }
     }
 
-    /// Whether a connection has sent something that nobody has looked at. Known in [`super::Service::open`] and
-    /// [`super::Service::message`] alone; for who seldom asks.
+    /// Whether a connection has sent something that nobody has looked at. Known in [`super::Service::open`],
+    /// [`super::Service::message`] and [`super::Service::timer`] alone; for who seldom asks.
     pub fn has_input(&self, conn: ConnId) -> bool {
         self.sockets.is_some_and(|sockets| sockets.has_input(conn))
+    }
+
+    /// Of the bytes that have left those that the system keeps, for the peer's has not taken them; where that is known, as
+    /// with [`Context::has_input`].
+    pub fn kept(&self, conn: ConnId) -> u64 {
+        self.sockets.and_then(|sockets| sockets.stream(conn)).map_or(0, sys::kept)
     }
 
     /// One of several things was done: whether the others are left to the next turn, which

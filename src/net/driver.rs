@@ -92,6 +92,11 @@ pub(crate) trait Sockets {
     fn has_input(&self, _id: ConnId) -> bool {
         false
     }
+
+    /// The socket of a connection, unless it is gone.
+    fn stream(&self, _id: ConnId) -> Option<&TcpStream> {
+        None
+    }
 }
 
 /// What moves the bytes of one worker's connections.

@@ -141,9 +141,11 @@ impl<S: Service> Engine<S> {
         }
     }
 
-    pub(crate) fn alarm(&mut self, alarm: Alarm) {
+    pub(crate) fn alarm(&mut self, alarm: Alarm, sockets: &dyn Sockets) {
         match alarm {
-            Alarm::Service(key) => self.service.timer(&mut Context::new(&mut self.core), key),
+            Alarm::Service(key) => {
+                self.service.timer(&mut Context::with(&mut self.core, sockets), key);
+            }
             Alarm::Idle(id) => self.core.check_idle(id),
             Alarm::Starved => self.core.retry_starved(),
             Alarm::Trim | Alarm::Stop => unreachable!("the worker's own"),

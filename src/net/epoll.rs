@@ -273,9 +273,12 @@ fn list(listed: &mut bool, id: ConnId, on: &mut VecDeque<ConnId>) {
 
 impl Sockets for Epoll {
     fn has_input(&self, id: ConnId) -> bool {
-        let socket = self.sockets.get(id.0.index as usize).and_then(Option::as_ref);
-        let socket = socket.filter(|socket| socket.generation == id.0.generation);
-        socket.is_some_and(|socket| matches!(socket.stream.peek(&mut [0]), Ok(1..)))
+        self.stream(id).is_some_and(|stream| matches!(stream.peek(&mut [0]), Ok(1..)))
+    }
+
+    fn stream(&self, id: ConnId) -> Option<&TcpStream> {
+        let socket = self.sockets.get(id.0.index as usize)?.as_ref()?;
+        (socket.generation == id.0.generation).then_some(&socket.stream)
     }
 }
 

@@ -23,6 +23,23 @@ pub(crate) fn reset_at_close(stream: &TcpStream) {
     let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }
 
+/// Bytes that were sent and that the peer's system has not taken; none where this system does not tell.
+pub(crate) fn kept(stream: &TcpStream) -> u64 {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::fd::AsRawFd;
+        let mut bytes: libc::c_int = 0;
+        // SAFETY: the descriptor is borrowed from its owner for the call, which writes the integer alone.
+        let done = unsafe { libc::ioctl(stream.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+        if done == 0 {
+            return u64::try_from(bytes).unwrap_or(0);
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = stream;
+    0
+}
+
 #[cfg(target_os = "linux")]
 fn flags(more: bool) -> i32 {
     libc::MSG_NOSIGNAL | if more { libc::MSG_MORE } else { 0 }

@@ -251,7 +251,7 @@ impl<S: Service, D: Driver> Worker<S, D> {
             match alarm {
                 Alarm::Stop => self.stage = Stage::Done,
                 Alarm::Trim => self.trim(),
-                alarm => self.engine.alarm(alarm),
+                alarm => self.engine.alarm(alarm, &self.driver),
             }
             if self.engine.core.is_enough() {
                 break;

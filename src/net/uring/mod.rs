@@ -217,6 +217,11 @@ impl Sockets for Uring {
             is_kept(socket) || is_there() || is_received()
         })
     }
+
+    fn stream(&self, id: ConnId) -> Option<&TcpStream> {
+        let socket = self.sockets.get(id.0.index as usize)?.as_ref()?;
+        (socket.generation == id.0.generation).then_some(&socket.stream)
+    }
 }
 
 impl Driver for Uring {
