@@ -7,6 +7,8 @@ mod broker_support;
 use barnabas::wire::error::ErrorCode;
 use broker_support::*;
 use std::collections::BTreeMap;
+use std::io::Read;
+use std::time::Duration;
 
 /// Kafka's default of `max.message.bytes`.
 const LARGEST: usize = 1_048_588;
@@ -218,5 +220,32 @@ fn two_thousand_connections_at_once_are_all_served() {
         }
     }
     drop(clients);
+    broker.stop_cleanly();
+}
+
+fn assert_ended(client: &mut Client) {
+    let end = client.stream.read(&mut [0]).map_err(|why| why.kind());
+    assert_eq!(end, Ok(0), "in order, so that nobody takes it for a broken network");
+}
+
+#[test]
+fn an_idle_client_is_closed_in_order_and_one_that_is_owed_an_answer_gets_it_first() {
+    let dir = TempDir::new();
+    let settings = ["--set", "connections.max.idle.ms=1000", "--log-level", "debug"];
+    let broker = Broker::start(&dir.join("data"), &settings);
+    let (mut client, mut silent) = (broker.client(), broker.client());
+    client.create("t", 1);
+    assert_ended(&mut silent);
+    assert_ended(&mut client);
+    broker.logged_times(2, &["closed the connection", "nothing has moved for 1s"]);
+    // It is answered and looked at in one turn, when it has been idle for longer than it may.
+    let mut owed = broker.client();
+    let sent = owed.send_fetch(&[(("t", 0), 0)], Wait { max_ms: 700, ..Wait::LONG });
+    broker.logged(&["request", "api=Fetch"]);
+    broker.halt();
+    pass(&broker.client(), Duration::from_millis(1500));
+    broker.signal(libc::SIGCONT);
+    assert_eq!(owed.fetched_codes(sent), [ErrorCode::NONE]);
+    assert_ended(&mut owed);
     broker.stop_cleanly();
 }

@@ -107,11 +107,11 @@ fn idle_connections_and_unfinished_frames_are_closed_and_waiting_ones_are_not() 
     held.stream.write_all(&[frame(HOLD, b"held"), frame(ECHO, b"next")].concat()).unwrap();
     unfinished.stream.write_all(&frame(ECHO, b"half of it")[..8]).unwrap();
     waiting.send(TIMER, &2_500u64.to_be_bytes());
-    idle.assert_closed();
-    unfinished.assert_closed();
-    gone.assert_closed();
+    idle.assert_ended();
+    unfinished.assert_ended();
+    gone.assert_ended();
     assert_eq!(waiting.receive(), b"timer", "we owed it an answer: it was not idle");
-    waiting.assert_closed();
+    waiting.assert_ended();
     assert_eq!(held.receive(), b"held");
     server.senders[0].send(Message::Resume).unwrap();
     assert_eq!(held.receive(), b"next", "it waited for us");

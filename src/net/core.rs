@@ -252,6 +252,10 @@ impl Core {
         if entry.doomed || entry.conn.closing {
             return false;
         }
+        if !entry.conn.outbox.has_output() {
+            // Until now it was not for the peer to do something, and this turn may look whether it did.
+            entry.active = self.now;
+        }
         let number = entry.peer.number;
         let before = entry.conn.outbox.memory();
         let filled = fill(&mut entry.conn, &mut self.pool);

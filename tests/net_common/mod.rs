@@ -425,16 +425,24 @@ impl Client {
 
     /// The server has closed the connection, properly or by a reset, and sent nothing more.
     pub fn assert_closed(&mut self) {
-        let read = loop {
+        match self.last_read() {
+            Ok(n) => assert_eq!(n, 0, "unexpected bytes"),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+        }
+    }
+
+    /// In order: whatever was sent before is there.
+    pub fn assert_ended(&mut self) {
+        assert_eq!(self.last_read().map_err(|why| why.kind()), Ok(0));
+    }
+
+    fn last_read(&mut self) -> std::io::Result<usize> {
+        loop {
             match self.stream.read(&mut [0; 16]) {
                 // The end of a ring interrupts the calls of all threads of its process.
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                read => break read,
+                read => return read,
             }
-        };
-        match read {
-            Ok(n) => assert_eq!(n, 0, "unexpected bytes"),
-            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
         }
     }
 }
