@@ -6,9 +6,11 @@ mod broker_support;
 
 use broker_support::*;
 use serde_json::{Value, json};
+use socket2::{Domain, Socket, Type};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
+use std::time::Instant;
 
 /// The limits that docs/HTTP.md promises.
 const CONNECTIONS: usize = 256;
@@ -183,6 +185,62 @@ fn an_answer_that_is_under_way_is_not_lost() {
         assert!(event.starts_with(b"id: ") && event.ends_with(b":0\n\ndata: "), "{event:?}");
         drop(silent);
     });
+}
+
+/// Asks for two pages, the last ones, and has room for next to nothing of them.
+fn lazy(address: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(1).unwrap();
+    // What the broker's system keeps for it goes by this.
+    socket.set_tcp_mss(1000).unwrap();
+    socket.connect(&address.into()).unwrap();
+    let mut stream = TcpStream::from(socket);
+    let asked = |field| format!("GET /v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n{field}\r\n");
+    stream.write_all((asked("") + &asked("Connection: close\r\n")).as_bytes()).unwrap();
+    stream.set_read_timeout(Some(GUARD)).unwrap();
+    assert_eq!(stream.peek(&mut [0]).unwrap(), 1);
+    stream
+}
+
+/// It was cut off; else it has all of what it asked for.
+fn is_cut(stream: &mut TcpStream) -> bool {
+    let mut all = Vec::new();
+    match stream.read_to_end(&mut all) {
+        Ok(_) => {
+            let text = String::from_utf8(all).unwrap();
+            assert_eq!((text.matches("HTTP/1.1 200 OK").count(), text.ends_with('}')), (2, true));
+            false
+        }
+        Err(why) => {
+            assert_eq!(why.kind(), ErrorKind::ConnectionReset);
+            true
+        }
+    }
+}
+
+/// As many have to go as there may be, and none reads its last answer: the first is cut off for one that comes, and nobody
+/// who is in nobody's way.
+#[test]
+fn readers_that_have_to_go_and_leave_their_answers_lying_are_cut_off_in_their_order() {
+    const CUT: &str = "others need its place, and its reader is too slow";
+    allow_descriptors(4096);
+    for io in ["mio", "uring"] {
+        let dir = TempDir::new();
+        let settings = ["--io", io, "--workers", "1", "--log-level", "debug"];
+        let (broker, address) = start_pages(dir.path(), &settings);
+        let mut lazy: Vec<_> = (0..CONNECTIONS).map(|_| lazy(address)).collect();
+        // They have a while for it, and everybody is served meanwhile.
+        let begun = Instant::now();
+        while !broker.log().iter().any(|line| line.contains(CUT)) {
+            assert_eq!(get(address, "/livez").0, 200);
+            assert!(begun.elapsed() < GUARD, "{io}: nobody was cut off");
+        }
+        let cut: Vec<_> = lazy.iter_mut().map(is_cut).collect();
+        let count = cut.iter().filter(|is_cut| **is_cut).count();
+        assert!((1..CONNECTIONS / 4).contains(&count), "{io}: {count} were cut off");
+        assert!(cut[..count].iter().all(|is_cut| *is_cut), "{io}: {cut:?}");
+        broker.stop_cleanly();
+    }
 }
 
 #[test]
