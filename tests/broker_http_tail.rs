@@ -151,6 +151,8 @@ fn who_comes_back_goes_on() {
     // And says so before it tells anything of it.
     let now = tail.id();
     assert!(now.ends_with(":0,0,0") && now.split(':').next() != before.split(':').next(), "{now}");
+    let topic = now.split(':').next();
+    assert_eq!(tail.event(), (Some("anew".to_owned()), json!({"topic_id": topic})));
     assert_eq!(tail.message()["key"], json!("first"));
     broker.stop_cleanly();
 }

@@ -437,6 +437,15 @@ test("a live view begins anew with a topic that was made anew while its connecti
   assert.deepEqual(await values(), ["newest-0"]);
   await text("The topic was deleted and made anew").waitFor();
   await page.unroute("**/renewed/tail*");
+  // What came of the old one goes, though nothing comes of the new one.
+  await lose(gate());
+  await broker.send("/v1/topics/renewed", undefined, "DELETE");
+  await make([]);
+  go();
+  await text("The topic was deleted and made anew").waitFor();
+  await text("Nothing yet.").waitFor();
+  assert.deepEqual(await values(), []);
+  await page.unroute("**/renewed/tail*");
   // One that is gone ends the view; when it is there again, it is listened to again.
   tab.expect(/404 \(Not Found\).*\/topics\/renewed$/);
   await broker.send("/v1/topics/renewed", undefined, "DELETE");

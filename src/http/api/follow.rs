@@ -6,8 +6,8 @@
 //! is passed over, and an event `skipped` says so.
 //!
 //! Each piece ends with an `id` by which a client that comes back goes on (`Last-Event-ID`): where all of its partitions
-//! stand, in their order. It stands by itself, for it is of the whole piece. One stands before all else too, so that who comes
-//! back knows of each event which topic it is of: it may be another one by now.
+//! stand, in their order. It stands by itself, for it is of the whole piece. One stands before all else too. Where who comes back
+//! was told of another topic, which had the name before, an event `anew` behind it says so: browsers tell no `id` by itself.
 
 use super::super::problem::Problem;
 use super::super::query::Query;
@@ -41,7 +41,7 @@ pub struct Follow {
     /// Bytes that were read since it was last told where it stands.
     untold: usize,
     /// What stands before all else, until it is told.
-    begin: Option<String>,
+    begin: Vec<u8>,
 }
 
 /// Where it is in a partition.
@@ -75,7 +75,12 @@ impl Follow {
             };
             places.push(Place { partition, next });
         }
-        let begin = first_id(topic.id, &places, goes_on);
+        let mut begin = Vec::new();
+        tell(first_id(topic.id, &places, goes_on), &mut begin);
+        if known.is_some_and(|known| known.is_empty()) {
+            let told = json!({"topic_id": topic.id.to_string()});
+            begin.extend_from_slice(format!("event: anew\ndata: {told}\n\n").as_bytes());
+        }
         Ok(Follow { topic: topic.id, filter, places, first: 0, untold: 0, begin })
     }
 
@@ -86,7 +91,7 @@ impl Follow {
         opened: &mut Opened,
         out: &mut Vec<u8>,
     ) -> Then {
-        tell(self.begin.take(), out);
+        out.append(&mut self.begin);
         let (begin, mut walker) = (out.len(), Walker::new(opened));
         let (mut is_over, mut at_end) = (None, true);
         let (last, first) = self.places.split_at_mut(self.first);

@@ -83,24 +83,22 @@ function board(name) {
 function listen(name, values, signal, { tell, came, anew, end }, wrong) {
   const source = new EventSource(path("topics", name, "tail") + search(values));
   // A piece that was lost is told again from its beginning.
-  let [seen, topic, isLost] = [[], "", false];
-  const fresh = (one, { lastEventId }) => {
-    // Whoever deleted the topic while the connection was lost may have made another one by its name.
-    const [now] = lastEventId.split(":");
-    if (topic && now !== topic) {
-      seen = [];
-      anew();
-    }
-    topic = now;
+  let [seen, isLost] = [[], false];
+  const fresh = (one) => {
     if (seen[one.partition] >= one.offset) return;
     seen[one.partition] = one.offset;
     came(one);
   };
   source.addEventListener("open", () => tell(isLost ? "Listening again." : "Listening."));
-  source.addEventListener("message", (event) => fresh(JSON.parse(event.data), event));
+  source.addEventListener("message", (event) => fresh(JSON.parse(event.data)));
   source.addEventListener("skipped", (event) => {
     const { partition, next_offset: next, error } = JSON.parse(event.data);
-    fresh(unshown(next, error, partition), event);
+    fresh(unshown(next, error, partition));
+  });
+  // Whoever deleted the topic while the connection was lost has made another one by its name.
+  source.addEventListener("anew", () => {
+    seen = [];
+    anew();
   });
   source.addEventListener("error", async (event) => {
     // The broker's own word for the end of it has data; a connection that is lost has not.
