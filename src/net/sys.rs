@@ -120,3 +120,32 @@ pub(crate) fn trim_heap() {
         libc::malloc_trim(0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    /// Elsewhere the system does not tell.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_the_peers_system_has_not_taken_is_kept() {
+        use super::*;
+        use std::io::{ErrorKind, Read};
+        use std::net::TcpListener;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        let stream = TcpStream::from_std(stream);
+        assert_eq!(kept(&stream), 0);
+        let (piece, mut sent) = ([0; 64 << 10], 0);
+        let full = loop {
+            match send(&stream, &[IoSlice::new(&piece)], false) {
+                Ok(n) => sent += n,
+                Err(why) => break why.kind(),
+            }
+        };
+        assert_eq!(full, ErrorKind::WouldBlock);
+        assert!((1..sent as u64).contains(&kept(&stream)), "{} of {sent}", kept(&stream));
+        peer.read_exact(&mut vec![0; sent]).unwrap();
+        while kept(&stream) > 0 {}
+    }
+}
