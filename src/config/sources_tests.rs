@@ -119,15 +119,11 @@ fn kafkas_own_file_starts_a_broker() {
 
 #[test]
 fn of_replicas_there_is_one() {
-    let sourced = set(&[
-        "offsets.topic.replication.factor=1",
-        "transaction.state.log.replication.factor=2",
-        "transaction.state.log.min.isr=1",
-    ]);
-    assert_eq!(
-        sourced.expect("valid").warnings,
-        ["accepted, but without effect yet: transaction.state.log.replication.factor"]
-    );
+    let log = "transaction.state.log";
+    let [two, one] = [format!("{log}.replication.factor=2"), format!("{log}.min.isr=1")];
+    let sourced = set(&["offsets.topic.replication.factor=1", &two, &one]).expect("valid");
+    let warned = format!("accepted, but without effect yet: {log}.replication.factor");
+    assert_eq!(sourced.warnings, [warned]);
 }
 
 #[test]

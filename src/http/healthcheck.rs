@@ -62,6 +62,9 @@ fn meant(config: &Config, ephemeral: bool) -> Result<Meant, String> {
         // Apache Kafka may run on it by now, and another broker have the address.
         let meta = read_meta(path).map_err(|why| why.to_string())?;
         directory = meta.map(|meta| meta.directory_id);
+        if directory.is_none() && ["log.dirs", "log.dir"].iter().any(|it| config.is_from_flag(it)) {
+            return Err(format!("no broker has run on {} yet", path.display()));
+        }
     }
     if addresses.is_empty() {
         addresses = configured(config)?;
