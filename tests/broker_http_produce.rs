@@ -262,10 +262,10 @@ fn nobody_is_told_that_it_was_done_where_the_disk_has_failed() {
     assert_eq!(produce(address, path, &messages).0, 200);
     disk.fail("sync", "/t-0/", libc::EIO);
     let (status, problem) = produce(address, path, &messages);
-    assert_eq!((status, &problem["code"]), (500, &json!("KAFKA_STORAGE_ERROR")), "{problem}");
+    assert_eq!((status, &problem["code"]), (503, &json!("KAFKA_STORAGE_ERROR")), "{problem}");
     disk.heal();
     let (status, problem) = error(address, path);
-    assert_eq!((status, &problem["code"]), (500, &json!("KAFKA_STORAGE_ERROR")), "{problem}");
+    assert_eq!((status, &problem["code"]), (503, &json!("KAFKA_STORAGE_ERROR")), "{problem}");
     let (status, health) = error(address, "/healthz");
     let mut offline = json!({"status": "offline", "error": "Partitions are offline",
         "code": "UNAVAILABLE", "offline": ["t-0"]});

@@ -155,21 +155,19 @@ fn make_room(open: &[Arc<Place>], (worker, now): (usize, u64), seating: &mut Sea
     if is_crowded {
         *cut = pick(LEAVING);
     }
-    // Nobody goes for one that gets no place.
-    if open.len() >= MOST {
-        return false;
-    }
-    if open.len() - leaving >= MAX_CONNECTIONS {
+    let (has_room, others) = (open.len() < MOST, open.len() - leaving);
+    // Nobody goes for one that gets no place itself.
+    if has_room && others >= MAX_CONNECTIONS {
         *parted = pick(WAITING);
         if parted.is_none() {
             return false;
         }
     }
     // Some were to go and had asked for something just then.
-    if open.len() - leaving > MAX_CONNECTIONS {
+    if others > MAX_CONNECTIONS {
         seating.surplus = pick(WAITING);
     }
-    true
+    has_room
 }
 
 /// Moves the one that has been in this state longest to the next. Who is to leave is left alone for a while: its answer

@@ -112,6 +112,29 @@ fn there_is_an_end_to_it_when_another_worker_does_not_hear() {
 }
 
 #[test]
+fn a_burst_of_requests_is_over_once_it_is_answered() {
+    let places = Places::new();
+    full(&places);
+    // Whoever is to go has asked for something, and is answered.
+    for _ in MAX_CONNECTIONS..MOST {
+        let Seating { parting, surplus, .. } = places.admit(0, u64::MAX, NOW);
+        parting.into_iter().flatten().chain(surplus).for_each(|place| place.waits(NOW));
+    }
+    assert_eq!(places.lock().len(), MOST);
+    // One for each who is refused, until there are no more than there may be.
+    let mut refused = 0;
+    loop {
+        let Seating { place, parting, surplus } = places.admit(0, u64::MAX, NOW);
+        parting.into_iter().flatten().chain(surplus).for_each(|place| places.release(&place));
+        if place.is_some() && places.lock().len() == MAX_CONNECTIONS {
+            break;
+        }
+        refused += 1;
+        assert!(refused <= MOST, "it is full for ever");
+    }
+}
+
+#[test]
 fn a_worker_that_has_some_of_its_own_does_not_depend_on_the_other() {
     let places = Places::new();
     full(&places);

@@ -76,8 +76,14 @@ impl HttpService {
             }
         }
         let session = Session::watched_as(key, seating.place);
-        let timer = cx.set_timer(cx.now() + self.http.patience, key);
-        let (progress, since) = (session.progress.clone(), cx.now());
+        let (now, patience) = (cx.now(), self.http.patience);
+        // One that has no place is told so if it asks soon: nobody counts how many of them there are.
+        let (wait, since) = match session.is_refused {
+            true => (LINGER.min(patience), now.checked_sub(patience).unwrap_or(now)),
+            false => (patience, now),
+        };
+        let timer = cx.set_timer(now + wait, key);
+        let progress = session.progress.clone();
         let (seen, pace) = ((0, false, 0), Pace::default());
         let watched = Watched { conn, progress, timer, seen, since, held: 0, pace };
         self.watched.insert(key, watched);
