@@ -2,12 +2,12 @@
 //! told to go. It never blocks.
 
 use super::desk::{Http, Job, now_seconds};
-use super::pace::{Given, Pace};
+use super::pace::Given;
 use super::response::{CONTINUE, Manner, Response};
 use super::route::Route;
 use super::session::{Progress, Session, Taken};
 use super::tail::Tail;
-use super::watched::Watched;
+use super::watched::{Watched, first_look};
 use super::{SMALL, api, problem, trace};
 use crate::broker::{Page, Unflushed, WorkerMessage};
 use crate::log::FlushTicket;
@@ -24,7 +24,7 @@ pub const TIMERS: u64 = 1 << 63;
 pub(super) const LOOK: Duration = Duration::from_millis(200);
 
 /// Who sends more than is taken has so much time to look at what was answered, counted from what it sent last.
-const LINGER: Duration = Duration::from_secs(2);
+pub(super) const LINGER: Duration = Duration::from_secs(2);
 
 /// HTTP on one worker.
 pub struct HttpService {
@@ -76,17 +76,9 @@ impl HttpService {
             }
         }
         let session = Session::watched_as(key, seating.place);
-        let (now, patience) = (cx.now(), self.http.patience);
-        // One that has no place is told so if it asks soon: nobody counts how many of them there are.
-        let (wait, since) = match session.is_refused {
-            true => (LINGER.min(patience), now.checked_sub(patience).unwrap_or(now)),
-            false => (patience, now),
-        };
-        let timer = cx.set_timer(now + wait, key);
-        let progress = session.progress.clone();
-        let (seen, pace) = ((0, false, 0), Pace::default());
-        let watched = Watched { conn, progress, timer, seen, since, held: 0, pace };
-        self.watched.insert(key, watched);
+        let (wait, since) = first_look(session.is_refused, cx.now(), self.http.patience);
+        let timer = cx.set_timer(cx.now() + wait, key);
+        self.watched.insert(key, Watched::new(conn, session.progress.clone(), timer, since));
         trace::opened(cx, conn, self.worker);
         session
     }

@@ -2,10 +2,11 @@
 
 use super::desk::Http;
 use super::pace::Pace;
+use super::service::LINGER;
 use super::session::Progress;
 use crate::net::{ConnId, TimerId};
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A connection that is looked at from time to time.
 pub(super) struct Watched {
@@ -20,7 +21,31 @@ pub(super) struct Watched {
     pub(super) pace: Pace,
 }
 
+/// How long a new connection is left alone, and since when it says nothing. One that has no place is told so if it asks
+/// soon, and goes if it does not: nobody counts how many of them there are.
+pub(super) fn first_look(
+    is_refused: bool,
+    now: Instant,
+    patience: Duration,
+) -> (Duration, Instant) {
+    match is_refused {
+        true => (LINGER.min(patience), now.checked_sub(patience).unwrap_or(now)),
+        false => (patience, now),
+    }
+}
+
 impl Watched {
+    /// One of which nothing was seen since then.
+    pub(super) fn new(
+        conn: ConnId,
+        progress: Rc<Progress>,
+        timer: TimerId,
+        since: Instant,
+    ) -> Watched {
+        let (seen, pace) = ((0, false, 0), Pace::default());
+        Watched { conn, progress, timer, seen, since, held: 0, pace }
+    }
+
     /// It was given what was made for it.
     pub(super) fn holds(&mut self, bytes: usize) {
         self.held += bytes;
