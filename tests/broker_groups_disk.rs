@@ -160,6 +160,9 @@ fn groups_that_cannot_be_read_are_not_told_to_be_unknown() {
     let mut commit = || client.commit("a", ("t", 0), 2);
     let code = std::iter::repeat_with(&mut commit).find(|code| *code != LOADING);
     assert_eq!(code, Some(MOVED));
+    // The other partitions may be loaded later.
+    let listed = std::iter::repeat_with(|| client.list_groups()).find(Result::is_ok);
+    assert_eq!(listed.unwrap().unwrap().len(), 1, "that of the other partition");
     let (status, told) = error(address, "/v1/groups/a");
     assert_eq!((status, &told["code"]), (503, &"NOT_COORDINATOR".into()), "{told}");
     assert_eq!(error(address, "/v1/groups/c").0, 404, "its partition is another one");

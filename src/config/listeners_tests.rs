@@ -240,10 +240,9 @@ fn the_listener_between_brokers_must_be_one_that_there_is() {
 
 #[test]
 fn all_that_is_wrong_is_told_at_once() {
-    let list = |text| items(text);
     let wrong = resolve(&Texts {
-        listeners: &list("A://:1,B://:1"),
-        advertised: Some(&list("C://a:1")),
+        listeners: &items("A://:1,B://:1"),
+        advertised: Some(&items("C://a:1")),
         protocols: AB,
         protocols_given: true,
         controllers: &[],
@@ -251,6 +250,6 @@ fn all_that_is_wrong_is_told_at_once() {
         inter_broker_protocol_given: false,
     });
     let names: Vec<String> =
-        wrong.expect_err("refused").into_iter().map(|problem| problem.key.to_string()).collect();
+        wrong.expect_err("refused").into_iter().map(|problem| problem.key).collect();
     assert_eq!(names, [LISTENERS, ADVERTISED, INTER_BROKER, ADVERTISED]);
 }

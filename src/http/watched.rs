@@ -57,3 +57,19 @@ impl Watched {
         http.release(std::mem::replace(&mut self.held, left) - left);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// When it is looked at first, it has said nothing for as long as anybody may.
+    #[test]
+    fn who_has_no_place_is_given_up_at_the_first_look() {
+        let now = Instant::now() + Duration::from_secs(60);
+        let patience = Duration::from_secs(30);
+        assert_eq!(first_look(true, now, patience), (LINGER, now - patience));
+        assert_eq!(first_look(false, now, patience), (patience, now));
+        let short = LINGER / 2;
+        assert_eq!(first_look(true, now, short), (short, now - short));
+    }
+}
