@@ -103,7 +103,7 @@ impl Bench {
         while self.conn.may_feed(&self.limits, &self.pool) && self.random.below(50) > 0 {
             let (limits, pool) = (&self.limits, &mut self.pool);
             match self.conn.frame(window, &mut at, limits, framing, pool) {
-                Next::Frame(frame) => {
+                Next::Frame(frame, _) => {
                     let expected = self.frames.pop_front();
                     assert!(expected.as_deref() == Some(frame), "the next frame as it was sent");
                 }
@@ -271,7 +271,7 @@ fn ten_thousand_frames_of_one_window_are_handled_in_place() {
     loop {
         let (limits, pool) = (&bench.limits, &mut bench.pool);
         match bench.conn.frame(&stream, &mut at, limits, framing, pool) {
-            Next::Frame(frame) => {
+            Next::Frame(frame, _) => {
                 assert!(stream.as_ptr_range().contains(&frame.as_ptr()), "not copied");
                 assert_eq!(frame[4..], count.to_be_bytes());
                 count += 1;
@@ -410,7 +410,7 @@ fn random_bytes_never_break_a_connection() {
                     [] => Framing::Incomplete { need: 1 },
                 };
                 match bench.conn.frame(&window, &mut at, limits, &mut short, pool) {
-                    Next::Frame(_) => {}
+                    Next::Frame(..) => {}
                     Next::More => break false,
                     Next::Refused(_) => break true,
                 }

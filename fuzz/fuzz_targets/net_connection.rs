@@ -91,7 +91,7 @@ fn take(
     let mut at = 0;
     while conn.may_feed(limits, pool) {
         match conn.frame(window, &mut at, limits, framing, pool) {
-            Next::Frame(frame) => assert!(frame.len() > 2),
+            Next::Frame(frame, _) => assert!(frame.len() > 2),
             Next::More => break,
             Next::Refused(_) => return false,
         }

@@ -7,6 +7,7 @@
 //!
 //! Nothing here knows requests, sockets or threads.
 
+mod append;
 mod features;
 mod image;
 mod name;

@@ -8,11 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::traffic::Traffic;
-use super::waiters::{Waiter, Waiters};
-use crate::log::validate::Validated;
-use crate::log::{
-    AppendError, Appended, FlushListener, FlushTicket, Log, LogError, StorageError, WakeRequest,
-};
+use super::waiters::Waiters;
+use crate::log::{FlushListener, FlushTicket, Log, LogError, StorageError, WakeRequest};
 
 /// Between two log lines about one partition's storage.
 const REPORT_INTERVAL_MS: i64 = 10_000;
@@ -296,60 +293,6 @@ impl Partition {
     /// Who waits for data of this partition.
     pub fn waiters(&self) -> &Waiters {
         &self.waiters
-    }
-
-    /// Appends a produced batch and makes it visible, since on a single node the leader is the
-    /// whole in-sync set; then calls `wake` for each waiter whose need is met by it. Where
-    /// `flush_to` is set it is not visible before it is on the disk: [`Partition::await_flush`]
-    /// must follow.
-    ///
-    /// # Errors
-    /// What the log says; `None` when the partition is offline.
-    pub fn append(
-        &self,
-        batch: &Validated<'_>,
-        now_ms: i64,
-        wake: impl FnMut(&Waiter),
-    ) -> Result<Appended, Option<AppendError>> {
-        let log = self.log().ok_or(None)?;
-        let appended = log.append(batch, self.leader_epoch(), now_ms);
-        let appended = appended.inspect_err(|why| self.fail_if_permanent(why.storage()));
-        let appended = appended.map_err(Some)?;
-        if !appended.duplicate {
-            self.count_appended(&appended, batch.bytes.len());
-        }
-        if !appended.duplicate && appended.flush_to.is_none() {
-            log.advance_high_watermark(appended.next_offset);
-            self.waiters.wake(batch.bytes.len() as i64, wake);
-        }
-        Ok(appended)
-    }
-
-    /// Appends one batch that the broker itself built, as [`Partition::append`] does.
-    ///
-    /// # Errors
-    /// See [`Partition::append`].
-    pub fn append_internal(
-        &self,
-        batch: &[u8],
-        wake: impl FnMut(&Waiter),
-    ) -> Result<Appended, Option<AppendError>> {
-        let log = self.log().ok_or(None)?;
-        let appended = log.append_internal(batch, self.leader_epoch());
-        let appended = appended.inspect_err(|why| self.fail_if_permanent(why.storage()));
-        let appended = appended.map_err(Some)?;
-        self.count_appended(&appended, batch.len());
-        if appended.flush_to.is_none() {
-            log.advance_high_watermark(appended.next_offset);
-            self.waiters.wake(batch.len() as i64, wake);
-        }
-        Ok(appended)
-    }
-
-    fn count_appended(&self, appended: &Appended, bytes: usize) {
-        if let Some(traffic) = self.traffic() {
-            traffic.appended(appended.next_offset.abs_diff(appended.base_offset), bytes as u64);
-        }
     }
 
     /// Has `ticket` settled, and what was appended shown, when it is on the disk.

@@ -36,14 +36,14 @@ use crate::wire::header::RequestHeader;
 /// it must not be as large as one that does.
 const MAX_WITHOUT_RECORDS: usize = 16 << 20;
 /// The bytes of a frame's size field.
-const SIZE: usize = 4;
+pub(super) const SIZE: usize = 4;
 
 /// What the protocol remembers of a connection.
 #[derive(Debug)]
 pub struct Session {
     origin: Origin,
-    client: Rc<Client>,
-    debt: Debt,
+    pub(super) client: Rc<Client>,
+    pub(super) debt: Debt,
 }
 
 /// A request that is answered later, or something else that a worker does later.
@@ -181,7 +181,7 @@ impl KafkaService {
                 }
             }
             Handler::Service if api.key == ApiKey::Produce => {
-                return produce::serve(self, cx, &call, slot, &mut reader, &mut session.debt);
+                return produce::serve(self, cx, session, &call, slot, &mut reader);
             }
             Handler::Service if api.key == ApiKey::Fetch => {
                 return fetch::serve(self, cx, &call, slot, &mut reader);

@@ -111,6 +111,7 @@ impl Active {
 /// What decides about a roll.
 #[derive(Clone, Copy)]
 pub(super) struct NextBatch {
+    /// With that of the batches that are written before it.
     pub(super) size: u64,
     pub(super) last_offset: i64,
     pub(super) max_timestamp: i64,
@@ -118,7 +119,7 @@ pub(super) struct NextBatch {
 }
 
 impl Log {
-    /// Sees to it that a batch can be written to the active segment without failing.
+    /// Sees to it that there is an active segment that a batch belongs into. [`Log::make_way`] follows.
     pub(super) fn prepare_active(
         &self,
         writer: &mut Writer,
@@ -144,18 +145,30 @@ impl Log {
             }
             activate(writer, &self.dir(), batch.now_ms)?;
         }
-        let base = writer.active.segment.base;
-        let Some(tails) = &mut writer.active.tails else { unreachable!("activated above") };
+        Ok(())
+    }
+
+    /// Sees to it that batches can be written to the active segment without failing: so many bytes and batches, of which
+    /// so many bytes come before the last.
+    pub(super) fn make_way(
+        &self,
+        writer: &mut Writer,
+        size: u64,
+        batches: u64,
+        before_last: u64,
+    ) -> Result<(), StorageError> {
+        let (base, since) = (writer.active.segment.base, writer.active.since_index);
+        let Some(tails) = &mut writer.active.tails else { unreachable!("it was prepared") };
         let failed = |path: PathBuf, error| StorageError::new("extend", &path, error);
-        let room = tails.log.make_way(batch.size);
+        let room = tails.log.make_way(size);
         room.map_err(|error| failed(names::log_file(&self.dir(), base), error))?;
         // Small logs get no index entries: theirs are never mapped.
-        if !index::entry_is_due(writer.active.since_index, writer.config.index_interval_bytes) {
+        if !index::entry_is_due(since + before_last, writer.config.index_interval_bytes) {
             return Ok(());
         }
-        let room = tails.index.make_room(index::ENTRY);
+        let room = tails.index.make_room(batches * index::ENTRY);
         room.map_err(|error| failed(names::index_file(&self.dir(), base), error))?;
-        let room = tails.time.make_room(time_index::ENTRY);
+        let room = tails.time.make_room(batches * time_index::ENTRY);
         room.map_err(|error| failed(names::time_index_file(&self.dir(), base), error))
     }
 
@@ -306,7 +319,7 @@ fn activate(writer: &mut Writer, dir: &Path, now_ms: i64) -> Result<(), StorageE
 }
 
 /// Whether a batch must go into a new segment (LogSegment.shouldRoll).
-fn should_roll(writer: &Writer, batch: NextBatch) -> bool {
+pub(super) fn should_roll(writer: &Writer, batch: NextBatch) -> bool {
     let (active, config) = (&writer.active, &writer.config);
     let Some(tails) = &active.tails else { return false };
     if tails.log.len() == 0 {

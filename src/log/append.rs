@@ -2,20 +2,22 @@
 //!
 //! Everything happens under the writer lock, in this order: check the producer, roll if needed,
 //! write the batch with its own offset behind the tail, publish. What fails leaves the log as
-//! it was. A batch becomes visible only when its last byte is in place.
+//! it was. A batch becomes visible only when its last byte is in place. Several batches that came together may be
+//! written and published together, see [`super::run`].
 
 use super::Log;
 use super::active::{Active, NextBatch, capacities};
 use super::error::{AppendError, StorageError};
+use super::incoming::Incoming;
 use super::index::{self, IndexEntry};
-use super::marker::{Marker, marker_of};
 use super::names;
 use super::offsets::{Position, Published};
-use super::producers::{CachedBatch, Origin, Producers, Verdict};
+use super::producers::{CachedBatch, Producers, Verdict};
+use super::run::Run;
 use super::time_index;
-use super::validate::{Patch, Validated};
+use super::validate::Validated;
 use crate::config::TopicConfig;
-use crate::wire::records::{BatchHeader, HEADER_LEN, MAGIC, patch};
+use crate::wire::records::BatchHeader;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -68,18 +70,6 @@ pub struct Appended {
     pub flush_to: Option<i64>,
 }
 
-/// A batch on its way into the log.
-struct Incoming<'b> {
-    bytes: &'b [u8],
-    header: BatchHeader,
-    timestamps: Patch,
-    log_append_time_ms: i64,
-    leader_epoch: i32,
-    origin: Origin,
-    marker: Option<Marker>,
-    now_ms: i64,
-}
-
 impl Log {
     /// Appends a batch that a client produced and that was validated. `now_ms` is the wall clock.
     pub fn append(
@@ -88,16 +78,26 @@ impl Log {
         leader_epoch: i32,
         now_ms: i64,
     ) -> Result<Appended, AppendError> {
-        self.append_incoming(&Incoming {
-            bytes: &batch.bytes,
-            header: batch.header,
-            timestamps: batch.timestamps,
-            log_append_time_ms: batch.log_append_time_ms,
-            leader_epoch,
-            origin: Origin::Client,
-            marker: None,
-            now_ms,
-        })
+        let incoming = Incoming::of_client(batch, leader_epoch, now_ms);
+        self.append_incoming(&[incoming]).map(|run| run.first)
+    }
+
+    /// Appends the first of some batches that came together, as [`Log::append`] does, and those of the others with it
+    /// that may be: see [`super::run`].
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn append_run(
+        &self,
+        batches: &[Validated<'_>],
+        leader_epoch: i32,
+        now_ms: i64,
+    ) -> Result<Run, AppendError> {
+        let of_client = |batch| Incoming::of_client(batch, leader_epoch, now_ms);
+        match batches {
+            [one] => self.append_incoming(&[of_client(one)]),
+            many => self.append_incoming(&many.iter().map(of_client).collect::<Vec<_>>()),
+        }
     }
 
     /// Appends one batch that the broker itself built, with the timestamps that it has; control
@@ -107,24 +107,13 @@ impl Log {
         batch: &[u8],
         leader_epoch: i32,
     ) -> Result<Appended, AppendError> {
-        let header = whole_batch(batch)?;
-        let marker = header.attributes.is_control().then(|| marker_of(batch)).flatten();
-        self.append_incoming(&Incoming {
-            bytes: batch,
-            header,
-            timestamps: Patch::Keep,
-            log_append_time_ms: -1,
-            leader_epoch,
-            origin: Origin::Coordinator,
-            marker,
-            // Such batches carry the time at which they were built; control of age is all it is for.
-            now_ms: header.max_timestamp,
-        })
+        let incoming = Incoming::internal(batch, leader_epoch)?;
+        self.append_incoming(&[incoming]).map(|run| run.first)
     }
 
-    fn append_incoming(&self, incoming: &Incoming<'_>) -> Result<Appended, AppendError> {
-        let size = incoming.bytes.len() as u64;
-        debug_assert_eq!(size, incoming.header.size() as u64, "one whole batch");
+    /// Appends the first of these, and together with it those behind it that may be.
+    fn append_incoming(&self, incoming: &[Incoming<'_>]) -> Result<Run, AppendError> {
+        let [first, ..] = incoming else { panic!("nothing to append") };
         let mut writer = self.lock_writer();
         if writer.closed {
             return Err(AppendError::Closed(self.name.clone()));
@@ -132,43 +121,54 @@ impl Log {
         if let Some(failure) = self.durability.failure() {
             return Err(AppendError::Storage(failure));
         }
-        expire_producers(&mut writer, incoming.now_ms);
-        if let Verdict::Duplicate(batch) = self.check_producer(&writer, incoming)? {
-            return Ok(self.already_appended(batch));
+        expire_producers(&mut writer, first.now_ms);
+        if let Verdict::Duplicate(batch) = self.check_producer(&writer, first)? {
+            return Ok(Run::of_one(self.already_appended(batch)));
         }
-        let segment_bytes = capacities(&writer.config).log;
-        if size > segment_bytes {
-            return Err(AppendError::TooLarge { size, segment_bytes });
-        }
-        let last_offset = writer.end.saturating_add(i64::from(incoming.header.last_offset_delta));
-        if last_offset == i64::MAX {
-            return Err(AppendError::Malformed("there are no offsets left in this log"));
-        }
-        let (max_timestamp, now_ms) = (incoming.max_timestamp(), incoming.now_ms);
-        let next = NextBatch { size, last_offset, max_timestamp, now_ms };
+        let next = self.as_next(&writer, first)?;
         self.prepare_active(&mut writer, next)?;
-        self.begin_epoch(&mut writer, incoming.leader_epoch)?;
-        let aborted = self.stage_aborted(&writer, incoming)?;
-        let position = self.write(&mut writer, incoming, max_timestamp)?;
+        let run = &incoming[..self.run_length(&writer, incoming)];
+        let size = run.iter().map(Incoming::size).sum::<u64>();
+        let before_last = size - run.last().map_or(0, Incoming::size);
+        self.make_way(&mut writer, size, run.len() as u64, before_last)?;
+        self.begin_epoch(&mut writer, first.leader_epoch)?;
+        let aborted = self.stage_aborted(&writer, first)?;
+        let position = self.write(&mut writer, run)?;
         if aborted {
             // Before the end moves: nobody may read past a marker and miss what it aborted.
             writer.active.segment.publish_aborted();
         }
-        let published = self.account(&mut writer, incoming, position, max_timestamp);
+        let published = self.account(&mut writer, run, position, size);
         self.durability.note_start(position, size);
-        let flush_to = self.flush_to(last_offset + 1);
+        let flush_to = self.flush_to(writer.end);
         if flush_to.is_none() {
             self.durability.note_append(size, &self.keepers.flusher);
         }
-        Ok(Appended {
+        let appended = Appended {
             base_offset: position.offset,
-            last_offset,
-            next_offset: last_offset + 1,
-            log_append_time_ms: incoming.log_append_time_ms,
+            last_offset: next.last_offset,
+            next_offset: next.last_offset + 1,
+            log_append_time_ms: first.log_append_time_ms,
             log_start_offset: published.log_start,
             duplicate: false,
             flush_to,
-        })
+        };
+        Ok(Run { first: appended, count: run.len(), next_offset: writer.end })
+    }
+
+    /// What the first batch is to the segment that it may belong into.
+    fn as_next(&self, writer: &Writer, first: &Incoming<'_>) -> Result<NextBatch, AppendError> {
+        let (size, now_ms) = (first.size(), first.now_ms);
+        debug_assert_eq!(size, first.header.size() as u64, "one whole batch");
+        let segment_bytes = capacities(&writer.config).log;
+        if size > segment_bytes {
+            return Err(AppendError::TooLarge { size, segment_bytes });
+        }
+        let last_offset = writer.end.saturating_add(i64::from(first.header.last_offset_delta));
+        if last_offset == i64::MAX {
+            return Err(AppendError::Malformed("there are no offsets left in this log"));
+        }
+        Ok(NextBatch { size, last_offset, max_timestamp: first.max_timestamp(), now_ms })
     }
 
     fn flush_to(&self, next_offset: i64) -> Option<i64> {
@@ -215,61 +215,59 @@ impl Log {
         }
     }
 
-    /// Copies the batch into the log and makes it visible up to [`super::Bound::LogEnd`]. Fails, and
+    /// Puts batches into the log and makes them visible up to [`super::Bound::LogEnd`]. Fails, and
     /// shows nothing, if the file turns out not to be there.
-    fn write(
-        &self,
-        writer: &mut Writer,
-        incoming: &Incoming<'_>,
-        max_timestamp: i64,
-    ) -> Result<Position, StorageError> {
-        let interval = writer.config.index_interval_bytes;
-        let (active, end) = (&mut writer.active, writer.end);
+    fn write(&self, writer: &mut Writer, run: &[Incoming<'_>]) -> Result<Position, StorageError> {
+        let (active, offset) = (&mut writer.active, writer.end);
         let Some(tails) = &mut active.tails else { unreachable!("the segment was prepared") };
-        let position =
-            Position { offset: end, segment: active.segment.base, byte: tails.log.len() };
-        let (head, rest) = incoming.as_in_the_log(end);
-        let size = incoming.bytes.len() as u64;
-        let written = tails.log.write(&head, rest).and_then(|()| tails.log.publish(size));
-        let path = || names::log_file(&self.dir(), position.segment);
+        let start = Position { offset, segment: active.segment.base, byte: tails.log.len() };
+        let log = &mut tails.log;
+        let written = match run {
+            [one] => {
+                let (head, rest) = one.as_in_the_log(offset);
+                log.write(std::iter::once([&head[..], rest]))
+            }
+            many => {
+                let mut next = offset;
+                let batches = many.iter().map(|batch| {
+                    let as_in_the_log = batch.as_in_the_log(next);
+                    next = batch.header_at(next).next_offset();
+                    as_in_the_log
+                });
+                let batches: Vec<_> = batches.collect();
+                log.write(batches.iter().map(|(head, rest)| [&head[..], *rest]))
+            }
+        };
+        let size = run.iter().map(Incoming::size).sum();
+        let written = written.and_then(|()| tails.log.publish(size));
+        let path = || names::log_file(&self.dir(), start.segment);
         written.map_err(|error| StorageError::new("write", &path(), error))?;
-        let last_offset = end + i64::from(incoming.header.last_offset_delta);
-        let is_largest = active.largest.update(max_timestamp, last_offset);
-        active.segment.appended(tails.log.len(), is_largest.then_some(active.largest));
-        if position.byte == 0 {
-            active.first_timestamp = max_timestamp;
-        }
-        if index::entry_is_due(active.since_index, interval) {
-            let relative_offset = (last_offset - active.segment.base) as u32;
-            let entry = IndexEntry { relative_offset, position: position.byte as u32 };
-            // The batch is there already: an index that is not refuses the next one.
-            let _ = index::append(&mut tails.index, entry);
-            let (time, base) = (&mut tails.time, active.segment.base);
-            time_index::append_if_larger(time, &mut active.time_indexed, active.largest, base);
-            active.since_index = 0;
-        }
-        active.since_index += size;
-        self.ask_ahead(writer);
-        Ok(position)
+        Ok(start)
     }
 
-    /// Updates everything that follows from the batch at `position`, and publishes the new end.
+    /// Updates everything that follows from the batches of `size` bytes that begin at `start`, and publishes the new end.
     fn account(
         &self,
         writer: &mut Writer,
-        incoming: &Incoming<'_>,
-        position: Position,
-        max_timestamp: i64,
+        run: &[Incoming<'_>],
+        start: Position,
+        size: u64,
     ) -> Published {
-        let header = BatchHeader { base_offset: position.offset, max_timestamp, ..incoming.header };
-        writer.end = header.next_offset();
-        writer.producers.appended(&header, incoming.marker, Some(position));
-        let end = Position {
-            offset: writer.end,
-            segment: position.segment,
-            byte: position.byte + incoming.bytes.len() as u64,
-        };
-        self.publish(writer, Some(end))
+        let mut position = start;
+        let mut is_largest = false;
+        for incoming in run {
+            let header = incoming.header_at(position.offset);
+            is_largest |= note_batch(writer, &header, position.byte);
+            writer.producers.appended(&header, incoming.marker, Some(position));
+            position.offset = header.next_offset();
+            position.byte += incoming.size();
+        }
+        debug_assert_eq!(position.byte, start.byte + size);
+        writer.end = position.offset;
+        let active = &writer.active;
+        active.segment.appended(position.byte, is_largest.then_some(active.largest));
+        self.ask_ahead(writer);
+        self.publish(writer, Some(position))
     }
 
     /// Publishes the log end if it moved, and with it the first offset of the earliest transaction
@@ -318,30 +316,28 @@ impl Log {
     }
 }
 
-impl<'b> Incoming<'b> {
-    /// The batch as it will be in the log: its header, and what follows it.
-    fn as_in_the_log(&self, offset: i64) -> ([u8; HEADER_LEN], &'b [u8]) {
-        let Some((head, rest)) = self.bytes.split_first_chunk::<HEADER_LEN>() else {
-            unreachable!("its header was read")
-        };
-        let mut head = *head;
-        patch::set_leader_epoch(&mut head, self.leader_epoch);
-        match self.timestamps {
-            Patch::Keep => {}
-            Patch::LogAppendTime(time) => patch::set_log_append_time(&mut head, time),
-            Patch::MaxTimestamp(time) => patch::set_max_timestamp(&mut head, time),
-        }
-        patch::set_base_offset(&mut head, offset);
-        (head, rest)
+/// Notes in the active segment a batch that is in the file, and in its indexes, if it is time for an entry: whether it
+/// has the largest timestamp by now.
+fn note_batch(writer: &mut Writer, header: &BatchHeader, byte: u64) -> bool {
+    let interval = writer.config.index_interval_bytes;
+    let active = &mut writer.active;
+    let Some(tails) = &mut active.tails else { unreachable!("it was written to") };
+    let is_largest = active.largest.update(header.max_timestamp, header.last_offset());
+    if byte == 0 {
+        active.first_timestamp = header.max_timestamp;
     }
-
-    /// The batch's largest timestamp as it will be in the log.
-    fn max_timestamp(&self) -> i64 {
-        match self.timestamps {
-            Patch::Keep => self.header.max_timestamp,
-            Patch::LogAppendTime(time) | Patch::MaxTimestamp(time) => time,
-        }
+    if index::entry_is_due(active.since_index, interval) {
+        let base = active.segment.base;
+        let relative_offset = (header.last_offset() - base) as u32;
+        let entry = IndexEntry { relative_offset, position: byte as u32 };
+        // The batch is there already: an index that is not refuses the next one.
+        let _ = index::append(&mut tails.index, entry);
+        let time = &mut tails.time;
+        time_index::append_if_larger(time, &mut active.time_indexed, active.largest, base);
+        active.since_index = 0;
     }
+    active.since_index += header.size() as u64;
+    is_largest
 }
 
 /// Forgets idle producers now and then. There is no timer for it: a log that nobody writes to keeps
@@ -353,17 +349,4 @@ fn expire_producers(writer: &mut Writer, now_ms: i64) {
         writer.next_expiry_ms = now_ms.saturating_add(EXPIRY_INTERVAL_MS);
         writer.producers.expire(now_ms, writer.producer_expiration_ms);
     }
-}
-
-/// The header of bytes that are one batch and nothing else.
-fn whole_batch(batch: &[u8]) -> Result<BatchHeader, AppendError> {
-    let header = batch.first_chunk::<HEADER_LEN>().map(BatchHeader::read);
-    let header = header.ok_or(AppendError::Malformed("shorter than a batch header"))?;
-    if header.magic != MAGIC {
-        return Err(AppendError::Malformed("its record format is not 2"));
-    }
-    if header.size() != batch.len() || header.last_offset_delta < 0 {
-        return Err(AppendError::Malformed("its length is not that of the bytes"));
-    }
-    Ok(header)
 }

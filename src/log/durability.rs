@@ -238,8 +238,12 @@ impl Durability {
             && next_offset.saturating_sub(self.flushed()) >= messages
     }
 
-    /// Notes where a batch of `size` bytes begins that has just been published; for the holder of the
-    /// writer lock.
+    /// `flush.messages` is set: what was appended may have to be on the disk before it is answered.
+    pub(crate) fn may_flush_by_count(&self) -> bool {
+        self.flush_messages.load(Ordering::Relaxed) != i64::MAX
+    }
+
+    /// Notes where batches of `size` bytes begin that have just been published; for the holder of the writer lock.
     pub(crate) fn note_start(&self, start: Position, size: u64) {
         self.milestone.pass(start, size, self.appended.load(Ordering::Relaxed));
     }

@@ -99,7 +99,12 @@ pub(crate) fn append_final(
 
 /// Only the slot for the last entry is left: the segment must be rolled.
 pub(crate) fn is_full(tail: &Tail) -> bool {
-    tail.room() < 2 * ENTRY
+    places(tail) == 0
+}
+
+/// So many entries may still come before it is.
+pub(crate) fn places(tail: &Tail) -> u64 {
+    (tail.room() / ENTRY).saturating_sub(1)
 }
 
 /// Asks the published entries of a segment's time index for one. None needs no open file.

@@ -14,16 +14,62 @@ pub struct Context<'a> {
     core: &'a mut Core,
     /// Where they can be asked.
     sockets: Option<&'a dyn Sockets>,
+    /// What lies behind the frame that is handled.
+    behind: &'a [u8],
+    /// What the service has taken of it.
+    taken: Taken,
+}
+
+/// What a service has handled besides the frame that it was given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Taken {
+    pub(super) bytes: usize,
+    pub(super) frames: usize,
 }
 
 impl<'a> Context<'a> {
     pub(super) fn new(core: &'a mut Core) -> Context<'a> {
-        Context { core, sockets: None }
+        Context { core, sockets: None, behind: &[], taken: Taken::default() }
     }
 
     /// One that may ask about sockets.
     pub(super) fn with(core: &'a mut Core, sockets: &'a dyn Sockets) -> Context<'a> {
-        Context { core, sockets: Some(sockets) }
+        Context { sockets: Some(sockets), ..Context::new(core) }
+    }
+
+    /// The one in which a frame is handled that has these bytes behind it.
+    pub(super) fn of_frame(core: &'a mut Core, behind: &'a [u8]) -> Context<'a> {
+        Context { behind, ..Context::new(core) }
+    }
+
+    pub(super) fn taken(&self) -> Taken {
+        self.taken
+    }
+
+    /// In [`super::Service::request`] alone: what has come behind the frame, as far as it is here and not taken. Where that
+    /// begins with whole frames that are better handled together with this one, the service may do so, and then
+    /// [`Context::take`] them.
+    pub fn behind(&self) -> &'a [u8] {
+        &self.behind[self.taken.bytes..]
+    }
+
+    /// The next whole frame behind, which has so many bytes, is handled in this call. Gives the slot for its answer; `None` if the
+    /// connection is gone or is being closed: then it is to be left alone.
+    ///
+    /// # Panics
+    /// If there are not that many bytes.
+    pub fn take(&mut self, bytes: usize, conn: ConnId) -> Option<Slot> {
+        assert!(bytes <= self.behind().len(), "{bytes} bytes of {}", self.behind().len());
+        let slot = self.open_slot(conn)?;
+        self.taken.bytes += bytes;
+        self.taken.frames += 1;
+        Some(slot)
+    }
+
+    /// So many bytes of those behind were looked at: whether the turn has time for more of them in this call.
+    pub fn goes_on(&mut self, bytes: usize) -> bool {
+        self.core.pace.handled(bytes);
+        !self.core.is_late()
     }
 
     /// Whether a connection has sent something that nobody has looked at. Known in [`super::Service::open`],

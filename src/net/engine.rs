@@ -5,7 +5,7 @@
 
 use super::admission::Admission;
 use super::connection::Input;
-use super::context::Context;
+use super::context::{Context, Taken};
 use super::core::{Alarm, Core, Why};
 use super::driver::{Arrived, Host, Sockets};
 use super::inbox::{Inbox, Next};
@@ -86,10 +86,11 @@ impl<S: Service> Engine<S> {
             let service = &mut self.service;
             let framing = |bytes: &[u8]| service.framing(session, bytes);
             match inbox.next(window, &mut at, largest, framing, &mut self.core.pool) {
-                Next::Frame(frame) => {
-                    frames += 1;
+                Next::Frame(frame, behind) => {
                     let bytes = frame.len();
-                    handle(&mut self.core, service, session, id, frame);
+                    let more = handle(&mut self.core, service, session, id, (frame, behind));
+                    inbox.took(more.bytes, &mut at);
+                    frames += 1 + more.frames;
                     self.core.pace.handled(bytes);
                 }
                 Next::More => break Stop::Drained,
@@ -174,20 +175,22 @@ impl<S: Service> Engine<S> {
     }
 }
 
-/// Hands one frame to the service.
+/// Hands one frame to the service, which may take some of those behind it as well.
 fn handle<S: Service>(
     core: &mut Core,
     service: &mut S,
     session: &mut S::Session,
     id: ConnId,
-    frame: &[u8],
-) {
-    let Some(entry) = core.live(id) else { return };
+    (frame, behind): (&[u8], &[u8]),
+) -> Taken {
+    let Some(entry) = core.live(id) else { return Taken::default() };
     let seq = entry.conn.outbox.open();
     // Held from the start, so that a resume within the call is not lost.
     entry.conn.held = true;
     let slot = Slot { conn: id, seq };
-    let flow = service.request(&mut Context::new(core), session, slot, frame);
+    let mut cx = Context::of_frame(core, behind);
+    let flow = service.request(&mut cx, session, slot, frame);
+    let taken = cx.taken();
     match flow {
         Flow::Next => {
             if let Some(entry) = core.live(id) {
@@ -198,6 +201,7 @@ fn handle<S: Service>(
         Flow::Close(why) => core.close(id, Why::bad(why)),
         Flow::End(why) => core.close(id, Why::ordinary(why)),
     }
+    taken
 }
 
 impl<S: Service> Host for Engine<S> {

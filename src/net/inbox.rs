@@ -14,8 +14,8 @@ use std::borrow::Cow;
 /// What an inbox has for its service.
 #[derive(Debug)]
 pub enum Next<'a> {
-    /// A whole frame. It is done with when the inbox is asked again.
-    Frame(&'a [u8]),
+    /// A whole frame, and the bytes behind it that are here. It is done with when the inbox is asked again.
+    Frame(&'a [u8], &'a [u8]),
     /// No whole frame is there.
     More,
     /// The bytes are no frame: the connection is to be closed.
@@ -140,13 +140,22 @@ impl Inbox {
         match &self.ring {
             Some(ring) => {
                 self.done = size;
-                Next::Frame(&ring.bytes()[..size])
+                let (frame, behind) = ring.bytes().split_at(size);
+                Next::Frame(frame, if behind.is_empty() { &window[*at..] } else { behind })
             }
             None => {
-                let frame = &window[*at..*at + size];
+                let (frame, behind) = window[*at..].split_at(size);
                 *at += size;
-                Next::Frame(frame)
+                Next::Frame(frame, behind)
             }
+        }
+    }
+
+    /// The first `n` bytes of those behind the frame that was given out last are done with as well.
+    pub(crate) fn took(&mut self, n: usize, at: &mut usize) {
+        match self.is_empty() {
+            true => *at += n,
+            false => self.done += n,
         }
     }
 

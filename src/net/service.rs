@@ -97,7 +97,7 @@ pub trait Service {
     fn framing(&self, session: &Self::Session, input: &[u8]) -> Framing;
 
     /// One whole frame. `slot` is answered by [`Context::reply`] or [`Context::skip`], now or
-    /// later.
+    /// later. What has come behind it may be handled together with it, see [`Context::behind`].
     fn request(
         &mut self,
         cx: &mut Context<'_>,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::broker::Tag;
 use crate::catalog::Partition;
 use crate::kafka::call::{Call, begin, finish};
+use crate::log::Appended;
 use crate::wire::api::ApiKey;
 use crate::wire::codec::{Array, Message, Writer};
 use crate::wire::error::ErrorCode;
@@ -42,6 +43,18 @@ impl Outcome {
     pub(super) fn failed(index: i32, code: ErrorCode) -> Self {
         let none = Self { base_offset: -1, log_append_time_ms: -1, ..Self::default() };
         Self { index, code, log_start_offset: -1, ..none }
+    }
+
+    /// That of a batch that is in the log, and of which so many bytes were not before.
+    pub(super) fn appended(partition: &Arc<Partition>, appended: &Appended, bytes: u64) -> Self {
+        let to_flush = |to| Unflushed { partition: partition.clone(), to, bytes };
+        Self {
+            unflushed: appended.flush_to.map(to_flush),
+            base_offset: appended.base_offset,
+            log_append_time_ms: appended.log_append_time_ms,
+            log_start_offset: appended.log_start_offset,
+            ..Self::failed(partition.index, ErrorCode::NONE)
+        }
     }
 
     /// The outcome after the flush that was waited for.

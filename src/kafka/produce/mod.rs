@@ -6,22 +6,23 @@
 //! whether there is an answer. A request with `acks=0` never has one; if anything in it
 //! failed its connection is closed, so that the client learns to ask for metadata again.
 //! Who brings more than the disk takes is slowed down (see `throttle`), with `acks=0` too; who waits
-//! for the disk is slow enough.
+//! for the disk is slow enough. Requests that lie one behind the other may be served together: see `run`.
 
 mod answer;
 mod park;
+mod run;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use answer::{Named, Unflushed, encode, unflushed};
+use answer::{Named, encode, unflushed};
 
 pub use answer::Outcome;
 pub use park::{ParkedProduce, answer as answer_parked, leave};
 
 use super::call::{Call, decode};
-use super::service::{KafkaService, refuse};
+use super::service::{KafkaService, Session, refuse};
 use super::throttle::{Debt, mute};
 use super::twice::all_differ;
 use super::wakes::Wakes;
@@ -42,19 +43,22 @@ const IDS_FROM: i16 = 13;
 /// Outcomes that a worker keeps memory for.
 const KEPT_OUTCOMES: usize = 256;
 
-/// Serves a Produce request.
+/// Serves a Produce request, and those behind it that go with it.
 pub fn serve(
     service: &mut KafkaService,
     cx: &mut Context<'_>,
+    session: &mut Session,
     call: &Call<'_>,
     slot: Slot,
     body: &mut Reader<'_>,
-    debt: &mut Debt,
 ) -> Flow {
     let request: ProduceRequest<'_> = match decode(call, body) {
         Ok(request) => request,
         Err(why) => return refuse(call, &why),
     };
+    if let Some(flow) = run::serve(service, cx, session, call, slot, &request) {
+        return flow;
+    }
     let one = [request.topic_data.iter().next().unwrap_or_default()];
     let many: Vec<_>;
     let asked: &[TopicProduceData<'_>] = match request.topic_data.len() {
@@ -66,13 +70,33 @@ pub fn serve(
     };
     let outcomes = std::mem::take(&mut service.outcomes);
     let (outcomes, bytes) = append_all(service, call, &request, asked, outcomes);
-    let topics = asked.iter().map(key);
+    let due = Due { acks: request.acks, bytes, debt: &mut session.debt };
+    finish(service, cx, call, slot, asked.iter().map(key), outcomes, due)
+}
+
+/// What a request asks for, and what it is to pay for.
+struct Due<'s> {
+    acks: i16,
+    bytes: u64,
+    debt: &'s mut Debt,
+}
+
+/// Answers a request, now or when the disk has what it brought, and slows the connection down.
+fn finish<'r>(
+    service: &mut KafkaService,
+    cx: &mut Context<'_>,
+    call: &Call<'_>,
+    slot: Slot,
+    topics: impl Iterator<Item = Named<'r>>,
+    outcomes: Vec<Outcome>,
+    due: Due<'_>,
+) -> Flow {
     let waits = unflushed(&outcomes).next().is_some();
-    if waits && request.acks != 0 {
+    if waits && due.acks != 0 {
         return park::park(service, cx, call, slot, topics, outcomes);
     }
-    let throttle_ms = debt.charge(service.shared.price_of(bytes));
-    if request.acks == 0 {
+    let throttle_ms = due.debt.charge(service.shared.price_of(due.bytes));
+    if due.acks == 0 {
         if waits {
             park::flush_only(service, &outcomes);
         }
@@ -174,6 +198,18 @@ fn key<'r>(topic: &TopicProduceData<'r>) -> Named<'r> {
     (topic.name, topic.topic_id)
 }
 
+/// The topic that a request names.
+fn find(shared: &Shared, call: &Call<'_>, (name, id): Named<'_>) -> Result<Arc<Topic>, ErrorCode> {
+    let topic = match call.version() {
+        IDS_FROM.. => shared.topics.by_id(id).ok_or(ErrorCode::UNKNOWN_TOPIC_ID)?,
+        _ => shared.topics.by_name(name).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?,
+    };
+    if topic.internal && call.header.client_id != Some(ADMIN_CLIENT_ID) {
+        return Err(ErrorCode::INVALID_TOPIC_EXCEPTION);
+    }
+    Ok(topic)
+}
+
 /// Where each partition is named last, if some is named twice: it counts once, as it is named last,
 /// for Kafka keeps a map. No client does that; the check must cost next to nothing.
 #[derive(Default)]
@@ -244,7 +280,7 @@ impl Append<'_> {
         refusal: Option<ErrorCode>,
         is_last: impl Fn(i32, usize) -> bool,
     ) {
-        let topic = refusal.map_or_else(|| self.find(data), Err);
+        let topic = refusal.map_or_else(|| find(self.shared, self.call, key(data)), Err);
         let config = topic.as_ref().ok().map(|topic| topic.config());
         for (at, partition) in data.partition_data.iter().enumerate() {
             if !is_last(partition.index, at) {
@@ -257,18 +293,6 @@ impl Append<'_> {
             };
             self.outcomes.push(Outcome { topic: place, ..outcome });
         }
-    }
-
-    fn find(&self, data: &TopicProduceData<'_>) -> Result<Arc<Topic>, ErrorCode> {
-        let topic = if self.call.version() >= IDS_FROM {
-            self.shared.topics.by_id(data.topic_id).ok_or(ErrorCode::UNKNOWN_TOPIC_ID)?
-        } else {
-            self.shared.topics.by_name(data.name).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?
-        };
-        if topic.internal && self.call.header.client_id != Some(ADMIN_CLIENT_ID) {
-            return Err(ErrorCode::INVALID_TOPIC_EXCEPTION);
-        }
-        Ok(topic)
     }
 
     fn partition(
@@ -296,7 +320,9 @@ impl Append<'_> {
     /// Counts what Kafka counts as a failure.
     fn count_failures(&self, asked: &[TopicProduceData<'_>]) {
         for outcome in self.outcomes.iter().filter(|outcome| is_unusual(outcome.code)) {
-            let topic = asked.get(outcome.topic).and_then(|data| self.find(data).ok());
+            let topic = asked
+                .get(outcome.topic)
+                .and_then(|data| find(self.shared, self.call, key(data)).ok());
             let partition = topic.as_ref().and_then(|topic| topic.partition(outcome.index));
             if let Some(traffic) = partition.and_then(|partition| partition.traffic()) {
                 traffic.produce_failed();
@@ -344,14 +370,7 @@ impl Append<'_> {
                 if appended.flush_to.is_none() || self.acks == 0 {
                     self.bytes += bytes;
                 }
-                let to_flush = |to| Unflushed { partition: partition.clone(), to, bytes };
-                Outcome {
-                    unflushed: appended.flush_to.map(to_flush),
-                    base_offset: appended.base_offset,
-                    log_append_time_ms: appended.log_append_time_ms,
-                    log_start_offset: appended.log_start_offset,
-                    ..Outcome::failed(index, ErrorCode::NONE)
-                }
+                Outcome::appended(partition, &appended, bytes)
             }
             Err(None) => Outcome::failed(index, ErrorCode::KAFKA_STORAGE_ERROR),
             Err(Some(why)) => {

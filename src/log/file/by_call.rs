@@ -1,11 +1,12 @@
-//! How a batch gets into the file: by a copy into the mapping, or by a system call.
+//! How a batch, or several at once, get into the file: by a copy into the mapping, or by a system call.
 //!
 //! A copy into pages that the preparer has made is the fastest for who appends; but each page is filled twice
 //! then, with zeros and with the batch, and taken out of the mapping again before it is written to the disk. A
 //! call fills it once, or little more. So:
 //!
 //! * Small batches are copied while the preparer keeps ahead of them.
-//! * Large ones ([`LARGE`]) are written by calls: a call costs little beside them, and both together half as much.
+//! * Large ones ([`LARGE`], as many as come at once) are written by calls: a call costs little beside them, and both
+//!   together half as much.
 //! * Where the tail has outrun the preparer with others than [`SMALL`] ones all are written by calls, so that who
 //!   appends does not wait for somebody who makes pages: on a machine whose processors are all busy the preparer may
 //!   hold its lock for many milliseconds.
@@ -34,7 +35,7 @@
 
 use super::growing::GrowingFile;
 use super::growth::LARGEST_STEP;
-use super::{FOLIO, PAGE, sys};
+use super::{Batch, FOLIO, PAGE, sys};
 use std::io;
 use std::sync::atomic::Ordering;
 
@@ -93,7 +94,7 @@ impl GrowingFile {
         };
     }
 
-    /// Decides how a batch of `n` bytes is written behind the first `len`. For the tail.
+    /// Decides how `n` bytes of batches are written behind the first `len`. For the tail.
     pub(super) fn goes_by_call(&self, len: u64, n: u64) -> bool {
         if n >= LARGE {
             self.takes_large.store(true, Ordering::Relaxed);
@@ -142,13 +143,18 @@ impl GrowingFile {
         self.intact()
     }
 
-    /// Writes a batch behind the first `len` bytes. For the tail that writes by calls, after
+    /// Writes batches behind the first `len` bytes. For the tail that writes by calls, after
     /// [`GrowingFile::make_space`].
-    pub(super) fn write_behind(&self, len: u64, head: &[u8], rest: &[u8]) -> io::Result<()> {
+    pub(super) fn write_behind<'b>(
+        &self,
+        len: u64,
+        batches: impl Iterator<Item = Batch<'b>> + Clone,
+    ) -> io::Result<()> {
         let file = self.file()?;
-        let end = len + (head.len() + rest.len()) as u64;
+        let parts = batches.flatten();
+        let end = len + parts.clone().map(|part| part.len() as u64).sum::<u64>();
         let made = if end > self.reserve() { self.end_of_piece(end) } else { end };
-        match sys::write_with_zeros(&file, [head, rest], (made - end) as usize, len) {
+        match sys::write_with_zeros(&file, parts, (made - end) as usize, len) {
             Ok(is_made) => {
                 self.reserve.fetch_max(if is_made { made } else { end }, Ordering::AcqRel);
                 Ok(())

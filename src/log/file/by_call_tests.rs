@@ -3,6 +3,7 @@
 use super::super::Tail;
 use super::super::growing::tests::scratch as tail;
 use super::*;
+use std::iter::once;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -18,7 +19,7 @@ fn byte(at: u64) -> u8 {
 fn append(tail: &mut Tail, len: u64) {
     let bytes: Vec<u8> = (tail.len()..tail.len() + len).map(byte).collect();
     tail.make_way(len).unwrap();
-    tail.write(&bytes[..HEAD], &bytes[HEAD..]).unwrap();
+    tail.write(once([&bytes[..HEAD], &bytes[HEAD..]])).unwrap();
     tail.publish(len).unwrap();
 }
 
@@ -144,13 +145,13 @@ fn zeros_that_cannot_be_written_are_no_error() {
         assert_eq!(libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, libc::F_SEAL_GROW), 0);
         file
     };
-    let parts: [&[u8]; 2] = [&[7; 500], &[8; 1_000]];
-    assert!(!sys::write_with_zeros(&file, parts, 1_000, 0).unwrap());
-    assert!(sys::write_with_zeros(&file, parts, 0, 0).unwrap());
+    let parts: [&[u8]; 5] = [&[7; 500], &[8; 400], &[], &[9; 61], &[10; 539]];
+    assert!(!sys::write_with_zeros(&file, parts.into_iter(), 1_000, 0).unwrap());
+    assert!(sys::write_with_zeros(&file, parts.into_iter(), 0, 0).unwrap());
     let mut read = vec![0; 1_500];
     file.read_exact_at(&mut read, 0).unwrap();
     assert!(read == parts.concat());
-    assert!(sys::write_with_zeros(&file, parts, 0, 1).is_err());
+    assert!(sys::write_with_zeros(&file, parts.into_iter(), 0, 1).is_err());
 }
 
 #[test]
@@ -262,7 +263,7 @@ fn of_a_batch_that_could_not_be_written_nothing_is_left() {
     // SAFETY: a plain system call on an open file.
     assert_eq!(unsafe { libc::fcntl(seals.as_raw_fd(), libc::F_ADD_SEALS, libc::F_SEAL_GROW) }, 0);
     let batch = vec![7; LARGE as usize];
-    tail.write(&batch[..HEAD], &batch[HEAD..]).unwrap_err();
+    tail.write(once([&batch[..HEAD], &batch[HEAD..]])).unwrap_err();
     assert_eq!(tail.len(), LARGE);
     let mut behind = vec![1; 2 * PAGE as usize];
     seals.read_exact_at(&mut behind, LARGE).unwrap();

@@ -20,11 +20,11 @@
 //! of it is given out any more, nothing is published, and whoever holds a slice asks
 //! [`GrowingFile::intact`] after the last look at it (see [`super::fault`]).
 
-use super::PAGE;
 use super::descriptor::Descriptor;
 use super::growth::{FIRST_STEP, LARGEST_STEP, PIECE_OUTRUN};
 use super::mapping::Mapping;
 use super::trouble::{Faulted, Short};
+use super::{Batch, PAGE};
 use std::fs::File;
 use std::io::{self, Seek};
 use std::os::unix::fs::FileExt;
@@ -262,7 +262,7 @@ impl Tail {
         self.shared.capacity - self.len
     }
 
-    /// Makes sure that [`Tail::write`] can write a batch of `n` bytes, and decides how. See [`super::by_call`].
+    /// Makes sure that [`Tail::write`] can write `n` bytes of batches, and decides how. See [`super::by_call`].
     pub(crate) fn make_way(&mut self, n: u64) -> io::Result<()> {
         assert!(n <= self.room(), "{n} bytes into a file with room for {}", self.room());
         match self.shared.goes_by_call(self.len, n) {
@@ -271,17 +271,24 @@ impl Tail {
         }
     }
 
-    /// Writes a batch behind the end, where no reader looks yet. It is lost unless [`Tail::publish`] follows.
-    /// [`Tail::make_way`] goes before. A copy puts the first bytes in last; of a call that did not come to its end the
-    /// checksum tells.
-    pub(crate) fn write(&mut self, head: &[u8], rest: &[u8]) -> io::Result<()> {
-        let len = head.len() + rest.len();
+    /// Writes batches behind the end, where no reader looks yet. They are lost unless [`Tail::publish`] follows.
+    /// [`Tail::make_way`] goes before. A copy puts the first bytes of each in last; of a call that did not come to its
+    /// end the checksums tell.
+    pub(crate) fn write<'b>(
+        &mut self,
+        batches: impl Iterator<Item = Batch<'b>> + Clone,
+    ) -> io::Result<()> {
         if self.shared.is_by_call() {
-            return self.shared.write_behind(self.len, head, rest);
+            return self.shared.write_behind(self.len, batches);
         }
-        let (first, behind) = self.staging(len).split_at_mut(head.len());
-        behind.copy_from_slice(rest);
-        first.copy_from_slice(head);
+        let size = |[head, rest]: Batch<'_>| head.len() + rest.len();
+        let mut space = self.staging(batches.clone().map(size).sum());
+        for [head, rest] in batches {
+            let (batch, behind) = space.split_at_mut(head.len() + rest.len());
+            batch[head.len()..].copy_from_slice(rest);
+            batch[..head.len()].copy_from_slice(head);
+            space = behind;
+        }
         Ok(())
     }
 

@@ -29,3 +29,9 @@ pub(crate) const PAGE: u64 = 4096;
 /// size and no larger than this where the pages were made by [`sys::make_pages`], so none reaches across a
 /// multiple of it. Smaller ones cost more each; larger ones leave more behind a flush that stops short of the tail's.
 pub(crate) const FOLIO: u64 = 256 << 10;
+
+/// As many batches are written together, at most.
+pub(crate) const MOST_BATCHES: usize = 32;
+
+/// A batch that is written: its header, and what follows it.
+pub(crate) type Batch<'b> = [&'b [u8]; 2];

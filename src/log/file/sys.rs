@@ -3,7 +3,7 @@
 //! Reserving must never report success without the space: pages of a mapping that have no blocks
 //! behind them turn a full disk into a SIGBUS.
 
-use super::FOLIO;
+use super::{FOLIO, MOST_BATCHES};
 use std::fs::File;
 use std::io;
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -13,6 +13,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A file system was met that gives blocks only to what is written.
 static NO_FALLOCATE: AtomicBool = AtomicBool::new(false);
+
+/// As many are written with one call, at most.
+pub(super) const MOST_PARTS: usize = 2 * MOST_BATCHES;
 
 /// Zeros to write.
 pub(super) static ZEROS: [u8; FOLIO as usize] = [0; FOLIO as usize];
@@ -68,41 +71,49 @@ pub(super) fn make_pages(file: &File, from: u64, to: u64) {
     }
 }
 
-/// Writes both one behind the other at that place, and zeros behind them, with one call where it takes them all. Says
+/// Writes these one behind the other at that place, and zeros behind them, with one call where it takes them all. Says
 /// whether the zeros are there: if they are not, that is no error.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) fn write_with_zeros(
+pub(super) fn write_with_zeros<'b>(
     file: &File,
-    [head, rest]: [&[u8]; 2],
+    parts: impl Iterator<Item = &'b [u8]> + Clone,
     zeros: usize,
     at: u64,
 ) -> io::Result<bool> {
-    let part = |bytes: &[u8]| libc::iovec {
-        iov_base: bytes.as_ptr().cast_mut().cast(),
-        iov_len: bytes.len(),
-    };
-    let parts = [part(head), part(rest), part(&ZEROS[..zeros])];
-    // SAFETY: all parts are readable for as long as they are borrowed; the kernel does not write to them.
-    let written = unsafe { libc::pwritev(file.as_raw_fd(), parts.as_ptr(), 3, as_off_t(at)?) };
+    let mut slices = [io::IoSlice::new(&[]); MOST_PARTS + 1];
+    let all = parts.clone().chain([&ZEROS[..zeros]]);
+    let count = slices.iter_mut().zip(all).map(|(slice, part)| *slice = io::IoSlice::new(part));
+    let count = count.count() as libc::c_int;
+    // SAFETY: an `IoSlice` is an `iovec` (std says so), and readable for as long as it is borrowed; the kernel does not
+    // write to it. There are as many as said.
+    let written =
+        unsafe { libc::pwritev(file.as_raw_fd(), slices.as_ptr().cast(), count, as_off_t(at)?) };
     // What went wrong or is left out is told or done by these.
     let written = usize::try_from(written).unwrap_or(0);
-    let (in_head, both) = (written.min(head.len()), head.len() + rest.len());
-    let in_rest = written.min(both) - in_head;
-    file.write_all_at(&head[in_head..], at + in_head as u64)?;
-    file.write_all_at(&rest[in_rest..], at + (head.len() + in_rest) as u64)?;
-    Ok(written == both + zeros)
+    let mut len = 0;
+    for part in parts {
+        let done = written.saturating_sub(len).min(part.len());
+        if done < part.len() {
+            file.write_all_at(&part[done..], at + (len + done) as u64)?;
+        }
+        len += part.len();
+    }
+    Ok(written == len + zeros)
 }
 
 /// The same with a call for each, and without zeros: elsewhere nobody knows what they would bring.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) fn write_with_zeros(
+pub(super) fn write_with_zeros<'b>(
     file: &File,
-    [head, rest]: [&[u8]; 2],
+    parts: impl Iterator<Item = &'b [u8]> + Clone,
     zeros: usize,
     at: u64,
 ) -> io::Result<bool> {
-    file.write_all_at(head, at)?;
-    file.write_all_at(rest, at + head.len() as u64)?;
+    let mut at = at;
+    for part in parts {
+        file.write_all_at(part, at)?;
+        at += part.len() as u64;
+    }
     Ok(zeros == 0)
 }
 

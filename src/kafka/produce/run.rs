@@ -1,0 +1,216 @@
+//! Requests that lie one behind the other and bring batches for one partition: served together.
+//!
+//! A producer that has several requests on their way sends one behind the other, and the partition is the same as long
+//! as it has much for it. Each of them by itself costs a lock, a publication and, where batches are large enough,
+//! a call of the kernel's that costs more than what it does. So the batches of those that have come are given to the log
+//! together ([`crate::log::Run`]); each request has its own answer, the same as if it had come alone.
+//!
+//! Only what is plain is done so: one batch, an answer, no transaction. Nothing is taken from behind that was not
+//! appended: a request that cannot be read, is for something else, or whose batch is refused, stays where it lies
+//! and is served by itself next, in its turn. Where the first is refused it is served by itself, too.
+
+use std::sync::Arc;
+
+use super::answer::{Named, Outcome};
+use super::{Due, find, finish, key};
+use crate::broker::now_ms;
+use crate::catalog::{Partition, Topic};
+use crate::kafka::call::{Call, decode};
+use crate::kafka::service::{KafkaService, SIZE, Session};
+use crate::kafka::trace;
+use crate::log::Run;
+use crate::log::validate::{Rules, Validated, validate};
+use crate::net::{Context, Flow, Framing, Service, Slot};
+use crate::wire::codec::{Reader, Records};
+use crate::wire::header::RequestHeader;
+use crate::wire::messages::produce::ProduceRequest;
+use crate::wire::records::{Attributes, BatchHeader};
+
+/// Bytes of the requests that are served together: what a receive brings. Larger ones lose nothing by coming alone.
+const MOST_BYTES: usize = 256 << 10;
+
+/// A request that brings one batch, and nothing else of note.
+#[derive(Clone, Copy)]
+struct Plain<'r> {
+    acks: i16,
+    topic: Named<'r>,
+    partition: i32,
+    records: &'r [u8],
+}
+
+impl<'r> Plain<'r> {
+    fn of(request: &ProduceRequest<'r>) -> Option<Plain<'r>> {
+        let is_single = request.topic_data.len() == 1
+            && request.transactional_id.is_none()
+            && matches!(request.acks, 1 | -1);
+        let topic = request.topic_data.iter().next().filter(|_| is_single)?;
+        let is_single = topic.partition_data.len() == 1;
+        let data = topic.partition_data.iter().next().filter(|_| is_single)?;
+        let Some(Records::Bytes(records)) = data.records else { return None };
+        let is_transactional =
+            BatchHeader::attributes_in(records).is_some_and(Attributes::is_transactional);
+        let topic = key(&topic);
+        let plain = Plain { acks: request.acks, topic, partition: data.index, records };
+        (!is_transactional).then_some(plain)
+    }
+
+    /// The other one is for the same partition, and is answered as this one is.
+    fn is_like(&self, other: &Plain<'_>) -> bool {
+        self.topic == other.topic && self.partition == other.partition && self.acks == other.acks
+    }
+}
+
+/// A request that is served with others.
+struct Piece<'f> {
+    call: Call<'f>,
+    /// Bytes of its frame.
+    size: usize,
+    records: &'f [u8],
+}
+
+/// What is served together: the requests, the first first, and their batches.
+struct Together<'f> {
+    pieces: Vec<Piece<'f>>,
+    batches: Vec<Validated<'f>>,
+}
+
+/// Serves a request and those behind it that go with it; `None` if none does, or if it is to be served by itself: then
+/// nothing has happened.
+pub(super) fn serve(
+    service: &mut KafkaService,
+    cx: &mut Context<'_>,
+    session: &mut Session,
+    call: &Call<'_>,
+    slot: Slot,
+    request: &ProduceRequest<'_>,
+) -> Option<Flow> {
+    let behind = cx.behind();
+    if behind.is_empty() {
+        return None;
+    }
+    let plain = Plain::of(request).filter(|plain| plain.records.len() < MOST_BYTES)?;
+    let pieces = gather(service, session, (call, &plain), behind);
+    if pieces.len() < 2 {
+        return None;
+    }
+    let topic = find(&service.shared, call, plain.topic).ok()?;
+    let partition = topic.partition(plain.partition)?;
+    let together = validated(service, cx, pieces, &topic, plain.partition);
+    if together.batches.is_empty() {
+        return None;
+    }
+    let wake = |waiter: &_| service.wakes.add(waiter);
+    let run = partition.append_run(&together.batches, now_ms(), wake).ok()?;
+    let place = Place { slot, plain, partition };
+    Some(answer(service, cx, session, &together, &place, run))
+}
+
+/// The request and those behind it that go with it, as far as their outside tells.
+fn gather<'f>(
+    service: &KafkaService,
+    session: &Session,
+    (call, plain): (&Call<'f>, &Plain<'f>),
+    mut behind: &'f [u8],
+) -> Vec<Piece<'f>> {
+    let mut pieces = vec![Piece { call: *call, size: 0, records: plain.records }];
+    let mut bytes = plain.records.len();
+    while pieces.len() < Run::MOST
+        && let Framing::Whole(size) = service.framing(session, behind)
+        && let Some((frame, rest)) = behind.split_at_checked(size)
+        && let Some((call, next)) = read(call, frame)
+        && next.is_like(plain)
+    {
+        bytes += size;
+        if bytes > MOST_BYTES {
+            break;
+        }
+        pieces.push(Piece { call, size, records: next.records });
+        behind = rest;
+        if behind.is_empty() {
+            break;
+        }
+    }
+    pieces
+}
+
+/// The request in a frame, if it is a plain one and comes from the same client in the same way as `first`.
+fn read<'f>(first: &Call<'f>, frame: &'f [u8]) -> Option<(Call<'f>, Plain<'f>)> {
+    let mut reader = Reader::new(frame.get(SIZE..)?);
+    let header = RequestHeader::decode(&mut reader).ok()?;
+    let is_same = header.api_key == first.header.api_key
+        && header.api_version == first.header.api_version
+        && header.client_id == first.header.client_id;
+    let call = Call { header, ..*first };
+    let request = is_same.then(|| decode(&call, &mut reader)).and_then(Result::ok)?;
+    Some((call, Plain::of(&request)?))
+}
+
+/// Those that come before the first whose batch is refused, as many as the turn has time for.
+fn validated<'f>(
+    service: &mut KafkaService,
+    cx: &mut Context<'_>,
+    mut pieces: Vec<Piece<'f>>,
+    topic: &Topic,
+    partition: i32,
+) -> Together<'f> {
+    let config = topic.config();
+    let mut batches = Vec::with_capacity(pieces.len());
+    for Piece { call, size, records } in &pieces {
+        let produce_version = call.version();
+        let now_ms = now_ms();
+        let rules =
+            Rules { config: &config, now_ms, produce_version, topic: &topic.name, partition };
+        match validate(records, &rules, &mut service.scratch) {
+            Ok(batch) => batches.push(batch),
+            Err(_) => break,
+        }
+        if !cx.goes_on(*size) {
+            break;
+        }
+    }
+    pieces.truncate(batches.len());
+    Together { pieces, batches }
+}
+
+/// Where the first request is answered, and what all are for.
+struct Place<'r> {
+    slot: Slot,
+    plain: Plain<'r>,
+    partition: &'r Arc<Partition>,
+}
+
+/// Answers those whose batches are in the log, each by itself.
+fn answer(
+    service: &mut KafkaService,
+    cx: &mut Context<'_>,
+    session: &mut Session,
+    together: &Together<'_>,
+    place: &Place<'_>,
+    run: Run,
+) -> Flow {
+    let (mut slot, mut appended, mut bytes) = (place.slot, run.first, 0);
+    let mut flow = Flow::Next;
+    let both = together.pieces.iter().zip(&together.batches);
+    for (at, (piece, batch)) in both.take(run.count).enumerate() {
+        if at > 0 {
+            appended = appended.next(&batch.header, batch.log_append_time_ms);
+            let Some(next) = cx.take(piece.size, slot.conn()) else { break };
+            slot = next;
+            trace::request(&piece.call, slot, piece.size - SIZE);
+            session.client.asks(&piece.call);
+        }
+        if let Some(traffic) = place.partition.traffic() {
+            traffic.produced();
+        }
+        let size = if appended.duplicate { 0 } else { batch.bytes.len() as u64 };
+        bytes += size;
+        let mut outcomes = std::mem::take(&mut service.outcomes);
+        outcomes.push(Outcome::appended(place.partition, &appended, size));
+        // The last answer tells how long all are to wait.
+        let bytes = if at + 1 == run.count { bytes } else { 0 };
+        let due = Due { acks: place.plain.acks, bytes, debt: &mut session.debt };
+        let topic = std::iter::once(place.plain.topic);
+        flow = finish(service, cx, &piece.call, slot, topic, outcomes, due);
+    }
+    flow
+}
