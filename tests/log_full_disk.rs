@@ -16,19 +16,28 @@ fn a_full_disk_is_an_error_that_passes() {
     let settings = config(1 << 20, 4096);
     let log = create(&dir.partition(), &settings);
     let bytes = batch(4, 1_000, 5);
-    let mut sent = 0;
+    let (mut sent, mut alone) = (0, 0);
     let full = 150_000;
 
     limit_files_to(full);
+    let several = vec![validated(&bytes); 3];
     let error = loop {
+        if let Ok(run) = log.append_run(&several, 0, 1_000) {
+            assert_eq!(run.first.base_offset, sent * 4);
+            sent += run.count as i64;
+            continue;
+        }
+        assert_eq!(log.offsets().log_end, sent * 4, "all of them or none");
         match try_append(&log, &bytes) {
             Ok(appended) => {
                 assert_eq!(appended.base_offset, sent * 4);
                 sent += 1;
+                alone += 1;
             }
             Err(error) => break error,
         }
     };
+    assert!(alone > 0, "there was room for one when there was none for three");
     assert_eq!(error.code(), ErrorCode::KAFKA_STORAGE_ERROR);
     let AppendError::Storage(storage) = &error else { panic!("{error}") };
     assert!(storage.is_out_of_space(), "{error}");

@@ -102,23 +102,40 @@ impl Bench {
         let mut at = 0;
         while self.conn.may_feed(&self.limits, &self.pool) && self.random.below(50) > 0 {
             let (limits, pool) = (&self.limits, &mut self.pool);
+            let (mut taken, mut frames) = (0, 1);
             match self.conn.frame(window, &mut at, limits, framing, pool) {
-                Next::Frame(frame, _) => {
+                Next::Frame(frame, mut behind) => {
                     let expected = self.frames.pop_front();
                     assert!(expected.as_deref() == Some(frame), "the next frame as it was sent");
+                    // Some of those behind it are handled with it.
+                    while self.random.below(2) > 0
+                        && !behind.is_empty()
+                        && let Framing::Whole(size) = framing(behind)
+                        && let Some((frame, rest)) = behind.split_at_checked(size)
+                    {
+                        let expected = self.frames.pop_front();
+                        assert!(expected.as_deref() == Some(frame), "the one behind it");
+                        (taken, frames, behind) = (taken + size, frames + 1, rest);
+                    }
                 }
                 Next::More => break,
                 Next::Refused(why) => panic!("{why}"),
             }
-            let slot = self.conn.open_slot();
-            assert_eq!(slot as usize, self.answers.len(), "slots are numbered in order");
-            self.answers.push(None);
-            match self.random.below(3) {
-                0 => self.parked.push(slot),
-                _ => self.answer(slot),
-            }
+            self.conn.took(taken, &mut at);
+            (0..frames).for_each(|_| self.open_one());
         }
         self.conn.keep(&window[at..], &mut self.pool);
+    }
+
+    /// Opens a slot, which is answered now or later.
+    fn open_one(&mut self) {
+        let slot = self.conn.open_slot();
+        assert_eq!(slot as usize, self.answers.len(), "slots are numbered in order");
+        self.answers.push(None);
+        match self.random.below(3) {
+            0 => self.parked.push(slot),
+            _ => self.answer(slot),
+        }
     }
 
     /// Answers a slot in one way or another.

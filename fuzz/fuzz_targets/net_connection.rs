@@ -2,9 +2,7 @@
 //! written in arbitrary steps. Nothing may panic, no byte may be lost, all memory comes back.
 #![no_main]
 
-use barnabas::net::{
-    Budget, Connection, Framing, Gather, Input, Limits, Next, Output, Part, Pool,
-};
+use barnabas::net::{Budget, Connection, Framing, Gather, Input, Limits, Next, Output, Part, Pool};
 use libfuzzer_sys::fuzz_target;
 
 fn framing(input: &[u8]) -> Framing {
@@ -90,12 +88,28 @@ fn take(
 ) -> bool {
     let mut at = 0;
     while conn.may_feed(limits, pool) {
-        match conn.frame(window, &mut at, limits, framing, pool) {
-            Next::Frame(frame, _) => assert!(frame.len() > 2),
+        let taken = match conn.frame(window, &mut at, limits, framing, pool) {
+            Next::Frame(frame, behind) => {
+                assert!(frame.len() > 2);
+                // Every other one is handled with the one behind it.
+                let next = if behind.is_empty() {
+                    Framing::Incomplete { need: 1 }
+                } else {
+                    framing(behind)
+                };
+                match next {
+                    Framing::Whole(size) if size <= behind.len() && parked.len() % 2 == 0 => size,
+                    _ => 0,
+                }
+            }
             Next::More => break,
             Next::Refused(_) => return false,
-        }
+        };
+        conn.took(taken, &mut at);
         parked.push(conn.open_slot());
+        if taken > 0 {
+            parked.push(conn.open_slot());
+        }
     }
     conn.keep(&window[at..], pool);
     true

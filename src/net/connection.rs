@@ -82,6 +82,11 @@ impl Connection {
         self.inbox.next(window, at, limits.max_frame, framing, pool)
     }
 
+    /// The first `n` bytes of those behind the frame that was given out last are handled as well. They end with a frame.
+    pub fn took(&mut self, n: usize, at: &mut usize) {
+        self.inbox.took(n, at);
+    }
+
     /// Keeps received bytes that are not handled now.
     pub fn keep(&mut self, bytes: &[u8], pool: &mut Pool) {
         self.inbox.keep(bytes, pool);
