@@ -185,7 +185,7 @@ impl Log {
         if !writer.active.next_asked && tails.log.room() < ahead {
             writer.active.next_asked = true;
             let (round, capacities) = (self.next.round(), capacities(&writer.config));
-            let (home, by_call) = (self.home.clone(), tails.log.shared().takes_large());
+            let (home, by_call) = (self.home.clone(), tails.log.shared().step_of_next());
             let order = NextOrder { round, home, capacities, by_call };
             self.keepers.preparer.ask(Job::Next(self.next.clone(), order));
         }

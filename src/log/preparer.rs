@@ -132,8 +132,8 @@ pub(crate) struct NextOrder {
     pub(crate) round: u64,
     pub(crate) home: Home,
     pub(crate) capacities: Capacities,
-    /// Its log will be written by calls, and needs no pages.
-    pub(crate) by_call: bool,
+    /// Its log will be written by calls, and needs so many bytes of blocks and no pages.
+    pub(crate) by_call: Option<u64>,
 }
 
 /// A segment's files, made ahead.
@@ -182,8 +182,8 @@ impl NextSegment {
                 let log = tails.log.shared();
                 // Without space nothing is lost: the appender asks again when it needs some.
                 let _ = match order.by_call {
-                    true => log.begin_by_call(),
-                    false => log.grow_ahead_by(PREPARED_LOG),
+                    Some(step) => log.begin_by_call(step),
+                    None => log.grow_ahead_by(PREPARED_LOG),
                 };
                 let _ = tails.index.shared().grow_ahead();
                 let _ = tails.time.shared().grow_ahead();
@@ -320,7 +320,7 @@ mod tests {
                 queue.take(&mut asked);
                 // What it is asked for stays undone.
                 let next = asked.iter().find_map(|job| match job {
-                    Job::Next(_, order) => Some(order.by_call),
+                    Job::Next(_, order) => Some(order.by_call.is_some()),
                     _ => None,
                 });
                 if let Some(next) = next {
@@ -341,7 +341,7 @@ mod tests {
         let dir = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&dir).unwrap();
         let capacities = Capacities { log: 1 << 20, index: 1 << 16, time: 1 << 16 };
-        let order = NextOrder { round: 0, home: Home::new(&dir), capacities, by_call: false };
+        let order = NextOrder { round: 0, home: Home::new(&dir), capacities, by_call: None };
         Job::Next(next.clone(), order).run();
         let mut tails = next.take(capacities).unwrap().tails;
         assert!(faults() > 0);

@@ -34,8 +34,7 @@
 //! ```
 
 use super::growing::GrowingFile;
-use super::growth::LARGEST_STEP;
-use super::{Batch, FOLIO, PAGE, sys};
+use super::{Batch, PAGE, sys};
 use std::io;
 use std::sync::atomic::Ordering;
 
@@ -48,10 +47,8 @@ const LITTLE: u64 = 4 << 20;
 const CALM: u32 = 10;
 /// After so many of these copies are cheaper, whatever made the first call.
 const SMALL_IN_A_ROW: u32 = 256;
-/// The least by which such a file grows: it is written by large batches, or fast.
-const LEAST_STEP: u64 = FOLIO;
 /// Pages are made by so many bytes at once, each time at such a boundary.
-const PIECE: u64 = 64 << 10;
+pub(super) const PIECE: u64 = 64 << 10;
 /// So few bytes between two flushes are not worth zeros.
 const OFTEN: u64 = 4 * PIECE;
 
@@ -64,25 +61,6 @@ impl GrowingFile {
     /// The same, for its batches are large: so will be those of the next segment.
     pub(crate) fn takes_large(&self) -> bool {
         self.is_by_call() && self.takes_large.load(Ordering::Relaxed)
-    }
-
-    /// Begins like this, with a whole step of blocks; before anything is written.
-    pub(crate) fn begin_by_call(&self) -> io::Result<()> {
-        self.by_call.store(true, Ordering::Release);
-        self.allocate(&self.lock(), LARGEST_STEP).map(drop)
-    }
-
-    /// It is time to ask for more blocks.
-    pub(super) fn lacks_blocks(&self, len: u64) -> bool {
-        let (allocated, step) = (self.allocated(), step_behind(len));
-        allocated < self.capacity && allocated.saturating_sub(len) < step / 2
-    }
-
-    /// Gets a step of blocks. For the preparer.
-    pub(super) fn get_blocks(&self) -> io::Result<()> {
-        let growing = self.lock();
-        let len = self.len();
-        self.allocate(&growing, next_step(len)).map(drop)
     }
 
     /// A flush has found so many bytes.
@@ -133,10 +111,7 @@ impl GrowingFile {
             self.retrieve()?;
         }
         if need > self.allocated() {
-            let growing = self.lock_next();
-            // A step may not fit on the disk where the bytes themselves do.
-            let grown = self.allocate(&growing, next_step(need));
-            grown.or_else(|_| self.allocate(&growing, need))?;
+            self.need_blocks(need)?;
         }
         // To write behind the end of a file that was truncated would give it a hole.
         self.check_size(need)?;
@@ -174,17 +149,6 @@ impl GrowingFile {
             false => end.next_multiple_of(PIECE).min(self.allocated()).max(end),
         }
     }
-}
-
-/// The step of a file that has so many bytes: it doubles at first. Where it must be written, who appends may have to
-/// wait for it.
-fn step_behind(len: u64) -> u64 {
-    if sys::reserves_by_writing() { LEAST_STEP } else { len.clamp(LEAST_STEP, LARGEST_STEP) }
-}
-
-/// Where the next step ends of a file that has so many bytes: with a piece of pages.
-fn next_step(len: u64) -> u64 {
-    (len + step_behind(len)).next_multiple_of(PIECE)
 }
 
 #[cfg(test)]

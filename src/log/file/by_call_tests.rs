@@ -1,7 +1,8 @@
 //! Copies and calls in turn, and a preparer that is in the way.
 
-use super::super::Tail;
 use super::super::growing::tests::scratch as tail;
+use super::super::growth::LARGEST_STEP;
+use super::super::{FOLIO, Tail};
 use super::*;
 use std::iter::once;
 use std::os::unix::fs::FileExt;
@@ -273,7 +274,7 @@ fn of_a_batch_that_could_not_be_written_nothing_is_left() {
 #[test]
 fn a_log_that_begins_by_calls_has_a_step_of_blocks_and_no_pages() {
     let mut tail = tail(64 << 20);
-    tail.shared().begin_by_call().unwrap();
+    tail.shared().begin_by_call(LARGEST_STEP).unwrap();
     assert!(tail.shared().is_by_call() && tail.shared().is_in_use());
     assert_eq!((tail.shared().allocated(), tail.shared().reserve()), (LARGEST_STEP, 0));
     assert!(!tail.shared().should_grow(0), "it has what it needs");

@@ -20,6 +20,7 @@
 //! of it is given out any more, nothing is published, and whoever holds a slice asks
 //! [`GrowingFile::intact`] after the last look at it (see [`super::fault`]).
 
+use super::blocks::Steps;
 use super::descriptor::Descriptor;
 use super::growth::{FIRST_STEP, LARGEST_STEP, PIECE_OUTRUN};
 use super::mapping::Mapping;
@@ -47,6 +48,7 @@ pub(crate) struct GrowingFile {
     pub(super) growing: Mutex<()>,
     /// The tail writes by calls, also behind the reserve: nobody else writes there. The tail alone changes it.
     pub(super) by_call: AtomicBool,
+    pub(super) steps: Steps,
     /// A large batch was among those; the tail's alone.
     pub(super) takes_large: AtomicBool,
     /// So many flushes in a row have found little: see [`super::by_call`].
@@ -82,6 +84,7 @@ impl GrowingFile {
             allocated: AtomicU64::new(reserve),
             growing: Mutex::new(()),
             by_call: AtomicBool::new(false),
+            steps: Steps::new(),
             takes_large: AtomicBool::new(false),
             slow_flushes: AtomicU32::new(0),
             is_flushed_often: AtomicBool::new(false),

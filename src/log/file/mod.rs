@@ -4,6 +4,7 @@
 //! [`fault`] keeps the process alive when a mapped page cannot be had, [`sys`] makes the system
 //! calls that the standard library does not have.
 
+mod blocks;
 mod by_call;
 mod descriptor;
 mod fault;
