@@ -27,7 +27,7 @@ use crate::wire::messages::produce::ProduceRequest;
 use crate::wire::records::{Attributes, BatchHeader};
 
 /// Bytes of the requests that are served together: what a receive brings. Larger ones lose nothing by coming alone.
-const MOST_BYTES: usize = 256 << 10;
+const MOST_BYTES: usize = 128 << 10;
 
 /// A request that brings one batch, and nothing else of note.
 #[derive(Clone, Copy)]
