@@ -254,18 +254,15 @@ impl Log {
         size: u64,
     ) -> Published {
         let mut position = start;
-        let mut is_largest = false;
         for incoming in run {
             let header = incoming.header_at(position.offset);
-            is_largest |= note_batch(writer, &header, position.byte);
+            note_batch(writer, &header, position.byte);
             writer.producers.appended(&header, incoming.marker, Some(position));
             position.offset = header.next_offset();
             position.byte += incoming.size();
         }
         debug_assert_eq!(position.byte, start.byte + size);
         writer.end = position.offset;
-        let active = &writer.active;
-        active.segment.appended(position.byte, is_largest.then_some(active.largest));
         self.ask_ahead(writer);
         self.publish(writer, Some(position))
     }
@@ -316,13 +313,14 @@ impl Log {
     }
 }
 
-/// Notes in the active segment a batch that is in the file, and in its indexes, if it is time for an entry: whether it
-/// has the largest timestamp by now.
-fn note_batch(writer: &mut Writer, header: &BatchHeader, byte: u64) -> bool {
+/// Notes in the active segment a batch that is in its file, and in its indexes, if it is time for an entry.
+fn note_batch(writer: &mut Writer, header: &BatchHeader, byte: u64) {
+    let size = header.size() as u64;
     let interval = writer.config.index_interval_bytes;
     let active = &mut writer.active;
     let Some(tails) = &mut active.tails else { unreachable!("it was written to") };
     let is_largest = active.largest.update(header.max_timestamp, header.last_offset());
+    active.segment.appended(byte + size, is_largest.then_some(active.largest));
     if byte == 0 {
         active.first_timestamp = header.max_timestamp;
     }
@@ -336,8 +334,7 @@ fn note_batch(writer: &mut Writer, header: &BatchHeader, byte: u64) -> bool {
         time_index::append_if_larger(time, &mut active.time_indexed, active.largest, base);
         active.since_index = 0;
     }
-    active.since_index += header.size() as u64;
-    is_largest
+    active.since_index += size;
 }
 
 /// Forgets idle producers now and then. There is no timer for it: a log that nobody writes to keeps

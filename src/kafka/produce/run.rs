@@ -26,7 +26,8 @@ use crate::wire::header::RequestHeader;
 use crate::wire::messages::produce::ProduceRequest;
 use crate::wire::records::{Attributes, BatchHeader};
 
-/// Bytes of the requests that are served together: what a receive brings. Larger ones lose nothing by coming alone.
+/// Bytes of the batches that are served together: to find pages for as many may take as long as a part of a turn is to
+/// last. Larger ones lose little by coming alone.
 const MOST_BYTES: usize = 128 << 10;
 
 /// A request that brings one batch, and nothing else of note.
@@ -60,17 +61,11 @@ impl<'r> Plain<'r> {
     }
 }
 
-/// A request that is served with others.
-struct Piece<'f> {
-    call: Call<'f>,
-    /// Bytes of its frame.
-    size: usize,
-    records: &'f [u8],
-}
-
-/// What is served together: the requests, the first first, and their batches.
+/// What is served together: requests, the first first, and their batches.
+#[derive(Default)]
 struct Together<'f> {
-    pieces: Vec<Piece<'f>>,
+    /// Each with the bytes of its frame.
+    calls: Vec<(Call<'f>, usize)>,
     batches: Vec<Validated<'f>>,
 }
 
@@ -89,87 +84,71 @@ pub(super) fn serve(
         return None;
     }
     let plain = Plain::of(request).filter(|plain| plain.records.len() < MOST_BYTES)?;
-    let pieces = gather(service, session, (call, &plain), behind);
-    if pieces.len() < 2 {
-        return None;
-    }
+    next(service, session, (call, &plain), behind)?;
     let topic = find(&service.shared, call, plain.topic).ok()?;
     let partition = topic.partition(plain.partition)?;
-    let together = validated(service, cx, pieces, &topic, plain.partition);
-    if together.batches.is_empty() {
-        return None;
-    }
+    let together = gather(service, cx, session, (call, &plain, behind), &topic)?;
     let wake = |waiter: &_| service.wakes.add(waiter);
     let run = partition.append_run(&together.batches, now_ms(), wake).ok()?;
     let place = Place { slot, plain, partition };
     Some(answer(service, cx, session, &together, &place, run))
 }
 
-/// The request and those behind it that go with it, as far as their outside tells.
+/// The request and those behind it that go with it, before the first whose batch is refused and as many as the turn has
+/// time for; `None` if its own is refused.
 fn gather<'f>(
-    service: &KafkaService,
+    service: &mut KafkaService,
+    cx: &mut Context<'_>,
     session: &Session,
-    (call, plain): (&Call<'f>, &Plain<'f>),
-    mut behind: &'f [u8],
-) -> Vec<Piece<'f>> {
-    let mut pieces = vec![Piece { call: *call, size: 0, records: plain.records }];
-    let mut bytes = plain.records.len();
-    while pieces.len() < Run::MOST
-        && let Framing::Whole(size) = service.framing(session, behind)
-        && let Some((frame, rest)) = behind.split_at_checked(size)
-        && let Some((call, next)) = read(call, frame)
-        && next.is_like(plain)
-    {
-        bytes += size;
+    (call, plain, mut behind): (&Call<'f>, &Plain<'f>, &'f [u8]),
+    topic: &Topic,
+) -> Option<Together<'f>> {
+    let config = topic.config();
+    let (produce_version, partition) = (call.version(), plain.partition);
+    let mut bytes = 0;
+    let mut together = Together::default();
+    let mut piece = Some((*call, 0, plain.records));
+    while let Some((call, size, records)) = piece {
+        bytes += records.len();
         if bytes > MOST_BYTES {
             break;
         }
-        pieces.push(Piece { call, size, records: next.records });
-        behind = rest;
-        if behind.is_empty() {
-            break;
-        }
-    }
-    pieces
-}
-
-/// The request in a frame, if it is a plain one and comes from the same client in the same way as `first`.
-fn read<'f>(first: &Call<'f>, frame: &'f [u8]) -> Option<(Call<'f>, Plain<'f>)> {
-    let mut reader = Reader::new(frame.get(SIZE..)?);
-    let header = RequestHeader::decode(&mut reader).ok()?;
-    let is_same = header.api_key == first.header.api_key
-        && header.api_version == first.header.api_version
-        && header.client_id == first.header.client_id;
-    let call = Call { header, ..*first };
-    let request = is_same.then(|| decode(&call, &mut reader)).and_then(Result::ok)?;
-    Some((call, Plain::of(&request)?))
-}
-
-/// Those that come before the first whose batch is refused, as many as the turn has time for.
-fn validated<'f>(
-    service: &mut KafkaService,
-    cx: &mut Context<'_>,
-    mut pieces: Vec<Piece<'f>>,
-    topic: &Topic,
-    partition: i32,
-) -> Together<'f> {
-    let config = topic.config();
-    let mut batches = Vec::with_capacity(pieces.len());
-    for Piece { call, size, records } in &pieces {
-        let produce_version = call.version();
         let now_ms = now_ms();
         let rules =
             Rules { config: &config, now_ms, produce_version, topic: &topic.name, partition };
-        match validate(records, &rules, &mut service.scratch) {
-            Ok(batch) => batches.push(batch),
-            Err(_) => break,
-        }
-        if !cx.goes_on(*size) {
+        let Ok(batch) = validate(records, &rules, &mut service.scratch) else { break };
+        together.calls.push((call, size));
+        together.batches.push(batch);
+        if together.calls.len() == Run::MOST || !cx.goes_on(size) {
             break;
         }
+        behind = &behind[size..];
+        piece = next(service, session, (&call, plain), behind);
     }
-    pieces.truncate(batches.len());
-    Together { pieces, batches }
+    (!together.batches.is_empty()).then_some(together)
+}
+
+/// The request that comes next, the bytes of its frame and its records, if it is a plain one and comes from the same
+/// client, for the same partition and in the same way, as the one before it.
+fn next<'f>(
+    service: &KafkaService,
+    session: &Session,
+    (before, plain): (&Call<'f>, &Plain<'f>),
+    behind: &'f [u8],
+) -> Option<(Call<'f>, usize, &'f [u8])> {
+    if behind.is_empty() {
+        return None;
+    }
+    let Framing::Whole(size) = service.framing(session, behind) else { return None };
+    let mut reader = Reader::new(behind.get(SIZE..size)?);
+    let header = RequestHeader::decode(&mut reader).ok()?;
+    let is_same = header.api_key == before.header.api_key
+        && header.api_version == before.header.api_version
+        && header.client_id == before.header.client_id;
+    let call = Call { header, ..*before };
+    let request = is_same.then(|| decode(&call, &mut reader)).and_then(Result::ok)?;
+    let next = Plain::of(&request).filter(|next| next.is_like(plain))?;
+    Some((call, size, next.records))
 }
 
 /// Where the first request is answered, and what all are for.
@@ -190,14 +169,14 @@ fn answer(
 ) -> Flow {
     let (mut slot, mut appended, mut bytes) = (place.slot, run.first, 0);
     let mut flow = Flow::Next;
-    let both = together.pieces.iter().zip(&together.batches);
-    for (at, (piece, batch)) in both.take(run.count).enumerate() {
+    let both = together.calls.iter().zip(&together.batches);
+    for (at, ((call, frame), batch)) in both.take(run.count).enumerate() {
         if at > 0 {
             appended = appended.next(&batch.header, batch.log_append_time_ms);
-            let Some(next) = cx.take(piece.size, slot.conn()) else { break };
+            let Some(next) = cx.take(*frame, slot.conn()) else { break };
             slot = next;
-            trace::request(&piece.call, slot, piece.size - SIZE);
-            session.client.asks(&piece.call);
+            trace::request(call, slot, frame - SIZE);
+            session.client.asks(call);
         }
         if let Some(traffic) = place.partition.traffic() {
             traffic.produced();
@@ -210,7 +189,7 @@ fn answer(
         let bytes = if at + 1 == run.count { bytes } else { 0 };
         let due = Due { acks: place.plain.acks, bytes, debt: &mut session.debt };
         let topic = std::iter::once(place.plain.topic);
-        flow = finish(service, cx, &piece.call, slot, topic, outcomes, due);
+        flow = finish(service, cx, call, slot, topic, outcomes, due);
     }
     flow
 }
