@@ -105,21 +105,60 @@ fn some(seed: u64) -> Vec<Ask> {
 #[test]
 fn requests_that_come_together_are_answered_as_if_each_had_come_alone() {
     for io in ["mio", "uring"] {
-        let dir = TempDir::new();
-        let broker = start(&dir, io, &[]);
-        let mut client = broker.client();
-        for seed in 0..12 {
-            let names = [format!("alone-{seed}"), format!("together-{seed}")];
-            names.iter().for_each(|name| _ = client.create(name, 2));
-            let asks = some(seed);
-            let expected = one_by_one(&mut client, &names[0], &asks);
-            assert_eq!(at_once(&broker, &names[1], &asks), expected, "seed {seed}, {io}");
-            for partition in [0, 1] {
-                let [alone, together] =
-                    [0, 1].map(|at| client.fetch_all((names[at].as_str(), partition)));
-                assert!(alone == together, "seed {seed}, {io}: partition {partition} differs");
-            }
+        assert_same(io, &[], 0..12);
+    }
+}
+
+#[test]
+fn they_are_where_each_is_flushed_or_written_anew_too() {
+    for io in ["mio", "uring"] {
+        assert_same(io, &["log.flush.interval.messages=1"], 20..24);
+        assert_same(io, &["compression.type=gzip"], 30..34);
+    }
+}
+
+fn assert_same(io: &str, settings: &[&str], seeds: std::ops::Range<u64>) {
+    let dir = TempDir::new();
+    let broker = start(&dir, io, settings);
+    let mut client = broker.client();
+    for seed in seeds {
+        let names = [format!("alone-{seed}"), format!("together-{seed}")];
+        names.iter().for_each(|name| _ = client.create(name, 2));
+        let asks = some(seed);
+        let expected = one_by_one(&mut client, &names[0], &asks);
+        assert_eq!(at_once(&broker, &names[1], &asks), expected, "seed {seed}, {io}");
+        for partition in [0, 1] {
+            let [alone, together] =
+                [0, 1].map(|at| client.fetch_all((names[at].as_str(), partition)));
+            assert!(alone == together, "seed {seed}, {io}: partition {partition} differs");
         }
+    }
+    broker.stop_cleanly();
+}
+
+#[test]
+fn who_outruns_the_disk_with_several_requests_pays_for_all_of_them() {
+    for io in ["mio", "uring"] {
+        let dir = TempDir::new();
+        // What is left unwritten for long: half of the limit is 512 KiB.
+        let still = [
+            "barnabas.unwritten.bytes=1048576",
+            "barnabas.flush.ms=3600000",
+            "barnabas.flush.bytes=1073741824",
+        ];
+        let broker = start(&dir, io, &still);
+        broker.client().create("t", 4);
+        for partition in [2, 3] {
+            let large = batch(1, 8, 100_000);
+            assert!(broker.client().produce(("t", partition), &large).throttle_ms > 0);
+        }
+        // One alone costs a second at most.
+        let ask = |seed| Ask::Produce { partition: 0, acks: -1, batch: batch(seed, 1, 20_000) };
+        let asks: Vec<_> = (0..3).map(ask).collect();
+        at_once(&broker, "t", &asks[..1]); // A segment's first goes alone.
+        let told = at_once(&broker, "t", &asks[..2]);
+        let told: Vec<_> = told.into_iter().flatten().map(|told| told.throttle_ms).collect();
+        assert!(told[0] == 0 && told[1] > 1000, "the last answer tells it: {told:?}, {io}");
         broker.stop_cleanly();
     }
 }

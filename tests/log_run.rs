@@ -5,7 +5,7 @@
 mod log_support;
 
 use barnabas::config::TopicConfig;
-use barnabas::log::validate::Validated;
+use barnabas::log::validate::{Patch, Validated};
 use barnabas::log::{AppendError, Appended, Bound, Log, Recovery, Run};
 use barnabas::wire::records::BatchBuilder;
 use log_support::*;
@@ -108,6 +108,13 @@ fn some_batch(random: &mut Random, sequences: &mut [(i16, i32); 3], time: &mut i
     fill(builder, count, size, *time)
 }
 
+/// The time of the append is the batch's.
+fn stamp(batch: &mut Validated<'_>, time: i64) {
+    batch.timestamps = Patch::LogAppendTime(time);
+    batch.log_append_time_ms = time;
+    batch.header.max_timestamp = time;
+}
+
 fn run_seed(seed: u64, config: &Arc<TopicConfig>) -> usize {
     let mut random = Random::new(seed);
     let dirs = [TempDir::new("alone"), TempDir::new("together")];
@@ -117,7 +124,10 @@ fn run_seed(seed: u64, config: &Arc<TopicConfig>) -> usize {
         let count = 1 + random.below(40);
         let batches: Vec<_> =
             (0..count).map(|_| some_batch(&mut random, &mut sequences, &mut time)).collect();
-        let batches: Vec<_> = batches.iter().map(|bytes| validated(bytes)).collect();
+        let mut batches: Vec<_> = batches.iter().map(|bytes| validated(bytes)).collect();
+        for batch in batches.iter_mut().filter(|_| random.one_in(6)) {
+            stamp(batch, time);
+        }
         let expected = alone(&logs[0], &batches, time);
         let (all, most) = together(&logs[1], &batches, time);
         assert_eq!(all, expected, "seed {seed}");
@@ -197,6 +207,36 @@ fn what_was_appended_together_is_there_after_a_crash() {
     let (log, _) = open(&dir.partition(), &settings, Recovery::Unclean);
     assert!(read_all(&log, 0, Bound::LogEnd) == before);
     assert_eq!(before.len(), 17);
+}
+
+#[test]
+fn of_what_was_written_together_all_is_there_before_what_is_torn() {
+    for size in [500, 30_000] {
+        for whole in [0, 1, 4, 7] {
+            let dir = TempDir::new("torn");
+            let settings = config(1 << 20, 4096);
+            let log = create(&dir.partition(), &settings);
+            let first = batch(1, 10, 5);
+            append(&log, &first);
+            let bytes: Vec<_> = (0..8).map(|at| produced_of(at, size)).collect();
+            let batches: Vec<_> = bytes.iter().map(|bytes| validated(bytes)).collect();
+            assert_eq!(log.append_run(&batches, 0, 1_000).unwrap().count, 8);
+            let before = read_all(&log, 0, Bound::LogEnd);
+            drop(log);
+            let path = dir.partition().join("00000000000000000000.log");
+            let mut file = std::fs::read(&path).unwrap();
+            let torn = first.len() + whole * bytes[0].len() + bytes[0].len() / 2;
+            file[torn..].fill(0);
+            std::fs::write(&path, file).unwrap();
+            let (log, _) = open(&dir.partition(), &settings, Recovery::Unclean);
+            let left = read_all(&log, 0, Bound::LogEnd);
+            assert!(
+                left == before[..=whole],
+                "{} batches of {size} bytes, not {whole}",
+                left.len()
+            );
+        }
+    }
 }
 
 fn produced_of(at: i32, size: usize) -> Vec<u8> {

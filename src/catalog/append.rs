@@ -5,6 +5,7 @@ use super::partition::Partition;
 use super::waiters::Waiter;
 use crate::log::validate::Validated;
 use crate::log::{AppendError, Appended, Log, Run};
+use crate::wire::records::BatchHeader;
 
 impl Partition {
     /// Appends a produced batch and makes it visible, since on a single node the leader is the
@@ -21,6 +22,12 @@ impl Partition {
         wake: impl FnMut(&Waiter),
     ) -> Result<Appended, Option<AppendError>> {
         self.append_run(std::slice::from_ref(batch), now_ms, wake).map(|run| run.first)
+    }
+
+    /// Whether batches behind the one with this header may be appended together with it: [`Partition::append_run`] is worth
+    /// a try.
+    pub fn may_run(&self, header: &BatchHeader) -> bool {
+        self.log().is_some_and(|log| log.may_run(header))
     }
 
     /// Appends the first of some batches that came together, as [`Partition::append`] does, and with it those of the others

@@ -154,21 +154,22 @@ impl Log {
         &self,
         writer: &mut Writer,
         size: u64,
-        batches: u64,
+        batches: u32,
         before_last: u64,
     ) -> Result<(), StorageError> {
         let (base, since) = (writer.active.segment.base, writer.active.since_index);
         let Some(tails) = &mut writer.active.tails else { unreachable!("it was prepared") };
         let failed = |path: PathBuf, error| StorageError::new("extend", &path, error);
-        let room = tails.log.make_way(size);
+        let room = tails.log.make_way(size, batches);
         room.map_err(|error| failed(names::log_file(&self.dir(), base), error))?;
         // Small logs get no index entries: theirs are never mapped.
         if !index::entry_is_due(since + before_last, writer.config.index_interval_bytes) {
             return Ok(());
         }
-        let room = tails.index.make_room(batches * index::ENTRY);
+        let entries = u64::from(batches);
+        let room = tails.index.make_room(entries * index::ENTRY);
         room.map_err(|error| failed(names::index_file(&self.dir(), base), error))?;
-        let room = tails.time.make_room(batches * time_index::ENTRY);
+        let room = tails.time.make_room(entries * time_index::ENTRY);
         room.map_err(|error| failed(names::time_index_file(&self.dir(), base), error))
     }
 

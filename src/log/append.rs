@@ -130,7 +130,7 @@ impl Log {
         let run = &incoming[..self.run_length(&writer, incoming)];
         let size = run.iter().map(Incoming::size).sum::<u64>();
         let before_last = size - run.last().map_or(0, Incoming::size);
-        self.make_way(&mut writer, size, run.len() as u64, before_last)?;
+        self.make_way(&mut writer, size, run.len() as u32, before_last)?;
         self.begin_epoch(&mut writer, first.leader_epoch)?;
         let aborted = self.stage_aborted(&writer, first)?;
         let position = self.write(&mut writer, run)?;

@@ -1,7 +1,7 @@
 //! A place behind the end of a log up to which it can be flushed without touching what is written to.
 //!
 //! A flush that goes to the very end has the kernel write-protect the pages that the next append goes
-//! to (see [`super::file`]). So the writer notes where the last batch begins that reaches across the
+//! to (see [`super::file`]). So the writer notes where the last batch (or run of batches) begins that reaches across the
 //! bounds of a folio, or that a segment begins with: what lies before is in other folios than the
 //! tail. The note has its time: what a flush up to it leaves was appended later.
 
@@ -24,7 +24,7 @@ pub(super) struct Milestone {
 pub(super) struct LastMilestone(Mutex<Option<Milestone>>);
 
 impl LastMilestone {
-    /// A batch of `size` bytes, the first of which is at `start`, was published: for the holder of the
+    /// Batches of `size` bytes, the first of which is at `start`, were published: for the holder of the
     /// writer lock.
     pub(super) fn pass(&self, start: Position, size: u64, appended: u64) {
         if start.byte / FOLIO != (start.byte + size) / FOLIO {

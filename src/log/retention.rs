@@ -40,7 +40,22 @@ impl Log {
             deleted += self.delete_beyond_size(&config, now_ms)?;
             deleted += self.delete_expired(&config, now_ms)?;
         }
+        self.give_space_back();
         Ok(deleted)
+    }
+
+    /// Gives the space back that was reserved for what did not come since the last check.
+    fn give_space_back(&self) {
+        let mut writer = self.lock_writer();
+        let Some(tails) = &writer.active.tails else { return };
+        match tails.log.shared().give_back() {
+            Ok(true) => {
+                self.next.discard();
+                writer.active.forget_next();
+            }
+            Ok(false) => {}
+            Err(error) => ::log::debug!(partition = self.name(), error:%; "cannot give space back"),
+        }
     }
 
     /// The first of the rules alone: deletes the segments that lie wholly below the log start, for

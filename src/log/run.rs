@@ -13,7 +13,7 @@
 //! * that belongs into another segment, or whose offset there would be too large;
 //! * for which there may be no place in an index.
 //!
-//! The first batch of a segment goes alone, for the segment's age is told by it, and so does each where `flush.messages`
+//! It has [`Run::MOST`] batches at most. The first batch of a segment goes alone, for the segment's age is told by it, and so does each where `flush.messages`
 //! may ask for a flush behind it.
 
 use super::Log;
@@ -21,6 +21,7 @@ use super::active::{NextBatch, should_roll};
 use super::append::{Appended, Writer};
 use super::file::MOST_BATCHES;
 use super::incoming::Incoming;
+use super::producers::{Origin, Verdict};
 use super::{index, time_index};
 use crate::wire::records::BatchHeader;
 
@@ -38,6 +39,27 @@ pub struct Run {
 impl Run {
     /// As many batches are appended together, at most.
     pub const MOST: usize = MOST_BATCHES;
+
+    /// Whether a batch may be appended without a look at its producer's state if the one before it just was.
+    #[must_use]
+    pub fn may_go_on(before: &BatchHeader, batch: &BatchHeader) -> bool {
+        let is_plain = |header: &BatchHeader| {
+            !header.attributes.is_control() && !header.attributes.is_transactional()
+        };
+        let is_next = match before.last_sequence() {
+            i32::MAX => batch.base_sequence == 0,
+            last => last >= 0 && batch.base_sequence == last + 1,
+        };
+        let same = before.producer_id == batch.producer_id
+            && before.producer_epoch == batch.producer_epoch;
+        is_plain(before)
+            && is_plain(batch)
+            && match (before.has_producer_id(), batch.has_producer_id()) {
+                (false, false) => true,
+                (true, true) => same && is_next,
+                _ => false,
+            }
+    }
 
     /// The one batch that ended up there.
     #[must_use]
@@ -58,6 +80,16 @@ impl Appended {
 }
 
 impl Log {
+    /// Whether batches behind the one with this header may be appended together with it, as far as the log knows by now: it
+    /// takes that one, and need not be flushed for it.
+    pub fn may_run(&self, header: &BatchHeader) -> bool {
+        let writer = self.lock_writer();
+        !writer.closed
+            && !self.durability.has_failed()
+            && !self.durability.may_flush_by_count()
+            && matches!(writer.producers.check(header, Origin::Client), Ok(Verdict::Append))
+    }
+
     /// How many of these batches are a run; the active segment is ready for the first.
     pub(super) fn run_length(&self, writer: &Writer, incoming: &[Incoming<'_>]) -> usize {
         let [first, ..] = incoming else { return 0 };
@@ -75,7 +107,7 @@ impl Log {
             let (max_timestamp, now_ms) = (batch.max_timestamp(), batch.now_ms);
             let next = NextBatch { size, last_offset, max_timestamp, now_ms };
             let is_last = last_offset == i64::MAX
-                || !follows(&before.header, &batch.header)
+                || !Run::may_go_on(&before.header, &batch.header)
                 || should_roll(writer, next);
             if is_last {
                 return at + 1;
@@ -92,24 +124,4 @@ fn places(writer: &Writer) -> usize {
     };
     let entries = (tails.index.room() / index::ENTRY).min(time_index::places(&tails.time));
     usize::try_from(entries).unwrap_or(usize::MAX).max(1)
-}
-
-/// Whether a batch may be appended without a look at its producer's state if the one before it just was.
-fn follows(before: &BatchHeader, batch: &BatchHeader) -> bool {
-    let is_plain = |header: &BatchHeader| {
-        !header.attributes.is_control() && !header.attributes.is_transactional()
-    };
-    let is_next = match before.last_sequence() {
-        i32::MAX => batch.base_sequence == 0,
-        last => last >= 0 && batch.base_sequence == last + 1,
-    };
-    let same =
-        before.producer_id == batch.producer_id && before.producer_epoch == batch.producer_epoch;
-    is_plain(before)
-        && is_plain(batch)
-        && match (before.has_producer_id(), batch.has_producer_id()) {
-            (false, false) => true,
-            (true, true) => same && is_next,
-            _ => false,
-        }
 }

@@ -14,7 +14,7 @@ use std::borrow::Cow;
 /// What an inbox has for its service.
 #[derive(Debug)]
 pub enum Next<'a> {
-    /// A whole frame, and the bytes behind it that are here. It is done with when the inbox is asked again.
+    /// A whole frame, and bytes behind it, as many as lie in the same place. It is done with when the inbox is asked again.
     Frame(&'a [u8], &'a [u8]),
     /// No whole frame is there.
     More,
@@ -28,7 +28,8 @@ pub struct Inbox {
     ring: Option<Box<Ring>>,
     /// What the unfinished frame in the ring needs in all, as far as is known.
     need: usize,
-    /// The frame at the ring's front that was given out last.
+    /// The bytes at the ring's front that are done with when the next frame is asked for: the frame that was given out last,
+    /// and those that were taken with it.
     done: usize,
     /// A receive into the ring's space is under way: the ring stays where and as it is.
     lent: bool,

@@ -92,11 +92,11 @@ pub struct Limits {
     pub max_frame: usize,
     /// A connection with more unsent bytes is not read.
     pub max_unsent: usize,
-    /// A connection with more unanswered requests is not read.
+    /// A connection with more unanswered requests is not read; what is handled together counts as one.
     pub max_slots: usize,
     /// Memory for unfinished frames and unsent answers, of all connections together. What goes
-    /// beyond it is at most one receive window and one frame per worker and one answer per
-    /// connection.
+    /// beyond it is at most one receive window and one frame per worker and, per connection, the answers of what
+    /// is handled together ([`super::Context::take`]).
     pub max_memory: usize,
     /// Connections at once. Who comes beyond it waits in the kernel's queue until one of them is closed.
     pub max_connections: usize,

@@ -15,6 +15,7 @@ mod run;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use answer::{Named, encode, unflushed};
 
@@ -70,14 +71,15 @@ pub fn serve(
     };
     let outcomes = std::mem::take(&mut service.outcomes);
     let (outcomes, bytes) = append_all(service, call, &request, asked, outcomes);
-    let due = Due { acks: request.acks, bytes, debt: &mut session.debt };
+    let price = service.shared.price_of(bytes);
+    let due = Due { acks: request.acks, price, debt: &mut session.debt };
     finish(service, cx, call, slot, asked.iter().map(key), outcomes, due)
 }
 
 /// What a request asks for, and what it is to pay for.
 struct Due<'s> {
     acks: i16,
-    bytes: u64,
+    price: Duration,
     debt: &'s mut Debt,
 }
 
@@ -95,7 +97,7 @@ fn finish<'r>(
     if waits && due.acks != 0 {
         return park::park(service, cx, call, slot, topics, outcomes);
     }
-    let throttle_ms = due.debt.charge(service.shared.price_of(due.bytes));
+    let throttle_ms = due.debt.charge(due.price);
     if due.acks == 0 {
         if waits {
             park::flush_only(service, &outcomes);

@@ -10,6 +10,7 @@
 //! and is served by itself next, in its turn. Where the first is refused it is served by itself, too.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::answer::{Named, Outcome};
 use super::{Due, find, finish, key};
@@ -24,7 +25,7 @@ use crate::net::{Context, Flow, Framing, Service, Slot};
 use crate::wire::codec::{Reader, Records};
 use crate::wire::header::RequestHeader;
 use crate::wire::messages::produce::ProduceRequest;
-use crate::wire::records::{Attributes, BatchHeader};
+use crate::wire::records::BatchHeader;
 
 /// Bytes of the batches that are served together: to find pages for as many may take as long as a part of a turn is to
 /// last. Larger ones lose little by coming alone.
@@ -33,14 +34,19 @@ const MOST_BYTES: usize = 128 << 10;
 /// A request that brings one batch, and nothing else of note.
 #[derive(Clone, Copy)]
 struct Plain<'r> {
+    call: Call<'r>,
+    /// Bytes of its frame; 0 of the first, which nobody has to take.
+    frame: usize,
     acks: i16,
     topic: Named<'r>,
     partition: i32,
     records: &'r [u8],
+    /// Of its batch, as far as nobody has checked it.
+    header: BatchHeader,
 }
 
 impl<'r> Plain<'r> {
-    fn of(request: &ProduceRequest<'r>) -> Option<Plain<'r>> {
+    fn of(call: &Call<'r>, frame: usize, request: &ProduceRequest<'r>) -> Option<Plain<'r>> {
         let is_single = request.topic_data.len() == 1
             && request.transactional_id.is_none()
             && matches!(request.acks, 1 | -1);
@@ -48,29 +54,47 @@ impl<'r> Plain<'r> {
         let is_single = topic.partition_data.len() == 1;
         let data = topic.partition_data.iter().next().filter(|_| is_single)?;
         let Some(Records::Bytes(records)) = data.records else { return None };
-        let is_transactional =
-            BatchHeader::attributes_in(records).is_some_and(Attributes::is_transactional);
-        let topic = key(&topic);
-        let plain = Plain { acks: request.acks, topic, partition: data.index, records };
-        (!is_transactional).then_some(plain)
+        let header = BatchHeader::read(records.first_chunk()?);
+        let (acks, topic, partition) = (request.acks, key(&topic), data.index);
+        let plain = Plain { call: *call, frame, acks, topic, partition, records, header };
+        (!header.attributes.is_transactional()).then_some(plain)
     }
 
-    /// The other one is for the same partition, and is answered as this one is.
-    fn is_like(&self, other: &Plain<'_>) -> bool {
-        self.topic == other.topic && self.partition == other.partition && self.acks == other.acks
+    /// The request that comes next, if it is a plain one that goes with this: from the same client, for the same partition,
+    /// answered in the same way.
+    fn next(
+        &self,
+        service: &KafkaService,
+        session: &Session,
+        behind: &'r [u8],
+    ) -> Option<Plain<'r>> {
+        let Framing::Whole(size) = service.framing(session, behind) else { return None };
+        let frame = behind.get(SIZE..size).filter(|frame| frame.len() <= MOST_BYTES)?;
+        let mut reader = Reader::new(frame);
+        let (header, own) = (RequestHeader::decode(&mut reader).ok()?, self.call.header);
+        let is_same = header.api_key == own.api_key
+            && header.api_version == own.api_version
+            && header.client_id == own.client_id;
+        let call = Call { header, ..self.call };
+        let request = is_same.then(|| decode(&call, &mut reader)).and_then(Result::ok)?;
+        let next = Plain::of(&call, size, &request)?;
+        let goes_with = next.topic == self.topic
+            && next.partition == self.partition
+            && next.acks == self.acks
+            && Run::may_go_on(&self.header, &next.header);
+        goes_with.then_some(next)
     }
 }
 
 /// What is served together: requests, the first first, and their batches.
 #[derive(Default)]
 struct Together<'f> {
-    /// Each with the bytes of its frame.
-    calls: Vec<(Call<'f>, usize)>,
+    requests: Vec<Plain<'f>>,
     batches: Vec<Validated<'f>>,
 }
 
 /// Serves a request and those behind it that go with it; `None` if none does, or if it is to be served by itself: then
-/// nothing has happened.
+/// none was answered, and nothing appended.
 pub(super) fn serve(
     service: &mut KafkaService,
     cx: &mut Context<'_>,
@@ -83,15 +107,17 @@ pub(super) fn serve(
     if behind.is_empty() {
         return None;
     }
-    let plain = Plain::of(request).filter(|plain| plain.records.len() < MOST_BYTES)?;
-    next(service, session, (call, &plain), behind)?;
+    let plain = Plain::of(call, 0, request).filter(|plain| plain.records.len() < MOST_BYTES)?;
+    let second = plain.next(service, session, behind)?;
     let topic = find(&service.shared, call, plain.topic).ok()?;
     let partition = topic.partition(plain.partition)?;
-    let together = gather(service, cx, session, (call, &plain, behind), &topic)?;
+    if !partition.may_run(&plain.header) {
+        return None;
+    }
+    let together = gather(service, cx, session, (plain, second, behind), &topic)?;
     let wake = |waiter: &_| service.wakes.add(waiter);
     let run = partition.append_run(&together.batches, now_ms(), wake).ok()?;
-    let place = Place { slot, plain, partition };
-    Some(answer(service, cx, session, &together, &place, run))
+    Some(answer(service, cx, session, &together, (slot, partition, run)))
 }
 
 /// The request and those behind it that go with it, before the first whose batch is refused and as many as the turn has
@@ -100,96 +126,71 @@ fn gather<'f>(
     service: &mut KafkaService,
     cx: &mut Context<'_>,
     session: &Session,
-    (call, plain, mut behind): (&Call<'f>, &Plain<'f>, &'f [u8]),
+    (first, second, mut behind): (Plain<'f>, Plain<'f>, &'f [u8]),
     topic: &Topic,
 ) -> Option<Together<'f>> {
     let config = topic.config();
-    let (produce_version, partition) = (call.version(), plain.partition);
-    let mut bytes = 0;
+    let (produce_version, partition) = (first.call.version(), first.partition);
     let mut together = Together::default();
-    let mut piece = Some((*call, 0, plain.records));
-    while let Some((call, size, records)) = piece {
-        bytes += records.len();
-        if bytes > MOST_BYTES {
-            break;
-        }
+    let (mut request, mut following) = (first, Some(second));
+    let mut bytes = 0;
+    loop {
         let now_ms = now_ms();
         let rules =
             Rules { config: &config, now_ms, produce_version, topic: &topic.name, partition };
-        let Ok(batch) = validate(records, &rules, &mut service.scratch) else { break };
-        together.calls.push((call, size));
+        let Ok(batch) = validate(request.records, &rules, &mut service.scratch) else { break };
+        // It may have been written anew, and larger.
+        let size = batch.bytes.len().max(request.records.len());
+        bytes += size;
+        behind = &behind[request.frame..];
+        together.requests.push(request);
         together.batches.push(batch);
-        if together.calls.len() == Run::MOST || !cx.goes_on(size) {
-            break;
+        let is_enough = together.requests.len() == Run::MOST || !cx.goes_on(size);
+        let next = match following.take() {
+            _ if is_enough => break,
+            None if behind.is_empty() => break,
+            None => request.next(service, session, behind),
+            second => second,
+        };
+        match next.filter(|next| bytes + next.records.len() <= MOST_BYTES) {
+            Some(next) => request = next,
+            None => break,
         }
-        behind = &behind[size..];
-        piece = next(service, session, (&call, plain), behind);
     }
     (!together.batches.is_empty()).then_some(together)
 }
 
-/// The request that comes next, the bytes of its frame and its records, if it is a plain one and comes from the same
-/// client, for the same partition and in the same way, as the one before it.
-fn next<'f>(
-    service: &KafkaService,
-    session: &Session,
-    (before, plain): (&Call<'f>, &Plain<'f>),
-    behind: &'f [u8],
-) -> Option<(Call<'f>, usize, &'f [u8])> {
-    if behind.is_empty() {
-        return None;
-    }
-    let Framing::Whole(size) = service.framing(session, behind) else { return None };
-    let mut reader = Reader::new(behind.get(SIZE..size)?);
-    let header = RequestHeader::decode(&mut reader).ok()?;
-    let is_same = header.api_key == before.header.api_key
-        && header.api_version == before.header.api_version
-        && header.client_id == before.header.client_id;
-    let call = Call { header, ..*before };
-    let request = is_same.then(|| decode(&call, &mut reader)).and_then(Result::ok)?;
-    let next = Plain::of(&request).filter(|next| next.is_like(plain))?;
-    Some((call, size, next.records))
-}
-
-/// Where the first request is answered, and what all are for.
-struct Place<'r> {
-    slot: Slot,
-    plain: Plain<'r>,
-    partition: &'r Arc<Partition>,
-}
-
-/// Answers those whose batches are in the log, each by itself.
+/// Answers those whose batches are in the log, each by itself, the first in its slot.
 fn answer(
     service: &mut KafkaService,
     cx: &mut Context<'_>,
     session: &mut Session,
     together: &Together<'_>,
-    place: &Place<'_>,
-    run: Run,
+    (mut slot, partition, run): (Slot, &Arc<Partition>, Run),
 ) -> Flow {
-    let (mut slot, mut appended, mut bytes) = (place.slot, run.first, 0);
-    let mut flow = Flow::Next;
-    let both = together.calls.iter().zip(&together.batches);
-    for (at, ((call, frame), batch)) in both.take(run.count).enumerate() {
+    let (mut appended, mut price, mut flow) = (run.first, Duration::ZERO, Flow::Next);
+    let both = together.requests.iter().zip(&together.batches);
+    for (at, (request, batch)) in both.take(run.count).enumerate() {
         if at > 0 {
             appended = appended.next(&batch.header, batch.log_append_time_ms);
-            let Some(next) = cx.take(*frame, slot.conn()) else { break };
+            // A connection that is gone is told nothing.
+            let Some(next) = cx.take(request.frame, slot.conn()) else { break };
             slot = next;
-            trace::request(call, slot, frame - SIZE);
-            session.client.asks(call);
+            trace::request(&request.call, slot, request.frame - SIZE);
+            session.client.asks(&request.call);
         }
-        if let Some(traffic) = place.partition.traffic() {
+        if let Some(traffic) = partition.traffic() {
             traffic.produced();
         }
         let size = if appended.duplicate { 0 } else { batch.bytes.len() as u64 };
-        bytes += size;
         let mut outcomes = std::mem::take(&mut service.outcomes);
-        outcomes.push(Outcome::appended(place.partition, &appended, size));
-        // The last answer tells how long all are to wait.
-        let bytes = if at + 1 == run.count { bytes } else { 0 };
-        let due = Due { acks: place.plain.acks, bytes, debt: &mut session.debt };
-        let topic = std::iter::once(place.plain.topic);
-        flow = finish(service, cx, call, slot, topic, outcomes, due);
+        outcomes.push(Outcome::appended(partition, &appended, size));
+        // The last answer tells how long to wait for all of them.
+        price += service.shared.price_of(size);
+        let price = if at + 1 == run.count { price } else { Duration::ZERO };
+        let due = Due { acks: request.acks, price, debt: &mut session.debt };
+        let topic = std::iter::once(request.topic);
+        flow = finish(service, cx, &request.call, slot, topic, outcomes, due);
     }
     flow
 }

@@ -4,13 +4,16 @@
 //! waits for as long as that takes, which is milliseconds where the file system has to read from the disk what is free.
 //! So it happens seldom: a step is to last for some seconds, at the pace of this log. It begins as large as the file is, so
 //! that little data get little, and then grows while steps are used up soon ([`SOON`]), and shrinks when they are not ([`LATE`]).
-//! The next segment begins with a step of the same size, before anybody writes to it.
+//! It never is more than a part of what is free ([`SHARE`]): others need some, too. The next segment begins with a step of the
+//! same size, before anybody writes to it.
 //!
-//! What is reserved and not written goes back when the segment is closed, or when the log rests.
+//! What is reserved and not written goes back when the segment is closed, when the log rests, and when nothing has come
+//! between two checks of retention.
 
+use super::by_call::PIECE;
 use super::growing::GrowingFile;
 use super::growth::LARGEST_STEP;
-use super::{FOLIO, sys};
+use super::{FOLIO, PAGE, sys};
 use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,8 +21,10 @@ use std::time::{Duration, Instant};
 
 /// The least by which such a file grows: it is written by large batches, or fast.
 const LEAST_STEP: u64 = FOLIO;
-/// The most, which a log has come to that takes a hundred megabytes a second.
-const MOST: u64 = 512 << 20;
+/// The most, which a log comes to that takes some tens of megabytes a second.
+const MOST: u64 = 256 << 20;
+/// What is free is this many times as much as a step.
+const SHARE: u64 = 8;
 /// A step that lasts no longer is followed by one of twice its size; one that lasts longer by one of half.
 const SOON: Duration = Duration::from_secs(3);
 const LATE: Duration = Duration::from_secs(12);
@@ -29,11 +34,14 @@ pub(super) struct Steps {
     size: AtomicU64,
     /// When the last one was taken: milliseconds of the process, and one; 0 before the first.
     at: AtomicU64,
+    /// The length when it was last looked whether anything comes.
+    seen: AtomicU64,
 }
 
 impl Steps {
     pub(super) fn new() -> Steps {
-        Steps { size: AtomicU64::new(LARGEST_STEP), at: AtomicU64::new(0) }
+        let [size, at, seen] = [LARGEST_STEP, 0, u64::MAX].map(AtomicU64::new);
+        Steps { size, at, seen }
     }
 
     fn size(&self) -> u64 {
@@ -58,9 +66,11 @@ impl Steps {
 impl GrowingFile {
     /// Begins to be written by calls, with a whole step of blocks; before anything is written.
     pub(crate) fn begin_by_call(&self, step: u64) -> io::Result<()> {
+        let growing = self.lock();
         self.by_call.store(true, Ordering::Release);
         self.steps.size.store(step, Ordering::Relaxed);
-        self.allocate(&self.lock(), step).map(drop)
+        let step = step.min(self.share()?).max(LEAST_STEP);
+        self.allocate(&growing, step).map(drop)
     }
 
     /// The first step of the next segment, if that is to begin like this.
@@ -85,31 +95,56 @@ impl GrowingFile {
         let growing = self.lock();
         let len = self.len();
         if self.lacks_blocks(len) {
-            self.allocate(&growing, self.end_of_step(len))?;
+            self.allocate(&growing, self.end_of_step(len, len)?)?;
         }
         Ok(())
     }
 
-    /// Gets blocks for what is written up to `need`, and a step of them where there is space. For the tail that has
-    /// outrun the preparer.
-    pub(super) fn need_blocks(&self, need: u64) -> io::Result<()> {
+    /// Gets blocks for what is written behind the first `len` bytes up to `need`, and a step of them where there is space. For
+    /// the tail that has outrun the preparer.
+    pub(super) fn need_blocks(&self, len: u64, need: u64) -> io::Result<()> {
         let growing = self.lock_next();
         if need <= self.allocated() {
             return Ok(());
         }
         // A step may not fit on the disk where the bytes themselves do.
-        let grown = self.allocate(&growing, self.end_of_step(need));
+        let grown = self.end_of_step(len, need).and_then(|to| self.allocate(&growing, to));
         grown.or_else(|_| self.allocate(&growing, need)).map(drop)
     }
 
+    /// Gives back what is reserved and not needed, if nothing was appended since this was called last; says whether. For who
+    /// keeps the tail from writing.
+    pub(crate) fn give_back(&self) -> io::Result<bool> {
+        let (growing, len) = (self.lock_next(), self.len());
+        let is_quiet = self.steps.seen.swap(len, Ordering::Relaxed) == len;
+        if !is_quiet || !self.is_by_call() || self.is_sealed() {
+            return Ok(false);
+        }
+        let to = self.reserve().max(len).next_multiple_of(PAGE);
+        if self.allocated() <= to + LEAST_STEP {
+            return Ok(false);
+        }
+        self.check_size(self.allocated())?;
+        self.cut_to(&growing, to)?;
+        self.steps.size.store(LARGEST_STEP, Ordering::Relaxed);
+        Ok(true)
+    }
+
     /// Where the next step ends: with a piece of pages. Under the lock on growth.
-    fn end_of_step(&self, len: u64) -> u64 {
+    fn end_of_step(&self, len: u64, need: u64) -> io::Result<u64> {
         let step = match sys::reserves_by_writing() {
             // Where it must be written, who appends may have to wait for it.
             true => LEAST_STEP,
-            false => self.steps.take(len, now_ms()),
+            false => self.steps.take(len, now_ms()).min(self.share()?).max(LEAST_STEP),
         };
-        (len + step).next_multiple_of(super::by_call::PIECE)
+        // A small file doubles; what a large one has left is there for the time until it has its next step.
+        let from = if len < LARGEST_STEP { need } else { need.max(self.allocated()) };
+        Ok((from + step).next_multiple_of(PIECE))
+    }
+
+    /// What one step may take of what is free.
+    fn share(&self) -> io::Result<u64> {
+        Ok(sys::free_space(&*self.file()?)? / SHARE)
     }
 }
 
@@ -129,14 +164,14 @@ mod tests {
         let steps = Steps::new();
         let (full, all) = (1 << 30, [0, 3_000, 6_000, 9_000, 12_000, 15_000]);
         let taken = all.map(|ms| steps.take(full, ms) >> 20);
-        assert_eq!(taken, [32, 64, 128, 256, 512, 512], "it is used up soon");
+        assert_eq!(taken, [32, 64, 128, 256, 256, 256], "it is used up soon");
         assert_eq!(
             [20_000, 32_000].map(|ms| steps.take(full, ms) >> 20),
-            [512; 2],
+            [256; 2],
             "as it shall be"
         );
         let slow = [45_000, 60_000, 75_000, 90_000, 105_000, 120_000];
-        assert_eq!(slow.map(|ms| steps.take(full, ms) >> 20), [256, 128, 64, 32, 32, 32]);
+        assert_eq!(slow.map(|ms| steps.take(full, ms) >> 20), [128, 64, 32, 32, 32, 32]);
     }
 
     #[test]

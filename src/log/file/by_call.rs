@@ -72,13 +72,15 @@ impl GrowingFile {
         };
     }
 
-    /// Decides how `n` bytes of batches are written behind the first `len`. For the tail.
-    pub(super) fn goes_by_call(&self, len: u64, n: u64) -> bool {
+    /// Decides how so many batches, `n` bytes in all, are written behind the first `len`. For the tail.
+    pub(super) fn goes_by_call(&self, len: u64, n: u64, batches: u32) -> bool {
         if n >= LARGE {
             self.takes_large.store(true, Ordering::Relaxed);
         }
+        let is_small = n < SMALL * u64::from(batches);
         if self.is_by_call() {
-            let small = if n < SMALL { self.small_in_a_row.load(Ordering::Relaxed) + 1 } else { 0 };
+            let before = self.small_in_a_row.load(Ordering::Relaxed);
+            let small = if is_small { before.saturating_add(batches) } else { 0 };
             self.small_in_a_row.store(small, Ordering::Relaxed);
             let is_calm = n < LARGE && self.slow_flushes.load(Ordering::Relaxed) >= CALM;
             let ends = is_calm || small > SMALL_IN_A_ROW;
@@ -92,7 +94,7 @@ impl GrowingFile {
         }
         // A file that was just made or opened has no reserve either, and nobody was asked for one.
         let is_asked = self.asked.load(Ordering::Relaxed);
-        let is_outrun = n >= SMALL && is_asked && len + n > self.reserve();
+        let is_outrun = !is_small && is_asked && len + n > self.reserve();
         if n < LARGE && !is_outrun {
             return false;
         }
@@ -111,7 +113,7 @@ impl GrowingFile {
             self.retrieve()?;
         }
         if need > self.allocated() {
-            self.need_blocks(need)?;
+            self.need_blocks(self.len(), need)?;
         }
         // To write behind the end of a file that was truncated would give it a hole.
         self.check_size(need)?;

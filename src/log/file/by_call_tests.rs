@@ -19,7 +19,7 @@ fn byte(at: u64) -> u8 {
 
 fn append(tail: &mut Tail, len: u64) {
     let bytes: Vec<u8> = (tail.len()..tail.len() + len).map(byte).collect();
-    tail.make_way(len).unwrap();
+    tail.make_way(len, 1).unwrap();
     tail.write(once([&bytes[..HEAD], &bytes[HEAD..]])).unwrap();
     tail.publish(len).unwrap();
 }
@@ -259,16 +259,58 @@ fn of_a_batch_that_could_not_be_written_nothing_is_left() {
     let seals = file.try_clone().unwrap();
     let mut tail = Tail::new(file, 0, 64 << 20).unwrap();
     append(&mut tail, LARGE);
-    tail.make_way(LARGE).unwrap();
+    tail.make_way(LARGE, 1).unwrap();
     seals.set_len(LARGE + 2 * PAGE).unwrap();
     // SAFETY: a plain system call on an open file.
     assert_eq!(unsafe { libc::fcntl(seals.as_raw_fd(), libc::F_ADD_SEALS, libc::F_SEAL_GROW) }, 0);
-    let batch = vec![7; LARGE as usize];
-    tail.write(once([&batch[..HEAD], &batch[HEAD..]])).unwrap_err();
+    // The first of them fit, the last does not.
+    let batch = vec![7; LARGE as usize / 16];
+    tail.write(std::iter::repeat_n([&batch[..HEAD], &batch[HEAD..]], 16)).unwrap_err();
     assert_eq!(tail.len(), LARGE);
     let mut behind = vec![1; 2 * PAGE as usize];
     seals.read_exact_at(&mut behind, LARGE).unwrap();
     assert!(behind.iter().all(|byte| *byte == 0), "a part of the batch is there");
+}
+
+/// One that takes pieces of a MiB, up to so many bytes, with a preparer that is never late: so often it was needed.
+fn filled(tail: &mut Tail, to: u64) -> u32 {
+    let mut asked = 0;
+    while tail.len() < to {
+        append(tail, 1 << 20);
+        if tail.shared().should_grow(tail.len()) {
+            tail.shared().grow_ahead().unwrap();
+            asked += 1;
+            assert!(!tail.shared().should_grow(tail.len()), "a step is enough for a while");
+        }
+    }
+    asked
+}
+
+#[test]
+fn a_fast_log_gets_its_blocks_seldom() {
+    let mut tail = tail(1 << 30);
+    assert!(filled(&mut tail, 64 << 20) <= 16);
+    let asked = filled(&mut tail, 320 << 20);
+    assert!(asked <= 3, "{asked} times for 256 MiB");
+}
+
+#[test]
+fn what_nothing_came_for_is_given_back() {
+    let mut tail = tail(1 << 30);
+    filled(&mut tail, 40 << 20);
+    let reserved = tail.shared().allocated();
+    assert!(!tail.shared().give_back().unwrap(), "nobody has looked before");
+    append(&mut tail, LARGE);
+    assert!(!tail.shared().give_back().unwrap(), "something came");
+    assert_eq!(tail.shared().allocated(), reserved);
+    assert!(tail.shared().give_back().unwrap());
+    let left = tail.shared().allocated();
+    assert!(left < tail.len() + FOLIO, "{left} bytes for {}", tail.len());
+    assert_eq!(tail.shared().file().unwrap().metadata().unwrap().len(), left);
+    assert!(!tail.shared().give_back().unwrap(), "there is nothing more");
+    filled(&mut tail, 48 << 20);
+    append(&mut tail, 10_000);
+    assert_whole(tail.shared());
 }
 
 #[test]
@@ -350,6 +392,6 @@ fn nothing_is_written_behind_a_file_that_somebody_has_truncated() {
     let mut tail = tail(64 << 20);
     append(&mut tail, LARGE);
     tail.shared().file().unwrap().set_len(1000).unwrap();
-    let error = tail.make_way(LARGE).unwrap_err();
+    let error = tail.make_way(LARGE, 1).unwrap_err();
     assert!(error.to_string().contains("somebody has truncated it"), "{error}");
 }

@@ -265,10 +265,10 @@ impl Tail {
         self.shared.capacity - self.len
     }
 
-    /// Makes sure that [`Tail::write`] can write `n` bytes of batches, and decides how. See [`super::by_call`].
-    pub(crate) fn make_way(&mut self, n: u64) -> io::Result<()> {
+    /// Makes sure that [`Tail::write`] can write so many batches, `n` bytes in all, and decides how. See [`super::by_call`].
+    pub(crate) fn make_way(&mut self, n: u64, batches: u32) -> io::Result<()> {
         assert!(n <= self.room(), "{n} bytes into a file with room for {}", self.room());
-        match self.shared.goes_by_call(self.len, n) {
+        match self.shared.goes_by_call(self.len, n, batches) {
             true => self.shared.make_space(self.len + n),
             false => self.make_room(n),
         }

@@ -124,15 +124,24 @@ impl GrowingFile {
 
     /// Gives the file blocks up to `to` bytes, or as far as the capacity lets it; says how far. Under the lock on
     /// growth.
-    pub(super) fn allocate(&self, _growing: &MutexGuard<'_, ()>, to: u64) -> io::Result<u64> {
+    pub(super) fn allocate(&self, growing: &MutexGuard<'_, ()>, to: u64) -> io::Result<u64> {
         let (allocated, to) = (self.allocated(), to.next_multiple_of(PAGE).min(self.capacity));
         if !self.is_sealed() && allocated < to {
             // To extend a file that was truncated would give it a hole.
             self.check_size(allocated)?;
-            sys::reserve(&*self.file()?, allocated, to)?;
+            // Without space a part of it may have been given, which others could need.
+            sys::reserve(&*self.file()?, allocated, to)
+                .inspect_err(|_| _ = self.cut_to(growing, allocated))?;
             self.allocated.store(to, Ordering::Release);
         }
         Ok(to)
+    }
+
+    /// Takes the blocks behind the first `to` bytes away, where nobody writes. Under the lock on growth.
+    pub(super) fn cut_to(&self, _growing: &MutexGuard<'_, ()>, to: u64) -> io::Result<()> {
+        self.file()?.set_len(to)?;
+        self.allocated.store(to, Ordering::Release);
+        Ok(())
     }
 
     /// Makes the pages of what has blocks, and makes it reserve, up to `to`. Under the lock on growth. The mapping is

@@ -3,10 +3,11 @@
 //! Reserving must never report success without the space: pages of a mapping that have no blocks
 //! behind them turn a full disk into a SIGBUS.
 
-use super::{FOLIO, MOST_BATCHES};
+use super::FOLIO;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use super::MOST_BATCHES;
 use std::fs::File;
 use std::io;
-#[cfg(any(target_os = "linux", target_os = "android"))]
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +16,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 static NO_FALLOCATE: AtomicBool = AtomicBool::new(false);
 
 /// As many are written with one call, at most.
-pub(super) const MOST_PARTS: usize = 2 * MOST_BATCHES;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const MOST_PARTS: usize = 2 * MOST_BATCHES;
 
 /// Zeros to write.
 pub(super) static ZEROS: [u8; FOLIO as usize] = [0; FOLIO as usize];
@@ -57,6 +59,21 @@ fn fallocate(_file: &File, _from: u64, _len: u64) -> io::Result<()> {
     Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP))
 }
 
+/// Bytes that the file's file system has for who is not root; all there are where it has no bound.
+pub(super) fn free_space(file: &File) -> io::Result<u64> {
+    let mut stat = std::mem::MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: a plain system call on a file that is open for as long as it is borrowed; it fills what it is given.
+    if unsafe { libc::fstatvfs(file.as_raw_fd(), stat.as_mut_ptr()) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the call has succeeded.
+    let stat = unsafe { stat.assume_init() };
+    // How wide these are differs from system to system.
+    #[allow(clippy::useless_conversion, clippy::unnecessary_cast)]
+    let bytes = (stat.f_bavail as u64).saturating_mul(stat.f_frsize as u64);
+    Ok(if stat.f_blocks == 0 { u64::MAX } else { bytes })
+}
+
 /// Makes the pages of a range in memory, zero as it is already, in folios of [`FOLIO`] bytes. A page fault would make
 /// them in folios of up to a huge page, and look for that much memory in one piece: where memory is in pieces it
 /// costs ten times as much. What fails is left to a fault.
@@ -84,6 +101,7 @@ pub(super) fn write_with_zeros<'b>(
     let all = parts.clone().chain([&ZEROS[..zeros]]);
     let count = slices.iter_mut().zip(all).map(|(slice, part)| *slice = io::IoSlice::new(part));
     let count = count.count() as libc::c_int;
+    debug_assert!(parts.clone().count() <= MOST_PARTS, "some would take calls of their own");
     // SAFETY: an `IoSlice` is an `iovec` (std says so), and readable for as long as it is borrowed; the kernel does not
     // write to it. There are as many as said.
     let written =
