@@ -67,6 +67,8 @@ pub struct Partition {
     seen: OnceLock<Box<Outline>>,
     /// Something has happened to its disk since.
     failed: AtomicBool,
+    /// Its topic was deleted.
+    gone: AtomicBool,
     waiters: Waiters,
     reported_ms: AtomicI64,
     /// Its topic's, once it has one.
@@ -106,6 +108,7 @@ impl Partition {
             opener,
             seen: OnceLock::new(),
             failed: AtomicBool::new(false),
+            gone: AtomicBool::new(false),
             waiters: Waiters::default(),
             reported_ms: AtomicI64::new(i64::MIN),
             traffic: OnceLock::new(),
@@ -122,6 +125,17 @@ impl Partition {
     pub(super) fn join(&self, traffic: &Arc<Traffic>) {
         let joined = self.traffic.get_or_init(|| traffic.clone());
         assert!(Arc::ptr_eq(joined, traffic), "{}-{} is of one topic", self.topic, self.index);
+    }
+
+    /// Its topic is not in the table any more. Who waits is woken behind this.
+    pub(super) fn leave(&self) {
+        // Sequentially consistent with a waiter's registration, as an append is.
+        self.gone.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether its topic was deleted.
+    pub fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::SeqCst)
     }
 
     /// The log, opened if it is not, unless the partition is offline. May block for a moment, the

@@ -136,6 +136,7 @@ impl Topics {
         let topic =
             self.name_shard(name).write().unwrap_or_else(PoisonError::into_inner).remove(name)?;
         self.id_shard(topic.id).write().unwrap_or_else(PoisonError::into_inner).remove(&topic.id);
+        topic.partitions.iter().for_each(|partition| partition.leave());
         // What requests that are on their way still do to it is not counted any more: a sum that was told never
         // becomes less.
         *gone += topic.counts().unwrap_or_default();

@@ -207,17 +207,20 @@ impl KafkaService {
     /// Wakes those who are to be woken, as many as the turn has time for: one append may wake a thousand.
     fn wake(&mut self, cx: &mut Context<'_>) {
         while let Some(key) = self.to_wake.pop_front() {
-            self.wake_one(cx, key);
-            if !self.to_wake.is_empty() && cx.is_enough() {
+            let frames = self.wake_one(cx, key);
+            if cx.is_enough_after(frames) && !self.to_wake.is_empty() {
                 return;
             }
         }
     }
 
-    fn wake_one(&mut self, cx: &mut Context<'_>, key: u64) {
+    /// Says how many small frames take as much work; where that is not known, no end of them.
+    fn wake_one(&mut self, cx: &mut Context<'_>, key: u64) -> usize {
         match self.parked.take(key) {
             Some(ParkedRequest::Fetch(parked)) => {
+                let partitions = parked.partitions();
                 fetch::resume(self, cx, parked, fetch::Why::Data);
+                return partitions;
             }
             Some(ParkedRequest::Produce(parked)) => produce::answer_parked(self, cx, parked),
             Some(ParkedRequest::Replies(replies, unflushed)) => {
@@ -228,6 +231,7 @@ impl KafkaService {
             // A group is answered, and time passes: neither is woken.
             Some(ParkedRequest::Group(_) | ParkedRequest::Muted(_)) | None => {}
         }
+        usize::MAX
     }
 }
 

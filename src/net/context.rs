@@ -90,6 +90,11 @@ impl<'a> Context<'a> {
         self.core.is_enough()
     }
 
+    /// The same where it was as much work as so many frames are: the clock is looked at less often.
+    pub fn is_enough_after(&mut self, frames: usize) -> bool {
+        self.core.is_enough_after(frames)
+    }
+
     /// The time of this turn.
     pub fn now(&self) -> Instant {
         self.core.now

@@ -185,6 +185,12 @@ impl Core {
         self.is_late()
     }
 
+    /// The same where the work is known: that of so many frames.
+    pub(crate) fn is_enough_after(&mut self, frames: usize) -> bool {
+        self.pace.handled_all(frames);
+        self.is_late()
+    }
+
     /// Where received bytes belong.
     pub(crate) fn input(&mut self, id: ConnId) -> Input<'_> {
         let deaf = self.deaf;

@@ -65,6 +65,12 @@ impl Pace {
         self.look();
     }
 
+    /// So much was done as takes so many small frames.
+    pub(crate) fn handled_all(&mut self, frames: usize) {
+        self.work += frames.clamp(1, LOOK) * FRAME;
+        self.look();
+    }
+
     /// So many bytes were written with one call.
     pub(crate) fn wrote(&mut self, bytes: usize) {
         self.work += bytes / WRITTEN + FRAME;
@@ -118,6 +124,19 @@ mod tests {
         pace.begin_at(long_ago);
         pace.handled(1 << 20);
         assert!(pace.is_over(), "one that takes as long is the last");
+    }
+
+    #[test]
+    fn work_of_a_known_size_looks_at_the_clock_when_it_counts() {
+        for (frames, most) in [(0, 8), (1, 8), (3, 3), (8, 1), (usize::MAX, 1)] {
+            let mut pace = Pace::default();
+            let mut times = 0;
+            while pace.since.is_none() {
+                pace.handled_all(frames);
+                times += 1;
+            }
+            assert_eq!(times, most, "of {frames} frames");
+        }
     }
 
     #[test]

@@ -21,24 +21,26 @@ pub fn send(
     cx: &mut Context<'_>,
     slot: Slot,
     fetch: Fetch,
-    outcome: Outcome,
+    mut outcome: Outcome,
 ) {
-    let (session_id, places) = settle_session(service, &fetch, &outcome);
-    let row = |at: &usize| partition_data(&fetch, &fetch.targets[*at], &outcome.rows[*at]);
+    let session_id = settle_session(service, &fetch, &mut outcome);
+    let told = || fetch.targets.iter().zip(&outcome.rows).filter(|(_, row)| row.is_told);
+    let (mut some, row) = (told(), |(target, row)| partition_data(&fetch, target, row));
     // One partition is the most common of all requests, and takes no memory.
-    if let [at] = &places[..] {
-        let data = [row(at)];
-        let topic = [topic_row(&fetch.targets[*at], &data)];
+    if let (Some(one), None) = (some.next(), some.next()) {
+        let data = [row(one)];
+        let topic = [topic_row(one.0, &data)];
         encode(&fetch, session_id, Array::from(&topic), &mut service.out);
     } else {
-        let data: Vec<_> = places.iter().map(row).collect();
-        let topics = group(&fetch, &places, &data);
+        let targets: Vec<_> = told().map(|(target, _)| target).collect();
+        let data: Vec<_> = told().map(row).collect();
+        let topics = group(&targets, &data);
         encode(&fetch, session_id, Array::from(&topics), &mut service.out);
     }
-    let ranges = places.iter().filter_map(|at| outcome.rows[*at].records.clone());
-    reply(service, cx, slot, ranges);
-    service.note(slot, fetch.tag);
     count(&fetch, &outcome);
+    let rows = outcome.rows.iter_mut().filter(|row| row.is_told);
+    reply(service, cx, slot, rows.filter_map(|row| row.records.take()));
+    service.note(slot, fetch.tag);
 }
 
 /// Counts what went out of each partition.
@@ -143,31 +145,28 @@ pub fn refuse_whole(
     respond(call, &response, &mut service.out);
 }
 
-/// The session id to tell, and the places of the rows that are told. Opens the session of a full fetch.
-fn settle_session(service: &KafkaService, fetch: &Fetch, outcome: &Outcome) -> (i32, Vec<usize>) {
-    let all = || (0..outcome.rows.len()).collect();
+/// The session id to tell; marks the rows that are not told. Opens the session of a full fetch.
+fn settle_session(service: &KafkaService, fetch: &Fetch, outcome: &mut Outcome) -> i32 {
     match &fetch.mode {
-        Mode::Sessionless => (0, all()),
+        Mode::Sessionless => 0,
         Mode::Opening => {
-            let partitions = fetch.targets.iter().map(|target| target.asked.clone());
             let uses_ids = fetch.version >= 13;
+            let partitions = fetch.targets.iter().map(|target| target.to_remember(uses_ids));
             let opened = service.shared.sessions.open(uses_ids, false, partitions, fetch.now);
-            let Some(session) = opened else { return (0, all()) };
+            let Some(session) = opened else { return 0 };
             let mut session = session.lock().unwrap_or_else(PoisonError::into_inner);
             for (target, row) in fetch.targets.iter().zip(&outcome.rows) {
                 session.remember(&target.asked.topic, target.asked.index, told(row));
             }
-            (session.id, all())
+            session.id
         }
         Mode::Incremental(session) => {
             let mut session = session.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut tell = |(at, (target, row)): (usize, (&Target, &Row))| {
+            for (target, row) in fetch.targets.iter().zip(&mut outcome.rows) {
                 let asked = &target.asked;
-                session.must_tell(&asked.topic, asked.index, told(row)).then_some(at)
-            };
-            let rows = fetch.targets.iter().zip(&outcome.rows).enumerate();
-            let places = rows.filter_map(&mut tell).collect();
-            (session.id, places)
+                row.is_told = session.must_tell(&asked.topic, asked.index, told(row));
+            }
+            session.id
         }
     }
 }
@@ -211,16 +210,15 @@ fn partition_data<'a>(fetch: &Fetch, target: &Target, row: &'a Row) -> Partition
 
 /// Rows of one topic that follow each other make one entry.
 fn group<'a>(
-    fetch: &'a Fetch,
-    places: &[usize],
+    targets: &[&'a Target],
     data: &'a [PartitionData<'a>],
 ) -> Vec<FetchableTopicResponse<'a>> {
     let mut topics = Vec::new();
     let mut start = 0;
-    while start < places.len() {
-        let first = &fetch.targets[places[start]];
-        let same = |at: &&usize| fetch.targets[**at].asked.topic == first.asked.topic;
-        let end = start + places[start..].iter().take_while(same).count();
+    while start < targets.len() {
+        let first = targets[start];
+        let same = |target: &&&Target| target.asked.topic == first.asked.topic;
+        let end = start + targets[start..].iter().take_while(same).count();
         topics.push(topic_row(first, &data[start..end]));
         start = end;
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::answer;
 use super::read::Outcome;
 use super::target::Fetch;
-use crate::catalog::{Partition, Waiter, WaiterKey};
+use crate::catalog::Waiter;
 use crate::kafka::service::{KafkaService, ParkedRequest};
 use crate::net::{ConnId, Context, Slot, TimerId};
 
@@ -13,14 +13,13 @@ use crate::net::{ConnId, Context, Slot, TimerId};
 pub struct ParkedFetch {
     slot: Slot,
     fetch: Fetch,
-    registered: Vec<(Arc<Partition>, WaiterKey)>,
     timer: Option<TimerId>,
 }
 
 impl ParkedFetch {
     /// One that waits for what it wants to be brought into memory: only for that.
     pub(super) fn warming(slot: Slot, fetch: Fetch) -> ParkedFetch {
-        ParkedFetch { slot, fetch, registered: Vec::new(), timer: None }
+        ParkedFetch { slot, fetch, timer: None }
     }
 
     /// The connection that waits.
@@ -28,12 +27,17 @@ impl ParkedFetch {
         self.slot.conn()
     }
 
+    /// How many partitions it looks at.
+    pub fn partitions(&self) -> usize {
+        self.fetch.targets.len()
+    }
+
     /// Gives the registrations and the timer back, without an answer.
-    pub fn forget(self, cx: &mut Context<'_>) {
+    pub fn forget(mut self, cx: &mut Context<'_>) {
         if let Some(timer) = self.timer {
             cx.cancel_timer(timer);
         }
-        unregister(self.registered);
+        unregister(&mut self.fetch);
     }
 }
 
@@ -59,47 +63,52 @@ pub fn park(
     cx: &mut Context<'_>,
     slot: Slot,
     mut fetch: Fetch,
-    seen: Outcome,
+    mut seen: Outcome,
 ) {
-    let mut seen = seen.bytes;
     for look in 1.. {
         let last_look = look == LOOKS;
-        let missing = if last_look { 1 } else { fetch.min_bytes - seen };
+        let missing = if last_look { 1 } else { fetch.min_bytes - seen.bytes };
         let key = service.parked.reserve();
-        let registered = register(&fetch, &Waiter::new(service.worker, key, missing));
-        let again = fetch.read();
+        register(&mut fetch, &Waiter::new(service.worker, key, missing));
+        let before = seen.bytes;
+        let again = fetch.read_again(seen);
         if again.is_cold() {
             // What came is gone from memory already: rare, and not worth a state of its own.
             service.parked.take(key);
-            unregister(registered);
+            unregister(&mut fetch);
             return super::look(service, cx, slot, fetch);
         }
-        if fetch.is_satisfied_by(&again) || is_gone(service, &fetch) {
+        if fetch.is_satisfied_by(&again) || is_gone(&fetch) {
             service.parked.take(key);
-            unregister(registered);
+            unregister(&mut fetch);
             return answer::send(service, cx, slot, fetch, again);
         }
-        if again.bytes == seen || last_look {
+        if again.bytes == before || last_look {
             // What comes later can be cold again.
             (fetch.warmed, fetch.may_block) = (0, false);
             let timer = fetch.deadline.map(|deadline| cx.set_timer(deadline, key));
-            let parked = ParkedFetch { slot, fetch, registered, timer };
+            let parked = ParkedFetch { slot, fetch, timer };
             return service.parked.put(key, ParkedRequest::Fetch(parked));
         }
-        seen = again.bytes;
+        seen = again;
         service.parked.take(key);
-        unregister(registered);
+        unregister(&mut fetch);
     }
 }
 
-fn register(fetch: &Fetch, waiter: &Arc<Waiter>) -> Vec<(Arc<Partition>, WaiterKey)> {
-    let partitions = fetch.targets.iter().filter_map(|target| target.partition.as_ref().ok());
-    partitions.map(|one| (one.clone(), one.waiters().register(waiter.clone()))).collect()
+fn register(fetch: &mut Fetch, waiter: &Arc<Waiter>) {
+    for target in &mut fetch.targets {
+        if let Ok(partition) = &target.partition {
+            target.waits = Some(partition.waiters().register(waiter.clone()));
+        }
+    }
 }
 
-fn unregister(registered: Vec<(Arc<Partition>, WaiterKey)>) {
-    for (partition, key) in registered {
-        partition.waiters().remove(key);
+fn unregister(fetch: &mut Fetch) {
+    for target in &mut fetch.targets {
+        if let (Ok(partition), Some(key)) = (&target.partition, target.waits.take()) {
+            partition.waiters().remove(key);
+        }
     }
 }
 
@@ -110,24 +119,22 @@ pub fn resume(service: &mut KafkaService, cx: &mut Context<'_>, mut parked: Park
         (Why::Timeout, _) => parked.fetch.deadline = None,
         (Why::Data, None) => {}
     }
-    let ParkedFetch { slot, mut fetch, registered, .. } = parked;
-    unregister(registered);
-    refresh(service, &mut fetch);
+    let ParkedFetch { slot, mut fetch, .. } = parked;
+    unregister(&mut fetch);
+    refresh(&mut fetch);
     super::look(service, cx, slot, fetch);
 }
 
 /// Whether some topic was deleted since the fetch was resolved.
-fn is_gone(service: &KafkaService, fetch: &Fetch) -> bool {
-    let found = fetch.targets.iter().filter(|target| target.partition.is_ok());
-    let mut ids = found.map(|target| target.topic_id);
-    ids.any(|id| service.shared.topics.by_id(id).is_none())
+fn is_gone(fetch: &Fetch) -> bool {
+    fetch.targets.iter().any(|target| target.partition.as_ref().is_ok_and(|one| one.is_gone()))
 }
 
 /// A topic that was deleted meanwhile answers as unknown.
-fn refresh(service: &KafkaService, fetch: &mut Fetch) {
+fn refresh(fetch: &mut Fetch) {
     use crate::wire::error::ErrorCode;
     for target in &mut fetch.targets {
-        if target.partition.is_ok() && service.shared.topics.by_id(target.topic_id).is_none() {
+        if target.partition.as_ref().is_ok_and(|partition| partition.is_gone()) {
             let by_id = matches!(target.asked.topic, crate::broker::TopicKey::Id(_));
             let code = if by_id {
                 ErrorCode::UNKNOWN_TOPIC_ID

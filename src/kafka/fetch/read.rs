@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::target::{Fetch, Target};
 use crate::broker::{ColdRead, now_ms};
 use crate::catalog::Partition;
-use crate::log::{AbortedTxn, Bound, Log};
+use crate::log::{AbortedTxn, Bound, Log, Offsets};
 use crate::net::FileRange;
 use crate::wire::error::ErrorCode;
 use crate::wire::messages::fetch::AbortedTransaction;
@@ -28,6 +28,8 @@ pub struct Row {
     pub records: Option<FileRange>,
     /// Whose transactions in them were aborted, and where those begin.
     pub aborted: Vec<AbortedTransaction>,
+    /// Whether the answer has it: sessions leave out what is not new.
+    pub is_told: bool,
     /// What it would have read, had that been in memory.
     pub cold: Option<ColdRead>,
     /// How much of the request's limit it takes: Kafka cuts the last batch where the limit is, so a
@@ -46,6 +48,7 @@ impl Row {
             diverging: None,
             records: None,
             aborted: Vec::new(),
+            is_told: true,
             cold: None,
             used: 0,
         }
@@ -98,6 +101,26 @@ impl Fetch {
             rows.push(row);
         }
         Outcome { rows, bytes, urgent }
+    }
+
+    /// The same as [`Fetch::read`] for who has read just now: most often nothing has moved since, and that is seen at
+    /// a glance.
+    pub fn read_again(&self, seen: Outcome) -> Outcome {
+        let mut rows = self.targets.iter().zip(&seen.rows);
+        if rows.all(|(target, row)| self.is_as_read(target, row)) { seen } else { self.read() }
+    }
+
+    fn is_as_read(&self, target: &Target, row: &Row) -> bool {
+        let Ok(partition) = &target.partition else { return true };
+        let Some(log) = partition.log() else { return false };
+        let epoch = target.asked.current_leader_epoch.max(NOT_GIVEN);
+        let Offsets { log_start, last_stable, high_watermark, .. } = log.offsets();
+        // Who reads to the end of the log is told nothing of where it is.
+        !self.to_log_end
+            && row.code == ErrorCode::NONE
+            && check_leader_epoch(epoch, partition.leader_epoch()).is_ok()
+            && (log_start, last_stable) == (row.log_start, row.last_stable)
+            && high_watermark == row.high_watermark
     }
 
     /// Whether a fetch with this outcome must be answered now (PROTOCOL 8.3).
@@ -162,6 +185,7 @@ impl Fetch {
                     .max(u32::try_from(read.size_available).map_or(limit, |all| all.min(limit))),
                 records: read.range,
                 aborted: read.aborted.iter().map(aborted).collect(),
+                is_told: true,
                 cold: None,
             },
             Err(why) => {
@@ -196,6 +220,7 @@ fn told(log: &Log, diverging: Option<(i32, i64)>) -> Row {
         diverging,
         records: None,
         aborted: Vec::new(),
+        is_told: true,
         cold: None,
         used: 0,
     }

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use super::check_isolation;
 use crate::broker::{SessionPartition, Shared, SharedSession, Tag, TopicKey};
-use crate::catalog::{Partition, Topic};
+use crate::catalog::{Partition, Topic, WaiterKey};
 use crate::kafka::call::Call;
 use crate::kafka::twice::all_differ;
 use crate::wire::error::ErrorCode;
-use crate::wire::messages::fetch::{FetchPartition, FetchRequest, FetchTopic};
+use crate::wire::messages::fetch::{FetchPartition, FetchRequest};
 use crate::wire::uuid::Uuid;
 
 /// From this version on topics are named by id.
@@ -27,7 +27,6 @@ const INITIAL_EPOCH: i32 = 0;
 const FINAL_EPOCH: i32 = -1;
 
 /// One partition of a fetch.
-#[derive(Clone)]
 pub struct Target {
     /// What is asked.
     pub asked: SessionPartition,
@@ -37,9 +36,18 @@ pub struct Target {
     pub topic_id: Uuid,
     /// The partition, or why there is none.
     pub partition: Result<Arc<Partition>, ErrorCode>,
+    /// Its place among those who wait for the partition, while it does.
+    pub waits: Option<WaiterKey>,
 }
 
 impl Target {
+    /// What a session that begins knows of it.
+    pub fn to_remember(&self, uses_ids: bool) -> SessionPartition {
+        let mut asked = self.asked.clone();
+        asked.known_as = (uses_ids && !self.name.is_empty()).then(|| self.name.clone());
+        asked
+    }
+
     /// Whether there is no log to ask; the other errors are found by asking it.
     pub fn is_unreadable(&self) -> bool {
         let of_log = [ErrorCode::INCONSISTENT_TOPIC_ID, ErrorCode::NOT_LEADER_OR_FOLLOWER];
@@ -99,21 +107,19 @@ impl Fetch {
         now: Instant,
     ) -> Result<Self, ErrorCode> {
         let read_committed = check_isolation(request.isolation_level)?;
-        let asked: usize = request.topics.iter().map(|topic| topic.partitions.len()).sum();
-        if asked > MAX_PARTITIONS {
+        let count: usize = request.topics.iter().map(|topic| topic.partitions.len()).sum();
+        if count > MAX_PARTITIONS {
             return Err(ErrorCode::INVALID_REQUEST);
         }
         let uses_ids = call.version() >= IDS_FROM;
-        let (asked, mode) = open_mode(shared, request, uses_ids, now)?;
-        let mut names = Names { shared, uses_ids, last: None };
         let replica = if call.version() >= 15 {
             request.replica_state.replica_id
         } else {
             request.replica_id
         };
         let follower = replica != CONSUMER && replica != DEBUG_CONSUMER;
-        let mut targets: Vec<Target> =
-            asked.into_iter().map(|asked| names.resolve(asked, follower)).collect();
+        let mut names = Names { shared, uses_ids, follower, last: None };
+        let (mut targets, mode) = open_mode(&mut names, request, count, now)?;
         // What cannot be read is told behind what can, as Kafka does.
         targets.sort_by_key(Target::is_unreadable);
         let limit = shared.config().fetch_max_bytes();
@@ -136,22 +142,29 @@ impl Fetch {
     }
 }
 
+/// The partitions of a request that names so many, resolved, and its mode.
 fn open_mode(
-    shared: &Shared,
+    names: &mut Names<'_>,
     request: &FetchRequest<'_>,
-    uses_ids: bool,
+    count: usize,
     now: Instant,
-) -> Result<(Vec<SessionPartition>, Mode), ErrorCode> {
+) -> Result<(Vec<Target>, Mode), ErrorCode> {
+    let (shared, uses_ids) = (names.shared, names.uses_ids);
     let (id, epoch) = (request.session_id, request.session_epoch);
     if epoch == INITIAL_EPOCH || epoch == FINAL_EPOCH {
         if id != 0 {
             shared.sessions.close(id);
         }
         let mode = if epoch == FINAL_EPOCH { Mode::Sessionless } else { Mode::Opening };
-        return Ok((last_mentions(asked(shared, request, uses_ids)), mode));
+        let mut targets = Vec::with_capacity(count);
+        each_asked(request, uses_ids, |asked| targets.push(names.resolve(asked)));
+        return Ok((last_mentions(targets), mode));
     }
     let update = |session: &mut crate::broker::Session| {
-        asked(shared, request, uses_ids).for_each(|partition| session.upsert(partition));
+        each_asked(request, uses_ids, |mut asked| {
+            asked.known_as = names.name_of(&asked.topic);
+            session.upsert(asked);
+        });
         for topic in request.forgotten_topics_data.iter() {
             let key = topic_key(uses_ids, topic.topic, topic.topic_id);
             topic.partitions.iter().for_each(|index| session.forget(&key, index));
@@ -160,68 +173,50 @@ fn open_mode(
     match shared.sessions.resume(id, epoch, uses_ids, now, update)? {
         None => Ok((Vec::new(), Mode::Sessionless)),
         Some(session) => {
-            let partitions = {
+            let targets = {
                 let session = session.lock().unwrap_or_else(PoisonError::into_inner);
-                session.partitions().cloned().collect()
+                session.partitions().map(|asked| names.resolve(asked.clone())).collect()
             };
-            Ok((partitions, Mode::Incremental(session)))
+            Ok((targets, Mode::Incremental(session)))
         }
     }
 }
 
-fn asked<'r>(
-    shared: &'r Shared,
-    request: &'r FetchRequest<'r>,
-    uses_ids: bool,
-) -> impl Iterator<Item = SessionPartition> + 'r {
-    let of_topic = move |topic: FetchTopic<'r>| {
+fn each_asked(request: &FetchRequest<'_>, uses_ids: bool, mut take: impl FnMut(SessionPartition)) {
+    for topic in request.topics.iter() {
         let key = topic_key(uses_ids, topic.topic, topic.topic_id);
-        let known = if uses_ids { shared.topics.by_id(topic.topic_id) } else { None };
-        let known_as = known.map(|topic| topic.name.clone());
-        let partition = move |partition: FetchPartition| {
-            session_partition(key.clone(), known_as.clone(), &partition)
-        };
-        topic.partitions.iter().map(partition)
-    };
-    request.topics.iter().flat_map(of_topic)
+        topic.partitions.iter().for_each(|asked| take(session_partition(key.clone(), &asked)));
+    }
 }
 
 fn topic_key(uses_ids: bool, name: &str, id: Uuid) -> TopicKey {
     if uses_ids { TopicKey::Id(id) } else { TopicKey::Name(Arc::from(name)) }
 }
 
-fn session_partition(
-    topic: TopicKey,
-    known_as: Option<Arc<str>>,
-    asked: &FetchPartition,
-) -> SessionPartition {
+fn session_partition(topic: TopicKey, asked: &FetchPartition) -> SessionPartition {
     let mut partition = SessionPartition::new(
         topic,
         asked.partition,
         asked.fetch_offset,
         asked.partition_max_bytes,
     );
-    partition.known_as = known_as;
     partition.current_leader_epoch = asked.current_leader_epoch;
     partition.last_fetched_epoch = asked.last_fetched_epoch;
     partition
 }
 
 /// A partition that is named twice counts once, as it is named last (Kafka keeps a map).
-fn last_mentions(asked: impl Iterator<Item = SessionPartition>) -> Vec<SessionPartition> {
-    let mut unique: Vec<SessionPartition> = asked.collect();
-    let named = unique.iter().map(|partition| (&partition.topic, partition.index));
+fn last_mentions(mut unique: Vec<Target>) -> Vec<Target> {
+    let named = unique.iter().map(|target| (&target.asked.topic, target.asked.index));
     if unique.len() > 1 && !all_differ(named) {
         let mut seen: HashMap<(TopicKey, i32), usize> = HashMap::with_capacity(unique.len());
-        let mut kept: Vec<SessionPartition> = Vec::with_capacity(unique.len());
-        for partition in unique {
-            match seen.entry((partition.topic.clone(), partition.index)) {
-                std::collections::hash_map::Entry::Occupied(place) => {
-                    kept[*place.get()] = partition
-                }
+        let mut kept: Vec<Target> = Vec::with_capacity(unique.len());
+        for target in unique {
+            match seen.entry((target.asked.topic.clone(), target.asked.index)) {
+                std::collections::hash_map::Entry::Occupied(place) => kept[*place.get()] = target,
                 std::collections::hash_map::Entry::Vacant(place) => {
                     place.insert(kept.len());
-                    kept.push(partition);
+                    kept.push(target);
                 }
             }
         }
@@ -234,25 +229,36 @@ fn last_mentions(asked: impl Iterator<Item = SessionPartition>) -> Vec<SessionPa
 struct Names<'a> {
     shared: &'a Shared,
     uses_ids: bool,
-    last: Option<(TopicKey, Option<Arc<Topic>>)>,
+    /// The reader is a replica, of which there is none.
+    follower: bool,
+    last: Option<Arc<Topic>>,
 }
 
 impl Names<'_> {
-    fn topic(&mut self, key: &TopicKey) -> Option<Arc<Topic>> {
-        if let Some((last, found)) = &self.last
-            && last == key
-        {
-            return found.clone();
-        }
-        let found = match key {
-            TopicKey::Name(name) => self.shared.topics.by_name(name),
-            TopicKey::Id(id) => self.shared.topics.by_id(*id),
+    fn topic(&mut self, key: &TopicKey) -> Option<&Arc<Topic>> {
+        let is_it = |topic: &Arc<Topic>| match key {
+            TopicKey::Name(name) => topic.name == *name,
+            TopicKey::Id(id) => topic.id == *id,
         };
-        self.last = Some((key.clone(), found.clone()));
-        found
+        if !self.last.as_ref().is_some_and(is_it) {
+            self.last = match key {
+                TopicKey::Name(name) => self.shared.topics.by_name(name),
+                TopicKey::Id(id) => self.shared.topics.by_id(*id),
+            };
+        }
+        self.last.as_ref()
     }
 
-    fn resolve(&mut self, asked: SessionPartition, follower: bool) -> Target {
+    /// What an id stands for, if it is known.
+    fn name_of(&mut self, key: &TopicKey) -> Option<Arc<str>> {
+        match key {
+            TopicKey::Name(_) => None,
+            TopicKey::Id(_) => self.topic(key).map(|topic| topic.name.clone()),
+        }
+    }
+
+    fn resolve(&mut self, asked: SessionPartition) -> Target {
+        let follower = self.follower;
         let unknown = if self.uses_ids {
             ErrorCode::UNKNOWN_TOPIC_ID
         } else {
@@ -267,7 +273,7 @@ impl Names<'_> {
             let successor =
                 asked.known_as.as_ref().and_then(|name| self.shared.topics.by_name(name));
             let code = if successor.is_some() { ErrorCode::INCONSISTENT_TOPIC_ID } else { unknown };
-            return Target { asked, name, topic_id, partition: Err(code) };
+            return Target { asked, name, topic_id, partition: Err(code), waits: None };
         };
         // A node id that is not a replica's: there are no followers on a single node.
         let partition = match topic.partition(asked.index) {
@@ -275,6 +281,7 @@ impl Names<'_> {
             Some(partition) => Ok(partition.clone()),
             None => Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
         };
-        Target { asked, name: topic.name.clone(), topic_id: topic.id, partition }
+        let (name, topic_id) = (topic.name.clone(), topic.id);
+        Target { asked, name, topic_id, partition, waits: None }
     }
 }

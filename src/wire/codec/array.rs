@@ -178,7 +178,7 @@ impl<'a, T: Value<'a>> PartialEq for Array<'a, T> {
                 (a.count, a.version, a.scratch.bytes()) == (b.count, b.version, b.scratch.bytes())
             }
             (Array::Encoded(_), _) | (_, Array::Encoded(_)) => self.is_empty() && other.is_empty(),
-            _ => self.len() == other.len() && self.iter().eq(other.iter()),
+            _ => self.len() == other.len() && (self.is_empty() || self.iter().eq(other.iter())),
         }
     }
 }
