@@ -84,9 +84,7 @@ impl Log {
 
     /// Appends the first of some batches that came together, as [`Log::append`] does, and those of the others with it
     /// that may be: see [`super::run`].
-    ///
-    /// # Panics
-    /// If there is none.
+    /// There is one at least.
     pub fn append_run(
         &self,
         batches: &[Validated<'_>],
@@ -113,7 +111,7 @@ impl Log {
 
     /// Appends the first of these, and together with it those behind it that may be.
     fn append_incoming(&self, incoming: &[Incoming<'_>]) -> Result<Run, AppendError> {
-        let [first, ..] = incoming else { panic!("nothing to append") };
+        let [first, ..] = incoming else { unreachable!("there is one at least") };
         let mut writer = self.lock_writer();
         if writer.closed {
             return Err(AppendError::Closed(self.name.clone()));
