@@ -137,7 +137,7 @@ fn assert_same(io: &str, settings: &[&str], seeds: std::ops::Range<u64>) {
 }
 
 #[test]
-fn who_outruns_the_disk_with_several_requests_pays_for_all_of_them() {
+fn who_outruns_the_disk_with_several_requests_pays_for_each_of_them() {
     for io in ["mio", "uring"] {
         let dir = TempDir::new();
         // What is left unwritten for long: half of the limit is 512 KiB.
@@ -152,13 +152,13 @@ fn who_outruns_the_disk_with_several_requests_pays_for_all_of_them() {
             let large = batch(1, 8, 100_000);
             assert!(broker.client().produce(("t", partition), &large).throttle_ms > 0);
         }
-        // One alone costs a second at most.
+        // One alone costs a second at most, and much of one here.
         let ask = |seed| Ask::Produce { partition: 0, acks: -1, batch: batch(seed, 1, 20_000) };
         let asks: Vec<_> = (0..3).map(ask).collect();
         at_once(&broker, "t", &asks[..1]); // A segment's first goes alone.
         let told = at_once(&broker, "t", &asks[..2]);
         let told: Vec<_> = told.into_iter().flatten().map(|told| told.throttle_ms).collect();
-        assert!(told[0] == 0 && told[1] > 1000, "the last answer tells it: {told:?}, {io}");
+        assert!(told.iter().all(|ms| (100..=1000).contains(ms)), "{told:?}, {io}");
         broker.stop_cleanly();
     }
 }

@@ -44,6 +44,8 @@ pub struct Session {
     origin: Origin,
     pub(super) client: Rc<Client>,
     pub(super) debt: Debt,
+    /// So many Produce requests are served alone: see `produce::run`.
+    pub(super) alone: usize,
 }
 
 /// A request that is answered later, or something else that a worker does later.
@@ -274,7 +276,7 @@ impl Service for KafkaService {
         trace::opened(&self.shared, self.worker, &origin);
         self.count_connection(listener, true);
         let client = self.clients.open(conn, origin, cx.now());
-        Session { origin, client, debt: Debt::default() }
+        Session { origin, client, debt: Debt::default(), alone: 0 }
     }
 
     fn framing(&self, _session: &Session, input: &[u8]) -> Framing {

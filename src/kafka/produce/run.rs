@@ -7,7 +7,10 @@
 //!
 //! Only what is plain is done so: one batch, an answer, no transaction. Nothing is taken from behind that was not
 //! appended: a request that cannot be read, is for something else, or whose batch is refused, stays where it lies
-//! and is served by itself next, in its turn. Where the first is refused it is served by itself, too.
+//! and is served by itself next, in its turn. Where the first is refused it is served by itself, too. Those that were gathered
+//! for nothing, because the log took none or not all of them, are served alone: else each would be validated over and over.
+//!
+//! Who has to be slowed down noticeably pays for each request by itself, before the next is looked at.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +33,9 @@ use crate::wire::records::BatchHeader;
 /// Bytes of the batches that are served together: to find pages for as many may take as long as a part of a turn is to
 /// last. Larger ones lose little by coming alone.
 const MOST_BYTES: usize = 128 << 10;
+
+/// What is gathered costs less, by the disk's pace, or it is one request.
+const MOST_PRICE: Duration = Duration::from_millis(100);
 
 /// A request that brings one batch, and nothing else of note.
 #[derive(Clone, Copy)]
@@ -104,7 +110,8 @@ pub(super) fn serve(
     request: &ProduceRequest<'_>,
 ) -> Option<Flow> {
     let behind = cx.behind();
-    if behind.is_empty() {
+    if behind.is_empty() || session.alone > 0 {
+        session.alone = session.alone.saturating_sub(1);
         return None;
     }
     let plain = Plain::of(call, 0, request).filter(|plain| plain.records.len() < MOST_BYTES)?;
@@ -116,7 +123,12 @@ pub(super) fn serve(
     }
     let together = gather(service, cx, session, (plain, second, behind), &topic)?;
     let wake = |waiter: &_| service.wakes.add(waiter);
-    let run = partition.append_run(&together.batches, now_ms(), wake).ok()?;
+    let run = partition.append_run(&together.batches, now_ms(), wake);
+    session.alone = together.batches.len() - run.as_ref().map_or(0, |run| run.count);
+    let run = run.ok().or_else(|| {
+        session.alone -= 1; // This one is, now.
+        None
+    })?;
     Some(answer(service, cx, session, &together, (slot, partition, run)))
 }
 
@@ -133,7 +145,7 @@ fn gather<'f>(
     let (produce_version, partition) = (first.call.version(), first.partition);
     let mut together = Together::default();
     let (mut request, mut following) = (first, Some(second));
-    let mut bytes = 0;
+    let (mut bytes, mut price) = (0, Duration::ZERO);
     loop {
         let now_ms = now_ms();
         let rules =
@@ -142,10 +154,12 @@ fn gather<'f>(
         // It may have been written anew, and larger.
         let size = batch.bytes.len().max(request.records.len());
         bytes += size;
+        price += service.shared.price_of(size as u64);
         behind = &behind[request.frame..];
         together.requests.push(request);
         together.batches.push(batch);
-        let is_enough = together.requests.len() == Run::MOST || !cx.goes_on(size);
+        let is_enough = together.requests.len() == Run::MOST || price >= MOST_PRICE;
+        let is_enough = !cx.goes_on(size) || is_enough;
         let next = match following.take() {
             _ if is_enough => break,
             None if behind.is_empty() => break,

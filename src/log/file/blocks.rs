@@ -7,8 +7,8 @@
 //! It never is more than a part of what is free ([`SHARE`]): others need some, too. The next segment begins with a step of the
 //! same size, before anybody writes to it.
 //!
-//! What is reserved and not written goes back when the segment is closed, when the log rests, and when nothing has come
-//! between two checks of retention.
+//! What is reserved and not written goes back when the segment is closed, when the log rests, and at a check of retention
+//! where so little has come since the last that it would last for long.
 
 use super::by_call::PIECE;
 use super::growing::GrowingFile;
@@ -23,6 +23,8 @@ use std::time::{Duration, Instant};
 const LEAST_STEP: u64 = FOLIO;
 /// The most, which a log comes to that takes some tens of megabytes a second.
 const MOST: u64 = 256 << 20;
+/// What is reserved for more than so many times what comes between two checks of retention is given back.
+const ENOUGH: u64 = 4;
 /// What is free is this many times as much as a step.
 const SHARE: u64 = 8;
 /// A step that lasts no longer is followed by one of twice its size; one that lasts longer by one of half.
@@ -40,7 +42,7 @@ pub(super) struct Steps {
 
 impl Steps {
     pub(super) fn new() -> Steps {
-        let [size, at, seen] = [LARGEST_STEP, 0, u64::MAX].map(AtomicU64::new);
+        let [size, at, seen] = [LARGEST_STEP, 0, 0].map(AtomicU64::new);
         Steps { size, at, seen }
     }
 
@@ -112,20 +114,19 @@ impl GrowingFile {
         grown.or_else(|_| self.allocate(&growing, need)).map(drop)
     }
 
-    /// Gives back what is reserved and not needed, if nothing was appended since this was called last; says whether. For who
-    /// keeps the tail from writing.
+    /// Gives back what is reserved and would last for long at the pace at which something was appended since this was called
+    /// last; says whether. For who keeps the tail from writing.
     pub(crate) fn give_back(&self) -> io::Result<bool> {
         let (growing, len) = (self.lock_next(), self.len());
-        let is_quiet = self.steps.seen.swap(len, Ordering::Relaxed) == len;
-        if !is_quiet || !self.is_by_call() || self.is_sealed() {
-            return Ok(false);
-        }
-        let to = self.reserve().max(len).next_multiple_of(PAGE);
-        if self.allocated() <= to + LEAST_STEP {
+        // The first time nothing is known, and so much that it came lately.
+        let came = len.saturating_sub(self.steps.seen.swap(len, Ordering::Relaxed));
+        let to = self.reserve().max(len).next_multiple_of(PAGE) + came.max(LEAST_STEP);
+        let unused = self.allocated().saturating_sub(to);
+        if self.is_sealed() || unused <= ENOUGH * came.max(LEAST_STEP) {
             return Ok(false);
         }
         self.check_size(self.allocated())?;
-        self.cut_to(&growing, to)?;
+        self.cut_to(&growing, to.next_multiple_of(PAGE))?;
         self.steps.size.store(LARGEST_STEP, Ordering::Relaxed);
         Ok(true)
     }

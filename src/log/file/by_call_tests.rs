@@ -295,22 +295,27 @@ fn a_fast_log_gets_its_blocks_seldom() {
 }
 
 #[test]
-fn what_nothing_came_for_is_given_back() {
-    let mut tail = tail(1 << 30);
-    filled(&mut tail, 40 << 20);
-    let reserved = tail.shared().allocated();
-    assert!(!tail.shared().give_back().unwrap(), "nobody has looked before");
-    append(&mut tail, LARGE);
-    assert!(!tail.shared().give_back().unwrap(), "something came");
-    assert_eq!(tail.shared().allocated(), reserved);
-    assert!(tail.shared().give_back().unwrap());
-    let left = tail.shared().allocated();
-    assert!(left < tail.len() + FOLIO, "{left} bytes for {}", tail.len());
-    assert_eq!(tail.shared().file().unwrap().metadata().unwrap().len(), left);
-    assert!(!tail.shared().give_back().unwrap(), "there is nothing more");
-    filled(&mut tail, 48 << 20);
-    append(&mut tail, 10_000);
-    assert_whole(tail.shared());
+fn what_would_last_for_long_is_given_back() {
+    for is_by_call in [true, false] {
+        let mut tail = tail(1 << 30);
+        filled(&mut tail, 40 << 20);
+        if !is_by_call {
+            (0..=SMALL_IN_A_ROW).for_each(|_| append(&mut tail, 100));
+        }
+        assert_eq!(tail.shared().is_by_call(), is_by_call);
+        let reserved = tail.shared().allocated();
+        assert!(!tail.shared().give_back().unwrap(), "all of it came lately");
+        assert_eq!(tail.shared().allocated(), reserved);
+        append(&mut tail, 100);
+        assert!(tail.shared().give_back().unwrap(), "a trickle needs no step");
+        let left = tail.shared().allocated();
+        assert!(left < tail.len() + 4 * FOLIO, "{left} bytes for {}", tail.len());
+        assert_eq!(tail.shared().file().unwrap().metadata().unwrap().len(), left);
+        assert!(!tail.shared().give_back().unwrap(), "there is nothing more");
+        filled(&mut tail, 48 << 20);
+        append(&mut tail, 10_000);
+        assert_whole(tail.shared());
+    }
 }
 
 #[test]
