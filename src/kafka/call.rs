@@ -1,10 +1,11 @@
 //! One request as a handler sees it, and how its answer is framed.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Instant;
 
 use crate::broker::{Endpoint, Shared};
-use crate::net::push_ip;
+use crate::net::{Flow, push_ip};
 use crate::wire::api::ApiKey;
 use crate::wire::codec::{DecodeError, Message, Reader, Reason, Writer};
 use crate::wire::header::{RequestHeader, ResponseHeader};
@@ -101,4 +102,13 @@ pub fn begin(api: ApiKey, version: i16, correlation_id: i32, out: &mut Writer) {
 pub fn finish(out: &mut Writer) {
     let size = i32::try_from(out.total_len() - 4).unwrap_or(i32::MAX);
     out.patch_i32(0, size);
+}
+
+/// A body that cannot be read ends the connection, as in Kafka.
+pub(super) fn refuse(call: &Call<'_>, why: &DecodeError) -> Flow {
+    Flow::Close(Cow::Owned(unreadable(call, why)))
+}
+
+pub(super) fn unreadable(call: &Call<'_>, why: &DecodeError) -> String {
+    format!("a {} v{} request that cannot be read: {why}", call.api.name(), call.version())
 }

@@ -6,8 +6,8 @@
 use std::borrow::Cow;
 
 use super::apis::{self, Handler};
-use super::call::{Call, Origin};
-use super::service::{KafkaService, unreadable};
+use super::call::{Call, Origin, unreadable};
+use super::service::KafkaService;
 use crate::broker::{Offloaded, Tag};
 use crate::net::{Flow, Slot};
 use crate::wire::codec::{Reader, Writer};

@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::apis::{self, Handler};
-use super::call::{Call, Origin};
+use super::call::{Call, Origin, refuse};
 use super::clients::{Client, Clients};
 use super::fetch::{self, ParkedFetch};
 use super::groups::{self, ParkedFrame, ParkedGroup};
@@ -29,7 +29,7 @@ use crate::coordinator::groups::{Reply, Token};
 use crate::log::validate::Scratch;
 use crate::net::{ConnId, Context, Flow, Framing, Part, Peer, Service, Slot};
 use crate::wire::api::ApiKey;
-use crate::wire::codec::{DecodeError, Reader, Writer};
+use crate::wire::codec::{Reader, Writer};
 use crate::wire::header::RequestHeader;
 
 /// The largest request that carries no records. What it makes us hold is a multiple of its size, so
@@ -255,15 +255,6 @@ impl KafkaService {
             }
         }
     }
-}
-
-/// A body that cannot be read ends the connection, as in Kafka.
-pub(super) fn refuse(call: &Call<'_>, why: &DecodeError) -> Flow {
-    Flow::Close(Cow::Owned(unreadable(call, why)))
-}
-
-pub(super) fn unreadable(call: &Call<'_>, why: &DecodeError) -> String {
-    format!("a {} v{} request that cannot be read: {why}", call.api.name(), call.version())
 }
 
 impl Service for KafkaService {

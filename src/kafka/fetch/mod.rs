@@ -16,8 +16,8 @@ mod warm;
 pub use park::{ParkedFetch, Why, resume};
 pub use read::check_leader_epoch;
 
-use super::call::{Call, decode};
-use super::service::{KafkaService, refuse};
+use super::call::{Call, decode, refuse};
+use super::service::KafkaService;
 use crate::net::{Context, Flow, Slot};
 use crate::wire::codec::Reader;
 use crate::wire::error::ErrorCode;

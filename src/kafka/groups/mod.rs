@@ -22,9 +22,9 @@ mod tests;
 
 pub use park::{ParkedFrame, ParkedGroup, deliver, flushed, give_up, send};
 
-use super::call::{Call, decode};
+use super::call::{Call, decode, refuse};
 use super::clients::Client;
-use super::service::{KafkaService, refuse};
+use super::service::KafkaService;
 use crate::coordinator::groups::{Caller, Reply};
 use crate::net::{Context, Flow, Slot};
 use crate::wire::api::ApiKey;

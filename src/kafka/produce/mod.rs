@@ -22,8 +22,8 @@ use answer::{Named, encode, unflushed};
 pub use answer::Outcome;
 pub use park::{ParkedProduce, answer as answer_parked, leave};
 
-use super::call::{Call, decode};
-use super::service::{KafkaService, Session, refuse};
+use super::call::{Call, decode, refuse};
+use super::service::{KafkaService, Session};
 use super::throttle::{Debt, mute};
 use super::twice::all_differ;
 use super::wakes::Wakes;
