@@ -92,6 +92,8 @@ image-test:
 	$(MAKE) image DOCKER=
 	tests/platform/image.sh
 
+# What the suites need is built while Rust's tests mostly wait.
+test: ALSO = "nice $(CARGO) build --release --locked"
 test: setup unit build suites
 
 setup: kafka
@@ -105,7 +107,7 @@ kafka:
 unit: kafka
 	$(CARGO) test --locked --workspace --no-run
 	tests/beside.sh "$(CARGO) test --locked --workspace" \
-		"env TEST_IO=uring $(CARGO) test --locked --workspace --test net_* --test broker_*"
+		"env TEST_IO=uring $(CARGO) test --locked --workspace --test net_* --test broker_*" $(ALSO)
 	TEST_IO=sqpoll $(CARGO) test --locked --workspace --test 'net_*'
 
 # They start brokers and clients all the time, and mostly wait for them.
