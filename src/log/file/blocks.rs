@@ -158,7 +158,27 @@ fn now_ms() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::growing::tests::scratch;
     use super::*;
+
+    #[test]
+    fn who_makes_pages_ends_where_blocks_were_given_back_meanwhile() {
+        let mut tail = scratch(64 << 20);
+        tail.make_room(100).unwrap();
+        tail.stage(&[7; 100]);
+        tail.publish(100).unwrap();
+        let file = tail.shared().clone();
+        let to = file.allocate(&file.lock(), LARGEST_STEP).unwrap();
+        assert!(file.give_back().unwrap(), "nothing but a hundred bytes came");
+        let (tell, told) = std::sync::mpsc::channel();
+        let maker = file.clone();
+        std::thread::spawn(move || {
+            let made = maker.map().and_then(|map| maker.make_up_to(to, map));
+            tell.send(made.is_ok()).unwrap();
+        });
+        assert_eq!(told.recv_timeout(Duration::from_secs(60)), Ok(true), "it goes on for ever");
+        assert_eq!(file.reserve(), file.allocated());
+    }
 
     #[test]
     fn a_step_lasts_for_some_seconds() {

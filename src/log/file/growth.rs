@@ -70,15 +70,7 @@ impl GrowingFile {
         // A lean one is opened once.
         let _opened = self.file()?;
         let to = self.allocate(&self.lock(), self.reserve() + step)?;
-        while self.reserve() < to && !self.is_sealed() && !self.is_by_call() {
-            if self.is_awaited.load(Ordering::Relaxed) {
-                // Who unlocks and locks again is faster than whom he wakes.
-                std::thread::yield_now();
-                continue;
-            }
-            let growing = self.lock();
-            self.make(&growing, to.min(self.reserve() + PIECE_LOCKED), Some(map))?;
-        }
+        self.make_up_to(to, map)?;
         while !self.is_by_call() {
             // The tail may be faster: what it has passed is none of our business any more.
             let from = self.ready.load(Ordering::Relaxed).max(self.len());
@@ -87,6 +79,21 @@ impl GrowingFile {
                 break;
             }
             self.fault_in(map, from, to.min(from + PIECE_AHEAD));
+        }
+        Ok(())
+    }
+
+    /// Makes the reserve that large, piece by piece; less if blocks were given back meanwhile.
+    pub(super) fn make_up_to(&self, to: u64, map: &Mapping) -> io::Result<()> {
+        let goes_on = || !self.is_sealed() && !self.is_by_call();
+        while self.reserve() < to.min(self.allocated()) && goes_on() {
+            if self.is_awaited.load(Ordering::Relaxed) {
+                // Who unlocks and locks again is faster than whom he wakes.
+                std::thread::yield_now();
+                continue;
+            }
+            let growing = self.lock();
+            self.make(&growing, to.min(self.reserve() + PIECE_LOCKED), Some(map))?;
         }
         Ok(())
     }
