@@ -45,6 +45,17 @@ fn sleeps(broker: &Broker, name: &str) -> u64 {
     of_threads(broker, name, "status", "voluntary_ctxt_switches:")
 }
 
+/// Whether all of them wait for something.
+fn are_asleep(broker: &Broker, name: &str) -> bool {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", broker.pid())).unwrap();
+    let mut states = tasks.filter_map(|task| {
+        let status = std::fs::read_to_string(task.unwrap().path().join("status")).unwrap();
+        let of = |field| status.lines().find_map(|line| line.strip_prefix(field)).unwrap().trim();
+        of("Name:").starts_with(name).then(|| of("State:").starts_with('S'))
+    });
+    states.all(|asleep| asleep)
+}
+
 #[test]
 fn workers_do_not_read_from_the_disk() {
     // Not a directory for temporary files: those may be in memory only.
@@ -73,8 +84,11 @@ fn workers_do_not_read_from_the_disk() {
     let read = read_from_disk(&broker, "warmer");
     assert!(read >= all.len() as u64 / 2, "somebody has read {read} bytes: is this a disk?");
 
-    // What is warm needs nobody. The last one who was woken may be on his way to sleep.
+    // What is warm needs nobody. Who was woken last may be busy with what is behind.
     assert!(client.fetch_all(("cold", 0)) == all);
+    while !are_asleep(&broker, "warmer") {
+        std::thread::yield_now();
+    }
     let before = sleeps(&broker, "warmer");
     assert!(client.fetch_all(("cold", 0)) == all);
     assert_eq!(sleeps(&broker, "warmer"), before, "somebody was woken for what is in memory");

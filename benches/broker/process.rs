@@ -200,6 +200,8 @@ pub fn broker_command(data: &Path) -> Command {
 /// The same, and HTTP is served.
 pub fn broker_command_with_http(data: &Path, port: u16) -> Command {
     let mut command = Command::new(binary());
+    // The broker would take it for a setting that it does not know.
+    command.env_remove("BARNABAS_BIN");
     if let Some(io) = io() {
         command.args(["--io", &io]);
     }

@@ -199,6 +199,22 @@ impl SegmentFiles {
         Ok(Batches { files: self, walk, over: false })
     }
 
+    /// Checks batches from the one at byte `from` on until `to` is passed, or `end`, which is a batch boundary: where
+    /// the next one begins, and at which offset. Not beyond damage.
+    pub(crate) fn check(
+        &self,
+        from: u64,
+        offset: i64,
+        to: u64,
+        end: u64,
+    ) -> Result<(u64, i64), StorageError> {
+        let mut walk = Walk::new(self, self.anchor_at(from, offset)?, end)?;
+        while walk.at().position < to && matches!(walk.next(), Ok(Some(_))) {}
+        walk.note()?;
+        let Anchor { position, offset, .. } = walk.at();
+        Ok((position, offset))
+    }
+
     /// A place where a batch begins, with the index entries that are about it and those behind it.
     fn anchor_at(&self, position: u64, offset: i64) -> Result<Anchor, StorageError> {
         let entries = self.entries()?;

@@ -10,6 +10,7 @@ docs/PERFORMANCE.md: nothing here judges.
 import argparse
 import os
 import re
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -40,6 +41,8 @@ CASES = {
     "fetch": "--mode fetch",
 }
 STARTS = 5
+# A case brings tens of GB, and the next must not find the disk full of the last one's topics.
+SETTINGS = {"log.segment.delete.delay.ms": "1000"}
 
 
 class Plain(kafka.ApacheKafka):
@@ -91,14 +94,16 @@ def main():
         for make in kafka.Barnabas, Plain:
             times = ", ".join(f"{ms:.0f}" for ms in start_up(make))
             print(f"{make.name}: ms from the start of the process to the first answer: {times}", flush=True)
-    with kafka.Barnabas() as ours, Plain() as theirs:
+    with kafka.Barnabas(SETTINGS) as ours, Plain(SETTINGS) as theirs:
         for moment, cases in ("at rest", []), ("after the load", given.cases or CASES):
             for case in cases:
                 command = [TOOL, *CASES[case].split(), *load]
                 for broker in ours, theirs:
                     command += ["--broker", f"{broker.name}={broker.address},{broker.process.pid}"]
-                print(f"\n== {case}: {CASES[case]} (load {os.getloadavg()[0]:.1f})", flush=True)
-                subprocess.run(command, check=True)
+                free = shutil.disk_usage(ours.folder).free / 1e9
+                print(f"\n== {case}: {CASES[case]} (load {os.getloadavg()[0]:.1f}, disk free {free:.0f} GB)", flush=True)
+                if subprocess.run(command, check=False).returncode:
+                    raise kafka.BrokerFailed("\n".join(str(one.failed("the load failed")) for one in (ours, theirs)))
             for broker in ours, theirs:
                 resident, anonymous = memory(broker)
                 print(f"{broker.name} {moment}: {resident:.1f} MB resident, {anonymous:.1f} of no file")

@@ -32,6 +32,15 @@ impl GrowingFile {
         from >= to || self.file_to_read().is_ok_and(|file| is_resident(&file, from, to))
     }
 
+    /// Has the kernel begin to read the bytes in `from..to`, as far as there are any, and does not wait for them.
+    pub(crate) fn begin_to_read(&self, from: u64, to: u64) -> io::Result<()> {
+        let to = to.min(self.len());
+        if from < to {
+            advise(&*self.file_to_read()?, from, to);
+        }
+        Ok(())
+    }
+
     /// Reads the bytes in `from..to` into memory, as far as there are any.
     pub(crate) fn bring_in(&self, from: u64, to: u64) -> io::Result<()> {
         bring_in(&*self.file_to_read()?, from, to.min(self.len()))
@@ -64,18 +73,34 @@ fn bring_in(file: &File, from: u64, to: u64) -> io::Result<()> {
         return Ok(());
     }
     advise(file, from, to);
+    // To wait for a byte of each piece costs a tenth of copying all of them. It is enough where the kernel has done as
+    // it was advised.
+    let mut byte = [0];
+    for at in (from..to).step_by(PROBE as usize).chain([to - 1]) {
+        read(file, &mut byte, at)?;
+    }
+    if are_cached(file, from, to) == Some(true) {
+        return Ok(());
+    }
     let mut scratch = vec![0; SCRATCH];
     let mut at = from;
     while at < to {
         let wanted = (to - at).min(SCRATCH as u64) as usize;
-        match file.read_at(&mut scratch[..wanted], at) {
-            Ok(0) => return Ok(()), // A hole in the promise of its length is for the reader to find.
-            Ok(n) => at += n as u64,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+        match read(file, &mut scratch[..wanted], at)? {
+            0 => return Ok(()), // A hole in the promise of its length is for the reader to find.
+            n => at += n as u64,
         }
     }
     Ok(())
+}
+
+fn read(file: &File, into: &mut [u8], at: u64) -> io::Result<usize> {
+    loop {
+        match file.read_at(into, at) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            told => return told,
+        }
+    }
 }
 
 /// The kernel may begin to read it, all at once.
