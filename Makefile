@@ -92,9 +92,18 @@ image-test:
 	$(MAKE) image DOCKER=
 	tests/platform/image.sh
 
-# What the suites need is built while Rust's tests mostly wait.
-test: ALSO = "nice $(CARGO) build --release --locked"
-test: setup unit build suites
+# Rust's tests with the two drivers. Not the polled ring, which takes a processor.
+RUST_TESTS := "$(CARGO) test --locked --workspace" \
+	"env TEST_IO=uring $(CARGO) test --locked --workspace --test net_* --test broker_*"
+POLLED_TESTS := TEST_IO=sqpoll $(CARGO) test --locked --workspace --test 'net_*'
+# They start brokers and clients all the time.
+SUITES := tests/clients/run.sh tests/oracle/run.sh "$(MAKE) -o build around"
+
+# All of it beside each other, for most of it mostly waits.
+test: setup build
+	$(CARGO) test --locked --workspace --no-run
+	tests/beside.sh $(RUST_TESTS) $(SUITES)
+	$(POLLED_TESTS)
 
 setup: kafka
 	tests/clients/setup.sh
@@ -103,16 +112,13 @@ setup: kafka
 kafka:
 	tests/oracle/setup.sh
 
-# The two drivers beside each other: a good part of the tests waits. Not the polled ring, which takes a processor.
 unit: kafka
 	$(CARGO) test --locked --workspace --no-run
-	tests/beside.sh "$(CARGO) test --locked --workspace" \
-		"env TEST_IO=uring $(CARGO) test --locked --workspace --test net_* --test broker_*" $(ALSO)
-	TEST_IO=sqpoll $(CARGO) test --locked --workspace --test 'net_*'
+	tests/beside.sh $(RUST_TESTS)
+	$(POLLED_TESTS)
 
-# They start brokers and clients all the time, and mostly wait for them.
 suites: build
-	tests/beside.sh tests/clients/run.sh tests/oracle/run.sh "$(MAKE) around"
+	tests/beside.sh $(SUITES)
 
 # What is around the broker.
 around: build
