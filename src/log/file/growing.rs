@@ -198,7 +198,8 @@ impl GrowingFile {
         self.map.get().ok_or_else(|| io::ErrorKind::OutOfMemory.into())
     }
 
-    pub(super) fn is_sealed(&self) -> bool {
+    /// Nobody writes to it, or not any more.
+    pub(crate) fn is_sealed(&self) -> bool {
         self.is_sealed.load(Ordering::Acquire)
     }
 
