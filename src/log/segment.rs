@@ -331,6 +331,12 @@ impl SegmentFiles {
         self.base
     }
 
+    /// Bytes of batches that are found in these files. Not those of the segment, where no bound says up to where: the
+    /// writer may have opened it and appended since they were found, to files that are not these.
+    pub(super) fn size(&self) -> u64 {
+        self.log.len()
+    }
+
     pub(super) fn failed(&self, suffix: &str, error: io::Error) -> StorageError {
         let name = format!("{:020}.{suffix}", self.base);
         StorageError::new("read", Path::new(&name), error)

@@ -76,7 +76,8 @@ impl Log {
             if largest.timestamp <= timestamp_of(best) {
                 break;
             }
-            let (files, end) = (self.files_of(&segment)?, segment.size());
+            let files = self.files_of(&segment)?;
+            let end = files.size();
             if let Some(found) = at_largest(&files, largest, end, log_start)? {
                 return Ok(Some(found));
             }
