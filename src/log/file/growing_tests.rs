@@ -196,7 +196,10 @@ fn who_asks_for_too_much_is_told_of_what() {
     };
     let writing = told(&file);
     assert!(writing.contains("f: bytes 90 to 110 were asked for, of 100 in"), "{writing}");
-    assert!(!writing.contains("check the disk") && !writing.contains("not written to"), "{writing}");
+    assert!(
+        !writing.contains("check the disk") && !writing.contains("not written to"),
+        "{writing}"
+    );
     tail.seal();
     let sealed = told(&file);
     assert!(sealed.contains("not written to"), "{sealed}");
