@@ -215,16 +215,16 @@ impl Segment {
         self.lock().take_if(|files| !self.must_keep(files))
     }
 
-    /// These files could not be found again by their names; or the writer appends to them, and whoever opened the
-    /// segment anew would have files that do not grow, in which the end of the log is not.
-    fn must_keep(&self, files: &SegmentFiles) -> bool {
-        self.must_stay_open() || !files.log.is_sealed()
-    }
-
     /// The same if these are the files that it has: by now the writer may have opened it, and readers
     /// must find his.
     pub(crate) fn release(&self, files: &Arc<SegmentFiles>) {
         self.lock().take_if(|held| Arc::ptr_eq(held, files) && !self.must_keep(held));
+    }
+
+    /// These files could not be found again by their names; or the writer appends to them, and whoever opened the
+    /// segment anew would have files that do not grow, in which the end of the log is not.
+    fn must_keep(&self, files: &SegmentFiles) -> bool {
+        self.must_stay_open() || !files.log.is_sealed()
     }
 
     /// Opens the files for writing. Only for the last segment, by the writer.
@@ -298,12 +298,17 @@ impl Segment {
         if let Some(&known) = self.opened_largest.get() {
             return Ok(known);
         }
-        // Retention asks for this of every segment there is: none is opened for it.
+        // Nobody renames it meanwhile.
+        let files = self.lock();
         let path = self.path(names::time_index_file(dir, self.base));
-        let last = File::open(&path).and_then(|file| {
-            let size = file.metadata()?.len().min(self.time_size.load(Ordering::Acquire));
-            time_index::Entries::new(&file, size, self.base).last()
-        });
+        let last = match files.as_ref().filter(|_| self.must_stay_open()) {
+            Some(kept) => time_index::ask(&kept.time, self.base, |entries| entries.last()),
+            // Retention asks for this of every segment there is: none is opened for it.
+            None => File::open(&path).and_then(|file| {
+                let size = file.metadata()?.len().min(self.time_size.load(Ordering::Acquire));
+                time_index::Entries::new(&file, size, self.base).last()
+            }),
+        };
         let last = last.map_err(StorageError::on("read", &path))?;
         Ok(*self.opened_largest.get_or_init(|| last.unwrap_or(Largest::none(self.base))))
     }
