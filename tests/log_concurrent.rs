@@ -5,9 +5,11 @@
 
 mod log_support;
 
+use barnabas::config::TopicConfig;
 use barnabas::log::{Bound, Log, ReadError};
 use barnabas::wire::records::Batch;
 use log_support::*;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 const BATCHES: i64 = 6_000;
@@ -123,4 +125,38 @@ fn a_range_that_is_still_being_sent_outlives_the_log_and_its_files() {
         assert_eq!(range.bytes().unwrap(), stored(&bytes, number as i64 * 2, 0));
     }
     assert_eq!(read_all(&again, 0, Bound::LogEnd), [stored(&bytes, 0, 0)]);
+}
+
+#[test]
+fn who_asks_by_time_while_the_oldest_segments_go_is_told_of_what_is_there() {
+    let dir = TempDir::new("concurrent-times");
+    let settings = TopicConfig {
+        file_delete_delay_ms: 0,
+        retention_bytes: 5_000,
+        ..(*config(2_000, 200)).clone()
+    };
+    let log = create(&dir.partition(), &Arc::new(settings));
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut last = 0;
+                while !done.load(Ordering::Acquire) {
+                    let found = log.offset_for_timestamp(0, Bound::LogEnd).unwrap();
+                    let first = found.map_or(last, |found| found.offset);
+                    assert!(first >= last, "{first} came back after {last}");
+                    last = first;
+                    log.max_timestamp().unwrap();
+                }
+            });
+        }
+        for number in 0..1_000 {
+            append(&log, &batch(1, 300, number));
+            if number % 10 == 0 {
+                log.delete_old_segments(number).unwrap();
+            }
+        }
+        done.store(true, Ordering::Release);
+    });
+    assert!(log.offsets().log_start > 900);
 }

@@ -16,7 +16,7 @@ use super::preparer::{Job, NextOrder};
 use super::rest;
 use super::segment::{Capacities, Segment, Tails};
 use super::time_index::Largest;
-use super::{index, names, producer_snapshot, time_index};
+use super::{index, names, producer_snapshot, steps, time_index};
 use crate::config::TopicConfig;
 use crate::wire::records::{HEADER_LEN, NO_TIMESTAMP};
 use std::path::{Path, PathBuf};
@@ -66,6 +66,22 @@ impl Active {
         let base = self.segment.base;
         let path = names::time_index_file(dir, base);
         time_index::append_final(&mut tails.time, &mut self.time_indexed, self.largest, base, &path)
+    }
+
+    /// Learns what appending needs to know of the segment, whose files have just been opened.
+    fn look_at_found(&mut self, dir: &Path, now_ms: i64) -> Result<(), StorageError> {
+        let files = self.segment.files(dir)?;
+        // Kafka begins to count anew whenever it opens a segment.
+        self.since_index = 0;
+        let first = files.headers(0, files.size())?.next();
+        self.first_timestamp = first.map_or(-1, |first| first.header.max_timestamp);
+        self.created_ms = now_ms;
+        self.largest = self.segment.opened_largest(dir)?;
+        let indexed = time_index::ask(&files.time, self.segment.base, |entries| entries.last());
+        let path = names::time_index_file(dir, self.segment.base);
+        let indexed = indexed.map_err(|error| StorageError::new("read", &path, error))?;
+        self.time_indexed = indexed.map_or(NO_TIMESTAMP, |entry| entry.timestamp);
+        Ok(())
     }
 
     /// The files are closed for now.
@@ -304,17 +320,13 @@ fn activate(writer: &mut Writer, dir: &Path, now_ms: i64) -> Result<(), StorageE
         active.tails = Some(tails);
         return Ok(());
     }
-    let files = active.segment.files(dir)?;
-    // Kafka begins to count anew whenever it opens a segment.
-    active.since_index = 0;
-    let first = files.headers(0, tails.log.len())?.next();
-    active.first_timestamp = first.map_or(-1, |first| first.header.max_timestamp);
-    active.created_ms = now_ms;
-    active.largest = active.segment.opened_largest(dir)?;
-    let indexed = time_index::ask(&files.time, active.segment.base, |entries| entries.last());
-    let path = names::time_index_file(dir, active.segment.base);
-    let indexed = indexed.map_err(|error| StorageError::new("read", &path, error))?;
-    active.time_indexed = indexed.map_or(NO_TIMESTAMP, |entry| entry.timestamp);
+    steps::reached(dir);
+    if let Err(error) = active.look_at_found(dir, now_ms) {
+        // Nobody writes to them: as such they must not be found, neither by readers nor by a close.
+        active.segment.seal(tails);
+        active.segment.release_files();
+        return Err(error);
+    }
     active.tails = Some(tails);
     Ok(())
 }
@@ -360,3 +372,7 @@ fn jitter_ms(config: &TopicConfig, seed: u64) -> i64 {
 fn is_full(index: &Tail) -> bool {
     index.room() < index::ENTRY
 }
+
+#[cfg(test)]
+#[path = "active_tests.rs"]
+mod tests;

@@ -2,7 +2,7 @@
 //! to do, and knows the error code that a client gets for it. Nothing here is logged or retried;
 //! callers decide that.
 
-use super::file::{Faulted, Replaced, Short};
+use super::file::{Beyond, Faulted, Replaced, Short};
 use super::verified::Corrupt;
 use crate::wire::error::ErrorCode;
 use std::fmt;
@@ -73,7 +73,8 @@ impl StorageError {
 impl fmt::Display for StorageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let StorageError { doing, path, source } = self;
-        if self.is_corrupt() {
+        let is_ours = source.get_ref().is_some_and(|source| source.is::<Beyond>());
+        if self.is_corrupt() || is_ours {
             return write!(f, "cannot {doing} {}: {source}", path.display());
         }
         let what_to_do = if self.is_out_of_space() {

@@ -184,10 +184,10 @@ impl Begun<'_> {
             if segment.is_deleted() {
                 continue; // What is given up need not be on the disk.
             }
-            let was_open = segment.opened().is_some();
             let path = names::log_file(dir, segment.base);
             steps::reached(dir);
-            let files = match self.log.home.while_at(dir, || segment.files(dir)) {
+            let found = self.log.home.while_at(dir, || segment.files_for_now(dir));
+            let (files, is_ours) = match found {
                 // By now the name may be that of another log's file, which would pass for its own.
                 None => return Err(deleted(&path)),
                 Some(Err(error)) if error.is_missing() && !self.has(segment.base) => continue,
@@ -215,7 +215,7 @@ impl Begun<'_> {
                 // Perhaps a recovery has just made them.
                 files.sync_indexes(dir)?;
             }
-            if !was_open {
+            if is_ours {
                 segment.release(&files);
             }
         }

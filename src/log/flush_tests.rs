@@ -1,6 +1,6 @@
 //! Flushes beside other things that happen to the log, at moments that a test chooses.
 
-use super::{Keepers, Log, steps};
+use super::{Bound, Keepers, Log, steps};
 use crate::config::TopicConfig;
 use crate::wire::records::BatchBuilder;
 use std::path::PathBuf;
@@ -97,5 +97,36 @@ fn a_flush_of_a_log_that_is_deleted_meanwhile_leaves_a_new_one_of_its_name_alone
     let opened = old.segments()[0].opened();
     assert!(opened.is_none(), "it holds a file of the other log");
     drop((old, new));
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+fn readers_of_a_log_that_is_written_to_again_while_it_is_flushed_see_what_is_appended() {
+    let dir = scratch("again");
+    let log = log(&dir, 1 << 20);
+    (0..2).for_each(|_| append(&log));
+    // Nobody has its segment open after that, and not all of it is on the disk.
+    assert_eq!(log.truncate_to(1).unwrap(), 1);
+    assert!(log.segments()[0].opened().is_none() && log.flushed_offset() < 1);
+    let (writer, mut step) = (log.clone(), 0);
+    steps::watch(Some(Box::new(move |_| {
+        step += 1;
+        // It has begun, and is about to open what it flushes.
+        if step == 2 {
+            append(&writer);
+        }
+    })));
+    log.flush().unwrap();
+    steps::watch(None);
+    assert_eq!(log.offsets().log_end, 2, "it was appended to meanwhile");
+    for last in 1..4 {
+        let read = log.read(last, 1 << 20, true, Bound::LogEnd).unwrap();
+        assert_eq!(read.base_offset, last);
+        let found = log.offset_for_timestamp(1_000, Bound::LogEnd).unwrap();
+        assert_eq!(found.map(|found| found.offset), Some(0));
+        assert!(log.max_timestamp().unwrap().is_some());
+        append(&log);
+    }
+    drop(log);
     std::fs::remove_dir_all(dir).unwrap();
 }

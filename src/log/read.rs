@@ -159,7 +159,7 @@ impl Log {
         if with_aborted.is_empty() {
             return Ok(found);
         }
-        let in_segment = files.upper_bound(to, segment.size())?;
+        let in_segment = files.upper_bound(to, files.size())?;
         let upper = in_segment.or(next).unwrap_or_else(|| self.marks.get().log_end.offset);
         for segment in with_aborted {
             let range = (offset, upper);

@@ -160,7 +160,8 @@ impl Log {
     /// The largest timestamp that the batches themselves have: the time index has no checksum, and
     /// records do not go on its word alone. What cannot be read to its end is not old.
     fn newest_batch(&self, segment: &Segment) -> Result<i64, StorageError> {
-        let (files, size) = (self.files_of(segment)?, segment.size());
+        let files = self.files_of(segment)?;
+        let size = files.size();
         let (mut newest, mut end) = (NO_TIMESTAMP, 0);
         for found in files.headers(0, size)? {
             newest = newest.max(found.header.max_timestamp);

@@ -144,18 +144,27 @@ impl Segment {
 
     /// The segment's files, opened if they are not.
     pub(crate) fn files(&self, dir: &Path) -> Result<Arc<SegmentFiles>, StorageError> {
+        self.files_for_now(dir).map(|(files, _)| files)
+    }
+
+    /// The same, and whether they were opened for the caller, who may [`Segment::release`] them then. The writer may
+    /// open the segment at any moment: only under the lock it is certain whose they are.
+    pub(crate) fn files_for_now(
+        &self,
+        dir: &Path,
+    ) -> Result<(Arc<SegmentFiles>, bool), StorageError> {
         let mut files = self.lock();
         if let Some(files) = files.as_ref() {
-            return Ok(files.clone());
+            return Ok((files.clone(), false));
         }
         let mut opened = self.open(dir)?;
         opened.counted = CACHED.fetch_add(1, Ordering::Relaxed) < limits::open_segments()
             && file::mappings() < limits::mappings();
         if !opened.counted {
             CACHED.fetch_sub(1, Ordering::Relaxed);
-            return Ok(Arc::new(opened));
+            return Ok((Arc::new(opened), true));
         }
-        Ok(files.insert(Arc::new(opened)).clone())
+        Ok((files.insert(Arc::new(opened)).clone(), true))
     }
 
     /// The files if they are open.
@@ -203,17 +212,19 @@ impl Segment {
     /// The same, but it is the caller who closes them if nobody else has them: that takes milliseconds
     /// where much of a large mapping was used.
     pub(crate) fn take_files(&self) -> Option<Arc<SegmentFiles>> {
-        let mut files = self.lock();
-        if self.must_stay_open() { None } else { files.take() }
+        self.lock().take_if(|files| !self.must_keep(files))
     }
 
     /// The same if these are the files that it has: by now the writer may have opened it, and readers
     /// must find his.
     pub(crate) fn release(&self, files: &Arc<SegmentFiles>) {
-        let mut held = self.lock();
-        if held.as_ref().is_some_and(|held| Arc::ptr_eq(held, files)) && !self.must_stay_open() {
-            held.take();
-        }
+        self.lock().take_if(|held| Arc::ptr_eq(held, files) && !self.must_keep(held));
+    }
+
+    /// These files could not be found again by their names; or the writer appends to them, and whoever opened the
+    /// segment anew would have files that do not grow, in which the end of the log is not.
+    fn must_keep(&self, files: &SegmentFiles) -> bool {
+        self.must_stay_open() || !files.log.is_sealed()
     }
 
     /// Opens the files for writing. Only for the last segment, by the writer.
@@ -287,12 +298,17 @@ impl Segment {
         if let Some(&known) = self.opened_largest.get() {
             return Ok(known);
         }
-        // Retention asks for this of every segment there is: none is opened for it.
+        // Nobody renames it meanwhile.
+        let files = self.lock();
         let path = self.path(names::time_index_file(dir, self.base));
-        let last = File::open(&path).and_then(|file| {
-            let size = file.metadata()?.len().min(self.time_size.load(Ordering::Acquire));
-            time_index::Entries::new(&file, size, self.base).last()
-        });
+        let last = match files.as_ref().filter(|_| self.must_stay_open()) {
+            Some(kept) => time_index::ask(&kept.time, self.base, |entries| entries.last()),
+            // Retention asks for this of every segment there is: none is opened for it.
+            None => File::open(&path).and_then(|file| {
+                let size = file.metadata()?.len().min(self.time_size.load(Ordering::Acquire));
+                time_index::Entries::new(&file, size, self.base).last()
+            }),
+        };
         let last = last.map_err(StorageError::on("read", &path))?;
         Ok(*self.opened_largest.get_or_init(|| last.unwrap_or(Largest::none(self.base))))
     }
@@ -320,6 +336,12 @@ impl SegmentFiles {
         self.base
     }
 
+    /// Bytes of batches that are found in these files. Not those of the segment, where no bound says up to where: the
+    /// writer may have opened it and appended since they were found, to files that are not these.
+    pub(super) fn size(&self) -> u64 {
+        self.log.len()
+    }
+
     pub(super) fn failed(&self, suffix: &str, error: io::Error) -> StorageError {
         let name = format!("{:020}.{suffix}", self.base);
         StorageError::new("read", Path::new(&name), error)
@@ -344,6 +366,12 @@ mod tests {
         let held = segment.opened().unwrap();
         assert!(Arc::ptr_eq(&held.log, tails.log.shared()), "readers see what is appended");
         segment.release(&held);
+        segment.release_files();
+        assert!(segment.opened().is_some_and(|files| Arc::ptr_eq(&files, &held)), "they are his");
+        let sealed = segment.seal(tails);
+        segment.release(&held);
+        assert!(segment.opened().is_some(), "they are others now");
+        segment.release(&sealed);
         assert!(segment.opened().is_none());
         fs::remove_dir_all(dir).unwrap();
     }

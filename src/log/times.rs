@@ -34,6 +34,33 @@ impl Log {
         timestamp: i64,
         bound: Bound,
     ) -> Result<Option<TimestampedOffset>, ReadError> {
+        self.of_what_is_there(|| self.first_since(timestamp, bound))
+    }
+
+    /// The record with the largest timestamp, the first one if there are several; `None` if no
+    /// record has a timestamp.
+    pub fn max_timestamp(&self) -> Result<Option<TimestampedOffset>, ReadError> {
+        self.of_what_is_there(|| self.latest())
+    }
+
+    /// Asks once more where the answer is about what went meanwhile: a truncation makes bounds wrong, and
+    /// files of segments that retention takes away are missing at some moment.
+    fn of_what_is_there<T>(&self, ask: impl Fn() -> Result<T, ReadError>) -> Result<T, ReadError> {
+        loop {
+            let (retractions, first) = (self.marks.retractions(), self.first_segment());
+            let answer = ask();
+            let is_there = answer.is_ok() || self.first_segment() == first;
+            if is_there && self.marks.retractions() == retractions {
+                return answer;
+            }
+        }
+    }
+
+    fn first_since(
+        &self,
+        timestamp: i64,
+        bound: Bound,
+    ) -> Result<Option<TimestampedOffset>, ReadError> {
         let published = self.marks.get();
         let bound = published.bound(bound);
         let dir = self.dir();
@@ -61,9 +88,7 @@ impl Log {
         Ok(None)
     }
 
-    /// The record with the largest timestamp, the first one if there are several; `None` if no
-    /// record has a timestamp.
-    pub fn max_timestamp(&self) -> Result<Option<TimestampedOffset>, ReadError> {
+    fn latest(&self) -> Result<Option<TimestampedOffset>, ReadError> {
         let dir = self.dir();
         let log_start = self.marks.get().log_start;
         let mut segments = Vec::new();
@@ -76,7 +101,8 @@ impl Log {
             if largest.timestamp <= timestamp_of(best) {
                 break;
             }
-            let (files, end) = (self.files_of(&segment)?, segment.size());
+            let files = self.files_of(&segment)?;
+            let end = files.size();
             if let Some(found) = at_largest(&files, largest, end, log_start)? {
                 return Ok(Some(found));
             }

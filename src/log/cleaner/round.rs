@@ -101,7 +101,7 @@ impl Log {
     /// The timestamp of a segment's first batch, -1 if it has none.
     fn first_timestamp(&self, segment: &Segment) -> Result<i64, StorageError> {
         let files = self.files_of(segment)?;
-        let first = files.headers(0, segment.size())?.next();
+        let first = files.headers(0, files.size())?.next();
         Ok(first.map_or(-1, |first| first.header.max_timestamp))
     }
 

@@ -24,7 +24,7 @@ use super::blocks::Steps;
 use super::descriptor::Descriptor;
 use super::growth::{FIRST_STEP, LARGEST_STEP, PIECE_OUTRUN};
 use super::mapping::Mapping;
-use super::trouble::{Faulted, Short};
+use super::trouble::{Beyond, Faulted, Short};
 use super::{Batch, PAGE};
 use std::fs::File;
 use std::io::{self, Seek};
@@ -159,7 +159,7 @@ impl GrowingFile {
     /// mapped, or once the file is faulted. Ask [`GrowingFile::intact`] before believing them.
     pub(crate) fn slice(&self, start: u64, len: u64) -> io::Result<&[u8]> {
         if start.checked_add(len).is_none_or(|end| end > self.len()) {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+            return Err(self.beyond(start, len));
         }
         if len == 0 {
             return Ok(&[]);
@@ -170,6 +170,12 @@ impl GrowingFile {
         // bytes that the file has. They are published, so nothing writes to them while `self`
         // is borrowed (see the module's comment), and the Acquire load above made them visible.
         Ok(unsafe { std::slice::from_raw_parts(map.as_ptr().add(start as usize), len as usize) })
+    }
+
+    #[cold]
+    fn beyond(&self, from: u64, len: u64) -> io::Error {
+        let (to, is_sealed) = (from.saturating_add(len), self.is_sealed());
+        Beyond { from, to, len: self.len(), is_sealed }.into()
     }
 
     /// The mapping, made when it is first needed: an idle partition has none.
@@ -192,7 +198,8 @@ impl GrowingFile {
         self.map.get().ok_or_else(|| io::ErrorKind::OutOfMemory.into())
     }
 
-    pub(super) fn is_sealed(&self) -> bool {
+    /// Nobody writes to it, or not any more.
+    pub(crate) fn is_sealed(&self) -> bool {
         self.is_sealed.load(Ordering::Acquire)
     }
 

@@ -180,3 +180,28 @@ fn what_others_write_to_a_settled_file_is_not_made_zero() {
         assert!(found == bytes);
     }
 }
+
+#[test]
+fn who_asks_for_too_much_is_told_of_what() {
+    let mut tail = tail();
+    tail.make_room(100).unwrap();
+    tail.stage(&[7; 100]);
+    tail.publish(100).unwrap();
+    let file = tail.shared().clone();
+    let told = |file: &GrowingFile| {
+        let error = file.slice(90, 20).unwrap_err();
+        let error = crate::log::StorageError::new("read", std::path::Path::new("f"), error);
+        assert!(!error.is_permanent(), "{error}");
+        error.to_string()
+    };
+    let writing = told(&file);
+    assert!(writing.contains("f: bytes 90 to 110 were asked for, of 100 in"), "{writing}");
+    assert!(
+        !writing.contains("check the disk") && !writing.contains("not written to"),
+        "{writing}"
+    );
+    tail.seal();
+    let sealed = told(&file);
+    assert!(sealed.contains("not written to"), "{sealed}");
+    assert!(file.slice(u64::MAX, 2).is_err());
+}

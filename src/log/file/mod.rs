@@ -22,7 +22,7 @@ pub(crate) use descriptor::{Opened, descriptors};
 pub(crate) use growing::{GrowingFile, Tail};
 pub(crate) use lately::Lately;
 pub(crate) use mapping::{mapped_bytes, mappings};
-pub(crate) use trouble::{Faulted, Replaced, Short};
+pub(crate) use trouble::{Beyond, Faulted, Replaced, Short};
 
 /// The unit in which files are reserved: pages are never shared by what is and is not reserved.
 pub(crate) const PAGE: u64 = 4096;

@@ -50,6 +50,39 @@ impl From<Short> for io::Error {
     }
 }
 
+/// More was asked for than was published in it. No disk does that: whoever asked has a bound that is not one of this
+/// file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Beyond {
+    /// The bytes that were asked for.
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+    /// Bytes that were published when it was found out.
+    pub(crate) len: u64,
+    /// Nobody writes to it, or not through this.
+    pub(crate) is_sealed: bool,
+}
+
+impl fmt::Display for Beyond {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Beyond { from, to, len, is_sealed } = self;
+        let state = if *is_sealed { "not written to" } else { "written to" };
+        write!(
+            f,
+            "bytes {from} to {to} were asked for, of {len} in a file that is {state}; the disk has nothing to do with \
+             it, please report this"
+        )
+    }
+}
+
+impl std::error::Error for Beyond {}
+
+impl From<Beyond> for io::Error {
+    fn from(beyond: Beyond) -> io::Error {
+        io::Error::new(io::ErrorKind::UnexpectedEof, beyond)
+    }
+}
+
 /// The name of the file is another one's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Replaced;
