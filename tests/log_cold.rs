@@ -12,17 +12,19 @@ use std::path::{Path, PathBuf};
 
 const FETCH: u32 = 256 << 10;
 
-/// A log whose records nobody has read since they were written, and which are on the disk only. With a size of 0 it is
-/// one that is there already.
-fn cold(dir: &Path, size: usize) -> Log {
-    let settings = config(1 << 20, 4096);
-    if size > 0 {
-        let log = create(dir, &settings);
-        for n in 0..(6 << 20) / (3 * size as i64) {
-            append(&log, &batch(3, size + (n % 7) as usize, 1_000 + n));
-        }
-        log.close().unwrap();
+/// A closed log of 6 MB, and where it ends.
+fn closed(dir: &Path, size: usize) -> i64 {
+    let log = create(dir, &config(1 << 20, 4096));
+    for n in 0..(6 << 20) / (3 * size as i64) {
+        append(&log, &batch(3, size + (n % 7) as usize, 1_000 + n));
     }
+    let end = log.offsets().log_end;
+    log.close().unwrap();
+    end
+}
+
+/// The same, which nobody has read since it was written, and which is on the disk only.
+fn cold(dir: &Path, end: i64) -> Log {
     for entry in std::fs::read_dir(dir).unwrap() {
         let file = File::open(entry.unwrap().path()).unwrap();
         file.sync_all().unwrap();
@@ -31,8 +33,9 @@ fn cold(dir: &Path, size: usize) -> Log {
             unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
         assert_eq!(dropped, 0);
     }
-    let opening = Opening { recovery_point: Some(i64::MAX), ..Opening::from(Recovery::Clean) };
-    let (log, report) = Log::open(dir.to_path_buf(), settings, opening, keepers()).unwrap();
+    let opening = Opening { recovery_point: Some(end), ..Opening::from(Recovery::Clean) };
+    let (log, report) =
+        Log::open(dir.to_path_buf(), config(1 << 20, 4096), opening, keepers()).unwrap();
     assert!(!report.checked, "nobody has read it");
     log.advance_high_watermark(log.offsets().log_end);
     log
@@ -75,7 +78,7 @@ fn what_was_brought_in_is_not_cold_nor_what_the_reader_wants_next() {
         (100_000, Bound::HighWatermark), // Larger than what is asked for.
     ] {
         let dir = scratch(&size.to_string());
-        let log = cold(&dir, size);
+        let log = cold(&dir, closed(&dir, size));
         let (colds, fetches) = go_through(&log, bound);
         assert!(fetches >= 18, "{fetches}");
         assert!(colds * 4 >= fetches, "batches of 3 x {size}: {colds} of {fetches} were cold");
@@ -90,14 +93,14 @@ fn what_was_brought_in_is_not_cold_nor_what_the_reader_wants_next() {
 #[test]
 fn damage_ahead_is_for_who_comes_there() {
     let dir = scratch("damaged");
-    drop(cold(&dir, 1_000));
+    let end = closed(&dir, 1_000);
     let path = dir.join("00000000000000000000.log");
     let file = File::options().read(true).write(true).open(path).unwrap();
     let mut byte = [0];
     file.read_exact_at(&mut byte, 400_000).unwrap();
     file.write_all_at(&[byte[0] ^ 1], 400_000).unwrap();
     drop(file);
-    let log = cold(&dir, 0);
+    let log = cold(&dir, end);
     let read = |offset| log.read(offset, FETCH, true, Bound::LogEnd);
     let next = log.warm(0, FETCH, true, Bound::LogEnd, 1 << 20).unwrap().unwrap();
     // As far as it is right.
