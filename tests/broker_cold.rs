@@ -40,20 +40,26 @@ fn read_from_disk(broker: &Broker, name: &str) -> u64 {
     of_threads(broker, name, "io", "read_bytes:")
 }
 
-/// How often they have slept.
-fn sleeps(broker: &Broker, name: &str) -> u64 {
-    of_threads(broker, name, "status", "voluntary_ctxt_switches:")
+/// Bytes that they have asked for by calls, which is what they do for each order.
+fn asked_for(broker: &Broker, name: &str) -> u64 {
+    of_threads(broker, name, "io", "rchar:")
 }
 
-/// Whether all of them wait for something.
-fn are_asleep(broker: &Broker, name: &str) -> bool {
-    let tasks = std::fs::read_dir(format!("/proc/{}/task", broker.pid())).unwrap();
-    let mut states = tasks.filter_map(|task| {
-        let status = std::fs::read_to_string(task.unwrap().path().join("status")).unwrap();
-        let of = |field| status.lines().find_map(|line| line.strip_prefix(field)).unwrap().trim();
-        of("Name:").starts_with(name).then(|| of("State:").starts_with('S'))
-    });
-    states.all(|asleep| asleep)
+/// Waits until all threads whose name begins so wait for something.
+fn until_asleep(broker: &Broker, name: &str) {
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let is_busy = |task: std::fs::DirEntry| {
+        // Others come and go.
+        let status = std::fs::read_to_string(task.path().join("status")).unwrap_or_default();
+        let of = |field| status.lines().find_map(|line| line.strip_prefix(field)).map(str::trim);
+        of("Name:").is_some_and(|found| found.starts_with(name))
+            && of("State:").is_some_and(|state| !state.starts_with('S'))
+    };
+    let tasks = || std::fs::read_dir(format!("/proc/{}/task", broker.pid())).unwrap();
+    while tasks().any(|task| is_busy(task.unwrap())) {
+        assert!(std::time::Instant::now() < end, "{name} is busy for ever");
+        std::thread::yield_now();
+    }
 }
 
 #[test]
@@ -85,13 +91,44 @@ fn workers_do_not_read_from_the_disk() {
     assert!(read >= all.len() as u64 / 2, "somebody has read {read} bytes: is this a disk?");
 
     // What is warm needs nobody. Who was woken last may be busy with what is behind.
+    until_asleep(&broker, "warmer");
+    let before = asked_for(&broker, "warmer");
     assert!(client.fetch_all(("cold", 0)) == all);
-    while !are_asleep(&broker, "warmer") {
-        std::thread::yield_now();
+    until_asleep(&broker, "warmer");
+    assert_eq!(asked_for(&broker, "warmer"), before, "somebody was sent for what is in memory");
+    broker.stop_cleanly();
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+fn what_a_reader_wants_next_is_brought_in_before_he_asks() {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("ahead-{}", std::process::id()));
+    let settings = ["--workers", "1"];
+    let broker = Broker::start(&dir, &settings);
+    let mut client = broker.client();
+    client.create("cold", 1);
+    for n in 0..8 * MIB as u64 / 20_000 {
+        client.append(("cold", 0), &batch(n, 20, 1_000));
     }
-    let before = sleeps(&broker, "warmer");
-    assert!(client.fetch_all(("cold", 0)) == all);
-    assert_eq!(sleeps(&broker, "warmer"), before, "somebody was woken for what is in memory");
+    broker.stop_cleanly();
+    drop_from_memory(&dir.join("cold-0"));
+
+    let broker = Broker::start(&dir, &settings);
+    let mut client = broker.client();
+    let limit = Wait { max_bytes: 256 << 10, ..Wait::NONE };
+    let mut offset = 0;
+    let mut orders = Vec::new();
+    for _ in 0..16 {
+        let before = asked_for(&broker, "warmer");
+        let fetched = client.fetch(("cold", 0), offset, limit);
+        offset = batches(&fetched.records).last().unwrap().next_offset();
+        until_asleep(&broker, "warmer");
+        orders.push(asked_for(&broker, "warmer") != before);
+    }
+    // The next one of who begins, and four of who goes on; what is checked goes a little beyond that.
+    assert_eq!(orders[..3], [true, false, true], "{orders:?}");
+    let others = orders[3..].iter().filter(|&&order| order).count();
+    assert!((1..=3).contains(&others), "{orders:?}");
     broker.stop_cleanly();
     std::fs::remove_dir_all(dir).unwrap();
 }

@@ -6,17 +6,18 @@
 //! finds no room reads by himself.
 //!
 //! A fetch waits for what it has asked for. While that is sent, and its reader looks at it, the range
-//! behind it is brought in too, so that the next fetch finds it. Of a reader who is seen to go on, the disk is
-//! given more to read than that, so that it does not wait for orders.
+//! behind it is brought in too, so that the next fetch finds it. Of a reader who is seen to go on more is
+//! brought in, and the disk has work behind that, so that it does not wait for orders. Orders for one
+//! partition go to one thread, where they end its going ahead.
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 
 use super::{Shared, WorkerMessage};
 use crate::catalog::Partition;
-use crate::log::Bound;
+use crate::log::{Bound, ReadError};
 use crate::net::mailbox::{Mailbox, Receiver, Sender};
 
 /// Disks like to have more than one request; more threads than that would only wait.
@@ -24,10 +25,12 @@ const THREADS: usize = 2;
 /// Orders that wait for one thread at most.
 const MAX_ORDERS: usize = 1 << 14;
 
-/// Fetches ahead for which the disk is given work, of a reader who goes on.
+/// Fetches that are brought in behind one of a reader who goes on; the disk may have begun with as many behind those.
 const FETCHES_AHEAD: u64 = 4;
-/// But no more than so many bytes.
-const MAX_AHEAD: u32 = 8 << 20;
+/// But no more than so many bytes: of larger fetches the next one does not find everything.
+const MAX_AHEAD: u64 = 8 << 20;
+/// What is brought in ahead before somebody who waits is looked for.
+const PIECE: u32 = 1 << 20;
 /// Readers who are remembered. Who is forgotten is taken for one who begins.
 const MAX_READERS: usize = 64;
 
@@ -61,8 +64,6 @@ pub struct Warmer(Mutex<Threads>);
 struct Threads {
     queues: Vec<(Sender<Order>, JoinHandle<()>)>,
     readers: Arc<Mutex<Readers<Partition>>>,
-    /// The queue that the next order goes to.
-    turn: usize,
     /// It was said that there is no thread: once is enough, every fetch may ask.
     complained: bool,
 }
@@ -86,11 +87,8 @@ impl Warmer {
                 "workers read from the disk by themselves: no thread to do it"
             );
         }
-        let turn = threads.turn;
-        threads.turn = turn.wrapping_add(1);
-        let count = threads.queues.len().max(1);
-        let queue = threads.queues.get(turn % count);
-        queue.is_some_and(|(queue, _)| queue.send(Order { reads, worker, key }).is_ok())
+        let queue = threads.queue_of(reads.first());
+        queue.is_some_and(|queue| queue.send(Order { reads, worker, key }).is_ok())
     }
 
     /// Ends the threads, once the workers have ended.
@@ -107,24 +105,41 @@ impl Warmer {
 }
 
 impl Threads {
+    fn queue_of(&self, read: Option<&ColdRead>) -> Option<&Sender<Order>> {
+        // The upper bits of the product are those that all bits of the address have a part in.
+        let place = read.map_or(0, |read| Arc::as_ptr(&read.partition).addr() as u64);
+        let mixed = place.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+        let number = (mixed * self.queues.len() as u64) >> 32;
+        self.queues.get(number as usize).map(|(queue, _)| queue)
+    }
+
     fn start(&mut self, shared: &Arc<Shared>) -> io::Result<()> {
         while self.queues.len() < THREADS && !shared.is_stopping() {
             let (sender, queue) = Mailbox::for_thread(MAX_ORDERS);
             let (shared, readers) = (Arc::downgrade(shared), self.readers.clone());
+            let work = Work { shared, readers, queue };
             let name = format!("warmer-{}", self.queues.len());
             let thread = thread::Builder::new().name(name);
-            let thread = thread.spawn(move || work(&shared, &readers, queue))?;
+            let thread = thread.spawn(move || work.run())?;
             self.queues.push((sender, thread));
         }
         Ok(())
     }
 }
 
-/// Where somebody has read, and where he is expected.
+/// Where somebody has read, and up to where it was brought in for him.
 struct Reader<P> {
     partition: Weak<P>,
     began: i64,
     next: i64,
+}
+
+impl<P> Reader<P> {
+    /// The kernel has begun to read as much again as was brought in, and who finds that needs nobody.
+    fn is_expected_at(&self, offset: i64) -> bool {
+        let far = self.next.saturating_add(self.next - self.began);
+        (self.began + 1..=far).contains(&offset)
+    }
 }
 
 /// Readers of what is cold, those of late at the end.
@@ -137,40 +152,85 @@ impl<P> Default for Readers<P> {
 }
 
 impl<P> Readers<P> {
-    /// Whether somebody who has read before goes on here. He is forgotten: it is about to be noted where he is now.
-    fn goes_on(&mut self, partition: &Arc<P>, offset: i64) -> bool {
-        let is_he = |reader: &Reader<P>| {
-            std::ptr::eq(reader.partition.as_ptr(), Arc::as_ptr(partition))
-                && (reader.began + 1..=reader.next).contains(&offset)
+    fn place(&self, partition: &Arc<P>, is_he: impl Fn(&Reader<P>) -> bool) -> Option<usize> {
+        let is_of = |reader: &Reader<P>| {
+            std::ptr::eq(reader.partition.as_ptr(), Arc::as_ptr(partition)) && is_he(reader)
         };
-        let found = self.0.iter().position(is_he);
-        found.is_some_and(|at| self.0.remove(at).is_some())
+        self.0.iter().rposition(is_of)
     }
 
-    fn note(&mut self, reader: Reader<P>) {
-        if self.0.len() >= MAX_READERS {
+    /// Somebody reads here; whether he has read before, and goes on.
+    fn meet(&mut self, partition: &Arc<P>, offset: i64) -> bool {
+        let known = self.place(partition, |reader| reader.is_expected_at(offset));
+        let again = self.place(partition, |reader| reader.began == offset);
+        if let Some(place) = known.or(again) {
+            self.0.remove(place);
+        } else if self.0.len() >= MAX_READERS {
             self.0.pop_front();
         }
-        self.0.push_back(reader);
+        let (partition, began) = (Arc::downgrade(partition), offset);
+        self.0.push_back(Reader { partition, began, next: offset });
+        known.is_some()
+    }
+
+    /// Up to where it was brought in for who was met there, unless he was met elsewhere since.
+    fn brought(&mut self, partition: &Arc<P>, began: i64, next: i64) {
+        if let Some(place) = self.place(partition, |reader| reader.began == began) {
+            self.0[place].next = next;
+        }
     }
 }
 
-fn work(shared: &Weak<Shared>, readers: &Mutex<Readers<Partition>>, mut queue: Receiver<Order>) {
-    let readers = || readers.lock().unwrap_or_else(PoisonError::into_inner);
-    while let Some(Order { reads, worker, key }) = queue.recv() {
-        let Some(shared) = shared.upgrade() else { return };
-        let mut ahead = Vec::with_capacity(reads.len());
-        for read in reads {
-            let goes_on = readers().goes_on(&read.partition, read.offset);
-            let bytes = ahead_of(read.max_bytes, goes_on);
-            let next = warm(&shared, &read, bytes);
-            ahead.extend(next.map(|next| (read, next, bytes)));
+/// What one thread works with.
+struct Work {
+    shared: Weak<Shared>,
+    readers: Arc<Mutex<Readers<Partition>>>,
+    queue: Receiver<Order>,
+}
+
+impl Work {
+    fn readers(&self) -> MutexGuard<'_, Readers<Partition>> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run(mut self) {
+        while let Some(Order { reads, worker, key }) = self.queue.recv() {
+            let Some(shared) = self.shared.upgrade() else { return };
+            let is_one = reads.len() == 1;
+            if !is_one {
+                // All that is wanted, before anything that nobody has asked for.
+                reads.iter().for_each(|read| begin(&shared, read));
+            }
+            let mut ahead = Vec::with_capacity(reads.len());
+            for read in reads {
+                let goes_on = self.readers().meet(&read.partition, read.offset);
+                let bytes = ahead_of(read.max_bytes, goes_on);
+                let next = warm(&shared, &read, if is_one { bytes } else { 0 });
+                if let Some(next) = next {
+                    self.readers().brought(&read.partition, read.offset, next);
+                    ahead.push((read, next, bytes));
+                }
+            }
+            shared.tell_answer(worker, WorkerMessage::Wake(vec![key]));
+            ahead.into_iter().for_each(|(read, next, bytes)| {
+                self.go_ahead(&shared, read, next, bytes);
+            });
         }
-        shared.tell_answer(worker, WorkerMessage::Wake(vec![key]));
-        for (read, next, bytes) in ahead {
-            let (began, partition) = (read.offset, Arc::downgrade(&read.partition));
-            let next = go_ahead(&shared, read, next, bytes, &queue);
-            readers().note(Reader { partition, began, next });
+    }
+
+    /// Brings in so many bytes behind a read, from `next` on, piece by piece for as long as nobody waits.
+    fn go_ahead(&self, shared: &Shared, mut read: ColdRead, next: i64, bytes: u64) {
+        let (began, fetch) = (read.offset, u64::from(read.max_bytes));
+        // Nobody asks for it yet: no more of it than there is room for.
+        (read.offset, read.at_least_one) = (next, false);
+        read.max_bytes = read.max_bytes.min(PIECE);
+        let mut left = bytes;
+        while left > 0 && self.queue.is_empty() {
+            left = left.saturating_sub(u64::from(read.max_bytes));
+            // Behind the only fetch of one who begins there is nothing to begin with.
+            let Some(next) = warm(shared, &read, bytes.saturating_sub(fetch)) else { break };
+            self.readers().brought(&read.partition, began, next);
+            read.offset = next;
         }
     }
 }
@@ -178,29 +238,17 @@ fn work(shared: &Weak<Shared>, readers: &Mutex<Readers<Partition>>, mut queue: R
 /// How many bytes behind a fetch are brought in.
 fn ahead_of(max_bytes: u32, goes_on: bool) -> u64 {
     let fetches = if goes_on { FETCHES_AHEAD } else { 1 };
-    (u64::from(max_bytes) * fetches).min(u64::from(MAX_AHEAD))
+    (u64::from(max_bytes) * fetches).min(MAX_AHEAD)
 }
 
-/// Brings in so many bytes behind a read, piece by piece for as long as nobody waits, and says where that ends. Behind
-/// each piece the disk has as much again to read, but for one piece: so for who begins nothing.
-fn go_ahead(
-    shared: &Shared,
-    mut read: ColdRead,
-    next: i64,
-    bytes: u64,
-    queue: &Receiver<Order>,
-) -> i64 {
-    let mut left = bytes;
-    // Nobody asks for it yet: no more of it than there is room for.
-    (read.offset, read.at_least_one) = (next, false);
-    read.max_bytes = read.max_bytes.min(MAX_AHEAD);
-    let ahead = bytes.saturating_sub(u64::from(read.max_bytes));
-    while left > 0 && queue.is_empty() {
-        left = left.saturating_sub(u64::from(read.max_bytes));
-        let Some(next) = warm(shared, &read, ahead) else { break };
-        read.offset = next;
+/// Has the kernel begin to read what a read needs.
+fn begin(shared: &Shared, read: &ColdRead) {
+    let begun = read.partition.log().map(|log| log.begin_to_warm(read.offset, read.max_bytes));
+    if let Some(Err(why)) = begun
+        && !shared.is_stopping()
+    {
+        told(&why);
     }
-    read.offset
 }
 
 /// Brings in what a read needs, and has the kernel begin to read so many bytes behind it: where it goes on then.
@@ -211,9 +259,13 @@ fn warm(shared: &Shared, read: &ColdRead, ahead: u64) -> Option<i64> {
     let log = read.partition.log()?;
     let warmed = log.warm(read.offset, read.max_bytes, read.at_least_one, read.bound, ahead);
     warmed.unwrap_or_else(|why| {
-        ::log::debug!(error:% = why; "cannot read ahead of a fetch, which will say why");
+        told(&why);
         None
     })
+}
+
+fn told(why: &ReadError) {
+    ::log::debug!(error:% = why; "cannot read ahead of a fetch, which will say why");
 }
 
 #[cfg(test)]

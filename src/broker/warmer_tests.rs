@@ -2,32 +2,46 @@
 
 use super::*;
 
-fn reader(partition: &Arc<u8>, began: i64, next: i64) -> Reader<u8> {
-    Reader { partition: Arc::downgrade(partition), began, next }
-}
-
 #[test]
 fn who_goes_on_is_known_by_where_he_is() {
     let (one, other) = (Arc::new(0), Arc::new(0));
     let mut readers = Readers::default();
-    readers.note(reader(&one, 100, 200));
-    assert!(!readers.goes_on(&other, 150), "another partition");
-    assert!(!readers.goes_on(&one, 100), "the same again");
-    assert!(!readers.goes_on(&one, 201), "beyond what was brought in");
-    assert!(readers.goes_on(&one, 200));
-    assert!(!readers.goes_on(&one, 200), "he is about to be somewhere else");
-    readers.note(reader(&one, 100, 200));
-    readers.note(reader(&one, 150, 250));
-    assert!(readers.goes_on(&one, 101) && readers.goes_on(&one, 250), "two of one partition");
+    assert!(!readers.meet(&one, 100), "he begins");
+    readers.brought(&one, 100, 200);
+    assert!(!readers.meet(&other, 150), "another partition");
+    assert!(!readers.meet(&one, 301), "beyond what the kernel has begun to read");
+    assert!(readers.meet(&one, 300));
+    assert!(!readers.meet(&one, 150), "he is somewhere else now");
+    readers.brought(&one, 150, 250);
+    readers.brought(&one, 300, 400);
+    assert!(readers.meet(&one, 151) && readers.meet(&one, 400), "two of one partition");
+}
+
+#[test]
+fn who_is_looked_at_twice_is_remembered_once() {
+    let partition = Arc::new(0);
+    let mut readers = Readers::default();
+    for _ in 0..3 {
+        assert!(!readers.meet(&partition, 100), "he is where he was");
+        readers.brought(&partition, 100, 200);
+    }
+    assert_eq!(readers.0.len(), 1);
+    // Of a fetch that is answered already something may be told later.
+    assert!(readers.meet(&partition, 200));
+    readers.brought(&partition, 100, 900);
+    assert!(!readers.meet(&partition, 600));
 }
 
 #[test]
 fn few_readers_are_remembered_and_none_of_a_partition_that_has_gone() {
     let mut readers = Readers::default();
-    let all: Vec<_> = (0..MAX_READERS + 1).map(|_| Arc::new(0)).collect();
-    all.iter().for_each(|partition| readers.note(reader(partition, 0, 10)));
+    let all: Vec<_> = (0..=MAX_READERS).map(|_| Arc::new(0)).collect();
+    for partition in &all {
+        readers.meet(partition, 0);
+        readers.brought(partition, 0, 10);
+    }
     assert_eq!(readers.0.len(), MAX_READERS);
-    assert!(!readers.goes_on(&all[0], 5) && readers.goes_on(&all[1], 5));
+    assert!(!readers.meet(&all[0], 5) && readers.meet(&all[2], 5));
     let place = Arc::as_ptr(&all[2]);
     drop(all);
     assert!(readers.0.iter().all(|reader| reader.partition.upgrade().is_none()));

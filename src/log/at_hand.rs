@@ -15,7 +15,7 @@ use super::Log;
 use super::error::{ReadError, StorageError};
 use super::file::PAGE;
 use super::offsets::{Bound, Published};
-use super::read::Read;
+use super::read::{Read, Start};
 use super::segment::SegmentFiles;
 
 /// Who reads.
@@ -42,9 +42,24 @@ impl Log {
         self.read_as(Access::AtHand, offset, max_bytes, at_least_one, bound)
     }
 
-    /// Brings into memory what such a read needs, and has the kernel begin to read `ahead` bytes behind it. Waits
-    /// for the disk, but not for those. Says at which offset a reader goes on for whom this is not enough, `None` where
-    /// there was nothing.
+    /// Has the kernel begin to read what [`Log::warm`] would bring in. Waits for nothing but the opening of files.
+    ///
+    /// # Errors
+    /// Of the files.
+    pub fn begin_to_warm(&self, offset: i64, max_bytes: u32) -> Result<(), ReadError> {
+        if let Some((segment, _)) = self.segment_of(offset) {
+            let files = self.files_of(&segment)?;
+            let (from, to) = files.about(offset, u64::from(max_bytes))?;
+            files.log.begin_to_read(from, to).map_err(|error| files.failed("log", error))?;
+        }
+        Ok(())
+    }
+
+    /// Brings into memory what such a read needs, checked, and has the kernel begin to read `ahead` bytes behind it. Waits for
+    /// the disk, but not for those. Says which offset is the first that was not brought in; `None` where there is nothing up
+    /// to the bound.
+    ///
+    /// All of it is about the files of one segment, as they were found: the segment may be another one by now, or gone.
     ///
     /// # Errors
     /// See [`Log::read`].
@@ -56,27 +71,25 @@ impl Log {
         bound: Bound,
         ahead: u64,
     ) -> Result<Option<i64>, ReadError> {
-        if let Some((segment, _)) = self.segment_of(offset) {
-            let files = self.files_of(&segment)?;
-            files.begin_to_read(offset, u64::from(max_bytes) + ahead)?;
+        let published = self.in_range(offset)?;
+        self.begin_to_warm(offset, max_bytes)?;
+        let Some(start) = self.start_at(offset, published.bound(bound))? else { return Ok(None) };
+        let Start { segment, files, first, end } = start;
+        let failed = |error| files.failed("log", error);
+        files.index.bring_in(0, files.index.len()).map_err(|error| files.failed("index", error))?;
+        // As much as a fetch asks for before it looks: see `SegmentFiles::is_at_hand`.
+        let (from, _) = files.about(first.header.base_offset, 0)?;
+        let limit = first.position.saturating_add(u64::from(max_bytes));
+        let to = limit.max(if at_least_one { first.end() } else { 0 });
+        let to = to.saturating_add(PAGE).min(end);
+        // By calls first: a page that cannot be read must not spoil the mapping for those who do not ask for it.
+        files.log.bring_in(from.min(first.position), to).map_err(failed)?;
+        files.log.begin_to_read(to, to.saturating_add(ahead)).map_err(failed)?;
+        let next = files.check(&first, to, end)?;
+        if bound == Bound::LastStable {
+            self.aborted(offset, &segment, &files, to)?;
         }
-        let read = self.read(offset, max_bytes, at_least_one, bound)?;
-        let Some((range, (segment, next))) = read.range.zip(self.segment_of(read.base_offset))
-        else {
-            return Ok(None);
-        };
-        let files = self.files_of(&segment)?;
-        let bound = self.marks.get().bound(bound);
-        let end = self.visible(&segment, next, bound)?;
-        // What a fetch asks for before it looks: see `SegmentFiles::is_at_hand`.
-        let wanted = u64::from(range.len).max(u64::from(max_bytes));
-        let to = range.start.saturating_add(wanted).saturating_add(PAGE).min(end);
-        let (behind, offset) = files.check(range.start, read.base_offset, to, end)?;
-        let brought = files.index.bring_in(0, files.index.len());
-        brought.map_err(|error| files.failed("index", error))?;
-        let brought = files.log.bring_in(range.start, behind);
-        brought.map_err(|error| files.failed("log", error))?;
-        Ok(Some(offset))
+        Ok(Some(next))
     }
 
     /// Whether a read would meet what is not at hand. Opens nothing.
@@ -105,12 +118,15 @@ impl Log {
 }
 
 impl SegmentFiles {
-    /// Has the kernel begin to read so many bytes from where the batch with that offset may begin.
-    fn begin_to_read(&self, offset: i64, bytes: u64) -> Result<(), StorageError> {
-        let floor = self.entries()?.floor_by_offset(self.relative(offset));
+    /// From where to where it is worth reading for so many bytes from that offset on, as the index has it: which batches
+    /// there are in between it does not tell.
+    fn about(&self, offset: i64, bytes: u64) -> Result<(u64, u64), StorageError> {
+        let entries = self.entries()?;
+        let floor = entries.floor_by_offset(self.relative(offset));
+        let behind = entries.get(floor.map_or(0, |(number, _)| number + 1));
         let from = floor.map_or(0, |(_, entry)| u64::from(entry.position));
-        let begun = self.log.begin_to_read(from, from.saturating_add(bytes));
-        begun.map_err(|error| self.failed("log", error))
+        let begins = behind.map_or(from, |(_, entry)| u64::from(entry.position).max(from));
+        Ok((from, begins.saturating_add(bytes).saturating_add(PAGE)))
     }
 
     /// Whether looking `offset` up and reading `max_bytes` from there on, up to `end`, touches only

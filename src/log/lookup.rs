@@ -199,20 +199,21 @@ impl SegmentFiles {
         Ok(Batches { files: self, walk, over: false })
     }
 
-    /// Checks batches from the one at byte `from` on until `to` is passed, or `end`, which is a batch boundary: where
-    /// the next one begins, and at which offset. Not beyond damage.
-    pub(crate) fn check(
-        &self,
-        from: u64,
-        offset: i64,
-        to: u64,
-        end: u64,
-    ) -> Result<(u64, i64), StorageError> {
-        let mut walk = Walk::new(self, self.anchor_at(from, offset)?, end)?;
+    /// Checks batches from `first` on until byte `to` is passed, or `end`, which is a batch boundary, and says which offset
+    /// follows. Not beyond damage.
+    pub(crate) fn check(&self, first: &Found, to: u64, end: u64) -> Result<i64, StorageError> {
+        let from = first.position;
+        if self.verified.covered_end(from) >= to {
+            let passed = self.headers(from, end)?.take_while(|found| found.position < to);
+            let next =
+                passed.last().map_or(first.header.base_offset, |last| last.last_offset() + 1);
+            self.intact()?;
+            return Ok(next);
+        }
+        let mut walk = Walk::new(self, self.anchor_at(from, first.header.base_offset)?, end)?;
         while walk.at().position < to && matches!(walk.next(), Ok(Some(_))) {}
         walk.note()?;
-        let Anchor { position, offset, .. } = walk.at();
-        Ok((position, offset))
+        Ok(walk.at().offset)
     }
 
     /// A place where a batch begins, with the index entries that are about it and those behind it.

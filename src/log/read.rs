@@ -56,12 +56,12 @@ impl Read {
 }
 
 /// The first batch of a read, and where it may end.
-struct Start {
-    segment: Arc<Segment>,
-    files: Arc<SegmentFiles>,
-    first: Found,
+pub(super) struct Start {
+    pub(super) segment: Arc<Segment>,
+    pub(super) files: Arc<SegmentFiles>,
+    pub(super) first: Found,
     /// The end of what the bound allows in this segment.
-    end: u64,
+    pub(super) end: u64,
 }
 
 impl Log {
@@ -147,7 +147,7 @@ impl Log {
 
     /// The aborted transactions that may have records from `offset` on, up to byte `to` of the
     /// segment (LocalLog.addAbortedTransactions). Costs next to nothing where none are.
-    fn aborted(
+    pub(super) fn aborted(
         &self,
         offset: i64,
         segment: &Segment,
@@ -199,7 +199,7 @@ impl Log {
         Some(bytes.min(max))
     }
 
-    fn in_range(&self, offset: i64) -> Result<Published, ReadError> {
+    pub(super) fn in_range(&self, offset: i64) -> Result<Published, ReadError> {
         let published = self.marks.get();
         let (log_start, log_end) = (published.log_start, published.log_end.offset);
         match offset < log_start || offset > log_end {
@@ -209,7 +209,11 @@ impl Log {
     }
 
     /// Finds the batch that holds `offset`, or the first one after it, below `bound`.
-    fn start_at(&self, offset: i64, bound: Position) -> Result<Option<Start>, ReadError> {
+    pub(super) fn start_at(
+        &self,
+        offset: i64,
+        bound: Position,
+    ) -> Result<Option<Start>, ReadError> {
         let mut at = offset;
         while at < bound.offset {
             let Some((segment, next)) = self.segment_of(at) else { break };

@@ -53,8 +53,8 @@ fn is_resident(file: &File, from: u64, to: u64) -> bool {
         return true;
     }
     match are_cached(file, from, to) {
-        // What is being read in counts as cached. It is read from the front to the back, so the last page
-        // tells whether that is over.
+        // What is being read in counts as cached. It is read from the front to the back as a rule, so the last page
+        // tells whether that is over. Where several requests are on their way a worker may wait for the rest of one.
         Some(are_cached) => are_cached && is_up_to_date(file, to - 1),
         None => probe(file, from, to),
     }
@@ -73,13 +73,12 @@ fn bring_in(file: &File, from: u64, to: u64) -> io::Result<()> {
         return Ok(());
     }
     advise(file, from, to);
-    // To wait for a byte of each piece costs a tenth of copying all of them. It is enough where the kernel has done as
-    // it was advised.
-    let mut byte = [0];
-    for at in (from..to).step_by(PROBE as usize).chain([to - 1]) {
-        read(file, &mut byte, at)?;
-    }
+    // Where the kernel has begun to read all of it, it is waited for by a byte of each piece: that costs a tenth of copying.
     if are_cached(file, from, to) == Some(true) {
+        let mut byte = [0];
+        for at in (from..to).step_by(PROBE as usize).chain([to - 1]) {
+            read(file, &mut byte, at)?;
+        }
         return Ok(());
     }
     let mut scratch = vec![0; SCRATCH];
