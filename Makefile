@@ -92,9 +92,10 @@ image-test:
 	$(MAKE) image DOCKER=
 	tests/platform/image.sh
 
-# Rust's tests with the two drivers. Not the polled ring, which takes a processor.
-RUST_TESTS := "$(CARGO) test --locked --workspace" \
-	"env TEST_IO=uring $(CARGO) test --locked --workspace --test net_* --test broker_*"
+# Rust's tests with the two drivers, which take what the suites leave: those are one long row each. Not the polled ring,
+# which takes a processor.
+RUST_TESTS := "nice $(CARGO) test --locked --workspace" \
+	"nice env TEST_IO=uring $(CARGO) test --locked --workspace --test net_* --test broker_*"
 POLLED_TESTS := TEST_IO=sqpoll $(CARGO) test --locked --workspace --test 'net_*'
 # They start brokers and clients all the time.
 SUITES := tests/clients/run.sh tests/oracle/run.sh "$(MAKE) -o build around"
