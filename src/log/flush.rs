@@ -186,9 +186,10 @@ impl Begun<'_> {
             }
             let path = names::log_file(dir, segment.base);
             steps::reached(dir);
-            let found = self.log.home.while_at(dir, || segment.files_for_now(dir));
-            let (files, is_ours) = match found {
-                // By now the name may be that of another log's file, which would pass for its own.
+            let open = || (!self.log.is_retired()).then(|| segment.files_for_now(dir));
+            let (files, is_ours) = match self.log.home.while_at(dir, open).flatten() {
+                // By now the name may be that of another log's file, which would pass for its own; or nobody will
+                // ask it to close what is opened.
                 None => return Err(deleted(&path)),
                 Some(Err(error)) if error.is_missing() && !self.has(segment.base) => continue,
                 Some(files) => files?,

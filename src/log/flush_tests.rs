@@ -101,6 +101,30 @@ fn a_flush_of_a_log_that_is_deleted_meanwhile_leaves_a_new_one_of_its_name_alone
 }
 
 #[test]
+fn a_flush_that_finds_a_log_deleted_opens_nothing_of_it() {
+    let dir = scratch("found-deleted");
+    let log = log(&dir, 1 << 20);
+    (0..2).for_each(|_| append(&log));
+    let (deleted, mut step) = (log.clone(), 0);
+    steps::watch(Some(Box::new(move |_| {
+        step += 1;
+        match step {
+            // It has begun, and does not know yet where the log is.
+            1 => deleted.mark_deleted().unwrap(),
+            _ => assert!(deleted.segments().iter().all(|segment| segment.opened().is_none())),
+        }
+    })));
+    let held = log.segments();
+    assert!(log.flush().is_err());
+    steps::watch(None);
+    assert!(held.iter().all(|segment| segment.opened().is_none()));
+    assert!(!log.durability.has_failed());
+    log.remove().unwrap();
+    drop((held, log));
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
 fn readers_of_a_log_that_is_written_to_again_while_it_is_flushed_see_what_is_appended() {
     let dir = scratch("again");
     let log = log(&dir, 1 << 20);
