@@ -132,3 +132,29 @@ fn what_a_reader_wants_next_is_brought_in_before_he_asks() {
     broker.stop_cleanly();
     std::fs::remove_dir_all(dir).unwrap();
 }
+
+#[test]
+fn nor_do_they_where_a_batch_is_larger_than_what_is_asked_for() {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("large-{}", std::process::id()));
+    let settings = ["--workers", "1"];
+    let broker = Broker::start(&dir, &settings);
+    let mut client = broker.client();
+    client.create("cold", 1);
+    (0..32).for_each(|n| _ = client.append(("cold", 0), &batch(n, 8, 100_000)));
+    broker.stop_cleanly();
+    drop_from_memory(&dir.join("cold-0"));
+
+    let broker = Broker::start(&dir, &settings);
+    let mut client = broker.client();
+    let end = client.offset(("cold", 0), -1);
+    let before = read_from_disk(&broker, "worker");
+    let limit = Wait { max_bytes: 64 << 10, ..Wait::NONE };
+    let mut offset = 0;
+    while offset < end {
+        let fetched = client.fetch(("cold", 0), offset, limit);
+        offset = batches(&fetched.records).last().unwrap().next_offset();
+    }
+    assert_eq!(read_from_disk(&broker, "worker") - before, 0, "bytes read by the worker");
+    broker.stop_cleanly();
+    std::fs::remove_dir_all(dir).unwrap();
+}

@@ -14,6 +14,7 @@
 use super::Log;
 use super::error::{ReadError, StorageError};
 use super::file::PAGE;
+use super::index::IndexEntry;
 use super::offsets::{Bound, Published};
 use super::read::{Read, Start};
 use super::segment::SegmentFiles;
@@ -49,7 +50,7 @@ impl Log {
     pub fn begin_to_warm(&self, offset: i64, max_bytes: u32) -> Result<(), ReadError> {
         if let Some((segment, _)) = self.segment_of(offset) {
             let files = self.files_of(&segment)?;
-            let (from, to) = files.about(offset, u64::from(max_bytes))?;
+            let (from, to) = files.asked(offset, u64::from(max_bytes), false)?;
             files.log.begin_to_read(from, to).map_err(|error| files.failed("log", error))?;
         }
         Ok(())
@@ -77,11 +78,11 @@ impl Log {
         let Start { segment, files, first, end } = start;
         let failed = |error| files.failed("log", error);
         files.index.bring_in(0, files.index.len()).map_err(|error| files.failed("index", error))?;
-        // As much as a fetch asks for before it looks: see `SegmentFiles::is_at_hand`.
-        let (from, _) = files.about(first.header.base_offset, 0)?;
+        // At least what a fetch asks for before it looks.
+        let (from, asked) = files.asked(offset, u64::from(max_bytes), at_least_one)?;
         let limit = first.position.saturating_add(u64::from(max_bytes));
-        let to = limit.max(if at_least_one { first.end() } else { 0 });
-        let to = to.saturating_add(PAGE).min(end);
+        let limit = limit.max(if at_least_one { first.end() } else { 0 });
+        let to = limit.saturating_add(PAGE).max(asked).min(end);
         // By calls first: a page that cannot be read must not spoil the mapping for those who do not ask for it.
         files.log.bring_in(from.min(first.position), to).map_err(failed)?;
         files.log.begin_to_read(to, to.saturating_add(ahead)).map_err(failed)?;
@@ -97,6 +98,7 @@ impl Log {
         &self,
         offset: i64,
         max_bytes: u32,
+        at_least_one: bool,
         published: &Published,
         bound: Bound,
     ) -> Result<bool, ReadError> {
@@ -113,33 +115,36 @@ impl Log {
         }
         let Some(files) = segment.opened() else { return Ok(true) };
         let end = self.visible(&segment, next, bound)?;
-        Ok(!files.is_at_hand(offset, u64::from(max_bytes), end))
+        Ok(!files.is_at_hand(offset, u64::from(max_bytes), at_least_one, end))
     }
 }
 
 impl SegmentFiles {
-    /// From where to where it is worth reading for so many bytes from that offset on, as the index has it: which batches
-    /// there are in between it does not tell.
-    fn about(&self, offset: i64, bytes: u64) -> Result<(u64, u64), StorageError> {
+    /// From where to where looking `offset` up and reading `bytes` from there on touches the segment, as the index has it: up
+    /// to where its batch begins at the latest, which is where the next entry is; and with all of that batch, which ends
+    /// before the entry behind that one.
+    fn asked(&self, offset: i64, bytes: u64, whole: bool) -> Result<(u64, u64), StorageError> {
         let entries = self.entries()?;
         let floor = entries.floor_by_offset(self.relative(offset));
-        let behind = entries.get(floor.map_or(0, |(number, _)| number + 1));
-        let from = floor.map_or(0, |(_, entry)| u64::from(entry.position));
-        let begins = behind.map_or(from, |(_, entry)| u64::from(entry.position).max(from));
-        Ok((from, begins.saturating_add(bytes).saturating_add(PAGE)))
+        let place = |(_, entry): (usize, IndexEntry)| u64::from(entry.position);
+        let (from, next) = floor.map_or((0, 0), |floor| (place(floor), floor.0 + 1));
+        let Some(begins) = entries.get(next).map(place) else {
+            return Ok((from, from.saturating_add(bytes).saturating_add(PAGE)));
+        };
+        let to = begins.max(from).saturating_add(bytes).saturating_add(PAGE);
+        let ends = || entries.get(next + 1).map_or(u64::MAX, place);
+        Ok((from, if whole { to.max(ends()) } else { to }))
     }
 
-    /// Whether looking `offset` up and reading `max_bytes` from there on, up to `end`, touches only
-    /// what is in memory and was checked.
-    pub(super) fn is_at_hand(&self, offset: i64, max_bytes: u64, end: u64) -> bool {
+    /// Whether looking `offset` up and reading `max_bytes` from there on, up to `end`, touches only what is in memory and
+    /// was checked; with `whole` the first batch, even if it is larger.
+    pub(super) fn is_at_hand(&self, offset: i64, max_bytes: u64, whole: bool, end: u64) -> bool {
         // Each fetch looks into it, so the kernel gives up its pages last.
         if !self.index_seen.is_so(|| self.index.is_resident(0, self.index.len())) {
             return false;
         }
-        let Ok(entries) = self.entries() else { return true };
-        let floor = entries.floor_by_offset(self.relative(offset));
-        let from = floor.map_or(0, |(_, entry)| u64::from(entry.position)).min(end);
-        let to = from.saturating_add(max_bytes).saturating_add(PAGE).min(end);
+        let Ok((from, to)) = self.asked(offset, max_bytes, whole) else { return true };
+        let (from, to) = (from.min(end), to.min(end));
         self.verified.covered_end(from) >= to && self.log.is_resident(from, to)
     }
 }

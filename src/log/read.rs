@@ -114,7 +114,9 @@ impl Log {
         bound: Bound,
     ) -> Result<Option<Read>, ReadError> {
         let published = self.in_range(offset)?;
-        if access == Access::AtHand && self.is_cold(offset, max_bytes, &published, bound)? {
+        if access == Access::AtHand
+            && self.is_cold(offset, max_bytes, at_least_one, &published, bound)?
+        {
             return Ok(Some(Read { is_cold: true, ..Read::nothing(offset, &published) }));
         }
         let Some(start) = self.start_at(offset, published.bound(bound))? else {
