@@ -3,24 +3,29 @@
 #![allow(clippy::unwrap_used)]
 
 mod broker_support;
+mod cold_support;
 
 use broker_support::*;
-use std::fs::File;
-use std::os::fd::AsRawFd;
+use cold_support::*;
 use std::path::Path;
 
-const MIB: usize = 1 << 20;
-
-/// Drops the files under a directory from the page cache; nobody may have them mapped.
-fn drop_from_memory(dir: &Path) {
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let file = File::open(entry.unwrap().path()).unwrap();
-        file.sync_all().unwrap();
-        // SAFETY: a plain system call on an open file.
-        let dropped =
-            unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
-        assert_eq!(dropped, 0);
+/// A broker with what was appended to partition 0 of the topic `cold`, on the disk only, and all that was.
+fn cold(
+    dir: &Path,
+    settings: &[&str],
+    batches: impl Iterator<Item = Vec<u8>>,
+) -> (Broker, Vec<u8>) {
+    let broker = Broker::start(dir, settings);
+    let mut client = broker.client();
+    client.create("cold", 1);
+    let mut all = Vec::new();
+    for batch in batches {
+        let offset = client.append(("cold", 0), &batch);
+        all.extend(stored(&batch, offset, 0));
     }
+    broker.stop_cleanly();
+    drop_from_memory(&dir.join("cold-0"));
+    (Broker::start(dir, settings), all)
 }
 
 /// The sum of a field of a file of each thread whose name begins so.
@@ -64,22 +69,9 @@ fn until_asleep(broker: &Broker, name: &str) {
 
 #[test]
 fn workers_do_not_read_from_the_disk() {
-    // Not a directory for temporary files: those may be in memory only.
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cold-{}", std::process::id()));
+    let dir = on_disk("cold");
     let settings = ["--workers", "1", "--set", "log.segment.bytes=1048576"];
-    let broker = Broker::start(&dir, &settings);
-    let mut client = broker.client();
-    client.create("cold", 1);
-    let mut all = Vec::new();
-    while all.len() < 8 * MIB {
-        let batch = batch(all.len() as u64, 20, 1_000);
-        let offset = client.append(("cold", 0), &batch);
-        all.extend(stored(&batch, offset, 0));
-    }
-    broker.stop_cleanly();
-    drop_from_memory(&dir.join("cold-0"));
-
-    let broker = Broker::start(&dir, &settings);
+    let (broker, all) = cold(&dir, &settings, (0..400).map(|n| batch(n, 20, 1_000)));
     let mut client = broker.client();
     // Opens the log, which is not what this is about.
     let end = client.offset(("cold", 0), -1);
@@ -102,18 +94,8 @@ fn workers_do_not_read_from_the_disk() {
 
 #[test]
 fn what_a_reader_wants_next_is_brought_in_before_he_asks() {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("ahead-{}", std::process::id()));
-    let settings = ["--workers", "1"];
-    let broker = Broker::start(&dir, &settings);
-    let mut client = broker.client();
-    client.create("cold", 1);
-    for n in 0..8 * MIB as u64 / 20_000 {
-        client.append(("cold", 0), &batch(n, 20, 1_000));
-    }
-    broker.stop_cleanly();
-    drop_from_memory(&dir.join("cold-0"));
-
-    let broker = Broker::start(&dir, &settings);
+    let dir = on_disk("ahead");
+    let (broker, _) = cold(&dir, &["--workers", "1"], (0..400).map(|n| batch(n, 20, 1_000)));
     let mut client = broker.client();
     let limit = Wait { max_bytes: 256 << 10, ..Wait::NONE };
     let mut offset = 0;
@@ -135,16 +117,8 @@ fn what_a_reader_wants_next_is_brought_in_before_he_asks() {
 
 #[test]
 fn nor_do_they_where_a_batch_is_larger_than_what_is_asked_for() {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("large-{}", std::process::id()));
-    let settings = ["--workers", "1"];
-    let broker = Broker::start(&dir, &settings);
-    let mut client = broker.client();
-    client.create("cold", 1);
-    (0..32).for_each(|n| _ = client.append(("cold", 0), &batch(n, 8, 100_000)));
-    broker.stop_cleanly();
-    drop_from_memory(&dir.join("cold-0"));
-
-    let broker = Broker::start(&dir, &settings);
+    let dir = on_disk("large");
+    let (broker, _) = cold(&dir, &["--workers", "1"], (0..32).map(|n| batch(n, 8, 100_000)));
     let mut client = broker.client();
     let end = client.offset(("cold", 0), -1);
     let before = read_from_disk(&broker, "worker");

@@ -193,6 +193,9 @@ fn lazy(address: SocketAddr) -> TcpStream {
     socket.set_recv_buffer_size(1).unwrap();
     // What the broker's system keeps for it goes by this.
     socket.set_tcp_mss(1000).unwrap();
+    // And by what it remembers of the address: nobody else comes from this one.
+    let [.., a, b] = std::process::id().to_be_bytes();
+    socket.bind(&SocketAddr::from(([127, 1, a, b], 0)).into()).unwrap();
     socket.connect(&address.into()).unwrap();
     let mut stream = TcpStream::from(socket);
     let asked = |field| format!("GET /v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n{field}\r\n");

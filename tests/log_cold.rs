@@ -1,14 +1,15 @@
 //! Who may wait for the disk brings in what a reader wants, and what he wants next: then nothing of it is cold.
 #![allow(clippy::unwrap_used)] // Tests and their helpers.
 
+mod cold_support;
 mod log_support;
 
 use barnabas::log::{Bound, Log, Opening, Recovery};
+use cold_support::*;
 use log_support::*;
 use std::fs::File;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const FETCH: u32 = 256 << 10;
 
@@ -25,14 +26,7 @@ fn closed(dir: &Path, size: usize) -> i64 {
 
 /// The same, which nobody has read since it was written, and which is on the disk only.
 fn cold(dir: &Path, end: i64) -> Log {
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let file = File::open(entry.unwrap().path()).unwrap();
-        file.sync_all().unwrap();
-        // SAFETY: a plain system call on an open file.
-        let dropped =
-            unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
-        assert_eq!(dropped, 0);
-    }
+    drop_from_memory(dir);
     let opening = Opening { recovery_point: Some(end), ..Opening::from(Recovery::Clean) };
     let (log, report) =
         Log::open(dir.to_path_buf(), config(1 << 20, 4096), opening, keepers()).unwrap();
@@ -62,12 +56,6 @@ fn go_through(log: &Log, bound: Bound) -> (u32, u32) {
     (colds, fetches)
 }
 
-/// Not a directory for temporary files: those may be in memory only.
-fn scratch(name: &str) -> PathBuf {
-    let name = format!("log-cold-{name}-{}", std::process::id());
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name).join("t-0")
-}
-
 #[test]
 fn what_was_brought_in_is_not_cold_nor_what_the_reader_wants_next() {
     for (size, bound) in [
@@ -77,7 +65,7 @@ fn what_was_brought_in_is_not_cold_nor_what_the_reader_wants_next() {
         (70_000, Bound::HighWatermark),
         (100_000, Bound::HighWatermark), // Larger than what is asked for.
     ] {
-        let dir = scratch(&size.to_string());
+        let dir = on_disk(&format!("log-cold-{size}")).join("t-0");
         let log = cold(&dir, closed(&dir, size));
         let (colds, fetches) = go_through(&log, bound);
         assert!(fetches >= 18, "{fetches}");
@@ -92,7 +80,7 @@ fn what_was_brought_in_is_not_cold_nor_what_the_reader_wants_next() {
 
 #[test]
 fn damage_ahead_is_for_who_comes_there() {
-    let dir = scratch("damaged");
+    let dir = on_disk("log-damaged").join("t-0");
     let end = closed(&dir, 1_000);
     let path = dir.join("00000000000000000000.log");
     let file = File::options().read(true).write(true).open(path).unwrap();
@@ -110,7 +98,7 @@ fn damage_ahead_is_for_who_comes_there() {
     let mut offset = 0;
     while offset < next {
         let batches = split(read(offset).unwrap().range.unwrap().bytes().unwrap());
-        assert_eq!(header(&batches[0]).base_offset, offset, "by its index");
+        assert_eq!(header(&batches[0]).base_offset, offset);
         offset = header(batches.last().unwrap()).last_offset() + 1;
     }
     assert_eq!(offset, next);

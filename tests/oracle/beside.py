@@ -1,8 +1,8 @@
 """Apache Kafka and Barnabas under the same load, in turns, in one run: `make beside`.
 
 Both are started as their users start them: Kafka with the heap and the collector that its own scripts
-choose, Barnabas with its defaults; both delete topics after a second. `tools/latency` makes the load and compares. What it prints is for
-docs/PERFORMANCE.md: nothing here judges.
+choose, Barnabas with its defaults; both delete topics after a second. `tools/latency` makes the load and
+compares. What it prints is for docs/PERFORMANCE.md: nothing here judges.
 
     beside.py [--rounds N] [--seconds S] [--warmup S] [CASE ...]
 """
