@@ -8,16 +8,19 @@
 //! The kernel begins to read what is behind it meanwhile, for the same reader will ask for that next.
 //!
 //! What a log's writer has written just now needs no asking: that is where nearly all consumers are.
+//! Who reads on is asked for once in a few fetches, for what is behind is asked about, too (`file::lately`).
 //! The answer is of the moment: pages may go between the question and the sending, when memory is
 //! short; then a worker waits after all.
 
 use super::Log;
 use super::error::{ReadError, StorageError};
-use super::file::PAGE;
+use super::file::{Lately, PAGE, Stretch};
 use super::index::IndexEntry;
 use super::offsets::{Bound, Published};
 use super::read::{Read, Start};
 use super::segment::SegmentFiles;
+use std::ops::Range;
+use std::time::Instant;
 
 /// Who reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +29,13 @@ pub(super) enum Access {
     Patient,
     /// One who must not: what is not at hand he is told of.
     AtHand,
+}
+
+/// What of a segment was found in memory last, and when.
+#[derive(Debug, Default)]
+pub(super) struct AtHand {
+    index: Lately,
+    log: Stretch,
 }
 
 impl Log {
@@ -140,11 +150,14 @@ impl SegmentFiles {
     /// was checked; with `whole` the first batch, even if it is larger.
     pub(super) fn is_at_hand(&self, offset: i64, max_bytes: u64, whole: bool, end: u64) -> bool {
         // Each fetch looks into it, so the kernel gives up its pages last.
-        if !self.index_seen.is_so(|| self.index.is_resident(0, self.index.len())) {
+        let now = Instant::now();
+        if !self.seen.index.is_so_at(now, || self.index.is_resident(0, self.index.len())) {
             return false;
         }
         let Ok((from, to)) = self.asked(offset, max_bytes, whole) else { return true };
         let (from, to) = (from.min(end), to.min(end));
-        self.verified.covered_end(from) >= to && self.log.is_resident(from, to)
+        let is_there = |bytes: Range<u64>| self.log.is_resident(bytes.start, bytes.end);
+        self.verified.covered_end(from) >= to
+            && self.seen.log.is_there_at(now, from..to, end, is_there)
     }
 }

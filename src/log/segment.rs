@@ -10,6 +10,7 @@ mod files;
 mod swap;
 mod tails;
 
+use super::at_hand::AtHand;
 use super::error::StorageError;
 use super::file::{GrowingFile, Opened, Short, Tail};
 use super::home::Home;
@@ -42,8 +43,8 @@ pub(crate) struct SegmentFiles {
     /// The transaction index, once it was asked for.
     txn: OnceLock<Arc<Opened>>,
     pub(super) verified: Arc<Verified>,
-    /// The index was found in memory then.
-    pub(super) index_seen: file::Lately,
+    /// What of it was in memory a moment ago.
+    pub(super) seen: AtHand,
     /// Counted in [`CACHED`].
     counted: bool,
 }
@@ -192,8 +193,8 @@ impl Segment {
         let time = sealed(time, &self.time_size, time_index::ENTRY)?;
         let log = GrowingFile::sealed(log, self.size());
         let (base, txn, verified) = (self.base, OnceLock::new(), self.verified());
-        let index_seen = file::Lately::default();
-        Ok(SegmentFiles { base, log, index, time, txn, verified, index_seen, counted: false })
+        let seen = AtHand::default();
+        Ok(SegmentFiles { base, log, index, time, txn, verified, seen, counted: false })
     }
 
     /// Lets go of the files; readers that still send from them keep them. While a swap is under way
@@ -271,9 +272,8 @@ impl Segment {
         self.time_size.store(tails.time.len(), Ordering::Release);
         let [log, index, time] = tails.seal();
         let (base, txn, verified) = (self.base, OnceLock::new(), self.verified());
-        let index_seen = file::Lately::default();
-        let sealed =
-            SegmentFiles { base, log, index, time, txn, verified, index_seen, counted: false };
+        let seen = AtHand::default();
+        let sealed = SegmentFiles { base, log, index, time, txn, verified, seen, counted: false };
         self.lock().insert(Arc::new(sealed)).clone()
     }
 

@@ -21,8 +21,8 @@
 //!
 //! A call that needs new pages writes zeros up to the next [`PIECE`] behind its batch. Where a file system has large folios
 //! (ext4 since Linux 6.16, XFS), the kernel makes as large a one as a write fills: of batches of 16 KB, which begin
-//! anywhere, it would make pages and pairs of them, which costs twice as much as one folio for four batches. A larger piece would save
-//! nothing more, and who writes it would wait longer. Not where a flush comes after less than [`OFTEN`]: it would
+//! anywhere, it would make pages and pairs of them, which costs twice as much as one folio for several batches, and sending
+//! them half as much again. Pieces that are larger still would save little, and who writes one would wait longer. Not where a flush comes after less than [`OFTEN`]: it would
 //! write the zeros to the disk each time.
 //!
 //! ```text
@@ -48,7 +48,7 @@ const CALM: u32 = 10;
 /// After so many of these copies are cheaper, whatever made the first call.
 const SMALL_IN_A_ROW: u32 = 256;
 /// Pages are made by so many bytes at once, each time at such a boundary.
-pub(super) const PIECE: u64 = 64 << 10;
+pub(super) const PIECE: u64 = 128 << 10;
 /// So few bytes between two flushes are not worth zeros.
 const OFTEN: u64 = 4 * PIECE;
 

@@ -73,8 +73,8 @@ fn a_call_makes_pages_to_the_end_of_their_piece_and_the_next_ones_fill_them() {
 #[test]
 fn no_more_is_made_than_there_are_blocks_for() {
     let mut tail = tail(2 * PIECE + 5_000);
-    append(&mut tail, LARGE);
-    append(&mut tail, LARGE + 100);
+    append(&mut tail, PIECE);
+    append(&mut tail, PIECE + 100);
     assert_eq!(tail.shared().reserve(), 2 * PIECE + 5_000);
     append(&mut tail, 4_900);
     assert_whole(tail.shared());
@@ -127,7 +127,7 @@ fn who_goes_back_to_copies_has_pages_until_the_preparer_has_been_there() {
             tail.shared().should_grow(tail.len());
             append(&mut tail, 10_000);
         }
-        assert!(tail.len() - begin >= 2 * PIECE, "{} after {first}", tail.len() - begin);
+        assert!(tail.len() - begin >= FOLIO / 2, "{} after {first}", tail.len() - begin);
         assert_whole(tail.shared());
     }
 }

@@ -1,11 +1,19 @@
 //! What was so a moment ago, and need not be asked again.
 
-use std::sync::OnceLock;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 /// How long it is taken to be so.
 const LATELY: Duration = Duration::from_millis(100);
+
+/// The same of a range of bytes. Shorter, for the kernel gives up what was read once long before an index.
+const LATELY_THERE: Duration = Duration::from_millis(5);
+/// How much more than what is wanted is asked about: so many times as much, but no more bytes than that, for the kernel
+/// looks at each page or folio of them.
+const TIMES_AHEAD: u64 = 8;
+const MOST_AHEAD: u64 = 4 << 20;
 
 /// When something was found to be so last.
 #[derive(Debug, Default)]
@@ -17,11 +25,7 @@ pub(crate) struct Lately {
 
 impl Lately {
     /// Whether it was so a moment ago, or is.
-    pub(crate) fn is_so(&self, is: impl FnOnce() -> bool) -> bool {
-        self.is_so_at(Instant::now(), is)
-    }
-
-    fn is_so_at(&self, now: Instant, is: impl FnOnce() -> bool) -> bool {
+    pub(crate) fn is_so_at(&self, now: Instant, is: impl FnOnce() -> bool) -> bool {
         let since = now.saturating_duration_since(*self.began.get_or_init(|| now));
         let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         if nanos(since) < self.until.load(Ordering::Relaxed) {
@@ -35,9 +39,46 @@ impl Lately {
     }
 }
 
+/// The bytes that were found to be there last. Who reads on wants what is behind next, so it is asked about that, too:
+/// one question for several fetches.
+#[derive(Debug, Default)]
+pub(crate) struct Stretch(Mutex<Option<Seen>>);
+
+#[derive(Debug)]
+struct Seen {
+    bytes: Range<u64>,
+    until: Instant,
+}
+
+impl Stretch {
+    /// Whether all of `wanted` was there a moment ago, or `is` there; nothing behind `end` is asked for.
+    pub(crate) fn is_there_at(
+        &self,
+        now: Instant,
+        wanted: Range<u64>,
+        end: u64,
+        is: impl Fn(Range<u64>) -> bool,
+    ) -> bool {
+        // Somebody else asks at the moment, about other bytes as a rule: who waited would gain nothing.
+        let Ok(mut seen) = self.0.try_lock() else { return is(wanted) };
+        let holds = |seen: &Seen| seen.bytes.start <= wanted.start && wanted.end <= seen.bytes.end;
+        if seen.as_ref().is_some_and(|seen| now < seen.until && holds(seen)) {
+            return true;
+        }
+        let ahead = (wanted.end.saturating_sub(wanted.start) * TIMES_AHEAD).min(MOST_AHEAD);
+        let far = wanted.start..wanted.end.saturating_add(ahead).min(end).max(wanted.end);
+        if is(far.clone()) {
+            *seen = Some(Seen { bytes: far, until: now + LATELY_THERE });
+            return true;
+        }
+        far != wanted && is(wanted)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::RefCell;
 
     #[test]
     fn what_is_so_is_asked_once_in_a_while_and_what_is_not_each_time() {
@@ -60,5 +101,41 @@ mod tests {
             [asked(103, true), asked(202, false), asked(203, false)],
             [(true, true), (true, false), (false, true)]
         );
+    }
+    /// What is asked about is told with the answer.
+    #[test]
+    fn bytes_are_asked_for_with_those_behind_them() {
+        let (stretch, now) = (Stretch::default(), Instant::now());
+        let asked = |ms, wanted: Range<u64>, there: u64| {
+            let asked = RefCell::new(Vec::new());
+            let told =
+                stretch.is_there_at(now + Duration::from_millis(ms), wanted, 1_500, |bytes| {
+                    asked.borrow_mut().push(bytes.clone());
+                    bytes.end <= there
+                });
+            (told, asked.into_inner())
+        };
+        assert_eq!(asked(0, 0..100, 2_000), (true, vec![0..900]));
+        assert_eq!(asked(4, 100..900, 0), (true, vec![]), "it was there a moment ago");
+        assert_eq!(asked(4, 850..950, 1_500), (true, vec![850..1_500]), "no more than there is");
+        assert_eq!(
+            asked(4, 800..850, 1_000),
+            (true, vec![800..1_250, 800..850]),
+            "asked by itself"
+        );
+        assert_eq!(asked(8, 850..1_500, 0), (true, vec![]), "nothing else was remembered");
+        assert_eq!(asked(9, 850..1_500, 0), (false, vec![850..1_500]), "it is long ago");
+        assert_eq!(asked(9, 1_400..1_500, 1_450), (false, vec![1_400..1_500]));
+        assert_eq!(asked(9, 1_400..1_450, 1_450), (true, vec![1_400..1_500, 1_400..1_450]));
+        let most = stretch
+            .is_there_at(now, 0..1 << 30, u64::MAX, |bytes| bytes.end == (1 << 30) + MOST_AHEAD);
+        assert!(most);
+    }
+
+    #[test]
+    fn who_asks_while_another_does_is_told_of_what_he_wants() {
+        let (stretch, now) = (Stretch::default(), Instant::now());
+        let _held = stretch.0.lock().unwrap();
+        assert!(stretch.is_there_at(now, 10..20, 1_000, |bytes| bytes == (10..20)));
     }
 }

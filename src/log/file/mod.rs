@@ -20,7 +20,7 @@ mod write_back;
 
 pub(crate) use descriptor::{Opened, descriptors};
 pub(crate) use growing::{GrowingFile, Tail};
-pub(crate) use lately::Lately;
+pub(crate) use lately::{Lately, Stretch};
 pub(crate) use mapping::{mapped_bytes, mappings};
 pub(crate) use trouble::{Beyond, Faulted, Replaced, Short};
 

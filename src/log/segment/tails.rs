@@ -1,8 +1,9 @@
 //! The writing halves of a segment's files: made, opened, given back and sealed together.
 
 use super::SegmentFiles;
+use crate::log::at_hand::AtHand;
 use crate::log::error::StorageError;
-use crate::log::file::{GrowingFile, Lately, Tail};
+use crate::log::file::{GrowingFile, Tail};
 use crate::log::home::Home;
 use crate::log::names::{self, SegmentPaths};
 use crate::log::verified::Verified;
@@ -31,8 +32,8 @@ impl Tails {
     pub(super) fn files(&self, base: i64, verified: Arc<Verified>) -> SegmentFiles {
         let [log, index, time] =
             [&self.log, &self.index, &self.time].map(|tail| tail.shared().clone());
-        let (txn, index_seen) = (OnceLock::new(), Lately::default());
-        SegmentFiles { base, log, index, time, txn, verified, index_seen, counted: false }
+        let (txn, seen) = (OnceLock::new(), AtHand::default());
+        SegmentFiles { base, log, index, time, txn, verified, seen, counted: false }
     }
 
     /// New, empty files at these paths, where none may be.
