@@ -3,7 +3,9 @@
 
 mod broker_support;
 
+use barnabas::wire::codec::{Array, Records};
 use barnabas::wire::error::ErrorCode;
+use barnabas::wire::messages::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use broker_support::*;
 
 /// A broker with several workers, and a client that creates topics.
@@ -116,6 +118,54 @@ fn all_consumers_of_a_partition_wake() {
     assert_eq!(admin.append(("t", 0), &batch), 0);
     for (client, sent, fenced) in &mut waiting {
         assert!(client.fetched(*sent)[0].records == stored(&batch, 0, 0));
+        assert_eq!(client.produced(*fenced).code, ErrorCode::NONE);
+    }
+    drop(waiting);
+    broker.stop_cleanly();
+}
+
+/// What is read for the first of those who are woken together serves only others who want the same.
+#[test]
+fn who_is_woken_together_gets_what_he_asked_for() {
+    let dir = TempDir::new();
+    let broker = Broker::start(&dir.join("data"), &["--workers", "1"]);
+    let mut admin = broker.client();
+    admin.create("fence", 1);
+    admin.create("t", 2);
+    let before = [1, 2].map(|seed| batch(seed, 3, 100));
+    let next = [3, 4].map(|seed| batch(seed, 3, 100));
+    (0..2).for_each(|at| assert_eq!(admin.append(("t", at), &before[at as usize]), 0));
+    let with_more = Wait::for_bytes(before[0].len() + 1);
+    let wishes = [(0, 0, with_more), (1, 0, with_more), (0, 3, Wait::LONG), (1, 3, Wait::LONG)];
+    let mut waiting: Vec<_> = (0..100)
+        .map(|n| {
+            let (at, offset, wait) = wishes[n * 3 % 4];
+            let mut client = broker.client();
+            let sent = client.send_fetch(&[(("t", at), offset)], wait);
+            let fenced = fence(&mut client, &mut admin);
+            (n * 3 % 4, client, sent, fenced)
+        })
+        .collect();
+    // In one request, so that both are appended before anybody is woken.
+    let rows = [0, 1].map(|at| {
+        [PartitionProduceData { index: at, records: Some(Records::Bytes(&next[at as usize])) }]
+    });
+    let topics = rows.each_ref().map(|partitions| TopicProduceData {
+        name: "t",
+        partition_data: Array::from(partitions),
+        ..Default::default()
+    });
+    let topic_data = Array::from(&topics);
+    let request = ProduceRequest { acks: -1, timeout_ms: 30_000, topic_data, ..Default::default() };
+    let (bytes, sent) = admin.frame(PRODUCE, &request);
+    admin.send_bytes(&bytes);
+    admin.answer(sent);
+    for (n, (wish, client, sent, fenced)) in waiting.iter_mut().enumerate() {
+        let (at, offset, _) = wishes[*wish];
+        let (before, next) = (&before[at as usize], &next[at as usize]);
+        let whole = [stored(before, 0, 0), stored(next, 3, 0)].concat();
+        let wanted = &whole[if offset == 0 { 0 } else { before.len() }..];
+        assert!(client.fetched(*sent)[0].records == wanted, "{n}: partition {at}, offset {offset}");
         assert_eq!(client.produced(*fenced).code, ErrorCode::NONE);
     }
     drop(waiting);

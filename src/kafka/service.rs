@@ -98,6 +98,8 @@ pub struct KafkaService {
     pub(super) outcomes: Vec<produce::Outcome>,
     /// Answers of groups to requests of other workers.
     pub(super) group_replies: BTreeMap<usize, Vec<(Token, Reply)>>,
+    /// What those who are woken read.
+    pub(super) same: fetch::Same,
     /// Keys that are to be woken, the first first: some at the end of a turn.
     to_wake: VecDeque<u64>,
     /// Keys that are to be woken and are the other face's.
@@ -125,6 +127,7 @@ impl KafkaService {
             clients: Clients::default(),
             outcomes: Vec::new(),
             group_replies: BTreeMap::new(),
+            same: fetch::Same::default(),
             to_wake: VecDeque::new(),
             others: Vec::new(),
             draining: false,
@@ -208,12 +211,14 @@ impl KafkaService {
 
     /// Wakes those who are to be woken, as many as the turn has time for: one append may wake a thousand.
     fn wake(&mut self, cx: &mut Context<'_>) {
+        self.same.begin();
         while let Some(key) = self.to_wake.pop_front() {
             let frames = self.wake_one(cx, key);
             if cx.is_enough_after(frames) && !self.to_wake.is_empty() {
-                return;
+                break;
             }
         }
+        self.same.end();
     }
 
     /// Says how many small frames take as much work; where that is not known, no end of them.

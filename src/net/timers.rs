@@ -5,17 +5,27 @@
 //! does. Timers of the same instant fire in the order in which they were set.
 
 use super::slab::{Key, Slab};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A timer that was set; of no effect once it has fired or was cancelled.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct TimerId(Key);
 
+/// A timer's place in the heap.
+#[derive(Clone, Copy)]
 struct Place {
-    at: Instant,
+    /// Nanoseconds from the beginning of all timers.
+    at: u64,
     /// Among timers of one instant: the order of setting.
     order: u64,
     key: Key,
+}
+
+impl Place {
+    /// The least fires first. One number, which is compared without a branch.
+    fn rank(self) -> u128 {
+        u128::from(self.at) << 64 | u128::from(self.order)
+    }
 }
 
 struct Timer<T> {
@@ -30,11 +40,12 @@ pub(crate) struct Timers<T> {
     heap: Vec<Place>,
     timers: Slab<Timer<T>>,
     order: u64,
+    begin: Instant,
 }
 
 impl<T> Timers<T> {
     pub(crate) fn new() -> Timers<T> {
-        Timers { heap: Vec::new(), timers: Slab::new(), order: 0 }
+        Timers { heap: Vec::new(), timers: Slab::new(), order: 0, begin: Instant::now() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -43,15 +54,16 @@ impl<T> Timers<T> {
 
     /// When the earliest timer expires.
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.heap.first().map(|place| place.at)
+        self.heap.first().map(|place| self.begin + Duration::from_nanos(place.at))
     }
 
     pub(crate) fn set(&mut self, at: Instant, what: T) -> TimerId {
         let position = self.heap.len();
         let key = self.timers.insert(Timer { position, what });
         self.order += 1;
-        self.heap.push(Place { at, order: self.order, key });
-        self.rise(position);
+        let place = Place { at: self.nanos(at), order: self.order, key };
+        self.heap.push(place);
+        self.rise(position, place);
         TimerId(key)
     }
 
@@ -64,7 +76,10 @@ impl<T> Timers<T> {
 
     /// Removes and returns the earliest timer if it has expired by `now`.
     pub(crate) fn pop(&mut self, now: Instant) -> Option<T> {
-        let first = self.heap.first().filter(|place| place.at <= now)?;
+        let first = self.heap.first()?;
+        if first.at > self.nanos(now) {
+            return None;
+        }
         let timer = self.timers.remove(first.key)?;
         debug_assert_eq!(timer.position, 0);
         self.remove_at(0);
@@ -76,63 +91,73 @@ impl<T> Timers<T> {
         self.timers.trim();
     }
 
+    /// What was before all timers has expired, whenever that was; what is 584 years later does not.
+    fn nanos(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.begin);
+        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// The last one takes the place of who leaves.
     fn remove_at(&mut self, position: usize) {
-        self.heap.swap_remove(position);
+        let Some(last) = self.heap.pop() else { return };
         if position < self.heap.len() {
-            self.note(position);
-            self.rise(position);
-            self.sink(position);
+            match self.parent(position) {
+                Some((_, above)) if last.rank() < above.rank() => self.rise(position, last),
+                _ => self.sink(position, last),
+            }
         }
     }
 
-    fn earlier(&self, a: usize, b: usize) -> bool {
-        let (a, b) = (&self.heap[a], &self.heap[b]);
-        (a.at, a.order) < (b.at, b.order)
+    fn parent(&self, position: usize) -> Option<(usize, Place)> {
+        let parent = position.checked_sub(1)? / ARITY;
+        Some((parent, self.heap[parent]))
     }
 
-    /// Tells the timer at `position` that it is there.
-    fn note(&mut self, position: usize) {
-        let timer = self.timers.get_mut(self.heap[position].key);
+    /// Puts a place there, and tells its timer.
+    fn put(&mut self, position: usize, place: Place) {
+        self.heap[position] = place;
+        let timer = self.timers.get_mut(place.key);
         timer.expect("a timer in the heap is in the slab").position = position;
     }
 
-    fn swap(&mut self, a: usize, b: usize) {
-        self.heap.swap(a, b);
-        self.note(a);
-        self.note(b);
-    }
-
-    fn rise(&mut self, mut position: usize) {
-        while position > 0 {
-            let parent = (position - 1) / ARITY;
-            if !self.earlier(position, parent) {
+    /// Puts a place into a hole or above it.
+    fn rise(&mut self, mut hole: usize, place: Place) {
+        while let Some((parent, above)) = self.parent(hole) {
+            if above.rank() < place.rank() {
                 break;
             }
-            self.swap(position, parent);
-            position = parent;
+            self.put(hole, above);
+            hole = parent;
         }
+        self.put(hole, place);
     }
 
-    fn sink(&mut self, mut position: usize) {
+    /// Puts a place into a hole or below it.
+    fn sink(&mut self, mut hole: usize, place: Place) {
         loop {
-            let first = position * ARITY + 1;
-            let children = first..(first + ARITY).min(self.heap.len());
-            let Some(least) = children.reduce(|a, b| if self.earlier(b, a) { b } else { a }) else {
-                break;
-            };
-            if !self.earlier(least, position) {
+            let first = hole * ARITY + 1;
+            let end = (first + ARITY).min(self.heap.len());
+            let Some(children) = self.heap.get(first..end) else { break };
+            let (mut least, mut here) = (place.rank(), hole);
+            for (at, child) in (first..).zip(children) {
+                let rank = child.rank();
+                if rank < least {
+                    (least, here) = (rank, at);
+                }
+            }
+            if here == hole {
                 break;
             }
-            self.swap(least, position);
-            position = least;
+            self.put(hole, self.heap[here]);
+            hole = here;
         }
+        self.put(hole, place);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     fn drain(timers: &mut Timers<u64>, now: Instant) -> Vec<u64> {
         std::iter::from_fn(|| timers.pop(now)).collect()
@@ -163,6 +188,15 @@ mod tests {
     }
 
     #[test]
+    fn timers_of_before_there_were_any_have_expired() {
+        let before = Instant::now();
+        let mut timers = Timers::new();
+        timers.set(before, 1);
+        assert!(timers.next().unwrap() <= Instant::now());
+        assert_eq!(drain(&mut timers, Instant::now()), [1]);
+    }
+
+    #[test]
     fn a_cancelled_timer_leaves_nothing_behind() {
         let now = Instant::now();
         let mut timers = Timers::new();
@@ -176,6 +210,7 @@ mod tests {
 
     #[test]
     fn setting_and_cancelling_at_random_agrees_with_a_sorted_list() {
+        let mut timers = Timers::new();
         let start = Instant::now();
         let mut state = 88172645463325252u64;
         let mut random = move |below: u64| {
@@ -184,7 +219,6 @@ mod tests {
             state ^= state << 17;
             state % below
         };
-        let mut timers = Timers::new();
         let mut model: Vec<(u64, u64, TimerId)> = Vec::new();
         for step in 0..20_000u64 {
             if model.is_empty() || random(3) > 0 {

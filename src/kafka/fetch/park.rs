@@ -71,7 +71,7 @@ pub fn park(
         let key = service.parked.reserve();
         register(&mut fetch, &Waiter::new(service.worker, key, missing));
         let before = seen.bytes;
-        let again = fetch.read_again(seen);
+        let again = fetch.read_again(seen, &mut service.same);
         if again.is_cold() {
             // What came is gone from memory already: rare, and not worth a state of its own.
             service.parked.take(key);

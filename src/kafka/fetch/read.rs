@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::same::{Same, Wanted};
 use super::target::{Fetch, Target};
 use crate::broker::{ColdRead, now_ms};
 use crate::catalog::Partition;
@@ -11,6 +12,7 @@ use crate::wire::error::ErrorCode;
 use crate::wire::messages::fetch::AbortedTransaction;
 
 /// What one partition answers.
+#[derive(Clone)]
 pub struct Row {
     /// NONE, or what is wrong.
     pub code: ErrorCode,
@@ -86,13 +88,13 @@ impl Fetch {
     /// Reads all partitions. The first one that has data gives its first batch whole, however
     /// large; from then on the limits hold. What is not in memory is told as cold, unless the fetch may
     /// wait for the disk.
-    pub fn read(&self) -> Outcome {
+    pub fn read(&self, same: &mut Same) -> Outcome {
         let mut rows = Vec::with_capacity(self.targets.len());
         let mut left = self.max_bytes.unwrap_or(0);
         let (mut bytes, mut urgent) = (0, false);
         for target in &self.targets {
             let row = match &target.partition {
-                Ok(partition) => self.read_one(target, partition, left, bytes == 0),
+                Ok(partition) => self.read_one(target, partition, left, bytes == 0, same),
                 Err(code) => Row::failed(*code, target.is_unreadable()),
             };
             left = left.saturating_sub(row.used);
@@ -105,12 +107,13 @@ impl Fetch {
 
     /// The same as [`Fetch::read`] for who has read just now: most often nothing has moved since, and that is seen at
     /// a glance.
-    pub fn read_again(&self, seen: Outcome) -> Outcome {
+    pub fn read_again(&self, seen: Outcome, same: &mut Same) -> Outcome {
         let mut rows = self.targets.iter().zip(&seen.rows);
-        if rows.all(|(target, row)| self.is_as_read(target, row)) { seen } else { self.read() }
+        if rows.all(|(target, row)| self.is_as_read(target, row)) { seen } else { self.read(same) }
     }
 
-    fn is_as_read(&self, target: &Target, row: &Row) -> bool {
+    /// Whether a row is what reading this target would give, for nothing has moved since it was read.
+    pub(super) fn is_as_read(&self, target: &Target, row: &Row) -> bool {
         let Ok(partition) = &target.partition else { return true };
         let Some(log) = partition.log() else { return false };
         let epoch = target.asked.current_leader_epoch.max(NOT_GIVEN);
@@ -140,7 +143,14 @@ impl Fetch {
         }
     }
 
-    fn read_one(&self, target: &Target, partition: &Arc<Partition>, left: u32, first: bool) -> Row {
+    fn read_one(
+        &self,
+        target: &Target,
+        partition: &Arc<Partition>,
+        left: u32,
+        first: bool,
+        same: &mut Same,
+    ) -> Row {
         let Some(log) = partition.log() else {
             return Row::failed(ErrorCode::KAFKA_STORAGE_ERROR, false);
         };
@@ -162,6 +172,10 @@ impl Fetch {
             }
         }
         let (offset, bound) = (asked.fetch_offset, self.bound());
+        let wanted = Wanted { offset, limit, at_least_one: first, bound };
+        if let Some(row) = same.find(self, target, partition, &wanted) {
+            return row;
+        }
         let read = match self.may_block {
             true => log.read(offset, limit, first, bound),
             false => log.read_at_hand(offset, limit, first, bound),
@@ -173,21 +187,25 @@ impl Fetch {
                     ColdRead { partition, offset, max_bytes: limit, at_least_one: first, bound };
                 Row { cold: Some(cold), used: limit, ..told(log, None) }
             }
-            Ok(read) => Row {
-                code: ErrorCode::NONE,
-                unread: false,
-                high_watermark: read.offsets.high_watermark,
-                last_stable: read.offsets.last_stable,
-                log_start: read.offsets.log_start,
-                diverging: None,
-                used: read
-                    .len()
-                    .max(u32::try_from(read.size_available).map_or(limit, |all| all.min(limit))),
-                records: read.range,
-                aborted: read.aborted.iter().map(aborted).collect(),
-                is_told: true,
-                cold: None,
-            },
+            Ok(read) => {
+                let row = Row {
+                    code: ErrorCode::NONE,
+                    unread: false,
+                    high_watermark: read.offsets.high_watermark,
+                    last_stable: read.offsets.last_stable,
+                    log_start: read.offsets.log_start,
+                    diverging: None,
+                    used: read.len().max(
+                        u32::try_from(read.size_available).map_or(limit, |all| all.min(limit)),
+                    ),
+                    records: read.range,
+                    aborted: read.aborted.iter().map(aborted).collect(),
+                    is_told: true,
+                    cold: None,
+                };
+                same.note(partition, wanted, &row);
+                row
+            }
             Err(why) => {
                 partition.fail_if_permanent(why.storage());
                 let of_storage = why.storage().is_some_and(|why| !why.is_permanent());

@@ -19,7 +19,7 @@ pub(super) fn read(
     slot: Slot,
     mut fetch: Fetch,
 ) -> Option<(Fetch, Outcome)> {
-    let mut outcome = fetch.read();
+    let mut outcome = fetch.read(&mut service.same);
     if !outcome.is_cold() {
         return Some((fetch, outcome));
     }
@@ -33,6 +33,6 @@ pub(super) fn read(
         service.parked.take(key);
     }
     fetch.may_block = true;
-    outcome = fetch.read();
+    outcome = fetch.read(&mut service.same);
     Some((fetch, outcome))
 }
