@@ -3,7 +3,7 @@
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fs::File;
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
@@ -183,7 +183,8 @@ fn run(start: Start) -> Result<ExitCode, String> {
     // A broker without one of its threads would take connections and not serve them.
     let watched = signals.handle();
     let bound = bound.on_failure(move || watched.close());
-    let (signals, opened) = watch(signals);
+    let (signals, opened) =
+        watch(signals).map_err(|why| format!("cannot wait for signals: {why}"))?;
     let broker = Broker::open(config.clone(), place).map_err(|why| why.to_string())?;
     let _ = opened.send(());
     let addresses: Vec<Vec<SocketAddr>> =
@@ -259,10 +260,10 @@ fn services(
 /// the broker fails. Logs that are being recovered have nothing that a stop could save: then, and
 /// when somebody asks again, the process ends at once. Signals that come together are one: a terminal's
 /// interrupt reaches the process and whoever passes it on to it.
-fn watch(mut signals: Signals) -> (Receiver<i32>, Sender<()>) {
+fn watch(mut signals: Signals) -> io::Result<(Receiver<i32>, Sender<()>)> {
     let (tell, told) = mpsc::channel();
     let (open, opened) = mpsc::channel();
-    std::thread::spawn(move || {
+    std::thread::Builder::new().name("signals".into()).spawn(move || {
         let Some(signal) = signals.forever().next() else { return };
         if let Err(RecvTimeoutError::Timeout) = opened.recv_timeout(PATIENCE) {
             log::warn!(signal; "stopping before all logs are open; the next start recovers");
@@ -276,8 +277,8 @@ fn watch(mut signals: Signals) -> (Receiver<i32>, Sender<()>) {
             Lines::all().settle();
             std::process::exit(130);
         }
-    });
-    (told, open)
+    })?;
+    Ok((told, open))
 }
 
 /// What is asked for and not opened.

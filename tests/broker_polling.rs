@@ -10,18 +10,14 @@ use broker_support::*;
 use std::time::{Duration, Instant};
 
 const POLLED: [&str; 5] = ["--io", "uring", "--sqpoll", "--workers", "1"];
-/// How long the broker is watched at rest.
+/// The broker has come to rest when nothing has happened for so long.
 const WATCH: Duration = Duration::from_millis(1_500);
 
 /// A broker with a polled ring, or `None` where one must not be, which is seen to.
 fn polled(dir: &TempDir) -> Option<Broker> {
     let data = dir.join("data");
     let fixed = ["--port", "0", "--data-dir", data.to_str().unwrap()];
-    // What was changed before is written down now, or not while the broker is watched.
-    let quiet = ["replica.high.watermark.checkpoint.interval.ms", "log.initial.task.delay.ms"];
-    let sets: Vec<String> = quiet.iter().map(|name| format!("{name}=3600000")).collect();
-    let sets: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
-    let started = Broker::try_spawn(command(&[&fixed[..], &POLLED, &sets].concat()));
+    let started = Broker::try_spawn(command(&[&fixed[..], &POLLED, &AT_REST].concat()));
     if std::thread::available_parallelism().unwrap().get() >= 2 {
         return Some(started.unwrap());
     }
@@ -80,17 +76,18 @@ fn settle(broker: &Broker, quiet: &Client) {
 
 #[test]
 fn a_polled_broker_comes_to_rest() {
+    allow_descriptors(1_500);
     let dir = TempDir::new();
     let Some(broker) = polled(&dir) else { return };
     let mut client = broker.client();
     client.create("t", 1);
-    let mut clients: Vec<Client> = (0..200).map(|_| broker.client()).collect();
+    let mut clients: Vec<Client> = (0..1_000).map(|_| broker.client()).collect();
     let wait = Wait { max_ms: 600_000, ..Wait::LONG };
     let sent: Vec<Sent> =
-        clients[..50].iter_mut().map(|client| client.send_fetch(&[(("t", 0), 0)], wait)).collect();
+        clients[..100].iter_mut().map(|client| client.send_fetch(&[(("t", 0), 0)], wait)).collect();
     settle(&broker, &client);
     let (ticks, sleeps) = (broker.cpu_ticks(), broker.sleeps());
-    pass(&client, WATCH);
+    pass(&client, idle_time());
     assert_eq!((broker.cpu_ticks(), broker.sleeps()), (ticks, sleeps));
     // Who sleeps is woken.
     client.append(("t", 0), &batch(1, 1, 10));

@@ -12,26 +12,6 @@ use broker_support::*;
 use std::time::Duration;
 
 const CONNECTIONS: u64 = 2_000;
-/// What was changed before is looked at and written down now, or not while the broker is watched (by default
-/// up to a minute later, once); and what is looked at every five minutes is looked at later.
-const AT_REST: [&str; 10] = [
-    "--set",
-    "replica.high.watermark.checkpoint.interval.ms=3600000",
-    "--set",
-    "log.flush.offset.checkpoint.interval.ms=3600000",
-    "--set",
-    "log.flush.start.offset.checkpoint.interval.ms=3600000",
-    "--set",
-    "log.initial.task.delay.ms=3600000",
-    "--set",
-    "log.cleaner.backoff.ms=3600000",
-];
-
-fn idle_time() -> Duration {
-    let seconds = std::env::var("BARNABAS_IDLE_SECONDS").ok();
-    Duration::from_secs(seconds.map_or(3, |seconds| seconds.parse().unwrap()))
-}
-
 /// Waits until the broker has given back what it does not use and sleeps: until no thread of it
 /// has woken for more than a second.
 fn settle(broker: &Broker, quiet: &Client) {

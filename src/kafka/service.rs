@@ -342,7 +342,9 @@ impl Service for KafkaService {
 
     fn end_of_turn(&mut self, cx: &mut Context<'_>) {
         self.wakes.deliver(&self.shared, &mut self.to_wake);
-        self.wake(cx);
+        if !self.to_wake.is_empty() {
+            self.wake(cx);
+        }
         groups::send(self);
         for partition in self.to_flush.drain(..) {
             partition.ask_flush();
