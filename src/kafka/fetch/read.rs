@@ -173,45 +173,53 @@ impl Fetch {
         }
         let (offset, bound) = (asked.fetch_offset, self.bound());
         let wanted = Wanted { offset, limit, at_least_one: first, bound };
-        if let Some(row) = same.find(self, target, partition, &wanted) {
-            return row;
-        }
+        same.find(self, target, partition, &wanted).unwrap_or_else(|| {
+            let row = self.look_up(target, partition, log, &wanted);
+            same.note(partition, wanted, &row);
+            row
+        })
+    }
+
+    fn look_up(
+        &self,
+        target: &Target,
+        partition: &Arc<Partition>,
+        log: &Log,
+        wanted: &Wanted,
+    ) -> Row {
+        let &Wanted { offset, limit, at_least_one, bound } = wanted;
         let read = match self.may_block {
-            true => log.read(offset, limit, first, bound),
-            false => log.read_at_hand(offset, limit, first, bound),
+            true => log.read(offset, limit, at_least_one, bound),
+            false => log.read_at_hand(offset, limit, at_least_one, bound),
         };
         match read {
             Ok(read) if read.is_cold => {
                 let partition = partition.clone();
-                let cold =
-                    ColdRead { partition, offset, max_bytes: limit, at_least_one: first, bound };
+                let cold = ColdRead { partition, offset, max_bytes: limit, at_least_one, bound };
                 Row { cold: Some(cold), used: limit, ..told(log, None) }
             }
             Ok(read) => {
-                let row = Row {
+                let available = u32::try_from(read.size_available).unwrap_or(limit).min(limit);
+                Row {
                     code: ErrorCode::NONE,
                     unread: false,
                     high_watermark: read.offsets.high_watermark,
                     last_stable: read.offsets.last_stable,
                     log_start: read.offsets.log_start,
                     diverging: None,
-                    used: read.len().max(
-                        u32::try_from(read.size_available).map_or(limit, |all| all.min(limit)),
-                    ),
+                    used: read.len().max(available),
                     records: read.range,
                     aborted: read.aborted.iter().map(aborted).collect(),
                     is_told: true,
                     cold: None,
-                };
-                same.note(partition, wanted, &row);
-                row
+                }
             }
             Err(why) => {
                 partition.fail_if_permanent(why.storage());
                 let of_storage = why.storage().is_some_and(|why| !why.is_permanent());
                 if of_storage && partition.may_report(now_ms()) {
                     ::log::error!(
-                        partition:% = format_args!("{}-{}", target.name, asked.index),
+                        partition:% = format_args!("{}-{}", target.name, target.asked.index),
                         error:% = why;
                         "cannot read"
                     );
