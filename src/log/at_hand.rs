@@ -8,7 +8,8 @@
 //! The kernel begins to read what is behind it meanwhile, for the same reader will ask for that next.
 //!
 //! What a log's writer has written just now needs no asking: that is where nearly all consumers are.
-//! Who reads on is asked for once in a few fetches, for what is behind is asked about, too (`file::lately`).
+//! Who reads on is asked for once in a few fetches, for what is behind is asked about, too, where nothing of the segment
+//! was read from the disk of late (`file::lately`).
 //! The answer is of the moment: pages may go between the question and the sending, when memory is
 //! short; then a worker waits after all.
 
@@ -61,6 +62,7 @@ impl Log {
         if let Some((segment, _)) = self.segment_of(offset) {
             let files = self.files_of(&segment)?;
             let (from, to) = files.asked(offset, u64::from(max_bytes), false)?;
+            files.seen.log.is_read_at(Instant::now());
             files.log.begin_to_read(from, to).map_err(|error| files.failed("log", error))?;
         }
         Ok(())
@@ -93,6 +95,7 @@ impl Log {
         let limit = first.position.saturating_add(u64::from(max_bytes));
         let limit = limit.max(if at_least_one { first.end() } else { 0 });
         let to = limit.saturating_add(PAGE).max(asked).min(end);
+        files.seen.log.is_read_at(Instant::now());
         // By calls first: a page that cannot be read must not spoil the mapping for those who do not ask for it.
         files.log.bring_in(from.min(first.position), to).map_err(failed)?;
         files.log.begin_to_read(to, to.saturating_add(ahead)).map_err(failed)?;
@@ -161,3 +164,7 @@ impl SegmentFiles {
             && self.seen.log.is_there_at(now, from..to, end, is_there)
     }
 }
+
+#[cfg(test)]
+#[path = "at_hand_tests.rs"]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long it is taken to be so.
@@ -14,6 +14,8 @@ const LATELY_THERE: Duration = Duration::from_millis(5);
 /// looks at each page or folio of them.
 const TIMES_AHEAD: u64 = 8;
 const MOST_AHEAD: u64 = 4 << 20;
+/// What somebody has begun to read from the disk may be on its way for so long.
+const ON_ITS_WAY: Duration = Duration::from_secs(10);
 
 /// When something was found to be so last.
 #[derive(Debug, Default)]
@@ -40,17 +42,26 @@ impl Lately {
 }
 
 /// The bytes that were found to be there last. Who reads on wants what is behind next, so it is asked about that, too:
-/// one question for several fetches.
+/// one question for several fetches. Not while somebody has them read from the disk: what is on its way counts as there
+/// but for the last page, and of many bytes some may be on their way in the middle.
 #[derive(Debug, Default)]
-pub(crate) struct Stretch(Mutex<Option<Seen>>);
+pub(crate) struct Stretch(Mutex<Seen>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Seen {
     bytes: Range<u64>,
-    until: Instant,
+    until: Option<Instant>,
+    /// Nothing is on its way from then on.
+    quiet_from: Option<Instant>,
 }
 
 impl Stretch {
+    /// Somebody has something read from the disk from now on.
+    pub(crate) fn is_read_at(&self, now: Instant) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *seen = Seen { quiet_from: Some(now + ON_ITS_WAY), ..Seen::default() };
+    }
+
     /// Whether all of `wanted` was there a moment ago, or `is` there; nothing behind `end` is asked for.
     pub(crate) fn is_there_at(
         &self,
@@ -61,14 +72,17 @@ impl Stretch {
     ) -> bool {
         // Somebody else asks at the moment, about other bytes as a rule: who waited would gain nothing.
         let Ok(mut seen) = self.0.try_lock() else { return is(wanted) };
-        let holds = |seen: &Seen| seen.bytes.start <= wanted.start && wanted.end <= seen.bytes.end;
-        if seen.as_ref().is_some_and(|seen| now < seen.until && holds(seen)) {
+        if seen.quiet_from.is_some_and(|quiet| now < quiet) {
+            return is(wanted);
+        }
+        let holds = seen.bytes.start <= wanted.start && wanted.end <= seen.bytes.end;
+        if holds && seen.until.is_some_and(|until| now < until) {
             return true;
         }
         let ahead = (wanted.end.saturating_sub(wanted.start) * TIMES_AHEAD).min(MOST_AHEAD);
         let far = wanted.start..wanted.end.saturating_add(ahead).min(end).max(wanted.end);
         if is(far.clone()) {
-            *seen = Some(Seen { bytes: far, until: now + LATELY_THERE });
+            (seen.bytes, seen.until) = (far, Some(now + LATELY_THERE));
             return true;
         }
         far != wanted && is(wanted)
@@ -131,6 +145,18 @@ mod tests {
         let most = stretch
             .is_there_at(now, 0..1 << 30, u64::MAX, |bytes| bytes.end == (1 << 30) + MOST_AHEAD);
         assert!(most);
+    }
+
+    #[test]
+    fn while_something_is_read_from_the_disk_nothing_else_is_asked_about_nor_remembered() {
+        let (stretch, now) = (Stretch::default(), Instant::now());
+        assert!(stretch.is_there_at(now, 0..100, 1_500, |bytes| bytes == (0..900)));
+        stretch.is_read_at(now);
+        for wait in [Duration::ZERO, ON_ITS_WAY - Duration::from_nanos(1)] {
+            assert!(!stretch.is_there_at(now + wait, 10..100, 1_500, |bytes| bytes != (10..100)));
+            assert!(stretch.is_there_at(now + wait, 10..100, 1_500, |bytes| bytes == (10..100)));
+        }
+        assert!(stretch.is_there_at(now + ON_ITS_WAY, 10..100, 1_500, |bytes| bytes == (10..820)));
     }
 
     #[test]
