@@ -24,11 +24,11 @@ fn who_has_something_read_from_the_disk_is_noted() {
     log.append_internal(&builder.finish(), 0).unwrap();
     log.advance_high_watermark(1);
     assert!(asks_ahead(&log, Instant::now()));
-    log.warm(0, 100, true, Bound::HighWatermark, 1_000).unwrap();
+    log.begin_to_warm(0, 100).unwrap();
     assert!(!asks_ahead(&log, Instant::now()));
     let later = Instant::now() + Duration::from_secs(60);
     assert!(asks_ahead(&log, later));
-    log.begin_to_warm(0, 100).unwrap();
+    log.warm(0, 100, true, Bound::HighWatermark, 1_000).unwrap();
     assert!(!asks_ahead(&log, Instant::now()));
     drop(log);
     std::fs::remove_dir_all(dir).unwrap();
