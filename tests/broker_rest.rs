@@ -12,6 +12,7 @@ use broker_support::*;
 use std::time::Duration;
 
 const CONNECTIONS: u64 = 2_000;
+
 /// Waits until the broker has given back what it does not use and sleeps: until no thread of it
 /// has woken for more than a second.
 fn settle(broker: &Broker, quiet: &Client) {

@@ -137,13 +137,15 @@ fn who_is_woken_together_gets_what_he_asked_for() {
     (0..2).for_each(|at| assert_eq!(admin.append(("t", at), &before[at as usize]), 0));
     let with_more = Wait::for_bytes(before[0].len() + 1);
     let wishes = [(0, 0, with_more), (1, 0, with_more), (0, 3, Wait::LONG), (1, 3, Wait::LONG)];
+    // Some who want the same stand behind each other, and then others.
+    let wish = |n: usize| n / 3 % 4;
     let mut waiting: Vec<_> = (0..100)
         .map(|n| {
-            let (at, offset, wait) = wishes[n * 3 % 4];
+            let (at, offset, wait) = wishes[wish(n)];
             let mut client = broker.client();
             let sent = client.send_fetch(&[(("t", at), offset)], wait);
             let fenced = fence(&mut client, &mut admin);
-            (n * 3 % 4, client, sent, fenced)
+            (wish(n), client, sent, fenced)
         })
         .collect();
     // In one request, so that both are appended before anybody is woken.

@@ -211,8 +211,8 @@ impl KafkaService {
 
     /// Wakes those who are to be woken, as many as the turn has time for: one append may wake a thousand.
     fn wake(&mut self, cx: &mut Context<'_>) {
-        self.same.begin();
         while let Some(key) = self.to_wake.pop_front() {
+            self.same.keep(!self.to_wake.is_empty());
             let frames = self.wake_one(cx, key);
             if cx.is_enough_after(frames) && !self.to_wake.is_empty() {
                 break;

@@ -62,8 +62,7 @@ impl Log {
         if let Some((segment, _)) = self.segment_of(offset) {
             let files = self.files_of(&segment)?;
             let (from, to) = files.asked(offset, u64::from(max_bytes), false)?;
-            files.seen.log.is_read_at(Instant::now());
-            files.log.begin_to_read(from, to).map_err(|error| files.failed("log", error))?;
+            files.begin_to_read(from, to)?;
         }
         Ok(())
     }
@@ -88,17 +87,17 @@ impl Log {
         self.begin_to_warm(offset, max_bytes)?;
         let Some(start) = self.start_at(offset, published.bound(bound))? else { return Ok(None) };
         let Start { segment, files, first, end } = start;
-        let failed = |error| files.failed("log", error);
         files.index.bring_in(0, files.index.len()).map_err(|error| files.failed("index", error))?;
         // At least what a fetch asks for before it looks.
         let (from, asked) = files.asked(offset, u64::from(max_bytes), at_least_one)?;
         let limit = first.position.saturating_add(u64::from(max_bytes));
         let limit = limit.max(if at_least_one { first.end() } else { 0 });
         let to = limit.saturating_add(PAGE).max(asked).min(end);
-        files.seen.log.is_read_at(Instant::now());
+        let from = from.min(first.position);
+        files.begin_to_read(from, to)?;
         // By calls first: a page that cannot be read must not spoil the mapping for those who do not ask for it.
-        files.log.bring_in(from.min(first.position), to).map_err(failed)?;
-        files.log.begin_to_read(to, to.saturating_add(ahead)).map_err(failed)?;
+        files.log.bring_in(from, to).map_err(|error| files.failed("log", error))?;
+        files.begin_to_read(to, to.saturating_add(ahead))?;
         let next = files.check(&first, to, end)?;
         if bound == Bound::LastStable {
             self.aborted(offset, &segment, &files, to)?;
@@ -133,6 +132,15 @@ impl Log {
 }
 
 impl SegmentFiles {
+    /// Has the kernel begin to read these records, and notes that they are on their way, unless all are there.
+    fn begin_to_read(&self, from: u64, to: u64) -> Result<(), StorageError> {
+        if self.log.is_resident(from, to.min(self.log.len())) {
+            return Ok(());
+        }
+        self.seen.log.is_read_at(Instant::now());
+        self.log.begin_to_read(from, to).map_err(|error| self.failed("log", error))
+    }
+
     /// From where to where looking `offset` up and reading `bytes` from there on touches the segment, as the index has it: up
     /// to where its batch begins at the latest, which is where the next entry is; and with all of that batch, which ends
     /// before the entry behind that one.

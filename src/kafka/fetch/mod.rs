@@ -5,7 +5,8 @@
 //! that is enough or there is an error, else *parked*: registered with each partition, a last look
 //! is taken, and it waits for bytes or its timeout; then it is read again. One that meets what is not
 //! in memory is *warming*: a thread that may wait for the disk brings it in ([`warm`]), then it is read
-//! again. Those who are woken together and want the same are read for once ([`same`]). Data never passes through here: an answer holds ranges of segments.
+//! again. Those who are woken together and want the same are read for once ([`same`]). Data never
+//! passes through here: an answer holds ranges of segments.
 
 mod answer;
 mod park;

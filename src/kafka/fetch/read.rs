@@ -56,6 +56,16 @@ impl Row {
         }
     }
 
+    /// Whether it tells the offsets of this moment: then reading the same again would give the same, but to who reads to
+    /// the end of the log, of which it tells nothing. (A log that was cut and has grown to the same offsets would not be
+    /// seen; where there are no followers none is.)
+    pub(super) fn is_as_of_now(&self, log: &Log) -> bool {
+        let Offsets { log_start, last_stable, high_watermark, .. } = log.offsets();
+        self.code == ErrorCode::NONE
+            && (log_start, last_stable) == (self.log_start, self.last_stable)
+            && high_watermark == self.high_watermark
+    }
+
     /// How many bytes of records it has.
     pub fn bytes(&self) -> u32 {
         self.records.as_ref().map_or(0, |records| records.len)
@@ -113,17 +123,13 @@ impl Fetch {
     }
 
     /// Whether a row is what reading this target would give, for nothing has moved since it was read.
-    pub(super) fn is_as_read(&self, target: &Target, row: &Row) -> bool {
+    fn is_as_read(&self, target: &Target, row: &Row) -> bool {
         let Ok(partition) = &target.partition else { return true };
         let Some(log) = partition.log() else { return false };
         let epoch = target.asked.current_leader_epoch.max(NOT_GIVEN);
-        let Offsets { log_start, last_stable, high_watermark, .. } = log.offsets();
-        // Who reads to the end of the log is told nothing of where it is.
         !self.to_log_end
-            && row.code == ErrorCode::NONE
             && check_leader_epoch(epoch, partition.leader_epoch()).is_ok()
-            && (log_start, last_stable) == (row.log_start, row.last_stable)
-            && high_watermark == row.high_watermark
+            && row.is_as_of_now(log)
     }
 
     /// Whether a fetch with this outcome must be answered now (PROTOCOL 8.3).
@@ -173,7 +179,7 @@ impl Fetch {
         }
         let (offset, bound) = (asked.fetch_offset, self.bound());
         let wanted = Wanted { offset, limit, at_least_one: first, bound };
-        same.find(self, target, partition, &wanted).unwrap_or_else(|| {
+        same.find(partition, log, &wanted).unwrap_or_else(|| {
             let row = self.look_up(target, partition, log, &wanted);
             same.note(partition, wanted, &row);
             row
@@ -235,7 +241,7 @@ fn aborted(txn: &AbortedTxn) -> AbortedTransaction {
 }
 
 /// A row that tells the offsets, without records.
-fn told(log: &Log, diverging: Option<(i32, i64)>) -> Row {
+pub(super) fn told(log: &Log, diverging: Option<(i32, i64)>) -> Row {
     let offsets = log.offsets();
     Row {
         code: ErrorCode::NONE,

@@ -2,17 +2,17 @@
 //!
 //! Consumers at the tail of a partition are woken by one append, and most of them want the same: what follows the same
 //! offset, within the same limits. It is looked up for the first of them; the others get it after a glance at whether
-//! anything has moved since. Kept for one round of waking only, for a range keeps its segment's files.
+//! anything has moved since. Kept for one round of waking only, for a range keeps its segment's files; and of one
+//! partition only, so those who find something in several partitions get nothing from each other.
 
 use std::sync::Arc;
 
 use super::read::Row;
-use super::target::{Fetch, Target};
 use crate::catalog::Partition;
-use crate::log::Bound;
+use crate::log::{Bound, Log};
 
 /// What is wanted of one partition.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Wanted {
     pub(super) offset: i64,
     pub(super) limit: u32,
@@ -29,9 +29,9 @@ pub struct Same {
 }
 
 impl Same {
-    /// A round begins.
-    pub fn begin(&mut self) {
-        self.is_kept = true;
+    /// Whether what is read next is worth keeping: there are others to be woken.
+    pub fn keep(&mut self, is_kept: bool) {
+        self.is_kept = is_kept;
     }
 
     /// A round is over.
@@ -42,20 +42,23 @@ impl Same {
     /// What was read for somebody who wanted the same, if nothing has moved since.
     pub(super) fn find(
         &self,
-        fetch: &Fetch,
-        target: &Target,
         partition: &Arc<Partition>,
+        log: &Log,
         wanted: &Wanted,
     ) -> Option<Row> {
         let (of, what, row) = self.last.as_ref()?;
-        let is_same = Arc::ptr_eq(of, partition) && what == wanted && fetch.is_as_read(target, row);
+        let is_same = Arc::ptr_eq(of, partition) && what == wanted && row.is_as_of_now(log);
         is_same.then(|| row.clone())
     }
 
-    /// Remembers what was read, if others may want it.
+    /// Remembers what was read, if others may want it. Where a log ends its offsets do not tell: nobody else gets that.
     pub(super) fn note(&mut self, partition: &Arc<Partition>, wanted: Wanted, row: &Row) {
-        if self.is_kept && row.records.is_some() {
+        if self.is_kept && row.records.is_some() && wanted.bound != Bound::LogEnd {
             self.last = Some((partition.clone(), wanted, row.clone()));
         }
     }
 }
+
+#[cfg(test)]
+#[path = "same_tests.rs"]
+mod tests;

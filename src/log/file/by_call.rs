@@ -49,6 +49,8 @@ const CALM: u32 = 10;
 const SMALL_IN_A_ROW: u32 = 256;
 /// Pages are made by so many bytes at once, each time at such a boundary.
 pub(super) const PIECE: u64 = 128 << 10;
+/// A flush that stops short of the tail's folio relies on it, and as many zeros are at hand.
+const _: () = assert!(super::FOLIO.is_multiple_of(PIECE));
 /// So few bytes between two flushes are not worth zeros.
 const OFTEN: u64 = 4 * PIECE;
 

@@ -43,7 +43,8 @@ impl Lately {
 
 /// The bytes that were found to be there last. Who reads on wants what is behind next, so it is asked about that, too:
 /// one question for several fetches. Not while somebody has them read from the disk: what is on its way counts as there
-/// but for the last page, and of many bytes some may be on their way in the middle.
+/// but for the last page, and of many bytes some may be on their way in the middle. (What the system reads ahead by
+/// itself, and others than us, is not seen to be on its way.) Nor where that was not there a moment ago.
 #[derive(Debug, Default)]
 pub(crate) struct Stretch(Mutex<Seen>);
 
@@ -51,15 +52,15 @@ pub(crate) struct Stretch(Mutex<Seen>);
 struct Seen {
     bytes: Range<u64>,
     until: Option<Instant>,
-    /// Nothing is on its way from then on.
-    quiet_from: Option<Instant>,
+    /// Before that nothing is asked ahead.
+    ahead_from: Option<Instant>,
 }
 
 impl Stretch {
     /// Somebody has something read from the disk from now on.
     pub(crate) fn is_read_at(&self, now: Instant) {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *seen = Seen { quiet_from: Some(now + ON_ITS_WAY), ..Seen::default() };
+        *seen = Seen { ahead_from: Some(now + ON_ITS_WAY), ..Seen::default() };
     }
 
     /// Whether all of `wanted` was there a moment ago, or `is` there; nothing behind `end` is asked for.
@@ -70,21 +71,25 @@ impl Stretch {
         end: u64,
         is: impl Fn(Range<u64>) -> bool,
     ) -> bool {
+        if wanted.is_empty() {
+            return true;
+        }
         // Somebody else asks at the moment, about other bytes as a rule: who waited would gain nothing.
         let Ok(mut seen) = self.0.try_lock() else { return is(wanted) };
-        if seen.quiet_from.is_some_and(|quiet| now < quiet) {
-            return is(wanted);
-        }
         let holds = seen.bytes.start <= wanted.start && wanted.end <= seen.bytes.end;
         if holds && seen.until.is_some_and(|until| now < until) {
             return true;
         }
-        let ahead = (wanted.end.saturating_sub(wanted.start) * TIMES_AHEAD).min(MOST_AHEAD);
+        if seen.ahead_from.is_some_and(|from| now < from) {
+            return is(wanted);
+        }
+        let ahead = ((wanted.end - wanted.start).saturating_mul(TIMES_AHEAD)).min(MOST_AHEAD);
         let far = wanted.start..wanted.end.saturating_add(ahead).min(end).max(wanted.end);
         if is(far.clone()) {
             (seen.bytes, seen.until) = (far, Some(now + LATELY_THERE));
             return true;
         }
+        seen.ahead_from = Some(now + LATELY_THERE);
         far != wanted && is(wanted)
     }
 }
@@ -133,16 +138,14 @@ mod tests {
         assert_eq!(asked(0, 0..100, 2_000), (true, vec![(0, 900)]));
         assert_eq!(asked(4, 100..900, 0), (true, vec![]), "it was there a moment ago");
         assert_eq!(asked(4, 850..950, 1_500), (true, vec![(850, 1_500)]), "no more than there is");
-        assert_eq!(
-            asked(4, 800..850, 1_000),
-            (true, vec![(800, 1_250), (800, 850)]),
-            "asked by itself"
-        );
-        assert_eq!(asked(8, 850..1_500, 0), (true, vec![]), "nothing else was remembered");
-        assert_eq!(asked(9, 850..1_500, 0), (false, vec![(850, 1_500)]), "it is long ago");
-        assert_eq!(asked(9, 1_400..1_500, 1_450), (false, vec![(1_400, 1_500)]));
-        assert_eq!(asked(9, 1_400..1_450, 1_450), (true, vec![(1_400, 1_500), (1_400, 1_450)]));
-        let most = stretch
+        assert_eq!(asked(5, 850..850, 0), (true, vec![]), "nothing is always there");
+        assert_eq!(asked(8, 850..1_500, 0), (true, vec![]), "nothing was forgotten");
+        let (near, far) = ((800, 850), (800, 1_250));
+        assert_eq!(asked(9, 800..850, 1_000), (true, vec![far, near]), "it is long ago");
+        assert_eq!(asked(13, 800..850, 1_000), (true, vec![near]), "what is behind was not there");
+        assert_eq!(asked(14, 800..850, 0), (false, vec![far, near]));
+        assert_eq!(asked(19, 1_400..1_500, 1_450), (false, vec![(1_400, 1_500)]));
+        let most = Stretch::default()
             .is_there_at(now, 0..1 << 30, u64::MAX, |bytes| bytes.end == (1 << 30) + MOST_AHEAD);
         assert!(most);
     }
